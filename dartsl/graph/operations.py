@@ -1,0 +1,84 @@
+"""The operation graph: one networkx DiGraph of primitive applications for a whole network.
+
+Node ids are strings; `graph.nodes[id]["op"]` is an `Application`. Edges follow `Application.inputs` (a DiGraph
+has no parallel edges and no order, so the tuple is what counts; the verifier holds both together).
+`graph.graph["info"]` is a `GraphInfo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from dartsl.lang.terms import Argument
+
+
+@dataclass(frozen=True)
+class Application:
+    """One application of a primitive or of a merge.
+
+    kind        a primitive's name (language: std/prelude), a merge (`sum concat mean product lerp`), `input`
+                (the image), or `mix` (the sum of its inputs, weighted by a row of a cell's mixing weights)
+    attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `cell`, `row`
+    inputs      ids, in order; for `mix` in order of the columns of the row
+    shape       of the output, without the batch axis: (C, H, W), or (C,)
+    layer       the layer it belongs to (`stem0`, `layer3`, `head`)
+    state       paths of the modules whose parameters and buffers it uses (keys of `GraphInfo.modules`)
+    random      the key of its random draws, for `noise` and other random primitives
+    """
+
+    kind: str
+    attributes: tuple[tuple[str, Argument | tuple[int, ...]], ...]
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    layer: str
+    state: tuple[str, ...] = ()
+    random: str | None = None
+
+    def attribute(self, name: str) -> Argument | tuple[int, ...]:
+        return dict(self.attributes)[name]
+
+
+@dataclass(frozen=True)
+class ModuleSpec:
+    """Parameters that live at one path: what `dartsl.nn.primitives` needs to build the module."""
+
+    primitive: str
+    arguments: tuple[tuple[str, Argument], ...]
+    stride: tuple[int, int]
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AlphaTable:
+    """The mixing weights of one cell: a row for each searched edge, `sizes[row]` candidates in it."""
+
+    cell: str
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GraphInfo:
+    """What belongs to the whole graph. Passes leave it alone: state_dict is the same at every level."""
+
+    network: str
+    input: str
+    output: str
+    layers: tuple[tuple[str, str | None], ...]  # (layer, the cell it is an instance of)
+    modules: Mapping[str, ModuleSpec] = field(default_factory=dict)
+    alphas: tuple[AlphaTable, ...] = ()
+
+
+def application(graph: nx.DiGraph, node: str) -> Application:
+    """The application behind a node id."""
+    found: Application = graph.nodes[node]["op"]
+    return found
+
+
+def info(graph: nx.DiGraph) -> GraphInfo:
+    """The graph's own record."""
+    found: GraphInfo = graph.graph["info"]
+    return found

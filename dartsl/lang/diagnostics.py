@@ -1,0 +1,53 @@
+"""One record for every fault, whoever finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from dartsl.lang.source import Span
+
+
+@dataclass(frozen=True)
+class Label:
+    """A span with the words that stand under it (which may be empty)."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A fault in a spec: what (`title`), where (`primary`), why (`secondary`, also in other files), what next.
+
+    `code` is a key of `dartsl.lang.codes.CODES`; one that starts with W is a warning.
+    """
+
+    code: str
+    title: str
+    primary: Label
+    secondary: tuple[Label, ...] = ()
+    help: str | None = None
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        return "warning" if self.code.startswith("W") else "error"
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; carries every diagnostic found, at least one of them an error."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(f"{d.code}: {d.title}" for d in self.diagnostics))
+
+
+class UserError(Exception):
+    """A mistake outside any spec (a file, data, a run folder): a message, a help line and an exit code."""
+
+    def __init__(self, message: str, help: str | None = None, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+        self.exit_code = exit_code

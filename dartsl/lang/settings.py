@@ -1,0 +1,136 @@
+"""The settings of `search {}` and `train {}`: one definition for the spec, the command line and the documentation.
+
+Every field carries its help, its bounds and, where it is one of few, its values, as dataclass metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    open_low: bool = False,
+    values: tuple[Any, ...] | None = None,
+) -> Any:
+    """A dataclass field with what a checker and a command line need to know about it.
+
+    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out.
+    """
+    meta = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of `dartsl search`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
+
+    order: str = setting(
+        "1", "how the alpha gradient is taken: first order, second order, or exact", values=("1", "2", "exact")
+    )
+    epochs: int = setting(50, "passes over the weights' half of the training data", low=1)
+    batch: int = setting(64, "images a step, from each half", low=1)
+    warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
+    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True)
+    lr_min: float = setting(0.001, "learning rate of the weights that the cosine falls to", low=0)
+    momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1)
+    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0)
+    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0)
+    alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True)
+    alphas_betas: tuple[float, ...] = setting((0.5, 0.999), "betas of the alphas' Adam", low=0, high=1)
+    alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
+    r: float = setting(0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True)
+    split: float = setting(0.5, "part of the training data that trains weights; the rest trains alphas", low=0, high=1, open_low=True)
+    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
+    flip: bool = setting(True, "flip images left to right at random")
+    cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
+    mean: tuple[float, ...] = setting((), "mean of each channel in 0..1; empty: measured on the training images")
+    std: tuple[float, ...] = setting((), "deviation of each channel in 0..1; empty: measured on the training images", low=0)
+    seed: int = setting(0, "seed of everything random", low=0)
+    data: str = setting("", "data set: `digits`, or the path of a file or folder")
+    device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
+    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of `train {}`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
+
+    epochs: int = setting(600, "passes over the training data", low=1)
+    batch: int = setting(96, "images a step", low=1)
+    lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True)
+    lr_min: float = setting(0.0, "learning rate that the cosine falls to", low=0)
+    schedule: str = setting("cosine", "how the learning rate falls", values=("cosine", "exponential"))
+    decay: float = setting(0.97, "factor an epoch of the exponential schedule", low=0, high=1, open_low=True)
+    warmup: int = setting(0, "epochs in which the learning rate rises linearly", low=0)
+    momentum: float = setting(0.9, "momentum of SGD", low=0, high=1)
+    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0)
+    clip: float = setting(5.0, "bound on the norm of the gradient; 0 for none", low=0)
+    auxiliary: float = setting(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
+    drop_path: float = setting(0.0, "drop-path probability at the last epoch", low=0, high=1)
+    label_smoothing: float = setting(0.0, "label smoothing", low=0, high=1)
+    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
+    flip: bool = setting(True, "flip images left to right at random")
+    cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
+    mean: tuple[float, ...] = setting((), "mean of each channel in 0..1; empty: measured on the training images")
+    std: tuple[float, ...] = setting((), "deviation of each channel in 0..1; empty: measured on the training images", low=0)
+    seed: int = setting(0, "seed of everything random", low=0)
+    data: str = setting("", "data set: `digits`, or the path of a file or folder")
+    device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
+
+
+CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}
+
+Config = TypeVar("Config", SearchConfig, TrainConfig)
+
+
+def coerce(spec: Field[Any], value: object) -> Any:
+    """The value of a setting, in the type of its field.
+
+    An integer stands for a number with a fraction, and for one of the string values (`order = 2`).
+    Raises ValueError, with what would be accepted, where it does not fit.
+    """
+    meta = spec.metadata
+    kind = type(spec.default)
+    if meta["values"] is not None:
+        text = str(value).lower() if not isinstance(value, bool) else ""
+        if text not in meta["values"]:
+            raise ValueError("one of " + ", ".join(str(v) for v in meta["values"]))
+        return text
+    if kind is tuple:
+        items = value if isinstance(value, tuple | list) else (value,)
+        return tuple(_number(item, float, meta) for item in items)
+    if kind is bool or kind is str:
+        if not isinstance(value, kind):
+            raise ValueError("`true` or `false`" if kind is bool else "a string in double quotes")
+        return value
+    return _number(value, kind, meta)
+
+
+def _number(value: object, kind: type, meta: Mapping[str, Any]) -> Any:
+    wanted = "a whole number" if kind is int else "a number"
+    low, high = meta["low"], meta["high"]
+    if low is not None:
+        wanted += f" above {low}" if meta["open_low"] else f" from {low}"
+    if high is not None:
+        wanted += f" to {high}"
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and not (kind is int and value != int(value))
+    if not fits:
+        raise ValueError(wanted)
+    number = kind(value)
+    too_low = low is not None and (number <= low if meta["open_low"] else number < low)
+    if too_low or (high is not None and number > high):
+        raise ValueError(wanted)
+    return number
+
+
+def configure(base: Config, values: Mapping[str, object]) -> Config:
+    """`base` with some settings replaced. Raises KeyError on an unknown name, ValueError on a bad value."""
+    known = {spec.name: spec for spec in fields(base)}
+    return replace(base, **{name: coerce(known[name], value) for name, value in values.items()})

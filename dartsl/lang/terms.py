@@ -1,0 +1,126 @@
+"""What a spec becomes when widths, strides and image sizes are known: trees of primitive steps, a layer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from dartsl.lang.model import Cell, Network
+from dartsl.lang.source import Span
+
+Argument = int | float | bool | str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tensor's shape without its batch axis: (channels, *size); size is (H, W), or () for a vector."""
+
+    channels: int
+    size: tuple[int, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return (self.channels, *self.size)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of a primitive.
+
+    `arguments` are evaluated, with defaults filled in, in the order of the signature (`bn` has the one
+    argument `affine`). `stride` is (down, across).
+    """
+
+    primitive: str
+    arguments: tuple[tuple[str, Argument], ...]
+    stride: tuple[int, int]
+    input: Shape
+    output: Shape
+    span: Span = field(compare=False, repr=False)
+
+    def argument(self, name: str) -> Argument:
+        return dict(self.arguments)[name]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Terms one after another; never empty, never nested in another Sequence."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def output(self) -> Shape:
+        return self.terms[-1].output
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Parallel branches on one input, merged: sum, concat, mean, product or lerp (see language rule 4)."""
+
+    kind: str
+    branches: tuple[Term, ...]
+    output: Shape
+
+
+Term = Step | Sequence | Merge
+
+
+@dataclass(frozen=True)
+class CellLayer:
+    """A cell at one place of the network, with the term of each part of it.
+
+    `reads` names what each cell input takes: an earlier layer, oldest first. `inputs` and `input_shapes`
+    run along `cell.inputs` (None: no operation; the shape is the one behind the operation), `edges` along
+    `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
+    `node_bn` and `output_bn` say that a batch norm without affine stands behind that merge.
+    """
+
+    name: str
+    cell: Cell
+    width: int
+    stride: int
+    reads: tuple[str, ...]
+    inputs: tuple[Term | None, ...]
+    input_shapes: tuple[Shape, ...]
+    edges: tuple[tuple[Term, ...], ...]
+    node_shapes: tuple[Shape, ...]
+    node_bn: tuple[bool, ...]
+    output_bn: bool
+    output: Shape
+
+
+@dataclass(frozen=True)
+class TermLayer:
+    """A stem, a head, or an operation used as a layer of a stage. `reads` is one layer, or `image`."""
+
+    name: str
+    kind: Literal["stem", "op", "head"]
+    reads: tuple[str]
+    term: Term
+    output: Shape
+
+
+Layer = CellLayer | TermLayer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network with every width and size known. Layers are named stem0.., layer0.., head; the image is `image`."""
+
+    network: Network
+    parameters: Mapping[str, Fraction]
+    decided: bool
+    image: Shape
+    layers: tuple[Layer, ...]
+
+    @property
+    def classes(self) -> int:
+        """The width of the head's output."""
+        return self.layers[-1].output.channels
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Each cell of the network once, in order of first use."""
+        found = {layer.cell.name: layer.cell for layer in self.layers if isinstance(layer, CellLayer)}
+        return tuple(found.values())
