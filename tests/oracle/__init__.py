@@ -1,0 +1,1 @@
+"""An independent check of the whole method: DARTS written naively, and dartsl compared with it."""

@@ -1,0 +1,155 @@
+"""The bilevel step (arXiv 1806.09055, equations 5 to 8 and A.1): every pass on a copy of the whole model."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from .networks import alphas_of, weights_of
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+Tensors = dict[str, torch.Tensor]
+
+
+def loss_of(model: nn.Module, batch: Batch) -> torch.Tensor:
+    return nn.functional.cross_entropy(model(batch[0]), batch[1])
+
+
+def gradients(model: nn.Module, batch: Batch) -> tuple[Tensors, Tensors]:
+    """Gradients of the loss for weights and for alphas, on a copy of the model."""
+    model = copy.deepcopy(model)
+    model.zero_grad()
+    loss_of(model, batch).backward()
+    weights = {name: p.grad for name, p in weights_of(model).items()}
+    return weights, {name: p.grad for name, p in alphas_of(model).items()}
+
+
+def moved(model: nn.Module, direction: Tensors, length: float) -> nn.Module:
+    """A copy of the model with `length * direction` added to its weights."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, parameter in weights_of(model).items():
+            parameter.add_(direction[name], alpha=length)
+    return model
+
+
+@dataclass
+class Settings:
+    """What the step depends on besides model and data."""
+
+    order: str = "1"
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    clip: float = 5.0
+    alphas_lr: float = 3e-4
+    alphas_betas: tuple[float, float] = (0.5, 0.999)
+    alphas_decay: float = 1e-3
+    r: float = 0.01
+
+
+@dataclass
+class Search:
+    """The state of a search: the model, SGD's momentum buffers, Adam's moments."""
+
+    model: nn.Module
+    settings: Settings
+    buffers: Tensors = field(default_factory=dict)
+    first: Tensors = field(default_factory=dict)
+    second: Tensors = field(default_factory=dict)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.buffers = {name: torch.zeros_like(p) for name, p in weights_of(self.model).items()}
+        self.first = {name: torch.zeros_like(p) for name, p in alphas_of(self.model).items()}
+        self.second = {name: torch.zeros_like(p) for name, p in alphas_of(self.model).items()}
+
+    def unrolled(self, train: Batch, xi: float) -> nn.Module:
+        """A copy of the model at w' = w - xi * (momentum * buf + grad_w L_train + weight_decay * w)."""
+        slope, _ = gradients(self.model, train)
+        for name, parameter in weights_of(self.model).items():
+            slope[name] = (
+                slope[name]
+                + self.settings.momentum * self.buffers[name]
+                + self.settings.weight_decay * parameter.detach()
+            )
+        return moved(self.model, slope, -xi)
+
+    def finite_difference(self, train: Batch, v: Tensors) -> Tensors:
+        """(grad_alpha L_train(w+) - grad_alpha L_train(w-)) / (2 eps), eps = r / ||v||."""
+        norm = sum((tensor**2).sum() for tensor in v.values()).sqrt()
+        eps = float(self.settings.r / norm)
+        _, above = gradients(moved(self.model, v, eps), train)
+        _, below = gradients(moved(self.model, v, -eps), train)
+        return {name: (above[name] - below[name]) / (2 * eps) for name in above}
+
+    def exact_product(self, train: Batch, v: Tensors) -> Tensors:
+        """d/d alpha of <grad_w L_train(w, alpha), v>, by double backward."""
+        model = copy.deepcopy(self.model)
+        weights, alphas = weights_of(model), alphas_of(model)
+        slope = torch.autograd.grad(loss_of(model, train), list(weights.values()), create_graph=True)
+        inner = sum((g * v[name]).sum() for name, g in zip(weights, slope, strict=True))
+        return dict(zip(alphas, torch.autograd.grad(inner, list(alphas.values())), strict=True))
+
+    def through_the_step(self, train: Batch, validation: Batch, xi: float) -> Tensors:
+        """d/d alpha of L_val(w'(alpha), alpha), w' differentiated as the function of alpha that it is."""
+        model = copy.deepcopy(self.model)
+        weights, alphas = weights_of(model), alphas_of(model)
+        slope = torch.autograd.grad(loss_of(model, train), list(weights.values()), create_graph=True)
+        stepped: Tensors = {f"alphas.{name}": parameter for name, parameter in alphas.items()}
+        for (name, parameter), g in zip(weights.items(), slope, strict=True):
+            decayed = self.settings.momentum * self.buffers[name] + g + self.settings.weight_decay * parameter
+            stepped[name] = parameter - xi * decayed
+        logits = functional_call(model, stepped, (validation[0],))
+        loss = nn.functional.cross_entropy(logits, validation[1])
+        return dict(zip(alphas, torch.autograd.grad(loss, list(alphas.values())), strict=True))
+
+    def alpha_gradient(self, train: Batch, validation: Batch, xi: float) -> Tensors:
+        """The gradient of the order that the settings name, by cell."""
+        if self.settings.order == "1":
+            return gradients(self.model, validation)[1]
+        if self.settings.order == "exact":
+            return self.through_the_step(train, validation, xi)
+        v, slope = gradients(self.unrolled(train, xi), validation)
+        hvp = self.finite_difference(train, v)
+        return {name: slope[name] - xi * hvp[name] for name in slope}
+
+    def alpha_step(self, train: Batch, validation: Batch, xi: float) -> None:
+        """One step of Adam with coupled weight decay (arXiv 1412.6980, algorithm 1, L2 in the gradient)."""
+        slope = self.alpha_gradient(train, validation, xi)
+        self.steps += 1
+        beta1, beta2 = self.settings.alphas_betas
+        for name, alpha in alphas_of(self.model).items():
+            g = slope[name] + self.settings.alphas_decay * alpha.detach()
+            self.first[name] = beta1 * self.first[name] + (1 - beta1) * g
+            self.second[name] = beta2 * self.second[name] + (1 - beta2) * g**2
+            mean = self.first[name] / (1 - beta1**self.steps)
+            spread = self.second[name] / (1 - beta2**self.steps)
+            with torch.no_grad():
+                alpha.sub_(self.settings.alphas_lr * mean / (spread.sqrt() + 1e-8))
+
+    def weight_step(self, train: Batch, xi: float) -> float:
+        """One step of SGD with momentum on clipped gradients; this pass alone moves running statistics.
+
+        Returns the training loss before the step.
+        """
+        weights = weights_of(self.model)
+        self.model.zero_grad()
+        loss = loss_of(self.model, train)
+        loss.backward()
+        norm = float(sum((p.grad**2).sum() for p in weights.values()).sqrt())
+        scale = min(1.0, self.settings.clip / (norm + 1e-6)) if self.settings.clip else 1.0
+        with torch.no_grad():
+            for name, parameter in weights.items():
+                g = scale * parameter.grad + self.settings.weight_decay * parameter
+                self.buffers[name] = self.settings.momentum * self.buffers[name] + g
+                parameter.sub_(xi * self.buffers[name])
+        return float(loss.detach())
+
+    def step(self, train: Batch, validation: Batch, xi: float) -> float:
+        """The alpha step, then the weight step at the new alpha."""
+        self.alpha_step(train, validation, xi)
+        return self.weight_step(train, xi)
