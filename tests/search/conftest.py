@@ -1,0 +1,88 @@
+"""Small models with the interface that the bilevel step needs of a supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+
+class RecordingDraws:
+    """Remembers what each pass asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+
+    def at(self, step: int, batch: str) -> None:
+        self.asked.append((step, batch))
+
+
+class ScalarModel(nn.Module):
+    """Two classes, logits (alpha * w * x, 0): every derivative of the loss has a closed form."""
+
+    def __init__(self, w: float, alpha: float) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([w], dtype=torch.float64))
+        self.alpha = nn.Parameter(torch.tensor([alpha], dtype=torch.float64))
+        self.draws = RecordingDraws()
+
+    def forward(self, images: Tensor) -> Tensor:
+        z = self.alpha * self.w * images.flatten(1)  # (B, 1)
+        return torch.cat([z, torch.zeros_like(z)], dim=1)  # (B, 2)
+
+    def weights(self) -> list[nn.Parameter]:
+        return [self.w]
+
+    def alpha_parameters(self) -> list[nn.Parameter]:
+        return [self.alpha]
+
+    @contextmanager
+    def frozen_statistics(self) -> Iterator[None]:
+        yield
+
+
+class MixedModel(nn.Module):
+    """Two convolutions mixed by alphas, batch norm, pooling, a linear head: a supernet in small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 3, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(1, 3, 1, bias=False)
+        self.norm = nn.BatchNorm2d(3)
+        self.head = nn.Linear(3, 4)
+        self.alpha = nn.Parameter(torch.tensor([[0.3, -0.2]]))
+        self.draws = RecordingDraws()
+        self.frozen = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        mix = self.alpha.softmax(dim=-1)[0]
+        x = mix[0] * self.first(images) + mix[1] * torch.tanh(self.second(images))  # (B, 3, H, W)
+        return self.head(torch.tanh(self.norm(x)).mean(dim=(2, 3)))  # (B, 4)
+
+    def weights(self) -> list[nn.Parameter]:
+        return [p for name, p in self.named_parameters() if name != "alpha"]
+
+    def alpha_parameters(self) -> list[nn.Parameter]:
+        return [self.alpha]
+
+    @contextmanager
+    def frozen_statistics(self) -> Iterator[None]:
+        self.norm.momentum, before = 0.0, self.norm.momentum
+        try:
+            yield
+        finally:
+            self.norm.momentum = before
+
+
+@pytest.fixture
+def scalar_model() -> ScalarModel:
+    return ScalarModel(w=0.7, alpha=1.3)
+
+
+@pytest.fixture
+def mixed_model() -> MixedModel:
+    torch.manual_seed(0)
+    return MixedModel().double()
