@@ -1,0 +1,140 @@
+"""From uint8 images to what a network sees: crop, flip, normalise, cutout, for a whole batch at once.
+
+Each image of a batch gets draws of its own, from a generator on the images' device that the caller owns.
+The order is DARTS's: crop (padding is black) and flip, then normalisation, then cutout (filled with 0,
+which is the mean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from dartsl.data.images import ImageData
+from dartsl.lang.diagnostics import UserError
+
+_CHUNK = 4096  # images whose float64 copies are held at once
+
+
+def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, over all pixels, in 0 .. 1.
+
+    `images` uint8 (N, H, W, C). A channel of one value gets deviation 1: it is centred, not scaled.
+    Whole numbers are summed, so the result is the same on every device.
+    """
+    total = torch.zeros(images.shape[-1], dtype=torch.int64, device=images.device)
+    squares = torch.zeros_like(total)
+    for chunk in torch.split(images, _CHUNK):
+        pixels = chunk.to(torch.int64)  # (n, H, W, C)
+        total += pixels.sum(dim=(0, 1, 2))
+        squares += pixels.square().sum(dim=(0, 1, 2))
+    count = images[..., 0].numel()
+    means = [int(s) / count for s in total]
+    variances = [(count * int(q) - int(s) ** 2) / count**2 for s, q in zip(total, squares, strict=True)]
+    return tuple(m / 255 for m in means), tuple(v**0.5 / 255 if v > 0 else 1.0 for v in variances)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What is done to images: crop, flip and cutout as in the settings; `mean` and `std` a channel, in 0 .. 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop: int = 0
+    flip: bool = False
+    cutout: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        data: ImageData,
+        *,
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+        crop: int = 0,
+        flip: bool = False,
+        cutout: int = 0,
+    ) -> Augment:
+        """With the settings' mean and std where they are given, else those of the training images.
+
+        Raises UserError where they do not have one number a channel (or one for all), or a deviation is 0.
+        """
+        channels = data.shape[0]
+        measured = measure(data.train_images) if not (mean and std) else ((), ())
+        values = []
+        for name, given, found in (("mean", mean, measured[0]), ("std", std, measured[1])):
+            numbers = tuple(given) or found
+            if len(numbers) not in (1, channels):
+                raise UserError(
+                    f"`{name}` has {len(numbers)} numbers, but {data.name}'s images have {channels} channels",
+                    "give one number a channel, or none: then they are measured",
+                )
+            values.append(numbers * channels if len(numbers) == 1 else numbers)
+        if 0.0 in values[1]:
+            raise UserError(
+                "`std` holds a 0, by which images cannot be divided", "leave it out: then it is measured"
+            )
+        return cls(values[0], values[1], crop, flip, cutout)
+
+    def plain(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Normalised only, as for evaluation: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
+        return normalise(images, self.mean, self.std, dtype)
+
+    def __call__(self, images: Tensor, generator: Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Augmented and normalised: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
+        if self.crop:
+            images = random_crop(images, self.crop, generator)
+        if self.flip:
+            images = random_flip(images, generator)
+        result = normalise(images, self.mean, self.std, dtype)
+        return cutout(result, self.cutout, generator) if self.cutout else result
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Tensor:
+    """(pixel / 255 - mean) / std: uint8 (B, H, W, C) to (B, C, H, W), contiguous."""
+    shift = torch.tensor(mean, dtype=dtype, device=images.device).view(-1, 1, 1)  # (C, 1, 1)
+    scale = torch.tensor(std, dtype=dtype, device=images.device).view(-1, 1, 1)  # (C, 1, 1)
+    planes = images.permute(0, 3, 1, 2).to(dtype, memory_format=torch.contiguous_format)  # (B, C, H, W)
+    return (planes / 255 - shift) / scale
+
+
+def random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
+    """Images padded with zeros, then cut to their old size at a random place. (B, H, W, C), any type."""
+    batch, height, width, _ = images.shape
+    padded = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))  # (B, H+2p, W+2p, C)
+    corner = _whole_numbers((2, batch), 2 * padding + 1, generator)  # (2, B): top and left
+    rows = corner[0, :, None] + torch.arange(height, device=images.device)  # (B, H)
+    columns = corner[1, :, None] + torch.arange(width, device=images.device)  # (B, W)
+    image = torch.arange(batch, device=images.device)[:, None, None]  # (B, 1, 1)
+    return padded[image, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
+
+
+def random_flip(images: Tensor, generator: Generator) -> Tensor:
+    """Each image turned left to right with probability one half. (B, H, W, C), any type."""
+    flipped = _whole_numbers((len(images), 1, 1, 1), 2, generator).bool()  # (B, 1, 1, 1)
+    return torch.where(flipped, images.flip(2), images)  # (B, H, W, C)
+
+
+def cutout(images: Tensor, side: int, generator: Generator) -> Tensor:
+    """A square of `side` pixels set to 0 in each image (DeVries and Taylor, arXiv 1708.04552). (B, C, H, W).
+
+    Its centre is uniform over the image, and what lies beyond the border is lost. It covers
+    centre - side // 2 .. centre - side // 2 + side - 1, which for even sides is DARTS's square.
+    """
+    batch, _, height, width = images.shape
+    top = _whole_numbers((batch, 1), height, generator) - side // 2  # (B, 1)
+    left = _whole_numbers((batch, 1), width, generator) - side // 2  # (B, 1)
+    rows = torch.arange(height, device=images.device)  # (H,)
+    columns = torch.arange(width, device=images.device)  # (W,)
+    in_rows = (rows >= top) & (rows < top + side)  # (B, H)
+    in_columns = (columns >= left) & (columns < left + side)  # (B, W)
+    hidden = in_rows[:, :, None] & in_columns[:, None, :]  # (B, H, W)
+    return images.masked_fill(hidden[:, None], 0)  # (B, C, H, W)
+
+
+def _whole_numbers(shape: tuple[int, ...], below: int, generator: Generator) -> Tensor:
+    """Uniform in 0 .. below - 1, on the generator's device."""
+    return torch.randint(below, shape, generator=generator, device=generator.device)

@@ -1,0 +1,104 @@
+"""From what a user names (`digits`, a file, a folder) to a data set."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from dartsl.data.images import Expected, ImageData, check_expected
+from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
+from dartsl.lang.diagnostics import UserError
+
+EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
+FORMATS = (
+    "`digits`, an .npz file with x_train, y_train, x_test and y_test, or a folder: "
+    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images a class"
+)
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
+
+
+def load(name_or_path: str, *, expect: Expected | None = None) -> ImageData:
+    """Read an embedded data set by its name, or a file or folder, whose format is found out.
+
+    `expect` is (channels, height, width, classes) of the network that will use it; a folder of images is
+    resized to it, other formats must fit. Raises UserError where there is no such data set, where it is
+    damaged or holds anything else than images and labels, where it does not fit `expect`, and where it
+    is too small to be halved.
+    """
+    data = _read(name_or_path, expect)
+    if expect is not None:
+        check_expected(data, expect)
+    if len(data.train_images) < 2:
+        raise UserError(
+            f"{data.name}: one training image, which cannot be split between weights and alphas",
+            "add training images",
+        )
+    return data
+
+
+def _read(name_or_path: str, expect: Expected | None) -> ImageData:
+    if not name_or_path:
+        raise UserError("no data set is named", f'name one by --data or `data = "..."`: {FORMATS}')
+    if name_or_path in EMBEDDED:
+        return EMBEDDED[name_or_path]()
+    path = Path(name_or_path).expanduser()
+    try:
+        if path.is_dir():
+            return _read_folder(path, expect)
+        if path.is_file():
+            return _read_file(path)
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: may not be read", "check the permissions of the file") from None
+    near = difflib.get_close_matches(name_or_path, EMBEDDED, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"give {FORMATS}"
+    raise UserError(f"{name_or_path}: no such data set, file or folder", hint)
+
+
+def _read_file(path: Path) -> ImageData:
+    if path.suffix == ".npz":
+        return npz.read(path)
+    if path.name.endswith(_ARCHIVES):
+        raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
+    if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):
+        raise UserError(f"{path}: one file of a data set of several", f"name its folder: {path.parent}")
+    raise UserError(f"{path}: a file of an unknown format", f"give {FORMATS}")
+
+
+def _read_folder(path: Path, expect: Expected | None) -> ImageData:
+    """A data set that lies in `path`, or in one of the folders that torchvision makes under its root."""
+    found = _recognise(path)
+    if found is None:
+        inner = sorted(child for child in path.iterdir() if child.is_dir())
+        inner += [child / "raw" for child in inner if (child / "raw").is_dir()]
+        below = {child: reader for child in inner if (reader := _recognise(child)) is not None}
+        if len(below) > 1:
+            names = ", ".join(str(child) for child in below)
+            raise UserError(f"{path}: holds several data sets", f"name one of them: {names}")
+        found = next(iter(below.values()), None)
+    if found is not None:
+        return found()
+    if folder.is_image_folder(path):
+        return folder.read(path, expect[:3] if expect is not None else None)
+    raise UserError(f"{path}: a folder of an unknown format", f"give {FORMATS}")
+
+
+def _recognise(path: Path) -> Callable[[], ImageData] | None:
+    """The reader of the CIFAR or IDX files that lie in `path` itself; one file of a set is enough to tell."""
+
+    def has(*names: str) -> bool:
+        return any((path / name).is_file() for name in names)
+
+    if has(*cifar_python.CIFAR10_TRAIN, "test_batch"):
+        return lambda: cifar_python.read_cifar10(path)
+    if has(*cifar_binary.CIFAR10_TRAIN, "test_batch.bin"):
+        return lambda: cifar_binary.read_cifar10(path)
+    if has("train", "test"):
+        return lambda: cifar_python.read_cifar100(path)
+    if has("train.bin", "test.bin"):
+        return lambda: cifar_binary.read_cifar100(path)
+    if any(idx.find_file(path, part, kind) for part in ("train", "t10k") for kind in ("images", "labels")):
+        resolved = path.resolve()
+        name = resolved.parent.name if resolved.name == "raw" else resolved.name
+        return lambda: idx.read(path, name)
+    return None

@@ -1,0 +1,150 @@
+"""Labelled images as tensors, and what every data set must hold, whatever its format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dartsl.lang.diagnostics import UserError
+
+Array = NDArray[Any]
+Expected = tuple[int, int, int, int]  # channels, height, width, classes
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """A data set for classification, on one device.
+
+    Images are uint8 of shape (N, H, W, C), labels int64 of shape (N,) in 0 .. classes - 1. Both parts
+    hold at least one image and all images have one shape.
+    """
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    classes: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        _, height, width, channels = self.train_images.shape
+        return channels, height, width
+
+    def to(self, device: str | torch.device) -> ImageData:
+        """The same data with its tensors on `device`."""
+        return replace(
+            self,
+            train_images=self.train_images.to(device),
+            train_labels=self.train_labels.to(device),
+            test_images=self.test_images.to(device),
+            test_labels=self.test_labels.to(device),
+        )
+
+
+def assemble(
+    name: str, train: tuple[Array, Array], test: tuple[Array, Array], *, classes: int | None = None
+) -> ImageData:
+    """Check what a reader found and make tensors of it.
+
+    `train` and `test` are (images, labels): uint8 (N, H, W, C) or (N, H, W), integers (N,) or (N, 1).
+    Without `classes` their number is the largest training label and one. Raises UserError.
+    """
+    images = [_images(name, part, found[0]) for part, found in (("training", train), ("test", test))]
+    labels = [_labels(name, part, found[1]) for part, found in (("training", train), ("test", test))]
+    for part, x, y in zip(("training", "test"), images, labels, strict=True):
+        if len(x) != len(y):
+            raise UserError(
+                f"{name}: {len(x)} {part} images, but {len(y)} labels",
+                "each image needs one label, in the same order",
+            )
+    if images[0].shape[1:] != images[1].shape[1:]:
+        raise UserError(
+            f"{name}: training images are {_size(images[0])}, test images {_size(images[1])}",
+            "all images of a data set must have one size",
+        )
+    count = classes if classes is not None else int(labels[0].max()) + 1
+    for part, y in zip(("training", "test"), labels, strict=True):
+        if int(y.min()) < 0 or int(y.max()) >= count:
+            wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
+            raise UserError(
+                f"{name}: {part} label {wrong} is out of range",
+                f"labels go from 0 to {count - 1} here, and stand for classes in that order",
+            )
+    return ImageData(
+        name=name,
+        train_images=torch.from_numpy(images[0]),  # (N, H, W, C)
+        train_labels=torch.from_numpy(labels[0]),  # (N,)
+        test_images=torch.from_numpy(images[1]),  # (N, H, W, C)
+        test_labels=torch.from_numpy(labels[1]),  # (N,)
+        classes=count,
+    )
+
+
+def check_expected(data: ImageData, expect: Expected) -> None:
+    """Raise UserError unless the data are what a spec's input and head ask for."""
+    channels, height, width, classes = expect
+    if data.shape != (channels, height, width):
+        c, h, w = data.shape
+        looks_turned = (height, width, channels) == (c, h, w) or (w, c, h) == (channels, height, width)
+        turn = "; the axes look turned, they must be images, height, width, channels" if looks_turned else ""
+        raise UserError(
+            f"{data.name}: images have {c} channels and size {h}x{w}, "
+            f"but the spec says `input image({channels}, {height}, {width})`",
+            f"write `input image({c}, {h}, {w})` in the network, or name other data by --data{turn}",
+        )
+    if data.classes != classes:
+        raise UserError(
+            f"{data.name}: {data.classes} classes, but the spec's head gives {classes}",
+            f"let the head end in `linear({data.classes})`, or name other data by --data",
+        )
+
+
+def _images(name: str, part: str, images: Array) -> Array:
+    if images.dtype != np.uint8:
+        raise UserError(
+            f"{name}: {part} images are {images.dtype}, not uint8",
+            "store pixels as whole numbers 0 .. 255; for values in 0 .. 1: (x * 255).round().astype('uint8')",
+        )
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4:
+        raise UserError(
+            f"{name}: {part} images have {images.ndim} axes, shape {images.shape}",
+            "shape them (images, height, width, channels), or (images, height, width) when they are grey",
+        )
+    if 0 in images.shape:
+        raise UserError(f"{name}: there are no {part} images (shape {images.shape})", "is the file complete?")
+    # A copy where needed: torch wants writable memory without negative strides.
+    return np.require(images, requirements=["C", "W"])
+
+
+def _labels(name: str, part: str, labels: Array) -> Array:
+    if labels.dtype.kind not in "iu":
+        raise UserError(
+            f"{name}: {part} labels are {labels.dtype}, not whole numbers",
+            "store each label as its class's number, from 0",
+        )
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise UserError(
+            f"{name}: {part} labels have shape {labels.shape}",
+            "store one class number an image: shape (images,)",
+        )
+    if labels.size and labels.dtype.kind == "u" and int(labels.max()) > np.iinfo(np.int64).max:
+        raise UserError(
+            f"{name}: {part} label {int(labels.max())} is out of range", "labels are small, from 0"
+        )
+    return labels.astype(np.int64)
+
+
+def _size(images: Array) -> str:
+    _, height, width, channels = images.shape
+    return f"{height}x{width} with {channels} channels"

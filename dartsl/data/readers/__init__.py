@@ -1,0 +1,1 @@
+"""One reader a format. Each gives ImageData, or raises UserError."""
