@@ -1,0 +1,200 @@
+"""A cell as a DOT diagram, the way DARTS's figures show it: left to right, operations on the edges.
+
+Every operation stands in a small node of its own in the middle of its edge, because Graphviz never puts one
+node over another, while its edge labels may touch. Ids are synthetic and labels are quoted or escaped here:
+pydot takes `a:b` for a port, `node` and `graph` for keywords, and leaves quotes as they are.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pydot
+
+from dartsl.graph.legend import Legend, legend
+from dartsl.lang.model import Cell
+
+# The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
+INPUT_COLOUR, NODE_COLOUR, OUTPUT_COLOUR = "darkseagreen2", "lightblue", "palegoldenrod"
+FONT = "Helvetica"  # one whose widths every Graphviz knows
+LINE, FAINT, TEXT, SOFT_TEXT = "#333333", "#9a9a9a", "#111111", "#555555"
+LABEL_WIDTH = 30  # characters of an operation in one line
+CAPTION_WIDTH = 84
+
+Weights = Mapping[str, Sequence[Sequence[float]]]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """The strongest operation of a searched edge and its mixing weight."""
+
+    label: str
+    weight: float
+
+
+def draw(cells: Iterable[Cell], weights: Weights | None = None) -> str:
+    """DOT text of some cells, one above the other, each with its title.
+
+    `weights` (a run's) holds for each cell its softmaxed mixing weights, one row for each searched edge in
+    the order of `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation
+    other than `none`, with its weight, and is the wider the greater that weight; without them a searched
+    edge shows its candidates. Raises ValueError where a table of weights does not fit its cell.
+    """
+    graph = pydot.Dot(
+        "cells", graph_type="digraph", rankdir="LR", bgcolor="white", nodesep="0.22", ranksep="0.3"
+    )
+    graph.set_graph_defaults(fontname=_quoted(FONT), fontcolor=_quoted(TEXT))
+    graph.set_node_defaults(
+        fontname=_quoted(FONT), fontcolor=_quoted(TEXT), shape="box", style=_quoted("filled,rounded"),
+    )  # fmt: skip
+    graph.set_edge_defaults(color=_quoted(LINE), penwidth="1.2", arrowsize="0.8")
+    for index, cell in reversed(list(enumerate(cells))):  # a diagram from left to right is filled from below
+        table = weights.get(cell.name) if weights is not None else None
+        graph.add_subgraph(_cell_cluster(cell, f"c{index}", table))
+    return str(graph.to_string())
+
+
+def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strength]:
+    """For each searched edge (by its place in `cell.edges`) its strongest operation other than `none`."""
+    places = [place for place, edge in enumerate(cell.edges) if edge.searched]
+    if len(table) != len(places):
+        raise ValueError(
+            f"cell {cell.name} has {len(places)} searched edges, the table has {len(table)} rows"
+        )
+    found: dict[int, Strength] = {}
+    for place, row in zip(places, table, strict=True):
+        candidates = cell.edges[place].candidates
+        if len(row) < len(candidates):
+            raise ValueError(f"row {len(found)} of cell {cell.name} needs {len(candidates)} weights")
+        offered = [column for column, candidate in enumerate(candidates) if not candidate.is_none]
+        best = max(offered, key=lambda column: row[column])  # the first of equals, as in discretisation
+        found[place] = Strength(candidates[best].label, float(row[best]))
+    return found
+
+
+def _cell_cluster(cell: Cell, prefix: str, table: Sequence[Sequence[float]] | None) -> pydot.Subgraph:
+    strong = strengths(cell, table) if table is not None else {}
+    key = legend(cell) if table is None else Legend((), {})
+    names = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
+    ids = {name: f"{prefix}_v{place}" for place, name in enumerate(names)}
+    cluster = pydot.Subgraph(
+        f"cluster_{prefix}",
+        label=_title(cell.name, key.captions),
+        labeljust="l",
+        labelloc="t",
+        pencolor="none",
+        margin="12",
+    )
+    _add_vertices(cluster, cell, ids, f"{prefix}_out")
+    for place, edge in enumerate(cell.edges):
+        text = key.texts.get(place, [candidate.label for candidate in edge.candidates])
+        ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
+        _add_edge(cluster, ends, text, strong.get(place))
+    for name in cell.output.nodes:
+        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT)))
+    return cluster
+
+
+def _add_vertices(cluster: pydot.Subgraph, cell: Cell, ids: Mapping[str, str], output: str) -> None:
+    """Inputs in one column, nodes and the output; a merge that is not the usual one stands below its name."""
+    for item in cell.inputs:
+        cluster.add_node(_box(ids[item.name], item.name, (), INPUT_COLOUR))
+    for node in cell.nodes:
+        merge = node.merge if node.merge != "sum" else None
+        cluster.add_node(_box(ids[node.name], node.name, _notes(merge, node.mix_bn), NODE_COLOUR))
+    cluster.add_node(_box(output, "output", _notes(cell.output.merge, cell.output.mix_bn), OUTPUT_COLOUR))
+    if len(cell.inputs) > 1:
+        column = pydot.Subgraph("", rank="same")
+        for item in cell.inputs:
+            column.add_node(pydot.Node(ids[item.name]))
+        cluster.add_subgraph(column)
+
+
+def _notes(merge: str | None, mix_bn: bool) -> list[str]:
+    return [*([merge] if merge is not None else []), *(["mix_bn"] if mix_bn else [])]
+
+
+def _box(node_id: str, name: str, notes: Sequence[str], colour: str) -> pydot.Node:
+    label = _quoted(name)
+    if notes:
+        label = _table([html.escape(name), *(_font(note, 10, TEXT) for note in notes)], "center")
+    return pydot.Node(
+        node_id,
+        label=label,
+        fillcolor=colour,
+        color=_quoted(LINE),
+        fontsize="15",
+        height="0.42",
+        width="0.55",
+        margin=_quoted("0.12,0.06"),
+    )
+
+
+def _add_edge(
+    cluster: pydot.Subgraph, ends: tuple[str, str, str], text: Sequence[str], strong: Strength | None
+) -> None:
+    """An edge with its text in the middle, or one plain arrow where there is nothing to write.
+
+    `ends` are the ids of its source, of its text and of its target.
+    """
+    source, middle, target = ends
+    look: dict[str, Any] = {}
+    if strong is not None:
+        text = [f"{strong.label}  {strong.weight:.2f}"]
+        look = {"penwidth": f"{0.5 + 5.5 * strong.weight:.2f}", "color": _quoted(_grey(strong.weight))}
+    elif text == ["none"]:
+        look = {"style": "dashed", "color": _quoted(FAINT)}
+    if not text:
+        cluster.add_edge(pydot.Edge(source, target, **look))
+        return
+    cluster.add_node(_operation(middle, text))
+    # Ports hold both halves of the edge at the middle of the text's sides, so that they read as one line.
+    cluster.add_edge(pydot.Edge(source, middle, headport="w", arrowhead="none", **look))
+    cluster.add_edge(pydot.Edge(middle, target, tailport="e", **look))
+
+
+def _operation(node_id: str, text: Sequence[str]) -> pydot.Node:
+    lines = [line for entry in text for line in textwrap.wrap(entry, LABEL_WIDTH, break_long_words=False)]
+    return pydot.Node(
+        node_id,
+        label=_quoted("\n".join(lines)),
+        fillcolor="white",
+        color="white",
+        fontsize="12",
+        height="0.2",
+        width="0.2",
+        margin=_quoted("0.07,0.03"),
+    )
+
+
+def _grey(weight: float) -> str:
+    """A line's grey: black for a weight of one half and above, lighter below."""
+    level = round(0xB0 * (1 - min(weight, 0.5) / 0.5))
+    return f"#{level:02x}{level:02x}{level:02x}"
+
+
+def _title(name: str, captions: Sequence[str]) -> str:
+    lines = [line for text in captions for line in textwrap.wrap(text, CAPTION_WIDTH, break_long_words=False)]
+    return _table(
+        [f"<b>{_font(name, 18, TEXT)}</b>", *(_font(line, 12, SOFT_TEXT) for line in lines)], "left"
+    )
+
+
+def _table(rows: Iterable[str], align: str) -> str:
+    """A label of several lines that differ in size: Graphviz's HTML-like markup."""
+    cells = "".join(f'<tr><td align="{align}">{row}</td></tr>' for row in rows)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
+
+
+def _font(text: str, size: int, colour: str) -> str:
+    return f'<font point-size="{size}" color="{colour}">{html.escape(text)}</font>'
+
+
+def _quoted(text: str) -> str:
+    r"""A DOT string: quotes and backslashes escaped, line ends as `\n`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
