@@ -1,0 +1,1 @@
+"""What every long run needs: a folder on disk, atomic files, checkpoints, progress, a clean way to stop."""

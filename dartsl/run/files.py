@@ -1,0 +1,92 @@
+"""Files that are either whole or not there, whenever the process dies."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dartsl.lang.diagnostics import UserError
+
+Row = dict[str, Any]
+
+
+def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Create or replace a file by what `write` puts into it: a new name in the same folder, then a rename.
+
+    Raises UserError where the file cannot be written; an existing file is then as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _explained("write", path):
+        try:
+            with open(temporary, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Create or replace a file atomically. Raises UserError."""
+    write_with(path, lambda file: file.write(data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Create or replace a UTF-8 file with `\\n` line ends atomically. Raises UserError."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Create or replace a JSON file atomically. Raises UserError."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Add a line to a file of one JSON object a line, and see it on the disk. Raises UserError.
+
+    A crash can leave half of the last line: `read_rows` passes over it and `keep_rows` removes it.
+    """
+    with _explained("write", path), open(path, "ab") as file:
+        file.write(json.dumps(row).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The objects of a file of one JSON object a line; a last line without its end is not one of them.
+
+    Raises UserError for a file that cannot be read, or a whole line that is no JSON object.
+    """
+    with _explained("read", path):
+        data = path.read_bytes()
+    rows: list[Row] = []
+    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(f"line {number} of {path} is no JSON object")
+        rows.append(row)
+    return rows
+
+
+def keep_rows(path: Path, keep: Callable[[Row], bool]) -> list[Row]:
+    """Rewrite a file of rows with those that `keep` says, atomically, and return them. Raises UserError."""
+    rows = [row for row in read_rows(path) if keep(row)]
+    write_bytes(path, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    return rows
+
+
+@contextmanager
+def _explained(doing: str, path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal into a message for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot {doing} {path}: {error.strerror or error}") from error

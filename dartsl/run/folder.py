@@ -1,0 +1,231 @@
+"""The folder of a run: everything that was asked, everything that was found, in files a person can read.
+
+    spec.darts        the spec as it was, and the files it imports beside it (the shipped library excepted)
+    run.json          format, versions, settings, seed, command, network, parameters, hash of the spec
+    history.jsonl     one object an epoch
+    alphas.jsonl      the alphas behind each epoch (a search)
+    checkpoint.pt     all that is needed to go on
+    found.*           what came out (a search)
+
+Nothing here imports torch, so a run can be drawn and derived from without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.printer import print_file
+from dartsl.lang.resources import specs_dir
+from dartsl.lang.syntax import File
+from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
+
+FORMAT = 1
+SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
+    "spec.darts",
+    "run.json",
+    "history.jsonl",
+    "alphas.jsonl",
+    "checkpoint.pt",
+)
+FOUND = "found.darts"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint must agree with to be continued.
+
+    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text.
+    """
+
+    kind: str
+    spec_hash: str
+    network: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What `run.json` holds.
+
+    `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text; `source`
+    is what the user called the spec; `data_hash` is the fingerprint of the images the run uses.
+    """
+
+    kind: str
+    source: str
+    spec_hash: str
+    network: str
+    parameters: dict[str, str]
+    settings: dict[str, Any]
+    seed: int
+    command: str
+    plugins: list[str]
+    data_hash: str
+    versions: dict[str, str]
+    format: int = FORMAT
+
+    @property
+    def identity(self) -> Identity:
+        """What a checkpoint of this run must carry."""
+        return Identity(self.kind, self.spec_hash, self.network, self.parameters)
+
+
+class RunFolder:
+    """An existing run folder of a known format."""
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self.path = path
+        self.info = info
+
+    @classmethod
+    def create(cls, path: Path, files: Sequence[File], info: RunInfo) -> RunFolder:
+        """Make the folder, with the spec (the last of `files`), what it imports, and `run.json`.
+
+        Raises UserError where something of that name exists, or it cannot be made.
+        """
+        texts = _texts(files)
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise UserError(
+                f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}"
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        for name, text in texts.items():
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_text(target, text)
+        write_text(path / HISTORY, "")
+        if info.kind == "search":
+            write_text(path / ALPHAS, "")
+        write_json(path / RUN, asdict(info))  # last: a folder with a run.json is a whole one
+        return cls(path, info)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Raises UserError where `path` is no run folder, or one of another format."""
+        try:
+            record = json.loads((path / RUN).read_bytes())
+        except FileNotFoundError:
+            raise UserError(
+                f"{path} is not a run folder: it has no {RUN}",
+                help="name the folder that `dartsl search` printed",
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot read {path / RUN}: {error.strerror or error}") from error
+        except ValueError:
+            raise UserError(f"{path / RUN} is damaged: it is not JSON") from None
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            found = record.get("format") if isinstance(record, dict) else None
+            raise UserError(
+                f"{path} has run format {found!r}, and this version of dartsl reads format {FORMAT}"
+            )
+        wanted = {spec.name: spec.type for spec in fields(RunInfo)}
+        kinds = {"str": str, "int": int, "list[str]": list}
+        for name, annotation in wanted.items():
+            if not isinstance(record.get(name), kinds.get(str(annotation), dict)):
+                raise UserError(f"{path / RUN} is damaged: `{name}` is missing or not what it was")
+        return cls(path, RunInfo(**{name: record[name] for name in wanted}))
+
+    @property
+    def spec(self) -> Path:
+        return self.path / SPEC
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / CHECKPOINT
+
+    @property
+    def found(self) -> Path:
+        return self.path / FOUND
+
+    def history(self) -> list[Row]:
+        """One row an epoch, the first epoch first. Raises UserError."""
+        return read_rows(self.path / HISTORY)
+
+    def alphas(self) -> list[Row]:
+        """One row an epoch: `epoch`, and `alphas`, a table for each cell. Raises UserError."""
+        return read_rows(self.path / ALPHAS)
+
+    def record(self, history: Mapping[str, Any], alphas: Mapping[str, Any] | None = None) -> None:
+        """Add an epoch's rows. Both have an `epoch`, counted from 1. Raises UserError."""
+        if alphas is not None:
+            append_row(self.path / ALPHAS, alphas)
+        append_row(self.path / HISTORY, history)
+
+    def keep_epochs(self, epochs: int) -> None:
+        """Forget all rows behind an epoch: those that a checkpoint, older than a crash, does not know of.
+
+        Raises UserError where rows of earlier epochs are missing.
+        """
+        for name in (HISTORY, ALPHAS) if self.info.kind == "search" else (HISTORY,):
+            rows = keep_rows(self.path / name, lambda row: row.get("epoch", 0) <= epochs)
+            if [row.get("epoch") for row in rows] != list(range(1, epochs + 1)):
+                raise UserError(
+                    f"{self.path / name} does not hold the {epochs} epochs that the checkpoint knows of"
+                )
+
+
+def spec_hash(files: Sequence[File]) -> str:
+    """SHA-256 of the printed trees of a spec and all it imports, the library too, without their comments."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(print_file(replace(file, comments=())).encode() + b"\0")
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of what decides a run's numbers."""
+    return {
+        "dartsl": metadata.version("dartsl"),
+        "python": platform.python_version(),
+        "torch": metadata.version("torch"),
+    }
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """A command as it can be typed again."""
+    return shlex.join(arguments)
+
+
+def free_name(parent: Path, stem: str) -> Path:
+    """`parent/stem`, or with -2, -3, ... behind it: the first that does not exist."""
+    path, number = parent / stem, 1
+    while path.exists():
+        number += 1
+        path = parent / f"{stem}-{number}"
+    return path
+
+
+def _texts(files: Sequence[File]) -> dict[str, str]:
+    """The text of each file outside the library, by its place in a run folder, where imports find each other.
+
+    An import lies in the root's folder or below it (language rule 15), so it keeps its place beside the root.
+    """
+    root = files[-1].source
+    library = specs_dir() / "std"
+    texts: dict[str, str] = {}
+    for file in files[:-1]:
+        path = file.source.path
+        if path is None or path.resolve().is_relative_to(library.resolve()):
+            continue
+        base = (root.path.parent if root.path is not None else Path.cwd()).resolve()
+        name = path.resolve().relative_to(base).as_posix()
+        if name in (SPEC, FOUND):
+            raise UserError(
+                f"the spec imports a file named {name}, a name that the run folder needs for itself",
+                help="give the imported file another name",
+            )
+        texts[name] = file.source.text
+    texts[SPEC] = root.text
+    return texts

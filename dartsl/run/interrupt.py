@@ -1,0 +1,45 @@
+"""Ctrl-C: once to finish the step and save, twice to stop at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interruption:
+    """A flag that a loop looks at after each step; Ctrl-C raises it, and so may a program."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def request(self) -> None:
+        self.requested = True
+
+
+@contextmanager
+def interruption(notify: Callable[[], None] = lambda: None) -> Iterator[Interruption]:
+    """While inside, the first SIGINT raises the flag and calls `notify`; the second is a KeyboardInterrupt.
+
+    `notify` runs inside the signal handler, so it must not use buffered output. The handler that was there
+    before is put back at the end. Outside the main thread Python has no signal handlers: the flag is then
+    only raised by calling `request`.
+    """
+    flag = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        if flag.requested:
+            raise KeyboardInterrupt
+        flag.request()
+        notify()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)

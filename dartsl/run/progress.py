@@ -1,0 +1,121 @@
+"""What a run shows while it works: a live bar on a terminal, else one plain line an epoch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+Figures = Mapping[str, float | None]
+
+
+class RunProgress:
+    """Progress through `epochs` epochs of `steps` steps each, of which `done` steps lie behind.
+
+    Use it as a context manager; call `step` after each step and `epoch` after each epoch, with figures to show:
+    a number, or None for one that does not exist yet.
+    """
+
+    def __init__(self, console: Console, epochs: int, steps: int, done: int = 0) -> None:
+        self._console = console
+        self._epochs = epochs
+        self._steps = steps
+        self._first = self._done = done
+        self._started = time.monotonic()
+        self._live: Progress | None = None
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Progress(
+                TextColumn("epoch {task.fields[epoch]}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[place]}"),
+                TextColumn("{task.fields[figures]}"),
+                TimeElapsedColumn(),
+                _LeftColumn(self),
+                console=console,
+            )
+            self._task = self._live.add_task(
+                "", total=epochs * steps, completed=done, epoch="", place="", figures=""
+            )
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def step(self, epoch: int, step: int, figures: Figures) -> None:
+        """Step `step` of epoch `epoch` (both from 1) is done."""
+        self._done += 1
+        if self._live is not None:
+            self._live.update(
+                self._task,
+                completed=self._done,
+                epoch=f"{epoch}/{self._epochs}",
+                place=f"step {step}/{self._steps}",
+                figures=shown(figures),
+            )
+
+    def epoch(self, epoch: int, figures: Figures) -> None:
+        """Epoch `epoch` (from 1) is done; the line stays on the screen."""
+        line = f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {shown(figures)}"
+        if self._live is None and epoch < self._epochs:
+            line += f"  left {duration(self.seconds_left())}"
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def interrupted(self) -> None:
+        """Called from within a signal handler: say at once that the run will stop."""
+        words = "stopping behind this step; Ctrl-C again stops at once"
+        if self._live is not None:
+            self._live.update(self._task, figures=words)
+        else:
+            os.write(2, f"\n{words}\n".encode())
+
+    def seconds_left(self) -> float:
+        """Of the whole run, from the pace since it was started or resumed."""
+        made = self._done - self._first
+        if made == 0:
+            return 0.0
+        return (time.monotonic() - self._started) / made * (self._epochs * self._steps - self._done)
+
+
+class _LeftColumn(ProgressColumn):
+    """The time left of the whole run. (rich's own column forgets steps that are older than half a minute.)"""
+
+    def __init__(self, progress: RunProgress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: Task) -> Text:
+        return Text(f"left {duration(self._progress.seconds_left())}", style="progress.remaining")
+
+
+def shown(figures: Figures) -> str:
+    """Figures on one line, as `train loss 1.204`; those that are None are left out."""
+    return "  ".join(f"{name} {_number(value)}" for name, value in figures.items() if value is not None)
+
+
+def duration(seconds: float) -> str:
+    """As `0:42`, `12:05` or `3:10:00`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 or value == 0 else f"{value:.3g}"
