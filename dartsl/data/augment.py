@@ -39,7 +39,7 @@ def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 @dataclass(frozen=True)
 class Augment:
-    """What is done to images: crop, flip and cutout as in the settings; `mean` and `std` a channel, in 0 .. 1."""
+    """What is done to images: crop, flip, cutout as in the settings; `mean`, `std` a channel, in 0 .. 1."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -27,8 +27,9 @@ def split_by_index(labels: Tensor, part: float = 0.5) -> tuple[Tensor, Tensor]:
     count = len(labels)
     first = floor(part * count)
     if not 0 < first < count:
+        lacking = "weights" if first == 0 else "alphas"
         raise UserError(
-            f"{count} training images split at {part:g} leave none for the {'weights' if first == 0 else 'alphas'}",
+            f"{count} training images split at {part:g} leave none for the {lacking}",
             "weights and alphas are trained on different images: add images, or change `split`",
         )
     if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):

@@ -92,8 +92,8 @@ def check_expected(data: ImageData, expect: Expected) -> None:
     channels, height, width, classes = expect
     if data.shape != (channels, height, width):
         c, h, w = data.shape
-        looks_turned = (height, width, channels) == (c, h, w) or (w, c, h) == (channels, height, width)
-        turn = "; the axes look turned, they must be images, height, width, channels" if looks_turned else ""
+        looks_turned = (h, w, c) == (channels, height, width)
+        turn = "; its channels seem to come first, they must be the last axis" if looks_turned else ""
         raise UserError(
             f"{data.name}: images have {c} channels and size {h}x{w}, "
             f"but the spec says `input image({channels}, {height}, {width})`",

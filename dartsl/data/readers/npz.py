@@ -17,7 +17,8 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 def read(path: Path) -> ImageData:
     """Images uint8 (N, H, W, C) or (N, H, W), labels integers (N,) or (N, 1); other arrays are ignored."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        # A file of our own: numpy leaves one that it opened itself open where it finds no zip archive in it.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             missing = [key for key in KEYS if key not in found.files]
             if missing:
                 raise UserError(
@@ -34,7 +35,7 @@ def read(path: Path) -> ImageData:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        # AttributeError: a single .npy array under the name of an .npz file.
+        # TypeError: a single .npy array under the name of an .npz file.
         raise UserError(
             f"{path}: not a readable .npz file of plain arrays ({error})",
             "is the file complete? write it by numpy.savez; arrays of objects are not read",

@@ -40,6 +40,13 @@ class _Array:
         self.value = flat.reshape(shape, order="F" if is_fortran else "C")
 
 
+def _from_buffer(data: bytes | bytearray, dtype: _Dtype, shape: tuple[int, ...], order: str) -> _Array:
+    """What numpy writes for arrays in protocol 5."""
+    array = _Array()
+    array.__setstate__((1, shape, dtype, order == "F", data))
+    return array
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """What Python 3 writes for bytes in old protocols: `_codecs.encode(text, "latin1")`."""
     if encoding not in ("latin1", "latin-1"):
@@ -50,6 +57,8 @@ def _encode(text: str, encoding: str) -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
     ("numpy", "ndarray"): None,  # only ever an argument of _reconstruct; None cannot be called
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
