@@ -1,0 +1,83 @@
+"""Everything random in a lowered network, keyed by what it is for instead of by when it is drawn.
+
+Initial weights depend on (seed, path) and random primitives on (seed, step, batch, path): neither on the
+order of construction nor on what was drawn before. So every optimisation level and both sides of a finite
+difference see the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Batch = Literal["train", "validation"]
+
+
+def stream_seed(*key: int | str) -> int:
+    """A seed below 2**63 for one stream of draws; different keys give unrelated streams."""
+    text = "\0".join(f"{type(part).__name__}:{part}" for part in key)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def seeded(*key: int | str) -> Iterator[None]:
+    """Within it torch's CPU generator runs the stream of `key`; afterwards it goes on where it was."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed: that would reseed GPUs' generators too, which are not saved here.
+        torch.default_generator.manual_seed(stream_seed(*key))
+        yield
+
+
+class Draws:
+    """The random primitives' source of numbers, one for a network.
+
+    Until `at` is called again, every pass sees the same draws: the search names the step and the batch before
+    each of its passes, and anyone who writes a loop of their own has to do so too.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.step = 0
+        self.batch: Batch = "train"
+
+    def at(self, step: int, batch: Batch) -> None:
+        """Turn to the draws of one step's batch. Raises ValueError on a kind of batch that does not exist."""
+        if batch not in ("train", "validation"):
+            raise ValueError(f"batch is `train` or `validation`, not {batch!r}")
+        self.step = step
+        self.batch = batch
+
+    def normal(self, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Standard normal draws of one primitive (named by its path), with the type and device of `like`."""
+        if like.is_meta:
+            return like.new_empty(shape)
+        generator = torch.Generator(device=like.device)
+        generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
+        return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
+class Noise(nn.Module):
+    """The primitive `noise`: N(0, 1) of the output's shape, without a gradient to the input (RobustDARTS,
+    S4).
+
+    (B, C_in, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)); a vector (B, C_in) -> (B, channels).
+    """
+
+    def __init__(self, draws: Draws, path: str, channels: int, stride: tuple[int, int] = (1, 1)) -> None:
+        super().__init__()
+        self.draws = draws
+        self.path = path
+        self.channels = channels
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = (-(-length // step) for length, step in zip(x.shape[2:], self.stride, strict=False))
+        return self.draws.normal(self.path, (x.shape[0], self.channels, *size), like=x)
+
+    def extra_repr(self) -> str:
+        return f"{self.path!r}, {self.channels}, stride={self.stride}"

@@ -1,0 +1,189 @@
+"""A lowered network as Python text that runs: one class a layer, one for the network.
+
+The text has the same state_dict, and computes the same, as the module it was made from (initial weights are
+torch's own, drawn in order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import getitem
+
+import torch
+from torch import fx, nn
+
+from dartsl.graph.operations import GraphInfo, ModuleSpec
+from dartsl.nn.draws import Noise
+from dartsl.nn.primitives import MODULES
+
+INDENT = "    "
+WIDTH = 110
+
+# Names of the text's own: a variable of one of these names gets a trailing `_`.
+TAKEN = frozenset({"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation"})
+
+
+def emit_python(network: fx.GraphModule) -> str:
+    """The text of a network that `dartsl.nn.lower.lower` has built."""
+    record: GraphInfo = network.meta["info"]
+    layers = [
+        (n.name, network.get_submodule(str(n.target))) for n in network.graph.nodes if n.op == "call_module"
+    ]
+    cells = dict(record.layers)
+    blocks = [_header(network, record)]
+    for name, layer in layers:
+        if isinstance(layer, fx.GraphModule):
+            blocks.append(_layer_class(name, cells.get(name), layer, record))
+    blocks.append(_network_class(network, record))
+    return "\n\n\n".join(blocks) + "\n"
+
+
+def _header(network: fx.GraphModule, record: GraphInfo) -> str:
+    functions = [
+        node.target
+        for layer in network.modules()
+        if isinstance(layer, fx.GraphModule)
+        for node in layer.graph.nodes
+        if node.op == "call_function"
+    ]
+    lines = [f'"""The network `{record.network}`, written by dartsl."""', ""]
+    if torch.sigmoid in functions or torch.tanh in functions:
+        lines.append("import torch")
+    if nn.functional.relu in functions:
+        lines.append("import torch.nn.functional as F")
+    lines.append("from torch import Tensor, nn")
+    lines.append("")
+    if any(_prefix(function) == "ops" for function in functions):
+        lines.append("from dartsl.nn import primitives as ops")
+    random = any(isinstance(module, Noise) for module in network.modules())
+    if random:
+        lines.append("from dartsl.nn.draws import Draws, Noise")
+    if any(spec.primitive not in MODULES for spec in record.modules.values()):
+        lines.append("from dartsl.nn.plugins import implementation  # a second argument: [files of --plugin]")
+    if random:
+        lines += ["", "draws = Draws(seed=0)  # call draws.at(step, batch) before each pass"]
+    lines += [
+        "",
+        "",
+        "def group(**modules: nn.Module) -> nn.Module:",
+        f'{INDENT}"""Modules under one name."""',
+        f"{INDENT}parent = nn.Module()",
+        f"{INDENT}for name, module in modules.items():",
+        f"{INDENT * 2}parent.add_module(name, module)",
+        f"{INDENT}return parent",
+    ]
+    return "\n".join(lines)
+
+
+def _layer_class(name: str, cell: str | None, layer: fx.GraphModule, record: GraphInfo) -> str:
+    what = f"an instance of the cell `{cell}`" if cell is not None else "outside the cells"
+    lines = [
+        f"class {type(layer).__name__}(nn.Module):",
+        f'{INDENT}"""Layer `{name}`, {what}."""',
+        "",
+        f"{INDENT}def __init__(self) -> None:",
+        f"{INDENT * 2}super().__init__()",
+    ]
+    for child, module in layer.named_children():
+        lines += _definition(f"{INDENT * 2}self.{child} = ", module, f"{name}.{child}", record, "")
+    return "\n".join([*lines, "", *_forward(layer)])
+
+
+def _network_class(network: fx.GraphModule, record: GraphInfo) -> str:
+    lines = [
+        f"class {type(network).__name__}(nn.Module):",
+        f'{INDENT}"""The whole network. Mixing weights (rows, columns) come in, one tensor a cell type."""'
+        if record.alphas
+        else f'{INDENT}"""The whole network."""',
+        "",
+        f"{INDENT}def __init__(self) -> None:",
+        f"{INDENT * 2}super().__init__()",
+    ]
+    for child, module in network.named_children():
+        lines.append(f"{INDENT * 2}self.{child} = {type(module).__name__}()")
+    return "\n".join([*lines, "", *_forward(network)])
+
+
+def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end: str) -> Iterator[str]:
+    """The lines that build a module: nested groups down to the modules that compute."""
+    if type(module) is not nn.Module:
+        yield f"{start}{_constructor(module, record.modules.get(path))}{end}"
+        return
+    margin = " " * (len(start) - len(start.lstrip()) + len(INDENT))
+    yield f"{start}group("
+    for child, inner in module.named_children():
+        yield from _definition(f"{margin}{child}=", inner, f"{path}.{child}", record, ",")
+    yield f"{margin[len(INDENT) :]}){end}"
+
+
+def _constructor(module: nn.Module, spec: ModuleSpec | None) -> str:
+    if isinstance(module, Noise):
+        return f"Noise(draws, {module.path!r}, {module.channels}, stride={module.stride})"
+    if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+        affine = "" if module.affine else ", affine=False"
+        return f"nn.{type(module).__name__}({module.num_features}{affine})"
+    if spec is None or spec.primitive in MODULES:
+        return f"nn.{module!r}"  # torch prints convolutions and linear layers as the call that builds them
+    arguments = dict(spec.arguments)
+    affine = str(bool(arguments.pop("affine", True)))
+    values = ["", *(f"{name}={value!r}" for name, value in arguments.items())]
+    place = f"{spec.in_shape[0]}, {spec.out_shape[0]}, {spec.stride[0]}, {affine}"
+    return f"implementation({spec.primitive!r})({place}{', '.join(values)})"
+
+
+# --------------------------------------------------------------------- forward
+
+
+def _forward(module: fx.GraphModule) -> Iterator[str]:
+    """The lines of `forward`, one assignment an application."""
+    nodes = list(module.graph.nodes)
+    inputs = ", ".join(f"{_name(node)}: Tensor" for node in nodes if node.op == "placeholder")
+    results = next(node.args[0] for node in nodes if node.op == "output")
+    kind = "Tensor" if isinstance(results, fx.Node) else "tuple[Tensor, ...]"
+    yield f"{INDENT}def forward(self, {inputs}) -> {kind}:"
+    for node in nodes:
+        if node.op in ("call_function", "call_module") and not _inlined(node):
+            yield from _assignment(node)
+    yield f"{INDENT * 2}return {_value(results)}"
+
+
+def _assignment(node: fx.Node) -> Iterator[str]:
+    call = f"self.{node.target}" if node.op == "call_module" else _function(node.target)
+    arguments = [_value(argument) for argument in node.args]
+    arguments += [f"{name}={value!r}" for name, value in node.kwargs.items()]
+    line = f"{INDENT * 2}{_name(node)} = {call}({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        yield line
+        return
+    yield f"{INDENT * 2}{_name(node)} = {call}("
+    for argument in arguments:
+        yield f"{INDENT * 3}{argument},"
+    yield f"{INDENT * 2})"
+
+
+def _inlined(node: fx.Node) -> bool:
+    """Rows of mixing weights, and parts of a layer's result, are written where they are used."""
+    return node.target is getitem
+
+
+def _value(argument: object) -> str:
+    if isinstance(argument, fx.Node):
+        if _inlined(argument):
+            return f"{_value(argument.args[0])}[{argument.args[1]}]"
+        return _name(argument)
+    if isinstance(argument, tuple | list):
+        return "(" + ", ".join(_value(item) for item in argument) + ("," if len(argument) == 1 else "") + ")"
+    return repr(argument)
+
+
+def _name(node: fx.Node) -> str:
+    return f"{node.name}_" if node.name in TAKEN else node.name
+
+
+def _prefix(function: object) -> str:
+    module = getattr(function, "__module__", None) or ""
+    return {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}.get(module, "torch")
+
+
+def _function(function: object) -> str:
+    return f"{_prefix(function)}.{getattr(function, '__name__', function)}"

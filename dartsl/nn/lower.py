@@ -1,0 +1,235 @@
+"""The plain lowering (-O0): an operation graph, application by application, to torch.fx.
+
+The network is one GraphModule with a GraphModule for each layer in it, so that the code that runs is code
+that can be printed and read. Mixing weights are arguments of `forward`, one tensor a cell type. This lowering
+computes what the graph says and nothing else; optimising passes are proved against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import getitem
+
+import networkx as nx
+import torch
+from torch import fx, nn
+
+from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
+from dartsl.nn import primitives
+from dartsl.nn.draws import Draws, Noise, seeded
+from dartsl.nn.emit import emit_python
+from dartsl.nn.plugins import Builder, PluginError, build_plugin
+
+__all__ = ["build_modules", "emit_python", "lower"]
+
+
+def lower(
+    graph: nx.DiGraph,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    plugins: Mapping[str, Builder] | None = None,
+    draws: Draws | None = None,
+) -> fx.GraphModule:
+    """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a cell) ->
+    logits.
+
+    The tensors of mixing weights come in the order of `GraphInfo.alphas`. Parameters are drawn in float32 on
+    the CPU, each module from a stream of its own (seed and path), then moved to `device` and `dtype`. `draws`
+    feeds the random primitives (default: a new one with this seed). Each fx node of a layer carries the id of
+    its application as `meta["application"]`; the network carries its `GraphInfo` as `meta["info"]`.
+
+    Raises PluginError where an operation has no implementation among `plugins`, or one that breaks its
+    contract.
+    """
+    record = info(graph)
+    modules = build_modules(record.modules, seed=seed, device=device, dtype=dtype, plugins=plugins or {})
+    lowering = _Lowering(graph, record, modules, Draws(seed) if draws is None else draws)
+    network = lowering.network()
+    network.meta["info"] = record
+    return network
+
+
+def build_modules(
+    specs: Mapping[str, ModuleSpec],
+    *,
+    seed: int,
+    device: torch.device | str,
+    dtype: torch.dtype,
+    plugins: Mapping[str, Builder],
+) -> dict[str, nn.Module]:
+    """One initialised module a path, whatever their order. On the meta device only their shapes are made."""
+    built: dict[str, nn.Module] = {}
+    probed: set[ModuleSpec] = set()
+    on_meta = torch.device(device).type == "meta"
+    for path, spec in specs.items():
+        if spec.primitive in primitives.MODULES:
+            with seeded(seed, path), torch.device("meta" if on_meta else "cpu"):
+                module = primitives.build_module(spec)
+        elif spec.primitive in plugins:
+            with seeded(seed, path):
+                module = build_plugin(plugins[spec.primitive], spec, probe=spec not in probed)
+            probed.add(spec)
+        else:
+            raise PluginError(spec.primitive, "no implementation was given")
+        built[path] = module.to(device=device, dtype=dtype)
+    return built
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The applications of one layer, with what enters and what leaves it (ids of applications)."""
+
+    name: str
+    members: tuple[str, ...]
+    reads: tuple[str, ...]
+    cells: tuple[str, ...]
+    gives: tuple[str, ...]
+
+
+@dataclass
+class _Lowering:
+    graph: nx.DiGraph
+    record: GraphInfo
+    modules: Mapping[str, nn.Module]
+    draws: Draws
+    layers: dict[str, _Layer] = field(default_factory=dict)
+
+    def network(self) -> fx.GraphModule:
+        """One GraphModule that calls the layers in order."""
+        self.layers = _layers(self.graph, self.record)
+        root = nn.Module()
+        code = fx.Graph()
+        values = {self.record.input: code.placeholder("image")}
+        weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
+        for layer in self.layers.values():
+            root.add_module(layer.name, self.layer(layer))
+            arguments = (*(values[read] for read in layer.reads), *(weights[cell] for cell in layer.cells))
+            result = code.create_node("call_module", layer.name, arguments, name=layer.name)
+            if len(layer.gives) == 1:
+                values[layer.gives[0]] = result
+                continue
+            for place, given in enumerate(layer.gives):
+                name = self.value_name(given)
+                values[given] = code.create_node("call_function", getitem, (result, place), name=name)
+        code.output(values[self.record.output])
+        return fx.GraphModule(root, code, class_name=_class_name(f"{self.record.network}_network"))
+
+    def layer(self, layer: _Layer) -> fx.GraphModule:
+        """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses."""
+        root = nn.Module()
+        code = fx.Graph()
+        values = {read: code.placeholder(self.value_name(read)) for read in layer.reads}
+        weights = {cell: code.placeholder(f"{cell}_weights") for cell in layer.cells}
+        for node in layer.members:
+            applied = application(self.graph, node)
+            inputs = tuple(values[source] for source in applied.inputs)
+            values[node] = self.apply(code, root, node, applied, inputs, weights)
+            values[node].meta["application"] = node
+        given = tuple(values[node] for node in layer.gives)
+        code.output(given[0] if len(given) == 1 else given)
+        return fx.GraphModule(root, code, class_name=_class_name(layer.name))
+
+    def apply(
+        self,
+        code: fx.Graph,
+        root: nn.Module,
+        node: str,
+        applied: Application,
+        inputs: tuple[fx.Node, ...],
+        weights: Mapping[str, fx.Node],
+    ) -> fx.Node:
+        """The fx node of one application."""
+        name = _short(node, applied.layer).replace(".", "_")
+        if applied.kind == "mix":
+            cell, row = applied.attribute("cell"), applied.attribute("row")
+            chosen = code.create_node(
+                "call_function", getitem, (weights[str(cell)], row), name=f"{name}_weights"
+            )
+            return code.create_node("call_function", primitives.mix, (chosen, *inputs), name=name)
+        if applied.state or applied.random is not None:
+            path, module = self.module(node, applied)
+            target = _short(path, applied.layer)
+            _attach(root, target, module)
+            if applied.kind == "linear" and len(application(self.graph, applied.inputs[0]).shape) > 1:
+                inputs = (
+                    code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
+                )
+            return code.create_node("call_module", target, inputs, name=name)
+        function, keywords = primitives.function_of(applied)
+        return code.create_node("call_function", function, inputs, dict(keywords), name=name)
+
+    def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
+        """The module that an application calls, and the path at which it lives."""
+        if applied.state:
+            return applied.state[0], self.modules[applied.state[0]]
+        stride = dict(applied.attributes).get("stride", (1, 1))
+        if applied.random is None or not isinstance(stride, tuple):
+            raise TypeError(
+                f"{node}: a {applied.kind} without a key for its draws or with a stride {stride!r}"
+            )
+        return node, Noise(self.draws, applied.random, applied.shape[0], (stride[0], stride[1]))
+
+    def value_name(self, node: str) -> str:
+        """What a value is called outside its layer: by the layer alone where that gives one value."""
+        if node == self.record.input:
+            return "image"
+        layer = application(self.graph, node).layer
+        if len(self.layers[layer].gives) == 1:
+            return layer
+        return f"{layer}_{_short(node, layer)}".replace(".", "_")
+
+
+def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
+    """The layers in order. Within one, applications keep the order in which they were added to the graph."""
+    place = {node: number for number, node in enumerate(graph)}
+    order = list(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
+    members: dict[str, list[str]] = {layer: [] for layer, _ in record.layers}
+    leaving = {record.output}
+    for node in order:
+        if node == record.input:
+            continue
+        applied = application(graph, node)
+        members[applied.layer].append(node)
+        leaving.update(
+            s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
+        )
+    tables = [table.cell for table in record.alphas]
+    found = {}
+    for layer, nodes in members.items():
+        applied_here = [application(graph, node) for node in nodes]
+        inside = set(nodes)
+        entering = {source for applied in applied_here for source in applied.inputs if source not in inside}
+        mixed = {applied.attribute("cell") for applied in applied_here if applied.kind == "mix"}
+        found[layer] = _Layer(
+            layer,
+            tuple(nodes),
+            tuple(sorted(entering, key=place.__getitem__)),
+            tuple(cell for cell in tables if cell in mixed),
+            tuple(node for node in nodes if node in leaving),
+        )
+    return {name: layer for name, layer in found.items() if layer.members}
+
+
+def _short(path: str, layer: str) -> str:
+    """A path as it is seen from within its layer."""
+    return path.removeprefix(f"{layer}.")
+
+
+def _class_name(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part)
+
+
+def _attach(root: nn.Module, target: str, module: nn.Module) -> None:
+    """Put a module at a dotted path below `root`, with plain modules for the levels between."""
+    *levels, last = target.split(".")
+    parent = root
+    for level in levels:
+        child = parent._modules.get(level)
+        if child is None:
+            child = nn.Module()
+            parent.add_module(level, child)
+        parent = child
+    parent.add_module(last, module)

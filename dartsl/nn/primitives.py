@@ -1,0 +1,240 @@
+"""What the primitives of std/prelude.darts compute, in torch.
+
+Primitives with parameters or buffers are built as modules (`build_module`); the others, and the merges, are
+functions of tensors (`function_of`). Nothing here works in place, so that functional_call, double backward
+and forward-mode differentiation go through. A strided primitive gives ceil(H / stride) for every H, odd or
+even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dartsl.graph.operations import Application, ModuleSpec
+from dartsl.lang.terms import Argument
+
+Pair = tuple[int, int]
+
+BN_EPS = 1e-5  # method.md, "Convolutional search"; torch's defaults, written down since the method fixes them
+BN_MOMENTUM = 0.1
+
+
+# ------------------------------------------------------------------ functions
+
+
+def identity(x: Tensor) -> Tensor:
+    """The tensor itself."""
+    return x
+
+
+def zeros(x: Tensor, channels: int, stride: Pair = (1, 1)) -> Tensor:
+    """`none`: zeros of width `channels` and of the strided size."""
+    size = (-(-length // step) for length, step in zip(x.shape[2:], stride, strict=False))
+    return x.new_zeros((x.shape[0], channels, *size))  # (B, channels, ceil(H/s), ceil(W/s))
+
+
+def max_pool(x: Tensor, k: int, stride: Pair = (1, 1)) -> Tensor:
+    """Maximum over k x k windows; with an even k (= stride) they lie side by side, the last ones cut."""
+    if k % 2 == 0:
+        return F.max_pool2d(x, k, stride, ceil_mode=True)
+    return F.max_pool2d(x, k, stride, padding=(k - 1) // 2)
+
+
+def avg_pool(x: Tensor, k: int, stride: Pair = (1, 1)) -> Tensor:
+    """Mean over k x k windows, of the pixels that lie in the image: padding is not counted."""
+    if k % 2 == 0:
+        return F.avg_pool2d(x, k, stride, ceil_mode=True, count_include_pad=False)
+    return F.avg_pool2d(x, k, stride, padding=(k - 1) // 2, count_include_pad=False)
+
+
+def global_avg_pool(x: Tensor) -> Tensor:
+    """Mean over the image: (B, C, H, W) -> (B, C, 1, 1)."""
+    return x.mean(dim=(2, 3), keepdim=True)
+
+
+def shift(x: Tensor, dy: int, dx: int) -> Tensor:
+    """out[y, x] = in[y + dy, x + dx], zeros beyond the image."""
+    height, width = x.shape[2:]
+    dy = max(-height, min(height, dy))
+    dx = max(-width, min(width, dx))
+    # Padded first and cropped after: a crop by negative padding may not leave an axis empty.
+    padded = F.pad(x, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)))
+    top, left = max(dy, 0), max(dx, 0)
+    return padded[:, :, top : top + height, left : left + width]  # (B, C, H, W)
+
+
+def flatten(x: Tensor) -> Tensor:
+    """(B, C, 1, 1) -> (B, C), in front of a linear layer."""
+    return x.flatten(1)
+
+
+# --------------------------------------------------------------------- merges
+
+
+def total(*inputs: Tensor) -> Tensor:
+    """The merge `sum`, added from the left; 1 x 1 images are broadcast."""
+    result = inputs[0]
+    for x in inputs[1:]:
+        result = result + x
+    return result
+
+
+def mean(*inputs: Tensor) -> Tensor:
+    """The merge `mean`."""
+    return total(*inputs) / len(inputs)
+
+
+def product(*inputs: Tensor) -> Tensor:
+    """The merge `product`, multiplied from the left; 1 x 1 images are broadcast."""
+    result = inputs[0]
+    for x in inputs[1:]:
+        result = result * x
+    return result
+
+
+def concat(*inputs: Tensor) -> Tensor:
+    """The merge `concat`, along channels; 1 x 1 images are broadcast."""
+    if len({x.shape[2:] for x in inputs}) > 1:
+        size = max((x.shape[2:] for x in inputs), key=lambda shape: shape.numel())
+        inputs = tuple(x.expand(*x.shape[:2], *size) for x in inputs)
+    return torch.cat(inputs, dim=1)
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The merge `lerp`: from a to b by t (method.md, the recurrent node)."""
+    return a + t * (b - a)
+
+
+def mix(weights: Tensor, *candidates: Tensor) -> Tensor:
+    """A mixed edge: sum_o weights[o] * o(x), over all candidates, `none` included (DARTS, equation 2).
+
+    `weights` is the edge's row of mixing weights; where it is longer than the candidates, its end is not
+    read.
+    """
+    result = weights[0] * candidates[0]
+    for column, candidate in enumerate(candidates[1:], start=1):
+        result = result + weights[column] * candidate
+    return result
+
+
+Function = Callable[..., Tensor]
+
+# Kind -> the function, and the attributes of the application that it takes by keyword.
+FUNCTIONS: Mapping[str, tuple[Function, tuple[str, ...]]] = {
+    "identity": (identity, ()),
+    "relu": (F.relu, ()),
+    "sigmoid": (torch.sigmoid, ()),
+    "tanh": (torch.tanh, ()),
+    "max_pool": (max_pool, ("k", "stride")),
+    "avg_pool": (avg_pool, ("k", "stride")),
+    "global_avg_pool": (global_avg_pool, ()),
+    "shift": (shift, ("dy", "dx")),
+}
+
+MERGES: Mapping[str, Function] = {
+    "sum": total,
+    "concat": concat,
+    "mean": mean,
+    "product": product,
+    "lerp": lerp,
+}
+
+
+def function_of(applied: Application) -> tuple[Function, dict[str, Argument | tuple[int, ...]]]:
+    """The function of a parameter-free application (not a `mix`) and its keyword arguments.
+
+    Raises KeyError for a kind that is neither a parameter-free primitive nor a merge.
+    """
+    if applied.kind in MERGES:
+        return MERGES[applied.kind], {}
+    attributes = dict(applied.attributes)
+    if applied.kind == "none":
+        return zeros, {"channels": applied.shape[0], "stride": attributes.get("stride", (1, 1))}
+    function, names = FUNCTIONS[applied.kind]
+    return function, {name: attributes[name] for name in names if name in attributes}
+
+
+# -------------------------------------------------------------------- modules
+
+
+def _convolution(spec: ModuleSpec, kernel: Pair, dilation: int = 1, groups: int = 1) -> nn.Module:
+    padding = tuple((k - 1) // 2 * dilation for k in kernel)
+    return nn.Conv2d(
+        spec.in_shape[0],
+        spec.out_shape[0],
+        kernel,
+        stride=spec.stride,
+        padding=(padding[0], padding[1]),
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+    )
+
+
+def _integer(spec: ModuleSpec, name: str, default: int | None = None) -> int:
+    value = dict(spec.arguments).get(name, default)
+    if not isinstance(value, int):
+        raise TypeError(f"{spec.primitive}: {name} is {value!r}, no whole number")
+    return value
+
+
+def _conv(spec: ModuleSpec) -> nn.Module:
+    k = _integer(spec, "k")
+    return _convolution(spec, (k, k), dilation=_integer(spec, "dilation", 1))
+
+
+def _conv_across(spec: ModuleSpec) -> nn.Module:
+    return _convolution(spec, (1, _integer(spec, "k")))
+
+
+def _conv_down(spec: ModuleSpec) -> nn.Module:
+    return _convolution(spec, (_integer(spec, "k"), 1))
+
+
+def _dwconv(spec: ModuleSpec) -> nn.Module:
+    k = _integer(spec, "k")
+    return _convolution(spec, (k, k), dilation=_integer(spec, "dilation", 1), groups=spec.in_shape[0])
+
+
+def _batch_norm(spec: ModuleSpec, affine: bool) -> nn.Module:
+    kind = nn.BatchNorm2d if len(spec.in_shape) == 3 else nn.BatchNorm1d
+    return kind(spec.in_shape[0], eps=BN_EPS, momentum=BN_MOMENTUM, affine=affine)
+
+
+def _bn(spec: ModuleSpec) -> nn.Module:
+    return _batch_norm(spec, affine=bool(dict(spec.arguments).get("affine", True)))
+
+
+def _mix_bn(spec: ModuleSpec) -> nn.Module:
+    return _batch_norm(spec, affine=False)
+
+
+def _linear(spec: ModuleSpec) -> nn.Module:
+    return nn.Linear(spec.in_shape[0], spec.out_shape[0], bias=bool(dict(spec.arguments).get("bias", True)))
+
+
+MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
+    "bn": _bn,
+    "mix_bn": _mix_bn,
+    "conv": _conv,
+    "conv_across": _conv_across,
+    "conv_down": _conv_down,
+    "dwconv": _dwconv,
+    "linear": _linear,
+}
+
+RANDOM = frozenset({"noise"})  # built in `dartsl.nn.draws`: they have no state, but a key
+
+BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM})
+
+
+def build_module(spec: ModuleSpec) -> nn.Module:
+    """The module of a primitive of the prelude, initialised by torch's defaults from torch's CPU generator.
+
+    Raises KeyError for a primitive that has no module.
+    """
+    return MODULES[spec.primitive](spec)

@@ -1,0 +1,176 @@
+"""A spec's network, ready to search: weights, alphas, and the mixing that joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+
+import networkx as nx
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from dartsl.graph.build import build
+from dartsl.graph.operations import AlphaTable, info
+from dartsl.lang.check import pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Spec
+from dartsl.lang.plan import plan as make_plan
+from dartsl.lang.terms import Plan
+from dartsl.nn.draws import Draws, stream_seed
+from dartsl.nn.lower import lower
+from dartsl.nn.plugins import Builder, PluginError, Plugins, contract_error, resolve, uses
+
+ALPHA_SCALE = 1e-3  # alpha ~ 1e-3 * N(0, 1) (method.md, "Relaxation")
+
+DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Supernet(nn.Module):
+    """A network whose mixed edges are weighted by the softmax of its alphas.
+
+    plan, graph   what it was lowered from
+    network       the lowered network; its state_dict names follow the spec (language rule 18)
+    alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate, both
+                  in order of declaration. A row with fewer candidates than the longest one has spare columns
+                  at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
+                  attribute of ParameterDict (`keys`) has a `_` behind it there; `alpha` takes its own name.
+    draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        graph: nx.DiGraph,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        plugins: Mapping[str, Builder] | None = None,
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self.graph = graph
+        self.draws = Draws(seed)
+        self.network: fx.GraphModule = lower(
+            graph, seed=seed, device=device, dtype=dtype, plugins=plugins, draws=self.draws
+        )
+        self.tables = info(graph).alphas
+        self.alphas = nn.ParameterDict()
+        for table in self.tables:
+            self.alphas[_key(table.cell)] = nn.Parameter(_initial_alphas(table, seed).to(device, dtype))
+            # Not in the state_dict: it follows from the graph. True where a row has no such candidate.
+            self.register_buffer(f"spare_{table.cell}", _spare(table).to(device), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits."""
+        logits: Tensor = self.network(images, *self.mixing_weights().values())
+        return logits  # (B, classes)
+
+    def weights(self) -> list[nn.Parameter]:
+        """Every parameter that is not an alpha, in order of layers."""
+        return list(self.network.parameters())
+
+    def alpha_parameters(self) -> list[nn.Parameter]:
+        """The alphas, one tensor a cell, in order of the cells' first use."""
+        return [self.alpha(table.cell) for table in self.tables]
+
+    def alpha(self, cell: str) -> nn.Parameter:
+        """The alphas of a cell by its name. Raises KeyError where the cell has none."""
+        found: nn.Parameter = self.alphas[_key(cell)]
+        return found
+
+    def mixing_weights(self) -> dict[str, Tensor]:
+        """Softmax of the alphas, cell by cell: (rows, columns), exact zeros behind the end of a short row."""
+        return {table.cell: self._softmax(table) for table in self.tables}
+
+    def _softmax(self, table: AlphaTable) -> Tensor:
+        alphas: Tensor = self.alpha(table.cell)
+        if len(set(table.sizes)) > 1:
+            alphas = alphas.masked_fill(self.get_buffer(f"spare_{table.cell}"), -torch.inf)
+        return torch.softmax(alphas, dim=-1)
+
+    @contextmanager
+    def frozen_statistics(self) -> Iterator[None]:
+        """Within it no pass moves a running statistic (nor `num_batches_tracked`), in training mode too.
+
+        A training pass still normalises with the statistics of its batch.
+        """
+        norms = [module for module in self.modules() if isinstance(module, _NormBase)]
+        tracked = [norm.track_running_stats for norm in norms]
+        frozen = [norm for norm in norms if norm.training]  # in evaluation, running statistics are read
+        for norm in frozen:
+            norm.track_running_stats = False
+        try:
+            yield
+        finally:
+            for norm, before in zip(norms, tracked, strict=True):
+                norm.track_running_stats = before
+
+
+def compile(
+    spec: Spec,
+    network: str | None = None,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: str | torch.dtype = "float32",
+    plugins: Plugins = (),
+) -> Supernet:
+    """Lower a network of a checked spec by the plain lowering.
+
+    `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
+    op`s, or implementations by name. A spec that is decided gives a network without alphas.
+
+    Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
+    for a network or a parameter that does not exist, an unknown `dtype`, or a plugin file that fails.
+    """
+    plan = make_plan(spec, pick_network(spec, network), parameters or {})
+    return from_plan(spec, plan, seed=seed, device=device, dtype=dtype, plugins=plugins)
+
+
+def from_plan(
+    spec: Spec,
+    plan: Plan,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: str | torch.dtype = "float32",
+    plugins: Plugins = (),
+) -> Supernet:
+    """`compile`, for a network that is planned already."""
+    declared = {name: operation.span for name, operation in spec.operations.items()}
+    builders = resolve(plan, declared, plugins)
+    try:
+        return Supernet(
+            plan, build(plan), seed=seed, device=device, dtype=torch_dtype(dtype), plugins=builders
+        )
+    except PluginError as fault:
+        name = fault.primitive
+        raise contract_error(fault, uses(plan)[name], declared.get(name)) from fault
+
+
+def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
+    """The torch type that a setting names. Raises UserError for another name."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype not in DTYPES:
+        raise UserError(f"no floating type `{dtype}`", help="one of " + ", ".join(DTYPES))
+    return DTYPES[dtype]
+
+
+def _initial_alphas(table: AlphaTable, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(stream_seed(seed, "alphas", table.cell))
+    drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator)
+    return (ALPHA_SCALE * drawn).masked_fill(_spare(table), 0.0)
+
+
+def _spare(table: AlphaTable) -> Tensor:
+    columns = torch.arange(max(table.sizes))
+    return columns >= torch.tensor(table.sizes)[:, None]  # (rows, columns)
+
+
+def _key(cell: str) -> str:
+    return f"{cell}_" if hasattr(nn.ParameterDict, cell) else cell
