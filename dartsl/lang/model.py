@@ -64,6 +64,7 @@ class Node:
     keep: int | None
     span: Span = field(compare=False, repr=False)  # of the node's name (or the range that declares it)
     item_span: Span = field(compare=False, repr=False)  # of the whole `node ...` statement
+    merge_span: Span | None = field(default=None, compare=False, repr=False)  # of the merge's name
 
 
 @dataclass(frozen=True)
