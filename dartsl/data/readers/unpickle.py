@@ -36,7 +36,9 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, is_fortran, data = state
-        flat = np.frombuffer(data, np.dtype(dtype.code))
+        if not isinstance(data, bytes | bytearray):
+            raise pickle.UnpicklingError(f"an array's data of type {type(data).__name__}")
+        flat = np.frombuffer(bytes(data), np.dtype(dtype.code))
         self.value = flat.reshape(shape, order="F" if is_fortran else "C")
 
 

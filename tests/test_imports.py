@@ -1,0 +1,92 @@
+"""The direction of imports, and what must be possible without torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dartsl
+
+PACKAGE = Path(dartsl.__file__).parent
+LAYERS = ("lang", "graph", "nn", "data", "run", "search", "cli")
+WITH_TORCH = {"nn", "data", "run", "search"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of each module that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            assert node.module is not None
+            # `from dartsl import data` names the folder only in its alias.
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def layer_of(path: Path) -> str | None:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else None
+
+
+def test_every_folder_has_its_place_in_the_order() -> None:
+    assert {layer for path in FILES if (layer := layer_of(path))} <= set(LAYERS)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_go_one_way(layer: str) -> None:
+    allowed = LAYERS[: LAYERS.index(layer) + 1]
+    wrong = []
+    for path in FILES:
+        if layer_of(path) != layer:
+            continue
+        for line, module in imports(path):
+            parts = module.split(".")
+            against = (
+                parts[0] == "dartsl" and len(parts) > 1 and parts[1] in LAYERS and parts[1] not in allowed
+            )
+            torch_too_early = parts[0] == "torch" and layer not in WITH_TORCH
+            if against or torch_too_early:
+                wrong.append(f"{path}:{line}: {module}")
+    assert wrong == []
+
+
+def run_python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_importing_dartsl_does_not_import_torch() -> None:
+    run_python("import sys, dartsl; assert 'torch' not in sys.modules")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "digits"],
+        ["fmt", "--check", "digits"],
+        ["explain", "E0501"],
+        ["specs"],
+        ["search", "--help"],
+    ],
+)
+def test_commands_without_tensors_do_not_import_torch(arguments: list[str]) -> None:
+    code = """if True:
+        import sys
+        from dartsl.cli import main
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, end.code
+        assert "torch" not in sys.modules
+    """
+    assert run_python(code, *arguments) or arguments[0] in ("check", "fmt")
