@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import dartsl
-
-PACKAGE = Path(dartsl.__file__).parent
+PACKAGE = Path(__file__).parents[1] / "dartsl"
 LAYERS = ("lang", "graph", "nn", "data", "run", "search", "cli")
 WITH_TORCH = {"nn", "data", "run", "search"}
 FILES = sorted(PACKAGE.rglob("*.py"))
