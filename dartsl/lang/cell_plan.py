@@ -1,0 +1,251 @@
+"""One cell at one place of a network: the term of each part, and the faults of strides and widths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.elaborate import Elaborator, Part, term, term_size
+from dartsl.lang.merging import arity_fault, merged_width
+from dartsl.lang.model import Candidate, Cell, Edge, Node
+from dartsl.lang.op_faults import stride_text
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Expr
+from dartsl.lang.tensors import Axis, Pair, Tensor, strided
+from dartsl.lang.terms import Term
+from dartsl.lang.widths import Width, channels
+
+# Faults that depend on the shapes at hand, so that it helps to say at which place of the network they arise.
+_OF_SHAPES = ("E0501", "E0502", "E0503", "E0504", "E0506", "E0507")
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a cell input reads: its shape, and the stride (down, across) from there to the newest layer."""
+
+    tensor: Tensor
+    stride: Pair | None
+
+
+@dataclass(frozen=True)
+class Use:
+    """A cell at a place of a network (`place` None: in no network). Two equal uses are elaborated once."""
+
+    cell: str
+    width: Width
+    stride: int
+    feeds: tuple[Feed, ...]
+    place: Span | None = field(compare=False, default=None)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The parts of a cell. Terms are whole only where no fault was found and every shape is known."""
+
+    inputs: tuple[Term | None, ...]
+    input_tensors: tuple[Tensor, ...]
+    edges: tuple[tuple[Term, ...], ...]
+    node_tensors: tuple[Tensor, ...]
+    output: Tensor
+    steps: int  # primitive applications and merges, its cost against MAX_APPLICATIONS
+
+
+class CellPlanner:
+    """Works out one use of one cell; faults are appended to `faults`, which the elaborator shares."""
+
+    def __init__(self, elaborator: Elaborator, faults: list[Diagnostic], cell: Cell, use: Use) -> None:
+        self._elaborator = elaborator
+        self._faults = faults
+        self._cell = cell
+        self._use = use
+        self._tensors: dict[str, Tensor] = {}
+
+    def run(self) -> Planned:
+        """The parts of the cell."""
+        cell = self._cell
+        inputs = tuple(self._input(place) for place in range(len(cell.inputs)))
+        input_tensors = tuple(self._tensors[i.name] for i in cell.inputs)
+        self._inputs = frozenset(i.name for i in cell.inputs)
+        incoming: dict[str, list[int]] = {node.name: [] for node in cell.nodes}
+        for place, edge in enumerate(cell.edges):
+            incoming[edge.target].append(place)
+        terms: list[tuple[Term, ...]] = [()] * len(cell.edges)
+        for node in cell.nodes:
+            self._node(node, incoming[node.name], terms)
+        output = self._output(self._inner_size())
+        steps = sum(term_size(t) for t in inputs if t) + sum(term_size(t) for edge in terms for t in edge)
+        node_tensors = tuple(self._tensors[n.name] for n in cell.nodes)
+        return Planned(inputs, input_tensors, tuple(terms), node_tensors, output, steps + len(cell.nodes))
+
+    # --------------------------------------------------------------------------------------------- inputs
+
+    def _input(self, place: int) -> Term | None:
+        item, feed = self._cell.inputs[place], self._use.feeds[place]
+        asked = feed.stride[0] if feed.stride is not None and feed.stride[0] == feed.stride[1] else None
+        secondary = (Label(item.span, f"`{item.name}` is prepared here"), *self._place("width"))
+        self._tensors[item.name] = feed.tensor
+        if asked is None:
+            label = Label(
+                item.span, f"what it reads lies {stride_text(feed.stride)} away, not one stride for both axes"
+            )
+            self._report(
+                Diagnostic("E0501", f"the input `{item.name}` cannot be prepared", label), *self._place()
+            )
+            return None
+        if item.operation is None:
+            if asked != 1:
+                label = Label(
+                    item.span, f"what it reads is {asked} times as large as the newest layer's output"
+                )
+                help = "give it an operation that strides, such as `preprocess` of std/cnn"
+                title = f"the input `{item.name}` needs an operation with stride {asked}"
+                self._report(Diagnostic("E0501", title, label, help=help), *self._place())
+            return None
+        part = self._elaborate(item.operation, feed.tensor, asked, secondary)
+        text = _text(item.operation.span)
+        why = Label(item.span, f"so `{item.name}` is read with stride {asked}")
+        self._check_stride(part, text, item.operation.span, asked, why)
+        width = part.output.width if part.ok and part.missing is None else self._use.width
+        self._tensors[item.name] = Tensor(width, strided(feed.tensor.size, (asked, asked)))
+        return self._term(part, feed.tensor, item.operation.span)
+
+    # -------------------------------------------------------------------------------------- edges and nodes
+
+    def _node(self, node: Node, places: list[int], terms: list[tuple[Term, ...]]) -> None:
+        widths: list[Width] = []
+        reference: tuple[Edge, Candidate, Width] | None = None
+        for place in places:
+            edge = self._cell.edges[place]
+            if node.merge == "concat":
+                reference = None
+            found: list[Term] = []
+            for candidate in edge.candidates:
+                part, sound = self._candidate(edge, candidate)
+                built = self._term(part, self._tensors[edge.source], candidate.span)
+                if built is not None:
+                    found.append(built)
+                if not sound:
+                    continue
+                if reference is None:
+                    reference = (edge, candidate, part.output.width)
+                elif part.output.width != reference[2]:
+                    self._width_fault(node, edge, candidate, part.output.width, reference)
+            terms[place] = tuple(found)
+            widths.append(reference[2] if reference else self._use.width)
+        fault = arity_fault(node.merge, len(places), Label(node.span, f"{len(places)} edges end here"))
+        if fault is not None:
+            self._report(fault)
+        width = merged_width(node.merge, widths) if widths else self._use.width
+        self._tensors[node.name] = Tensor(width, self._inner_size())
+
+    def _inner_size(self) -> tuple[Axis, ...]:
+        """The size of every node: what the inputs come to, behind the cell's stride."""
+        first = self._tensors[self._cell.inputs[0].name]
+        return strided(first.size, (self._use.stride, self._use.stride))
+
+    def _candidate(self, edge: Edge, candidate: Candidate) -> tuple[Part, bool]:
+        """The part of a candidate, and whether it is sound."""
+        from_input = edge.source in self._inputs
+        asked = self._use.stride if from_input else 1
+        secondary = (Label(edge.span, f"on the edge `{edge.source} -> {edge.target}`"), *self._place("width"))
+        part = self._elaborate(candidate.expr, self._tensors[edge.source], asked, secondary)
+        so = "so " if asked != 1 else ""
+        why = Label(edge.span, f"{so}the edge `{edge.source} -> {edge.target}` has stride {asked}")
+        self._check_stride(part, candidate.label, candidate.span, asked, why)
+        return part, part.ok and part.missing is None
+
+    def _check_stride(self, part: Part, text: str, span: Span, asked: int, why: Label) -> None:
+        if not part.ok or part.gives(asked):
+            return
+        if part.missing is not None:
+            gives = f"has no arm for stride {asked}"
+            why_not: tuple[Label, ...] = (Label(part.missing.span, "the strides that it knows"),)
+        else:
+            gives = f"gives {stride_text(part.stride)}"
+            why_not = ()
+        help = (
+            "give its first strided step `/stride`, or a `match stride` with an arm for it"
+            if asked != 1
+            else None
+        )
+        title = f"`{text}` cannot be used with stride {asked}"
+        label = Label(span, f"asked for stride {asked}, {gives}")
+        places = self._place("stride") if asked != 1 else ()
+        self._report(Diagnostic("E0501", title, label, why_not, help), why, *places)
+
+    def _width_fault(
+        self,
+        node: Node,
+        edge: Edge,
+        candidate: Candidate,
+        width: Width,
+        reference: tuple[Edge, Candidate, Width],
+    ) -> None:
+        other, first, expected = reference
+        if node.merge == "concat":
+            title = f"the candidates of the edge `{edge.source} -> {edge.target}` do not have the same width"
+            rule: tuple[Label, ...] = ()
+        else:
+            title = f"the edges into `{node.name}` do not have the same width"
+            rule = (Label(node.merge_span or node.item_span, f"all edges of a `{node.merge}` must agree"),)
+        label = Label(candidate.span, _gives(candidate, width, edge))
+        against = Label(first.span, _gives(first, expected, other))
+        self._report(Diagnostic("E0502", title, label, (*rule, against)), *self._place("width"))
+
+    # --------------------------------------------------------------------------------------------- output
+
+    def _output(self, size: tuple[Axis, ...]) -> Tensor:
+        output = self._cell.output
+        widths = [self._tensors[name].width for name in output.nodes]
+        if output.merge is None:
+            return self._tensors[output.nodes[0]]
+        fault = arity_fault(output.merge, len(widths), Label(output.span, f"this one has {len(widths)}"))
+        if fault is not None:
+            self._report(fault)
+        spans = {node.name: node.span for node in self._cell.nodes}
+        if output.merge != "concat":
+            for name, width in zip(output.nodes, widths, strict=True):
+                if width != widths[0]:
+                    first = output.nodes[0]
+                    labels = (
+                        Label(spans[first], f"`{first}` has {channels(widths[0])}"),
+                        Label(spans[name], f"`{name}` has {channels(width)}"),
+                    )
+                    title = "the nodes of the output do not have the same width"
+                    label = Label(output.span, f"all nodes of a `{output.merge}` must agree")
+                    self._report(Diagnostic("E0502", title, label, labels), *self._place("width"))
+                    break
+        return Tensor(merged_width(output.merge, widths), size)
+
+    # -------------------------------------------------------------------------------------------- helpers
+
+    def _elaborate(self, expr: Expr, tensor: Tensor, asked: int, secondary: tuple[Label, ...]) -> Part:
+        before = len(self._faults)
+        part = self._elaborator.run(expr, tensor, self._use.width, asked)
+        for place in range(before, len(self._faults)):
+            fault = self._faults[place]
+            if fault.code in _OF_SHAPES:
+                self._faults[place] = replace(fault, secondary=fault.secondary + secondary)
+        return part
+
+    def _term(self, part: Part, tensor: Tensor, span: Span) -> Term | None:
+        shape = tensor.shape()
+        return term(part, shape, span) if shape is not None and part.ok and part.missing is None else None
+
+    def _place(self, what: str = "") -> tuple[Label, ...]:
+        """Where in a network the cell is used, and with which stride or width."""
+        if self._use.place is None:
+            return ()
+        value = {"stride": f" with stride {self._use.stride}", "width": f" with width {self._use.width}"}
+        return (Label(self._use.place, f"`{self._cell.name}` is used here{value.get(what, '')}"),)
+
+    def _report(self, diagnostic: Diagnostic, *more: Label) -> None:
+        self._faults.append(replace(diagnostic, secondary=diagnostic.secondary + more))
+
+
+def _gives(candidate: Candidate, width: Width, edge: Edge) -> str:
+    return f"`{candidate.label}` gives {channels(width)} on `{edge.source} -> {edge.target}`"
+
+
+def _text(span: Span) -> str:
+    return " ".join(span.text.split())

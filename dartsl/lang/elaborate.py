@@ -1,0 +1,321 @@
+"""Op expressions to terms: rules 1 to 3 of the language, carried out for one width, stride and input shape.
+
+`Elaborator.run` reads an expression as the body of an unnamed op. Faults are collected, not raised; a part in
+which one was found says so (`ok` is False) and carries the likely shape, so that it causes no other fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dartsl.lang import primitives
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.evaluate import (
+    Closure,
+    FaultError,
+    NoArmError,
+    Scope,
+    Value,
+    arm,
+    bind,
+    kind_of,
+    plain,
+    whole,
+)
+from dartsl.lang.limits import MAX_APPLICATIONS, too_large
+from dartsl.lang.merging import merge_branches
+from dartsl.lang.model import Operation
+from dartsl.lang.op_faults import bad_argument, cannot_stride, stride_text, unfit
+from dartsl.lang.primitives import Primitive
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Binary, Call, Chain, Choice, Expr, Match, Name
+from dartsl.lang.tensors import Pair, Tensor
+from dartsl.lang.terms import Argument, Merge, Sequence, Shape, Step, Term
+from dartsl.lang.widths import Width
+
+MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
+MAX_STEPS = MAX_APPLICATIONS // 10  # of one candidate
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an expression becomes.
+
+    `terms` stand one after another (none for what does nothing, and where widths are symbols). `stride` is
+    (down, across) from input to output, None behind a global average pool. `missing` is a `match stride` that
+    has no arm for the stride asked.
+    """
+
+    terms: tuple[Term, ...]
+    output: Tensor
+    stride: Pair | None
+    ok: bool = True
+    missing: Match | None = None
+
+    def gives(self, asked: int) -> bool:
+        """Whether the stride is the one asked for, on both axes."""
+        return self.missing is None and self.stride == (asked, asked)
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Batch norm at a place: whether `bn` is affine, and whether `mix_bn` is one (language rule 10)."""
+
+    affine: bool
+    mixing: bool
+
+
+class Elaborator:
+    """Elaborates the expressions of one place: inside the cells of a network, or outside them.
+
+    `names` are the network's parameters (none inside a cell); found faults are appended to `faults`.
+    """
+
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        norms: Norms,
+        faults: list[Diagnostic],
+        names: Mapping[str, Value] | None = None,
+    ) -> None:
+        self._operations = operations
+        self._norms = norms
+        self._faults = faults
+        self._names = dict(names or {})
+        self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
+        self._steps = 0
+        self._depth = 0
+
+    def run(self, expr: Expr, tensor: Tensor, width: Width, stride: int) -> Part:
+        """The part that an unnamed op with this body is, asked for `width` and `stride` on `tensor`.
+
+        The same question is answered once, so its faults are reported once.
+        """
+        key = (id(expr), tensor, width, stride)
+        if key not in self._known:
+            self._steps = self._depth = 0
+            scope = Scope(self._names, width, stride)
+            try:
+                part = self._body(expr, tensor, scope)
+            except NoArmError as error:
+                part = Part((), tensor, None, missing=error.match)
+            except FaultError as error:
+                part = self._poisoned(error.diagnostic, tensor)
+            self._known[key] = (expr, part)
+        return self._known[key][1]
+
+    # ------------------------------------------------------------------------------------------ expressions
+
+    def _body(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+        """A body or an arm: a single name or call is asked for the body's stride."""
+        if isinstance(expr, Name | Call):
+            return self._apply(expr, tensor, scope, scope.stride)
+        return self._element(expr, tensor, scope)
+
+    def _element(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+        """An element of a chain, a branch of a merge: asked for stride 1 unless a `/` is written."""
+        match expr:
+            case Name() | Call():
+                return self._apply(expr, tensor, scope, 1)
+            case Match():
+                return self._body(arm(expr, scope.stride), tensor, scope)
+            case Chain():
+                part = Part((), tensor, (1, 1))
+                for step in expr.steps:
+                    part = _then(part, self._element(step, part.output, scope))
+                return part
+            case Binary(operator="*"):
+                return self._repeated(expr, tensor, scope, None)
+            case Binary(operator="/"):
+                return self._divided(expr, tensor, scope)
+            case Choice():
+                title = "a choice cannot stand here"
+                raise FaultError(
+                    Diagnostic("E0406", title, Label(expr.span, "only the whole of an edge can be chosen"))
+                )
+        raise FaultError(Diagnostic("E0402", "expected an operation", Label(expr.span, "this is none")))
+
+    def _divided(self, expr: Binary, tensor: Tensor, scope: Scope) -> Part:
+        """`x/s`: the stride of a name, a call, or the first element of a repetition."""
+        asked = whole(expr.right, scope, "a stride", high=primitives.LARGEST_KERNEL)
+        target = expr.left
+        if isinstance(target, Binary) and target.operator == "*":
+            return self._repeated(target, tensor, scope, asked)
+        return self._strided(target, tensor, scope, asked)
+
+    def _strided(self, target: Expr, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A name or call with a `/` written behind it."""
+        if not isinstance(target, Name | Call):
+            help = "write `/` behind the step that strides"
+            diagnostic = cannot_stride(target.span, "`/` stands behind a name, a call or a repetition", help)
+            return self._poisoned(diagnostic, tensor)
+        if not self._may_stride(target, scope):
+            return self._poisoned(cannot_stride(target.span, "it always has stride 1", None), tensor)
+        try:
+            part = self._apply(target, tensor, scope, asked)
+        except NoArmError as error:
+            label = Label(error.match.span, f"no arm for stride {error.stride}")
+            return self._poisoned(
+                cannot_stride(target.span, f"asked for stride {asked}", None, label), tensor
+            )
+        if part.ok and asked != 1 and (part.stride == (1, 1) or not set(part.stride or ()) <= {1, asked}):
+            label_text = f"asked for stride {asked}, gives {stride_text(part.stride)}"
+            return self._poisoned(cannot_stride(target.span, label_text, None), part.output)
+        return part
+
+    def _may_stride(self, target: Name | Call, scope: Scope) -> bool:
+        """False for merges and for primitives that cannot; an op shows it when it is elaborated."""
+        name = target.id if isinstance(target, Name) else target.function.id
+        if name in scope.names or name not in self._operations:
+            return name not in primitives.MERGES
+        primitive = primitives.PRIMITIVES.get(name)
+        return primitive is None or self._operations[name].body is not None or primitive.can_stride
+
+    def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
+        """`x*n`; with `first`, a stride is written behind it, which its first element takes."""
+        count = whole(expr.right, scope, "a repetition")
+        part = Part((), tensor, (1, 1))
+        for turn in range(count):
+            if turn or first is None:
+                following = self._element(expr.left, part.output, scope)
+            elif isinstance(expr.left, Binary) and expr.left.operator == "*":
+                following = self._repeated(expr.left, part.output, scope, first)
+            else:
+                following = self._strided(expr.left, part.output, scope, first)
+            self._count(expr.span)
+            part = _then(part, following)
+            if not part.ok:
+                break
+        return part
+
+    # ---------------------------------------------------------------------------------------------- calls
+
+    def _apply(self, expr: Name | Call, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A name or a call, asked for a stride: a passed operation, a merge, an op or a primitive."""
+        name = expr.id if isinstance(expr, Name) else expr.function.id
+        if self._depth >= MAX_DEPTH:
+            raise FaultError(
+                Diagnostic("E0310", "operations nest too deep", Label(expr.span, f"{MAX_DEPTH} deep here"))
+            )
+        self._depth += 1
+        try:
+            if name in scope.names:
+                return self._passed(expr, scope.names[name], tensor, scope, asked)
+            if name in primitives.MERGES and isinstance(expr, Call):
+                branches = [self._element(a.value, tensor, scope) for a in expr.arguments]
+                return self._merged(expr, branches, tensor)
+            operation = self._operations.get(name)
+            if operation is None:
+                raise FaultError(
+                    Diagnostic("E0402", "expected an operation", Label(expr.span, "this is none"))
+                )
+            try:
+                bound = bind(operation, expr, scope, asked)
+            except FaultError as error:
+                return self._poisoned(error.diagnostic, tensor)
+            inner = scope.inside(bound.values, bound.places, asked)
+            if operation.body is not None:
+                return self._body(operation.body, tensor, inner)
+            return self._primitive(operation, expr, tensor, inner)
+        finally:
+            self._depth -= 1
+
+    def _passed(self, expr: Name | Call, value: Value, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A parameter that stands for an operation."""
+        if not isinstance(value, Closure) or isinstance(expr, Call):
+            label = (
+                f"this is {kind_of(value)}"
+                if not isinstance(value, Closure)
+                else "a parameter takes no arguments"
+            )
+            raise FaultError(Diagnostic("E0402", "expected an operation", Label(expr.span, label)))
+        return self._body(value.expr, tensor, scope.inside(value.names, value.places, asked))
+
+    def _merged(self, expr: Call, branches: list[Part], tensor: Tensor) -> Part:
+        kind = expr.function.id
+        outcome = merge_branches(expr, [(p.output, p.stride, p.ok) for p in branches])
+        self._faults.extend(outcome.faults)
+        output = outcome.output or tensor
+        ok = not outcome.faults and all(p.ok for p in branches)
+        before, after = tensor.shape(), output.shape()
+        if before is None or after is None or not ok:
+            return Part((), output, outcome.stride, ok)
+        self._count(expr.span)
+        terms = tuple(term(p, before, a.value.span) for p, a in zip(branches, expr.arguments, strict=True))
+        return Part((Merge(kind, terms, after),), output, outcome.stride)
+
+    def _primitive(self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope) -> Part:
+        """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
+        name = operation.name
+        if name == "mix_bn" and not self._norms.mixing:
+            return Part((), tensor, (1, 1))
+        primitive = primitives.PRIMITIVES.get(name)
+        if primitive is None:
+            primitive = primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
+        stride = primitive.stride(scope.stride)
+        values = self._arguments(primitive, expr, scope)
+        fault = unfit(primitive, expr, tensor, stride)
+        if fault is not None:
+            self._faults.append(fault)
+        out = scope.names.get("out") if primitive.name in primitives.PRIMITIVES else None
+        wide = out if isinstance(out, Width) else None
+        output = primitives.output(primitive, tensor, scope.width, stride, wide)
+        given = None if name in ("global_avg_pool", "linear") and tensor.is_map else stride
+        if values is None or fault is not None:
+            return Part((), output, given, ok=False)
+        before, after = tensor.shape(), output.shape()
+        if before is None or after is None:
+            return Part((), output, given)
+        self._count(expr.span)
+        if name in ("bn", "mix_bn"):
+            name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
+        return Part((Step(name, values, stride, before, after, expr.span),), output, given)
+
+    def _arguments(
+        self, primitive: Primitive, expr: Name | Call, scope: Scope
+    ) -> tuple[tuple[str, Argument], ...] | None:
+        """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
+        values: list[tuple[str, Argument]] = []
+        good = True
+        for name, kind in primitive.parameters:
+            value = scope.names[name]
+            fault = bad_argument(primitive, name, kind, value, expr, scope)
+            if fault is None:
+                values.append((name, plain(value)))
+            else:
+                good = False
+                if fault.primary.span != expr.span or fault.code != "E0503":
+                    self._faults.append(fault)
+        return tuple(values) if good else None
+
+    def _poisoned(self, diagnostic: Diagnostic, tensor: Tensor) -> Part:
+        self._faults.append(diagnostic)
+        return Part((), tensor, None, ok=False)
+
+    def _count(self, span: Span) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise FaultError(too_large(span, "operations in one candidate", self._steps, MAX_STEPS))
+
+
+def term(part: Part, source: Shape, span: Span) -> Term:
+    """A sound part with known shapes as one term; what does nothing is an identity."""
+    if not part.terms:
+        return Step("identity", (), (1, 1), source, source, span)
+    return part.terms[0] if len(part.terms) == 1 else Sequence(part.terms)
+
+
+def _then(first: Part, second: Part) -> Part:
+    """One part behind another."""
+    stride = None
+    if first.stride is not None and second.stride is not None:
+        stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])
+    return Part(first.terms + second.terms, second.output, stride, first.ok and second.ok)
+
+
+def term_size(whole: Term) -> int:
+    """How many applications of primitives and merges a term stands for."""
+    if isinstance(whole, Sequence):
+        return sum(term_size(t) for t in whole.terms)
+    return 1 + sum(term_size(t) for t in whole.branches) if isinstance(whole, Merge) else 1

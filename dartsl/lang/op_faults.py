@@ -1,0 +1,78 @@
+"""The faults of one operation: arguments out of range, strides and tensors that it cannot take."""
+
+from __future__ import annotations
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.evaluate import Closure, Scope, Value, kind_of
+from dartsl.lang.primitives import Kind, Primitive, even_pool, wanted
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Call, Name
+from dartsl.lang.tensors import Pair, Tensor
+from dartsl.lang.widths import Symbolic
+
+
+def stride_text(stride: Pair | None) -> str:
+    """`stride 2`, `stride 1x2` (down x across), or what stands behind a global average pool."""
+    if stride is None:
+        return "no map of the image"
+    return f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]}x{stride[1]}"
+
+
+def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -> Diagnostic:
+    """E0410: a `/` behind something that cannot stride."""
+    return Diagnostic("E0410", f"`{_short(span)}` cannot take a stride", Label(span, label), secondary, help)
+
+
+def bad_argument(
+    primitive: Primitive, name: str, kind: Kind, value: Value, call: Name | Call, scope: Scope
+) -> Diagnostic | None:
+    """E0402, E0405 or E0503 for an argument of a primitive, reported where its value was written."""
+    place = scope.places.get(name, call.span)
+    inside = call.span.source == place.source and call.span.start <= place.start < call.span.end
+    used = () if inside else (Label(call.span, f"`{primitive.name}` gets it here"),)
+    if isinstance(value, Closure) or (isinstance(value, bool | str) and kind not in ("any", "boolean")):
+        title = f"`{name}` of `{primitive.name}` must be {'a value' if kind == 'any' else 'a number'}"
+        return Diagnostic("E0402", title, Label(place, f"this is {kind_of(value)}"), used)
+    needed = wanted(kind, value)
+    if needed is not None:
+        if kind == "width":
+            return Diagnostic(
+                "E0503", f"a width cannot be {value}", Label(place, f"{needed} is needed"), used
+            )
+        title = f"`{name}` of `{primitive.name}` cannot be {value}"
+        return Diagnostic("E0405", title, Label(place, f"{needed} is needed"), used)
+    if kind != "kernel" or isinstance(value, Symbolic | str | bool):
+        return None
+    if not even_pool(primitive, value):
+        if value % 2:
+            return None
+        title = f"the kernel of `{primitive.name}` cannot be {value}"
+        help = "only a pool may have an even kernel, where its stride is the same" if value == 2 else None
+        return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
+    if value == scope.stride:
+        return None
+    title = f"the kernel of `{primitive.name}` cannot be {value}"
+    label = Label(place, f"an even kernel of a pool needs stride {value}; the stride here is {scope.stride}")
+    return Diagnostic("E0405", title, label, used)
+
+
+def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
+    """E0507 or E0504: a tensor that a primitive cannot take."""
+    name = primitive.name
+    if primitive.takes == "map" and not tensor.is_map:
+        label = Label(call.span, f"{name} needs a map of the image, and a vector arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a vector", label)
+    if primitive.takes == "vector" and tensor.is_map and not tensor.is_point:
+        label = Label(call.span, f"a map of {tensor.size_text()} arrives here")
+        help = "put `global_avg_pool >` before it"
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
+    for axis, by in zip(tensor.size, stride, strict=False):
+        if axis == 1 and by > 1:
+            label = Label(call.span, f"stride {by} on a map of {tensor.size_text()}")
+            return Diagnostic("E0504", "the image is too small for this stride", label)
+    return None
+
+
+def _short(span: Span) -> str:
+    text = " ".join(span.text.split())
+    return text if len(text) <= 40 else text[:37] + "..."

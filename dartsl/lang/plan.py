@@ -1,0 +1,310 @@
+"""A network with every width, stride and size worked out (language rule 13). Pure Python, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.lang.elaborate import Elaborator, Norms, Part, term, term_size
+from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
+from dartsl.lang.layers import Item, stage_items
+from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
+from dartsl.lang.model import Network, Spec
+from dartsl.lang.op_faults import stride_text
+from dartsl.lang.primitives import wanted
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Expr, Name
+from dartsl.lang.tensors import Pair, Tensor, Unknown, strided, tensor_of
+from dartsl.lang.terms import CellLayer, Layer, Plan, Shape, TermLayer
+from dartsl.lang.widths import symbol
+
+
+def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] | None = None) -> Plan:
+    """The plan of a network, some of its parameters replaced.
+
+    Raises UserError (exit code 2) for a parameter that it does not have, and SpecError (E0405, E0410, E05xx,
+    E0310) where widths, strides or sizes do not fit.
+    """
+    planner = _Planner(spec, network, parameters or {})
+    result = planner.run()
+    found = _ordered(spec, planner.faults)
+    if found or result is None:
+        raise SpecError(found)
+    return result
+
+
+def faults(spec: Spec) -> list[Diagnostic]:
+    """Every fault of widths, strides and sizes: each network at its defaults, each cell that stands in none
+    with its width a symbol, at stride 1. One report a (code, primary span), in order of the files."""
+    found: list[Diagnostic] = []
+    for network in spec.networks.values():
+        planner = _Planner(spec, network, {})
+        planner.run()
+        found.extend(planner.faults)
+    placed = {name for network in spec.networks.values() for name in network.cells}
+    elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
+    feed = Feed(Tensor(symbol(), (Unknown("H"), Unknown("W"))), (1, 1))
+    for name, cell in spec.cells.items():
+        if name not in placed:
+            use = Use(name, symbol(), 1, (feed,) * len(cell.inputs))
+            CellPlanner(elaborator, found, cell, use).run()
+    return _ordered(spec, found)
+
+
+def _ordered(spec: Spec, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """One diagnostic a (code, primary span), in order of file, place and code."""
+    files = {file.source.name: place for place, file in enumerate(spec.files)}
+    kept: dict[tuple[int, int, str, int], Diagnostic] = {}
+    for fault in found:
+        span = fault.primary.span
+        kept.setdefault((files.get(span.source.name, len(files)), span.start, fault.code, span.end), fault)
+    return [kept[key] for key in sorted(kept)]
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A layer that is behind us: its name, what it gives, and its own stride."""
+
+    name: str
+    tensor: Tensor
+    stride: Pair | None
+
+
+class _StopError(Exception):
+    """Nothing sensible can be said about the rest of the network."""
+
+
+class _Planner:
+    """Walks through one network, layer by layer."""
+
+    def __init__(self, spec: Spec, network: Network, overrides: Mapping[str, Fraction | int]) -> None:
+        self.faults: list[Diagnostic] = []
+        self._spec = spec
+        self._network = network
+        self._overrides = overrides
+        self._decided = spec.decided(network)
+        self._inside = Elaborator(
+            spec.operations, Norms(affine=self._decided, mixing=not self._decided), self.faults
+        )
+        self._done: list[_Done] = []
+        self._layers: list[Layer | None] = []
+        self._known: dict[Use, Planned] = {}
+        self._cost = 0
+
+    def run(self) -> Plan | None:
+        """The plan; None where a fault was found."""
+        try:
+            values = self._parameters()
+            names: dict[str, Value] = dict(values)
+            self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
+            self._scope = Scope(names, values.get("C", Fraction(1)), 1)
+            image = self._image()
+            self._stems(image)
+            self._stages()
+            self._head()
+        except FaultError as error:
+            self.faults.append(error.diagnostic)
+        except _StopError:
+            pass
+        layers = [layer for layer in self._layers if layer is not None]
+        if self.faults or len(layers) != len(self._layers):
+            return None
+        return Plan(self._network, values, self._decided, image, tuple(layers))
+
+    # ------------------------------------------------------------------------------------ numbers of the network
+
+    def _parameters(self) -> dict[str, Fraction]:
+        network = self._network
+        known = [p.name.id for p in network.parameters]
+        for name in self._overrides:
+            if name not in known:
+                listed = ", ".join(f"`{k}`" for k in known) or "none"
+                raise UserError(f"network `{network.name}` has no parameter `{name}`", f"it has {listed}", 2)
+        values: dict[str, Fraction] = {}
+        for parameter in network.parameters:
+            name = parameter.name.id
+            if name in self._overrides:
+                values[name] = Fraction(self._overrides[name])
+            elif parameter.default is None:
+                title = f"the parameter `{name}` has no value"
+                raise FaultError(Diagnostic("E0605", title, Label(parameter.span, "give it a default")))
+            else:
+                values[name] = self._number(parameter.default, Scope(dict(values), Fraction(1), 1), "E0605")
+        return values
+
+    def _number(self, expr: Expr, scope: Scope, code: str) -> Fraction:
+        try:
+            value = evaluate(expr, scope)
+        except NoArmError as error:
+            value = error.stride == 0
+        if isinstance(value, bool) or not isinstance(value, Fraction):
+            raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is none")))
+        return value
+
+    def _width(self, expr: Expr) -> Fraction:
+        """A stage's width. A bad one is reported, and every layer behind it would be wrong too."""
+        value = self._number(expr, self._scope, "E0402")
+        needed = wanted("width", value)
+        if needed is not None:
+            raise FaultError(
+                Diagnostic("E0503", f"a width cannot be {value}", Label(expr.span, f"{needed} is needed"))
+            )
+        return value
+
+    def _image(self) -> Shape:
+        values = [self._width(argument.value) for argument in self._network.input.arguments]
+        if len(values) != 3:
+            label = Label(self._network.input.span, "write image(channels, height, width)")
+            raise FaultError(Diagnostic("E0401", "`image` takes 3 arguments", label))
+        channels, height, width = (int(v) for v in values)
+        return Shape(channels, (height, width))
+
+    # ----------------------------------------------------------------------------------------- stems and head
+
+    def _stems(self, image: Shape) -> None:
+        self._done = [_Done("image", tensor_of(image), (1, 1))]
+        width = self._width(self._network.stages[0].width)
+        for place, stem in enumerate(self._network.stems):
+            part = self._outside.run(stem, self._newest.tensor, width, 1)
+            self._missing_arm(part, stem.span, 1)
+            self._add_term(f"stem{place}", "stem", part, stem.span)
+            if not part.output.is_map:
+                label = Label(stem.span, "this gives a vector")
+                raise FaultError(Diagnostic("E0507", "a stem must give a map of the image", label))
+        del self._done[0]  # cells read the outputs of layers, never the image itself
+
+    def _head(self) -> None:
+        head, newest = self._network.head, self._newest
+        part = self._outside.run(head, newest.tensor, newest.tensor.width, 1)
+        self._missing_arm(part, head.span, 1)
+        if part.ok and part.missing is None and part.output.is_map:
+            label = Label(head.span, f"this gives a map of {part.output.size_text()}")
+            help = "end it with `global_avg_pool > linear(classes)`"
+            self.faults.append(Diagnostic("E0507", "a head must give a vector", label, help=help))
+        self._add_term("head", "head", part, head.span)
+
+    def _missing_arm(self, part: Part, span: Span, asked: int) -> None:
+        if part.missing is not None:
+            label = Label(span, f"asked for stride {asked}, has no arm for it")
+            other = (Label(part.missing.span, "the strides that it knows"),)
+            title = f"`{_text(span)}` cannot be used with stride {asked}"
+            self.faults.append(Diagnostic("E0501", title, label, other))
+
+    # ----------------------------------------------------------------------------------------------- stages
+
+    def _stages(self) -> None:
+        count = 0
+        for stage in self._network.stages:
+            width = self._width(stage.width)
+            for item in stage_items(stage.layers, self._scope):
+                self._too_small(item)
+                name = f"layer{count}"
+                count += 1
+                if isinstance(item.expr, Name) and item.expr.id in self._spec.cells:
+                    self._cell(name, item, width)
+                else:
+                    self._op(name, item, width)
+                if count > MAX_LAYERS:
+                    raise FaultError(too_large(stage.span, "layers", count, MAX_LAYERS))
+                if self._cost > MAX_APPLICATIONS:
+                    found = too_large(stage.span, "operations", self._cost, MAX_APPLICATIONS)
+                    raise FaultError(found)
+
+    def _too_small(self, item: Item) -> None:
+        """E0504, once for a network: all that follows would repeat it."""
+        tensor = self._newest.tensor
+        if item.stride > 1 and 1 in tensor.size:
+            title = "the image is too small for this stride"
+            label = Label(item.span, f"the image is {tensor.size_text()} when it reaches this layer")
+            other = (Label(self._network.input.span, "the image at the start"),)
+            help = "use larger images, or fewer layers that stride"
+            self.faults.append(Diagnostic("E0504", title, label, other, help))
+            raise _StopError
+
+    def _op(self, name: str, item: Item, width: Fraction) -> None:
+        """An operation used as a layer."""
+        before = self._newest.tensor
+        part = self._outside.run(item.expr, before, width, item.stride)
+        span = item.expr.span
+        self._missing_arm(part, span, item.stride)
+        if part.ok and part.missing is None and not part.gives(item.stride):
+            title = f"`{_text(span)}` cannot be used with stride {item.stride}"
+            label = Label(span, f"asked for stride {item.stride}, gives {stride_text(part.stride)}")
+            self.faults.append(Diagnostic("E0501", title, label))
+        stride = (item.stride, item.stride)
+        part = replace(part, output=Tensor(part.output.width, strided(before.size, stride)), stride=stride)
+        self._add_term(name, "op", part, span)
+
+    def _cell(self, name: str, item: Item, width: Fraction) -> None:
+        cell = self._spec.cells[_id(item.expr)]
+        reads, feeds = self._feeds(len(cell.inputs))
+        use = Use(cell.name, width, item.stride, feeds, item.span)
+        if use not in self._known:
+            self._known[use] = CellPlanner(self._inside, self.faults, cell, use).run()
+        parts = self._known[use]
+        self._cost += parts.steps
+        mixing = not self._decided
+        shapes = [tensor.shape() for tensor in (*parts.input_tensors, *parts.node_tensors, parts.output)]
+        known = [shape for shape in shapes if shape is not None]
+        layer: CellLayer | None = None
+        if len(known) == len(shapes):
+            layer = CellLayer(
+                name,
+                cell,
+                int(width),
+                item.stride,
+                reads,
+                parts.inputs,
+                tuple(known[: len(cell.inputs)]),
+                parts.edges,
+                tuple(known[len(cell.inputs) : -1]),
+                tuple(node.mix_bn and mixing for node in cell.nodes),
+                cell.output.mix_bn and mixing,
+                known[-1],
+            )
+        self._layers.append(layer)
+        self._done.append(_Done(name, parts.output, (item.stride, item.stride)))
+
+    def _feeds(self, count: int) -> tuple[tuple[str, ...], tuple[Feed, ...]]:
+        """What the inputs of the next cell read: the last `count` layers, the first stem filling older gaps."""
+        latest = len(self._done) - 1
+        places = [max(0, latest - back) for back in reversed(range(count))]
+        feeds = []
+        for place in places:
+            stride: Pair | None = (1, 1)
+            for done in self._done[place + 1 :]:
+                stride = _product(stride, done.stride)
+            feeds.append(Feed(self._done[place].tensor, stride))
+        return tuple(self._done[place].name for place in places), tuple(feeds)
+
+    # ---------------------------------------------------------------------------------------------- helpers
+
+    @property
+    def _newest(self) -> _Done:
+        return self._done[-1]
+
+    def _add_term(self, name: str, kind: Literal["stem", "op", "head"], part: Part, span: Span) -> None:
+        before, after = self._newest.tensor.shape(), part.output.shape()
+        layer: TermLayer | None = None
+        if before is not None and after is not None and part.ok and part.missing is None:
+            built = term(part, before, span)
+            self._cost += term_size(built)
+            layer = TermLayer(name, kind, (self._newest.name,), built, after)
+        self._layers.append(layer)
+        self._done.append(_Done(name, part.output, part.stride))
+
+
+def _product(a: Pair | None, b: Pair | None) -> Pair | None:
+    return None if a is None or b is None else (a[0] * b[0], a[1] * b[1])
+
+
+def _id(expr: Expr) -> str:
+    return expr.id if isinstance(expr, Name) else ""
+
+
+def _text(span: Span) -> str:
+    return " ".join(span.text.split())

@@ -1,0 +1,71 @@
+"""Shapes while they are worked out: exact widths, and sizes that may be unknown (a cell in no network)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dartsl.lang.terms import Shape
+from dartsl.lang.widths import Width
+
+Pair = tuple[int, int]  # (down, across)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """An axis of unknown length, `H` or `W`, behind strides that multiply to `stride`.
+
+    ceil(ceil(H/a)/b) = ceil(H/(a*b)), so two such axes have the same length, whatever H is, exactly when
+    they are equal.
+    """
+
+    letter: str
+    stride: int = 1
+
+    def __str__(self) -> str:
+        return self.letter if self.stride == 1 else f"{self.letter}/{self.stride}"
+
+
+Axis = int | Unknown
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A shape without its batch axis: a width and a size, (H, W) of a map or () of a vector."""
+
+    width: Width
+    size: tuple[Axis, ...]
+
+    @property
+    def is_map(self) -> bool:
+        return len(self.size) == 2
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it is a 1x1 map, which broadcasts in a merge."""
+        return self.size == (1, 1)
+
+    def shape(self) -> Shape | None:
+        """The same in whole numbers; None while something in it is a symbol or a fraction."""
+        size = tuple(axis for axis in self.size if isinstance(axis, int))
+        if not isinstance(self.width, Fraction) or self.width.denominator != 1 or len(size) != len(self.size):
+            return None
+        return Shape(int(self.width), size)
+
+    def size_text(self) -> str:
+        """`32x32`, `H/2xW/2`, or `a vector`."""
+        return "x".join(str(axis) for axis in self.size) if self.size else "a vector"
+
+
+def tensor_of(shape: Shape) -> Tensor:
+    """A known shape as a tensor."""
+    return Tensor(Fraction(shape.channels), shape.size)
+
+
+def strided(size: tuple[Axis, ...], stride: Pair) -> tuple[Axis, ...]:
+    """The size behind a stride: ceil(H / down), ceil(W / across); a vector stays one."""
+    return tuple(_divide(axis, by) for axis, by in zip(size, stride, strict=False))
+
+
+def _divide(axis: Axis, by: int) -> Axis:
+    return -(-axis // by) if isinstance(axis, int) else Unknown(axis.letter, axis.stride * by)
