@@ -30,9 +30,10 @@ DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.
 class Supernet(nn.Module):
     """A network whose mixed edges are weighted by the softmax of its alphas.
 
-    plan, graph   what it was lowered from
+    plan, graph   what it was lowered from, with `plugins`, the implementations by name
     network       the lowered network; its state_dict names follow the spec (language rule 18)
-    alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate, both
+    alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
+    both
                   in order of declaration. A row with fewer candidates than the longest one has spare columns
                   at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
                   attribute of ParameterDict (`keys`) has a `_` behind it there; `alpha` takes its own name.
@@ -52,9 +53,10 @@ class Supernet(nn.Module):
         super().__init__()
         self.plan = plan
         self.graph = graph
+        self.plugins = dict(plugins or {})
         self.draws = Draws(seed)
         self.network: fx.GraphModule = lower(
-            graph, seed=seed, device=device, dtype=dtype, plugins=plugins, draws=self.draws
+            graph, seed=seed, device=device, dtype=dtype, plugins=self.plugins, draws=self.draws
         )
         self.tables = info(graph).alphas
         self.alphas = nn.ParameterDict()

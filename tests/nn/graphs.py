@@ -68,7 +68,8 @@ class Sketch:
         self.modules[node] = spec
         layer = node.split(".")[0]
         return self.add(
-            node, Application(primitive, (*spec.arguments, ("stride", stride)), (source,), after, layer, (node,))
+            node,
+            Application(primitive, (*spec.arguments, ("stride", stride)), (source,), after, layer, (node,)),
         )
 
     def finish(self, output: str, alphas: tuple[AlphaTable, ...] = ()) -> nx.DiGraph:
@@ -98,7 +99,9 @@ def mixed(height: int = 7, width: int = 6, *, ragged: bool = False, noise: bool 
         edge = f"layer0.n0.c{row}"
         strided: dict[str, Argument | tuple[int, ...]] = {"k": 3, "stride": (2, 2)}
         ends = [sketch.call(f"{edge}.none", "none", source, shape=small, attributes={"stride": (2, 2)})]
-        pool = sketch.call(f"{edge}.max_pool_3x3.max_pool", "max_pool", source, shape=small, attributes=strided)
+        pool = sketch.call(
+            f"{edge}.max_pool_3x3.max_pool", "max_pool", source, shape=small, attributes=strided
+        )
         ends.append(sketch.module(f"{edge}.max_pool_3x3.mix_bn", "mix_bn", pool))
         if not (ragged and row == 1):
             relu = sketch.call(f"{edge}.relu_conv_bn_3.relu", "relu", source)

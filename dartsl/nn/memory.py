@@ -1,0 +1,137 @@
+"""How much memory one search step takes, told before anything is allocated.
+
+The lowered network runs once on the meta device, where tensors have shapes and no numbers, and a hook sees
+every tensor that autograd keeps for the backward pass. What is kept, the parameters with everything of their
+size, and the largest intermediate result that is not kept make up the peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dartsl.graph.build import build
+from dartsl.graph.operations import application
+from dartsl.lang.terms import Plan
+from dartsl.nn.plugins import Plugins, resolve
+from dartsl.nn.supernet import Supernet
+
+ORDERS = ("1", "2", "exact")
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes of one search step at its peak, by what they hold.
+
+    state       parameters, buffers, and what the two optimisers keep (momentum; two moments for the alphas)
+    gradients   the gradients of weights and alphas
+    copies      what unrolling keeps besides: the weights as they were, and the direction v
+    saved       what autograd keeps for the backward passes, and the images
+    transient   the largest operation's inputs, output, and their gradients, which come and go
+    """
+
+    state: int
+    gradients: int
+    copies: int
+    saved: int
+    transient: int
+
+    @property
+    def total(self) -> int:
+        return self.state + self.gradients + self.copies + self.saved + self.transient
+
+
+def estimate_step(
+    model: Supernet | Plan,
+    batch: int,
+    order: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    plugins: Plugins = (),
+) -> int:
+    """Bytes that a search step with `batch` images from each half needs at its peak (the process's base apart).
+
+    `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own type counts;
+    `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.
+    Raises ValueError for another order, SpecError (E0411) where an operation has no implementation.
+    """
+    return step_memory(model, batch, order, dtype=dtype, plugins=plugins).total
+
+
+def step_memory(
+    model: Supernet | Plan,
+    batch: int,
+    order: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    plugins: Plugins = (),
+) -> StepMemory:
+    """The parts of `estimate_step`."""
+    if order not in ORDERS:
+        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
+    if isinstance(model, Supernet):
+        dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
+        plan, graph, builders = model.plan, model.graph, model.plugins
+    else:
+        plan, graph, builders = model, build(model), resolve(model, {}, plugins)
+    shadow = Supernet(plan, graph, device="meta", dtype=dtype, plugins=builders)
+    images = torch.empty(batch, *plan.image.dims, dtype=dtype, device="meta")
+    labels = torch.empty(batch, dtype=torch.int64, device="meta")
+    weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
+    buffers = _bytes(list(shadow.buffers()))
+    unrolled = order != "1"
+    return StepMemory(
+        state=2 * weights + 3 * alphas + buffers,
+        gradients=weights + alphas,
+        copies=2 * weights if unrolled else 0,
+        saved=2 * _bytes([images, labels]) + saved_bytes(shadow, images, labels, twice=order == "exact"),
+        transient=2 * batch * dtype.itemsize * _largest(graph),
+    )
+
+
+def saved_bytes(model: Supernet, images: Tensor, labels: Tensor, *, twice: bool = False) -> int:
+    """Bytes that autograd keeps for the backward pass of the loss, each storage once, without parameters.
+
+    With `twice` the gradient of the weights is differentiable itself (order exact): what its own backward
+    pass needs counts too. `model` may be on the meta device.
+    """
+    known = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers(), images, labels)}
+    kept: dict[int, torch.UntypedStorage] = {}  # holds the storages, so that no address is used again
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in known:
+            kept[_storage(tensor)] = tensor.untyped_storage()
+        return tensor
+
+    with model.frozen_statistics(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = F.cross_entropy(model(images), labels)
+        if twice:
+            torch.autograd.grad(loss, model.weights(), create_graph=True, allow_unused=True)
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+def _storage(tensor: Tensor) -> int:
+    """The identity of what a tensor is a view of (on the meta device all addresses of data are zero)."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _bytes(tensors: Sequence[Tensor | nn.Parameter]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _largest(graph: nx.DiGraph) -> int:
+    """The most numbers, for one image, that an application reads and writes together."""
+
+    def numbers(node: str) -> int:
+        applied = application(graph, node)
+        count = 1
+        for length in applied.shape:
+            count *= length
+        return count
+
+    return max(numbers(node) + sum(map(numbers, application(graph, node).inputs)) for node in graph)
