@@ -25,6 +25,7 @@ from typing import Any
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
+from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
 
@@ -56,8 +57,8 @@ class Identity:
 class RunInfo:
     """What `run.json` holds.
 
-    `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text; `source`
-    is what the user called the spec; `data_hash` is the fingerprint of the images the run uses.
+    `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
+    `source` is what the user called the spec; `data_hash` is the fingerprint of the images the run uses.
     """
 
     kind: str
@@ -184,13 +185,26 @@ def spec_hash(files: Sequence[File]) -> str:
     return digest.hexdigest()
 
 
+def in_library(source: Source) -> bool:
+    """Whether a file is one of the shipped library, `std/`."""
+    return source.path is not None and source.path.resolve().is_relative_to((specs_dir() / "std").resolve())
+
+
 def versions() -> dict[str, str]:
     """Of what decides a run's numbers."""
     return {
-        "dartsl": metadata.version("dartsl"),
+        "dartsl": own_version(),
         "python": platform.python_version(),
         "torch": metadata.version("torch"),
     }
+
+
+def own_version() -> str:
+    """dartsl's version; `unknown` in a source folder that was never installed."""
+    try:
+        return metadata.version("dartsl")
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def command_line(arguments: Sequence[str]) -> str:
@@ -213,11 +227,10 @@ def _texts(files: Sequence[File]) -> dict[str, str]:
     An import lies in the root's folder or below it (language rule 15), so it keeps its place beside the root.
     """
     root = files[-1].source
-    library = specs_dir() / "std"
     texts: dict[str, str] = {}
     for file in files[:-1]:
         path = file.source.path
-        if path is None or path.resolve().is_relative_to(library.resolve()):
+        if path is None or in_library(file.source):
             continue
         base = (root.path.parent if root.path is not None else Path.cwd()).resolve()
         name = path.resolve().relative_to(base).as_posix()

@@ -18,8 +18,8 @@ Figures = Mapping[str, float | None]
 class RunProgress:
     """Progress through `epochs` epochs of `steps` steps each, of which `done` steps lie behind.
 
-    Use it as a context manager; call `step` after each step and `epoch` after each epoch, with figures to show:
-    a number, or None for one that does not exist yet.
+    Use it as a context manager; call `step` after each step and `epoch` after each epoch, with figures to
+    show: a number, or None for one that does not exist yet.
     """
 
     def __init__(self, console: Console, epochs: int, steps: int, done: int = 0) -> None:

@@ -184,11 +184,15 @@ def weight_step(
 
 @torch.no_grad()
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
-    """The loss and the number of right answers on a batch, in training mode; nothing changes."""
+    """The loss and the number of right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
     model.draws.at(step, kind)
     with model.frozen_statistics():
         logits = model(batch.images)  # (B, classes)
-    return _outcome(F.cross_entropy(logits, batch.labels), logits, batch)
+    outcome = _outcome(F.cross_entropy(logits, batch.labels), logits, batch)
+    if not math.isfinite(outcome.loss):
+        name = "training" if kind == "train" else "validation"
+        raise NonFiniteError(f"{name} loss", "no parameter (none was taken)", 0.0)
+    return outcome
 
 
 def _at_virtual_weights(

@@ -1,0 +1,95 @@
+"""From a run or a cell and its mixing weights to what was found. No torch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.lang.model import Network, Spec
+from dartsl.run.folder import RunFolder, own_version
+from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
+from dartsl.search.emit import Provenance, found_text
+
+__all__ = [
+    "DerivedCell",
+    "KeptEdge",
+    "Provenance",
+    "Table",
+    "derive",
+    "derived_cells",
+    "entropies",
+    "found_text",
+    "mixing_weights",
+    "rederive",
+    "run_network",
+    "softmax_rows",
+]
+
+
+def run_network(run: RunFolder) -> tuple[Spec, Network]:
+    """The spec of a run, from its own copy, and the network that it searches. Raises UserError, SpecError."""
+    spec = check(read(str(run.spec)))
+    network = spec.networks.get(run.info.network)
+    if network is None:
+        raise UserError(f"{run.spec} has no network `{run.info.network}`, which the run searches")
+    return spec, network
+
+
+def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[str, list[list[float]]]]:
+    """An epoch (the last one by default) and the mixing weights behind it, cell by cell.
+
+    Raises UserError where the run has no such epoch.
+    """
+    rows = run.alphas()
+    if not rows:
+        raise UserError(
+            f"{run.path} has no epoch yet to derive from", help=f"dartsl search --resume {run.path}"
+        )
+    row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
+    if row is None:
+        raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds the epochs 1 to {len(rows)}")
+    try:
+        weights = {str(cell): softmax_rows(table) for cell, table in row["alphas"].items()}
+        return int(row["epoch"]), weights
+    except (KeyError, AttributeError, TypeError, ValueError):
+        raise UserError(f"a row of the alphas in {run.path} is damaged") from None
+
+
+def derived_cells(run: RunFolder, epoch: int | None = None) -> list[DerivedCell]:
+    """The cells of a run's network, discretised by an epoch's alphas. Raises UserError, SpecError."""
+    spec, network = run_network(run)
+    _, weights = mixing_weights(run, epoch)
+    try:
+        return [derive(spec.cells[name], weights.get(name, ())) for name in network.cells]
+    except ValueError as error:
+        raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None
+
+
+def rederive(path: Path, epoch: int | None = None) -> str:
+    """The found file of a run as of an epoch (the last one by default), whether or not the run is over.
+
+    Raises UserError where `path` is no run of a search, or has no such epoch; SpecError for a spec that was
+    broken.
+    """
+    run = RunFolder.open(path)
+    if run.info.kind != "search":
+        raise UserError(f"{path} is a run of `{run.info.kind}`, and only a search has alphas")
+    spec, network = run_network(run)
+    at, weights = mixing_weights(run, epoch)
+    parameters = {name: Fraction(value) for name, value in run.info.parameters.items()}
+    provenance = Provenance(
+        version=run.info.versions.get("dartsl", own_version()),
+        source=run.info.source,
+        spec_hash=run.info.spec_hash,
+        seed=run.info.seed,
+        epoch=at,
+        command=run.info.command,
+    )
+    weights = {name: weights.get(name, []) for name in network.cells}
+    try:
+        return found_text(spec, network, parameters, weights, provenance)
+    except ValueError as error:
+        raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None

@@ -1,0 +1,43 @@
+"""What a search says at its end: the cells, how clearly each edge won, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from dartsl.search.discretise import DerivedCell, KeptEdge
+from dartsl.search.emit import edge_text, weight_text
+
+
+def found_report(cells: Sequence[DerivedCell], run: Path) -> str:
+    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1."""
+    folder = shlex.quote(str(run))
+    blocks = [cell_report(cell) for cell in cells]
+    ending = [
+        "weight: the operation's share of its edge; margins: its lead over the next operation on the edge,",
+        "and over the strongest edge into the node that was left out",
+        "",
+        f"run folder  {run}",
+        f"found       {run / 'found.darts'}, drawn in {run / 'found.svg'}",
+        f"next        dartsl info {folder}/found.darts",
+    ]
+    return "\n".join(["", *blocks, *ending])
+
+
+def cell_report(cell: DerivedCell) -> str:
+    """One cell: an edge a line, with its weight and margins."""
+    texts = [edge_text(kept) for kept in cell.edges]
+    width = max((len(text) for text in texts), default=0)
+    lines = [f"cell {cell.cell.name}", f"  {'':<{width}}  weight  over operation  over edge"]
+    for text, kept in zip(texts, cell.edges, strict=True):
+        lines.append(f"  {text:<{width}}  {weight_text(kept.weight):>6}  {_margins(kept)}")
+    return "\n".join([*lines, ""])
+
+
+def _margins(kept: KeptEdge) -> str:
+    return f"{_signed(kept.over_operation):>14}  {_signed(kept.over_edge):>9}"
+
+
+def _signed(margin: float | None) -> str:
+    return "-" if margin is None else f"{margin:+.4f}"

@@ -1,0 +1,316 @@
+"""Everything that a search consists of while it runs: it steps, and its whole state is saved and restored."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Augment, Batches, ImageData, RandomBatches, load, split_by_index
+from dartsl.graph.operations import application
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.search.bilevel import (
+    Batch,
+    Outcome,
+    Unroll,
+    alpha_gradient,
+    alpha_step,
+    learning_rate,
+    measure,
+    weight_step,
+)
+from dartsl.search.discretise import entropies, softmax_rows
+
+
+@dataclass
+class Tally:
+    """Sums over the batches of an epoch so far: losses weighted by images, right answers, images."""
+
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.loss += outcome.loss * outcome.images
+        self.correct += outcome.correct
+        self.images += outcome.images
+
+    @property
+    def mean_loss(self) -> float | None:
+        return self.loss / self.images if self.images else None
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.images if self.images else None
+
+
+def tallied(record: Mapping[str, Any]) -> Tally:
+    """A tally from its fields."""
+    return Tally(float(record["loss"]), int(record["correct"]), int(record["images"]))
+
+
+class SearchSession:
+    """A supernet, its two optimisers, its data, and how far it has come.
+
+    `epoch` counts the epochs that are over, `step` all steps taken. Iterate `batches` for the steps left in
+    the epoch and give each to `take_step`. The training images are split by index; each step draws its
+    validation batch anew from all of the other part, as the authors' `next(iter(valid_queue))` does. Losses
+    and accuracies of both parts are means over the epoch's batches as they were met, in training mode (for
+    orders 2 and exact the validation batch meets the unrolled weights): measuring costs no pass of its own.
+    """
+
+    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData) -> None:
+        """Raises UserError for data or settings that cannot be used together."""
+        self.config = config
+        self.model = model
+        self.data = data.to(config.device)
+        self.augment = Augment.of(
+            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
+        )
+        ours, theirs = split_by_index(data.train_labels, config.split)
+        self.batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
+        self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
+        self.generator = torch.Generator(config.device)
+        self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
+        _require_usable(model, config, len(ours))
+        self.weights_optimizer = torch.optim.SGD(
+            model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+        self.alphas_optimizer = torch.optim.Adam(
+            model.alpha_parameters(),
+            lr=config.alphas_lr,
+            betas=(config.alphas_betas[0], config.alphas_betas[1]),
+            weight_decay=config.alphas_decay,
+        )
+        self.epoch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.train, self.valid = Tally(), Tally()
+        self._before = _Backup(self)
+
+    def begin_epoch(self) -> None:
+        """Set the epoch's learning rate; harmless in mid-epoch."""
+        config = self.config
+        for group in self.weights_optimizer.param_groups:
+            group["lr"] = learning_rate(self.epoch, config.epochs, config.lr, config.lr_min)
+
+    def take_step(self, indices: Tensor) -> None:
+        """Alphas on a validation batch (not in warm-up), then weights on the training batch of `indices`.
+
+        Raises NonFiniteError; `undo` then brings back the state before this step.
+        """
+        started = time.perf_counter()
+        self._before.take()
+        train = self._batch(indices)
+        validation = self._batch(self.validation.draw())
+        if self.epoch < self.config.warmup:
+            self.valid.add(measure(self.model, validation, "validation", self.step))
+        else:
+            gradient = alpha_gradient(
+                self.model,
+                train,
+                validation,
+                self.config.order,
+                unroll=Unroll.of(self.weights_optimizer, self.model.weights()),
+                r=self.config.r,
+                step=self.step,
+            )
+            alpha_step(self.model, self.alphas_optimizer, gradient)
+            self.valid.add(gradient.outcome)
+        self.train.add(
+            weight_step(self.model, train, self.weights_optimizer, clip=self.config.clip, step=self.step)
+        )
+        self.step += 1
+        self.seconds += time.perf_counter() - started
+
+    def undo(self) -> None:
+        """Go back to before the last `take_step`, which failed before the weights were stepped."""
+        self._before.restore()
+
+    def end_epoch(self) -> dict[str, Any]:
+        """Count the epoch as done, and give its row of the history."""
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "lr": float(self.weights_optimizer.param_groups[0]["lr"]),
+            "train_loss": self.train.mean_loss,
+            "train_accuracy": self.train.accuracy,
+            "validation_loss": self.valid.mean_loss,
+            "validation_accuracy": self.valid.accuracy,
+            "entropy": self.entropy(),
+            "seconds": round(self.seconds, 3),
+        }
+        self.train, self.valid, self.seconds = Tally(), Tally(), 0.0
+        return row
+
+    def alphas(self) -> dict[str, list[list[float]]]:
+        """The alphas of each cell, row by row, without a short row's spare columns."""
+        return {
+            table.cell: [
+                row[:size]
+                for row, size in zip(self.model.alpha(table.cell).tolist(), table.sizes, strict=True)
+            ]
+            for table in self.model.tables
+        }
+
+    def entropy(self) -> dict[str, float]:
+        """The mean entropy of each cell's rows of mixing weights, in nats."""
+        rows = {cell: entropies(softmax_rows(table)) for cell, table in self.alphas().items()}
+        return {cell: sum(values) / len(values) for cell, values in rows.items()}
+
+    def figures(self) -> dict[str, float | None]:
+        """What a progress display shows."""
+        entropy = self.entropy()
+        return {
+            "loss": self.train.mean_loss,
+            "acc": self.train.accuracy,
+            "val loss": self.valid.mean_loss,
+            "val acc": self.valid.accuracy,
+            "entropy": sum(entropy.values()) / len(entropy),
+            "lr": float(self.weights_optimizer.param_groups[0]["lr"]),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "train": vars(self.train).copy(),
+            "valid": vars(self.valid).copy(),
+            "model": dict(self.model.state_dict()),
+            "weights_optimizer": self.weights_optimizer.state_dict(),
+            "alphas_optimizer": self.alphas_optimizer.state_dict(),
+            **self.random_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError if it does not fit."""
+        self.model.load_state_dict(state["model"])
+        self.weights_optimizer.load_state_dict(state["weights_optimizer"])
+        self.alphas_optimizer.load_state_dict(state["alphas_optimizer"])
+        self.load_random_state(state)
+        self.epoch, self.step, self.seconds = int(state["epoch"]), int(state["step"]), float(state["seconds"])
+        self.train, self.valid = tallied(state["train"]), tallied(state["valid"])
+
+    def random_state(self) -> dict[str, Any]:
+        """Orders, augmentation, and torch's own generators (which only a plugin could draw from)."""
+        state = {
+            "batches": self.batches.state_dict(),
+            "validation": self.validation.state_dict(),
+            "augmentation": self.generator.get_state(),
+            "torch": torch.get_rng_state(),
+        }
+        if self.generator.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.generator.device)
+        return state
+
+    def load_random_state(self, state: Mapping[str, Any]) -> None:
+        self.batches.load_state_dict(state["batches"])
+        self.validation.load_state_dict(state["validation"])
+        self.generator.set_state(state["augmentation"])
+        torch.set_rng_state(state["torch"])
+        if "cuda" in state and self.generator.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], self.generator.device)
+
+    def _batch(self, indices: Tensor) -> Batch:
+        places = indices.to(self.data.train_images.device)
+        images = self.data.train_images[places]  # (B, H, W, C), uint8
+        dtype = torch_dtype(self.config.dtype)
+        return Batch(self.augment(images, self.generator, dtype), self.data.train_labels[places])
+
+
+class _Backup:
+    """What a step that fails may have changed before it failed: all but the weights and their optimiser.
+
+    Alphas and running statistics are small beside the weights, so a copy a step costs little.
+    """
+
+    def __init__(self, session: SearchSession) -> None:
+        self._session = session
+        self._groups: list[tuple[list[Tensor], list[Tensor]]] = []
+        tensors = [*(a.detach() for a in session.model.alpha_parameters()), *session.model.buffers()]
+        for dtype in {tensor.dtype for tensor in tensors}:
+            live = [tensor for tensor in tensors if tensor.dtype == dtype]
+            self._groups.append((live, [tensor.clone() for tensor in live]))
+
+    def take(self) -> None:
+        session = self._session
+        for live, saved in self._groups:
+            torch._foreach_copy_(saved, live)
+        self._optimizer = copy.deepcopy(session.alphas_optimizer.state_dict())
+        self._random = session.random_state()
+        self._random["batches"]["step"] -= 1  # the batch in hand was not used
+        self._valid = copy.copy(session.valid)
+
+    def restore(self) -> None:
+        session = self._session
+        for live, saved in self._groups:
+            torch._foreach_copy_(live, saved)
+        session.alphas_optimizer.load_state_dict(self._optimizer)
+        session.load_random_state(self._random)
+        session.valid = self._valid
+
+
+def data_of(model: Supernet, config: SearchConfig) -> ImageData:
+    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
+    image = model.plan.image
+    return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
+
+
+def data_hash(data: ImageData) -> str:
+    """SHA-256 of the training images and labels: what a run must find again to go on."""
+    digest = hashlib.sha256()
+    for tensor in (data.train_images, data.train_labels):
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def device_of(config: SearchConfig) -> torch.device:
+    """The device that the settings name. Raises UserError for one that does not exist or is not there."""
+    try:
+        device = torch.device(config.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"device `{config.device}` cannot be used: {reason}", help="try --device cpu"
+        ) from error
+    return device
+
+
+def _require_usable(model: Supernet, config: SearchConfig, images: int) -> None:
+    """Refuse what would only fail, or mean nothing, after the first step."""
+    if not model.alpha_parameters():
+        raise UserError(
+            f"network `{model.plan.network.name}` offers no choice: there is nothing to search",
+            help="an edge offers a choice as in `edge c0 -> n0 : skip_connect | sep_conv_3x3`",
+        )
+    if not model.weights():
+        raise UserError(f"network `{model.plan.network.name}` has no weights to train")
+    if config.warmup >= config.epochs:
+        raise UserError(
+            f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",
+            help="give more epochs than warmup",
+        )
+    if len(config.alphas_betas) != 2 or max(config.alphas_betas) >= 1:
+        raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
+    smallest = images % config.batch or config.batch
+    nodes: Sequence[str] = list(model.graph.nodes)
+    applications = [application(model.graph, node) for node in nodes]
+    single = [op for op in applications if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
+    if smallest == 1 and single:
+        raise UserError(
+            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
+            help=f"another --batch: {images} images in batches of {config.batch} end in a batch of one",
+        )
