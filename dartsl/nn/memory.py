@@ -54,7 +54,7 @@ def estimate_step(
     dtype: torch.dtype = torch.float32,
     plugins: Plugins = (),
 ) -> int:
-    """Bytes that a search step with `batch` images from each half needs at its peak (the process's base apart).
+    """Bytes at the peak of a search step with `batch` images from each half, the process's base apart.
 
     `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own type counts;
     `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.

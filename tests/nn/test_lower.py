@@ -187,8 +187,9 @@ def test_gradients_reach_weights_and_mixing_weights(double_backward: bool) -> No
         assert second[:, 0].eq(0).all()  # `none` gives zeros, whatever its weight
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's own
-import def test_forward_over_reverse_gives_the_exact_product() -> None:
+# torch itself imports something scripted when the first dual number is made.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_forward_over_reverse_gives_the_exact_product() -> None:
     """functional_call with dual weights: the tangent of grad_alpha L along v equals the double backward."""
     network = lower(mixed(), dtype=torch.float64)
     for norm in network.modules():
@@ -227,7 +228,7 @@ def test_a_copy_is_independent() -> None:
 
 
 def import_text(text: str, folder: Path, network: fx.GraphModule) -> nn.Module:
-    """The network class of an emitted text, with the parameters and buffers of the network it was made from."""
+    """The network class of an emitted text, with the state of the network it was made from."""
     path = folder / "emitted.py"
     path.write_text(text)
     found = importlib.util.spec_from_file_location("emitted", path)
