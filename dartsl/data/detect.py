@@ -42,14 +42,16 @@ def _read(name_or_path: str, expect: Expected | None) -> ImageData:
         raise UserError("no data set is named", f'name one by --data or `data = "..."`: {FORMATS}')
     if name_or_path in EMBEDDED:
         return EMBEDDED[name_or_path]()
-    path = Path(name_or_path).expanduser()
     try:
+        path = Path(name_or_path).expanduser()
         if path.is_dir():
             return _read_folder(path, expect)
         if path.is_file():
             return _read_file(path)
-    except PermissionError as error:
-        raise UserError(f"{error.filename}: may not be read", "check the permissions of the file") from None
+    except (OSError, RuntimeError) as error:  # not allowed, a name too long, a `~user` that is not there
+        raise UserError(
+            f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
+        ) from None
     near = difflib.get_close_matches(name_or_path, EMBEDDED, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"give {FORMATS}"
     raise UserError(f"{name_or_path}: no such data set, file or folder", hint)

@@ -102,6 +102,8 @@ def test_name_not_found() -> None:
     assert "digits" in str(refused("digit", "no such data set").help)
     refused("no/such/place", "no such data set")
     refused("", "no data set is named")
+    refused("x" * 5000, "cannot be read")
+    refused("~nobody-of-this-name/data", "cannot be read|no such data set")
 
 
 # -------------------------------------------------------------------- CIFAR
