@@ -14,6 +14,7 @@ from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo, ModuleSpec
 from dartsl.nn.draws import Noise
+from dartsl.nn.plugins import affine_at
 from dartsl.nn.primitives import MODULES
 
 INDENT = "    "
@@ -107,7 +108,7 @@ def _network_class(network: fx.GraphModule, record: GraphInfo) -> str:
 def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end: str) -> Iterator[str]:
     """The lines that build a module: nested groups down to the modules that compute."""
     if type(module) is not nn.Module:
-        yield f"{start}{_constructor(module, record.modules.get(path))}{end}"
+        yield f"{start}{_constructor(module, record.modules.get(path), affine_at(record, path))}{end}"
         return
     margin = " " * (len(start) - len(start.lstrip()) + len(INDENT))
     yield f"{start}group("
@@ -116,17 +117,15 @@ def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end
     yield f"{margin[len(INDENT) :]}){end}"
 
 
-def _constructor(module: nn.Module, spec: ModuleSpec | None) -> str:
+def _constructor(module: nn.Module, spec: ModuleSpec | None, affine: bool) -> str:
     if isinstance(module, Noise):
         return f"Noise(draws, {module.path!r}, {module.channels}, stride={module.stride})"
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
-        affine = "" if module.affine else ", affine=False"
-        return f"nn.{type(module).__name__}({module.num_features}{affine})"
+        rest = "" if module.affine else ", affine=False"
+        return f"nn.{type(module).__name__}({module.num_features}{rest})"
     if spec is None or spec.primitive in MODULES:
         return f"nn.{module!r}"  # torch prints convolutions and linear layers as the call that builds them
-    arguments = dict(spec.arguments)
-    affine = str(bool(arguments.pop("affine", True)))
-    values = ["", *(f"{name}={value!r}" for name, value in arguments.items())]
+    values = ["", *(f"{name}={value!r}" for name, value in spec.arguments)]
     place = f"{spec.in_shape[0]}, {spec.out_shape[0]}, {spec.stride[0]}, {affine}"
     return f"implementation({spec.primitive!r})({place}{', '.join(values)})"
 

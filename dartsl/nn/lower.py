@@ -19,7 +19,7 @@ from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, applicat
 from dartsl.nn import primitives
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
-from dartsl.nn.plugins import Builder, PluginError, build_plugin
+from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
@@ -45,7 +45,7 @@ def lower(
     contract.
     """
     record = info(graph)
-    modules = build_modules(record.modules, seed=seed, device=device, dtype=dtype, plugins=plugins or {})
+    modules = build_modules(record, seed=seed, device=device, dtype=dtype, plugins=plugins or {})
     lowering = _Lowering(graph, record, modules, Draws(seed) if draws is None else draws)
     network = lowering.network()
     network.meta["info"] = record
@@ -53,7 +53,7 @@ def lower(
 
 
 def build_modules(
-    specs: Mapping[str, ModuleSpec],
+    record: GraphInfo,
     *,
     seed: int,
     device: torch.device | str,
@@ -62,16 +62,19 @@ def build_modules(
 ) -> dict[str, nn.Module]:
     """One initialised module a path, whatever their order. On the meta device only their shapes are made."""
     built: dict[str, nn.Module] = {}
-    probed: set[ModuleSpec] = set()
+    probed: set[tuple[ModuleSpec, bool]] = set()
     on_meta = torch.device(device).type == "meta"
-    for path, spec in specs.items():
+    for path, spec in record.modules.items():
         if spec.primitive in primitives.MODULES:
             with seeded(seed, path), torch.device("meta" if on_meta else "cpu"):
                 module = primitives.build_module(spec)
         elif spec.primitive in plugins:
+            affine = affine_at(record, path)
             with seeded(seed, path):
-                module = build_plugin(plugins[spec.primitive], spec, probe=spec not in probed)
-            probed.add(spec)
+                module = build_plugin(
+                    plugins[spec.primitive], spec, affine, probe=(spec, affine) not in probed
+                )
+            probed.add((spec, affine))
         else:
             raise PluginError(spec.primitive, "no implementation was given")
         built[path] = module.to(device=device, dtype=dtype)

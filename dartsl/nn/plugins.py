@@ -19,7 +19,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from dartsl.graph.operations import ModuleSpec
+from dartsl.graph.operations import GraphInfo, ModuleSpec
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.source import Span
 from dartsl.lang.terms import Argument, CellLayer, Plan, Step, Term
@@ -135,14 +135,19 @@ def steps(term: Term) -> Iterator[Step]:
 # ------------------------------------------------------------------- building
 
 
-def build_plugin(builder: Builder, spec: ModuleSpec, *, probe: bool = True) -> nn.Module:
+def affine_at(record: GraphInfo, path: str) -> bool:
+    """Whether batch norms at a path have parameters of their own: outside cells, and where nothing is left to
+    choose (language rule 10)."""
+    return dict(record.layers).get(path.split(".")[0]) is None or not record.alphas
+
+
+def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool, *, probe: bool = True) -> nn.Module:
     """The module of a plugin operation on the CPU, checked on a batch of two images of zeros.
 
     Raises PluginError where `build` fails, gives no module, or gives one whose output has another shape than
     (B, out_channels, ceil(H / stride), ceil(W / stride)).
     """
     arguments: dict[str, Argument] = dict(spec.arguments)
-    affine = bool(arguments.pop("affine", True))
     name = spec.primitive
     try:
         module: object = builder(spec.in_shape[0], spec.out_shape[0], spec.stride[0], affine, **arguments)

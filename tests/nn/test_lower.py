@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import networkx as nx
 import pytest
 import torch
 from torch import Tensor, fx, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from dartsl.graph.operations import AlphaTable, GraphInfo, application, info
@@ -115,14 +117,15 @@ def test_there_is_a_graph_module_for_each_layer() -> None:
 
 
 def test_initial_weights_depend_on_seed_and_path_alone() -> None:
-    specs = info(mixed()).modules
+    record = info(mixed())
     settings: dict[str, Any] = {"device": "cpu", "dtype": torch.float32, "plugins": {}}
     before = torch.random.get_rng_state()
-    forwards = build_modules(specs, seed=3, **settings)
+    forwards = build_modules(record, seed=3, **settings)
     assert torch.equal(before, torch.random.get_rng_state())
     torch.rand(5)
-    backwards = build_modules(dict(reversed(specs.items())), seed=3, **settings)
-    other = build_modules(specs, seed=4, **settings)
+    turned = replace(record, modules=dict(reversed(list(record.modules.items()))))
+    backwards = build_modules(turned, seed=3, **settings)
+    other = build_modules(record, seed=4, **settings)
     for path, module in forwards.items():
         for name, parameter in module.named_parameters():
             assert torch.equal(parameter, backwards[path].get_parameter(name))
@@ -207,12 +210,12 @@ def test_forward_over_reverse_gives_the_exact_product() -> None:
     gradients = torch.autograd.grad(loss(dict(parameters)), list(parameters.values()), create_graph=True)
     along = sum(((g * v).sum() for g, v in zip(gradients, direction.values(), strict=True)), torch.zeros(()))
     (expected,) = torch.autograd.grad(along, weights)
-    with torch.autograd.forward_ad.dual_level():
-        dual = {
-            n: torch.autograd.forward_ad.make_dual(p.detach(), direction[n]) for n, p in parameters.items()
-        }
+    make_dual: Any = forward_ad.make_dual  # torch leaves both without types
+    unpack_dual: Any = forward_ad.unpack_dual
+    with forward_ad.dual_level():
+        dual = {n: make_dual(p.detach(), direction[n]) for n, p in parameters.items()}
         (gradient,) = torch.autograd.grad(loss(dual), weights)
-        product = torch.autograd.forward_ad.unpack_dual(gradient).tangent
+        product = unpack_dual(gradient).tangent
     assert product is not None
     torch.testing.assert_close(product, expected, rtol=1e-10, atol=1e-14)
 
