@@ -77,7 +77,7 @@ class CellPlanner:
         node_tensors = tuple(self._tensors[n.name] for n in cell.nodes)
         return Planned(inputs, input_tensors, tuple(terms), node_tensors, output, steps + len(cell.nodes))
 
-    # --------------------------------------------------------------------------------------------- inputs
+    # ---------------------------------------------------------------- inputs
 
     def _input(self, place: int) -> Term | None:
         item, feed = self._cell.inputs[place], self._use.feeds[place]
@@ -109,7 +109,7 @@ class CellPlanner:
         self._tensors[item.name] = Tensor(width, strided(feed.tensor.size, (asked, asked)))
         return self._term(part, feed.tensor, item.operation.span)
 
-    # -------------------------------------------------------------------------------------- edges and nodes
+    # ------------------------------------------------------- edges and nodes
 
     def _node(self, node: Node, places: list[int], terms: list[tuple[Term, ...]]) -> None:
         widths: list[Width] = []
@@ -192,7 +192,7 @@ class CellPlanner:
         against = Label(first.span, _gives(first, expected, other))
         self._report(Diagnostic("E0502", title, label, (*rule, against)), *self._place("width"))
 
-    # --------------------------------------------------------------------------------------------- output
+    # ---------------------------------------------------------------- output
 
     def _output(self, size: tuple[Axis, ...]) -> Tensor:
         output = self._cell.output
@@ -217,7 +217,7 @@ class CellPlanner:
                     break
         return Tensor(merged_width(output.merge, widths), size)
 
-    # -------------------------------------------------------------------------------------------- helpers
+    # --------------------------------------------------------------- helpers
 
     def _elaborate(self, expr: Expr, tensor: Tensor, asked: int, secondary: tuple[Label, ...]) -> Part:
         before = len(self._faults)

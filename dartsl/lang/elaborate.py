@@ -105,7 +105,7 @@ class Elaborator:
             self._known[key] = (expr, part)
         return self._known[key][1]
 
-    # ------------------------------------------------------------------------------------------ expressions
+    # ----------------------------------------------------------- expressions
 
     def _body(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
         """A body or an arm: a single name or call is asked for the body's stride."""
@@ -189,7 +189,7 @@ class Elaborator:
                 break
         return part
 
-    # ---------------------------------------------------------------------------------------------- calls
+    # ----------------------------------------------------------------- calls
 
     def _apply(self, expr: Name | Call, tensor: Tensor, scope: Scope, asked: int) -> Part:
         """A name or a call, asked for a stride: a passed operation, a merge, an op or a primitive."""

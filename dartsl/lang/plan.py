@@ -115,7 +115,7 @@ class _Planner:
             return None
         return Plan(self._network, values, self._decided, image, tuple(layers))
 
-    # ------------------------------------------------------------------------------------ numbers of the network
+    # ------------------------------------------------ numbers of the network
 
     def _parameters(self) -> dict[str, Fraction]:
         network = self._network
@@ -163,7 +163,7 @@ class _Planner:
         channels, height, width = (int(v) for v in values)
         return Shape(channels, (height, width))
 
-    # ----------------------------------------------------------------------------------------- stems and head
+    # -------------------------------------------------------- stems and head
 
     def _stems(self, image: Shape) -> None:
         self._done = [_Done("image", tensor_of(image), (1, 1))]
@@ -194,7 +194,7 @@ class _Planner:
             title = f"`{_text(span)}` cannot be used with stride {asked}"
             self.faults.append(Diagnostic("E0501", title, label, other))
 
-    # ----------------------------------------------------------------------------------------------- stages
+    # ---------------------------------------------------------------- stages
 
     def _stages(self) -> None:
         count = 0
@@ -270,7 +270,7 @@ class _Planner:
         self._done.append(_Done(name, parts.output, (item.stride, item.stride)))
 
     def _feeds(self, count: int) -> tuple[tuple[str, ...], tuple[Feed, ...]]:
-        """What the inputs of the next cell read: the last `count` layers, the first stem filling older gaps."""
+        """What the next cell's inputs read: the last `count` layers, the first stem filling older gaps."""
         latest = len(self._done) - 1
         places = [max(0, latest - back) for back in reversed(range(count))]
         feeds = []
@@ -281,7 +281,7 @@ class _Planner:
             feeds.append(Feed(self._done[place].tensor, stride))
         return tuple(self._done[place].name for place in places), tuple(feeds)
 
-    # ---------------------------------------------------------------------------------------------- helpers
+    # --------------------------------------------------------------- helpers
 
     @property
     def _newest(self) -> _Done:

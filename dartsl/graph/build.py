@@ -1,0 +1,168 @@
+"""A plan as an operation graph: every primitive of every candidate of every edge, as DARTS defines them.
+
+Nothing is simplified here: `none` is an application that gives zeros, and a node of one edge still sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import networkx as nx
+
+from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec
+from dartsl.graph.paths import Paths, candidate_name, safe
+from dartsl.lang.model import Edge
+from dartsl.lang.primitives import PRIMITIVES, Primitive, plugin
+from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Shape, Step, Term
+
+IMAGE = "image"
+
+
+def build(plan: Plan) -> nx.DiGraph:
+    """The operation graph of a planned network; `dartsl.graph.operations` says what it holds."""
+    return _Builder(plan).run()
+
+
+class _Builder:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._graph = nx.DiGraph()
+        self._modules: dict[str, ModuleSpec] = {}
+        self._paths = Paths()
+        self._given: dict[str, str] = {IMAGE: IMAGE}  # the id of what each layer gives
+
+    def run(self) -> nx.DiGraph:
+        """The whole graph."""
+        plan = self._plan
+        self._add(IMAGE, Application("input", (), (), plan.image.dims, IMAGE))
+        for layer in plan.layers:
+            if isinstance(layer, CellLayer):
+                self._given[layer.name] = self._cell(layer)
+            else:
+                source = self._given[layer.reads[0]]
+                self._given[layer.name] = self._term(layer.term, source, layer.name, layer.name)
+        self._graph.graph["info"] = GraphInfo(
+            network=plan.network.name,
+            input=IMAGE,
+            output=self._given[plan.layers[-1].name],
+            layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
+            modules=self._modules,
+            alphas=tuple(
+                AlphaTable(cell.name, tuple(len(edge.candidates) for edge in cell.searched_edges))
+                for cell in plan.cells()
+                if cell.searched_edges
+            ),
+        )
+        return self._graph
+
+    # ----------------------------------------------------------------- cells
+
+    def _cell(self, layer: CellLayer) -> str:
+        """The applications of a cell; the id of its output."""
+        cell, values = layer.cell, dict[str, str]()
+        for item, read, term in zip(cell.inputs, layer.reads, layer.inputs, strict=True):
+            values[item.name] = self._given[read]
+            if term is not None:
+                path = self._paths.claim(layer.name, safe(item.name))
+                values[item.name] = self._term(term, values[item.name], path, layer.name)
+        rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
+        incoming: dict[str, list[tuple[Edge, tuple[Term, ...]]]] = {node.name: [] for node in cell.nodes}
+        for edge, terms in zip(cell.edges, layer.edges, strict=True):
+            incoming[edge.target].append((edge, terms))
+        for node, shape, has_bn in zip(cell.nodes, layer.node_shapes, layer.node_bn, strict=True):
+            path = self._paths.claim(layer.name, safe(node.name))
+            inputs = [
+                self._edge(layer, edge, terms, values[edge.source], path, rows.get(id(edge)))
+                for edge, terms in incoming[node.name]
+            ]
+            values[node.name] = self._merge(node.merge, inputs, shape, path, layer.name, has_bn)
+        output = cell.output
+        if output.merge is None:
+            return values[output.nodes[0]]
+        path = self._paths.claim(layer.name, "output")
+        inputs = [values[name] for name in output.nodes]
+        return self._merge(output.merge, inputs, layer.output, path, layer.name, layer.output_bn)
+
+    def _edge(
+        self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
+    ) -> str:
+        """The candidates of an edge and, where there is a choice, their mix."""
+        path = self._paths.claim(node, safe(edge.source))
+        given = []
+        for candidate, term in zip(edge.candidates, terms, strict=True):
+            place = self._paths.claim(path, candidate_name(candidate.label))
+            given.append(self._term(term, source, place, layer.name))
+        if row is None:
+            return given[0]
+        mix = self._paths.claim(path, "mix")
+        attributes = (("cell", layer.cell.name), ("row", row))
+        shape = terms[0].output.dims
+        return self._add(mix, Application("mix", attributes, tuple(given), shape, layer.name))
+
+    def _merge(
+        self, kind: str, inputs: Iterable[str], shape: Shape, path: str, layer: str, has_bn: bool
+    ) -> str:
+        """The merge of a node or of a cell's output, and the batch norm of the search behind it."""
+        bn = self._paths.claim(path, "bn") if has_bn else ""
+        merged = self._paths.claim(path, kind)
+        self._add(merged, Application(kind, (), tuple(inputs), shape.dims, layer))
+        if not has_bn:
+            return merged
+        return self._step(bn, merged, layer, "bn", (("affine", False),), (1, 1), shape, shape)
+
+    # ----------------------------------------------------------------- terms
+
+    def _term(self, term: Term, source: str, path: str, layer: str) -> str:
+        """The applications of a term on `source`, their names under `path`; the id of the last one."""
+        if isinstance(term, Sequence):
+            for part in term.terms:
+                source = self._term(part, source, path, layer)
+            return source
+        if isinstance(term, Merge):
+            inputs = tuple(self._term(branch, source, path, layer) for branch in term.branches)
+            merged = self._paths.claim(path, term.kind)
+            return self._add(merged, Application(term.kind, (), inputs, term.output.dims, layer))
+        return self._leaf(term, source, path, layer)
+
+    def _leaf(self, step: Step, source: str, path: str, layer: str) -> str:
+        place = self._paths.claim(path, safe(step.primitive))
+        return self._step(
+            place, source, layer, step.primitive, step.arguments, step.stride, step.input, step.output
+        )
+
+    def _step(
+        self,
+        path: str,
+        source: str,
+        layer: str,
+        name: str,
+        arguments: tuple[tuple[str, int | float | bool | str], ...],
+        stride: tuple[int, int],
+        before: Shape,
+        after: Shape,
+    ) -> str:
+        primitive = _primitive(name)
+        if primitive.state:
+            self._modules[path] = ModuleSpec(name, arguments, stride, before.dims, after.dims)
+        self._add(
+            path,
+            Application(
+                kind=name,
+                attributes=(*arguments, ("stride", stride)) if primitive.can_stride else arguments,
+                inputs=(source,),
+                shape=after.dims,
+                layer=layer,
+                state=(path,) if primitive.state else (),
+                random=path if primitive.random else None,
+            ),
+        )
+        return path
+
+    def _add(self, node: str, applied: Application) -> str:
+        self._graph.add_node(node, op=applied)
+        self._graph.add_edges_from((source, node) for source in applied.inputs)
+        return node
+
+
+def _primitive(name: str) -> Primitive:
+    return PRIMITIVES.get(name) or plugin(name, ())

@@ -1,0 +1,71 @@
+"""Counts: parameters and multiply-adds of a network, and how many cells a search space holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+import networkx as nx
+
+from dartsl.graph.operations import Application, ModuleSpec, application, info
+from dartsl.lang.model import Cell, Node
+
+
+def parameters(graph: nx.DiGraph) -> int:
+    """Weights of convolutions, linear layers and affine batch norms. Alphas and plugins are not counted."""
+    return sum(_weights(spec) + _bias(spec) for spec in info(graph).modules.values())
+
+
+def multiply_adds(graph: nx.DiGraph) -> int:
+    """Multiply-adds of convolutions and linear layers for one image; all else is left out, as in DARTS."""
+    modules = info(graph).modules
+    nodes = (application(graph, node) for node in graph)
+    return sum(_multiply_adds(node, modules[node.state[0]]) for node in nodes if node.state)
+
+
+def _multiply_adds(applied: Application, spec: ModuleSpec) -> int:
+    return _weights(spec) * prod(applied.shape[1:]) if spec.primitive != "bn" else 0
+
+
+def _weights(spec: ModuleSpec) -> int:
+    """The numbers in the matrix or the kernels of a module, or in the scale and shift of its batch norm."""
+    arguments = dict(spec.arguments)
+    width_in, width_out = spec.in_shape[0], spec.out_shape[0]
+    k = int(arguments.get("k", 1))
+    match spec.primitive:
+        case "conv":
+            return width_in * width_out * k * k
+        case "conv_across" | "conv_down":
+            return width_in * width_out * k
+        case "dwconv":
+            return width_in * k * k
+        case "linear":
+            return width_in * width_out
+        case "bn":
+            return 2 * width_in if arguments["affine"] else 0
+    return 0
+
+
+def _bias(spec: ModuleSpec) -> int:
+    return spec.out_shape[0] if spec.primitive == "linear" and dict(spec.arguments)["bias"] else 0
+
+
+def space_size(cells: Iterable[Cell]) -> int:
+    """How many sets of discrete cells can be derived: the product over cells and their nodes.
+
+    A node with `keep k` takes k of its incoming edges, and on each one candidate other than `none`; one
+    without `keep` takes a candidate on each edge, `none` included (language rule 7).
+    """
+    return prod(_choices(cell, node) for cell in cells for node in cell.nodes)
+
+
+def _choices(cell: Cell, node: Node) -> int:
+    incoming = cell.incoming(node.name)
+    if node.keep is None:
+        return prod(len(edge.candidates) for edge in incoming)
+    ways = [1] + [0] * node.keep  # ways[k]: to keep k of the edges so far, and choose on each
+    for edge in incoming:
+        options = sum(not candidate.is_none for candidate in edge.candidates)
+        for kept in range(node.keep, 0, -1):
+            ways[kept] += ways[kept - 1] * options
+    return ways[node.keep]

@@ -1,0 +1,105 @@
+"""Names of parameters: from the spec to paths that torch accepts (language rule 18)."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+# What nn.Module and fx.GraphModule call their own attributes; a test holds the list against torch.
+TORCH_NAMES = frozenset(
+    (
+        "T_destination",
+        "add_module",
+        "add_submodule",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "code",
+        "compile",
+        "cpu",
+        "cuda",
+        "delete_all_unused_submodules",
+        "delete_submodule",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "graph",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "meta",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "print_readable",
+        "recompile",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "shape_env",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "to_folder",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    )
+)
+
+
+def safe(name: str) -> str:
+    """A name that can be an attribute of a module: a keyword, or a name of torch's own, gets a `_` behind it."""
+    if keyword.iskeyword(name) or name in TORCH_NAMES or name.startswith("_"):
+        return f"{name}_"
+    return name
+
+
+def candidate_name(label: str) -> str:
+    """`sep_conv(3)` as `sep_conv_3`: every run of other characters becomes one `_`, none at the ends."""
+    name = re.sub(r"[^0-9A-Za-z]+", "_", label).strip("_")
+    return safe(name if name[:1].isalpha() else f"op_{name}")
+
+
+class Paths:
+    """Hands out paths, each once: `_2` stands behind the second of a name at one place, then `_3`."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def claim(self, parent: str, name: str) -> str:
+        """A free path under `parent`."""
+        path, count = f"{parent}.{name}", 1
+        while path in self._taken:
+            count += 1
+            path = f"{parent}.{name}_{count}"
+        self._taken.add(path)
+        return path

@@ -1,0 +1,98 @@
+"""What every operation graph must satisfy, before and after each pass. A failure is a bug in dartsl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+
+from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application, info
+from dartsl.lang.primitives import MERGE_ARITY, MERGES, PRIMITIVES
+
+
+class GraphError(Exception):
+    """An operation graph that contradicts itself; lists every contradiction found."""
+
+
+def verify(graph: nx.DiGraph) -> None:
+    """Checks edges against inputs, shapes, states, rows of alphas, and that nothing is without a use.
+
+    Raises GraphError.
+    """
+    found = list(_graph_faults(graph))
+    if not found:
+        tables = {table.cell: table for table in info(graph).alphas}
+        for node in graph:
+            found.extend(f"{node}: {text}" for text in _faults(graph, node, tables))
+    if found:
+        raise GraphError("\n".join(found))
+
+
+def _graph_faults(graph: nx.DiGraph) -> Iterator[str]:
+    if not isinstance(graph.graph.get("info"), GraphInfo):
+        yield "the graph has no GraphInfo"
+        return
+    record = info(graph)
+    for node, data in graph.nodes(data=True):
+        if not isinstance(data.get("op"), Application):
+            yield f"{node}: no Application"
+        elif set(data["op"].inputs) != set(graph.predecessors(node)):
+            yield f"{node}: its edges are not its inputs"
+    for name in (record.input, record.output):
+        if name not in graph:
+            yield f"{name} is not in the graph"
+    if not nx.is_directed_acyclic_graph(graph):
+        yield "the graph has a cycle"
+
+
+def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iterator[str]:
+    applied, record = application(graph, node), info(graph)
+    shapes = [application(graph, source).shape for source in applied.inputs]
+    if (applied.kind == "input") != (node == record.input):
+        yield "only the image is an input"
+    if bool(shapes) == (applied.kind == "input"):
+        yield f"a {applied.kind} with {len(shapes)} inputs"
+    elif applied.kind == "mix":
+        yield from _mix_faults(applied, shapes, tables)
+    elif applied.kind in MERGES:
+        yield from _merge_faults(applied, shapes)
+    elif applied.kind != "input" and len(shapes) != 1:
+        yield f"a {applied.kind} with {len(shapes)} inputs"
+    if not applied.shape or min(applied.shape) < 1:
+        yield f"its shape is {applied.shape}"
+    if applied.layer not in {record.input, *(name for name, _ in record.layers)}:
+        yield f"the layer {applied.layer} is unknown"
+    for path in applied.state:
+        if path not in record.modules:
+            yield f"its state {path} is unknown"
+    primitive = PRIMITIVES.get(applied.kind)
+    if primitive is not None and primitive.state != bool(applied.state):
+        yield "its state does not go with its kind"
+    if primitive is not None and primitive.random != (applied.random is not None):
+        yield "its key for random draws does not go with its kind"
+
+
+def _mix_faults(
+    applied: Application, shapes: list[tuple[int, ...]], tables: dict[str, AlphaTable]
+) -> Iterator[str]:
+    cell, row = applied.attribute("cell"), applied.attribute("row")
+    table = tables.get(str(cell))
+    if table is None or not isinstance(row, int) or not 0 <= row < len(table.sizes):
+        yield f"no row {row} of alphas in {cell}"
+    elif table.sizes[row] != len(shapes):
+        yield f"{len(shapes)} candidates for {table.sizes[row]} alphas"
+    if any(shape != applied.shape for shape in shapes):
+        yield f"candidates of shapes {shapes} are mixed to {applied.shape}"
+
+
+def _merge_faults(applied: Application, shapes: list[tuple[int, ...]]) -> Iterator[str]:
+    if len(shapes) != MERGE_ARITY.get(applied.kind, len(shapes)):
+        yield f"{applied.kind} of {len(shapes)}"
+    widths, sizes = [shape[0] for shape in shapes], {shape[1:] for shape in shapes}
+    if applied.kind == "concat":
+        if sum(widths) != applied.shape[0]:
+            yield f"widths {widths} are joined to {applied.shape[0]}"
+    elif set(widths) != {applied.shape[0]}:
+        yield f"widths {widths} are merged to {applied.shape[0]}"
+    if sizes - {(1, 1), applied.shape[1:]}:
+        yield f"sizes {sorted(sizes)} are merged to {applied.shape[1:]}"
