@@ -46,7 +46,7 @@ class Grammar:
         """The tokens of a text, and those skipped: COMMENT, UNCLOSED (a string) and STRANGE (a character)."""
         self._skipped.clear()
         state = self._lark.parse_interactive(text)
-        kept = list(state.lexer_thread.lex(state.parser_state))
+        kept = list(state.lexer_thread.lex(state.parser_state))  # type: ignore[no-untyped-call]
         return kept, list(self._skipped)
 
     def start(self) -> InteractiveParser:

@@ -130,7 +130,7 @@ class _Run:
         try:
             return self._finish()
         except UnexpectedToken:
-            self._report(len(self.tokens), self.parser.accepts())
+            self._report(len(self.tokens), self.parser.accepts())  # type: ignore[no-untyped-call]
             self.whole = False
             self._unwind("$END")
             return self._finish()
@@ -156,7 +156,7 @@ class _Run:
     def _fault(self, index: int) -> int:
         """Reports the token that does not fit; where to go on."""
         token = self.tokens[index]
-        accepts = self.parser.accepts()
+        accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
         if token in self.rules.keywords and self._meant_as_name(index, accepts):
             self.faults.append(keyword_as_name(token, self._span(token)))
             self.tokens[index] = Token.new_borrow_pos("NAME", str(token), token)
@@ -185,7 +185,7 @@ class _Run:
 
     def _fits(self, *tokens: Token) -> bool:
         """Whether these tokens could come next, tried on a copy that builds no tree."""
-        probe = self.parser.copy(deepcopy_values=False)
+        probe = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
         probe.parser_state.parse_conf = copy(probe.parser_state.parse_conf)
         probe.parser_state.parse_conf.callbacks = {}
         try:
