@@ -1,0 +1,63 @@
+"""A declarative graph language and compiler for differentiable architecture search (DARTS).
+
+The functions below are documented in `dartsl.api`; each is loaded when it is first used, so that importing
+dartsl is quick and imports no torch:
+
+    >>> import dartsl
+    >>> spec = dartsl.check("darts_cnn")
+    >>> dartsl.info("zoo/darts_v2").parameters
+    3349342
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.lang.diagnostics import SpecError, UserError
+    from dartsl.lang.source import Source
+
+    __version__: str
+
+__all__ = [
+    "Source",
+    "SpecError",
+    "UserError",
+    "__version__",
+    "check",
+    "compile",
+    "derive",
+    "draw",
+    "info",
+    "parse",
+    "resume",
+    "search",
+]
+
+# `search` is also the name of a package below this one, which therefore can be called (see its docstring).
+_HOMES = {
+    "Source": "dartsl.lang.source",
+    "SpecError": "dartsl.lang.diagnostics",
+    "UserError": "dartsl.lang.diagnostics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("dartsl")
+        except PackageNotFoundError:  # a source folder that was never installed
+            return "unknown"
+    if name == "search":
+        return import_module("dartsl.search")
+    if name in __all__:
+        return getattr(import_module(_HOMES.get(name, "dartsl.api")), name)
+    raise AttributeError(f"module 'dartsl' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m dartsl`."""
+
+from dartsl.cli import main
+
+main()

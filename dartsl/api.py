@@ -1,0 +1,250 @@
+"""What dartsl does, from Python: the functions behind `dartsl.parse`, `dartsl.search` and the command line.
+
+A spec is given by its path, the name of one that comes with dartsl (`"digits"`), or, for text, as a `Source`.
+A mistake in it raises SpecError, which carries every diagnostic; any other mistake raises UserError. Nothing
+imports torch before `compile`, `search` or the memory estimate of `info` need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Cell, Spec
+from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.source import Source
+from dartsl.lang.syntax import File
+
+if TYPE_CHECKING:
+    from dartsl.nn.supernet import Supernet
+    from dartsl.search.loop import SearchResult
+    from dartsl.summary import Info
+
+SpecLike = str | Path | Source
+Parameters = Mapping[str, Fraction | int]
+Plugins = Sequence[str | Path]
+
+
+def source_of(spec: SpecLike) -> Source:
+    """The text behind a path, a shipped spec's name, or a Source. Raises UserError."""
+    from dartsl.lang.loader import read
+
+    return spec if isinstance(spec, Source) else read(str(spec))
+
+
+def parse(spec: SpecLike) -> File:
+    """The syntax tree of one file; imports are not followed. Raises SpecError, UserError."""
+    from dartsl.lang import parser
+
+    return parser.parse(source_of(spec))
+
+
+def check(spec: SpecLike) -> Spec:
+    """A spec whose names, graph, shapes and settings are sound; warnings stand in `.warnings`.
+
+    Raises SpecError with all that is wrong, UserError where there is no such file.
+    """
+    from dartsl.lang import check as checker
+
+    return checker.check(source_of(spec))
+
+
+def info(
+    spec: SpecLike,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    *,
+    batch: int | None = None,
+    order: str | None = None,
+    plugins: Plugins = (),
+) -> Info:
+    """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
+
+    `batch` (images a step from each half) and `order` (of the alpha gradient) are for the memory, in bytes;
+    the spec's settings are their defaults. A spec without a network tells of its cells.
+    Raises SpecError, UserError.
+    """
+    return describe_spec(check(spec), network, parameters, batch=batch, order=order, plugins=plugins)
+
+
+def describe_spec(
+    checked: Spec,
+    network: str | None,
+    parameters: Parameters | None,
+    *,
+    batch: int | None,
+    order: str | None,
+    plugins: Plugins,
+) -> Info:
+    """`info` of a spec that is checked already."""
+    from dartsl.lang.check import pick_network
+    from dartsl.lang.plan import plan
+    from dartsl.summary import describe
+
+    planned = None
+    if network is not None or root_networks(checked):
+        planned = plan(checked, pick_network(checked, network), parameters or {})
+    elif parameters:
+        raise UserError("the spec has no network whose parameters could be set", exit_code=2)
+    config = configure(SearchConfig(), checked.search)
+    return describe(
+        checked,
+        planned,
+        batch=config.batch if batch is None else batch,
+        order=order or config.order,
+        dtype=config.dtype,
+        plugins=plugins,
+    )
+
+
+def root_networks(spec: Spec) -> list[str]:
+    """The networks that the root file declares; imported ones count only when named (language rule 12)."""
+    return [name for name, network in spec.networks.items() if network.span.source == spec.root.source]
+
+
+def compile(
+    spec: SpecLike,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    plugins: Plugins = (),
+) -> Supernet:
+    """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
+
+    `parameters` replace the network's defaults, such as {"C": 36}; `plugins` are files that implement `extern
+    op`s. A decided spec gives a network without alphas. Raises SpecError, UserError.
+    """
+    from dartsl.nn import supernet
+
+    return supernet.compile(
+        check(spec), network, parameters or {}, seed=seed, device=device, dtype=dtype, plugins=plugins
+    )
+
+
+def search(
+    spec: SpecLike,
+    out: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    **settings: Any,
+) -> SearchResult:
+    """Search a spec's network; the run's folder then holds the cells found, as text and as a picture.
+
+    `out` is the folder, by default `runs/` and the spec's name. `settings` are those of `search {}`, over the
+    spec's and the defaults (`SearchConfig`): dartsl.search("digits", epochs=3). Raises SpecError, UserError.
+    """
+    from dartsl.search import loop
+
+    source = source_of(spec)
+    return loop.search(
+        source,
+        search_config(check(source), settings),
+        network=network,
+        parameters=parameters,
+        out=None if out is None else Path(out),
+        plugins=plugins,
+    )
+
+
+def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
+    """Go on with a run that was interrupted, as if it had never stopped. Raises UserError."""
+    from dartsl.search import loop
+
+    return loop.resume(Path(run), device=device)
+
+
+def search_config(spec: Spec, settings: Mapping[str, Any]) -> SearchConfig:
+    """`settings` over the spec's own over the defaults. Raises UserError for one that is unknown or bad."""
+    base = configure(SearchConfig(), spec.search)
+    for name, value in settings.items():
+        try:
+            base = configure(base, {name: value})
+        except KeyError:
+            raise UserError(f"there is no setting `{name}`", exit_code=2) from None
+        except ValueError as fault:
+            raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
+    return base
+
+
+def derive(run: str | Path, epoch: int | None = None) -> str:
+    """The cells that a run's alphas stand for, as the text of a spec; after its last epoch, or after `epoch`.
+
+    Raises UserError where there is no such run or epoch.
+    """
+    from dartsl.search.derive import rederive
+
+    return rederive(Path(run), epoch)
+
+
+def draw(
+    spec: SpecLike,
+    output: str | Path | None = None,
+    *,
+    cell: str | None = None,
+    network: str | None = None,
+    epoch: int | None = None,
+) -> str:
+    """The cells of a spec, or of a run's folder, as a diagram: DOT text, returned.
+
+    `output` names a picture (.svg, .png, .pdf) to write too, with the DOT text beside it, or the .dot alone.
+    A run's edges are the wider the more their strongest operation weighs, after its last epoch or `epoch`.
+    Raises SpecError, UserError; also where nothing can render the picture, the DOT text being written then.
+    """
+    from dartsl.graph import draw as drawing
+    from dartsl.graph.render import picture_format, render
+    from dartsl.run.files import write_bytes, write_text
+
+    path = None if output is None else Path(output)
+    kind = None if path is None else picture_format(path)
+    is_run = not isinstance(spec, Source) and Path(spec).is_dir()
+    if is_run:
+        cells, weights = _cells_of_run(Path(str(spec)), epoch)
+    elif epoch is not None:
+        raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
+    else:
+        cells, weights = _cells_of_spec(check(spec), network), None
+    text = drawing.draw(_picked(cells, cell), weights)
+    if path is not None:
+        write_text(path.with_suffix(".dot"), text)
+        if kind is not None and kind != "dot":
+            write_bytes(path, render(text, kind))
+    return text
+
+
+def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], dict[str, list[list[float]]]]:
+    from dartsl.run.folder import RunFolder
+    from dartsl.search.derive import mixing_weights, run_network
+
+    folder = RunFolder.open(run)
+    spec, network = run_network(folder)
+    _, weights = mixing_weights(folder, epoch)
+    return [spec.cells[name] for name in network.cells], weights
+
+
+def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:
+    """Those of the network that is named; else those that the root file declares, or its networks use."""
+    from dartsl.lang.check import pick_network
+
+    if network is not None:
+        return [spec.cells[name] for name in pick_network(spec, network).cells]
+    used = {name for item in root_networks(spec) for name in spec.networks[item].cells}
+    root = spec.root.source
+    return [cell for name, cell in spec.cells.items() if name in used or cell.span.source == root]
+
+
+def _picked(cells: list[Cell], name: str | None) -> list[Cell]:
+    names = ", ".join(f"`{cell.name}`" for cell in cells)
+    if not cells:
+        raise UserError("there is no cell to draw", "a cell whose candidates are open cannot be drawn")
+    picked = [cell for cell in cells if name is None or cell.name == name]
+    if not picked:
+        raise UserError(f"there is no cell `{name}`", f"there is {names}", exit_code=2)
+    return picked

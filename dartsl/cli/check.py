@@ -1,0 +1,79 @@
+"""`dartsl check` and `dartsl explain`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dartsl.cli.options import complete_spec, format_option, read_source
+from dartsl.cli.output import coloured, say_json
+from dartsl.lang.diagnostics import UserError
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, required=True, shell_complete=complete_spec, metavar="SPEC...")
+@format_option
+@click.pass_context
+def check_command(ctx: click.Context, files: tuple[str, ...], format_: str) -> None:
+    """Look for every mistake in specs.
+
+    Names, graph, shapes and settings are checked, without building anything. `-` reads stdin. The exit
+    code is 1 where there is an error; warnings alone leave it 0.
+
+    \b
+    Examples:
+      dartsl check mine.darts
+      dartsl check --format json mine.darts other.darts
+    """
+    from dartsl.lang.check import diagnose
+    from dartsl.lang.render import render, summary, to_json
+
+    reports: list[dict[str, Any]] = []
+    failed = False
+    for name in files:
+        source = read_source(name)
+        report = diagnose(source)
+        errors = sum(found.severity == "error" for found in report.diagnostics)
+        failed = failed or errors > 0
+        if format_ == "json":
+            reports.append(
+                {
+                    "file": source.name,
+                    "errors": errors,
+                    "warnings": len(report.diagnostics) - errors,
+                    "edges": report.edges,
+                    "diagnostics": to_json(report.diagnostics),
+                }
+            )
+            continue
+        if report.diagnostics:
+            click.echo(render(report.diagnostics, color=coloured(sys.stdout)))
+        click.echo(summary(source.name, report.diagnostics, report.edges))
+    if format_ == "json":
+        say_json({"files": reports})
+    ctx.exit(1 if failed else 0)
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+def explain_command(code: str | None) -> None:
+    """Tell what a diagnostic's code means, with an example.
+
+    Without a code it lists them all.
+
+    \b
+    Examples:
+      dartsl explain E0501
+      dartsl explain
+    """
+    from dartsl.lang.codes import CODES, explain
+
+    if code is None:
+        for known in sorted(CODES, key=lambda item: (item[1:], item[0])):
+            click.echo(f"{known}  {CODES[known].title}")
+        return
+    if code.upper() not in CODES:
+        raise UserError(f"there is no code `{code}`", "`dartsl explain` lists them", exit_code=2)
+    click.echo(explain(code.upper()))

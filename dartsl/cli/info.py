@@ -1,0 +1,107 @@
+"""`dartsl info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dartsl.api import describe_spec, root_networks
+from dartsl.cli.options import (
+    format_option,
+    network_options,
+    parse_assignments,
+    plugin_option,
+    read_spec,
+    spec_argument,
+    target,
+)
+from dartsl.cli.output import say_json
+from dartsl.summary import Info, readable_bytes, readable_count
+
+
+@click.command("info")
+@spec_argument
+@network_options
+@click.option("--batch", type=click.IntRange(min=1), help="Images a step, for the memory.")
+@click.option(
+    "--order", type=click.Choice(["1", "2", "exact"]), help="Of the alpha gradient, for the memory."
+)
+@plugin_option
+@format_option
+def info_command(
+    spec: str,
+    network: str | None,
+    assignments: tuple[str, ...],
+    batch: int | None,
+    order: str | None,
+    plugins: tuple[Path, ...],
+    format_: str,
+) -> None:
+    """Tell the size of a search space and the cost of its network.
+
+    Parameters leave out alphas; multiply-adds are those of convolutions and linear layers for one image; the
+    memory is an estimate for one search step, with the spec's settings, made before anything is allocated.
+
+    \b
+    Examples:
+      dartsl info darts_cnn
+      dartsl info zoo/darts_v2 --set C=36 --format json
+    """
+    checked = read_spec(spec)
+    values = parse_assignments(assignments)
+    if network is not None or root_networks(checked):
+        values = dict(target(checked, network, assignments).parameters)
+    found = describe_spec(checked, network, values, batch=batch, order=order, plugins=plugins)
+    if format_ == "json":
+        say_json(as_json(found))
+    else:
+        click.echo(as_text(found))
+
+
+def as_json(info: Info) -> dict[str, Any]:
+    """The document that programs read; numbers that need a network are null without one."""
+    values = None if info.values is None else {name: str(value) for name, value in info.values.items()}
+    return {
+        "network": info.network,
+        "set": values,
+        "layers": info.layers,
+        "parameters": info.parameters,
+        "multiply_adds": info.multiply_adds,
+        "space_size": info.space_size,
+        "memory_bytes": info.memory_bytes,
+        "batch": info.batch,
+        "order": info.order,
+        "cells": [vars(cell) for cell in info.cells],
+    }
+
+
+def as_text(info: Info) -> str:
+    """A few lines for a reader."""
+    lines = [] if info.network is None else [*_network_lines(info), ""]
+    for cell in info.cells:
+        lines.append(f"cell {cell.name}")
+        lines.append(f"  inputs {cell.inputs}, nodes {cell.nodes}, edges {cell.edges}")
+        if cell.searched_edges:
+            lines.append(f"  searched edges {cell.searched_edges}, candidates {cell.candidates}")
+        lines.append(f"  space {_architectures(cell.space_size)}")
+    return "\n".join(lines)
+
+
+def _network_lines(info: Info) -> list[str]:
+    values = ", ".join(f"{name} = {value}" for name, value in (info.values or {}).items())
+    memory = "unknown: an `extern op` has no implementation here (--plugin)"
+    if info.memory_bytes is not None:
+        memory = f"{readable_bytes(info.memory_bytes)} a step of {info.batch} images, order {info.order}"
+    return [
+        f"network {info.network}({values}), {info.layers} layers",
+        f"  parameters     {info.parameters:,}",
+        f"  multiply-adds  {info.multiply_adds:,} an image",
+        f"  memory         {memory}",
+        f"  space          {_architectures(info.space_size)}",
+    ]
+
+
+def _architectures(number: int) -> str:
+    return "decided: nothing is left to choose" if number == 1 else f"{readable_count(number)} architectures"

@@ -1,0 +1,48 @@
+"""How the command line speaks: results to stdout, complaints to stderr, files whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from dartsl.lang.diagnostics import Diagnostic
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether a stream wants colour: a terminal does, unless NO_COLOR is set (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def say_error(message: str, help: str | None) -> None:
+    """A mistake outside any spec, on stderr."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True)
+    if help is not None:
+        click.echo(f"  = help: {help}", err=True)
+
+
+def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
+    """Faults of a spec, on stderr."""
+    from dartsl.lang.render import render
+
+    click.echo(render(tuple(diagnostics), color=coloured(click.get_text_stream("stderr"))), err=True)
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def deliver(text: str, path: Path | None) -> None:
+    """Text to stdout, or atomically into a file."""
+    if path is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    from dartsl.run.files import write_text
+
+    write_text(path, text if text.endswith("\n") else text + "\n")
+    click.echo(f"wrote {path}", err=True)

@@ -1,0 +1,113 @@
+"""`dartsl specs` and `dartsl new`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dartsl.cli.options import format_option
+from dartsl.cli.output import say_json
+from dartsl.lang.diagnostics import UserError
+
+STARTER = """\
+darts 1
+
+# A search space to start from. `dartsl check` looks for mistakes, `dartsl draw` shows it, `dartsl search`
+# finds a cell in it, and `dartsl fmt` writes it neatly.
+
+# Operations to compose with: relu_conv_bn, sep_conv, dil_conv, skip_connect, ...
+import "std/cnn"
+
+# What an edge may become: the search chooses one of these for each edge.
+ops candidates =
+  | none
+  | max_pool_3x3
+  | skip_connect
+  | sep_conv_3x3
+  | dil_conv_3x3
+
+# A cell is a small graph. It reads the outputs of the two layers before it.
+cell normal {
+  input  c0, c1 : preprocess
+  node   n0..n2 : sum keep 2      # two of the edges into each node survive
+  edge   all -> n0..n2 : candidates  # from both inputs and every earlier node
+  output concat(n0..n2)
+}
+
+# The same graph, with choices of its own.
+cell reduction = normal
+
+# The network that the cells stand in: C is its width, n the number of normal cells in a row.
+network small(C = 8, n = 1) {
+  input image(1, 8, 8)
+  stem  conv(3, out = 3*C) > bn
+  stage normal*n               width C
+  stage reduction/2 > normal*n width 2*C
+  head  global_avg_pool > linear(10)
+}
+
+# Settings of `dartsl search`; `dartsl search --help` lists them all.
+search {
+  data      = "digits"  # 1,797 handwritten digits, 8x8, which come with scikit-learn
+  epochs    = 10
+  batch     = 64
+  alphas_lr = 0.01
+  crop      = 1
+  flip      = false
+}
+"""
+
+
+@click.command("specs")
+@format_option
+def specs_command(format_: str) -> None:
+    """List the specs that come with dartsl.
+
+    Any of their names stands for a SPEC, where no file is called the same.
+
+    \b
+    Example:
+      dartsl specs
+    """
+    from dartsl.lang.resources import shipped_specs
+
+    found = {name: _first_comment(path) for name, path in shipped_specs().items()}
+    if format_ == "json":
+        say_json([{"name": name, "about": about} for name, about in found.items()])
+        return
+    width = max(map(len, found), default=0)
+    for name, about in found.items():
+        click.echo(f"{name:<{width}}  {about}".rstrip())
+
+
+def _first_comment(path: Path) -> str:
+    """The first sentence of a spec's first comment."""
+    words: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.strip().removeprefix("#").strip()
+        if not line.strip().startswith("#") or not text:
+            if words:
+                break
+            continue
+        words.append(text)
+    sentence, stop, _ = " ".join(words).partition(". ")
+    return sentence + (stop and ".")
+
+
+@click.command("new")
+@click.argument("name", metavar="NAME")
+def new_command(name: str) -> None:
+    """Write a commented starter spec into NAME.darts.
+
+    \b
+    Example:
+      dartsl new mine && dartsl search mine.darts
+    """
+    from dartsl.run.files import write_text
+
+    path = Path(name if name.endswith(".darts") else f"{name}.darts")
+    if path.exists():
+        raise UserError(f"{path} exists", "choose another name")
+    write_text(path, STARTER)
+    click.echo(f"wrote {path}; now `dartsl check {path}`, or `dartsl search {path}`")

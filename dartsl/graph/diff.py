@@ -1,0 +1,121 @@
+"""What differs between the cells of two specs, statement by statement.
+
+Edges are a multiset, since their order changes nothing where they are summed (language rule 17); into
+`concat`, `lerp` and `highway` they are a sequence, and so are a cell's inputs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dartsl.lang.identity import Identities
+from dartsl.lang.model import Cell, Edge, Node, Operation, Spec
+from dartsl.lang.printer import print_expr
+
+SEQUENCES = frozenset({"concat", "lerp", "highway"})
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A line of a cell: `key` is equal for statements that mean the same, `text` is shown."""
+
+    key: Hashable
+    text: str
+
+
+@dataclass(frozen=True)
+class CellDiff:
+    """The statements that only the first and only the second cell of a name has."""
+
+    name: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.removed and not self.added
+
+
+@dataclass(frozen=True)
+class SpecDiff:
+    """The cells that both specs have, compared, and the names of those that one alone has."""
+
+    cells: tuple[CellDiff, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        return not self.only_first and not self.only_second and all(cell.equal for cell in self.cells)
+
+
+def diff_specs(first: Spec, second: Spec) -> SpecDiff:
+    """Compare two checked specs cell by cell; cells belong together by name."""
+    identities = Identities()
+    before = _read(first.cells, first.operations, identities)
+    after = _read(second.cells, second.operations, identities)
+    return SpecDiff(
+        tuple(_compare(name, before[name], after[name]) for name in before if name in after),
+        tuple(name for name in before if name not in after),
+        tuple(name for name in after if name not in before),
+    )
+
+
+def _read(
+    cells: Mapping[str, Cell], operations: Mapping[str, Operation], identities: Identities
+) -> dict[str, list[Statement]]:
+    for operation in operations.values():
+        identities.declare(operation.name, operation.parameters)
+    return {name: list(_statements(cell, identities)) for name, cell in cells.items()}
+
+
+def _compare(name: str, before: list[Statement], after: list[Statement]) -> CellDiff:
+    removed, added = _missing(before, after), _missing(after, before)
+    return CellDiff(name, tuple(removed), tuple(added))
+
+
+def _missing(statements: Iterable[Statement], others: Iterable[Statement]) -> Iterator[str]:
+    """The texts of the statements that have no partner among the others, in their own order."""
+    left = Counter(statement.key for statement in others)
+    for statement in statements:
+        if left[statement.key]:
+            left[statement.key] -= 1
+        else:
+            yield statement.text
+
+
+def _statements(cell: Cell, identities: Identities) -> Iterator[Statement]:
+    for place, item in enumerate(cell.inputs):
+        operation = "" if item.operation is None else f" : {print_expr(item.operation)}"
+        key = None if item.operation is None else identities.of(item.operation)
+        yield Statement(("input", place, item.name, key), f"input {item.name}{operation}")
+    searched = bool(cell.searched_edges)
+    for node in cell.nodes:
+        yield _node_statement(node, searched)
+        for place, edge in enumerate(cell.incoming(node.name)):
+            yield _edge_statement(edge, node, place, identities)
+    merge, nodes = cell.output.merge, cell.output.nodes
+    ordered = nodes if merge in SEQUENCES else tuple(sorted(nodes))
+    value = ", ".join(nodes) if merge is None else f"{merge}({', '.join(nodes)})"
+    text = f"output {value}{' > mix_bn' if cell.output.mix_bn else ''}"
+    yield Statement(("output", merge, ordered, cell.output.mix_bn), text)
+
+
+def _node_statement(node: Node, searched: bool) -> Statement:
+    """In a cell without a choice `keep` has no say: it keeps every edge there is."""
+    keep = node.keep if searched else None
+    text = f"node {node.name} : {node.merge}{' > mix_bn' if node.mix_bn else ''}"
+    return Statement(
+        ("node", node.name, node.merge, node.mix_bn, keep),
+        text + (f" keep {keep}" if keep is not None else ""),
+    )
+
+
+def _edge_statement(edge: Edge, node: Node, place: int, identities: Identities) -> Statement:
+    text = f"edge {edge.source} -> {edge.target} : " + " | ".join(c.label for c in edge.candidates)
+    key: Hashable = (edge.source, edge.target, frozenset(identities.of(c.expr) for c in edge.candidates))
+    if node.merge in SEQUENCES:
+        return Statement(("edge", key, place), f"{text}  (number {place + 1} into {node.merge})")
+    return Statement(("edge", key), text)

@@ -1,0 +1,133 @@
+"""What `dartsl info` tells of a spec: its cells, and the cost of one of its networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from dartsl.lang.diagnostics import SpecError
+from dartsl.lang.model import Cell, Spec
+from dartsl.lang.terms import Plan
+
+NO_IMPLEMENTATION = "E0411"
+
+
+@dataclass(frozen=True)
+class CellInfo:
+    """One cell: how much there is in it, and how much there is to choose.
+
+    `candidates` are those of all searched edges together; `space_size` is the number of cells that
+    discretisation can give.
+    """
+
+    name: str
+    inputs: int
+    nodes: int
+    edges: int
+    searched_edges: int
+    candidates: int
+    space_size: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """A spec in numbers; without a network, only its cells.
+
+    parameters      of the network, alphas and those of `extern op`s left out
+    multiply_adds   of its convolutions and linear layers, for one image
+    space_size      the number of networks that discretisation can give
+    memory_bytes    of one search step at its peak, for `batch` images from each half and the alpha gradient
+                    of `order`; None where an `extern op` has no implementation here
+    """
+
+    cells: tuple[CellInfo, ...]
+    space_size: int
+    network: str | None = None
+    values: Mapping[str, Fraction] | None = None
+    layers: int | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    memory_bytes: int | None = None
+    batch: int | None = None
+    order: str | None = None
+
+
+def describe(
+    spec: Spec,
+    plan: Plan | None,
+    *,
+    batch: int,
+    order: str,
+    dtype: str = "float32",
+    plugins: Sequence[str | Path] = (),
+) -> Info:
+    """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
+    from dartsl.graph.count import space_size
+
+    cells = tuple(spec.cells.values()) if plan is None else plan.cells()
+    described = tuple(describe_cell(cell) for cell in cells)
+    if plan is None:
+        return Info(described, space_size(cells))
+    from dartsl.graph import count
+    from dartsl.graph.build import build
+
+    graph = build(plan)
+    return Info(
+        described,
+        space_size(cells),
+        plan.network.name,
+        plan.parameters,
+        len(plan.layers),
+        count.parameters(graph),
+        count.multiply_adds(graph),
+        _memory(plan, batch, order, dtype, plugins),
+        batch,
+        order,
+    )
+
+
+def describe_cell(cell: Cell) -> CellInfo:
+    """One cell in numbers."""
+    from dartsl.graph.count import space_size
+
+    searched = cell.searched_edges
+    return CellInfo(
+        cell.name,
+        len(cell.inputs),
+        len(cell.nodes),
+        len(cell.edges),
+        len(searched),
+        sum(len(edge.candidates) for edge in searched),
+        space_size((cell,)),
+    )
+
+
+def _memory(plan: Plan, batch: int, order: str, dtype: str, plugins: Sequence[str | Path]) -> int | None:
+    from dartsl.nn.memory import estimate_step
+    from dartsl.nn.supernet import torch_dtype
+
+    try:
+        return estimate_step(plan, batch, order, dtype=torch_dtype(dtype), plugins=plugins)
+    except SpecError as fault:
+        if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
+            return None
+        raise
+
+
+def readable_count(number: int) -> str:
+    """A number with its digits in threes; one too long to read as a power of ten too: `1.08e18`."""
+    text = f"{number:,}"
+    if number < 10**7:
+        return text
+    exponent = math.floor(math.log10(number))
+    return f"{number // 10 ** (exponent - 2) / 100:.2f}e{exponent}"
+
+
+def readable_bytes(number: int) -> str:
+    """Bytes in the largest unit that leaves a number above one: `1.3 GiB`."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    place = min(int(math.log(max(number, 1), 1024)), len(units) - 1)
+    return f"{number} bytes" if place == 0 else f"{number / 1024**place:.1f} {units[place]}"
