@@ -86,7 +86,7 @@ class CellPlanner:
         self._tensors[item.name] = feed.tensor
         if asked is None:
             label = Label(
-                item.span, f"what it reads lies {stride_text(feed.stride)} away, not one stride for both axes"
+                item.span, f"from what it reads to the newest layer lies {stride_text(feed.stride)}"
             )
             self._report(
                 Diagnostic("E0501", f"the input `{item.name}` cannot be prepared", label), *self._place()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.evaluate import FaultError, Scope, whole
+from dartsl.lang.evaluate import FaultError, NoArmError, Scope, whole
 from dartsl.lang.limits import MAX_LAYERS, too_large
 from dartsl.lang.op_faults import cannot_stride
 from dartsl.lang.primitives import LARGEST_KERNEL
@@ -23,47 +23,64 @@ class Item:
     span: Span
 
 
-def stage_items(layers: Expr, scope: Scope) -> tuple[Item, ...]:
-    """The layers of a stage in order. Raises FaultError (E0310, E0402, E0405, E0410)."""
-    count = _count(layers, scope)
-    if count > MAX_LAYERS:
-        raise FaultError(too_large(layers.span, "layers", count, MAX_LAYERS))
-    return tuple(_items(layers, scope, None))
+class StageReader:
+    """Reads the stages of one network (language rule 13).
 
+    A count or a stride that cannot be is appended to `faults` and taken for 1, so that the rest can be read.
+    """
 
-def _count(expr: Expr, scope: Scope) -> int:
-    """How many layers an expression stands for, without building them."""
-    match expr:
-        case Chain():
-            return sum(_count(step, scope) for step in expr.steps)
-        case Binary(operator="*"):
-            return _count(expr.left, scope) * whole(expr.right, scope, "a repetition")
-        case Binary(operator="/"):
-            return _count(expr.left, scope)
-    return 1
+    def __init__(self, scope: Scope, faults: list[Diagnostic]) -> None:
+        self._scope = scope
+        self._faults = faults
 
+    def items(self, layers: Expr, room: int = MAX_LAYERS) -> tuple[Item, ...]:
+        """The layers of a stage in order. Raises FaultError (E0310) where there are more than `room`."""
+        count = self._count(layers)
+        if count > room:
+            raise FaultError(too_large(layers.span, "layers", MAX_LAYERS - room + count, MAX_LAYERS))
+        return tuple(self._items(layers, None))
 
-def _items(expr: Expr, scope: Scope, stride: tuple[int, Span] | None) -> Iterator[Item]:
-    """The layers of an expression; the first element takes `stride`, if one is written, at that place."""
-    match expr:
-        case Chain() if stride is None:
-            for step in expr.steps:
-                yield from _items(step, scope, None)
-        case Chain():
-            raise FaultError(_misplaced(expr))
-        case Binary(operator="*"):
-            for turn in range(whole(expr.right, scope, "a repetition")):
-                yield from _items(expr.left, scope, None if turn else stride)
-        case Binary(operator="/") if stride is None:
-            asked = whole(expr.right, scope, "a stride", high=LARGEST_KERNEL)
-            yield from _items(expr.left, scope, (asked, expr.span))
-        case Binary(operator="/"):
-            raise FaultError(_misplaced(expr))
-        case _:
-            asked, span = stride or (1, expr.span)
-            yield Item(expr, asked, span)
+    def _count(self, expr: Expr) -> int:
+        """How many layers an expression stands for, without building them."""
+        match expr:
+            case Chain():
+                return sum(self._count(step) for step in expr.steps)
+            case Binary(operator="*"):
+                return self._count(expr.left) * self._whole(expr.right, "a repetition", 10**9)
+            case Binary(operator="/"):
+                return self._count(expr.left)
+        return 1
 
+    def _whole(self, expr: Expr, what: str, high: int) -> int:
+        try:
+            return whole(expr, self._scope, what, high=high)
+        except FaultError as error:
+            self._faults.append(error.diagnostic)
+        except NoArmError as error:
+            self._faults.append(cannot_stride(error.match.span, f"no arm for stride {error.stride}", None))
+        return 1
 
-def _misplaced(expr: Expr) -> Diagnostic:
-    label = "`/` stands behind a cell, an operation or a repetition"
-    return cannot_stride(expr.span, label, "write `/` behind the layer that strides")
+    def _items(self, expr: Expr, stride: tuple[int, Span] | None) -> Iterator[Item]:
+        """The layers of an expression; the first element takes `stride`, if one is written, at that place."""
+        match expr:
+            case Chain():
+                if stride is not None:
+                    self._misplaced(expr)
+                for step in expr.steps:
+                    yield from self._items(step, None)
+            case Binary(operator="*"):
+                for turn in range(self._whole(expr.right, "a repetition", 10**9)):
+                    yield from self._items(expr.left, None if turn else stride)
+            case Binary(operator="/"):
+                if stride is not None:
+                    self._misplaced(expr)
+                yield from self._items(
+                    expr.left, (self._whole(expr.right, "a stride", LARGEST_KERNEL), expr.span)
+                )
+            case _:
+                asked, span = stride or (1, expr.span)
+                yield Item(expr, asked, span)
+
+    def _misplaced(self, expr: Expr) -> None:
+        label = "`/` stands behind a cell, an operation or a repetition"
+        self._faults.append(cannot_stride(expr.span, label, "write `/` behind the layer that strides"))

@@ -12,9 +12,9 @@ from dartsl.lang.widths import Symbolic
 
 
 def stride_text(stride: Pair | None) -> str:
-    """`stride 2`, `stride 1x2` (down x across), or what stands behind a global average pool."""
+    """`stride 2`, `stride 1x2` (down x across), or what a global average gives instead."""
     if stride is None:
-        return "no map of the image"
+        return "one value for the whole image"
     return f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]}x{stride[1]}"
 
 

@@ -11,9 +11,9 @@ from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.elaborate import Elaborator, Norms, Part, term, term_size
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
-from dartsl.lang.layers import Item, stage_items
+from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
-from dartsl.lang.model import Network, Spec
+from dartsl.lang.model import Cell, Network, Spec, Stage
 from dartsl.lang.op_faults import stride_text
 from dartsl.lang.primitives import wanted
 from dartsl.lang.source import Span
@@ -146,7 +146,7 @@ class _Planner:
         return value
 
     def _width(self, expr: Expr) -> Fraction:
-        """A stage's width. A bad one is reported, and every layer behind it would be wrong too."""
+        """A width, or a length of the image. Raises FaultError."""
         value = self._number(expr, self._scope, "E0402")
         needed = wanted("width", value)
         if needed is not None:
@@ -154,6 +154,14 @@ class _Planner:
                 Diagnostic("E0503", f"a width cannot be {value}", Label(expr.span, f"{needed} is needed"))
             )
         return value
+
+    def _stage_width(self, stage: Stage) -> Fraction | None:
+        """A stage's width; None, and its layers are left out, where it cannot be."""
+        try:
+            return self._width(stage.width)
+        except FaultError as error:
+            self.faults.append(error.diagnostic)
+            return None
 
     def _image(self) -> Shape:
         values = [self._width(argument.value) for argument in self._network.input.arguments]
@@ -167,7 +175,7 @@ class _Planner:
 
     def _stems(self, image: Shape) -> None:
         self._done = [_Done("image", tensor_of(image), (1, 1))]
-        width = self._width(self._network.stages[0].width)
+        width = self._stage_width(self._network.stages[0]) or Fraction(1)
         for place, stem in enumerate(self._network.stems):
             part = self._outside.run(stem, self._newest.tensor, width, 1)
             self._missing_arm(part, stem.span, 1)
@@ -197,22 +205,24 @@ class _Planner:
     # ---------------------------------------------------------------- stages
 
     def _stages(self) -> None:
+        reader = StageReader(self._scope, self.faults)
         count = 0
         for stage in self._network.stages:
-            width = self._width(stage.width)
-            for item in stage_items(stage.layers, self._scope):
+            width = self._stage_width(stage)
+            for item in reader.items(stage.layers, MAX_LAYERS - count):
                 self._too_small(item)
-                name = f"layer{count}"
+                if width is not None:
+                    self._layer(f"layer{count}", item, width)
                 count += 1
-                if isinstance(item.expr, Name) and item.expr.id in self._spec.cells:
-                    self._cell(name, item, width)
-                else:
-                    self._op(name, item, width)
-                if count > MAX_LAYERS:
-                    raise FaultError(too_large(stage.span, "layers", count, MAX_LAYERS))
                 if self._cost > MAX_APPLICATIONS:
                     found = too_large(stage.span, "operations", self._cost, MAX_APPLICATIONS)
                     raise FaultError(found)
+
+    def _layer(self, name: str, item: Item, width: Fraction) -> None:
+        if isinstance(item.expr, Name) and item.expr.id in self._spec.cells:
+            self._cell(name, item, self._spec.cells[item.expr.id], width)
+        else:
+            self._op(name, item, width)
 
     def _too_small(self, item: Item) -> None:
         """E0504, once for a network: all that follows would repeat it."""
@@ -239,8 +249,8 @@ class _Planner:
         part = replace(part, output=Tensor(part.output.width, strided(before.size, stride)), stride=stride)
         self._add_term(name, "op", part, span)
 
-    def _cell(self, name: str, item: Item, width: Fraction) -> None:
-        cell = self._spec.cells[_id(item.expr)]
+    def _cell(self, name: str, item: Item, cell: Cell, width: Fraction) -> None:
+        """A cell as a layer."""
         reads, feeds = self._feeds(len(cell.inputs))
         use = Use(cell.name, width, item.stride, feeds, item.span)
         if use not in self._known:
@@ -300,10 +310,6 @@ class _Planner:
 
 def _product(a: Pair | None, b: Pair | None) -> Pair | None:
     return None if a is None or b is None else (a[0] * b[0], a[1] * b[1])
-
-
-def _id(expr: Expr) -> str:
-    return expr.id if isinstance(expr, Name) else ""
 
 
 def _text(span: Span) -> str:
