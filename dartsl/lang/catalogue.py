@@ -1,0 +1,112 @@
+"""Operations and `ops` of a spec, checked in the order in which they use each other (E0208)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import networkx as nx
+
+from dartsl.lang.constants import names
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.kinds import Kind, Local, Scope
+from dartsl.lang.limits import Budget
+from dartsl.lang.model import Operation
+from dartsl.lang.offers import Offers
+from dartsl.lang.resolve import Symbols
+from dartsl.lang.signatures import Signature
+from dartsl.lang.syntax import ExternDecl, Name, OpDecl, OpsDecl
+
+OperationDecl = OpDecl | ExternDecl | OpsDecl
+
+
+def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[str, Operation]:
+    """Check every operation and `ops`; fills the signatures and choices of `offers`.
+
+    Raises TooLarge where `ops` hold too many candidates.
+    """
+    declared = {n: d for n, d in symbols.names.items() if isinstance(d, OpDecl | ExternDecl | OpsDecl)}
+    calls = _calls(declared, symbols)
+    loops = [part for part in nx.strongly_connected_components(calls) if _is_loop(part, calls)]
+    looped = {name for part in loops for name in part}
+    order = list(nx.topological_sort(calls.subgraph(set(calls) - looped)))
+    for name in [*reversed(order), *(n for n in declared if n in looped)]:
+        declaration = declared[name]
+        if isinstance(declaration, OpsDecl):
+            offer = offers.read(declaration.body, Scope("edge"))
+            budget.take_candidates(len(offer.options), declaration.span)
+            if name not in looped:
+                offers.choices[name] = offer.options
+        else:
+            signature = _check_operation(declaration, symbols, offers)
+            if name not in looped:
+                offers.checker.signatures[name] = signature
+                offers.identities.declare(name, declaration.parameters)
+    rank = {name: place for place, name in enumerate(declared)}
+    offers.checker.faults += [recursion(part, calls, rank) for part in loops]
+    return {
+        name: Operation(name, d.parameters, d.body if isinstance(d, OpDecl) else None, d.name.span)
+        for name, d in declared.items()
+        if not isinstance(d, OpsDecl)
+    }
+
+
+def _check_operation(declaration: OpDecl | ExternDecl, symbols: Symbols, offers: Offers) -> Signature:
+    checker = offers.checker
+    extern = isinstance(declaration, ExternDecl)
+    builtin = symbols.builtin(declaration)
+    unset = (Kind.NUMBER if builtin else Kind.LITERAL) if extern else Kind.ANY
+    known: dict[str, Local] = {}
+    mix_bn = None
+    for parameter in declaration.parameters:
+        kind = unset
+        if parameter.default is not None:
+            scope = Scope("default", dict(known))
+            kind = checker.kind_of(parameter.default, scope)
+            checker.check(parameter.default, Kind.LITERAL if extern else Kind.ANY, scope)
+            mix_bn = mix_bn or scope.mix_bn
+        known.setdefault(parameter.name.id, Local(parameter.name, kind))
+    if isinstance(declaration, OpDecl):
+        scope = Scope("op", known)
+        checker.check(declaration.body, Kind.OPERATION, scope)
+        mix_bn = mix_bn or scope.mix_bn
+    kinds = {name: local.kind for name, local in known.items()}
+    return Signature(
+        declaration.name.id, declaration.parameters, declaration.name.span, kinds, builtin, mix_bn
+    )
+
+
+def _calls(declared: dict[str, OperationDecl], symbols: Symbols) -> nx.DiGraph[str]:
+    """Who uses whom; each arc holds the name that makes the first use."""
+    calls: nx.DiGraph[str] = nx.DiGraph()
+    calls.add_nodes_from(declared)
+    for name, declaration in declared.items():
+        for used in _uses(declaration):
+            if used.id in declared and symbols.find(used) is not None and not calls.has_edge(name, used.id):
+                calls.add_edge(name, used.id, use=used)
+    return calls
+
+
+def _uses(declaration: OperationDecl) -> Iterable[Name]:
+    parameters = () if isinstance(declaration, OpsDecl) else declaration.parameters
+    own = {p.name.id for p in parameters}
+    body = [] if isinstance(declaration, ExternDecl) else names(declaration.body)
+    defaults = [name for p in parameters if p.default is not None for name in names(p.default)]
+    return [name for name in [*defaults, *body] if name.id not in own]
+
+
+def _is_loop(part: set[str], calls: nx.DiGraph[str]) -> bool:
+    return len(part) > 1 or any(calls.has_edge(name, name) for name in part)
+
+
+def recursion(part: set[str], calls: nx.DiGraph[str], rank: Mapping[str, int]) -> Diagnostic:
+    """E0208 for one loop among declarations that use each other."""
+    start = min(part, key=rank.__getitem__)
+    uses = [calls.edges[a, b]["use"] for a, b in nx.find_cycle(calls.subgraph(part), start)]
+    label = "uses itself here" if len(uses) == 1 else f"`{uses[0].id}` is used here"
+    return Diagnostic(
+        "E0208",
+        f"`{uses[-1].id}` is defined by itself",
+        Label(uses[0].span, label),
+        tuple(Label(use.span, f"`{use.id}` is used here") for use in uses[1:9]),
+        "a definition must end in what is defined without it",
+    )

@@ -1,0 +1,81 @@
+"""Values that can be judged where they are written: kernels, counts, strides, arms (E0405, E0404)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from dartsl.lang.constants import MAX_EXPONENT, fold, number
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.primitives import PRIMITIVES, wanted
+from dartsl.lang.signatures import Signature
+from dartsl.lang.syntax import Binary, Expr, Match, Number
+
+
+def out_of_range(literal: Number) -> Diagnostic | None:
+    """E0405 for a number whose exponent is out of reach."""
+    if number(literal) is not None:
+        return None
+    label = Label(literal.span, f"the exponent must be within {MAX_EXPONENT}")
+    return Diagnostic("E0405", f"the number {literal.lexeme} is out of range", label)
+
+
+def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | None:
+    """E0405 for a constant that the parameter of a primitive cannot take."""
+    primitive = PRIMITIVES.get(signature.name)
+    constant = fold(value)
+    if primitive is None or constant is None:
+        return None
+    kind = dict(primitive.parameters).get(parameter, "any")
+    pool = signature.name in ("max_pool", "avg_pool")
+    if kind == "boolean":
+        return None
+    accepted = wanted(kind, constant)
+    if accepted is None and kind == "kernel" and constant % 2 == 0 and not pool:
+        accepted = "an odd number"
+    if accepted is None:
+        return None
+    title = f"`{signature.name}` cannot have {parameter} = {_show(constant)}"
+    declared = (Label(signature.span, f"declared as {signature}"),)
+    return Diagnostic("E0405", title, Label(value.span, f"this must be {accepted}"), declared)
+
+
+def count(expr: Binary) -> Diagnostic | None:
+    """E0405 for a repetition or a stride by a constant that is no whole number from 1."""
+    constant = fold(expr.right)
+    if constant is None or (constant.denominator == 1 and constant >= 1):
+        return None
+    what = "repeat an operation" if expr.operator == "*" else "stride by"
+    times = f" {_show(constant)} times" if expr.operator == "*" else f" {_show(constant)}"
+    return Diagnostic(
+        "E0405", f"cannot {what}{times}", Label(expr.right.span, "this must be a whole number from 1")
+    )
+
+
+def division(expr: Binary) -> Diagnostic | None:
+    """E0405 for a quotient of numbers by 0."""
+    if expr.operator != "/" or fold(expr.right) != 0:
+        return None
+    return Diagnostic("E0405", "division by zero", Label(expr.right.span, "this is 0"))
+
+
+def arms(expr: Match) -> list[Diagnostic]:
+    """Arms for the same stride, and for a stride of 0."""
+    faults = []
+    first: dict[Fraction | None, Number] = {}
+    for arm in expr.arms:
+        stride = number(arm.value)
+        if stride == 0:
+            label = Label(arm.value.span, "a stride is a whole number from 1")
+            faults.append(Diagnostic("E0405", "no operation has stride 0", label))
+        elif stride in first:
+            again = Label(arm.value.span, "again here")
+            before = (Label(first[stride].span, "this arm is taken"),)
+            faults.append(Diagnostic("E0404", f"stride {arm.value.lexeme} has two arms", again, before))
+        first.setdefault(stride, arm.value)
+    return faults
+
+
+def _show(value: Fraction) -> str:
+    """A value as a person writes it: a fraction with a short decimal form as that."""
+    decimal = f"{float(value):g}"
+    return decimal if Fraction(decimal) == value else str(value)

@@ -1,0 +1,92 @@
+"""Lists of node names: ranges (rule 6) and what they name in a cell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.limits import MAX_NODES, Budget, TooLarge, too_large
+from dartsl.lang.resolve import close
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Name, Range
+
+_NUMBERED = re.compile(r"(.*?)([0-9]+)")
+_MAX_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Member:
+    """One name of a list, with the piece of syntax that names it; `listed` is False where that is a range."""
+
+    id: str
+    span: Span
+    listed: bool
+
+
+def expand(
+    names: tuple[Name | Range, ...], budget: Budget, limit: int = MAX_NODES
+) -> list[Member] | Diagnostic:
+    """The names of a list in order, `n0..n3` standing for n0 n1 n2 n3; or E0206.
+
+    They are counted before they are written out. Raises TooLarge above `limit` names.
+    """
+    members: list[Member] = []
+    for name in names:
+        if isinstance(name, Name):
+            members.append(Member(name.id, name.span, True))
+            continue
+        bounds = _bounds(name)
+        if isinstance(bounds, Diagnostic):
+            return bounds
+        prefix, first, last, width = bounds
+        if len(members) + last - first + 1 > limit:
+            raise TooLarge(too_large(name.span, "nodes", len(members) + last - first + 1, limit))
+        budget.take_names(last - first + 1, name.span)
+        members += (Member(f"{prefix}{i:0{width}}", name.span, False) for i in range(first, last + 1))
+    return members
+
+
+def _bounds(name: Range) -> tuple[str, int, int, int] | Diagnostic:
+    """The prefix of a range, its first and last number, and the digits of each (0: as many as it takes)."""
+    low, high = _NUMBERED.fullmatch(name.first.id), _NUMBERED.fullmatch(name.last.id)
+    for end, matched in ((name.first, low), (name.last, high)):
+        if matched is None:
+            return _bad(name, f"`{end.id}` does not end in a number")
+    assert low is not None
+    assert high is not None
+    if low[1] != high[1]:
+        return _bad(name, f"`{low[1]}` and `{high[1]}` differ")
+    if max(len(low[2]), len(high[2])) > _MAX_DIGITS:
+        return _bad(name, "these numbers are too long")
+    padded = any(len(m[2]) > 1 and m[2].startswith("0") for m in (low, high))
+    if padded and len(low[2]) != len(high[2]):
+        return _bad(name, "numbers that start with 0 must be equally long")
+    if int(low[2]) > int(high[2]):
+        return _bad(name, f"{int(low[2])} is above {int(high[2])}")
+    return low[1], int(low[2]), int(high[2]), len(low[2]) if padded else 0
+
+
+def _bad(name: Range, label: str) -> Diagnostic:
+    title = f"`{name.first.id}..{name.last.id}` is not a range"
+    help = "a range counts up from one name to another with the same beginning, such as `n0..n3`"
+    return Diagnostic("E0206", title, Label(name.span, label), help=help)
+
+
+def unknown_member(member: Member, declared: list[str], later: Span | None) -> Diagnostic:
+    """E0201 for a name that is no input or node of the cell above the place that names it."""
+    title = f"unknown node `{member.id}`"
+    if later is not None:
+        label = Label(member.span, "declared only below")
+        help = "declare a node above the edges that name it"
+        return Diagnostic("E0201", title, label, (Label(later, f"`{member.id}` is declared here"),), help)
+    near = close(member.id, declared)
+    help = None
+    if near:
+        help = f"did you mean `{near}`?"
+    elif declared:
+        shown = ", ".join(f"`{name}`" for name in declared[:8])
+        help = f"this cell has {shown}" + (f" and {len(declared) - 8} more" if len(declared) > 8 else "")
+    return Diagnostic(
+        "E0201", title, Label(member.span, "no input or node of this cell has that name"), help=help
+    )

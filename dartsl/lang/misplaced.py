@@ -1,0 +1,168 @@
+"""Texts for what stands where it may not: choices, `none`, `mix_bn`, `C`, `stride`, `/`, builtins, cells."""
+
+from __future__ import annotations
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.kinds import Kind, Scope, mismatch
+from dartsl.lang.resolve import MERGES, RESERVED, close
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpsDecl
+
+CELL_HELP = "cells are layers of a `stage`; cells as operations are reserved for a later version"
+CHOICE_HELP = (
+    "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
+)
+
+PLACES = {
+    "op": "in the body of an op",
+    "edge": "inside an operation of an edge",
+    "input": "on an input",
+    "stem": "in a stem",
+    "head": "in a head",
+    "stage": "in a stage",
+    "network": "in a network",
+    "default": "in a default",
+}
+
+
+def choice(expr: Choice, scope: Scope) -> Diagnostic:
+    """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
+    where = PLACES[scope.place]
+    label = Label(expr.span, "a choice stands at the top of an edge's operation, or in `ops`")
+    return Diagnostic("E0406", f"a choice cannot stand {where}", label, help=CHOICE_HELP)
+
+
+def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
+    """E0406 for the name of an `ops` that is not at the top of an edge or in `ops`."""
+    return Diagnostic(
+        "E0406",
+        f"a choice cannot stand {PLACES[scope.place]}",
+        Label(
+            name.span, f"`{name.id}` is a choice; it stands at the top of an edge's operation, or in `ops`"
+        ),
+        (Label(declaration.name.span, "declared here"),),
+        CHOICE_HELP,
+    )
+
+
+def none(name: Name, scope: Scope) -> Diagnostic:
+    """E0407 for `none` that is not a candidate of its own."""
+    at_edge = scope.place == "edge"
+    where = "be part of an operation" if at_edge else f"stand {PLACES[scope.place]}"
+    help = "write `none` alone: it takes the stride of its edge by itself" if at_edge else None
+    label = Label(name.span, "`none` is offered by an edge that leads into a `sum`, nowhere else")
+    return Diagnostic("E0407", f"`none` cannot {where}", label, help=help)
+
+
+def mix_bn(expr: Name | Call, found: Span, scope: Scope) -> Diagnostic:
+    """E0408 for `mix_bn`, or an op that holds one, outside an edge's operation."""
+    label = "`mix_bn` stands on an edge, or behind the merge of a node or an output"
+    secondary: tuple[Label, ...] = ()
+    title = f"`mix_bn` cannot stand {PLACES[scope.place]}"
+    if found is not expr.span:
+        function = expr.id if isinstance(expr, Name) else expr.function.id
+        title = f"`{function}` cannot stand {PLACES[scope.place]}: it holds a `mix_bn`"
+        secondary = (Label(found, "here"),)
+    return Diagnostic("E0408", title, Label(expr.span, label), secondary, "outside cells, use `bn`")
+
+
+def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
+    """E0409 for `C` or `stride` where nobody asks for one."""
+    if name.id == "C":
+        help = "give the network a parameter, `network name(C = 16)`, or write a number"
+        label = "in a network, `C` is its parameter; this one has none of that name"
+    else:
+        help = "write a number"
+        label = "only an operation, an edge or an input is asked for a stride"
+    return Diagnostic(
+        "E0409", f"`{name.id}` is not known {PLACES[scope.place]}", Label(name.span, label), help=help
+    )
+
+
+def builtin(name: Name, want: Kind) -> Diagnostic:
+    """A reserved name where an expression stands."""
+    if name.id in ("scan", "tokens", "highway"):
+        return recurrent(name)
+    if name.id in MERGES and Kind.OPERATION.narrowed(want) is not None:
+        label = Label(name.span, f"write `{name.id}(a, b)`")
+        return Diagnostic("E0401", f"`{name.id}` needs the operations that it merges", label)
+    return mismatch(name, want, f"`{name.id}` is {RESERVED[name.id]}")
+
+
+def recurrent(name: Name) -> Diagnostic:
+    """E0607 for a part of recurrent cells."""
+    label = Label(name.span, f"`{name.id}` is {RESERVED[name.id]}")
+    title = f"`{name.id}` is not supported by this version"
+    return Diagnostic("E0607", title, label, help="this version builds networks of images")
+
+
+def call_of_value(call: Call, what: str) -> Diagnostic:
+    """E0402 for arguments given to something that takes none."""
+    return Diagnostic(
+        "E0402",
+        f"`{call.function.id}` cannot be called",
+        Label(call.span, f"`{call.function.id}` is {what}, and takes no arguments"),
+    )
+
+
+def empty_merge(call: Call) -> Diagnostic:
+    name = call.function.id
+    return Diagnostic(
+        "E0401", f"`{name}` needs the operations that it merges", Label(call.span, f"write `{name}(a, b)`")
+    )
+
+
+def named_branch(call: Call, argument: Argument) -> Diagnostic:
+    label = Label(argument.span, "its operations have no names")
+    return Diagnostic("E0401", f"`{call.function.id}` takes no named arguments", label)
+
+
+def unknown_value(name: Name, scope: Scope) -> Diagnostic:
+    """E0201 where a number, string or boolean is asked for."""
+    known = [*scope.locals, *(("C", "stride") if scope.is_body else ())]
+    near = close(name.id, known)
+    label = "no parameter here has that name" if scope.locals else "nothing here has that name"
+    help = f"did you mean `{near}`?" if near else None
+    if help is None and known:
+        help = "known here: " + ", ".join(f"`{k}`" for k in known)
+    return Diagnostic("E0201", f"unknown name `{name.id}`", Label(name.span, label), help=help)
+
+
+def subject(expr: Match) -> Diagnostic:
+    label = Label(expr.subject.span, "only `stride` can be matched")
+    return Diagnostic("E0402", "expected `stride`", label, help="write `match stride { 1 => ..., 2 => ... }`")
+
+
+def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
+    """E0402 for numbers where an operation is asked for; `turned` for `n * op`."""
+    if turned:
+        help = "a repetition is written `operation*times`"
+        return mismatch(expr.left, Kind.OPERATION, "this is a number", help)
+    return mismatch(expr, Kind.OPERATION, "this is a number")
+
+
+def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
+    """E0410 for a `/` behind something that it does not apply to; None where it may stand."""
+    what = _strideless(expr.left, is_ops)
+    if what is None:
+        return None
+    label = Label(expr.span, "`/` stands behind a name, a call or a repetition")
+    help = "write the stride behind the step that strides" if isinstance(expr.left, Chain) else None
+    if is_ops or isinstance(expr.left, Choice):
+        help = "write the stride behind each of the operations"
+    return Diagnostic("E0410", f"{what} cannot be given a stride", label, help=help)
+
+
+def _strideless(expr: Expr, is_ops: bool) -> str | None:
+    match expr:
+        case Chain():
+            return "a chain"
+        case Choice():
+            return "a choice"
+        case Match():
+            return "a `match`"
+        case Binary(operator="/"):
+            return "what has a stride already"
+        case Call(function) if function.id in MERGES:
+            return f"a `{function.id}`"
+    return "a choice" if is_ops else None

@@ -1,0 +1,96 @@
+"""Texts of the faults of networks (E0308, E06xx)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.misplaced import recurrent
+from dartsl.lang.signatures import Signature
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Call, Expr, Name, OpsDecl, Parameter
+
+EXAMPLES = {
+    "input": "input image(3, 32, 32)",
+    "stem": "stem conv(3) > bn",
+    "stage": "stage normal*2 width C",
+    "head": "head global_avg_pool > linear(10)",
+}
+ORDER_HELP = "a network has one `input`, then its stems, then its stages, then one `head`"
+
+
+def missing(network: Name, word: str) -> Diagnostic:
+    """E0308 for an item that a network must have."""
+    article = "an" if word == "input" else "a"
+    label = Label(network.span, f"{article} `{word}` is needed")
+    return Diagnostic(
+        "E0308", f"network `{network.id}` has no {word}", label, help=f"for example `{EXAMPLES[word]}`"
+    )
+
+
+def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
+    """E0308 for a second input or head."""
+    title = f"network `{network.id}` has more than one {word}"
+    return Diagnostic(
+        "E0308", title, Label(span, f"one {word} is accepted"), (Label(first, "the first one is here"),)
+    )
+
+
+def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
+    """E0308 for an item behind one that must follow it."""
+    title = f"a `{word}` cannot stand behind a `{latest}`"
+    return Diagnostic(
+        "E0308", title, Label(span, "move this up"), (Label(before, f"behind this {latest}"),), ORDER_HELP
+    )
+
+
+def no_default(parameter: Parameter) -> Diagnostic:
+    """E0605 for a parameter of a network without a default."""
+    name = parameter.name.id
+    label = Label(parameter.span, f"write `{name} = 16`")
+    help = "`--set` can replace the default when a command runs"
+    return Diagnostic("E0605", f"the network parameter `{name}` has no default", label, help=help)
+
+
+def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
+    """E0605 for a default that is no number."""
+    title = f"the default of `{parameter.name.id}` must be a number"
+    return Diagnostic("E0605", title, Label(default.span, "this is none"))
+
+
+def not_an_image(call: Call) -> Diagnostic:
+    """The `input` of a network that is no image: E0607 for `tokens`, else E0308."""
+    if call.function.id == "tokens":
+        return recurrent(call.function)
+    label = Label(call.span, "write `image(channels, height, width)`")
+    return Diagnostic("E0308", "the input of a network must be an image", label)
+
+
+def about_image(fault: Diagnostic) -> Diagnostic:
+    """A fault of the arguments of `image`, which no file declares."""
+    return replace(fault, secondary=(), help=fault.help or "image(channels, height, width)")
+
+
+def cell_at_end(name: Name, place: str) -> Diagnostic:
+    """E0606 for a cell as stem or head."""
+    title = f"the cell `{name.id}` cannot be part of a {place}"
+    label = Label(name.span, f"a {place} is an operation")
+    return Diagnostic("E0606", title, label, help="cells are layers of a `stage`")
+
+
+def choice_as_layer(span: Span, declared: OpsDecl | None = None) -> Diagnostic:
+    """E0606 for a choice in a stage."""
+    secondary = () if declared is None else (Label(declared.name.span, "declared as a choice here"),)
+    label = Label(span, "choices stand on the edges of a cell")
+    help = "make a cell with one edge that offers it"
+    return Diagnostic("E0606", "a choice cannot be a layer", label, secondary, help)
+
+
+def open_cell(expr: Name | Call, signature: Signature) -> Diagnostic:
+    """E0606 for a cell whose parameters are open."""
+    wanted = ", ".join(p.name.id for p in signature.parameters)
+    label = Label(expr.span, "name it first")
+    declared = (Label(signature.span, f"declared as {signature}"),)
+    help = f"write `cell mine = {signature.name}({wanted})`, and use `mine` here"
+    title = f"the cell `{signature.name}` has parameters, so it cannot be a layer"
+    return Diagnostic("E0606", title, label, declared, help)

@@ -1,0 +1,200 @@
+"""Networks: their structure, their parameters, and what may be a layer (rules 9, 11 to 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dartsl.lang import network_faults as faults_of
+from dartsl.lang.cells import Cells
+from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.expressions import Checker
+from dartsl.lang.kinds import Kind, Local, Scope
+from dartsl.lang.model import Network, Stage
+from dartsl.lang.resolve import NamedDecl
+from dartsl.lang.signatures import Signature, bind
+from dartsl.lang.syntax import (
+    AliasDecl,
+    Argument,
+    Binary,
+    Call,
+    CellDecl,
+    Chain,
+    Choice,
+    Expr,
+    ExternDecl,
+    HeadItem,
+    Name,
+    NetworkDecl,
+    NetworkItem,
+    Number,
+    OpDecl,
+    OpsDecl,
+    Parameter,
+    ShapeItem,
+    StageItem,
+    StemItem,
+)
+
+KINDS: tuple[tuple[type[NetworkItem], str, bool], ...] = (  # in their order; whether there is exactly one
+    (ShapeItem, "input", True),
+    (StemItem, "stem", False),
+    (StageItem, "stage", False),
+    (HeadItem, "head", True),
+)
+LAYERS: tuple[type[NamedDecl], ...] = (CellDecl, AliasDecl, OpDecl, ExternDecl)
+
+
+class NetworkReader:
+    """Reads networks; faults go to the checker's."""
+
+    def __init__(self, checker: Checker, cells: Cells) -> None:
+        self.checker = checker
+        self.cells = cells
+
+    def read(self, declaration: NetworkDecl) -> Network | None:
+        """A network; None where it has a fault."""
+        before = len(self.checker.faults)
+        known = self._parameters(declaration.parameters)
+        self.checker.faults += structure(declaration)
+        image: Call | None = None
+        stems: list[Expr] = []
+        stages: list[Stage] = []
+        heads: list[Expr] = []
+        used: dict[str, None] = {}
+        for item in declaration.items:
+            match item:
+                case ShapeItem():
+                    image = self._image(item.value, known)
+                case StemItem():
+                    self._end(item.operation, Scope("stem", known))
+                    stems.append(item.operation)
+                case HeadItem():
+                    self._end(item.operation, Scope("head", known))
+                    heads.append(item.operation)
+                case StageItem():
+                    self._layers(item.layers, Scope("stage", known), used)
+                    self.checker.check(item.width, Kind.NUMBER, Scope("network", known))
+                    stages.append(Stage(item.layers, item.width, item.span))
+        if len(self.checker.faults) > before or image is None:
+            return None
+        return Network(
+            declaration.name.id,
+            declaration.parameters,
+            image,
+            tuple(stems),
+            tuple(stages),
+            heads[0],
+            tuple(used),
+            declaration.name.span,
+        )
+
+    def _parameters(self, parameters: Sequence[Parameter]) -> dict[str, Local]:
+        known: dict[str, Local] = {}
+        for parameter in parameters:
+            scope = Scope("network", dict(known))
+            if parameter.default is None:
+                self.checker.report(faults_of.no_default(parameter))
+            elif self.checker.kind_of(parameter.default, scope) in (Kind.NUMBER, Kind.ANY):
+                self.checker.check(parameter.default, Kind.NUMBER, scope)
+            else:
+                self.checker.report(faults_of.bad_default(parameter, parameter.default))
+            known.setdefault(parameter.name.id, Local(parameter.name, Kind.NUMBER))
+        return known
+
+    def _image(self, call: Call, known: dict[str, Local]) -> Call | None:
+        """`image(...)` with its arguments in order."""
+        if call.function.id != "image":
+            self.checker.report(faults_of.not_an_image(call))
+            return None
+        names = [Name(n, span=call.function.span) for n in ("channels", "height", "width")]
+        parameters = tuple(Parameter(name, None, span=name.span) for name in names)
+        numbers = {name.id: Kind.NUMBER for name in names}
+        signature = Signature("image", parameters, call.function.span, numbers)
+        binding = bind(signature, call)
+        self.checker.faults += (faults_of.about_image(fault) for fault in binding.faults)
+        scope = Scope("network", known)
+        for value in [*binding.values.values(), *(argument.value for argument in binding.stray)]:
+            self.checker.check(value, Kind.NUMBER, scope)
+        if binding.faults:
+            return None
+        values = [binding.values[name.id] for name in names]
+        return Call(call.function, tuple(Argument(None, v, span=v.span) for v in values), span=call.span)
+
+    def _end(self, operation: Expr, scope: Scope) -> None:
+        """A stem or a head: an operation."""
+        names = [operation]
+        if isinstance(operation, Chain):
+            names = list(operation.steps)
+        cells = [n for n in names if isinstance(n, Name) and self._is_cell(n, scope)]
+        for name in cells:
+            self.checker.report(faults_of.cell_at_end(name, scope.place))
+        if not cells:
+            self.checker.check(operation, Kind.OPERATION, scope)
+
+    def _is_cell(self, name: Name, scope: Scope) -> bool:
+        return name.id not in scope.locals and isinstance(
+            self.checker.symbols.find(name), CellDecl | AliasDecl
+        )
+
+    # ------------------------------------------------------------------ stages
+
+    def _layers(self, expr: Expr, scope: Scope, used: dict[str, None]) -> None:
+        """Check the layers of a stage; the cells among them are added to `used`."""
+        match expr:
+            case Chain():
+                for step in expr.steps:
+                    self._layers(step, scope, used)
+            case Binary(operator="*" | "/") if not self._is_number(expr.left, scope):
+                self.checker.repeated_or_strided(
+                    expr, scope, lambda layers: self._layers(layers, scope, used)
+                )
+            case Choice():
+                self.checker.report(faults_of.choice_as_layer(expr.span))
+            case Name() | Call():
+                self._layer(expr, scope, used)
+            case _:
+                self.checker.check(expr, Kind.OPERATION, scope)
+
+    def _is_number(self, expr: Expr, scope: Scope) -> bool:
+        return isinstance(expr, Number) or self.checker.kind_of(expr, scope) is Kind.NUMBER
+
+    def _layer(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
+        name = expr if isinstance(expr, Name) else expr.function
+        if name.id == "scan":
+            self.checker.check(expr, Kind.OPERATION, scope)
+            return
+        found = None if name.id in scope.locals else self.checker.symbols.find(name)
+        if isinstance(found, CellDecl | AliasDecl):
+            if name.id in self.cells.open:
+                self.checker.report(faults_of.open_cell(expr, self.cells.open[name.id]))
+            elif isinstance(expr, Call):
+                self.checker.faults += bind(Signature(name.id, (), found.name.span), expr).faults
+            used.setdefault(name.id)
+        elif isinstance(found, OpsDecl):
+            self.checker.report(faults_of.choice_as_layer(expr.span, found))
+        elif isinstance(expr, Name) and found is None and self.checker.is_unknown(expr, scope):
+            self.checker.report(self.checker.symbols.unknown(name, "cell or operation", LAYERS))
+        else:
+            self.checker.check(expr, Kind.OPERATION, scope)
+
+
+def structure(declaration: NetworkDecl) -> list[Diagnostic]:
+    """E0308: one input, then stems, then stages, then one head."""
+    faults: list[Diagnostic] = []
+    rank = {kind: place for place, (kind, _, _) in enumerate(KINDS)}
+    for kind, word, single in KINDS:
+        items = [item for item in declaration.items if isinstance(item, kind)]
+        if not items:
+            faults.append(faults_of.missing(declaration.name, word))
+        elif single:
+            faults += [
+                faults_of.second(declaration.name, word, item.span, items[0].span) for item in items[1:]
+            ]
+    latest: NetworkItem | None = None
+    for item in declaration.items:
+        if latest is not None and rank[type(item)] < rank[type(latest)]:
+            words = KINDS[rank[type(item)]][1], KINDS[rank[type(latest)]][1]
+            faults.append(faults_of.order(*words, item.span, latest.span))
+        else:
+            latest = item
+    return faults

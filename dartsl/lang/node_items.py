@@ -1,0 +1,90 @@
+"""How a node or an output merges (rules 7, 10, 11): `sum`, `sum > mix_bn`, `concat(n0..n3)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.limits import Budget
+from dartsl.lang.members import Member, expand
+from dartsl.lang.misplaced import recurrent
+from dartsl.lang.resolve import MERGES
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import Call, Chain, Expr, Name, NodeItem, Range
+
+SHOWN = ", ".join(f"`{merge}`" for merge in MERGES if merge != "highway")
+
+
+@dataclass(frozen=True)
+class NodeMerge:
+    merge: str
+    mix_bn: bool
+    span: Span  # of the merge's name
+
+
+@dataclass(frozen=True)
+class OutputForm:
+    merge: str | None
+    members: tuple[Member, ...]
+    mix_bn: bool
+
+
+def _before_mix_bn(expr: Expr) -> tuple[Expr, bool]:
+    """`a > mix_bn` as a and True; anything else as itself and False."""
+    if isinstance(expr, Chain) and len(expr.steps) == 2:
+        last = expr.steps[1]
+        if isinstance(last, Name) and last.id == "mix_bn":
+            return expr.steps[0], True
+    return expr, False
+
+
+def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
+    """The merge of a `node` statement; or E0309 (E0607 for `highway`)."""
+    merge, mix_bn = _before_mix_bn(item.merge)
+    if isinstance(merge, Name) and merge.id == "highway":
+        return recurrent(merge)
+    if isinstance(merge, Name) and merge.id in MERGES:
+        return NodeMerge(merge.id, mix_bn, merge.span)
+    help = f"the merges are {SHOWN}"
+    if isinstance(merge, Chain):
+        first = merge.steps[0]
+        if isinstance(first, Name) and first.id in MERGES:
+            behind = merge.steps[1].span
+            title = "only `mix_bn` may stand behind the merge of a node"
+            help = "operations belong on edges"
+            return Diagnostic("E0309", title, Label(behind, "not accepted here"), help=help)
+    if isinstance(merge, Call) and merge.function.id in MERGES:
+        label = f"write `{merge.function.id}` alone; the edges say what it merges"
+        return Diagnostic("E0309", "the merge of a node takes no arguments", Label(merge.span, label))
+    return Diagnostic("E0309", "a node needs a merge", Label(merge.span, "this is not a merge"), help=help)
+
+
+def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
+    """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLarge."""
+    value, mix_bn = _before_mix_bn(expr)
+    if isinstance(value, Name) and not mix_bn:
+        return OutputForm(None, (Member(value.id, value.span, True),), False)
+    help = "write a node, `output n3`, or one merge of nodes, `output concat(n0..n3)`"
+    if isinstance(value, Call) and value.function.id in MERGES:
+        if value.function.id == "highway":
+            return recurrent(value.function)
+        names: list[Name | Range] = []
+        for argument in value.arguments:
+            if argument.name is not None or not isinstance(argument.value, Name | Range):
+                return Diagnostic(
+                    "E0307", "an output merges nodes", Label(argument.span, "not a node"), help=help
+                )
+            names.append(argument.value)
+        if not names:
+            label = Label(value.span, f"`{value.function.id}` needs the nodes that it merges")
+            return Diagnostic("E0307", "this output merges nothing", label, help=help)
+        members = expand(tuple(names), budget)
+        if isinstance(members, Diagnostic):
+            return members
+        return OutputForm(value.function.id, tuple(members), mix_bn)
+    if isinstance(value, Name | Range) or isinstance(value, Call) or not isinstance(value, Chain):
+        label = "`mix_bn` stands behind a merge only" if mix_bn else "neither a node nor a merge of nodes"
+        return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, label), help=help)
+    behind = value.steps[1].span.to(value.steps[-1].span)
+    title = "only `mix_bn` may stand behind the merge of an output"
+    return Diagnostic("E0307", title, Label(behind, "not accepted here"), help=help)

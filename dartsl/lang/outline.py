@@ -1,0 +1,248 @@
+"""The structure of a cell: its nodes, its edges target by target, its output (rules 4, 6, 8, 11)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from dartsl.lang import graph_faults as faults_of
+from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.limits import MAX_NODES, Budget, TooLarge, too_large
+from dartsl.lang.members import Member, expand, unknown_member
+from dartsl.lang.model import CellInput, Node, Output
+from dartsl.lang.node_items import read_merge, read_output
+from dartsl.lang.resolve import defined_twice, reserved
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import All, CellDecl, EdgeItem, InputItem, Name, NodeItem, OutputItem, Range
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One edge: `item` is the place of its statement in `Outline.edge_items`."""
+
+    source: str
+    target: str
+    twin: int
+    item: int
+
+
+@dataclass
+class Outline:
+    """What a cell looks like before its operations are read.
+
+    `doubtful` are nodes of which a mistake may hide an edge, so that no conclusion is drawn about them;
+    `unsure` says that this may be any node.
+    """
+
+    declaration: CellDecl
+    inputs: list[CellInput] = field(default_factory=list)
+    input_items: list[InputItem] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    edge_items: list[EdgeItem] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    output: Output | None = None
+    doubtful: set[str] = field(default_factory=set)
+    unsure: bool = False
+    faults: list[Diagnostic] = field(default_factory=list)
+
+
+def outline(declaration: CellDecl, budget: Budget) -> Outline:
+    """Read the structure of a cell; what is wrong with it is in `faults`."""
+    reader = _Reader(declaration, budget)
+    try:
+        reader.read()
+    except TooLarge as stop:
+        reader.result.faults.append(stop.diagnostic)
+        reader.result.unsure = True
+    return reader.result
+
+
+class _Reader:
+    def __init__(self, declaration: CellDecl, budget: Budget) -> None:
+        self.budget = budget
+        self.result = Outline(declaration)
+        self.order: dict[str, int] = {}  # inputs come before all nodes
+        self.places: dict[str, Span] = {}
+        self.drawn: dict[tuple[str, str], list[int]] = {}
+        self.plain: list[bool] = []  # of each statement: whether it names one source and one target
+        self.backward: list[tuple[EdgeItem, str, str]] = []
+        self.unknown: list[tuple[Member, list[str]]] = []
+
+    def read(self) -> None:
+        outputs = []
+        for item in self.result.declaration.items:
+            match item:
+                case InputItem():
+                    self.result.input_items.append(item)
+                    for member in self._declare(item.names, 0):
+                        self.result.inputs.append(CellInput(member.id, item.operation, member.span))
+                case NodeItem():
+                    self._nodes(item)
+                case EdgeItem():
+                    self._edges(item)
+                case OutputItem():
+                    outputs.append(item)
+        self._output(outputs)
+        self._late_faults()
+
+    def _report(self, fault: Diagnostic | None) -> None:
+        if fault is not None:
+            self.result.faults.append(fault)
+
+    # ------------------------------------------------------------------ inputs and nodes
+
+    def _declare(self, names: tuple[Name | Range, ...], base: int) -> list[Member]:
+        """New members of the cell; names that are taken or reserved are reported and left out."""
+        members = expand(names, self.budget)
+        if isinstance(members, Diagnostic):
+            self._report(members)
+            self.result.unsure = True
+            return []
+        new = []
+        for member in members:
+            fault = reserved(Name(member.id, span=member.span))
+            if fault is None and member.id in self.order:
+                fault = defined_twice(f"node `{member.id}`", member.span, self.places[member.id])
+            if fault is None:
+                self.order[member.id] = base + len(self.order)
+                self.places[member.id] = member.span
+                new.append(member)
+            elif member.id not in self.order:
+                self.result.unsure = True
+            self._report(fault)
+        if len(self.order) > MAX_NODES:
+            raise TooLarge(too_large(members[0].span, "nodes", len(self.order), MAX_NODES))
+        return new
+
+    def _nodes(self, item: NodeItem) -> None:
+        merge = read_merge(item)
+        if isinstance(merge, Diagnostic):
+            self._report(merge)
+        keep = None if item.keep is None else int(item.keep.lexeme)
+        for member in self._declare(item.names, 2 * MAX_NODES):
+            if isinstance(merge, Diagnostic):
+                self.result.doubtful.add(member.id)
+                node = Node(member.id, "sum", False, None, member.span, item.span, item.merge.span)
+            else:
+                node = Node(member.id, merge.merge, merge.mix_bn, keep, member.span, item.span, merge.span)
+            self.result.nodes.append(node)
+        if not isinstance(merge, Diagnostic) and item.keep is not None:
+            self._report(faults_of.bad_keep(item.keep, merge.merge, merge.span))
+
+    # ------------------------------------------------------------------ edges
+
+    def _members(self, names: tuple[Name | Range, ...]) -> list[Member] | None:
+        """Those of a list that the cell has so far; None where something was wrong with the list itself."""
+        members = expand(names, self.budget)
+        if isinstance(members, Diagnostic):
+            self._report(members)
+            return None
+        known = [member for member in members if member.id in self.order]
+        self.unknown += [(m, list(self.order)[:1000]) for m in members if m.id not in self.order][:1]
+        return known
+
+    def _edges(self, item: EdgeItem) -> None:
+        number = len(self.result.edge_items)
+        self.result.edge_items.append(item)
+        before = len(self.unknown)
+        targets = self._members(item.targets)
+        lost_target = targets is None or len(self.unknown) > before
+        before = len(self.unknown)
+        if isinstance(item.sources, All):
+            self.budget.take_names(len(self.order), item.span)
+            sources: list[Member] | None = [Member(name, item.span, False) for name in self.order]
+        else:
+            sources = self._members(item.sources)
+        lost_source = sources is None or len(self.unknown) > before
+        self.result.unsure = self.result.unsure or lost_target
+        self.result.doubtful |= {t.id for t in targets or ()} if lost_source else set()
+        one_each = isinstance(item.sources, tuple) and len(item.sources) == len(item.targets) == 1
+        self.plain.append(one_each and all(isinstance(n, Name) for n in (*item.targets, *item.sources)))
+        if lost_source:
+            self.result.unsure = True
+        if sources is not None and targets is not None:
+            self._draw(
+                number, item, self._unique(sources, targets[:1], False), self._targets(sources, targets)
+            )
+
+    def _targets(self, sources: list[Member], targets: list[Member]) -> list[Member]:
+        inputs = {given.name for given in self.result.inputs}
+        for target in targets:
+            if target.id in inputs:
+                self._report(faults_of.into_input(target.id, target.span, self.places[target.id]))
+        nodes = [target for target in targets if target.id not in inputs]
+        return self._unique(nodes, sources[:1], True)
+
+    def _unique(self, members: list[Member], other: list[Member], are_targets: bool) -> list[Member]:
+        """A list without its repetitions, which are E0304."""
+        first: dict[str, Member] = {}
+        for member in members:
+            seen = first.setdefault(member.id, member)
+            if seen is not member and other:
+                source, target = (other[0].id, member.id) if are_targets else (member.id, other[0].id)
+                self._report(faults_of.drawn_twice(source, target, member.span, seen.span))
+        return list(first.values())
+
+    def _draw(self, number: int, item: EdgeItem, sources: list[Member], targets: list[Member]) -> None:
+        sources = sorted(sources, key=lambda member: self.order[member.id])
+        places = [self.order[member.id] for member in sources]
+        ends = [bisect_left(places, self.order[target.id]) for target in targets]
+        self.budget.take_edges(sum(ends), item.span)
+        listed = [i for i, member in enumerate(sources) if member.listed]
+        backward = None
+        for target, end in zip(targets, ends, strict=True):
+            for source in sources[:end]:
+                self._pair(source.id, target.id, number, item)
+            wrong = listed[-1:] if not target.listed else [len(sources) - 1] if sources else []
+            if wrong and wrong[0] >= end and not isinstance(item.sources, All):
+                backward = backward or (item, sources[wrong[0]].id, target.id)
+                self.result.doubtful.add(target.id)
+        if backward is None and targets and sources and not any(ends) and not isinstance(item.sources, All):
+            backward = (item, sources[-1].id, targets[0].id)
+        if backward is not None:
+            self.backward.append(backward)
+
+    def _pair(self, source: str, target: str, number: int, item: EdgeItem) -> None:
+        before = self.drawn.setdefault((source, target), [])
+        # Whatever stands behind a first statement that is not plain is refused, so only the first can be one.
+        if before and not (self.plain[before[0]] and self.plain[number]):
+            first = self.result.edge_items[before[0]].span
+            self._report(faults_of.drawn_twice(source, target, item.span, first))
+            return
+        self.result.pairs.append(Pair(source, target, len(before), number))
+        before.append(number)
+
+    # ------------------------------------------------------------------ output, and what needs the whole cell
+
+    def _output(self, items: list[OutputItem]) -> None:
+        name = self.result.declaration.name
+        self.result.faults += faults_of.output_count(name, [item.span for item in items])
+        for item in items:
+            output = read_output(item.value, self.budget)
+            if isinstance(output, Diagnostic):
+                self._report(output)
+                self.result.unsure = True
+                continue
+            known = []
+            inputs = {given.name for given in self.result.inputs}
+            for member in output.members:
+                if member.id in inputs:
+                    self._report(faults_of.output_of_input(member.id, member.span))
+                elif member.id in self.order:
+                    known.append(member.id)
+                else:
+                    self.unknown.append((member, list(self.order)[:1000]))
+                    self.result.unsure = True
+            self.result.output = self.result.output or Output(
+                output.merge, tuple(known), output.mix_bn, item.span
+            )
+        self.result.unsure = self.result.unsure or len(items) != 1
+
+    def _late_faults(self) -> None:
+        for member, declared in self.unknown:
+            self._report(unknown_member(member, declared, self.places.get(member.id)))
+        for item, source, target in self.backward:
+            closing = self.drawn.get((target, source))
+            first = self.result.edge_items[closing[0]].span if closing else None
+            ends = (self.places[source], self.places[target])
+            self._report(faults_of.backward(source, target, item.span, first, ends))
