@@ -15,11 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import posixpath
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dartsl.lang.diagnostics import UserError
@@ -222,23 +223,30 @@ def free_name(parent: Path, stem: str) -> Path:
 
 
 def _texts(files: Sequence[File]) -> dict[str, str]:
-    """The text of each file outside the library, by its place in a run folder, where imports find each other.
+    """The text of the root and of each file beside it that it imports, by its place in a run folder.
 
-    An import lies in the root's folder or below it (language rule 15), so it keeps its place beside the root.
+    A file keeps its place relative to the root, so that imports find each other; what is imported from the
+    shipped library by its name stays there. Raises UserError where two files would want one place.
     """
-    root = files[-1].source
-    texts: dict[str, str] = {}
-    for file in files[:-1]:
-        path = file.source.path
-        if path is None or in_library(file.source):
-            continue
-        base = (root.path.parent if root.path is not None else Path.cwd()).resolve()
-        name = path.resolve().relative_to(base).as_posix()
-        if name in (SPEC, FOUND):
-            raise UserError(
-                f"the spec imports a file named {name}, a name that the run folder needs for itself",
-                help="give the imported file another name",
-            )
-        texts[name] = file.source.text
-    texts[SPEC] = root.text
+    known = {file.source.path.resolve(): file for file in files if file.source.path is not None}
+    texts = {SPEC: files[-1].source.text}
+    waiting = [(files[-1], PurePosixPath(SPEC))]
+    while waiting:
+        importer, place = waiting.pop()
+        here = importer.source.path
+        for item in importer.imports:
+            value = item.path.value
+            if here is None or not value.startswith(("./", "../")):
+                continue
+            name = posixpath.normpath(str(place.parent / f"{value}.darts"))
+            if name in (SPEC, FOUND) or name.startswith("../"):
+                raise UserError(
+                    f'the spec imports "{value}", which would lie at {name} in the run folder',
+                    help="a run folder needs spec.darts and found.darts for itself, and files below it: "
+                    "give the imported file another name, or import it as `./name`",
+                )
+            imported = known[(here.parent / f"{value}.darts").resolve()]
+            if name not in texts:
+                texts[name] = imported.source.text
+                waiting.append((imported, PurePosixPath(name)))
     return texts

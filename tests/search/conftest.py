@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -86,3 +88,71 @@ def scalar_model() -> ScalarModel:
 def mixed_model() -> MixedModel:
     torch.manual_seed(0)
     return MixedModel().double()
+
+
+PARTS = """darts 1
+
+# What a spec imports from beside itself.
+
+import "std/cnn"
+
+op narrow(k, r = 2) = relu > conv(1, out = C/r) > conv(k)/stride > bn
+
+op unused = relu
+"""
+
+TINY = """darts 1
+
+# A space that is searched in a moment.
+
+import "./parts"
+
+ops own = none | skip_connect | narrow(3)
+
+cell normal {
+  input  c0, c1 : preprocess
+  node   n0, n1 : sum keep 1
+  edge   all -> n0, n1 : own
+  output concat(n0, n1)
+}
+
+cell reduction = normal
+
+network tiny(C = 2) {
+  input image(1, 8, 8)
+  stem  conv(3, out = C) > bn
+  stage normal      width C
+  stage reduction/2 width 2*C
+  head  global_avg_pool > linear(3)
+}
+
+search {
+  epochs    = 2
+  batch     = 5
+  warmup    = 1
+  alphas_lr = 0.1
+  crop      = 1
+}
+
+train {
+  epochs = 7
+}
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A spec that imports a file beside it, and `images.npz`: 24 training images of 8x8, 3 classes."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "parts.darts").write_text(PARTS)
+    (folder / "tiny.darts").write_text(TINY)
+    generator = np.random.default_rng(0)
+    np.savez(
+        folder / "images.npz",
+        x_train=generator.integers(0, 256, (24, 8, 8), dtype=np.uint8),
+        y_train=np.arange(24) % 3,
+        x_test=generator.integers(0, 256, (3, 8, 8), dtype=np.uint8),
+        y_test=np.arange(3),
+    )
+    return folder / "tiny.darts"

@@ -1,0 +1,145 @@
+"""Run folders: whole, self-contained, refused when they are not what they should be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.run.folder import RunFolder, RunInfo, free_name, spec_hash
+
+PART = 'darts 1\n\nimport "std/cnn"\n\nop mine = relu > conv(3)/stride > bn\n'
+ROOT = """darts 1
+
+import "./sub/part"
+
+cell block {
+  input  x
+  node   y : sum
+  edge   x -> y : mine | identity
+  output y
+}
+
+network net {
+  input image(1, 8, 8)
+  stem  conv(3, out = 2)
+  stage block width 2
+  head  global_avg_pool > linear(2)
+}
+"""
+
+INFO = RunInfo(
+    kind="search",
+    source="root.darts",
+    spec_hash="0" * 64,
+    network="net",
+    parameters={},
+    settings={"epochs": 2},
+    seed=0,
+    command="dartsl search root.darts",
+    plugins=[],
+    data_hash="1" * 64,
+    versions={"dartsl": "0"},
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "spec"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "part.darts").write_text(PART)
+    (folder / "root.darts").write_text(ROOT)
+    return folder / "root.darts"
+
+
+def test_a_run_holds_its_spec_with_all_imports_but_the_library(root: Path, tmp_path: Path) -> None:
+    spec = check(read(str(root)))
+    run = RunFolder.create(tmp_path / "deep" / "run", spec.files, INFO)
+    assert run.spec.read_text() == ROOT
+    assert (run.path / "sub" / "part.darts").read_text() == PART
+    assert not (run.path / "std").exists()
+    copied = check(read(str(run.spec)))
+    assert spec_hash(copied.files) == spec_hash(spec.files)
+    opened = RunFolder.open(run.path)
+    assert opened.info == INFO
+    assert opened.history() == opened.alphas() == []
+
+
+def test_what_exists_is_refused_and_left_alone(root: Path, tmp_path: Path) -> None:
+    files = check(read(str(root))).files
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match="exists") as caught:
+        RunFolder.create(tmp_path / "run", files, INFO)
+    assert "--out" in str(caught.value.help)
+    assert list((tmp_path / "run").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot make the folder"):
+        RunFolder.create(tmp_path / "file" / "run", files, INFO)
+
+
+@pytest.mark.parametrize("name", ["spec", "found"])
+def test_an_import_that_the_run_would_overwrite_is_refused(root: Path, tmp_path: Path, name: str) -> None:
+    (root.parent / f"{name}.darts").write_text(PART)
+    root.write_text(ROOT.replace("sub/part", name))
+    with pytest.raises(UserError, match=rf"would lie at {name}\.darts"):
+        RunFolder.create(tmp_path / "run", check(read(str(root))).files, INFO)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
+    def now() -> str:
+        return spec_hash(check(read(str(root))).files)
+
+    before = now()
+    root.write_text(ROOT.replace("cell block {", "cell   block { # the only one"))
+    assert now() == before
+    (root.parent / "sub" / "part.darts").write_text(PART.replace("conv(3)", "conv(5)"))
+    assert now() != before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "is not a run folder"),
+        ("{", "is not JSON"),
+        ("[]", "run format None"),
+        (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads format 1"),
+        (json.dumps({"format": 1, "kind": "search"}), "`source` is missing"),
+        (json.dumps({**vars(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
+    ],
+)
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=words):
+        RunFolder.open(tmp_path)
+
+
+def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", check(read(str(root))).files, INFO)
+    for epoch in (1, 2, 3):
+        run.record({"epoch": epoch}, {"epoch": epoch, "alphas": {}})
+    run.keep_epochs(2)
+    assert [row["epoch"] for row in run.history()] == [row["epoch"] for row in run.alphas()] == [1, 2]
+    with pytest.raises(UserError, match="does not hold the 3 epochs"):
+        run.keep_epochs(3)
+
+
+def test_a_training_run_has_no_alphas(root: Path, tmp_path: Path) -> None:
+    info = replace(INFO, kind="train")
+    run = RunFolder.create(tmp_path / "run", check(read(str(root))).files, info)
+    run.record({"epoch": 1})
+    run.keep_epochs(1)
+    assert not (run.path / "alphas.jsonl").exists()
+
+
+def test_the_first_free_name(tmp_path: Path) -> None:
+    assert free_name(tmp_path, "a") == tmp_path / "a"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a-2").mkdir()
+    assert free_name(tmp_path, "a") == tmp_path / "a-3"

@@ -1,0 +1,47 @@
+"""Ctrl-C once and twice."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from dartsl.run.interrupt import interruption
+
+
+def test_the_first_signal_raises_the_flag_and_the_second_stops() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    told: list[str] = []
+    with interruption(lambda: told.append("once")) as stop:
+        assert not stop.requested
+        signal.raise_signal(signal.SIGINT)
+        assert stop.requested
+        assert told == ["once"]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert told == ["once"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_handler_comes_back_after_an_error() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="inside"), interruption():
+        raise RuntimeError("inside")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_have_a_flag_without_a_handler() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[bool] = []
+
+    def work() -> None:
+        with interruption() as stop:
+            seen.append(signal.getsignal(signal.SIGINT) is before)
+            stop.request()
+            seen.append(stop.requested)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True, True]
