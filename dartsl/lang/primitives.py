@@ -115,7 +115,7 @@ def wanted(kind: Kind, value: object) -> str | None:
         return (
             None
             if whole and abs(_int(value)) <= LARGEST_KERNEL
-            else f"a whole number, at most {LARGEST_KERNEL}"
+            else f"a whole number within {LARGEST_KERNEL}"
         )
     if whole and 1 <= _int(value) <= LARGEST_KERNEL:
         return None

@@ -1,0 +1,59 @@
+"""E05xx: strides, widths and sizes."""
+
+from __future__ import annotations
+
+from dartsl.lang.codes.code import Code
+
+CODES = {
+    "E0501": Code(
+        "an operation does not give the stride that is asked of it",
+        """In `cell/2`, every edge that leaves an input has stride 2, and an input that reads a larger image than the
+newest one is asked for the stride between them. The operation there must give exactly that stride: write
+`/stride` behind its first step that strides, or choose with `match stride { 1 => ..., 2 => ... }`. In an
+operation's body, a single name or call is asked for the body's stride; in a chain, only a written `/` strides.
+An input without an operation can only be read with stride 1.""",
+        """op plain(k) = relu > conv(k) > bn          # always stride 1
+op right(k) = relu > conv(k)/stride > bn   # the stride that is asked for""",
+    ),
+    "E0502": Code(
+        "widths differ where they must agree",
+        """`sum`, `mean`, `product` and `lerp` work channel by channel, so everything that they merge must have the same
+number of channels; so must all candidates of one edge, since the search mixes them. Only `concat` takes
+different widths. A convolution gives C channels, the width of the cell, unless `out = ...` says otherwise. A cell
+that stands in no network is checked with C as a symbol, so that the message may say C/2.""",
+        """op half(k) = relu > conv(k, out = C/2) > bn   # C/2 channels beside an edge of C channels""",
+    ),
+    "E0503": Code(
+        "a width that is no whole number",
+        """Widths are exact fractions of the network's parameters, and a network can be built only where each of them is
+a whole number of at least 1. `conv(1, out = C/4)` needs a C that 4 divides: choose other parameters, or other
+fractions. `factorized_reduce` of std/cnn halves C.""",
+        """network n(C = 9) { ... }   # factorized_reduce would have 9/2 channels""",
+    ),
+    "E0504": Code(
+        "the image is too small to be strided",
+        """A stride above 1 needs at least two pixels on its axis. Each `/2` halves the image (rounding up), so an image
+of 8x8 is 1x1 behind three of them, and a fourth has nothing left to do. Use larger images or fewer
+reductions.""",
+        """input image(1, 4, 4)   # with three stages of reduction/2""",
+    ),
+    "E0505": Code(
+        "a merge with a wrong number of inputs",
+        """`lerp(x, y, t)` is x + t * (y - x) and has exactly three inputs, in this order. `sum`, `concat`, `mean` and
+`product` take any number from one.""",
+        """op blend = lerp(identity, relu)   # t is missing""",
+    ),
+    "E0506": Code(
+        "sizes differ in a merge",
+        """All branches of a merge in an operation work on the same input and must come to the same size: give them the
+same strides. A 1x1 image (behind `global_avg_pool`) is the exception; it is broadcast over the others.""",
+        """op two = sum(conv(3)/2, conv(1))   # one branch strides, the other does not""",
+    ),
+    "E0507": Code(
+        "a primitive on the wrong kind of tensor",
+        """Convolutions, pools and shifts work on a map (channels, height, width); `linear` works on a vector, or on a
+map of 1x1. `global_avg_pool` makes a map of 1x1 of any map. A stem gives a map, a head a vector with one entry a
+class.""",
+        """head linear(10)   # of a map: write global_avg_pool > linear(10)""",
+    ),
+}
