@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
 from dartsl.lang.terms import Plan
-from dartsl.nn.plugins import Plugins, resolve
+from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
 
 ORDERS = ("1", "2", "exact")
@@ -58,7 +58,8 @@ def estimate_step(
 
     `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own type counts;
     `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.
-    Raises ValueError for another order, SpecError (E0411) where an operation has no implementation.
+    Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
+    one that breaks its contract (E0412).
     """
     return step_memory(model, batch, order, dtype=dtype, plugins=plugins).total
 
@@ -79,7 +80,10 @@ def step_memory(
         plan, graph, builders = model.plan, model.graph, model.plugins
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
-    shadow = Supernet(plan, graph, device="meta", dtype=dtype, plugins=builders)
+    try:
+        shadow = Supernet(plan, graph, device="meta", dtype=dtype, plugins=builders)
+    except PluginError as fault:
+        raise contract_error(fault, uses(plan)[fault.primitive], None) from fault
     images = torch.empty(batch, *plan.image.dims, dtype=dtype, device="meta")
     labels = torch.empty(batch, dtype=torch.int64, device="meta")
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
