@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,13 +43,13 @@ def _read(name_or_path: str, expect: Expected | None) -> ImageData:
         raise UserError("no data set is named", f'name one by --data or `data = "..."`: {FORMATS}')
     if name_or_path in EMBEDDED:
         return EMBEDDED[name_or_path]()
+    path = Path(os.path.expanduser(name_or_path))
     try:
-        path = Path(name_or_path).expanduser()
         if path.is_dir():
             return _read_folder(path, expect)
         if path.is_file():
             return _read_file(path)
-    except (OSError, RuntimeError) as error:  # not allowed, a name too long, a `~user` that is not there
+    except OSError as error:  # not allowed, or a name too long
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
