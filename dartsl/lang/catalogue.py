@@ -22,7 +22,7 @@ OperationDecl = OpDecl | ExternDecl | OpsDecl
 def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[str, Operation]:
     """Check every operation and `ops`; fills the signatures and choices of `offers`.
 
-    Raises TooLarge where `ops` hold too many candidates.
+    Raises TooLargeError where `ops` hold too many candidates.
     """
     declared = {n: d for n, d in symbols.names.items() if isinstance(d, OpDecl | ExternDecl | OpsDecl)}
     calls = _calls(declared, symbols)

@@ -34,7 +34,7 @@ def cell_faults(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
             faults.append(faults_of.keeps_too_many(node, incoming))
         elif node.keep < incoming and node.name not in choosy:
             faults.append(faults_of.keeps_by_chance(node, incoming))
-    return faults + _dead(shape, offers)
+    return faults if shape.astray else [*faults, *_dead(shape, offers)]
 
 
 def _none(shape: Outline, offers: Sequence[Offer], degrees: dict[str, int]) -> list[Diagnostic]:
@@ -54,7 +54,7 @@ def _none(shape: Outline, offers: Sequence[Offer], degrees: dict[str, int]) -> l
 
 
 def _dead(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
-    """W0303 for inputs and nodes from which nothing flows to the output (`none` alone lets nothing through)."""
+    """W0303 for inputs and nodes from which nothing flows to the output (`none` lets nothing through)."""
     if shape.output is None:
         return []
     sources: dict[str, list[str]] = defaultdict(list)

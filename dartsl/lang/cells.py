@@ -12,7 +12,7 @@ from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Local, Scope
-from dartsl.lang.limits import Budget, TooLarge
+from dartsl.lang.limits import Budget, TooLargeError
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.offers import Offer, Offers
 from dartsl.lang.outline import Outline, outline
@@ -43,7 +43,7 @@ class CellReader:
         self.outlines: dict[str, Outline] = {}
 
     def read(self) -> Cells:
-        """Every cell, those that others are made from first. Raises TooLarge."""
+        """Every cell, those that others are made from first. Raises TooLargeError."""
         declared = {n: d for n, d in self.symbols.names.items() if isinstance(d, CellDecl | AliasDecl)}
         for name, declaration in declared.items():
             if isinstance(declaration, CellDecl):
@@ -148,7 +148,7 @@ class CellReader:
         self.result.edges[name] = count
         try:
             self.budget.take_edges(count, alias.span)
-        except TooLarge as stop:
+        except TooLargeError as stop:
             self.checker.report(stop.diagnostic)
             return
         signature = self.result.open.get(target.id, Signature(target.id, (), declaration.name.span))
@@ -180,7 +180,7 @@ def _target(alias: AliasDecl) -> Name:
 
 
 def count_edges(cells: Cells, offers: Offers, root: Source) -> int:
-    """The edges that a summary line counts: of all cells without parameters, and of the root file's others."""
+    """The edges that a summary line counts: of cells without parameters, and of the root file's others."""
     names = offers.checker.symbols.names
     return sum(
         count

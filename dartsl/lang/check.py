@@ -14,7 +14,7 @@ from dartsl.lang.cells import CellReader, Cells, count_edges
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.expressions import Checker
 from dartsl.lang.identity import Identities
-from dartsl.lang.limits import Budget, TooLarge
+from dartsl.lang.limits import Budget, TooLargeError
 from dartsl.lang.model import Network, Operation, SettingLiteral, Spec
 from dartsl.lang.networks import NetworkReader
 from dartsl.lang.offers import Offers
@@ -143,7 +143,7 @@ class _Reading:
                 network = read.read(declaration)
                 if network is not None:
                     networks[name] = network
-        except TooLarge as stop:
+        except TooLargeError as stop:
             self.faults.append(stop.diagnostic)
         settings = read_settings(files[-1], self.faults)
         choices = {name: tuple(o.candidate for o in options) for name, options in offers.choices.items()}
@@ -151,7 +151,7 @@ class _Reading:
 
 
 def visibility(files: tuple[File, ...]) -> dict[int, frozenset[int]]:
-    """For every source, by id, the ids of the sources it sees: itself, the prelude and all that it imports."""
+    """For every source, by id, the ids of those it sees: itself, the prelude and all that it imports."""
     read = {file.source.path.resolve(): file.source for file in files if file.source.path is not None}
     seen: dict[int, frozenset[int]] = {}
     prelude = frozenset((id(files[0].source),))

@@ -1,4 +1,4 @@
-"""Static checks of expressions: names, arguments, kinds, and where each construct may stand (rules 1, 2, 11)."""
+"""Static checks of expressions: names, arguments, kinds, and where each may stand (rules 1, 2, 11)."""
 
 from __future__ import annotations
 

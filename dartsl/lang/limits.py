@@ -25,7 +25,7 @@ def too_large(span: Span, what: str, count: int, limit: int) -> Diagnostic:
     )
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """Stops the expansion of one cell; carries its E0310."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
@@ -44,14 +44,14 @@ class Budget:
     def take_names(self, count: int, span: Span) -> None:
         self.names += count
         if self.names > MAX_NAMES:
-            raise TooLarge(too_large(span, "names", self.names, MAX_NAMES))
+            raise TooLargeError(too_large(span, "names", self.names, MAX_NAMES))
 
     def take_edges(self, count: int, span: Span) -> None:
         self.edges += count
         if self.edges > MAX_EDGES:
-            raise TooLarge(too_large(span, "edges", self.edges, MAX_EDGES))
+            raise TooLargeError(too_large(span, "edges", self.edges, MAX_EDGES))
 
     def take_candidates(self, count: int, span: Span) -> None:
         self.candidates += count
         if self.candidates > MAX_CANDIDATES:
-            raise TooLarge(too_large(span, "candidates", self.candidates, MAX_CANDIDATES))
+            raise TooLargeError(too_large(span, "candidates", self.candidates, MAX_CANDIDATES))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.limits import MAX_NODES, Budget, TooLarge, too_large
+from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.resolve import close
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Name, Range
@@ -29,7 +29,7 @@ def expand(
 ) -> list[Member] | Diagnostic:
     """The names of a list in order, `n0..n3` standing for n0 n1 n2 n3; or E0206.
 
-    They are counted before they are written out. Raises TooLarge above `limit` names.
+    They are counted before they are written out. Raises TooLargeError above `limit` names.
     """
     members: list[Member] = []
     for name in names:
@@ -41,7 +41,7 @@ def expand(
             return bounds
         prefix, first, last, width = bounds
         if len(members) + last - first + 1 > limit:
-            raise TooLarge(too_large(name.span, "nodes", len(members) + last - first + 1, limit))
+            raise TooLargeError(too_large(name.span, "nodes", len(members) + last - first + 1, limit))
         budget.take_names(last - first + 1, name.span)
         members += (Member(f"{prefix}{i:0{width}}", name.span, False) for i in range(first, last + 1))
     return members
@@ -78,10 +78,10 @@ def unknown_member(member: Member, declared: list[str], later: Span | None) -> D
     title = f"unknown node `{member.id}`"
     if later is not None:
         label = Label(member.span, "declared only below")
-        help = "declare a node above the edges that name it"
-        return Diagnostic("E0201", title, label, (Label(later, f"`{member.id}` is declared here"),), help)
+        declared_at = (Label(later, f"`{member.id}` is declared here"),)
+        return Diagnostic("E0201", title, label, declared_at, "declare a node above the edges that name it")
     near = close(member.id, declared)
-    help = None
+    help: str | None = None
     if near:
         help = f"did you mean `{near}`?"
     elif declared:

@@ -60,7 +60,7 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
 
 
 def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
-    """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLarge."""
+    """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLargeError."""
     value, mix_bn = _before_mix_bn(expr)
     if isinstance(value, Name) and not mix_bn:
         return OutputForm(None, (Member(value.id, value.span, True),), False)
@@ -82,9 +82,9 @@ def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
         if isinstance(members, Diagnostic):
             return members
         return OutputForm(value.function.id, tuple(members), mix_bn)
-    if isinstance(value, Name | Range) or isinstance(value, Call) or not isinstance(value, Chain):
-        label = "`mix_bn` stands behind a merge only" if mix_bn else "neither a node nor a merge of nodes"
-        return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, label), help=help)
+    if not isinstance(value, Chain):
+        words = "`mix_bn` stands behind a merge only" if mix_bn else "neither a node nor a merge of nodes"
+        return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
     behind = value.steps[1].span.to(value.steps[-1].span)
     title = "only `mix_bn` may stand behind the merge of an output"
     return Diagnostic("E0307", title, Label(behind, "not accepted here"), help=help)

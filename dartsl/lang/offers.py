@@ -1,4 +1,4 @@
-"""What an edge offers: choices and `ops` flattened to candidates, each checked, none of them twice (E0404)."""
+"""What an edge offers: choices and `ops` flattened to candidates, each checked, none twice (E0404)."""
 
 from __future__ import annotations
 

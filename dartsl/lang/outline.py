@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dartsl.lang import graph_faults as faults_of
 from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.limits import MAX_NODES, Budget, TooLarge, too_large
+from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.members import Member, expand, unknown_member
 from dartsl.lang.model import CellInput, Node, Output
 from dartsl.lang.node_items import read_merge, read_output
@@ -30,8 +30,8 @@ class Pair:
 class Outline:
     """What a cell looks like before its operations are read.
 
-    `doubtful` are nodes of which a mistake may hide an edge, so that no conclusion is drawn about them;
-    `unsure` says that this may be any node.
+    `doubtful` are nodes into which a mistake may hide an edge, so that no conclusion is drawn about them;
+    `unsure` says that this may be any node. `astray` says that it is not known which nodes are used.
     """
 
     declaration: CellDecl
@@ -43,6 +43,7 @@ class Outline:
     output: Output | None = None
     doubtful: set[str] = field(default_factory=set)
     unsure: bool = False
+    astray: bool = False
     faults: list[Diagnostic] = field(default_factory=list)
 
 
@@ -51,7 +52,7 @@ def outline(declaration: CellDecl, budget: Budget) -> Outline:
     reader = _Reader(declaration, budget)
     try:
         reader.read()
-    except TooLarge as stop:
+    except TooLargeError as stop:
         reader.result.faults.append(stop.diagnostic)
         reader.result.unsure = True
     return reader.result
@@ -111,7 +112,7 @@ class _Reader:
                 self.result.unsure = True
             self._report(fault)
         if len(self.order) > MAX_NODES:
-            raise TooLarge(too_large(members[0].span, "nodes", len(self.order), MAX_NODES))
+            raise TooLargeError(too_large(members[0].span, "nodes", len(self.order), MAX_NODES))
         return new
 
     def _nodes(self, item: NodeItem) -> None:
@@ -155,11 +156,10 @@ class _Reader:
             sources = self._members(item.sources)
         lost_source = sources is None or len(self.unknown) > before
         self.result.unsure = self.result.unsure or lost_target
-        self.result.doubtful |= {t.id for t in targets or ()} if lost_source else set()
-        one_each = isinstance(item.sources, tuple) and len(item.sources) == len(item.targets) == 1
-        self.plain.append(one_each and all(isinstance(n, Name) for n in (*item.targets, *item.sources)))
+        self.plain.append(_is_plain(item))
         if lost_source:
-            self.result.unsure = True
+            self.result.astray = True
+            self.result.doubtful.update(target.id for target in targets or ())
         if sources is not None and targets is not None:
             self._draw(
                 number, item, self._unique(sources, targets[:1], False), self._targets(sources, targets)
@@ -188,14 +188,14 @@ class _Reader:
         places = [self.order[member.id] for member in sources]
         ends = [bisect_left(places, self.order[target.id]) for target in targets]
         self.budget.take_edges(sum(ends), item.span)
-        listed = [i for i, member in enumerate(sources) if member.listed]
+        listed = max((i + 1 for i, member in enumerate(sources) if member.listed), default=0)
         backward = None
         for target, end in zip(targets, ends, strict=True):
             for source in sources[:end]:
                 self._pair(source.id, target.id, number, item)
-            wrong = listed[-1:] if not target.listed else [len(sources) - 1] if sources else []
-            if wrong and wrong[0] >= end and not isinstance(item.sources, All):
-                backward = backward or (item, sources[wrong[0]].id, target.id)
+            last = (len(sources) if target.listed else listed) - 1
+            if last >= end and not isinstance(item.sources, All):
+                backward = backward or (item, sources[last].id, target.id)
                 self.result.doubtful.add(target.id)
         if backward is None and targets and sources and not any(ends) and not isinstance(item.sources, All):
             backward = (item, sources[-1].id, targets[0].id)
@@ -246,3 +246,11 @@ class _Reader:
             first = self.result.edge_items[closing[0]].span if closing else None
             ends = (self.places[source], self.places[target])
             self._report(faults_of.backward(source, target, item.span, first, ends))
+
+
+def _is_plain(item: EdgeItem) -> bool:
+    """Whether a statement names one source and one target, so that it may draw a twin."""
+    if isinstance(item.sources, All):
+        return False
+    names = (*item.sources, *item.targets)
+    return len(item.sources) == len(item.targets) == 1 and all(isinstance(name, Name) for name in names)

@@ -1,4 +1,4 @@
-"""Names of a spec: what is declared where, what each file may see, and what a misspelt name may have meant."""
+"""Names of a spec: what is declared where, what each file may see, what a misspelt name may have meant."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Symbols:
             return None
         hidden = self.names.get(name.id)
         if hidden is not None:
-            help = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
+            help: str | None = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
         else:
             words = [n for n, d in self.names.items() if isinstance(d, kinds) and self.visible(name.span, d)]
             near = close(name.id, words)
