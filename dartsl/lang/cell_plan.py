@@ -158,7 +158,7 @@ class CellPlanner:
         if not part.ok or part.gives(asked):
             return
         if part.missing is not None:
-            gives = f"has no arm for stride {asked}"
+            gives = "has no arm for it"
             why_not: tuple[Label, ...] = (Label(part.missing.span, "the strides that it knows"),)
         else:
             gives = f"gives {stride_text(part.stride)}"

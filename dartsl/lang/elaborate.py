@@ -161,7 +161,8 @@ class Elaborator:
             )
         if part.ok and asked != 1 and (part.stride == (1, 1) or not set(part.stride or ()) <= {1, asked}):
             label_text = f"asked for stride {asked}, gives {stride_text(part.stride)}"
-            return self._poisoned(cannot_stride(target.span, label_text, None), part.output)
+            given = _where(target, scope)
+            return self._poisoned(cannot_stride(target.span, label_text, None, *given), part.output)
         return part
 
     def _may_stride(self, target: Name | Call, scope: Scope) -> bool:
@@ -319,3 +320,9 @@ def term_size(whole: Term) -> int:
     if isinstance(whole, Sequence):
         return sum(term_size(t) for t in whole.terms)
     return 1 + sum(term_size(t) for t in whole.branches) if isinstance(whole, Merge) else 1
+
+
+def _where(target: Name | Call, scope: Scope) -> tuple[Label, ...]:
+    """Where an operation that was passed as an argument is written."""
+    place = scope.places.get(target.id) if isinstance(target, Name) else None
+    return () if place is None else (Label(place, f"`{target.span.text}` stands for this"),)

@@ -154,7 +154,9 @@ def whole(expr: Expr, scope: Scope, what: str, low: int = 1, high: int = 10**9) 
     if not isinstance(value, Fraction) or value.denominator != 1 or not low <= value <= high:
         raise FaultError(
             Diagnostic(
-                "E0405", f"{what} cannot be {value}", Label(expr.span, f"a whole number from {low} is needed")
+                "E0405",
+                f"{what} cannot be {value}",
+                Label(expr.span, f"this must be a whole number from {low}"),
             )
         )
     return int(value)

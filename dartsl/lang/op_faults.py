@@ -37,21 +37,21 @@ def bad_argument(
     if needed is not None:
         if kind == "width":
             return Diagnostic(
-                "E0503", f"a width cannot be {value}", Label(place, f"{needed} is needed"), used
+                "E0503", f"a width cannot be {value}", Label(place, f"this must be {needed}"), used
             )
-        title = f"`{name}` of `{primitive.name}` cannot be {value}"
-        return Diagnostic("E0405", title, Label(place, f"{needed} is needed"), used)
+        title = f"`{primitive.name}` cannot have {name} = {value}"
+        return Diagnostic("E0405", title, Label(place, f"this must be {needed}"), used)
     if kind != "kernel" or isinstance(value, Symbolic | str | bool):
         return None
     if not even_pool(primitive, value):
         if value % 2:
             return None
-        title = f"the kernel of `{primitive.name}` cannot be {value}"
+        title = f"`{primitive.name}` cannot have {name} = {value}"
         help = "only a pool may have an even kernel, where its stride is the same" if value == 2 else None
         return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
     if value == scope.stride:
         return None
-    title = f"the kernel of `{primitive.name}` cannot be {value}"
+    title = f"`{primitive.name}` cannot have {name} = {value}"
     label = Label(place, f"an even kernel of a pool needs stride {value}; the stride here is {scope.stride}")
     return Diagnostic("E0405", title, label, used)
 

@@ -151,7 +151,7 @@ class _Planner:
         needed = wanted("width", value)
         if needed is not None:
             raise FaultError(
-                Diagnostic("E0503", f"a width cannot be {value}", Label(expr.span, f"{needed} is needed"))
+                Diagnostic("E0503", f"a width cannot be {value}", Label(expr.span, f"this must be {needed}"))
             )
         return value
 
@@ -252,7 +252,7 @@ class _Planner:
     def _cell(self, name: str, item: Item, cell: Cell, width: Fraction) -> None:
         """A cell as a layer."""
         reads, feeds = self._feeds(len(cell.inputs))
-        use = Use(cell.name, width, item.stride, feeds, item.span)
+        use = Use(cell.name, width, item.stride, feeds, item.expr.span)
         if use not in self._known:
             self._known[use] = CellPlanner(self._inside, self.faults, cell, use).run()
         parts = self._known[use]
