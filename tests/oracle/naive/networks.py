@@ -13,7 +13,7 @@ from .operations import DARTS, OPERATIONS, FactorizedReduce, ReluConvBn
 
 @dataclass(frozen=True)
 class Genotype:
-    """A found pair of cells: for each node (operation, source) pairs; 0 is c_{k-2}, 1 is c_{k-1}, then nodes."""
+    """Found cells: for each node (operation, source) pairs; 0 is c_{k-2}, 1 is c_{k-1}, then come nodes."""
 
     normal: tuple[tuple[tuple[str, int], ...], ...]
     reduce: tuple[tuple[tuple[str, int], ...], ...]
