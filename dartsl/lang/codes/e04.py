@@ -1,7 +1,118 @@
-"""E04xx: operations."""
+"""E04xx: operations, their arguments, and what may stand where."""
 
 from __future__ import annotations
 
 from dartsl.lang.codes.code import Code
 
-CODES: dict[str, Code] = {}
+CODES = {
+    "E0401": Code(
+        "arguments that do not fit",
+        """A call gives a value to every parameter that has no default, by place or by name; named
+arguments stand behind those without a name. The report shows the declaration. An operation whose
+parameters all have defaults is used without brackets. A merge takes the operations that it
+merges.""",
+        """sep_conv              # no: k is missing
+sep_conv(3)           # yes
+conv(3, dilation = 2) # yes""",
+    ),
+    "E0402": Code(
+        "a value of the wrong kind",
+        """Every expression is an operation, a number, a string or a boolean. The kind of an
+operation's parameter is that of its default, or follows from the use that the body makes of it.
+`*` and `/` are arithmetic on numbers, and repetition and stride on operations; a repetition has
+the operation on the left.""",
+        """edge a -> p : 3            # no
+edge a -> p : 2*conv(3)    # no
+edge a -> p : conv(3)*2    # yes""",
+    ),
+    "E0403": Code(
+        "an edge that offers nothing",
+        """An edge whose only candidate is `none` is no edge: delete it. One such edge is accepted
+into a node that nothing else feeds; the node is zero then, which is how a found cell says that
+`none` won all its edges.""",
+        """edge a -> q : none
+edge p -> q : identity   # the edge above can go""",
+    ),
+    "E0404": Code(
+        "something is offered twice",
+        """The candidates of an edge, `ops` included, must differ: the same operation twice would
+share its weight between two alphas. Operations are the same when their names are and their
+arguments, defaults filled in and constants computed. Another name makes another candidate. The
+arms of a `match` must differ too.""",
+        """edge c0 -> n0 : sep_conv(3) | sep_conv(k = 3)   # no
+edge c0 -> n0 : sep_conv(3) | sep_conv_3x3      # accepted: another name""",
+    ),
+    "E0405": Code(
+        "a number out of range",
+        """Kernels are odd, so that an operation keeps the middle of the image in place; the one
+even form is a pool with k = stride. Kernels, dilations, repetitions and strides are whole numbers
+from 1. Numbers with an exponent stay within 1e40.""",
+        """conv(4)        # no
+max_pool(2)/2  # yes
+conv(3)*0      # no""",
+    ),
+    "E0406": Code(
+        "a choice stands where it cannot be searched",
+        """Alphas belong to edges, so choices stand at the top of an edge's operation, or in the
+`ops` that it names. Inside a chain, an op's body, a stem or a head they are reserved for a later
+version. Offer whole operations.""",
+        """edge a -> p : relu > (conv(3) | conv(5))           # no
+edge a -> p : relu > conv(3) | relu > conv(5)      # yes""",
+    ),
+    "E0407": Code(
+        "`none` or `keep` where it has no meaning",
+        """`none` takes an edge away, and `keep` says how many edges stay: only a `sum` can do
+without an edge. `none` is a candidate of its own, never a part of an operation; it takes the
+stride of its edge by itself.""",
+        """node r : concat
+edge a -> r : none | relu   # no
+node s : sum keep 1
+edge a -> s : none | relu   # yes""",
+    ),
+    "E0408": Code(
+        "`mix_bn` outside a cell's edges",
+        """`mix_bn` is a batch norm while its network has choices to search, and nothing once it
+is decided. It stands in an edge's operation, or behind the merge of a node or an output. Stems,
+heads, layers and the operations of inputs are never searched: use `bn` there.""",
+        """stem max_pool_3x3               # no: it holds a mix_bn
+stem max_pool(3) > bn           # yes
+node n0 : sum > mix_bn          # yes""",
+    ),
+    "E0409": Code(
+        "`C` or `stride` where nobody asks for one",
+        """`C` and `stride` are the width and the stride that the body of an operation is asked
+for; edges and inputs are such bodies. In a network, `C` is its parameter, if it has one of that
+name, and a stride is written as a number.""",
+        """network tiny {
+  stem conv(3, out = C)     # no: tiny has no parameter C
+}
+network tiny(C = 8) {
+  stem conv(3, out = C)/2   # yes
+}""",
+    ),
+    "E0410": Code(
+        "a stride where there can be none",
+        """`/` stands behind a name, a call, or a repetition (whose first element strides).
+Convolutions, pools, `none`, `noise`, operations that do something with their `stride`, and cells
+can stride; `relu`, `bn`, `linear`, merges, chains and choices cannot. In a chain, write it behind
+the step that strides.""",
+        """(relu > conv(3))/2    # no
+relu > conv(3)/2      # yes""",
+    ),
+    "E0411": Code(
+        "an operation without an implementation",
+        """`extern op` declares the signature of an operation that is written in Python. Its
+implementation is found in an installed package (entry points of the group `dartsl.primitives`) or
+in a file that you name with `--plugin FILE.py`. A spec never names code by itself. Checking,
+drawing and formatting need none.""",
+        """extern op deform_conv(k)   # dartsl compile SPEC --plugin my_ops.py""",
+    ),
+    "E0412": Code(
+        "an implementation that breaks its contract",
+        """An implementation is `build(in_channels, out_channels, stride, affine, **args)` and
+returns a torch module whose output has out_channels channels and ceil(H/stride) by ceil(W/stride)
+pixels. It is tried once when the network is lowered.""",
+        """def build(in_channels, out_channels, stride, affine, k):
+    return nn.Conv2d(in_channels, out_channels, k, stride, k // 2)""",
+    ),
+}

@@ -1,7 +1,66 @@
-"""E06xx: settings and networks."""
+"""E06xx: networks and settings."""
 
 from __future__ import annotations
 
 from dartsl.lang.codes.code import Code
 
-CODES: dict[str, Code] = {}
+CODES = {
+    "E0601": Code(
+        "a file without a network",
+        """Cells and operations can be checked, formatted, drawn and compared as they are; to
+compile or search, there must be a network that says where the cells stand. An imported file's
+network counts when `--network` names it.""",
+        """network tiny(C = 8, n = 1) {
+  input image(1, 28, 28)
+  stem  conv(3) > bn
+  stage normal*n width C
+  head  global_avg_pool > linear(10)
+}""",
+    ),
+    "E0602": Code(
+        "an unknown setting",
+        """`search { }` and `train { }` hold the settings of the commands of those names, each in
+its own block. `dartsl search --help` lists them; every setting is an option too.""",
+        """search { epoch = 10 }    # no
+search { epochs = 10 }   # yes""",
+    ),
+    "E0603": Code(
+        "a bad value for a setting",
+        """Settings are literals: numbers, strings in double quotes, `true`, `false`, and lists of
+these. The label says what would be accepted.""",
+        """search { epochs = 2.5 }   # no
+search { order = "3" }    # no: one of 1, 2, exact""",
+    ),
+    "E0604": Code(
+        "a second settings block",
+        """A file has at most one `search { }` and one `train { }`, and only those of the root
+file are read. Move the settings into one block.""",
+        """search { epochs = 10 }
+search { lr = 0.1 }   # no""",
+    ),
+    "E0605": Code(
+        "a network parameter without a number",
+        """The parameters of a network are numbers with defaults, so that every network can be
+built as it stands; a default may use parameters to the left of it. `--set C=36` replaces one when
+a command runs.""",
+        """network cifar10(C, n = 2)        # no
+network cifar10(C = 16, n = 2)   # yes""",
+    ),
+    "E0606": Code(
+        "what cannot be a layer",
+        """A stage is a chain of layers: cells and operations, repeated with `*` and strided with
+`/`. A cell with parameters must be given its arguments first, under a name of its own; choices
+stand on the edges of cells; stems and heads are operations, never cells.""",
+        """stage dag(my_ops) width C   # no
+
+cell normal = dag(my_ops)
+stage normal width C        # yes""",
+    ),
+    "E0607": Code(
+        "a part of recurrent cells",
+        """`scan`, `tokens` and `highway` belong to recurrent cells. The language knows them, this
+version does not build them yet.""",
+        """input tokens(35)            # not yet
+input image(3, 32, 32)      # yes""",
+    ),
+}
