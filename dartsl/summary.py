@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -118,12 +119,8 @@ def _memory(plan: Plan, batch: int, order: str, dtype: str, plugins: Sequence[st
 
 
 def readable_count(number: int) -> str:
-    """A number with its digits in threes; one too long to read as a power of ten too: `1.08e18`."""
-    text = f"{number:,}"
-    if number < 10**7:
-        return text
-    exponent = math.floor(math.log10(number))
-    return f"{number // 10 ** (exponent - 2) / 100:.2f}e{exponent}"
+    """A number with its digits in threes; one too long to read in scientific notation: `1.08e18`."""
+    return f"{number:,}" if number < 10**7 else f"{Decimal(number):.2e}".replace("e+", "e")
 
 
 def readable_bytes(number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+import dartsl
 from dartsl.cli.output import say_diagnostics, say_error
 from dartsl.lang.diagnostics import SpecError, UserError
 
@@ -57,7 +58,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="dartsl")
+@click.version_option(version=dartsl.__version__)
 def cli() -> None:
     """A language and compiler for differentiable architecture search.
 

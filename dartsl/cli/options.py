@@ -87,11 +87,9 @@ class Target:
 
 
 def read_source(name: str) -> Source:
-    """The text of a SPEC argument; `-` is stdin. Raises UserError."""
+    """The text of a SPEC argument; `-` is stdin. Raises UserError, SpecError."""
     from dartsl.lang.loader import read
 
-    if name == "-":
-        return Source("<stdin>", click.get_text_stream("stdin", encoding="utf-8").read())
     return read(name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,7 +30,7 @@ def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Faults of a spec, on stderr."""
     from dartsl.lang.render import render
 
-    click.echo(render(tuple(diagnostics), color=coloured(click.get_text_stream("stderr"))), err=True)
+    click.echo(render(tuple(diagnostics), color=coloured(sys.stderr)), err=True)
 
 
 def say_json(value: Any) -> None:

@@ -20,17 +20,12 @@ darts 1
 import "std/cnn"
 
 # What an edge may become: the search chooses one of these for each edge.
-ops candidates =
-  | none
-  | max_pool_3x3
-  | skip_connect
-  | sep_conv_3x3
-  | dil_conv_3x3
+ops candidates = none | max_pool_3x3 | skip_connect | sep_conv_3x3 | dil_conv_3x3
 
 # A cell is a small graph. It reads the outputs of the two layers before it.
 cell normal {
   input  c0, c1 : preprocess
-  node   n0..n2 : sum keep 2      # two of the edges into each node survive
+  node   n0..n2 : sum keep 2         # two of the edges into each node survive
   edge   all -> n0..n2 : candidates  # from both inputs and every earlier node
   output concat(n0..n2)
 }

@@ -1,0 +1,118 @@
+"""search and derive, on a spec small enough to be searched in a second, and the run they leave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import dartsl as api
+from dartsl.lang.settings import SearchConfig
+
+from .conftest import Dartsl
+
+
+def test_every_setting_is_an_option(dartsl: Dartsl) -> None:
+    text = dartsl("search", "--help").stdout
+    for spec in fields(SearchConfig):
+        assert f"--{spec.name.replace('_', '-')}" in text
+
+
+def test_a_run_is_searched_drawn_and_derived(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
+    result = dartsl(
+        "search", "good.darts", "--out", "run", "--set", "C=2", "--alphas-betas", "0.4,0.9", "--no-flip"
+    )
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["settings"]["epochs"] == 1
+    assert record["settings"]["alphas_betas"] == [0.4, 0.9]
+    assert record["settings"]["batch"] == 256
+    assert record["parameters"] == {"C": "2", "n": "1"}
+
+    found = dartsl("derive", "run")
+    assert found.stdout == (tmp_path / "run" / "found.darts").read_text()
+    assert dartsl("derive", "run", "--epoch", "1", "-o", "again.darts").exit_code == 0
+    assert dartsl("diff", "again.darts", "run/found.darts").exit_code == 0
+    assert dartsl("derive", "run", "--epoch", "7").exit_code == 1
+
+    assert "penwidth" in dartsl("draw", "run", "--epoch", "1").stdout
+    assert dartsl("draw", "run", "-o", "run.svg").exit_code == 0
+    assert dartsl("check", "run/found.darts").exit_code == 0
+    again = dartsl("search", "good.darts", "--out", "run")
+    assert again.exit_code == 1
+    assert "exists" in again.stderr
+    assert dartsl("search", "--resume", "run").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Missing argument 'SPEC'"),
+        (("good.darts", "--epochs", "0"), "'0' is not a whole number from 1"),
+        (("good.darts", "--lr", "fast"), "'fast' is not a number above 0"),
+        (("good.darts", "--order", "3"), "--order"),
+        (("good.darts", "--alphas-betas", "0.5,2"), "--alphas-betas"),
+        (("good.darts", "--set", "D=1"), "no parameter `D`"),
+        (("--resume", "."), "is not a run folder"),
+        (("good.darts", "--resume", "."), "goes on with a run as it was started"),
+        (("--resume", ".", "--epochs", "3"), "goes on with a run as it was started"),
+        (("--resume", "nowhere"), "nowhere"),
+    ],
+)
+def test_search_refuses(dartsl: Dartsl, good: Path, arguments: tuple[str, ...], words: str) -> None:
+    result = dartsl("search", *arguments)
+    assert result.exit_code == (1 if arguments == ("--resume", ".") else 2)
+    assert words in result.stderr
+
+
+def test_derive_of_no_run(dartsl: Dartsl) -> None:
+    assert dartsl("derive", "nowhere").exit_code == 2
+    assert "not a run folder" in dartsl("derive", ".").stderr
+
+
+def test_an_interrupted_search_leaves_by_130(
+    dartsl: Dartsl, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dartsl.search import loop
+
+    stopped = loop.SearchResult(Path("run"), finished=False)
+    monkeypatch.setattr(loop, "search", lambda *_, **__: stopped)
+    assert dartsl("search", "good.darts").exit_code == 130
+
+
+# ------------------------------------------------------------------ Python API
+
+
+def test_the_api_does_what_the_commands_do(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
+    assert api.parse("good.darts").version == 1
+    assert list(api.check(good).networks) == ["small"]
+    assert api.info("good.darts").space_size == 4
+    assert api.compile("good.darts", parameters={"C": 2}).alphas["pair"].shape == (2, 2)
+    result = api.search(good, tmp_path / "run", parameters={"C": 2}, seed=3)
+    assert result.finished
+    assert api.derive(result.path) == result.found
+    assert api.draw(result.path).startswith("digraph")
+    assert api.draw("good.darts", "x.svg") == (tmp_path / "x.dot").read_text()
+    assert callable(api.search)
+
+
+def test_the_api_takes_text(dartsl: Dartsl) -> None:
+    spec = api.check(api.Source("text", "darts 1\nop f = relu > bn\n"))
+    assert "f" in spec.operations
+
+
+def test_the_api_refuses(dartsl: Dartsl, good: Path) -> None:
+    with pytest.raises(api.UserError, match="no setting `epoch`"):
+        api.search("good.darts", epoch=1)
+    with pytest.raises(api.UserError, match="no value for the setting `epochs`"):
+        api.search("good.darts", epochs=0)
+    with pytest.raises(api.SpecError):
+        api.check(api.Source("text", "darts 1\nop f = g\n"))
+
+
+def test_the_api_is_what_it_lists() -> None:
+    assert all(hasattr(api, name) for name in api.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = api.nothing  # type: ignore[attr-defined]
