@@ -51,11 +51,14 @@ def load(path: Path, identity: Identity) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        record = torch.load(path, map_location="cpu", weights_only=True)
+        file = open(path, "rb")  # noqa: SIM115 (closed below; torch.load has OSErrors of its own for damage)
     except FileNotFoundError as error:
         raise UserError(f"{path.parent} has no {path.name}: there is nothing to continue") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        with file:
+            record = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is damaged, or holds something other than data",

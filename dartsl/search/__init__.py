@@ -1,7 +1,7 @@
 """The search: the bilevel step, the loop around it, and what is derived from the alphas.
 
 `dartsl.search(...)` is part of the Python API, and this package has the same name: importing any module of it
-makes it the attribute `search` of `dartsl`. So the package itself can be called, and calls `dartsl.api.search`.
+makes it the attribute `search` of `dartsl`. So the package can be called, and calls `dartsl.api.search`.
 """
 
 from __future__ import annotations

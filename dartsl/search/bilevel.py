@@ -184,7 +184,7 @@ def weight_step(
 
 @torch.no_grad()
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
-    """The loss and the number of right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
+    """The loss and the right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
     model.draws.at(step, kind)
     with model.frozen_statistics():
         logits = model(batch.images)  # (B, classes)
@@ -280,13 +280,14 @@ def _require_finite(
 def _largest(
     model: SearchModel, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
 ) -> tuple[str, float]:
-    """The parameter with the largest gradient, and its size; NaN counts as largest of all."""
+    """The parameter, as the spec names it, with the largest gradient, and its size; NaN is the largest."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     sizes = [float(gradient.detach().abs().max()) for gradient in gradients if gradient.numel()]
     if not sizes:
         return "no parameter", 0.0
     place = max(range(len(sizes)), key=lambda i: math.inf if math.isnan(sizes[i]) else sizes[i])
-    return names.get(id(parameters[place]), "an unnamed parameter"), sizes[place]
+    name = names.get(id(parameters[place]), "an unnamed parameter")
+    return name.removeprefix("network."), sizes[place]
 
 
 @torch.no_grad()

@@ -62,11 +62,11 @@ def found_text(
     weights: Mapping[str, Table],
     provenance: Provenance,
 ) -> str:
-    """The found file: provenance, library imports, the operations in use, cells, network, `train {}`.
+    """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
 
     `parameters` are all of the network's, as used; `weights` hold a table for each of its cells. What other
-    imported files define and the network needs is copied, so the text stands alone. It is decided, and printed
-    as `dartsl fmt` prints it.
+    imported files define and the network needs is copied, so the text stands alone. It is decided, and
+    printed as `dartsl fmt` prints it.
     """
     found = [derive(spec.cells[name], weights[name]) for name in network.cells]
     declared = _declared_network(spec, network.name)

@@ -194,7 +194,7 @@ class SearchSession:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError if it does not fit."""
+        """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
         self.model.load_state_dict(state["model"])
         self.weights_optimizer.load_state_dict(state["weights_optimizer"])
         self.alphas_optimizer.load_state_dict(state["alphas_optimizer"])

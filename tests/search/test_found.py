@@ -48,7 +48,7 @@ def emit(source: Source, best: int, parameters: Mapping[str, Fraction] | None = 
     assert print_file(parse(Source("again", text))) == text
     found = check(Source("found.darts", text))
     assert found.decided(found.networks[network.name])
-    assert not found.warnings
+    assert all(fault.code == "W0303" for fault in found.warnings)  # what is not kept may be all that fed it
     for name in network.cells:
         derived = derive(spec.cells[name], weights[name])
         kept = [(k.edge.source, k.edge.target, k.candidate.label) for k in derived.edges]
@@ -142,7 +142,7 @@ def test_a_cell_with_candidates_left_open_is_printed_whole() -> None:
     text = emit(source, best=1)
     assert 'import "std/cells"' in text
     assert "node   n0..n3 : sum\n" in text
-    assert text.count("sep_conv_3x3  # 0.50") == 8
+    assert text.count("sep_conv_3x3 # 0.50") == 8
 
 
 def test_a_fraction_as_a_parameter(tiny: Path) -> None:
