@@ -200,7 +200,7 @@ def join(lines: list[Line]) -> str:
     """The text of lines, with trailing comments aligned.
 
     A run of neighbouring lines of one indentation puts its comments in one column: two blanks behind the
-    longest line from the first to the last that has a comment.
+    longest line from the first to the last that has a comment. A line that opens something stands alone.
     """
     out: list[str] = []
     run: list[Line] = []
@@ -214,13 +214,13 @@ def join(lines: list[Line]) -> str:
 
     for line in lines:
         indent = len(line.text) - len(line.text.lstrip())
-        comment = line.text.lstrip().startswith("#")
-        if run and (line.blank or comment or indent != len(run[0].text) - len(run[0].text.lstrip())):
+        alone = line.text.lstrip().startswith("#") or line.text.endswith(("=", "(", "{", ":"))
+        if run and (line.blank or alone or indent != len(run[0].text) - len(run[0].text.lstrip())):
             flush()
         if line.blank and out:
             out.append("")
         run.append(line)
-        if comment:
+        if alone:
             flush()
     flush()
     return "\n".join(out) + "\n"

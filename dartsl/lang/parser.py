@@ -222,11 +222,10 @@ class _Run:
         self.whole = index > 0 and (self.tokens[index - 1].type == "RBRACE" or self._starts_line(index))
         while index < len(self.tokens):
             token = self.tokens[index]
+            if self._is_setting(index) and self._unwind("NAME"):
+                return index
             if token.type in _SYNC:
                 if self._unwind(token.type):
-                    return index
-            elif token.type == "NAME" and self._is_setting(index):
-                if self._unwind("NAME"):
                     return index
             elif token.type == "RBRACE":
                 if self._close_brace() and self._unwind("RBRACE"):
@@ -240,7 +239,8 @@ class _Run:
         return index
 
     def _is_setting(self, index: int) -> bool:
-        return self._starts_line(index) and self._at(index + 1).type == "EQUAL"
+        word = str(self.tokens[index]).isidentifier()
+        return word and self._starts_line(index) and self._at(index + 1).type == "EQUAL"
 
     def _close_brace(self) -> bool:
         """Drops brackets up to the last open brace; whether that one is of a body (which then stays)."""
@@ -254,7 +254,12 @@ class _Run:
     def _unwind(self, kind: str) -> bool:
         """Takes unfinished statements off the parser's stack until this kind of token can follow."""
         state = self.parser.parser_state
+        lowest: float = 1
+        if kind in ITEMS or kind in ("NAME", "RBRACE"):  # inside the braces that are open
+            lowest = max((bracket.height for bracket in self.brackets if bracket.body), default=float("inf"))
         for height in range(len(state.state_stack), 0, -1):
+            if height < lowest:
+                return False
             whole = height == len(state.state_stack) and self.whole and self._fits(Token(kind, ""))
             if whole or self._ready(state.state_stack[height - 1], kind):
                 del state.state_stack[height:]

@@ -18,6 +18,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.spelling import CHOICE, SUM, literal, names, parameters, spell
 
 _Node = TypeVar("_Node", bound=s.Syntax)
+_ROUNDS = 5  # at most: a comment that moved makes room for an alignment, so print until nothing changes
 _CELL_WORD = len("output")  # items align behind the longest keyword of their block
 _NETWORK_WORD = len("stage")
 
@@ -33,14 +34,26 @@ def print_file(file: s.File) -> str:
     The text is parsed again and compared. Raises ValueError where that gives another tree: such a tree was
     not read from a text and says what no text can say (a keyword as a name, a choice of one option).
     """
-    text = _Printer(file).file()
+    text = ""
+    latest = file
+    for _ in range(_ROUNDS):
+        before, text = text, _Printer(latest).file()
+        if text == before:
+            break
+        latest = _read_back(file, text)
+        if not file.comments:
+            break
+    return text
+
+
+def _read_back(file: s.File, text: str) -> s.File:
     try:
         again = parse(Source(file.source.name, text))
     except SpecError as error:
         raise ValueError(f"this tree has no text: {error}") from error
     if again != file or sorted(c.text for c in again.comments) != sorted(c.text for c in file.comments):
         raise ValueError("this tree is read back as another one")
-    return text
+    return again
 
 
 class _Printer:

@@ -1,0 +1,53 @@
+"""The grammar: no conflicts, hard keywords, one list of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lark import Lark
+
+from dartsl.lang.codes import CODES
+from dartsl.lang.diagnostics import SpecError
+from dartsl.lang.grammar import VERSIONS, keywords
+from dartsl.lang.parser import parse
+from dartsl.lang.resources import grammars_dir
+from dartsl.lang.source import Source
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_grammar_has_no_conflicts(version: int) -> None:
+    text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
+    Lark(text, parser="lalr", lexer="basic", strict=True)
+
+
+def test_every_grammar_is_a_known_version() -> None:
+    found = {int(path.stem.removeprefix("darts_")) for path in grammars_dir().glob("darts_*.lark")}
+    assert found == set(VERSIONS)
+
+
+def test_keywords_are_those_of_the_grammar_everywhere() -> None:
+    text = (grammars_dir() / "darts_1.lark").read_text(encoding="utf-8")
+    rules = re.sub(r"//[^\n]*", "", text)
+    assert keywords() == set(re.findall(r'"([a-z]+)"', rules))
+    explained = set(re.findall(r"`([a-z]+)`", CODES["E0101"].explanation))
+    assert explained == keywords()
+    reference = (grammars_dir() / "README.md").read_text(encoding="utf-8")
+    listed = re.search(r"Keywords: ([^.]*)\.", reference)
+    assert listed is not None
+    assert set(re.findall(r"`([a-z]+)`", listed[1])) == keywords()
+
+
+@pytest.mark.parametrize("word", sorted(keywords()))
+def test_keywords_are_reserved_everywhere(word: str) -> None:
+    texts = [f"op {word} = relu", f"cell c {{ input {word} output x }}"]
+    if word not in ("true", "false", "match"):  # these may start an argument
+        texts.append(f"op f = g({word} = 1)")
+    for text in texts:
+        with pytest.raises(SpecError) as caught:
+            parse(Source("test", f"darts 1\n{text}\n"))
+        assert [fault.code for fault in caught.value.diagnostics] == ["E0101"]
+
+
+def test_longer_words_are_names() -> None:
+    parse(Source("test", "darts 1\nops opset = inputs\nop ops_ = darts\nop _ = keep2(all_ = true_)\n"))
