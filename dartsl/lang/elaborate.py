@@ -23,7 +23,7 @@ from dartsl.lang.evaluate import (
     plain,
     whole,
 )
-from dartsl.lang.limits import MAX_APPLICATIONS, too_large
+from dartsl.lang.limits import too_large
 from dartsl.lang.merging import merge_branches
 from dartsl.lang.model import Operation
 from dartsl.lang.op_faults import bad_argument, cannot_stride, stride_text, unfit
@@ -35,7 +35,7 @@ from dartsl.lang.terms import Argument, Merge, Sequence, Shape, Step, Term
 from dartsl.lang.widths import Width
 
 MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
-MAX_STEPS = MAX_APPLICATIONS // 10  # of one candidate
+MAX_STEPS = 10_000  # primitives and merges of one candidate
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def out_of_range(literal: Number) -> Diagnostic | None:
 
 
 def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | None:
-    """E0405 for a constant that the parameter of a primitive cannot take."""
+    """E0405, or E0503 for a width, for a constant that the parameter of a primitive cannot take."""
     primitive = PRIMITIVES.get(signature.name)
     constant = fold(value)
     if primitive is None or constant is None:
@@ -36,7 +36,8 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
         return None
     title = f"`{signature.name}` cannot have {parameter} = {_show(constant)}"
     declared = (Label(signature.span, f"declared as {signature}"),)
-    return Diagnostic("E0405", title, Label(value.span, f"this must be {accepted}"), declared)
+    code = "E0503" if kind == "width" else "E0405"
+    return Diagnostic(code, title, Label(value.span, f"this must be {accepted}"), declared)
 
 
 def count(expr: Binary) -> Diagnostic | None:

@@ -1,0 +1,111 @@
+"""The numbers of method.md: parameters, multiply-adds and sizes of spaces, by counting."""
+
+from __future__ import annotations
+
+import pytest
+
+from dartsl.graph import count
+from dartsl.lang.check import check
+from dartsl.lang.source import Source
+from tests.plan.help import graph_of, planned, shipped, spec_of
+
+IMAGENET = """
+network imagenet(C = 48, n = 4) {
+  input image(3, 224, 224)
+  stem  conv(3, out = C/2)/2 > bn > relu > conv(3, out = C)/2 > bn
+  stem  relu > conv(3, out = C)/2 > bn
+  stage normal*n               width C
+  stage reduction/2 > normal*n width 2*C
+  stage reduction/2 > normal*n width 4*C
+  head  global_avg_pool > linear(1000)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("darts_cnn", {}, 1_930_618),
+        ("darts_cnn", {"n": 1}, 1_275_834),
+        ("zoo/darts_v1", {}, 3_169_414),
+        ("zoo/darts_v2", {}, 3_349_342),
+    ],
+)
+def test_parameters_of_darts(name: str, parameters: dict[str, int], expected: int) -> None:
+    assert count.parameters(graph_of(name, **parameters)) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("darts_cnn", 300_255_744), ("zoo/darts_v2", 528_359_040)])
+def test_multiply_adds_of_darts(name: str, expected: int) -> None:
+    assert count.multiply_adds(graph_of(name)) == expected
+
+
+def test_imagenet_network_of_darts_v2() -> None:
+    spec = check(Source("imagenet.darts", f'darts 1\nimport "zoo/darts_v2"\n{IMAGENET}'))
+    plan = planned(spec, "imagenet")
+    first = next(layer for layer in plan.layers if layer.name == "layer0")
+    assert first.reads == ("stem0", "stem1")
+    assert [layer.output.size for layer in plan.layers[:3]] == [(56, 56), (28, 28), (28, 28)]
+    assert len(plan.layers) == 2 + 14 + 1
+    assert count.parameters(graph_of(spec, "imagenet")) == 4_718_752
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Node by node: pairs of edges, and 7 operations on each; for two cells.
+        ("darts_cnn", ((1 * 3 * 6 * 10) * 49**4) ** 2),
+        ("nasbench201", 15_625),
+        ("robust_s2", ((1 * 3 * 6 * 10) * 2**8) ** 2),
+        ("zoo/darts_v2", 1),
+    ],
+)
+def test_sizes_of_spaces(name: str, expected: int) -> None:
+    spec = shipped(name)
+    found = count.space_size(spec.cells[cell] for cell in spec.networks["cifar10"].cells)
+    assert found == expected
+
+
+def test_size_of_the_recurrent_space_by_its_shape() -> None:
+    """8 nodes that keep one of all earlier edges with 4 operations beside `none`: 8! * 4^8 = 2.64e9."""
+    spec = spec_of("""
+      ops five = none | tanh | relu | sigmoid | identity
+      cell recurrent {
+        input  s0
+        node   s1..s8 : sum keep 1
+        edge   s0..s7 -> s1..s8 : five
+        output mean(s1..s8)
+      }
+    """)
+    assert count.space_size(spec.cells.values()) == 40_320 * 4**8
+
+
+def test_size_of_a_space_with_uneven_edges() -> None:
+    """keep 2 of edges with 2, 1 and 3 operations beside `none`: 2*1 + 2*3 + 1*3; then a free edge."""
+    spec = spec_of("""
+      cell c {
+        input  x, y, z
+        node   p : sum keep 2
+        node   q : sum
+        edge   x -> p : relu | none | tanh
+        edge   y -> p : identity
+        edge   z -> p : relu | tanh | sigmoid
+        edge   p -> q : none | relu
+        output q
+      }
+    """)
+    assert count.space_size(spec.cells.values()) == 11 * 2
+
+
+def test_digits_has_five_cells_with_two_reductions() -> None:
+    plan = planned("digits")
+    cells = [(layer.cell.name, layer.stride) for layer in plan.layers if hasattr(layer, "cell")]
+    assert cells == [("normal", 1), ("reduction", 2), ("normal", 1), ("reduction", 2), ("normal", 1)]
+    assert plan.image.dims == (1, 8, 8)
+    assert plan.classes == 10
+
+
+def test_reductions_stand_at_one_and_two_thirds() -> None:
+    for n, places in ((2, [2, 5]), (6, [6, 13])):
+        cells = [layer for layer in planned("darts_cnn", n=n).layers if hasattr(layer, "cell")]
+        assert [i for i, layer in enumerate(cells) if layer.cell.name == "reduction"] == places

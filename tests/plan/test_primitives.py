@@ -1,0 +1,28 @@
+"""The prelude and the table of primitives say the same."""
+
+from __future__ import annotations
+
+from dartsl.lang.primitives import PRIMITIVES, plugin
+from dartsl.lang.syntax import ExternDecl
+from tests.plan.help import shipped
+
+
+def test_prelude_and_table_agree_name_for_name() -> None:
+    prelude = shipped("std/prelude").files[0]
+    signatures = {
+        d.name.id: [p.name.id for p in d.parameters]
+        for d in prelude.declarations
+        if isinstance(d, ExternDecl)
+    }
+    assert len(signatures) == len(prelude.declarations)
+    assert signatures == {name: [p for p, _ in known.parameters] for name, known in PRIMITIVES.items()}
+
+
+def test_what_can_stride() -> None:
+    """Language rule 3."""
+    both = {name for name, known in PRIMITIVES.items() if known.strides == (True, True)}
+    assert both == {"conv", "dwconv", "max_pool", "avg_pool", "none", "noise"}
+    assert PRIMITIVES["conv_across"].stride(3) == (1, 3)
+    assert PRIMITIVES["conv_down"].stride(3) == (3, 1)
+    assert plugin("deform", ()).stride(2) == (2, 2)
+    assert {name for name, known in PRIMITIVES.items() if known.random} == {"noise"}
