@@ -23,6 +23,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import dartsl
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
@@ -194,18 +195,10 @@ def in_library(source: Source) -> bool:
 def versions() -> dict[str, str]:
     """Of what decides a run's numbers."""
     return {
-        "dartsl": own_version(),
+        "dartsl": dartsl.__version__,
         "python": platform.python_version(),
         "torch": metadata.version("torch"),
     }
-
-
-def own_version() -> str:
-    """dartsl's version; `unknown` in a source folder that was never installed."""
-    try:
-        return metadata.version("dartsl")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def command_line(arguments: Sequence[str]) -> str:

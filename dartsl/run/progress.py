@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -28,19 +28,23 @@ class RunProgress:
         self._steps = steps
         self._first = self._done = done
         self._started = time.monotonic()
-        self._live: Progress | None = None
+        self._live: _Bar | None = None
         if console.is_terminal and not console.is_dumb_terminal:
-            self._live = Progress(
+            self._live = _Bar(
                 TextColumn("epoch {task.fields[epoch]}"),
                 BarColumn(bar_width=24),
                 TextColumn("{task.fields[place]}"),
-                TextColumn("{task.fields[figures]}"),
                 TimeElapsedColumn(),
                 _LeftColumn(self),
                 console=console,
             )
+            epoch, step = divmod(done, steps)
             self._task = self._live.add_task(
-                "", total=epochs * steps, completed=done, epoch="", place="", figures=""
+                "",
+                total=epochs * steps,
+                completed=done,
+                epoch=f"{min(epoch + 1, epochs)}/{epochs}",
+                place=f"step {step}/{steps}",
             )
 
     def __enter__(self) -> Self:
@@ -59,19 +63,19 @@ class RunProgress:
         """Step `step` of epoch `epoch` (both from 1) is done."""
         self._done += 1
         if self._live is not None:
+            self._live.figures = shown(figures)
             self._live.update(
                 self._task,
                 completed=self._done,
                 epoch=f"{epoch}/{self._epochs}",
                 place=f"step {step}/{self._steps}",
-                figures=shown(figures),
             )
 
     def epoch(self, epoch: int, figures: Figures) -> None:
         """Epoch `epoch` (from 1) is done; the line stays on the screen."""
         line = f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {shown(figures)}"
         if self._live is None and epoch < self._epochs:
-            line += f"  left {duration(self.seconds_left())}"
+            line += f"  left {self.left()}"
         self.say(line)
 
     def say(self, line: str) -> None:
@@ -82,16 +86,27 @@ class RunProgress:
         """Called from within a signal handler: say at once that the run will stop."""
         words = "stopping behind this step; Ctrl-C again stops at once"
         if self._live is not None:
-            self._live.update(self._task, figures=words)
+            self._live.figures = words
         else:
             os.write(2, f"\n{words}\n".encode())
 
-    def seconds_left(self) -> float:
-        """Of the whole run, from the pace since it was started or resumed."""
+    def left(self) -> str:
+        """The time left of the whole run, from the pace since it was started or resumed."""
         made = self._done - self._first
         if made == 0:
-            return 0.0
-        return (time.monotonic() - self._started) / made * (self._epochs * self._steps - self._done)
+            return "-:--"
+        pace = (time.monotonic() - self._started) / made
+        return duration(pace * (self._epochs * self._steps - self._done))
+
+
+class _Bar(Progress):
+    """A bar with a line of figures below it, since both do not fit into one line of 80 characters."""
+
+    figures = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        yield Text(self.figures, no_wrap=True, overflow="ellipsis")
 
 
 class _LeftColumn(ProgressColumn):
@@ -102,7 +117,7 @@ class _LeftColumn(ProgressColumn):
         self._progress = progress
 
     def render(self, task: Task) -> Text:
-        return Text(f"left {duration(self._progress.seconds_left())}", style="progress.remaining")
+        return Text(f"left {self._progress.left()}", style="progress.remaining")
 
 
 def shown(figures: Figures) -> str:

@@ -9,7 +9,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.model import Network, Spec
-from dartsl.run.folder import RunFolder, own_version
+from dartsl.run.folder import RunFolder
 from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
 from dartsl.search.emit import Provenance, found_text
 
@@ -81,7 +81,7 @@ def rederive(path: Path, epoch: int | None = None) -> str:
     at, weights = mixing_weights(run, epoch)
     parameters = {name: Fraction(value) for name, value in run.info.parameters.items()}
     provenance = Provenance(
-        version=run.info.versions.get("dartsl", own_version()),
+        version=run.info.versions.get("dartsl", "unknown"),
         source=run.info.source,
         spec_hash=run.info.spec_hash,
         seed=run.info.seed,

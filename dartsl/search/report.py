@@ -13,13 +13,14 @@ from dartsl.search.emit import edge_text, weight_text
 def found_report(cells: Sequence[DerivedCell], run: Path) -> str:
     """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1."""
     folder = shlex.quote(str(run))
+    picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
     blocks = [cell_report(cell) for cell in cells]
     ending = [
         "weight: the operation's share of its edge; margins: its lead over the next operation on the edge,",
         "and over the strongest edge into the node that was left out",
         "",
         f"run folder  {run}",
-        f"found       {run / 'found.darts'}, drawn in {run / 'found.svg'}",
+        f"found       {run / 'found.darts'}, drawn in {run / picture}",
         f"next        dartsl info {folder}/found.darts",
     ]
     return "\n".join(["", *blocks, *ending])

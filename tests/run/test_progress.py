@@ -40,11 +40,11 @@ def test_time_left_is_that_of_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> 
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     with RunProgress(Console(file=io.StringIO()), epochs=10, steps=10, done=50) as progress:
-        assert progress.seconds_left() == 0.0
+        assert progress.left() == "-:--"
         now = 110.0
         for step in range(1, 6):
             progress.step(6, step, {})
-        assert progress.seconds_left() == pytest.approx(2.0 * 45)
+        assert progress.left() == "1:30"
 
 
 def test_figures_and_durations() -> None:

@@ -34,7 +34,7 @@ def flat_weights(spec: Spec, cells: tuple[str, ...], best: int) -> dict[str, lis
     tables = {}
     for name in cells:
         sizes = [len(edge.candidates) for edge in spec.cells[name].searched_edges]
-        tables[name] = [[0.5 if i == min(best, n - 1) else 0.5 / (n - 1) for i in range(n)] for n in sizes]
+        tables[name] = [[0.6 if i == min(best, n - 1) else 0.4 / (n - 1) for i in range(n)] for n in sizes]
     return tables
 
 
@@ -86,7 +86,7 @@ def test_a_found_file_of_two_cells(tiny: Path) -> None:
     assert "cell reduction {" in text
     edges = [line for line in lines if line.startswith("  edge")]
     assert len(edges) == 4
-    assert all(line.endswith("# 0.50") for line in edges)
+    assert all(line.endswith("# 0.60") for line in edges)
 
 
 def test_nas_bench_201_drops_what_none_wins_and_keeps_zero_nodes() -> None:
@@ -142,7 +142,7 @@ def test_a_cell_with_candidates_left_open_is_printed_whole() -> None:
     text = emit(source, best=1)
     assert 'import "std/cells"' in text
     assert "node   n0..n3 : sum\n" in text
-    assert text.count("sep_conv_3x3 # 0.50") == 8
+    assert text.count("sep_conv_3x3  # 0.60") == 8
 
 
 def test_a_fraction_as_a_parameter(tiny: Path) -> None:
