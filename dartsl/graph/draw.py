@@ -30,10 +30,17 @@ Weights = Mapping[str, Sequence[Sequence[float]]]
 
 @dataclass(frozen=True)
 class Strength:
-    """The strongest operation of a searched edge and its mixing weight."""
+    """The strongest operation of a searched edge, its mixing weight, and how many candidates share that."""
 
     label: str
     weight: float
+    candidates: int
+
+    @property
+    def lead(self) -> float:
+        """How far the weight has come from an equal share (0, where it is below too) to all of it (1)."""
+        share = 1 / self.candidates
+        return max(0.0, (self.weight - share) / (1 - share))
 
 
 def draw(cells: Iterable[Cell], weights: Weights | None = None) -> str:
@@ -41,8 +48,8 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None) -> str:
 
     `weights` (a run's) holds for each cell its softmaxed mixing weights, one row for each searched edge in
     the order of `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation
-    other than `none`, with its weight, and is the wider the greater that weight; without them a searched
-    edge shows its candidates. Raises ValueError where a table of weights does not fit its cell.
+    other than `none`, with its weight, and is the wider the further that is above an equal share; without
+    them a searched edge shows its candidates. Raises ValueError where a table does not fit its cell.
     """
     graph = pydot.Dot(
         "cells", graph_type="digraph", rankdir="LR", bgcolor="white", nodesep="0.22", ranksep="0.3"
@@ -72,7 +79,7 @@ def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strengt
             raise ValueError(f"row {len(found)} of cell {cell.name} needs {len(candidates)} weights")
         offered = [column for column, candidate in enumerate(candidates) if not candidate.is_none]
         best = max(offered, key=lambda column: row[column])  # the first of equals, as in discretisation
-        found[place] = Strength(candidates[best].label, float(row[best]))
+        found[place] = Strength(candidates[best].label, float(row[best]), len(candidates))
     return found
 
 
@@ -145,7 +152,7 @@ def _add_edge(
     look: dict[str, Any] = {}
     if strong is not None:
         text = [f"{strong.label}  {strong.weight:.2f}"]
-        look = {"penwidth": f"{0.5 + 5.5 * strong.weight:.2f}", "color": _quoted(_grey(strong.weight))}
+        look = {"penwidth": f"{0.8 + 5.2 * strong.lead:.2f}", "color": _quoted(_grey(strong.lead))}
     elif text == ["none"]:
         look = {"style": "dashed", "color": _quoted(FAINT)}
     if not text:
@@ -171,9 +178,9 @@ def _operation(node_id: str, text: Sequence[str]) -> pydot.Node:
     )
 
 
-def _grey(weight: float) -> str:
-    """A line's grey: black for a weight of one half and above, lighter below."""
-    level = round(0xB0 * (1 - min(weight, 0.5) / 0.5))
+def _grey(lead: float) -> str:
+    """A line's grey: black for a lead of one half and above, lighter below."""
+    level = round(0x90 * (1 - min(lead, 0.5) / 0.5))
     return f"#{level:02x}{level:02x}{level:02x}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -34,9 +35,9 @@ network small(C = 4, n = 1) {
 }
 
 search {
-  data   = "digits"
+  data   = "tiny.npz"
   epochs = 1
-  batch  = 256
+  batch  = 8
   flip   = false
 }
 """
@@ -58,8 +59,12 @@ def dartsl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dartsl:
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    """A spec without a fault, small enough to be searched."""
+    """A spec without a fault, small enough to be searched, and its data."""
     path = tmp_path / "good.darts"
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (32, 8, 8), dtype=np.uint8)
+    labels = np.arange(32) % 10
+    np.savez(tmp_path / "tiny.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     path.write_text(GOOD, encoding="utf-8")
     return path
 

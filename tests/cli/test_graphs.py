@@ -39,7 +39,7 @@ def test_info_of_the_search_space(dartsl: Dartsl) -> None:
 def test_info_as_text(dartsl: Dartsl, good: Path) -> None:
     text = dartsl("info", "good.darts", "--set", "C=8", "--order", "2").stdout
     assert "network small(C = 8, n = 1), 3 layers" in text
-    assert "256 images, order 2" in text
+    assert "8 images, order 2" in text
     assert "searched edges 2, candidates 4" in text
 
 

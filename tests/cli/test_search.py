@@ -28,7 +28,7 @@ def test_a_run_is_searched_drawn_and_derived(dartsl: Dartsl, good: Path, tmp_pat
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["settings"]["epochs"] == 1
     assert record["settings"]["alphas_betas"] == [0.4, 0.9]
-    assert record["settings"]["batch"] == 256
+    assert record["settings"]["batch"] == 8
     assert record["parameters"] == {"C": "2", "n": "1"}
 
     found = dartsl("derive", "run")

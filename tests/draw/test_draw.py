@@ -16,8 +16,11 @@ from dartsl.graph import render as rendering
 from dartsl.graph.draw import draw
 from dartsl.graph.legend import legend
 from dartsl.graph.render import picture_format, render
+from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
 from dartsl.lang.model import Cell
+from dartsl.lang.resources import shipped_specs
 
 from . import samples
 from .boxes import boxes, overlaps
@@ -55,6 +58,11 @@ def test_dot_is_golden(name: str, golden: Callable[[Path, str], None]) -> None:
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_no_label_lies_over_another(name: str) -> None:
     assert overlaps(render(DRAWINGS[name](), "svg")) == []
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_specs() if not name.startswith("std/")])
+def test_no_label_lies_over_another_in_a_shipped_spec(name: str) -> None:
+    assert overlaps(render(draw(check(read(name)).cells.values()), "svg")) == []
 
 
 def test_every_operation_of_a_decided_cell_is_written_once_an_edge() -> None:
@@ -119,11 +127,11 @@ def test_sets_used_again_get_letters_and_others_stand_on_their_edge() -> None:
 
 def test_stronger_edges_are_wider() -> None:
     cell = samples.nb201()
-    table = [[0.9, 0.04, 0.03, 0.02, 0.01]] + [[0.1, 0.6, 0.1, 0.1, 0.1]] * 5
+    table = [[0.9, 0.04, 0.03, 0.02, 0.01]] + [[0.0, 1.0, 0.0, 0.0, 0.0]] * 5
     text = draw([cell], {"block": table})
     assert "skip_connect  0.04" in text  # never `none`, however strong
-    assert "penwidth=0.72" in text
-    assert "penwidth=3.80" in text
+    assert "penwidth=0.80" in text
+    assert "penwidth=6.00" in text
 
 
 @pytest.mark.parametrize("table", [[], [[0.5]] * 6])
