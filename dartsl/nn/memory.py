@@ -5,8 +5,8 @@ every tensor that autograd keeps for the backward pass. What is kept, the parame
 size, and the largest intermediate result that is not kept make up the peak.
 
 What is told is what torch's allocator holds: on the DARTS space it was within 2 % of the peak that torch's
-profiler saw, for orders 1 and exact. A CPU process is larger (by 0.3 to 0.6 of it, as resident size): its heap
-has holes, and convolution kernels keep scratch memory.
+profiler saw, for orders 1 and exact. A CPU process is larger (by 0.3 to 0.6 of it, as resident size): its
+heap has holes, and convolution kernels keep scratch memory.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def compile(
     op`s, or implementations by name. A spec that is decided gives a network without alphas.
 
     Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
-    for a network or a parameter that does not exist, an unknown `dtype`, or a plugin file that fails.
+    for a network, parameter, `dtype` or `device` that does not exist, or a plugin file that fails.
     """
     plan = make_plan(spec, pick_network(spec, network), parameters or {})
     return from_plan(spec, plan, seed=seed, device=device, dtype=dtype, plugins=plugins)
@@ -145,6 +145,7 @@ def from_plan(
     """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
+    device = torch_device(device)
     try:
         return Supernet(
             plan, build(plan), seed=seed, device=device, dtype=torch_dtype(dtype), plugins=builders
@@ -152,6 +153,17 @@ def from_plan(
     except PluginError as fault:
         name = fault.primitive
         raise contract_error(fault, uses(plan)[name], declared.get(name)) from fault
+
+
+def torch_device(device: torch.device | str) -> torch.device:
+    """The torch device that a setting names. Raises UserError where torch knows or finds no such device."""
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as fault:  # a torch without CUDA asserts
+        reason = str(fault).splitlines()[0]
+        raise UserError(f"no device `{device}` here: {reason}", help="`cpu` is always there") from fault
+    return found
 
 
 def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:

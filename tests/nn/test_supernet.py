@@ -234,6 +234,9 @@ def test_an_extern_op_with_and_without_an_implementation(tmp_path: Path) -> None
 def test_what_cannot_be_compiled() -> None:
     with pytest.raises(UserError, match="no floating type `int8`"):
         small(DECIDED, dtype="int8")
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(UserError, match=f"no device `{device}` here"):
+            small(DECIDED, device=device)
     with pytest.raises(UserError):
         small(DECIDED, parameters={"width": 3})
     assert small(DECIDED, parameters={"C": 6}).network.get_parameter("stem0.conv.weight").shape[0] == 18
