@@ -102,7 +102,7 @@ def _cell_cluster(cell: Cell, prefix: str, table: Sequence[Sequence[float]] | No
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
         _add_edge(cluster, ends, text, strong.get(place))
     for name in cell.output.nodes:
-        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT)))
+        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9"))
     return cluster
 
 
@@ -152,7 +152,7 @@ def _add_edge(
     look: dict[str, Any] = {}
     if strong is not None:
         text = [f"{strong.label}  {strong.weight:.2f}"]
-        look = {"penwidth": f"{0.8 + 5.2 * strong.lead:.2f}", "color": _quoted(_grey(strong.lead))}
+        look = {"penwidth": f"{1 + 5 * strong.lead:.2f}", "color": _quoted(_grey(strong.lead))}
     elif text == ["none"]:
         look = {"style": "dashed", "color": _quoted(FAINT)}
     if not text:

@@ -52,7 +52,9 @@ DRAWINGS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_dot_is_golden(name: str, golden: Callable[[Path, str], None]) -> None:
-    golden(GOLDEN / f"{name}.dot", DRAWINGS[name]())
+    # Versions of pydot differ in blanks and empty lines.
+    lines = (" ".join(line.split()) for line in DRAWINGS[name]().splitlines())
+    golden(GOLDEN / f"{name}.dot", "".join(f"{line}\n" for line in lines if line))
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
@@ -130,7 +132,7 @@ def test_stronger_edges_are_wider() -> None:
     table = [[0.9, 0.04, 0.03, 0.02, 0.01]] + [[0.0, 1.0, 0.0, 0.0, 0.0]] * 5
     text = draw([cell], {"block": table})
     assert "skip_connect  0.04" in text  # never `none`, however strong
-    assert "penwidth=0.80" in text
+    assert "penwidth=1.00" in text
     assert "penwidth=6.00" in text
 
 
