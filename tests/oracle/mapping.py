@@ -70,11 +70,11 @@ def renamed(model: nn.Module, values: Mapping[str, torch.Tensor]) -> dict[str, t
     return {dartsl_name(name, block): value for name, value in values.items()}
 
 
-def spec_text(name: str, size: tuple[int, int]) -> str:
-    """A shipped spec for images of another size."""
+def spec_text(name: str, size: tuple[int, int], nodes: int = 4) -> str:
+    """A shipped spec for images of another size, and perhaps for cells of fewer nodes than four."""
     text, count = re.subn(r"image\(3, 32, 32\)", f"image(3, {size[0]}, {size[1]})", read(name).text)
     assert count == 1
-    return text
+    return text.replace("n0..n3", f"n0..n{nodes - 1}")
 
 
 def checked(text: str) -> Spec:
@@ -108,7 +108,7 @@ def batch(size: tuple[int, int], count: int, seed: int) -> tuple[torch.Tensor, t
 
 
 def assert_equal(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
-    """Every tensor equal to a part in 1e10 of its largest entry."""
+    """Every tensor equal to a part in 1e10 of its largest entry (a mean: of the deviation, if larger)."""
     assert found.keys() == wanted.keys()
     for name, expected in wanted.items():
         actual, expected = found[name].detach(), expected.detach()
@@ -118,5 +118,8 @@ def assert_equal(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.T
             continue
         assert expected.isfinite().all(), name
         largest = float(expected.abs().max())
+        if name.endswith("running_mean"):  # may be nothing but rounding, behind another batch norm
+            variance = wanted[name.replace("running_mean", "running_var")]
+            largest = max(largest, float(variance.max()) ** 0.5)
         error = float((actual - expected).abs().max())
         assert error <= TOLERANCE * largest, f"{name}: off by {error}, largest entry {largest}"
