@@ -13,7 +13,7 @@ from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Source, Span
 
 TAB = 4
-_WIDEST = 200  # columns of a source line; of a longer one the part around the label is shown
+_WIDEST = 140  # columns of a source line; of a longer one the part around the label is shown
 
 
 def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:

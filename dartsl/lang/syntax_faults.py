@@ -136,7 +136,7 @@ def _expected(place: Place) -> str:
         if place.token.type != "$END":
             if rest <= NEXT | {"KEEP"}:
                 return "expected an operator, or the next item"
-            return "expected an operator or " + alternatives(_words(place.grammar, rest))
+            return "expected " + alternatives(["an operator", *_words(place.grammar, rest)])
     elif rest & (ITEMS | DECLARATIONS) and not rest <= NEXT:
         return "expected " + alternatives([*_words(place.grammar, rest - NEXT), "the next item"])
     return "expected " + alternatives(_words(place.grammar, rest)) if rest else "nothing can follow here"
