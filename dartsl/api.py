@@ -204,9 +204,8 @@ def draw(
 
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
-    is_run = not isinstance(spec, Source) and Path(spec).is_dir()
-    if is_run:
-        cells, weights = _cells_of_run(Path(str(spec)), epoch)
+    if not isinstance(spec, Source) and _names_a_run(spec):
+        cells, weights = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
     else:
@@ -217,6 +216,14 @@ def draw(
         if kind is not None and kind != "dot":
             write_bytes(path, render(text, kind))
     return text
+
+
+def _names_a_run(name: str | Path) -> bool:
+    """Whether a name means a folder; a shipped spec of that name goes before a folder that is no run."""
+    from dartsl.lang.resources import shipped_specs
+    from dartsl.run.folder import RUN
+
+    return Path(name).is_dir() and ((Path(name) / RUN).exists() or str(name) not in shipped_specs())
 
 
 def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], dict[str, list[list[float]]]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from dartsl.cli.options import complete_spec, format_option, read_source
 from dartsl.cli.output import coloured, say_json
+from dartsl.lang.diagnostics import Diagnostic, SpecError
 
 
 @click.command("check")
@@ -26,31 +28,40 @@ def check_command(ctx: click.Context, files: tuple[str, ...], format_: str) -> N
       dartsl check mine.darts
       dartsl check --format json mine.darts other.darts
     """
-    from dartsl.lang.check import diagnose
     from dartsl.lang.render import report, to_json
 
     reports: list[dict[str, Any]] = []
     failed = False
     for name in files:
-        source = read_source(name)
-        found = diagnose(source)
-        errors = sum(fault.severity == "error" for fault in found.diagnostics)
+        shown, faults, edges = _diagnose(name)
+        errors = sum(fault.severity == "error" for fault in faults)
         failed = failed or errors > 0
-        if format_ == "json":
-            reports.append(
-                {
-                    "file": source.name,
-                    "errors": errors,
-                    "warnings": len(found.diagnostics) - errors,
-                    "edges": found.edges,
-                    "diagnostics": to_json(found.diagnostics),
-                }
-            )
-            continue
-        click.echo(report(source.name, found.diagnostics, found.edges, color=coloured(sys.stdout)))
+        if format_ == "text":
+            click.echo(report(shown, faults, edges, color=coloured(sys.stdout)))
+        reports.append(
+            {
+                "file": shown,
+                "errors": errors,
+                "warnings": len(faults) - errors,
+                "edges": edges,
+                "diagnostics": to_json(faults),
+            }
+        )
     if format_ == "json":
         say_json({"files": reports})
     ctx.exit(1 if failed else 0)
+
+
+def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
+    """What a spec is called, its faults and its edges; one that is no text at all has a fault too."""
+    from dartsl.lang.check import diagnose
+
+    try:
+        source = read_source(name)
+    except SpecError as fault:
+        return name, fault.diagnostics, 0
+    found = diagnose(source)
+    return source.name, found.diagnostics, found.edges
 
 
 @click.command("explain")

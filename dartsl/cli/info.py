@@ -41,8 +41,8 @@ def info_command(
 ) -> None:
     """Tell the size of a search space and the cost of its network.
 
-    Parameters leave out alphas; multiply-adds are those of convolutions and linear layers for one image; the
-    memory is an estimate for one search step, with the spec's settings, made before anything is allocated.
+    Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers for one
+    image. The memory is an estimate for one search step with the spec's settings; nothing is allocated for it.
 
     \b
     Examples:

@@ -52,6 +52,28 @@ def test_info_of_a_spec_without_a_network(dartsl: Dartsl, tmp_path: Path) -> Non
     assert dartsl("info", "cell.darts", "--set", "C=8").exit_code == 2
 
 
+EXTERN = GOOD.replace("cell pair", "extern op mine(k)\n\ncell pair").replace("max_pool_3x3", "mine(3)")
+
+PLUGIN = """
+from torch import nn
+
+def mine(in_channels, out_channels, stride, affine, k):
+    return nn.Conv2d(in_channels, out_channels, k, stride=stride, padding=k // 2)
+"""
+
+
+def test_an_extern_op_needs_its_python(dartsl: Dartsl, tmp_path: Path) -> None:
+    (tmp_path / "own.darts").write_text(EXTERN)
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    assert "--plugin" in dartsl("info", "own.darts").stdout
+    with_plugin = dartsl("info", "own.darts", "--plugin", "mine.py", "--format", "json")
+    assert json.loads(with_plugin.stdout)["memory_bytes"] > 0
+    without = dartsl("compile", "own.darts")
+    assert without.exit_code == 1
+    assert "E0411" in without.stderr
+    assert "mine" in dartsl("compile", "own.darts", "--plugin", "mine.py").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -60,6 +60,14 @@ def test_check_reads_stdin_and_shipped_names(dartsl: Dartsl) -> None:
     assert dartsl("check", "zoo/darts_v2").exit_code == 0
 
 
+def test_check_of_what_is_no_text(dartsl: Dartsl, tmp_path: Path) -> None:
+    (tmp_path / "binary.darts").write_bytes(b"darts 1\n\xff")
+    result = dartsl("check", "--format", "json", "binary.darts")
+    assert result.exit_code == 1
+    (report,) = json.loads(result.stdout)["files"]
+    assert [fault["code"] for fault in report["diagnostics"]] == ["E0106"]
+
+
 def test_check_of_what_is_not_there(dartsl: Dartsl) -> None:
     result = dartsl("check", "nothing.darts")
     assert result.exit_code != 0
