@@ -42,7 +42,7 @@ def info_command(
     """Tell the size of a search space and the cost of its network.
 
     Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers for one
-    image. The memory is an estimate for one search step with the spec's settings; nothing is allocated for it.
+    image. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it.
 
     \b
     Examples:
