@@ -82,7 +82,7 @@ class CellPlanner:
     def _input(self, place: int) -> Term | None:
         item, feed = self._cell.inputs[place], self._use.feeds[place]
         asked = feed.stride[0] if feed.stride is not None and feed.stride[0] == feed.stride[1] else None
-        secondary = (Label(item.span, f"`{item.name}` is prepared here"), *self._place("width"))
+        prepared = Label(item.span, f"`{item.name}` is prepared here")
         self._tensors[item.name] = feed.tensor
         if asked is None:
             label = Label(
@@ -101,7 +101,7 @@ class CellPlanner:
                 title = f"the input `{item.name}` needs an operation with stride {asked}"
                 self._report(Diagnostic("E0501", title, label, help=help), *self._place())
             return None
-        part = self._elaborate(item.operation, feed.tensor, asked, secondary)
+        part = self._elaborate(item.operation, feed.tensor, asked, prepared)
         text = _text(item.operation.span)
         why = Label(item.span, f"so `{item.name}` is read with stride {asked}")
         self._check_stride(part, text, item.operation.span, asked, why)
@@ -147,10 +147,11 @@ class CellPlanner:
         """The part of a candidate, and whether it is sound."""
         from_input = edge.source in self._inputs
         asked = self._use.stride if from_input else 1
-        secondary = (Label(edge.span, f"on the edge `{edge.source} -> {edge.target}`"), *self._place("width"))
-        part = self._elaborate(candidate.expr, self._tensors[edge.source], asked, secondary)
-        so = "so " if asked != 1 else ""
-        why = Label(edge.span, f"{so}the edge `{edge.source} -> {edge.target}` has stride {asked}")
+        arrow = f"`{edge.source} -> {edge.target}`"
+        on_edge = Label(edge.span, f"on the edge {arrow}")
+        source = self._tensors[edge.source]
+        part = self._elaborate(candidate.expr, source, asked, on_edge, candidate.label)
+        why = Label(edge.span, f"{'so ' if asked != 1 else ''}the edge {arrow} has stride {asked}")
         self._check_stride(part, candidate.label, candidate.span, asked, why)
         return part, part.ok and part.missing is None
 
@@ -219,13 +220,14 @@ class CellPlanner:
 
     # --------------------------------------------------------------- helpers
 
-    def _elaborate(self, expr: Expr, tensor: Tensor, asked: int, secondary: tuple[Label, ...]) -> Part:
+    def _elaborate(self, expr: Expr, tensor: Tensor, asked: int, place: Label, label: str = "") -> Part:
         before = len(self._faults)
-        part = self._elaborator.run(expr, tensor, self._use.width, asked)
-        for place in range(before, len(self._faults)):
-            fault = self._faults[place]
+        part = self._elaborator.run(expr, tensor, self._use.width, asked, label)
+        for number in range(before, len(self._faults)):
+            fault = self._faults[number]
             if fault.code in _OF_SHAPES:
-                self._faults[place] = replace(fault, secondary=fault.secondary + secondary)
+                labels = (*fault.secondary, place, *self._place("width"))
+                self._faults[number] = replace(fault, secondary=labels)
         return part
 
     def _term(self, part: Part, tensor: Tensor, span: Span) -> Term | None:

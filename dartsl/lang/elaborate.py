@@ -84,14 +84,19 @@ class Elaborator:
         self._faults = faults
         self._names = dict(names or {})
         self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
+        self._sound: dict[tuple[str, Tensor, Width, int], Part] = {}
         self._steps = 0
         self._depth = 0
 
-    def run(self, expr: Expr, tensor: Tensor, width: Width, stride: int) -> Part:
+    def run(self, expr: Expr, tensor: Tensor, width: Width, stride: int, label: str = "") -> Part:
         """The part that an unnamed op with this body is, asked for `width` and `stride` on `tensor`.
 
-        The same question is answered once, so its faults are reported once.
+        The same question is answered once, so its faults are reported once. Expressions printed alike, by their
+        `label`, share their answer too, unless it has a fault, which belongs to the place of each.
         """
+        alike = (label, tensor, width, stride)
+        if label and alike in self._sound:
+            return self._sound[alike]
         key = (id(expr), tensor, width, stride)
         if key not in self._known:
             self._steps = self._depth = 0
@@ -103,6 +108,8 @@ class Elaborator:
             except FaultError as error:
                 part = self._poisoned(error.diagnostic, tensor)
             self._known[key] = (expr, part)
+            if label and part.ok and part.missing is None:
+                self._sound[alike] = part
         return self._known[key][1]
 
     # ----------------------------------------------------------- expressions

@@ -145,13 +145,13 @@ class _Planner:
             raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is none")))
         return value
 
-    def _width(self, expr: Expr) -> Fraction:
+    def _width(self, expr: Expr, what: str = "a width") -> Fraction:
         """A width, or a length of the image. Raises FaultError."""
         value = self._number(expr, self._scope, "E0402")
         needed = wanted("width", value)
         if needed is not None:
             raise FaultError(
-                Diagnostic("E0503", f"a width cannot be {value}", Label(expr.span, f"this must be {needed}"))
+                Diagnostic("E0503", f"{what} cannot be {value}", Label(expr.span, f"this must be {needed}"))
             )
         return value
 
@@ -164,7 +164,7 @@ class _Planner:
             return None
 
     def _image(self) -> Shape:
-        values = [self._width(argument.value) for argument in self._network.input.arguments]
+        values = [self._width(argument.value, "the image") for argument in self._network.input.arguments]
         if len(values) != 3:
             label = Label(self._network.input.span, "write image(channels, height, width)")
             raise FaultError(Diagnostic("E0401", "`image` takes 3 arguments", label))

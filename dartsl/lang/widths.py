@@ -16,8 +16,8 @@ Coefficients = tuple[Fraction, ...]  # of C**0, C**1, ...; the last one is not z
 class Symbolic:
     """A quotient of two polynomials in C, in lowest terms and with a monic denominator.
 
-    So two are equal exactly when they are the same function of C. Arithmetic gives a `Fraction` where the result
-    does not depend on C.
+    So two are equal exactly when they are the same function of C. Arithmetic gives a `Fraction` where the
+    result does not depend on C.
     """
 
     numerator: Coefficients

@@ -145,3 +145,8 @@ def test_a_bad_count_hides_nothing() -> None:
 def test_division_by_zero() -> None:
     assert codes("op f(k) = conv(3/k)\n" + cell("x -> y : f(0)")) == ["E0405"]
     assert codes(net("conv(3, out = C/(C - 8))")) == ["E0405"]
+
+
+def test_one_mistake_in_two_places_is_two_reports() -> None:
+    text = cell("a -> y : sep_conv(4)", "b -> y : sep_conv(4)", inputs="a, b")
+    assert codes(text) == ["E0405", "E0405"]
