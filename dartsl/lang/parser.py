@@ -167,7 +167,8 @@ class _Run:
     def _report(self, index: int, accepts: set[str]) -> None:
         token = self._at(index)
         before = self.tokens[index - 1].end_pos or 0 if index else 0
-        if any(before <= start <= (token.start_pos or 0) for start in self.strange):
+        here = len(self.source.text) if token is self.end else token.start_pos or 0
+        if any(before <= start <= here for start in self.strange):
             return  # what is no token stands just before it and has its own report
         place = Place(self.rules, token, self._span(token), accepts, self._starts_line(index))
         self.faults.append(unexpected(place))

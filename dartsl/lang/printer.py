@@ -167,16 +167,14 @@ class _Printer:
         heads: dict[int, str] = {}
         for run in self._runs(nodes):
             short = [
-                node
-                for node in run
-                if isinstance(node, s.OpDecl | s.OpsDecl | s.AliasDecl) and self._is_short(node)
+                node for node in run if isinstance(node, s.OpsDecl | s.AliasDecl) and self._is_short(node)
             ]
             width = max((len(_head(node)) for node in short), default=0)
             for node in short:
                 heads[id(node)] = f"{_head(node):<{width}}"
         return self._statements(nodes, start, end, lambda node: self._declaration(node, heads))
 
-    def _is_short(self, node: s.OpDecl | s.OpsDecl | s.AliasDecl) -> bool:
+    def _is_short(self, node: s.OpsDecl | s.AliasDecl) -> bool:
         first = _head(node) + " = "
         begin = self._name_end(node)
         return self.layout.fits(first, _value(node), "", least=CHOICE, limit=STATEMENT, begin=begin)
