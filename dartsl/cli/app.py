@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -74,8 +72,4 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the installed command; it leaves by SystemExit."""
-    try:
-        cli.main(prog_name="dartsl")
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    cli.main(prog_name="dartsl")
