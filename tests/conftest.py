@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# pytest runs one worker a core: threads of torch's own would only stand in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Golden = Callable[[Path, str], None]
 

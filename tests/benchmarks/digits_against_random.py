@@ -1,0 +1,134 @@
+"""Does the search find better cells than chance? Found cells against random ones, on the digits.
+
+For each seed: search specs/digits.darts; draw a random pair of cells of the same space (random alphas, the
+same derivation); train both from scratch, with the same seed, batches and schedule, on all training images;
+measure on the test images once, after the last epoch. Nothing is chosen by a test image.
+
+    python -m tests.benchmarks.digits_against_random --seeds 5 --out rows.jsonl
+
+Five seeds take about 45 minutes on two cores. Rows that the file holds already are not measured again.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from fractions import Fraction
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dartsl.data import Augment, Batches, ImageData, load
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.loader import read
+from dartsl.lang.model import Spec
+from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.source import Source
+from dartsl.nn.supernet import Supernet
+from dartsl.nn.supernet import compile as compile_network
+from dartsl.search.bilevel import Batch, learning_rate, weight_step
+from dartsl.search.discretise import softmax_rows
+from dartsl.search.emit import Provenance, found_text
+from dartsl.search.loop import search
+
+
+def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
+    """A cell of each kind by the usual derivation from random alphas: uniform over edges and operations."""
+    generator = torch.Generator().manual_seed(seed)
+    network = pick_network(spec, None)
+    weights = {
+        name: softmax_rows(
+            [
+                torch.randn(len(edge.candidates), generator=generator).tolist()
+                for edge in spec.cells[name].searched_edges
+            ]
+        )
+        for name in network.cells
+    }
+    return found_text(spec, network, parameters, weights, Provenance("", "random", "", seed, 1, ""))
+
+
+def train(text: str, data: ImageData, seed: int, epochs: int, batch: int = 64) -> tuple[float, float]:
+    """Train a decided spec from scratch; test error in per cent and mean test loss in nats, at the end."""
+    model = compile_network(check(Source("cell.darts", text)), seed=seed)
+    augment = Augment.of(data, crop=1)
+    batches = Batches(torch.arange(len(data.train_labels)), batch, seed)
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.SGD(model.weights(), lr=0.025, momentum=0.9, weight_decay=3e-4)
+    for epoch in range(epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(epoch, epochs, 0.025, 0.0)
+        for indices in batches:
+            images = augment(data.train_images[indices], generator)  # (B, C, H, W)
+            weight_step(model, Batch(images, data.train_labels[indices]), optimizer, clip=5.0)
+    return test(model, augment.plain(data.test_images), data.test_labels)
+
+
+@torch.no_grad()
+def test(model: Supernet, images: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Error in per cent and mean loss, in evaluation mode. images (N, C, H, W), labels (N,)."""
+    model.eval()
+    logits = model(images)  # (N, classes)
+    wrong = (logits.argmax(1) != labels).double().mean()
+    return 100 * float(wrong), float(F.cross_entropy(logits, labels))
+
+
+def measure(seed: int, epochs: int) -> dict[str, Any]:
+    """One seed's row: the found pair of cells and a random one, trained alike."""
+    source = read("digits")
+    spec = check(source)
+    config = configure(SearchConfig(), dict(spec.search))
+    data = load(config.data, expect=None)
+    with tempfile.TemporaryDirectory() as folder:
+        found = search(source, replace(config, seed=seed), out=Path(folder) / "run").found
+    assert found is not None, "the search was interrupted"
+    defaults = compile_network(spec).plan.parameters
+    row: dict[str, Any] = {"seed": seed, "epochs": epochs}
+    for name, text in (("found", found), ("random", random_cells(spec, dict(defaults), seed))):
+        error, loss = train(text, data, seed, epochs)
+        row |= {f"{name}_error": error, f"{name}_loss": loss}
+    return row
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Mean and standard error of each side, and of the paired difference, as README shows it."""
+    lines = ["| | test error, % | test loss, nats |", "|---|---|---|"]
+    cells = {
+        "found": lambda row, what: row[f"found_{what}"],
+        "random": lambda row, what: row[f"random_{what}"],
+        "found - random, paired": lambda row, what: row[f"found_{what}"] - row[f"random_{what}"],
+    }
+    for name, pick in cells.items():
+        shown = []
+        for what, digits in (("error", 2), ("loss", 4)):
+            values = [pick(row, what) for row in rows]
+            shown.append(f"{mean(values):.{digits}f} ± {stdev(values) / sqrt(len(values)):.{digits}f}")
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+@click.command(help=__doc__)
+@click.option("--seeds", default=5, show_default=True, help="How many seeds, from 0.")
+@click.option("--epochs", default=30, show_default=True, help="Epochs of each training.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("digits.jsonl"), show_default=True)
+def main(seeds: int, epochs: int, out: Path) -> None:
+    torch.set_num_threads(2)
+    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    for seed in range(seeds):
+        if all(row["seed"] != seed for row in rows):
+            rows.append(measure(seed, epochs))
+            with out.open("a") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+            print(rows[-1], flush=True)
+    print(f"\nmean ± standard error over {len(rows)} seeds\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""README, read as a new user would: its commands run in order, and print what it says they print.
+
+`pytest --update-golden` writes the outputs in README anew. Install lines are left to `.ci/run`, which runs the
+first command at its full size too; here a search is made small by options behind the README's own.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dartsl.cli import cli
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SMALL = ["--epochs", "1", "--batch", "500", "--set", "C=2", "--set", "n=1"]
+SMALLER = {"dartsl search specs/digits.darts": SMALL, "dartsl search darts_cnn": [*SMALL, "--device", "cpu"]}
+FIGURES_VARY = ("dartsl search", "dartsl derive", "dartsl diff")  # they tell of weights that were trained
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCK.findall(README.read_text(encoding="utf-8")) if name == language]
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """The `$ command` lines of a console block, each with the output below it."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+def run(command: str) -> str:
+    """What a command prints. `dartsl` runs in this process; other programs (`sed`) in a shell."""
+    if not command.startswith("dartsl "):
+        return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+    extra = next((more for start, more in SMALLER.items() if command.startswith(start)), [])
+    result = CliRunner().invoke(cli, [*shlex.split(command, comments=True)[1:], *extra], prog_name="dartsl")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code in (0, 1), result.output  # 1: faults found, or a difference
+    return result.output
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, as a user's own, that holds README's spec and a data set by the name README uses."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("mine.darts").write_text(blocks("darts")[0], encoding="utf-8")
+    cifar = tmp_path / "cifar-10-batches-py"
+    draws = np.random.default_rng(0)
+    write_cifar(cifar, draws)
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    return tmp_path
+
+
+def write_cifar(folder: Path, draws: np.random.Generator) -> None:
+    """Ten random images a file, in torchvision's layout."""
+    import pickle
+
+    folder.mkdir()
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        content = {b"data": draws.integers(0, 256, (10, 3072), dtype=np.uint8), b"labels": list(range(10))}
+        folder.joinpath(name).write_bytes(pickle.dumps(content, protocol=2))
+
+
+def test_tour(folder: Path, request: pytest.FixtureRequest) -> None:
+    """The console blocks, in one folder, in order."""
+    readme = README.read_text(encoding="utf-8")
+    wrong = []
+    for block in blocks("console"):
+        for command, shown in commands(block):
+            printed = run(command)
+            if printed.strip() == shown.strip():
+                continue
+            if request.config.getoption("--update-golden"):
+                readme = readme.replace(f"$ {command}\n{shown}", f"$ {command}\n{printed.rstrip()}\n")
+            elif not command.startswith(FIGURES_VARY):
+                wrong.append((command, printed))
+    if request.config.getoption("--update-golden"):
+        README.write_text(readme, encoding="utf-8")
+    assert wrong == []
+    assert (folder / "mine.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_other_commands(folder: Path) -> None:
+    """The lines of `sh` blocks that call dartsl."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    ours = [part.strip() for line in lines for part in line.split("#")[0].split("&&") if "dartsl " in part]
+    ran = [command for command in ours if command.startswith("dartsl ")]
+    assert len(ran) >= 2
+    for command in ran:
+        run(command)
+    assert (folder / "runs" / "digits" / "found.svg").exists()
+
+
+def test_python(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The Python block, as a script."""
+    (block,) = blocks("python")
+    small = block.replace("epochs=1", 'epochs=1, parameters={"C": 2}, batch=500')
+    assert small != block
+    script = folder / "script.py"
+    script.write_text(small, encoding="utf-8")
+    import runpy
+
+    runpy.run_path(str(script))
+    assert "cell normal {" in capsys.readouterr().out
+    assert (folder / "v2.svg").exists()
+
+
+def test_picture(tmp_path: Path) -> None:
+    """The picture at the top is what `dartsl draw` makes of the published cell today."""
+    dot = tmp_path / "v2.dot"
+    result = CliRunner().invoke(cli, ["draw", "zoo/darts_v2", "-o", str(dot)])
+    assert result.exit_code == 0, result.output
+    picture = (ROOT / "specs" / "zoo" / "darts_v2.svg").read_text(encoding="utf-8")
+    labels = re.findall(r'label="(\w+)"', dot.read_text(encoding="utf-8"))
+    shown = re.findall(r">([\w.]+)</text>", picture)
+    assert labels
+    assert sorted(labels) == sorted(label for label in shown if label in set(labels))
