@@ -173,15 +173,16 @@ def _finish(folder: RunFolder, console: Console) -> SearchResult:
     """Derive the found architecture, write it, draw it, and report."""
     text = rederive(folder.path)
     write_text(folder.found, text)
+    cells = derived_cells(folder)
     found = check(Source(str(folder.found), text, folder.found))
-    dot = draw([found.cells[cell.cell.name] for cell in derived_cells(folder)])
+    dot = draw([found.cells[derived.cell.name] for derived in cells])
     write_text(folder.path / "found.dot", dot)
     notes = []
     try:
         write_bytes(folder.path / "found.svg", render(dot, "svg"))
     except UserError as error:
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
-    report = found_report(derived_cells(folder), folder.path)
+    report = found_report(cells, folder.path)
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
     return SearchResult(folder.path, finished=True, found=text)
 

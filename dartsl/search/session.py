@@ -198,13 +198,14 @@ class SearchSession:
         self.model.load_state_dict(state["model"])
         self.weights_optimizer.load_state_dict(state["weights_optimizer"])
         self.alphas_optimizer.load_state_dict(state["alphas_optimizer"])
-        self.load_random_state(state)
         self.epoch, self.step, self.seconds = int(state["epoch"]), int(state["step"]), float(state["seconds"])
+        self.load_random_state(state)
         self.train, self.valid = tallied(state["train"]), tallied(state["valid"])
 
     def random_state(self) -> dict[str, Any]:
         """Orders, augmentation, and torch's own generators (which only a plugin could draw from)."""
         state = {
+            "device": self.generator.device.type,
             "batches": self.batches.state_dict(),
             "validation": self.validation.state_dict(),
             "augmentation": self.generator.get_state(),
@@ -215,11 +216,18 @@ class SearchSession:
         return state
 
     def load_random_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `random_state` gave.
+
+        Another kind of device has other generators: there, augmentation goes on with a stream of its own.
+        """
         self.batches.load_state_dict(state["batches"])
         self.validation.load_state_dict(state["validation"])
-        self.generator.set_state(state["augmentation"])
         torch.set_rng_state(state["torch"])
-        if "cuda" in state and self.generator.device.type == "cuda":
+        if state["device"] != self.generator.device.type:
+            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
+            return
+        self.generator.set_state(state["augmentation"])
+        if "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], self.generator.device)
 
     def _batch(self, indices: Tensor) -> Batch:

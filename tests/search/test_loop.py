@@ -221,6 +221,18 @@ def test_a_moved_run_goes_on_without_what_it_came_from(
     assert loop.resume(moved, console=quiet()).finished
 
 
+def test_a_checkpoint_of_another_kind_of_device_is_taken_over(
+    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after(2)
+    path = run(tiny, "run").path
+    monkeypatch.undo()
+    record = checkpoint_of(path)
+    record["state"] |= {"device": "cuda", "augmentation": torch.zeros(16, dtype=torch.uint8)}
+    torch.save(record, path / "checkpoint.pt")
+    assert loop.resume(path, console=quiet()).finished
+
+
 def test_every_epoch_can_be_derived_from(tiny: Path) -> None:
     result = run(tiny, "run", epochs=3, alphas_lr=1.0)
     assert rederive(result.path) == rederive(result.path, 3) == result.found
