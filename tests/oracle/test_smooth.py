@@ -7,6 +7,7 @@ that falls as r^2, down to rounding. (With ReLU and max pooling it does not: kin
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -82,5 +83,5 @@ def test_error_of_the_finite_difference_falls_as_r_squared(seed: int) -> None:
         errors.append(distance(found, exact) / product)
     assert errors[0] < 1e-2
     assert errors[2] < 1e-6
-    for coarse, fine in zip(errors[:-1], errors[1:], strict=True):
+    for coarse, fine in itertools.pairwise(errors):
         assert 80 < coarse / fine < 125
