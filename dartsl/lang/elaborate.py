@@ -255,6 +255,7 @@ class Elaborator:
 
     def _primitive(self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope) -> Part:
         """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
+        self._count(expr.span)
         name = operation.name
         if name == "mix_bn" and not self._norms.mixing:
             return Part((), tensor, (1, 1))
@@ -275,7 +276,6 @@ class Elaborator:
         before, after = tensor.shape(), output.shape()
         if before is None or after is None:
             return Part((), output, given)
-        self._count(expr.span)
         if name in ("bn", "mix_bn"):
             name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
         return Part((Step(name, values, stride, before, after, expr.span),), output, given)

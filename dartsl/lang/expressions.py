@@ -156,7 +156,8 @@ class Checker:
         declaration = self.symbols.find(name)
         if declaration is None:
             if want in (Kind.OPERATION, Kind.ANY) or isinstance(expr, Call):
-                self.report(self.symbols.unknown(name, "operation", CALLABLE))
+                what = "name" if want is Kind.ANY and isinstance(expr, Name) else "operation"
+                self.report(self.symbols.unknown(name, what, CALLABLE))
             else:
                 self.report(misplaced.unknown_value(name, scope))
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)

@@ -41,11 +41,12 @@ def backward(
 
 def unfed(names: list[str], span: Span) -> Diagnostic:
     """E0302 for the nodes that one place declares."""
+    several = len(names) > 1
     return Diagnostic(
         "E0302",
-        f"nothing feeds node{'s' * (len(names) > 1)} {_listed(names)}",
+        f"nothing feeds node{'s' * several} {_listed(names)}",
         Label(span, "no edge ends here"),
-        help=f"add `edge all -> {names[0]} : ...`, or remove it",
+        help=f"add `edge all -> {', '.join(names[:8])} : ...`, or remove {'them' if several else 'it'}",
     )
 
 

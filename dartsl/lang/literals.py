@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from dartsl.lang.constants import MAX_EXPONENT, fold, number
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.primitives import PRIMITIVES, wanted
+from dartsl.lang.primitives import LARGEST_KERNEL, PRIMITIVES, wanted
 from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import Binary, Expr, Match, Number
 
@@ -30,8 +30,8 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
     if kind == "boolean":
         return None
     accepted = wanted(kind, constant)
-    if accepted is None and kind == "kernel" and constant % 2 == 0 and not pool:
-        accepted = "an odd number"
+    if kind == "kernel" and not pool and (accepted is not None or constant % 2 == 0):
+        accepted = f"an odd number from 1 to {LARGEST_KERNEL}"
     if accepted is None:
         return None
     title = f"`{signature.name}` cannot have {parameter} = {_show(constant)}"

@@ -138,6 +138,8 @@ def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
     if turned:
         help = "a repetition is written `operation*times`"
         return mismatch(expr.left, Kind.OPERATION, "this is a number", help)
+    if expr.operator in "+-":
+        return mismatch(expr, Kind.OPERATION, f"`{expr.operator}` is arithmetic on numbers")
     return mismatch(expr, Kind.OPERATION, "this is a number")
 
 
@@ -150,7 +152,9 @@ def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
     help = "write the stride behind the step that strides" if isinstance(expr.left, Chain) else None
     if is_ops or isinstance(expr.left, Choice):
         help = "write the stride behind each of the operations"
-    return Diagnostic("E0410", f"{what} cannot be given a stride", label, help=help)
+    twice = isinstance(expr.left, Binary)
+    title = "a stride cannot be given twice" if twice else f"{what} cannot be given a stride"
+    return Diagnostic("E0410", title, label, help=help)
 
 
 def _strideless(expr: Expr, is_ops: bool) -> str | None:
@@ -162,7 +166,7 @@ def _strideless(expr: Expr, is_ops: bool) -> str | None:
         case Match():
             return "a `match`"
         case Binary(operator="/"):
-            return "what has a stride already"
+            return "a stride"
         case Call(function) if function.id in MERGES:
             return f"a `{function.id}`"
     return "a choice" if is_ops else None

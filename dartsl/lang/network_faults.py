@@ -16,16 +16,14 @@ EXAMPLES = {
     "stage": "stage normal*2 width C",
     "head": "head global_avg_pool > linear(10)",
 }
-ORDER_HELP = "a network has one `input`, then its stems, then its stages, then one `head`"
+ORDER = "a network has one `input`, then its stems, then its stages, then one `head`"
 
 
-def missing(network: Name, word: str) -> Diagnostic:
-    """E0308 for an item that a network must have."""
-    article = "an" if word == "input" else "a"
-    label = Label(network.span, f"{article} `{word}` is needed")
-    return Diagnostic(
-        "E0308", f"network `{network.id}` has no {word}", label, help=f"for example `{EXAMPLES[word]}`"
-    )
+def missing(network: Name, words: list[str]) -> Diagnostic:
+    """E0308 for the items that a network must have and has not."""
+    title = f"network `{network.id}` has no {' and no '.join(words)}"
+    help = "for example " + ", then ".join(f"`{EXAMPLES[word]}`" for word in words)
+    return Diagnostic("E0308", title, Label(network.span, ORDER), help=help)
 
 
 def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
@@ -40,7 +38,7 @@ def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
     """E0308 for an item behind one that must follow it."""
     title = f"a `{word}` cannot stand behind a `{latest}`"
     return Diagnostic(
-        "E0308", title, Label(span, "move this up"), (Label(before, f"behind this {latest}"),), ORDER_HELP
+        "E0308", title, Label(span, "move this up"), (Label(before, f"behind this {latest}"),), ORDER
     )
 
 

@@ -181,15 +181,18 @@ class NetworkReader:
 def structure(declaration: NetworkDecl) -> list[Diagnostic]:
     """E0308: one input, then stems, then stages, then one head."""
     faults: list[Diagnostic] = []
+    lacking: list[str] = []
     rank = {kind: place for place, (kind, _, _) in enumerate(KINDS)}
     for kind, word, single in KINDS:
         items = [item for item in declaration.items if isinstance(item, kind)]
         if not items:
-            faults.append(faults_of.missing(declaration.name, word))
+            lacking.append(word)
         elif single:
             faults += [
                 faults_of.second(declaration.name, word, item.span, items[0].span) for item in items[1:]
             ]
+    if lacking:
+        faults.append(faults_of.missing(declaration.name, lacking))
     latest: NetworkItem | None = None
     for item in declaration.items:
         if latest is not None and rank[type(item)] < rank[type(latest)]:

@@ -12,7 +12,7 @@ from dartsl.lang.resolve import MERGES
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Chain, Expr, Name, NodeItem, Range
 
-SHOWN = ", ".join(f"`{merge}`" for merge in MERGES if merge != "highway")
+SHOWN = "`sum`, `concat`, `mean`, `product` and `lerp`"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,13 @@ def _before_mix_bn(expr: Expr) -> tuple[Expr, bool]:
     return expr, False
 
 
+def _unwanted(chain: Chain) -> Span:
+    """Where the steps begin that may not stand behind a merge."""
+    first = chain.steps[1]
+    allowed = isinstance(first, Name) and first.id == "mix_bn" and len(chain.steps) > 2
+    return chain.steps[2 if allowed else 1].span.to(chain.steps[-1].span)
+
+
 def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     """The merge of a `node` statement; or E0309 (E0607 for `highway`)."""
     merge, mix_bn = _before_mix_bn(item.merge)
@@ -49,7 +56,7 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     if isinstance(merge, Chain):
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
-            behind = merge.steps[1].span
+            behind = _unwanted(merge)
             title = "only `mix_bn` may stand behind the merge of a node"
             help = "operations belong on edges"
             return Diagnostic("E0309", title, Label(behind, "not accepted here"), help=help)
@@ -85,6 +92,6 @@ def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
     if not isinstance(value, Chain):
         words = "`mix_bn` stands behind a merge only" if mix_bn else "neither a node nor a merge of nodes"
         return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
-    behind = value.steps[1].span.to(value.steps[-1].span)
+    behind = _unwanted(value)
     title = "only `mix_bn` may stand behind the merge of an output"
     return Diagnostic("E0307", title, Label(behind, "not accepted here"), help=help)

@@ -63,7 +63,9 @@ class _Reader:
         self.budget = budget
         self.result = Outline(declaration)
         self.order: dict[str, int] = {}  # inputs come before all nodes
+        self.inputs: set[str] = set()
         self.places: dict[str, Span] = {}
+        self.refused: set[str] = set()  # names that are reserved: reported once, where they are declared
         self.drawn: dict[tuple[str, str], list[int]] = {}
         self.plain: list[bool] = []  # of each statement: whether it names one source and one target
         self.backward: list[tuple[EdgeItem, str, str]] = []
@@ -76,6 +78,7 @@ class _Reader:
                 case InputItem():
                     self.result.input_items.append(item)
                     for member in self._declare(item.names, 0):
+                        self.inputs.add(member.id)
                         self.result.inputs.append(CellInput(member.id, item.operation, member.span))
                 case NodeItem():
                     self._nodes(item)
@@ -102,14 +105,15 @@ class _Reader:
         new = []
         for member in members:
             fault = reserved(Name(member.id, span=member.span))
-            if fault is None and member.id in self.order:
-                fault = defined_twice(f"node `{member.id}`", member.span, self.places[member.id])
+            if fault is not None:
+                self.refused.add(member.id)
+            elif member.id in self.order:
+                what = "node" if base else "input"
+                fault = defined_twice(f"{what} `{member.id}`", member.span, self.places[member.id])
             if fault is None:
                 self.order[member.id] = base + len(self.order)
                 self.places[member.id] = member.span
                 new.append(member)
-            elif member.id not in self.order:
-                self.result.unsure = True
             self._report(fault)
         if len(self.order) > MAX_NODES:
             raise TooLargeError(too_large(members[0].span, "nodes", len(self.order), MAX_NODES))
@@ -132,45 +136,41 @@ class _Reader:
 
     # ------------------------------------------------------------------ edges
 
-    def _members(self, names: tuple[Name | Range, ...]) -> list[Member] | None:
-        """Those of a list that the cell has so far; None where something was wrong with the list itself."""
+    def _members(self, names: tuple[Name | Range, ...]) -> tuple[list[Member], bool]:
+        """Those of a list that the cell has so far, and whether any other was meant."""
         members = expand(names, self.budget)
         if isinstance(members, Diagnostic):
             self._report(members)
-            return None
+            return [], True
         known = [member for member in members if member.id in self.order]
-        self.unknown += [(m, list(self.order)[:1000]) for m in members if m.id not in self.order][:1]
-        return known
+        spans = set()
+        for member in members:
+            if member.id not in self.order and member.id not in self.refused and member.span not in spans:
+                spans.add(member.span)
+                self.unknown.append((member, list(self.order)[:1000]))
+        return known, len(known) < len(members)
 
     def _edges(self, item: EdgeItem) -> None:
         number = len(self.result.edge_items)
         self.result.edge_items.append(item)
-        before = len(self.unknown)
-        targets = self._members(item.targets)
-        lost_target = targets is None or len(self.unknown) > before
-        before = len(self.unknown)
+        self.plain.append(_is_plain(item))
+        targets, lost_target = self._members(item.targets)
         if isinstance(item.sources, All):
             self.budget.take_names(len(self.order), item.span)
-            sources: list[Member] | None = [Member(name, item.span, False) for name in self.order]
+            sources, lost_source = [Member(name, item.span, False) for name in self.order], False
         else:
-            sources = self._members(item.sources)
-        lost_source = sources is None or len(self.unknown) > before
+            sources, lost_source = self._members(item.sources)
         self.result.unsure = self.result.unsure or lost_target
-        self.plain.append(_is_plain(item))
         if lost_source:
             self.result.astray = True
-            self.result.doubtful.update(target.id for target in targets or ())
-        if sources is not None and targets is not None:
-            self._draw(
-                number, item, self._unique(sources, targets[:1], False), self._targets(sources, targets)
-            )
+            self.result.doubtful.update(target.id for target in targets)
+        self._draw(number, item, self._unique(sources, targets[:1], False), self._targets(sources, targets))
 
     def _targets(self, sources: list[Member], targets: list[Member]) -> list[Member]:
-        inputs = {given.name for given in self.result.inputs}
         for target in targets:
-            if target.id in inputs:
+            if target.id in self.inputs:
                 self._report(faults_of.into_input(target.id, target.span, self.places[target.id]))
-        nodes = [target for target in targets if target.id not in inputs]
+        nodes = [target for target in targets if target.id not in self.inputs]
         return self._unique(nodes, sources[:1], True)
 
     def _unique(self, members: list[Member], other: list[Member], are_targets: bool) -> list[Member]:
@@ -217,26 +217,22 @@ class _Reader:
     def _output(self, items: list[OutputItem]) -> None:
         name = self.result.declaration.name
         self.result.faults += faults_of.output_count(name, [item.span for item in items])
+        self.result.astray = self.result.astray or len(items) != 1
         for item in items:
             output = read_output(item.value, self.budget)
             if isinstance(output, Diagnostic):
                 self._report(output)
-                self.result.unsure = True
+                self.result.astray = True
                 continue
-            known = []
-            inputs = {given.name for given in self.result.inputs}
+            known = [m.id for m in output.members if m.id in self.order and m.id not in self.inputs]
             for member in output.members:
-                if member.id in inputs:
+                if member.id in self.inputs:
                     self._report(faults_of.output_of_input(member.id, member.span))
-                elif member.id in self.order:
-                    known.append(member.id)
-                else:
+                elif member.id not in self.order and member.id not in self.refused:
                     self.unknown.append((member, list(self.order)[:1000]))
-                    self.result.unsure = True
-            self.result.output = self.result.output or Output(
-                output.merge, tuple(known), output.mix_bn, item.span
-            )
-        self.result.unsure = self.result.unsure or len(items) != 1
+            self.result.astray = self.result.astray or len(known) < len(output.members)
+            if self.result.output is None:
+                self.result.output = Output(output.merge, tuple(known), output.mix_bn, item.span)
 
     def _late_faults(self) -> None:
         for member, declared in self.unknown:

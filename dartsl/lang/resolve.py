@@ -40,7 +40,7 @@ def noun(declaration: NamedDecl | NetworkDecl) -> str:
         case OpDecl() | ExternDecl():
             return "operation"
         case OpsDecl():
-            return "`ops`"
+            return "choice"
         case CellDecl() | AliasDecl():
             return "cell"
         case NetworkDecl():
@@ -74,10 +74,10 @@ def defined_twice(what: str, again: Span, first: Span, *, here: str = "defined")
     """E0202. `what` names the thing, for example "operation `f`"."""
     return Diagnostic(
         "E0202",
-        f"{what} is defined twice",
+        f"{what} is {here} twice",
         Label(again, f"{here} again here"),
         (Label(first, f"first {here} here"),),
-        "rename one of them",
+        "rename one of them" if here == "defined" else "remove one of them",
     )
 
 

@@ -134,10 +134,10 @@ def _too_many(
 ) -> Diagnostic:
     takes = len(signature.parameters)
     most = "at most " if len(signature.required) < takes else ""
-    accepted = "no arguments" if not takes else f"{most}{takes} argument{'s' * (takes != 1)}"
+    accepted = f"{most}{takes} argument{'s' * (takes != 1)}, not {given}" if takes else "no arguments"
     return Diagnostic(
         "E0401",
-        f"`{signature.name}` takes {accepted}, not {given}",
+        f"`{signature.name}` takes {accepted}",
         Label(extra[0].span, "one too many" if len(extra) == 1 else f"{len(extra)} too many"),
         declared,
     )
