@@ -12,7 +12,7 @@ from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Local, Scope
-from dartsl.lang.limits import Budget, TooLargeError
+from dartsl.lang.limits import Budget
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.offers import Offer, Offers
 from dartsl.lang.outline import Outline, outline
@@ -146,11 +146,7 @@ class CellReader:
             return
         count = self.result.edges.get(target.id, 0)
         self.result.edges[name] = count
-        try:
-            self.budget.take_edges(count, alias.span)
-        except TooLargeError as stop:
-            self.checker.report(stop.diagnostic)
-            return
+        self.budget.take_edges(count, alias.span)
         signature = self.result.open.get(target.id, Signature(target.id, (), declaration.name.span))
         binding = bind(signature, alias.value)
         self.checker.faults += binding.faults

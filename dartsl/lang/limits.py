@@ -42,16 +42,17 @@ class Budget:
     candidates: int = 0
 
     def take_names(self, count: int, span: Span) -> None:
-        self.names += count
-        if self.names > MAX_NAMES:
-            raise TooLargeError(too_large(span, "names", self.names, MAX_NAMES))
+        """Count names of ranges. Raises TooLargeError, as the others do, and then counts nothing."""
+        self.names = _taken(self.names, count, span, "names", MAX_NAMES)
 
     def take_edges(self, count: int, span: Span) -> None:
-        self.edges += count
-        if self.edges > MAX_EDGES:
-            raise TooLargeError(too_large(span, "edges", self.edges, MAX_EDGES))
+        self.edges = _taken(self.edges, count, span, "edges", MAX_EDGES)
 
     def take_candidates(self, count: int, span: Span) -> None:
-        self.candidates += count
-        if self.candidates > MAX_CANDIDATES:
-            raise TooLargeError(too_large(span, "candidates", self.candidates, MAX_CANDIDATES))
+        self.candidates = _taken(self.candidates, count, span, "candidates", MAX_CANDIDATES)
+
+
+def _taken(before: int, count: int, span: Span, what: str, limit: int) -> int:
+    if before + count > limit:
+        raise TooLargeError(too_large(span, what, before + count, limit))
+    return before + count

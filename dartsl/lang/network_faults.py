@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.misplaced import recurrent
 from dartsl.lang.signatures import Signature
@@ -64,9 +62,11 @@ def not_an_image(call: Call) -> Diagnostic:
     return Diagnostic("E0308", "the input of a network must be an image", label)
 
 
-def about_image(fault: Diagnostic) -> Diagnostic:
-    """A fault of the arguments of `image`, which no file declares."""
-    return replace(fault, secondary=(), help=fault.help or "image(channels, height, width)")
+def image_arguments(call: Call) -> Diagnostic:
+    """E0401 for anything but three numbers in their order."""
+    count = len(call.arguments)
+    title = "`image` takes 3 arguments" + (f", not {count}" if count != 3 else " without names")
+    return Diagnostic("E0401", title, Label(call.span, "write `image(channels, height, width)`"))
 
 
 def cell_at_end(name: Name, place: str) -> Diagnostic:

@@ -14,7 +14,6 @@ from dartsl.lang.resolve import NamedDecl
 from dartsl.lang.signatures import Signature, bind
 from dartsl.lang.syntax import (
     AliasDecl,
-    Argument,
     Binary,
     Call,
     CellDecl,
@@ -102,23 +101,16 @@ class NetworkReader:
         return known
 
     def _image(self, call: Call, known: dict[str, Local]) -> Call | None:
-        """`image(...)` with its arguments in order."""
+        """`image(channels, height, width)`; None where it has a fault."""
+        before = len(self.checker.faults)
         if call.function.id != "image":
             self.checker.report(faults_of.not_an_image(call))
             return None
-        names = [Name(n, span=call.function.span) for n in ("channels", "height", "width")]
-        parameters = tuple(Parameter(name, None, span=name.span) for name in names)
-        numbers = {name.id: Kind.NUMBER for name in names}
-        signature = Signature("image", parameters, call.function.span, numbers)
-        binding = bind(signature, call)
-        self.checker.faults += (faults_of.about_image(fault) for fault in binding.faults)
-        scope = Scope("network", known)
-        for value in [*binding.values.values(), *(argument.value for argument in binding.stray)]:
-            self.checker.check(value, Kind.NUMBER, scope)
-        if binding.faults:
-            return None
-        values = [binding.values[name.id] for name in names]
-        return Call(call.function, tuple(Argument(None, v, span=v.span) for v in values), span=call.span)
+        if len(call.arguments) != 3 or any(argument.name is not None for argument in call.arguments):
+            self.checker.report(faults_of.image_arguments(call))
+        for argument in call.arguments:
+            self.checker.check(argument.value, Kind.NUMBER, Scope("network", known))
+        return call if len(self.checker.faults) == before else None
 
     def _end(self, operation: Expr, scope: Scope) -> None:
         """A stem or a head: an operation."""

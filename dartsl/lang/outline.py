@@ -11,7 +11,7 @@ from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.members import Member, expand, unknown_member
 from dartsl.lang.model import CellInput, Node, Output
 from dartsl.lang.node_items import read_merge, read_output
-from dartsl.lang.resolve import defined_twice, reserved
+from dartsl.lang.resolve import MAX_SUGGESTIONS, defined_twice, reserved
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import All, CellDecl, EdgeItem, InputItem, Name, NodeItem, OutputItem, Range
 
@@ -147,8 +147,12 @@ class _Reader:
         for member in members:
             if member.id not in self.order and member.id not in self.refused and member.span not in spans:
                 spans.add(member.span)
-                self.unknown.append((member, list(self.order)[:1000]))
+                self.unknown.append((member, self._shown()))
         return known, len(known) < len(members)
+
+    def _shown(self) -> list[str]:
+        """The names that a message about an unknown one may suggest."""
+        return list(self.order)[:1000] if len(self.unknown) < MAX_SUGGESTIONS else []
 
     def _edges(self, item: EdgeItem) -> None:
         number = len(self.result.edge_items)
@@ -229,7 +233,7 @@ class _Reader:
                 if member.id in self.inputs:
                     self._report(faults_of.output_of_input(member.id, member.span))
                 elif member.id not in self.order and member.id not in self.refused:
-                    self.unknown.append((member, list(self.order)[:1000]))
+                    self.unknown.append((member, self._shown()))
             self.result.astray = self.result.astray or len(known) < len(output.members)
             if self.result.output is None:
                 self.result.output = Output(output.merge, tuple(known), output.mix_bn, item.span)

@@ -31,6 +31,8 @@ RESERVED: Mapping[str, str] = {
     "stride": "the stride asked for",
 }
 
+MAX_SUGGESTIONS = 100  # looked for in one run: beyond that nobody reads them, and they take long
+
 NamedDecl = OpDecl | ExternDecl | OpsDecl | CellDecl | AliasDecl
 
 
@@ -110,6 +112,7 @@ class Symbols:
     seen_by: dict[int, frozenset[int]] = field(default_factory=dict)  # id(Source) -> ids of visible sources
     incomplete: bool = False
     prelude: Source | None = None
+    sought: int = 0
 
     def visible(self, span: Span, declaration: NamedDecl) -> bool:
         """Whether the file in which `span` stands sees the declaration."""
@@ -133,7 +136,9 @@ class Symbols:
         if hidden is not None:
             help: str | None = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
         else:
-            words = [n for n, d in self.names.items() if isinstance(d, kinds) and self.visible(name.span, d)]
+            self.sought += 1
+            known = self.names if self.sought <= MAX_SUGGESTIONS else {}
+            words = [n for n, d in known.items() if isinstance(d, kinds) and self.visible(name.span, d)]
             near = close(name.id, words)
             help = f"did you mean `{near}`? ({place(self.names[near].name.span)})" if near else None
         return Diagnostic(

@@ -1,0 +1,123 @@
+"""Sound specs with a few tokens changed: always located diagnostics, never another exception."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dartsl.lang.check import diagnose
+from dartsl.lang.render import render
+from dartsl.lang.resources import shipped_specs
+from dartsl.lang.source import Source
+
+GOOD = Path(__file__).parents[1] / "good"
+TEXTS = [
+    *(path.read_text(encoding="utf-8") for path in sorted(GOOD.glob("*.darts"))),
+    *(
+        shipped_specs()[name].read_text(encoding="utf-8")
+        for name in ("darts_cnn", "nasbench201", "std/cells")
+    ),
+]
+TOKEN = re.compile(r"#[^\n]*|\"[^\"\n]*\"|\s+|[A-Za-z_]\w*|\d+(?:\.\d+)?|->|=>|\.\.|.", re.DOTALL)
+SPARE = [
+    *("relu", "none", "mix_bn", "darts", "dag", "normal", "c0", "n0", "n1", "C", "stride", "sum", "concat"),
+    *(
+        "conv(3)",
+        "x*2",
+        "/2",
+        "*",
+        ">",
+        "|",
+        "(",
+        ")",
+        "{",
+        "}",
+        "0",
+        "3",
+        "1.5",
+        "-1",
+        '"s"',
+        "true",
+        "n0..n2",
+    ),
+    *(
+        "edge",
+        "node",
+        "cell",
+        "op",
+        "ops",
+        "all",
+        "keep 1",
+        "output",
+        "match stride { 1 => relu }",
+        "image",
+        "scan",
+    ),
+]
+
+
+KEYWORDS = set(
+    [
+        "all",
+        "cell",
+        "darts",
+        "edge",
+        "extern",
+        "head",
+        "import",
+        "input",
+        "keep",
+        "match",
+        "network",
+        "node",
+        "op",
+        "ops",
+        "output",
+        "stage",
+        "stem",
+        "width",
+    ]
+)
+
+
+def alike(place: int, tokens: list[str]) -> list[int]:
+    """Other tokens that keep the syntax whole where they are put in the place of this one."""
+    token = tokens[place]
+    if token in KEYWORDS:
+        return [place]
+    for kind in (r"[A-Za-z_]\w*", r"\d.*", r"[*/>|]"):
+        if re.fullmatch(kind, token):
+            return [i for i, t in enumerate(tokens) if re.fullmatch(kind, t) and t not in KEYWORDS]
+    return [place]
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> str:
+    tokens = TOKEN.findall(draw(st.sampled_from(TEXTS)))
+    words = [place for place, token in enumerate(tokens) if token.strip() and not token.startswith("#")]
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.sampled_from(words))
+        kind = draw(st.sampled_from(["drop", "spare", "double", "alike", "alike", "alike"]))
+        if kind == "drop":
+            tokens[place] = ""
+        elif kind == "spare":
+            tokens[place] = draw(st.sampled_from(SPARE))
+        elif kind == "alike":
+            tokens[place] = tokens[draw(st.sampled_from(alike(place, tokens)))]
+        else:
+            tokens[place] += f" {tokens[place]}"
+    return "".join(tokens)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changed())
+def test_any_change_gives_a_spec_or_located_diagnostics(text: str) -> None:
+    report = diagnose(Source("changed.darts", text))
+    assert (report.spec is None) == bool(report.errors)
+    spans = [(d.code, d.primary.span) for d in report.diagnostics]
+    assert len(spans) == len(set(spans))
+    assert all(0 <= span.start <= span.end <= len(span.source.text) for _, span in spans)
+    render(report.diagnostics)
