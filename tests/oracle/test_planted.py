@@ -109,5 +109,8 @@ def found_again(seed: int) -> int:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_search_finds_a_planted_cell(seed: int) -> None:
-    """At least 8 of 10 edges, where chance finds 2.5 (and 8 or more once in 2,400 tries)."""
+    """At least 8 of 10 edges, where chance finds 2.5 (and 8 or more once in 2,400 tries).
+
+    Of the seeds 0 to 19, 18 find 8 edges or more, the other two 7.
+    """
     assert found_again(seed) >= 8

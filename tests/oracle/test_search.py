@@ -64,13 +64,18 @@ def sides(order: str, nodes: int = 2) -> tuple[Search, Supernet]:
 
 
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
-def test_search_steps(order: str) -> None:
+def test_search_steps(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
     oracle, model = sides(order)
     session = SearchSession(model, dataclasses.replace(CONFIG, order=order), data(16))
-    drawn: list[tuple[torch.Tensor, torch.Tensor]] = []
+    drawn: list[bilevel.Batch] = []
     make = session._batch
-    session._batch = lambda indices: drawn.append(make(indices)) or drawn[-1]  # type: ignore[method-assign]
+
+    def recorded(indices: torch.Tensor) -> bilevel.Batch:
+        drawn.append(make(indices))
+        return drawn[-1]
+
+    monkeypatch.setattr(session, "_batch", recorded)
     clipped = False
     for epoch in range(EPOCHS):
         session.begin_epoch()
@@ -79,9 +84,9 @@ def test_search_steps(order: str) -> None:
             drawn.clear()
             session.take_step(indices)
             train, validation = drawn
-            slope = gradients(oracle.model, tuple(train))[0]
+            slope = gradients(oracle.model, train)[0]
             clipped |= math.sqrt(sum(float((g**2).sum()) for g in slope.values())) > CONFIG.clip
-            oracle.step(tuple(train), tuple(validation), xi)
+            oracle.step(train, validation, xi)
             assert_equal(model.state_dict(), renamed(oracle.model, oracle.model.state_dict()))
         session.end_epoch()
     assert clipped
