@@ -14,72 +14,19 @@ from dartsl.lang.resources import shipped_specs
 from dartsl.lang.source import Source
 
 GOOD = Path(__file__).parents[1] / "good"
-TEXTS = [
-    *(path.read_text(encoding="utf-8") for path in sorted(GOOD.glob("*.darts"))),
-    *(
-        shipped_specs()[name].read_text(encoding="utf-8")
-        for name in ("darts_cnn", "nasbench201", "std/cells")
-    ),
-]
+SHIPPED = ("darts_cnn", "nasbench201", "std/cells")
+PATHS = [*sorted(GOOD.glob("*.darts")), *(shipped_specs()[name] for name in SHIPPED)]
+TEXTS = [path.read_text(encoding="utf-8") for path in PATHS]
 TOKEN = re.compile(r"#[^\n]*|\"[^\"\n]*\"|\s+|[A-Za-z_]\w*|\d+(?:\.\d+)?|->|=>|\.\.|.", re.DOTALL)
 SPARE = [
     *("relu", "none", "mix_bn", "darts", "dag", "normal", "c0", "n0", "n1", "C", "stride", "sum", "concat"),
-    *(
-        "conv(3)",
-        "x*2",
-        "/2",
-        "*",
-        ">",
-        "|",
-        "(",
-        ")",
-        "{",
-        "}",
-        "0",
-        "3",
-        "1.5",
-        "-1",
-        '"s"',
-        "true",
-        "n0..n2",
-    ),
-    *(
-        "edge",
-        "node",
-        "cell",
-        "op",
-        "ops",
-        "all",
-        "keep 1",
-        "output",
-        "match stride { 1 => relu }",
-        "image",
-        "scan",
-    ),
+    *("conv(3)", "x*2", "/2", "*", ">", "|", "(", ")", "{", "}", "0", "3", "1.5", "-1", '"s"', "true"),
+    *("edge", "node", "cell", "op", "ops", "all", "keep 1", "output", "n0..n2", "image", "scan"),
+    "match stride { 1 => relu }",
 ]
-
-
-KEYWORDS = set(
-    [
-        "all",
-        "cell",
-        "darts",
-        "edge",
-        "extern",
-        "head",
-        "import",
-        "input",
-        "keep",
-        "match",
-        "network",
-        "node",
-        "op",
-        "ops",
-        "output",
-        "stage",
-        "stem",
-        "width",
-    ]
+KEYWORDS = frozenset(
+    ("all", "cell", "darts", "edge", "extern", "head", "import", "input", "keep", "match", "network")
+    + ("node", "op", "ops", "output", "stage", "stem", "width")
 )
 
 
