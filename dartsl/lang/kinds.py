@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Span
-from dartsl.lang.syntax import Expr, Name, Parameter
+from dartsl.lang.syntax import Expr, Name
 
 
 class Kind(Enum):
@@ -65,14 +64,6 @@ class Scope:
     @property
     def takes_mix_bn(self) -> bool:
         return self.place in ("op", "edge", "default")
-
-
-def local_scope(place: Place, parameters: Iterable[Parameter], kind: Kind = Kind.ANY) -> Scope:
-    """A scope with the parameters of a declaration, all of one kind as far as is known."""
-    scope = Scope(place)
-    for parameter in parameters:
-        scope.locals.setdefault(parameter.name.id, Local(parameter.name, kind))
-    return scope
 
 
 def mismatch(expr: Expr, want: Kind, is_: str, help: str | None = None) -> Diagnostic:

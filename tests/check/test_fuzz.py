@@ -25,8 +25,10 @@ SPARE = [
     "match stride { 1 => relu }",
 ]
 KEYWORDS = frozenset(
-    ("all", "cell", "darts", "edge", "extern", "head", "import", "input", "keep", "match", "network")
-    + ("node", "op", "ops", "output", "stage", "stem", "width")
+    re.findall(
+        r"\w+",
+        "all cell darts edge extern head import input keep match network node op ops output stage stem width",
+    )
 )
 
 
