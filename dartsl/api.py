@@ -1,6 +1,7 @@
 """What dartsl does, from Python: the functions behind `dartsl.parse`, `dartsl.search` and the command line.
 
-A spec is given by its path, the name of one that comes with dartsl (`"digits"`), or, for text, as a `Source`.
+A spec is given by its path, the name of one that comes with dartsl (`"digits"`), as a `Source` for text, or as the
+`Spec` that `check` gave.
 A mistake in it raises SpecError, which carries every diagnostic; any other mistake raises UserError. Nothing
 imports torch before `compile`, `search` or the memory estimate of `info` need it.
 """
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from dartsl.search.loop import SearchResult
     from dartsl.summary import Info
 
-SpecLike = str | Path | Source
+SpecLike = str | Path | Source | Spec
 Parameters = Mapping[str, Fraction | int]
 Plugins = Sequence[str | Path]
 
 
 def source_of(spec: SpecLike) -> Source:
-    """The text behind a path, a shipped spec's name, or a Source. Raises UserError."""
+    """The text behind a path, a shipped spec's name, or a Spec. Raises UserError."""
     from dartsl.lang.loader import read
 
+    if isinstance(spec, Spec):
+        return spec.root.source
     return spec if isinstance(spec, Source) else read(str(spec))
 
 
@@ -49,7 +52,7 @@ def check(spec: SpecLike) -> Spec:
     """
     from dartsl.lang import check as checker
 
-    return checker.check(source_of(spec))
+    return spec if isinstance(spec, Spec) else checker.check(source_of(spec))
 
 
 def info(
@@ -204,7 +207,7 @@ def draw(
 
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
-    if not isinstance(spec, Source) and _names_a_run(spec):
+    if isinstance(spec, str | Path) and _names_a_run(spec):
         cells, weights = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)

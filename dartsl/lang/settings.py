@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from math import isfinite
 from typing import Any, TypeVar
 
 
@@ -32,7 +33,9 @@ class SearchConfig:
     """Settings of `dartsl search`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
 
     order: str = setting(
-        "1", "how the alpha gradient is taken: first order, second order, or exact", values=("1", "2", "exact")
+        "1",
+        "how the alpha gradient is taken: first order, second order, or exact",
+        values=("1", "2", "exact"),
     )
     epochs: int = setting(50, "passes over the weights' half of the training data", low=1)
     batch: int = setting(64, "images a step, from each half", low=1)
@@ -45,13 +48,25 @@ class SearchConfig:
     alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True)
     alphas_betas: tuple[float, ...] = setting((0.5, 0.999), "betas of the alphas' Adam", low=0, high=1)
     alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
-    r: float = setting(0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True)
-    split: float = setting(0.5, "part of the training data that trains weights; the rest trains alphas", low=0, high=1, open_low=True)
+    r: float = setting(
+        0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
+    )
+    split: float = setting(
+        0.5,
+        "part of the training data that trains weights; the rest trains alphas",
+        low=0,
+        high=1,
+        open_low=True,
+    )
     crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
     flip: bool = setting(True, "flip images left to right at random")
     cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
-    mean: tuple[float, ...] = setting((), "mean of each channel in 0..1; empty: measured on the training images")
-    std: tuple[float, ...] = setting((), "deviation of each channel in 0..1; empty: measured on the training images", low=0)
+    mean: tuple[float, ...] = setting(
+        (), "mean of each channel in 0..1; empty: measured on the training images"
+    )
+    std: tuple[float, ...] = setting(
+        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
+    )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
@@ -78,8 +93,12 @@ class TrainConfig:
     crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
     flip: bool = setting(True, "flip images left to right at random")
     cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
-    mean: tuple[float, ...] = setting((), "mean of each channel in 0..1; empty: measured on the training images")
-    std: tuple[float, ...] = setting((), "deviation of each channel in 0..1; empty: measured on the training images", low=0)
+    mean: tuple[float, ...] = setting(
+        (), "mean of each channel in 0..1; empty: measured on the training images"
+    )
+    std: tuple[float, ...] = setting(
+        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
+    )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
@@ -97,7 +116,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
     Raises ValueError, with what would be accepted, where it does not fit.
     """
     meta = spec.metadata
-    kind = type(spec.default)
+    default: Any = spec.default
+    kind: type = type(default)
     if meta["values"] is not None:
         text = str(value).lower() if not isinstance(value, bool) else ""
         if text not in meta["values"]:
@@ -105,6 +125,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
         return text
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
+        if default and len(items) != len(default):
+            raise ValueError(f"{len(default)} numbers")
         return tuple(_number(item, float, meta) for item in items)
     if kind is bool or kind is str:
         if not isinstance(value, kind):
@@ -120,8 +142,9 @@ def _number(value: object, kind: type, meta: Mapping[str, Any]) -> Any:
         wanted += f" above {low}" if meta["open_low"] else f" from {low}"
     if high is not None:
         wanted += f" to {high}"
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and not (kind is int and value != int(value))
-    if not fits:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(wanted)
+    if kind is int and value != int(value):
         raise ValueError(wanted)
     number = kind(value)
     too_low = low is not None and (number <= low if meta["open_low"] else number < low)
