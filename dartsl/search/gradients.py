@@ -1,0 +1,152 @@
+"""One pass over a batch: the loss, its gradients in some of the parameters, and what is not finite.
+
+Here stand also the ways in which the passes of a step leave a model as it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import get_total_norm
+
+BatchKind = Literal["train", "validation"]
+
+
+class Draws(Protocol):
+    """Where the random operations of a model take their draws from."""
+
+    def at(self, step: int, batch: BatchKind) -> Any: ...
+
+
+class SearchModel(Protocol):
+    """What the bilevel step needs of a supernet (`dartsl.nn.supernet.Supernet` has it)."""
+
+    @property
+    def draws(self) -> Draws: ...
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+    def weights(self) -> list[nn.Parameter]: ...
+
+    def alpha_parameters(self) -> list[nn.Parameter]: ...
+
+    def frozen_statistics(self) -> AbstractContextManager[Any]: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+
+
+class Batch(NamedTuple):
+    """Images (B, C, H, W), floating, and their labels (B,), int64."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class NonFiniteError(Exception):
+    """A loss or a gradient that is not finite: which, and the largest gradient with its parameter."""
+
+    def __init__(self, quantity: str, parameter: str, largest: float) -> None:
+        super().__init__(f"the {quantity} is not finite; the largest gradient is {largest} ({parameter})")
+        self.quantity = quantity
+        self.parameter = parameter
+        self.largest = largest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one pass over a batch gave: the mean loss, and how many of how many images were right."""
+
+    loss: float
+    correct: int
+    images: int
+
+
+@torch.no_grad()
+def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
+    """The loss and the right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
+    model.draws.at(step, kind)
+    with model.frozen_statistics():
+        logits = model(batch.images)  # (B, classes)
+    outcome = outcome_of(F.cross_entropy(logits, batch.labels), logits, batch)
+    if not math.isfinite(outcome.loss):
+        name = "training" if kind == "train" else "validation"
+        raise NonFiniteError(f"{name} loss", "no parameter (none was taken)", 0.0)
+    return outcome
+
+
+def gradients_of(
+    model: SearchModel, batch: Batch, kind: BatchKind, parameters: Sequence[nn.Parameter], step: int
+) -> tuple[Outcome, list[Tensor]]:
+    """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
+    model.draws.at(step, kind)
+    logits = model(batch.images)  # (B, classes)
+    loss = F.cross_entropy(logits, batch.labels)
+    gradients = list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+    outcome = outcome_of(loss, logits, batch)
+    name = "training" if kind == "train" else "validation"
+    if not math.isfinite(outcome.loss):
+        raise NonFiniteError(f"{name} loss", *largest_gradient(model, parameters, gradients))
+    require_finite(model, f"gradient of the {name} loss", parameters, gradients)
+    return outcome, gradients
+
+
+def outcome_of(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:
+    correct = int((logits.detach().argmax(dim=1) == batch.labels).sum())
+    return Outcome(float(loss.detach()), correct, len(batch.labels))
+
+
+def require_finite(
+    model: SearchModel, quantity: str, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
+) -> None:
+    if gradients and not math.isfinite(get_total_norm(gradients).item()):
+        raise NonFiniteError(quantity, *largest_gradient(model, parameters, gradients))
+
+
+def largest_gradient(
+    model: SearchModel, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
+) -> tuple[str, float]:
+    """The parameter, as the spec names it, with the largest gradient, and its size; NaN is the largest."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    sizes = [float(gradient.detach().abs().max()) for gradient in gradients if gradient.numel()]
+    if not sizes:
+        return "no parameter", 0.0
+    place = max(range(len(sizes)), key=lambda i: math.inf if math.isnan(sizes[i]) else sizes[i])
+    name = names.get(id(parameters[place]), "an unnamed parameter")
+    return name.removeprefix("network."), sizes[place]
+
+
+@torch.no_grad()
+def shift(weights: Sequence[Tensor], direction: Sequence[Tensor], amount: float) -> None:
+    torch._foreach_add_(list(weights), list(direction), alpha=amount)
+
+
+@contextmanager
+def restored(weights: Sequence[Tensor]) -> Iterator[None]:
+    """Whatever happens to the weights inside, they come out bit for bit as they went in (from a copy)."""
+    values = list(weights)
+    saved = [weight.detach().clone() for weight in values]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(values, saved)
+
+
+@contextmanager
+def constant(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Inside, autograd builds and keeps nothing for these parameters."""
+    held = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
