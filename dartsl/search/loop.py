@@ -77,6 +77,8 @@ def search(
         seed=config.seed,
         device=config.device,
         dtype=config.dtype,
+        memory=config.memory,
+        amp=config.amp,
         plugins=list(plugins),
     )
     data = data_of(model, config)
@@ -121,6 +123,8 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         seed=config.seed,
         device=config.device,
         dtype=config.dtype,
+        memory=config.memory,
+        amp=config.amp,
         plugins=info.plugins,
     )
     data = data_of(model, config)
@@ -207,7 +211,7 @@ def _failing_safely(session: SearchSession, folder: RunFolder) -> Iterator[None]
         _save(session, folder)
         raise UserError(
             f"{session.config.device} has too little memory for a step of this size",
-            help="a smaller --batch, fewer channels (--set C=...), or --order 1",
+            help="--memory low, a smaller --batch, fewer channels (--set C=...), or --order 1",
         ) from error
 
 

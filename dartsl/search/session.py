@@ -313,6 +313,8 @@ def _require_usable(model: Supernet, config: SearchConfig, images: int) -> None:
         )
     if len(config.alphas_betas) != 2 or max(config.alphas_betas) >= 1:
         raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
+    if config.amp and config.dtype != "float32":
+        raise UserError(f"amp computes in bfloat16, which does not go with dtype {config.dtype}", exit_code=2)
     smallest = images % config.batch or config.batch
     nodes: Sequence[str] = list(model.graph.nodes)
     applications = [application(model.graph, node) for node in nodes]
