@@ -116,17 +116,26 @@ def compile(
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
+    level: int = 2,
     plugins: Plugins = (),
 ) -> Supernet:
     """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
 
     `parameters` replace the network's defaults, such as {"C": 36}; `plugins` are files that implement `extern
-    op`s. A decided spec gives a network without alphas. Raises SpecError, UserError.
+    op`s. `level` is that of optimisation, 0 to 2: the mathematics and the state_dict are the same. A decided spec
+    gives a network without alphas. Raises SpecError, UserError.
     """
     from dartsl.nn import supernet
 
     return supernet.compile(
-        check(spec), network, parameters or {}, seed=seed, device=device, dtype=dtype, plugins=plugins
+        check(spec),
+        network,
+        parameters or {},
+        level=level,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        plugins=plugins,
     )
 
 

@@ -13,7 +13,12 @@ from dartsl.lang.model import Cell, Node
 
 def parameters(graph: nx.DiGraph) -> int:
     """Weights of convolutions, linear layers and affine batch norms. Alphas and plugins are not counted."""
-    return sum(_weights(spec) + _bias(spec) for spec in info(graph).modules.values())
+    return sum(map(module_parameters, info(graph).modules.values()))
+
+
+def module_parameters(spec: ModuleSpec) -> int:
+    """Weights of one module; a plugin has none that are known here."""
+    return _weights(spec) + _bias(spec)
 
 
 def multiply_adds(graph: nx.DiGraph) -> int:

@@ -6,8 +6,7 @@ from itertools import groupby
 
 import networkx as nx
 
-from dartsl.graph.operations import Application, application, info
-from dartsl.lang.terms import Argument
+from dartsl.graph.operations import Application, Value, application, info
 
 
 def listing(graph: nx.DiGraph) -> str:
@@ -67,13 +66,15 @@ def _call(applied: Application) -> str:
     return f"{applied.kind}({', '.join(f'{name} = {_value(value)}' for name, value in applied.attributes)})"
 
 
-def _value(value: Argument | tuple[int, ...]) -> str:
+def _value(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, tuple):
-        return "x".join(str(part) for part in value)
+        if all(isinstance(part, int) for part in value):
+            return "x".join(str(part) for part in value)
+        return f"({', '.join(map(_value, value))})"
     return str(value)
 
 

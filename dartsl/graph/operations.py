@@ -14,30 +14,38 @@ import networkx as nx
 
 from dartsl.lang.terms import Argument
 
+# What an attribute holds: a value, or tuples of values (a stride, the columns of a mix, the entries of a combine).
+Value = Argument | tuple["Value", ...]
+
 
 @dataclass(frozen=True)
 class Application:
     """One application of a primitive or of a merge.
 
     kind        a primitive's name (language: std/prelude), a merge (`sum concat mean product lerp`), `input`
-                (the image), or `mix` (the sum of its inputs, weighted by a row of a cell's mixing weights)
-    attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `cell`, `row`
+                (the image), `mix` (the sum of its inputs, weighted by a row of a cell's mixing weights), or one of
+                the kinds that only passes make (dartsl/graph/kinds.py)
+    attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `cell`, `row`, and `columns`
+                where it leaves candidates out (each input's place in the row)
     inputs      ids, in order; for `mix` in order of the columns of the row
     shape       of the output, without the batch axis: (C, H, W), or (C,)
     layer       the layer it belongs to (`stem0`, `layer3`, `head`)
-    state       paths of the modules whose parameters and buffers it uses (keys of `GraphInfo.modules`)
+    state       paths of the modules whose parameters and buffers it uses (keys of `GraphInfo.modules`), all of its
+                own layer. A batch norm without affine with several paths stands for that many equal ones.
     random      the key of its random draws, for `noise` and other random primitives
+    batch       how many times the images of the batch the output has (more than 1 behind space_to_batch)
     """
 
     kind: str
-    attributes: tuple[tuple[str, Argument | tuple[int, ...]], ...]
+    attributes: tuple[tuple[str, Value], ...]
     inputs: tuple[str, ...]
     shape: tuple[int, ...]
     layer: str
     state: tuple[str, ...] = ()
     random: str | None = None
+    batch: int = 1
 
-    def attribute(self, name: str) -> Argument | tuple[int, ...]:
+    def attribute(self, name: str) -> Value:
         return dict(self.attributes)[name]
 
 
@@ -62,7 +70,8 @@ class AlphaTable:
 
 @dataclass(frozen=True)
 class GraphInfo:
-    """What belongs to the whole graph. Passes leave it alone: state_dict is the same at every level."""
+    """What belongs to the whole graph. Passes leave it alone, `output` apart, which may be computed elsewhere: layers,
+    modules and alphas, and with them the state_dict, are the same at every level."""
 
     network: str
     input: str

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import networkx as nx
 
+from dartsl.graph.kinds import KINDS, Kind
 from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application, info
 from dartsl.lang.primitives import MERGE_ARITY, MERGES, PRIMITIVES
 
@@ -48,10 +49,14 @@ def _graph_faults(graph: nx.DiGraph) -> Iterator[str]:
 def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iterator[str]:
     applied, record = application(graph, node), info(graph)
     shapes = [application(graph, source).shape for source in applied.inputs]
+    batches = [application(graph, source).batch for source in applied.inputs]
+    kind = KINDS.get(applied.kind)
     if (applied.kind == "input") != (node == record.input):
         yield "only the image is an input"
     if bool(shapes) == (applied.kind == "input"):
         yield f"a {applied.kind} with {len(shapes)} inputs"
+    elif kind is not None:
+        yield from _kind_faults(applied, kind, shapes, batches, tables)
     elif applied.kind == "mix":
         yield from _mix_faults(applied, shapes, tables)
     elif applied.kind in MERGES:
@@ -62,14 +67,45 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iter
         yield f"its shape is {applied.shape}"
     if applied.layer not in {record.input, *(name for name, _ in record.layers)}:
         yield f"the layer {applied.layer} is unknown"
-    for path in applied.state:
-        if path not in record.modules:
-            yield f"its state {path} is unknown"
+    if kind is None and {applied.batch} != set(batches or [1]):
+        yield f"inputs of {batches} batches give {applied.batch}"
+    yield from _state_faults(applied, record)
     primitive = PRIMITIVES.get(applied.kind)
     if primitive is not None and primitive.state != bool(applied.state):
         yield "its state does not go with its kind"
     if primitive is not None and primitive.random != (applied.random is not None):
         yield "its key for random draws does not go with its kind"
+
+
+def _kind_faults(
+    applied: Application,
+    kind: Kind,
+    shapes: list[tuple[int, ...]],
+    batches: list[int],
+    tables: dict[str, AlphaTable],
+) -> Iterator[str]:
+    if kind.inputs is not None and kind.inputs != len(shapes):
+        yield f"a {applied.kind} with {len(shapes)} inputs"
+    elif kind.check is not None:
+        yield from kind.check(applied, shapes, batches)
+    if kind.state != bool(applied.state):
+        yield "its state does not go with its kind"
+    if kind.mixes and str(applied.attribute("cell")) not in tables:
+        yield f"no alphas in {applied.attribute('cell')}"
+
+
+def _state_faults(applied: Application, record: GraphInfo) -> Iterator[str]:
+    for path in applied.state:
+        if path not in record.modules:
+            yield f"its state {path} is unknown"
+        elif path.split(".")[0] != applied.layer:
+            yield f"its state {path} is of another layer"
+    if applied.kind in PRIMITIVES and len(applied.state) > 1:
+        specs = [record.modules[path] for path in applied.state if path in record.modules]
+        if any(dict(spec.arguments).get("affine", spec.primitive == "bn") for spec in specs):
+            yield "it stands for several modules that have parameters"
+        if any(spec.primitive not in ("bn", "mix_bn") for spec in specs):
+            yield "it stands for several modules that are no batch norms"
 
 
 def _mix_faults(
@@ -79,10 +115,19 @@ def _mix_faults(
     table = tables.get(str(cell))
     if table is None or not isinstance(row, int) or not 0 <= row < len(table.sizes):
         yield f"no row {row} of alphas in {cell}"
-    elif table.sizes[row] != len(shapes):
-        yield f"{len(shapes)} candidates for {table.sizes[row]} alphas"
+    else:
+        yield from _column_faults(applied, table.sizes[row], len(shapes))
     if any(shape != applied.shape for shape in shapes):
         yield f"candidates of shapes {shapes} are mixed to {applied.shape}"
+
+
+def _column_faults(applied: Application, size: int, inputs: int) -> Iterator[str]:
+    columns = dict(applied.attributes).get("columns")
+    if columns is None:
+        if size != inputs:
+            yield f"{inputs} candidates for {size} alphas"
+    elif not isinstance(columns, tuple) or len(columns) != inputs or not set(columns) <= set(range(size)):
+        yield f"{inputs} candidates at the columns {columns} of {size} alphas"
 
 
 def _merge_faults(applied: Application, shapes: list[tuple[int, ...]]) -> Iterator[str]:

@@ -27,12 +27,9 @@ TAKEN = frozenset({"self", "torch", "nn", "F", "ops", "group", "draws", "Draws",
 def emit_python(network: fx.GraphModule) -> str:
     """The text of a network that `dartsl.nn.lower.lower` has built."""
     record: GraphInfo = network.meta["info"]
-    layers = [
-        (n.name, network.get_submodule(str(n.target))) for n in network.graph.nodes if n.op == "call_module"
-    ]
     cells = dict(record.layers)
     blocks = [_header(network, record)]
-    for name, layer in layers:
+    for name, layer in network.named_children():
         if isinstance(layer, fx.GraphModule):
             blocks.append(_layer_class(name, cells.get(name), layer, record))
     blocks.append(_network_class(network, record))
@@ -54,8 +51,10 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import Tensor, nn")
     lines.append("")
-    if any(_prefix(function) == "ops" for function in functions):
-        lines.append("from dartsl.nn import primitives as ops")
+    own = {_prefix(function) for function in functions}
+    for prefix, text in (("fused", "fused"), ("ops", "primitives as ops")):
+        if prefix in own:
+            lines.append(f"from dartsl.nn import {text}")
     random = any(isinstance(module, Noise) for module in network.modules())
     if random:
         lines.append("from dartsl.nn.draws import Draws, Noise")
@@ -101,7 +100,10 @@ def _network_class(network: fx.GraphModule, record: GraphInfo) -> str:
         f"{INDENT * 2}super().__init__()",
     ]
     for child, module in network.named_children():
-        lines.append(f"{INDENT * 2}self.{child} = {type(module).__name__}()")
+        if isinstance(module, fx.GraphModule):
+            lines.append(f"{INDENT * 2}self.{child} = {type(module).__name__}()")
+        else:  # nothing needs it: it holds its modules and computes nothing
+            lines += _definition(f"{INDENT * 2}self.{child} = ", module, child, record, "")
     return "\n".join([*lines, "", *_forward(network)])
 
 
@@ -149,7 +151,7 @@ def _forward(module: fx.GraphModule) -> Iterator[str]:
 def _assignment(node: fx.Node) -> Iterator[str]:
     call = f"self.{node.target}" if node.op == "call_module" else _function(node.target)
     arguments = [_value(argument) for argument in node.args]
-    arguments += [f"{name}={value!r}" for name, value in node.kwargs.items()]
+    arguments += [f"{name}={_value(value)}" for name, value in node.kwargs.items()]
     line = f"{INDENT * 2}{_name(node)} = {call}({', '.join(arguments)})"
     if len(line) <= WIDTH:
         yield line
@@ -169,6 +171,8 @@ def _value(argument: object) -> str:
     if isinstance(argument, fx.Node):
         if _inlined(argument):
             return f"{_value(argument.args[0])}[{argument.args[1]}]"
+        if argument.op == "get_attr":
+            return f"self.{argument.target}"
         return _name(argument)
     if isinstance(argument, tuple | list):
         return "(" + ", ".join(_value(item) for item in argument) + ("," if len(argument) == 1 else "") + ")"
@@ -181,7 +185,9 @@ def _name(node: fx.Node) -> str:
 
 def _prefix(function: object) -> str:
     module = getattr(function, "__module__", None) or ""
-    return {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}.get(module, "torch")
+    return {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops", "dartsl.nn.fused": "fused"}.get(
+        module, "torch"
+    )
 
 
 def _function(function: object) -> str:

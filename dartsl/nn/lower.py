@@ -1,8 +1,10 @@
-"""The plain lowering (-O0): an operation graph, application by application, to torch.fx.
+"""The lowering: an operation graph, application by application, to torch.fx.
 
 The network is one GraphModule with a GraphModule for each layer in it, so that the code that runs is code
-that can be printed and read. Mixing weights are arguments of `forward`, one tensor a cell type. This lowering
-computes what the graph says and nothing else; optimising passes are proved against it.
+that can be printed and read. Mixing weights are arguments of `forward`, one tensor a cell type. The lowering
+computes what the graph says, of that what the output needs, and nothing else. A graph as it was built is the
+plain lowering (-O0); optimising passes are proved against it. All modules are there whatever the graph uses of
+them, in one order: the state_dict is the same at every level.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import getitem
+from typing import Any
 
 import networkx as nx
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import primitives
+from dartsl.nn import fused, primitives
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
@@ -103,12 +108,13 @@ class _Lowering:
     def network(self) -> fx.GraphModule:
         """One GraphModule that calls the layers in order."""
         self.layers = _layers(self.graph, self.record)
-        root = nn.Module()
+        network = _empty(f"{self.record.network}_network")
         code = fx.Graph()
         values = {self.record.input: code.placeholder("image")}
         weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
+        for name, _ in self.record.layers:
+            network.add_module(name, self.layer(name))
         for layer in self.layers.values():
-            root.add_module(layer.name, self.layer(layer))
             arguments = (*(values[read] for read in layer.reads), *(weights[cell] for cell in layer.cells))
             result = code.create_node("call_module", layer.name, arguments, name=layer.name)
             if len(layer.gives) == 1:
@@ -118,12 +124,22 @@ class _Lowering:
                 name = self.value_name(given)
                 values[given] = code.create_node("call_function", getitem, (result, place), name=name)
         code.output(values[self.record.output])
-        return fx.GraphModule(root, code, class_name=_class_name(f"{self.record.network}_network"))
+        network.graph = code
+        return network
 
-    def layer(self, layer: _Layer) -> fx.GraphModule:
-        """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses."""
-        root = nn.Module()
-        code = fx.Graph()
+    def layer(self, name: str) -> nn.Module:
+        """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses.
+
+        A layer that the output does not need holds its modules and computes nothing.
+        """
+        layer = self.layers.get(name)
+        root = nn.Module() if layer is None else _empty(name)
+        for path, module in self.modules.items():
+            if path.startswith(f"{name}."):
+                _attach(root, _short(path, name), module)
+        if layer is None or not isinstance(root, fx.GraphModule):
+            return root
+        code = fx.Graph(root)
         values = {read: code.placeholder(self.value_name(read)) for read in layer.reads}
         weights = {cell: code.placeholder(f"{cell}_weights") for cell in layer.cells}
         for node in layer.members:
@@ -133,7 +149,8 @@ class _Lowering:
             values[node].meta["application"] = node
         given = tuple(values[node] for node in layer.gives)
         code.output(given[0] if len(given) == 1 else given)
-        return fx.GraphModule(root, code, class_name=_class_name(layer.name))
+        root.graph = code
+        return root
 
     def apply(
         self,
@@ -148,32 +165,55 @@ class _Lowering:
         name = _short(node, applied.layer).replace(".", "_")
         if applied.kind == "mix":
             cell, row = applied.attribute("cell"), applied.attribute("row")
-            chosen = code.create_node(
-                "call_function", getitem, (weights[str(cell)], row), name=f"{name}_weights"
-            )
-            return code.create_node("call_function", primitives.mix, (chosen, *inputs), name=name)
+            arguments = (weights[str(cell)], row)
+            chosen = code.create_node("call_function", getitem, arguments, name=f"{name}_weights")
+            keywords: dict[str, Any] = {
+                key: value for key, value in applied.attributes if key == "columns"
+            }
+            return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
+        if applied.kind in fused.FUNCTIONS or len(applied.state) > 1:
+            return self.fused(code, name, applied, inputs, weights)
         if applied.state or applied.random is not None:
             path, module = self.module(node, applied)
             target = _short(path, applied.layer)
-            _attach(root, target, module)
+            if applied.random is not None:
+                _attach(root, target, module)
             if applied.kind == "linear" and len(application(self.graph, applied.inputs[0]).shape) > 1:
                 inputs = (
                     code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
                 )
             return code.create_node("call_module", target, inputs, name=name)
-        function, keywords = primitives.function_of(applied)
-        return code.create_node("call_function", function, inputs, dict(keywords), name=name)
+        function, attributes = primitives.function_of(applied)
+        return code.create_node("call_function", function, inputs, dict(attributes), name=name)
+
+    def fused(
+        self,
+        code: fx.Graph,
+        name: str,
+        applied: Application,
+        inputs: tuple[fx.Node, ...],
+        weights: Mapping[str, fx.Node],
+    ) -> fx.Node:
+        """The call of a fused function: its modules and mixing weights come by keyword."""
+        if applied.kind not in fused.FUNCTIONS:  # one batch norm for several
+            modules = [self.modules[path] for path in applied.state]
+            fused.tie([module for module in modules if isinstance(module, _NormBase)])
+            state = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
+            return code.create_node("call_function", fused.shared_bn, inputs, {"state": state}, name=name)
+        keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key != "cell"}
+        if KINDS[applied.kind].state:
+            keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
+        if KINDS[applied.kind].mixes:
+            keywords["weights"] = weights[str(applied.attribute("cell"))]
+        return code.create_node("call_function", fused.FUNCTIONS[applied.kind], inputs, keywords, name=name)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""
         if applied.state:
             return applied.state[0], self.modules[applied.state[0]]
-        stride = dict(applied.attributes).get("stride", (1, 1))
-        if applied.random is None or not isinstance(stride, tuple):
-            raise TypeError(
-                f"{node}: a {applied.kind} without a key for its draws or with a stride {stride!r}"
-            )
-        return node, Noise(self.draws, applied.random, applied.shape[0], (stride[0], stride[1]))
+        if applied.random is None:
+            raise TypeError(f"{node}: a {applied.kind} without a key for its draws")
+        return node, Noise(self.draws, applied.random, applied.shape[0], factors(applied, "stride"))
 
     def value_name(self, node: str) -> str:
         """What a value is called outside its layer: by the layer alone where that gives one value."""
@@ -188,7 +228,10 @@ class _Lowering:
 def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
     """The layers in order. Within one, applications keep the order in which they were added to the graph."""
     place = {node: number for number, node in enumerate(graph)}
-    order = list(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
+    needed = nx.ancestors(graph, record.output) | {record.output}
+    order = [
+        node for node in nx.lexicographical_topological_sort(graph, key=place.__getitem__) if node in needed
+    ]
     members: dict[str, list[str]] = {layer: [] for layer, _ in record.layers}
     leaving = {record.output}
     for node in order:
@@ -205,7 +248,7 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
         applied_here = [application(graph, node) for node in nodes]
         inside = set(nodes)
         entering = {source for applied in applied_here for source in applied.inputs if source not in inside}
-        mixed = {applied.attribute("cell") for applied in applied_here if applied.kind == "mix"}
+        mixed = {dict(applied.attributes).get("cell") for applied in applied_here}
         found[layer] = _Layer(
             layer,
             tuple(nodes),
@@ -219,6 +262,11 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
 def _short(path: str, layer: str) -> str:
     """A path as it is seen from within its layer."""
     return path.removeprefix(f"{layer}.")
+
+
+def _empty(name: str) -> fx.GraphModule:
+    """A GraphModule that computes nothing yet. Given its code now, it would order its modules by their use."""
+    return fx.GraphModule(nn.Module(), fx.Graph(), class_name=_class_name(name))
 
 
 def _class_name(name: str) -> str:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
+from dartsl.graph.passes import DEFAULT_LEVEL
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
@@ -55,17 +56,18 @@ def estimate_step(
     batch: int,
     order: str,
     *,
+    level: int = DEFAULT_LEVEL,
     dtype: torch.dtype = torch.float32,
     plugins: Plugins = (),
 ) -> int:
     """Bytes at the peak of a search step with `batch` images from each half, the process's base apart.
 
     `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own type counts;
-    `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.
+    `level` (of optimisation), `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.
     Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
     one that breaks its contract (E0412).
     """
-    return step_memory(model, batch, order, dtype=dtype, plugins=plugins).total
+    return step_memory(model, batch, order, level=level, dtype=dtype, plugins=plugins).total
 
 
 def step_memory(
@@ -73,6 +75,7 @@ def step_memory(
     batch: int,
     order: str,
     *,
+    level: int = DEFAULT_LEVEL,
     dtype: torch.dtype = torch.float32,
     plugins: Plugins = (),
 ) -> StepMemory:
@@ -81,11 +84,11 @@ def step_memory(
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
     if isinstance(model, Supernet):
         dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
-        plan, graph, builders = model.plan, model.graph, model.plugins
+        plan, graph, builders, level = model.plan, model.graph, model.plugins, model.level
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
     try:
-        shadow = Supernet(plan, graph, device="meta", dtype=dtype, plugins=builders)
+        shadow = Supernet(plan, graph, level=level, device="meta", dtype=dtype, plugins=builders)
     except PluginError as fault:
         raise contract_error(fault, uses(plan)[fault.primitive], None) from fault
     images = torch.empty(batch, *plan.image.dims, dtype=dtype, device="meta")
@@ -98,7 +101,7 @@ def step_memory(
         gradients=weights + alphas,
         copies=2 * weights if unrolled else 0,
         saved=2 * _bytes([images, labels]) + saved_bytes(shadow, images, labels, twice=order == "exact"),
-        transient=2 * batch * dtype.itemsize * _largest(graph),
+        transient=2 * batch * dtype.itemsize * _largest(shadow.optimised.graph),
     )
 
 

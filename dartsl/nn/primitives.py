@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dartsl.graph.operations import Application, ModuleSpec
-from dartsl.lang.terms import Argument
+from dartsl.graph.operations import Application, ModuleSpec, Value
 
 Pair = tuple[int, int]
 
@@ -109,14 +108,15 @@ def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return a + t * (b - a)
 
 
-def mix(weights: Tensor, *candidates: Tensor) -> Tensor:
+def mix(weights: Tensor, *candidates: Tensor, columns: tuple[int, ...] | None = None) -> Tensor:
     """A mixed edge: sum_o weights[o] * o(x), over all candidates, `none` included (DARTS, equation 2).
 
     `weights` is the edge's row of mixing weights; where it is longer than the candidates, its end is not
-    read.
+    read. `columns` has the place of each candidate in the row, where some that give zeros are left out.
     """
-    result = weights[0] * candidates[0]
-    for column, candidate in enumerate(candidates[1:], start=1):
+    places = tuple(range(len(candidates))) if columns is None else columns
+    result = weights[places[0]] * candidates[0]
+    for column, candidate in zip(places[1:], candidates[1:], strict=True):
         result = result + weights[column] * candidate
     return result
 
@@ -144,7 +144,7 @@ MERGES: Mapping[str, Function] = {
 }
 
 
-def function_of(applied: Application) -> tuple[Function, dict[str, Argument | tuple[int, ...]]]:
+def function_of(applied: Application) -> tuple[Function, dict[str, Value]]:
     """The function of a parameter-free application (not a `mix`) and its keyword arguments.
 
     Raises KeyError for a kind that is neither a parameter-free primitive nor a merge.

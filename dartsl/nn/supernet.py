@@ -13,6 +13,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import AlphaTable, info
+from dartsl.graph.passes import DEFAULT_LEVEL, optimise
+from dartsl.graph.target import target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
@@ -21,6 +23,7 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
 from dartsl.nn.plugins import Builder, PluginError, Plugins, contract_error, resolve, uses
+from dartsl.nn.recompute import recompute_layers
 
 ALPHA_SCALE = 1e-3  # alpha ~ 1e-3 * N(0, 1) (method.md, "Relaxation")
 
@@ -30,7 +33,8 @@ DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.
 class Supernet(nn.Module):
     """A network whose mixed edges are weighted by the softmax of its alphas.
 
-    plan, graph   what it was lowered from, with `plugins`, the implementations by name
+    plan, graph   what it was made from, with `plugins`, the implementations by name
+    level         of optimisation, 0 to 2; `optimised` is the graph behind the passes, with their reports
     network       the lowered network; its state_dict names follow the spec (language rule 18)
     alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
     both
@@ -38,6 +42,9 @@ class Supernet(nn.Module):
                   at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
                   attribute of ParameterDict (`keys`) has a `_` behind it there; `alpha` takes its own name.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
+    memory        "low": layers are computed again in the backward pass (`dartsl.nn.recompute`); or "normal"
+    amp           whether convolutions and linear layers compute in bfloat16 (torch.autocast); weights, alphas
+                  and logits keep their type
     """
 
     def __init__(
@@ -45,19 +52,33 @@ class Supernet(nn.Module):
         plan: Plan,
         graph: nx.DiGraph,
         *,
+        level: int = DEFAULT_LEVEL,
         seed: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         plugins: Mapping[str, Builder] | None = None,
+        memory: str = "normal",
+        amp: bool = False,
     ) -> None:
         super().__init__()
+        self.memory = memory
+        self.amp = amp
         self.plan = plan
         self.graph = graph
         self.plugins = dict(plugins or {})
         self.draws = Draws(seed)
+        self.level = level
+        self.optimised = optimise(graph, level, target_of(str(device)))
         self.network: fx.GraphModule = lower(
-            graph, seed=seed, device=device, dtype=dtype, plugins=self.plugins, draws=self.draws
+            self.optimised.graph,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+            plugins=self.plugins,
+            draws=self.draws,
         )
+        if memory == "low":
+            recompute_layers(self.network)
         self.tables = info(graph).alphas
         self.alphas = nn.ParameterDict()
         for table in self.tables:
@@ -67,8 +88,12 @@ class Supernet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits."""
-        logits: Tensor = self.network(images, *self.mixing_weights().values())
-        return logits  # (B, classes)
+        if not self.amp:
+            logits: Tensor = self.network(images, *self.mixing_weights().values())
+            return logits  # (B, classes)
+        with torch.autocast(images.device.type, torch.bfloat16):
+            logits = self.network(images, *self.mixing_weights().values())
+        return logits.to(images.dtype)  # (B, classes)
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""
@@ -116,31 +141,48 @@ def compile(
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
     *,
+    level: int = DEFAULT_LEVEL,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: str | torch.dtype = "float32",
     plugins: Plugins = (),
+    memory: str = "normal",
+    amp: bool = False,
 ) -> Supernet:
-    """Lower a network of a checked spec by the plain lowering.
+    """Compile a network of a checked spec.
 
-    `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
+    `level` is that of optimisation: 0 for the plain lowering, 1 and 2 for the same mathematics in less time and
+    memory. `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
     op`s, or implementations by name. A spec that is decided gives a network without alphas.
 
     Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
     for a network, parameter, `dtype` or `device` that does not exist, or a plugin file that fails.
     """
     plan = make_plan(spec, pick_network(spec, network), parameters or {})
-    return from_plan(spec, plan, seed=seed, device=device, dtype=dtype, plugins=plugins)
+    return from_plan(
+        spec,
+        plan,
+        level=level,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        plugins=plugins,
+        memory=memory,
+        amp=amp,
+    )
 
 
 def from_plan(
     spec: Spec,
     plan: Plan,
     *,
+    level: int = DEFAULT_LEVEL,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: str | torch.dtype = "float32",
     plugins: Plugins = (),
+    memory: str = "normal",
+    amp: bool = False,
 ) -> Supernet:
     """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
@@ -148,7 +190,15 @@ def from_plan(
     device = torch_device(device)
     try:
         return Supernet(
-            plan, build(plan), seed=seed, device=device, dtype=torch_dtype(dtype), plugins=builders
+            plan,
+            build(plan),
+            level=level,
+            seed=seed,
+            device=device,
+            dtype=torch_dtype(dtype),
+            plugins=builders,
+            memory=memory,
+            amp=amp,
         )
     except PluginError as fault:
         name = fault.primitive

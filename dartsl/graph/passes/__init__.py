@@ -1,0 +1,80 @@
+"""The optimising passes, in order, and what each did to a graph.
+
+A pass is a function of a graph and a target that gives a new graph: the same outputs, gradients and running statistics
+from the same parameters. It goes by kinds, attributes, shapes and structure, never by the names of operations, and
+where it does not apply it gives the graph as it is. README.md says what each does and why it is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import networkx as nx
+
+from dartsl.graph.passes import cse, dead
+from dartsl.graph.target import Target
+from dartsl.graph.traffic import Cost, cost
+from dartsl.graph.verify import verify
+
+Run = Callable[[nx.DiGraph, Target], nx.DiGraph]
+
+LEVELS = (0, 1, 2)
+DEFAULT_LEVEL = 2
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass, and the lowest level at which it runs."""
+
+    name: str
+    level: int
+    run: Run
+
+
+PASSES: tuple[Pass, ...] = (
+    Pass("dead", 1, dead.run),
+    Pass("cse", 1, cse.run),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one pass did."""
+
+    name: str
+    before: Cost
+    after: Cost
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """A graph, and the passes that it came through."""
+
+    graph: nx.DiGraph
+    reports: tuple[Report, ...]
+
+
+def passes_of(level: int) -> tuple[Pass, ...]:
+    """The passes of a level, in order. Raises ValueError where there is no such level."""
+    if level not in LEVELS:
+        raise ValueError(f"the level is one of {', '.join(map(str, LEVELS))}, not {level}")
+    return tuple(each for each in PASSES if each.level <= level)
+
+
+def optimise(graph: nx.DiGraph, level: int, target: Target) -> Optimised:
+    """A graph through the passes of a level. Raises GraphError, a bug, where one breaks it."""
+    return apply(graph, passes_of(level), target)
+
+
+def apply(graph: nx.DiGraph, passes: Iterable[Pass], target: Target) -> Optimised:
+    """A graph through some passes, in the order given, with the verifier behind each."""
+    reports = []
+    before = cost(graph)
+    for each in passes:
+        graph = each.run(graph, target)
+        verify(graph)
+        after = cost(graph)
+        reports.append(Report(each.name, before, after))
+        before = after
+    return Optimised(graph, tuple(reports))

@@ -1,0 +1,119 @@
+"""The kinds of application that only passes make, beside the primitives and merges of the language.
+
+Each stands here with what the verifier and the reports need to know, and in `dartsl/nn/fused.py` under the same name
+with what it computes. A kind is an ordinary function of its inputs, of the modules at the paths of its state, and,
+where it `mixes`, of the mixing weights of the cell that its attribute `cell` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dartsl.graph.operations import Application
+
+# What is wrong with an application, given the shapes and the batch factors of its inputs.
+Check = Callable[[Application, list[tuple[int, ...]], list[int]], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is to be known of a kind.
+
+    name          as in `Application.kind`
+    inputs        how many it takes; None: any number from one on
+    state         it uses modules' parameters or buffers
+    mixes         it reads mixing weights: its attribute `cell` names their cell
+    convolutions  how many convolutions of the library one application calls
+    view          it moves nothing in memory
+    check         further faults, for the verifier
+    """
+
+    name: str
+    inputs: int | None = 1
+    state: bool = False
+    mixes: bool = False
+    convolutions: int = 0
+    view: bool = False
+    check: Check | None = None
+
+
+def _same_batch(applied: Application, batches: list[int]) -> Iterator[str]:
+    if set(batches) != {applied.batch}:
+        yield f"batches of {batches} times the images give {applied.batch}"
+
+
+def same_shape(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    """Every input has the shape of the output."""
+    if set(shapes) != {applied.shape}:
+        yield f"{applied.kind} of {shapes} gives {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
+def same_batch(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    """Every input has as many images as the output."""
+    yield from _same_batch(applied, batches)
+
+
+def _combined(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    entries = applied.attribute("entries")
+    if not isinstance(entries, tuple) or len(entries) != len(shapes):
+        yield f"{len(shapes)} inputs for the entries {entries}"
+    if any(shape[0] != applied.shape[0] for shape in shapes):
+        yield f"widths of {shapes} are combined to {applied.shape[0]}"
+    if {shape[1:] for shape in shapes} - {(1, 1), applied.shape[1:]} or applied.shape not in shapes:
+        yield f"{shapes} are combined to {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
+def _strided(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    down, across = factors(applied, "stride")
+    width, height, breadth = shapes[0]
+    if applied.shape != (width, -(-height // down), -(-breadth // across)):
+        yield f"{shapes[0]} subsampled by {down} x {across} gives {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
+def _to_batch(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    yield from _moved(applied.shape, applied.batch, shapes[0], batches[0], factors(applied, "factor"))
+
+
+def _from_batch(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    yield from _moved(shapes[0], batches[0], applied.shape, applied.batch, factors(applied, "factor"))
+
+
+def _moved(
+    phase: tuple[int, ...], phases: int, image: tuple[int, ...], images: int, factor: tuple[int, int]
+) -> Iterator[str]:
+    down, across = factor
+    if (phase[0], phase[1] * down, phase[2] * across) != image or phases != images * down * across:
+        yield f"{images} x {image} and {phases} x {phase} are not phases of one another by {down} x {across}"
+
+
+def factors(applied: Application, name: str) -> tuple[int, int]:
+    """A pair of whole numbers (down, across) among the attributes. Raises TypeError for anything else."""
+    match applied.attribute(name):
+        case (int() as down, int() as across):
+            return down, across
+    raise TypeError(f"{applied.kind}: {name} is {applied.attribute(name)!r}, no pair of numbers")
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        # The memory layout of what follows: `format`, contiguous or channels_last.
+        Kind("layout", check=same_shape),
+        # Every `stride`-th pixel, from the first: the image that a strided convolution with a 1 x 1 kernel sees.
+        Kind("subsample", check=_strided),
+        # The phases of the image, `factor` (down, across) of them, moved into the batch: phase-major, the phase
+        # of pixel (y, x) being (y % down) * across + x % across. And back.
+        Kind("space_to_batch", check=_to_batch),
+        Kind("batch_to_space", check=_from_batch),
+        # The convolution of a module's weight with another geometry: `stride`, `padding`, `dilation` (pairs), `groups`.
+        Kind("convolution", state=True, convolutions=1, check=same_batch),
+        # Batch norm without affine, times the mixing weight at `row`, `column` of `cell`.
+        Kind("scaled_bn", state=True, mixes=True, check=same_shape),
+        # The sum of all inputs, input i times the mixing weight at entries[i] = (row, column); (): as it is.
+        Kind("combine", inputs=None, mixes=True, check=_combined),
+    )
+}

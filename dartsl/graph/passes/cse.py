@@ -1,0 +1,52 @@
+"""Common subexpressions: what computes the same from the same is computed once.
+
+Value numbering: two applications are one where kind, attributes, inputs and state are equal. Random primitives differ
+by their key, modules with parameters by their path. Batch norms without affine have no parameters, so that those of one
+layer on one input are equal: the one that is left keeps the paths of all, and their running statistics move together
+(every one of them would have seen the same batches). So the pools behind a node, and the batch norms behind the pools,
+are computed once for all edges that leave it, and the ReLU of a cell's output once for both its readers.
+
+Exact: an application is a function of what is compared here, in training. In evaluation, running statistics count:
+they are equal wherever a network was trained or loaded from a checkpoint of any level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import networkx as nx
+
+from dartsl.graph.operations import Application, info
+from dartsl.graph.rewrite import Applications, rewrite
+from dartsl.graph.target import Target
+
+
+def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+    """The graph with equal applications merged into the first of them."""
+    numbers: dict[Application, str] = {}
+    modules = info(graph).modules
+
+    def plain(applied: Application) -> bool:
+        """Whether this is a batch norm without parameters of its own."""
+        specs = [modules[path] for path in applied.state]
+        return bool(specs) and all(
+            spec.primitive == "mix_bn" or (spec.primitive == "bn" and dict(spec.arguments)["affine"] is False)
+            for spec in specs
+        )
+
+    def step(node: str, applied: Application, done: Applications) -> str | Application:
+        if applied.kind in ("bn", "mix_bn") and plain(applied):
+            key = replace(
+                applied, kind="bn", attributes=(), state=()
+            )  # the layer counts: it holds the modules
+        else:
+            # Where it is computed does not matter to what has no modules.
+            key = applied if applied.state else replace(applied, layer="")
+        known = numbers.setdefault(key, node)
+        if known == node:
+            return applied
+        if applied.state != done[known].state:
+            done[known] = replace(done[known], state=(*done[known].state, *applied.state))
+        return known
+
+    return rewrite(graph, step)

@@ -1,0 +1,37 @@
+"""What the passes need to know of the device that a network is compiled for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of device, as switches of the passes that depend on it.
+
+    channels_last   images are kept with their channels together
+    space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
+    measured        the choices rest on measurements; else on the count of operations alone
+    """
+
+    name: str
+    channels_last: bool
+    space_to_batch: bool
+    measured: bool
+
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        # Two cores with AVX2, float32: see dartsl/graph/passes/README.md.
+        Target("cpu", channels_last=True, space_to_batch=True, measured=True),
+        # Kernels are launched one by one there, so fewer operations win; space-to-batch only adds some.
+        Target("cuda", channels_last=True, space_to_batch=False, measured=False),
+    )
+}
+
+
+def target_of(device: str) -> Target:
+    """The target of a torch device by its name (`cuda:1`). Anything that is no CUDA device counts as the CPU."""
+    return TARGETS.get(device.partition(":")[0], TARGETS["cpu"])

@@ -1,0 +1,161 @@
+"""What the kinds that only passes make compute (dartsl/graph/kinds.py), in torch.
+
+A function takes the values of its inputs, then by keyword the attributes of the application (`cell` apart), the modules
+of its state as `state`, in order of their paths, and the mixing weights of its cell, (rows, columns), as `weights`.
+Parameters stay where they are, in modules under their own names; what is packed is packed in forward, so that gradients
+reach them. Plain torch throughout: double backward, forward-mode differentiation and functional_call go through. A
+fused batch norm honours its modules' `training` and `track_running_stats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+Pair = tuple[int, int]
+Entry = tuple[int, int] | tuple[()]
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+# ------------------------------------------------------------- where data lies
+
+
+def layout(x: Tensor, format: str) -> Tensor:
+    """The same images in another order in memory, which what follows keeps."""
+    return x.contiguous(memory_format=FORMATS[format])
+
+
+def subsample(x: Tensor, stride: Pair) -> Tensor:
+    """Every stride-th pixel from the first: (B, C, H, W) -> (B, C, ceil(H / down), ceil(W / across))."""
+    return x[:, :, :: stride[0], :: stride[1]]
+
+
+def space_to_batch(x: Tensor, factor: Pair) -> Tensor:
+    """The phases of each image as images: (B, C, H, W) -> (down * across * B, C, H / down, W / across).
+
+    Phase-major, and channels_last in memory.
+    """
+    down, across = factor
+    batch, channels, height, width = x.shape
+    y = x.permute(0, 2, 3, 1).reshape(batch, height // down, down, width // across, across, channels)
+    y = y.permute(2, 4, 0, 1, 3, 5)  # (down, across, B, H / down, W / across, C)
+    return y.reshape(-1, height // down, width // across, channels).permute(0, 3, 1, 2)
+
+
+def batch_to_space(x: Tensor, factor: Pair) -> Tensor:
+    """The inverse of `space_to_batch`."""
+    down, across = factor
+    phases, channels, height, width = x.shape
+    batch = phases // (down * across)
+    y = x.permute(0, 2, 3, 1).reshape(down, across, batch, height, width, channels)
+    y = y.permute(2, 3, 0, 4, 1, 5)  # (B, H, down, W, across, C)
+    return y.reshape(batch, height * down, width * across, channels).permute(0, 3, 1, 2)
+
+
+# ---------------------------------------------------------------- convolutions
+
+
+def convolution(
+    x: Tensor, state: Sequence[nn.Module], stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Tensor:
+    """The convolution of a module's weight with the geometry that is given, not the module's own."""
+    return F.conv2d(x, weight_of(state[0]), None, stride, padding, dilation, groups)
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    """The weight of a module. Raises TypeError where it has none."""
+    weight = module.weight
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"{module} has no weight")
+    return weight
+
+
+# ----------------------------------------------------------------- batch norms
+
+
+def shared_bn(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
+    """One batch norm that stands for several equal ones, without affine; their statistics are one."""
+    return normalise(x, norms(state), None)
+
+
+def scaled_bn(x: Tensor, state: Sequence[nn.Module], weights: Tensor, row: int, column: int) -> Tensor:
+    """A batch norm without affine, times the mixing weight at (row, column)."""
+    # Not expand: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
+    return normalise(x, norms(state), weights[row, column].repeat(x.shape[1]))
+
+
+def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
+    """The modules of a batch norm's state. Raises TypeError for one that is no batch norm."""
+    found = [module for module in state if isinstance(module, _NormBase)]
+    if len(found) != len(state):
+        raise TypeError(f"batch norms were due, not {state}")
+    return found
+
+
+def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:
+    """Batch norm as torch's own module computes it, with a weight from elsewhere; all modules' statistics move.
+
+    The modules are equal and have no parameters of their own.
+    """
+    first = modules[0]
+    moving = first.training and first.track_running_stats
+    if moving:
+        if len(modules) > 1:
+            tie(modules)
+        if first.num_batches_tracked is not None:
+            first.num_batches_tracked.add_(1)
+    read = moving or not first.training
+    mean, variance = (first.running_mean, first.running_var) if read else (None, None)
+    training = first.training or mean is None
+    momentum = 0.0 if first.momentum is None else first.momentum
+    return F.batch_norm(x, mean, variance, weight, None, training, momentum, first.eps)
+
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def tie(modules: Sequence[_NormBase]) -> None:
+    """Let the batch norms' statistics lie in the same memory, so that one update is that of all.
+
+    Each keeps tensors of its own, under its own names; a checkpoint holds them all. What moves them apart (a
+    change of device or type) leaves them equal, so that they can be tied again at the next update.
+    """
+    first = modules[0]
+    for name in STATISTICS:
+        held = first._buffers[name]
+        for module in modules[1:]:
+            other = module._buffers[name]
+            if held is not None and other is not None and held.data_ptr() != other.data_ptr():
+                module._buffers[name] = held.detach()
+
+
+# ----------------------------------------------------------------------- sums
+
+
+def combine(*inputs: Tensor, weights: Tensor, entries: Sequence[Entry]) -> Tensor:
+    """The sum of the inputs, each times the mixing weight at its entry (row, column), or as it is where that is ().
+
+    1 x 1 images are broadcast.
+    """
+    terms = [x if not entry else x * weights[entry] for x, entry in zip(inputs, entries, strict=True)]
+    result = terms[0]
+    for term in terms[1:]:
+        result = result + term
+    return result
+
+
+# Kind -> the function.
+FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "layout": layout,
+    "subsample": subsample,
+    "space_to_batch": space_to_batch,
+    "batch_to_space": batch_to_space,
+    "convolution": convolution,
+    "scaled_bn": scaled_bn,
+    "combine": combine,
+}
