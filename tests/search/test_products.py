@@ -1,0 +1,99 @@
+"""The exact second-order term by forward over reverse, against double backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from dartsl.nn.supernet import Supernet
+from dartsl.search import bilevel
+from dartsl.search.bilevel import Batch, Unroll, alpha_gradient, weight_step
+from dartsl.search.products import exact_product
+from tests.nn.specs import RAGGED, SEARCHED, small
+
+from .double_backward import double_backward
+
+SMOOTH = (
+    SEARCHED.replace("cell normal", "op avg = avg_pool(3)/stride > mix_bn\n"
+    "op skip = match stride { 1 => identity, 2 => tanh > conv(1)/2 > bn }\n"
+    "op sep = tanh > dwconv(3)/stride > conv(1) > bn > tanh > dwconv(3, dilation = 2) > conv(1) > bn\n"
+    "op prepare = tanh > conv(1)/stride > bn\n"
+    "ops smooth = none | avg | skip | sep\n\ncell normal")
+    .replace(": preprocess", ": prepare")
+    .replace(": darts", ": smooth")
+)  # fmt: skip
+SPECS = {"darts": SEARCHED, "ragged": RAGGED, "smooth": SMOOTH}
+
+
+def batch_of(model: Supernet, seed: int, size: int = 5) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(size, *model.plan.image.dims, generator=generator, dtype=torch.float64)
+    return Batch(images, torch.randint(0, model.plan.classes, (size,), generator=generator))
+
+
+def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert float((one - other).abs().max()) <= 1e-10 * float(other.abs().max())
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("memory", ["normal", "low"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_product_is_that_of_double_backward(spec: str, memory: str, level: int) -> None:
+    plain = small(SPECS[spec], dtype="float64", level=0)
+    model = small(SPECS[spec], dtype="float64", level=level, memory=memory)
+    train = batch_of(model, 1)
+    generator = torch.Generator().manual_seed(2)
+    direction = [torch.randn(w.shape, generator=generator, dtype=w.dtype) for w in plain.weights()]
+    with plain.frozen_statistics():
+        expected = double_backward(plain, train, direction, step=3)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    with model.frozen_statistics():
+        found = exact_product(model, train, direction, step=3)
+    assert all(float(product.abs().max()) > 0 for product in expected)
+    close(found, expected)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert not any(product.requires_grad for product in found)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_alpha_gradient_with_momentum(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole exact gradient, step after step, the optimiser's buffers filling up."""
+    model = small(SPECS[spec], dtype="float64")
+    optimizer = torch.optim.SGD(model.weights(), lr=0.1, momentum=0.9, weight_decay=3e-4)
+    for step in range(3):
+        train, validation = batch_of(model, 10 + step), batch_of(model, 20 + step)
+        unroll = Unroll.of(optimizer, model.weights())
+        found = alpha_gradient(model, train, validation, "exact", unroll=unroll, step=step)
+        with monkeypatch.context() as patch:
+            patch.setattr(bilevel, "exact_product", double_backward)
+            expected = alpha_gradient(model, train, validation, "exact", unroll=unroll, step=step)
+        close(found.gradients, expected.gradients)
+        weight_step(model, train, optimizer, clip=5, step=step)
+
+
+def test_a_model_whose_statistics_move_keeps_its_own(mixed_model: Any) -> None:
+    """Outside `frozen_statistics` a pass writes to running statistics: those of copies."""
+    images = torch.randn(4, 1, 5, 5, dtype=torch.float64)
+    train = Batch(images, torch.tensor([0, 1, 2, 3]))
+    direction = [torch.ones_like(weight) for weight in mixed_model.weights()]
+    before = {name: buffer.clone() for name, buffer in mixed_model.named_buffers()}
+    found = exact_product(mixed_model, train, direction, 0)
+    assert all(torch.equal(buffer, before[name]) for name, buffer in mixed_model.named_buffers())
+    close(found, double_backward(mixed_model, train, direction))
+
+
+def test_weights_that_alphas_do_not_meet_give_zeros(scalar_model: Any) -> None:
+    train = Batch(torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
+    (product,) = exact_product(scalar_model, train, [torch.ones(1, dtype=torch.float64)], 0)
+    assert product.item() == 0.0
+
+
+def test_only_a_module_has_weights_that_can_be_replaced() -> None:
+    with pytest.raises(TypeError, match="no torch module"):
+        exact_product(object(), batch_of(small(SEARCHED), 0), [], 0)  # type: ignore[arg-type]
