@@ -1,0 +1,58 @@
+"""The images lie in memory as the target's kernels like them: channels together, where it says so.
+
+The image is laid out once; what follows keeps the layout. It is renewed behind what may lose it: an operation from
+outside (a plugin), zeros and noise, which are made anew, and a concatenation that broadcasts.
+
+Exact: no number changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import networkx as nx
+
+from dartsl.graph.kinds import KINDS
+from dartsl.graph.operations import Application, info
+from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed
+from dartsl.graph.target import Target
+from dartsl.lang.primitives import MERGES, PRIMITIVES
+
+MADE_ANEW = frozenset({"none", "noise"})
+FORMAT = (("format", "channels_last"),)
+
+
+def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+    """The graph with a `layout` where images enter and where the layout may be lost."""
+    if not target.channels_last:
+        return graph
+    before = applications(graph)
+    done: Applications = {}
+    names: dict[str, str] = {}  # the id of each laid out value
+    for node, applied in before.items():
+        if applied.kind == "layout":
+            done[node] = applied
+            continue
+        for source in set(applied.inputs) - set(names):
+            if _may_lose(before[source], before):
+                names[source] = fresh(f"{source}.layout", before)
+                done[names[source]] = _layout(source, before[source], applied.layer)
+        done[node] = renamed(applied, names)
+    return assemble(done, info(graph))
+
+
+def _may_lose(applied: Application, before: Mapping[str, Application]) -> bool:
+    """Whether what an application gives may lie in another order."""
+    if len(applied.shape) != 3:
+        return False
+    if applied.kind == "concat":
+        return len({before[source].shape[1:] for source in applied.inputs}) > 1
+    known = (
+        applied.kind in PRIMITIVES or applied.kind in MERGES or applied.kind in KINDS or applied.kind == "mix"
+    )
+    return applied.kind in MADE_ANEW or not known
+
+
+def _layout(source: str, given: Application, reader: str) -> Application:
+    layer = reader if given.kind == "input" else given.layer
+    return Application("layout", FORMAT, (source,), given.shape, layer, batch=given.batch)
