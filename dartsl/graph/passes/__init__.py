@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from dartsl.graph.passes import cse, dead
+from dartsl.graph.passes import cse, dead, fold, layout, space_to_batch
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import Cost, cost
 from dartsl.graph.verify import verify
@@ -35,6 +35,9 @@ class Pass:
 PASSES: tuple[Pass, ...] = (
     Pass("dead", 1, dead.run),
     Pass("cse", 1, cse.run),
+    Pass("fold", 2, fold.run),
+    Pass("space_to_batch", 2, space_to_batch.run),
+    Pass("layout", 2, layout.run),
 )
 
 
