@@ -1,0 +1,95 @@
+"""Random specs for Hypothesis: cells of any shape, operations of any name, any stride and size. All are sound."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+KERNELS = (1, 3, 5)
+
+# What an operation may be, at stride 1 and 2. {k}, {j} are odd kernels, {d} a dilation; nothing here gives `none`.
+BODIES = (
+    "relu > conv({k}, dilation = {d})/stride > bn",
+    "conv({k})/stride",
+    "tanh > conv({k})/stride > bn > relu > conv({j}) > bn",
+    "relu > dwconv({k}, dilation = {d})/stride > conv(1) > bn",
+    "dwconv({k}, dilation = {d})/stride > bn",
+    "relu > dwconv({k})/stride > conv(1) > bn > relu > dwconv({k}) > conv(1) > bn",
+    "relu > dwconv({k}, dilation = 2) > dwconv({j}, dilation = 2)/stride > conv(1) > bn",
+    "relu > conv_across({k})/stride > conv_down({j})/stride > bn",
+    "max_pool({k})/stride > mix_bn",
+    "avg_pool({k})/stride > mix_bn",
+    "max_pool(3)/stride",
+    "relu > relu > avg_pool({k})/stride > bn > mix_bn",
+    "match stride {{ 1 => identity, 2 => max_pool(2)/2 > conv({k}) > bn }}",
+    "match stride {{ 1 => identity, 2 => relu > concat(conv(1, out = C/2)/2, shift(1, 1) > conv(1, out = C/2)/2) > bn }}",
+    "match stride {{ 1 => sum(identity, relu > conv({k}) > bn), 2 => avg_pool(2)/2 }}",
+    "product(conv({k})/stride, global_avg_pool > conv(1) > sigmoid) > bn",
+    "shift(1, -2) > relu > avg_pool({k})/stride",
+    "noise",
+)
+
+
+@st.composite
+def spec_texts(draw: st.DrawFn, largest: int = 3) -> str:
+    """The text of a network of two or three cells with at most `largest` nodes each."""
+    names = [
+        f"{draw(st.sampled_from(('op', 'max_pool', 'skip', 'x')))}_{i}"
+        for i in range(draw(st.integers(2, 5)))
+    ]
+    bodies = [_body(draw) for _ in names]
+    cells = ["first", "second"][: draw(st.integers(1, 2))]
+    raw = draw(st.booleans())
+    width = draw(st.sampled_from((2, 4)))
+    height, breadth = draw(st.integers(5, 9)), draw(st.integers(5, 9))
+    stages = [
+        f"{draw(st.sampled_from(cells))}{draw(st.sampled_from(('', '/2')))}"
+        for _ in range(draw(st.integers(2, 3)))
+    ]
+    lines = ["darts 1", 'import "std/cnn"', ""]
+    lines += [f"op {name} = {body}" for name, body in zip(names, bodies, strict=True)]
+    for cell in cells:
+        lines += _cell(draw, cell, names, raw, largest)
+    lines += [
+        "",
+        f"network tested(C = {width}) {{",
+        f"  input image({draw(st.integers(1, 3))}, {height}, {breadth})",
+        "  stem  conv(3) > bn",
+        f"  stage {' > '.join(stages)} width C",
+        "  head  relu > global_avg_pool > linear(3)",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _body(draw: st.DrawFn) -> str:
+    text: str = draw(st.sampled_from(BODIES))
+    k, j = draw(st.sampled_from(KERNELS)), draw(st.sampled_from(KERNELS))
+    return text.format(k=k, j=j, d=draw(st.sampled_from((1, 2, 2, 3))))
+
+
+def _cell(draw: st.DrawFn, name: str, operations: list[str], raw: bool, largest: int) -> list[str]:
+    """A cell; a raw one takes one input as it is, and has an output as wide as its input."""
+    inputs = ["a"] if raw else ["a", "b"][: draw(st.integers(1, 2))]
+    nodes = [f"n{i}" for i in range(draw(st.integers(1, largest)))]
+    lines = ["", f"cell {name} {{", f"  input {', '.join(inputs)}" + ("" if raw else " : preprocess")]
+    edges = []
+    for place, node in enumerate(nodes):
+        merge = draw(st.sampled_from(("sum", "sum", "sum", "mean", "product", "sum > mix_bn")))
+        lines.append(f"  node {node} : {merge}")
+        sources = [*inputs, *nodes[:place]]
+        for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=4)):  # twins may occur
+            edges.append(f"  edge {source} -> {node} : {_offer(draw, operations, merge == 'sum')}")
+    ends = draw(st.lists(st.sampled_from(nodes), min_size=1, unique=True))
+    if raw:
+        output = ends[0] if len(ends) == 1 else f"{draw(st.sampled_from(('sum', 'mean')))}({', '.join(ends)})"
+    else:
+        output = f"concat({', '.join(ends)})"
+    return [*lines, *edges, f"  output {output}", "}"]
+
+
+def _offer(draw: st.DrawFn, operations: list[str], summed: bool) -> str:
+    """The candidates of an edge: some operations, `none` among them where the node is a sum."""
+    offered = draw(st.lists(st.sampled_from(operations), min_size=1, max_size=4, unique=True))
+    if summed and draw(st.booleans()):
+        offered.insert(draw(st.integers(0, len(offered))), "none")
+    return " | ".join(offered)

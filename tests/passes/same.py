@@ -1,0 +1,110 @@
+"""Whether a graph behind some passes computes what the plain one does: `assert_same(text, passes)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import networkx as nx
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dartsl.graph.build import build
+from dartsl.graph.passes import Pass, apply
+from dartsl.graph.target import TARGETS, Target
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.plan import plan
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.nn.supernet import Supernet
+
+TOLERANCE = 1e-10
+CPU = TARGETS["cpu"]
+
+Passes = Sequence[Pass | Callable[[nx.DiGraph, Target], nx.DiGraph]]
+
+
+def assert_same(text: str, passes: Passes, *, target: Target = CPU, seed: int = 0, batch: int = 4) -> None:
+    """The network of a spec's text behind `passes` (of the table, or functions) against the plain one, in float64.
+
+    Outputs, gradients of weights and alphas, running statistics, frozen statistics and evaluation.
+    """
+    planned = planned_text(text)
+    plain = build(planned)
+    graph = apply(plain, named(passes), target).graph
+    compare(model(planned, plain, seed), model(planned, graph, seed), batch)
+
+
+def named(passes: Passes) -> list[Pass]:
+    """Passes of the table, from passes and functions."""
+    return [
+        each if isinstance(each, Pass) else Pass(each.__module__.split(".")[-1], 0, each) for each in passes
+    ]
+
+
+def planned_text(text: str) -> Plan:
+    """The plan of the only network of a spec's text."""
+    spec = check(Source("test.darts", text))
+    return plan(spec, pick_network(spec, None), {})
+
+
+def model(planned: Plan, graph: nx.DiGraph, seed: int = 0) -> Supernet:
+    """The network of a graph as it is, in float64, with random parameters that depend on names and `seed` alone."""
+    made = Supernet(planned, graph, level=0, seed=seed, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for _, parameter in sorted(made.named_parameters()):
+            drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(drawn, alpha=0.3)
+    return made
+
+
+def images(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random normal images (B, C, H, W) and labels (B,)."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(batch, *planned.image.dims, generator=generator, dtype=torch.float64)
+    return drawn, torch.randint(planned.classes, (batch,), generator=generator)
+
+
+def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
+    """The two, which have equal parameters, on one batch."""
+    x, labels = images(plain.plan, batch, seed=1)
+    outputs, gradients = zip(*(_pass(each, x, labels) for each in (plain, other)), strict=True)
+    same({"logits": outputs[1]}, {"logits": outputs[0]})
+    same(gradients[1], gradients[0])
+    same_state(other, plain)
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    with other.frozen_statistics():
+        _pass(other, x, labels)
+    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+    other.load_state_dict(plain.state_dict())
+    plain.eval(), other.eval()
+    with torch.no_grad():
+        same({"in evaluation": other(x)}, {"in evaluation": plain(x)})
+    plain.train(), other.train()
+
+
+def same_state(other: Supernet, plain: Supernet, tolerance: float = TOLERANCE) -> None:
+    """Parameters and buffers have the same names, in the same order, and the same values."""
+    ours, theirs = other.state_dict(), plain.state_dict()
+    assert list(ours) == list(theirs)
+    same(ours, theirs, tolerance)
+
+
+def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: float = TOLERANCE) -> None:
+    """Equal up to `tolerance` of each tensor's largest number, or of a thousandth of the largest of all."""
+    assert ours.keys() == theirs.keys()
+    largest = max((float(value.abs().max()) for value in theirs.values() if value.numel()), default=0.0)
+    for name, value in theirs.items():
+        assert ours[name].shape == value.shape, name
+        apart = float((ours[name] - value).abs().max())
+        size = max(float(value.abs().max()), 1e-3 * largest)
+        assert apart <= tolerance * size, f"{name}: {apart} apart, {size} large"
+
+
+def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    names, parameters = zip(*each.named_parameters(), strict=True)
+    logits = each(x)
+    loss = F.cross_entropy(logits, labels)
+    gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+    return logits.detach(), dict(zip(names, gradients, strict=True))
