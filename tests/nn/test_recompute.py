@@ -67,7 +67,7 @@ def test_draws_of_a_plugin_are_repeated() -> None:
     text = SEARCHED.replace("cell normal", own, 1).replace(": darts", ": none | dropping")
     results = []
     for memory in ("normal", "low"):
-        model = small(text, dtype="float64", memory=memory, plugins={"dropped": lambda **_: Dropped()})
+        model = small(text, dtype="float64", memory=memory, plugins={"dropped": lambda *_: Dropped()})
         torch.manual_seed(3)
         results.append(step(model))
     same(results[1], results[0])
