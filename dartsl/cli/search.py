@@ -12,6 +12,7 @@ import click
 
 from dartsl.cli.options import (
     Command,
+    Target,
     complete_spec,
     network_options,
     output_option,
@@ -22,10 +23,12 @@ from dartsl.cli.options import (
 from dartsl.cli.output import deliver, say_diagnostics
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig, coerce, configure
+from dartsl.lang.source import Source
 
 INTERRUPTED = 130
 
 
+SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
 METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT"}
 
 
@@ -48,6 +51,7 @@ def setting_options(function: Command) -> Command:
 
 def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     flag = spec.name.replace("_", "-")
+    short = [SHORT[spec.name]] if spec.name in SHORT else []
     if isinstance(spec.default, bool):
         shown = "on" if spec.default else "off"
         return click.option(f"--{flag}/--no-{flag}", spec.name, default=None, help=f"{_help(spec)} [{shown}]")
@@ -56,7 +60,7 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     if values is not None:
         return click.option(f"--{flag}", spec.name, type=click.Choice(values), help=help_)
     metavar = METAVARS[type(spec.default)]
-    return click.option(f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
+    return click.option(*short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
 
 
 def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -99,6 +103,11 @@ def _default(spec: Field[Any]) -> str:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="The run's folder. [runs/ and its name]"
 )
+@click.option(
+    "--check-gradients",
+    is_flag=True,
+    help="Compare first, second and exact order on the first batch, and search nothing.",
+)
 @network_options
 @plugin_option
 @setting_options
@@ -109,6 +118,7 @@ def search_command(
     spec: str | None,
     resume: Path | None,
     out: Path | None,
+    check_gradients: bool,
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -124,18 +134,53 @@ def search_command(
       dartsl search digits
       dartsl search mine.darts --epochs 20 --order 2 --set C=8 --out runs/first
       dartsl search --resume runs/first
+      dartsl search mine.darts --check-gradients --batch 16
     """
     given = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
-        _only_device(ctx, spec, out, network, assignments, plugins, given)
+        _only_device(ctx, spec, out, check_gradients, network, assignments, plugins, given)
         from dartsl.search.loop import resume as go_on
 
         result = go_on(resume, device=given.get("device"))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
+        if check_gradients:
+            _compare(ctx, spec, out, network, assignments, plugins, given)
+            return
         result = _start(spec, out, network, assignments, plugins, given)
     ctx.exit(0 if result.finished else INTERRUPTED)
+
+
+def _read(
+    name: str, network: str | None, assignments: tuple[str, ...], given: dict[str, Any]
+) -> tuple[Source, SearchConfig, Target]:
+    from dartsl.lang.check import check
+
+    source = read_source(name)
+    spec = check(source)
+    if spec.warnings:
+        say_diagnostics(spec.warnings)
+    config = configure(configure(SearchConfig(), spec.search), given)
+    return source, config, target(spec, network, assignments)
+
+
+def _compare(
+    ctx: click.Context,
+    name: str,
+    out: Path | None,
+    network: str | None,
+    assignments: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    given: dict[str, Any],
+) -> None:
+    if out is not None or "order" in given:
+        raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
+    source, config, chosen = _read(name, network, assignments, given)
+    from dartsl.search.check_gradients import check_gradients
+
+    compared = check_gradients(source, config, network=network, parameters=chosen.parameters, plugins=plugins)
+    click.echo(compared.text())
 
 
 def _start(
@@ -146,15 +191,9 @@ def _start(
     plugins: tuple[Path, ...],
     given: dict[str, Any],
 ) -> Any:
-    from dartsl.lang.check import check
     from dartsl.run.folder import command_line
 
-    source = read_source(name)
-    spec = check(source)
-    if spec.warnings:
-        say_diagnostics(spec.warnings)
-    chosen = target(spec, network, assignments)
-    config = configure(configure(SearchConfig(), spec.search), given)
+    source, config, chosen = _read(name, network, assignments, given)
     from dartsl.search import loop
 
     return loop.search(

@@ -53,11 +53,13 @@ __all__ = [
 class AlphaGradient:
     """The alphas' gradients, along `model.alpha_parameters()`, and what the validation batch gave.
 
-    With order 2 and exact the outcome is that of the unrolled weights w'.
+    With order 2 and exact the outcome is that of the unrolled weights w', and `product` is the hvp, which
+    went into the gradients as - xi * hvp.
     """
 
     gradients: list[Tensor]
     outcome: Outcome
+    product: list[Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def alpha_gradient(
             hvp = exact_product(model, train, direction, step)
     torch._foreach_add_(gradients, hvp, alpha=-unroll.xi)
     require_finite(model, "alphas' gradient", alphas, gradients)
-    return AlphaGradient(gradients, outcome)
+    return AlphaGradient(gradients, outcome, hvp)
 
 
 def alpha_step(model: SearchModel, optimizer: torch.optim.Optimizer, gradient: AlphaGradient) -> None:

@@ -70,19 +70,9 @@ def search(
     spec = check(source)
     config = replace(config, data=_absolute(config.data))
     device_of(config)
-    model = compile_network(
-        spec,
-        network,
-        parameters or {},
-        seed=config.seed,
-        device=config.device,
-        dtype=config.dtype,
-        memory=config.memory,
-        amp=config.amp,
-        plugins=list(plugins),
-    )
+    model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
-    with _own_generators(config):
+    with own_generators(config):
         session = SearchSession(model, config, data)
         info = _info(source, spec, model, config, data, plugins, command)
         folder = RunFolder.create(out or free_name(RUNS, _stem(source)), spec.files, info)
@@ -116,21 +106,11 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         config = replace(config, device=device)
     device_of(config)
     state = checkpoint.load(folder.checkpoint, info.identity)
-    model = compile_network(
-        spec,
-        info.network,
-        parameters,
-        seed=config.seed,
-        device=config.device,
-        dtype=config.dtype,
-        memory=config.memory,
-        amp=config.amp,
-        plugins=info.plugins,
-    )
+    model = compiled(spec, info.network, parameters, config, info.plugins)
     data = data_of(model, config)
     if data_hash(data) != info.data_hash:
         raise UserError(f"the images of {data.name} are not those that the run was started with")
-    with _own_generators(config):
+    with own_generators(config):
         session = SearchSession(model, config, data)
         try:
             session.load_state_dict(state)
@@ -138,6 +118,28 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
             raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
         folder.keep_epochs(session.epoch)
         return _run(session, folder, console or Console())
+
+
+def compiled(
+    spec: Spec,
+    network: str | None,
+    parameters: Mapping[str, Fraction | int],
+    config: SearchConfig,
+    plugins: Sequence[str | Path],
+) -> Supernet:
+    """The supernet that the settings ask for. Raises SpecError, UserError."""
+    return compile_network(
+        spec,
+        network,
+        parameters,
+        level=config.optimise,
+        seed=config.seed,
+        device=config.device,
+        dtype=config.dtype,
+        plugins=list(plugins),
+        memory=config.memory,
+        amp=config.amp,
+    )
 
 
 def _run(session: SearchSession, folder: RunFolder, console: Console) -> SearchResult:
@@ -216,7 +218,7 @@ def _failing_safely(session: SearchSession, folder: RunFolder) -> Iterator[None]
 
 
 @contextmanager
-def _own_generators(config: SearchConfig) -> Iterator[None]:
+def own_generators(config: SearchConfig) -> Iterator[None]:
     """Seed torch's own generators, which plugins may draw from; leave the caller's as they were."""
     device = torch.device(config.device)
     devices = [device] if device.type == "cuda" else []

@@ -110,8 +110,7 @@ class SearchSession:
         """
         started = time.perf_counter()
         self._before.take()
-        train = self._batch(indices)
-        validation = self._batch(self.validation.draw())
+        train, validation = self.draw(indices)
         if self.epoch < self.config.warmup:
             self.valid.add(measure(self.model, validation, "validation", self.step))
         else:
@@ -131,6 +130,10 @@ class SearchSession:
         )
         self.step += 1
         self.seconds += time.perf_counter() - started
+
+    def draw(self, indices: Tensor) -> tuple[Batch, Batch]:
+        """The training batch of `indices`, and a validation batch drawn for it."""
+        return self._batch(indices), self._batch(self.validation.draw())
 
     def undo(self) -> None:
         """Go back to before the last `take_step`, which failed before the weights were stepped."""

@@ -116,3 +116,25 @@ def test_the_api_is_what_it_lists() -> None:
     assert all(hasattr(api, name) for name in api.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = api.nothing  # type: ignore[attr-defined]
+
+
+def test_gradients_are_compared_and_nothing_is_searched(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
+    result = dartsl("search", "good.darts", "--check-gradients", "--set", "C=2")
+    assert result.exit_code == 0, result.output
+    assert "finite difference" in result.stdout
+    assert not (tmp_path / "runs").exists()
+    for extra in (["--out", "run"], ["--order", "2"]):
+        refused = dartsl("search", "good.darts", "--check-gradients", *extra)
+        assert refused.exit_code == 2
+        assert "leaves no run folder" in refused.stderr
+    assert dartsl("search", "--resume", ".", "--check-gradients").exit_code == 2
+
+
+def test_low_memory_and_bfloat16_are_settings(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
+    result = dartsl("search", "good.darts", "--memory", "low", "--amp", "--set", "C=2", "--out", "run")
+    assert result.exit_code == 0, result.output
+    settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
+    assert (settings["memory"], settings["amp"]) == ("low", True)
+    refused = dartsl("search", "good.darts", "--amp", "--dtype", "float64")
+    assert refused.exit_code == 2
+    assert "does not go with dtype float64" in refused.stderr
