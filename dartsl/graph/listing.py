@@ -1,4 +1,4 @@
-"""The operation graph as text: a line an application, or DOT with a box around each layer."""
+"""The operation graph as text: a line an application, DOT with a box around each layer, what passes did to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from itertools import groupby
 import networkx as nx
 
 from dartsl.graph.operations import Application, Value, application, info
+from dartsl.graph.passes import Optimised
+from dartsl.graph.target import Target
+from dartsl.graph.traffic import cost
 
 
 def listing(graph: nx.DiGraph) -> str:
@@ -51,6 +54,21 @@ def operations_dot(graph: nx.DiGraph) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def passes_listing(graph: nx.DiGraph, optimised: Optimised, level: int, target: Target) -> str:
+    """What each pass did to a graph: a line each, and one for the graph as it was built."""
+    measured = "" if target.measured else ", chosen by the count of operations, not measured"
+    title = f"network {info(graph).network} at -O{level} for {target.name}{measured}"
+    rows = [("", "applications", "convolutions", "MiB an image")]
+    for name, found in [("as built", cost(graph)), *((each.name, each.after) for each in optimised.reports)]:
+        rows.append((name, f"{found.nodes:,}", f"{found.convolutions:,}", f"{found.traffic / 2**20:,.1f}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+    ]
+    note = "MiB an image: what a forward pass reads and writes in float32, each application on its own"
+    return "\n".join([title, "", *lines, "", note, ""])
+
+
 def _positions(graph: nx.DiGraph) -> dict[str, int]:
     return {node: place for place, node in enumerate(graph)}
 
@@ -72,14 +90,15 @@ def _value(value: Value) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, tuple):
-        if all(isinstance(part, int) for part in value):
+        if value and all(isinstance(part, int) for part in value):
             return "x".join(str(part) for part in value)
         return f"({', '.join(map(_value, value))})"
     return str(value)
 
 
 def _shape(applied: Application) -> str:
-    return "x".join(str(length) for length in applied.shape)
+    size = "x".join(str(length) for length in applied.shape)
+    return size if applied.batch == 1 else f"{size}, {applied.batch} for each image"
 
 
 def _quoted(text: str) -> str:
