@@ -158,7 +158,7 @@ def test_there_and_back(factor: tuple[int, int]) -> None:
     phases = fused.space_to_batch(x, factor)
     assert torch.equal(fused.batch_to_space(phases, factor), x)
     assert torch.equal(
-        phases.unflatten(0, (*factor, 3))[-1, -1],
+        phases.reshape(*factor, 3, *phases.shape[1:])[-1, -1],
         x[:, :, factor[0] - 1 :: factor[0], factor[1] - 1 :: factor[1]],
     )
 
@@ -172,7 +172,7 @@ def test_the_kernel_against_the_dilated_one(k: int, dilation: int) -> None:
     phases = fused.space_to_batch(x, (dilation, dilation))
     padding = ((k - 1) // 2,) * 2
     moved = fused.convolution(phases, [module], (1, 1), (padding[0], padding[1]), (1, 1), 4)
-    expected = F.conv2d(x, module.weight, padding=module.padding, dilation=dilation, groups=4)  # type: ignore[arg-type]
+    expected = F.conv2d(x, module.weight, padding=module.padding, dilation=dilation, groups=4)
     torch.testing.assert_close(
         fused.batch_to_space(moved, (dilation, dilation)), expected, rtol=1e-12, atol=1e-12
     )
