@@ -57,6 +57,14 @@ def plugin_option(function: Command) -> Command:
     )(function)  # fmt: skip
 
 
+def level_option(function: Command) -> Command:
+    """`-O0`, `-O1`, `-O2`."""
+    return click.option(
+        "-O", "--optimise", "level", type=click.IntRange(0, 2), default=2, show_default=True,
+        help="Level of optimisation: 0 the plain network, 1 without shared and dead work, 2 all passes.",
+    )(function)  # fmt: skip
+
+
 def output_option(help: str) -> Callable[[Command], Command]:
     return click.option(
         "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=help

@@ -71,6 +71,9 @@ class SearchConfig:
     data: str = setting("", "data set: `digits`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
     dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
+    optimise: int = setting(
+        2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
+    )
     amp: bool = setting(False, "compute convolutions in bfloat16; weights stay float32")
     memory: str = setting(
         "normal",

@@ -20,8 +20,13 @@ from dartsl.nn.primitives import MODULES
 INDENT = "    "
 WIDTH = 110
 
+OWN = "dartsl.nn."
+PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
+
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
-TAKEN = frozenset({"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation"})
+TAKEN = frozenset(
+    {"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation", "fused"}
+)
 
 
 def emit_python(network: fx.GraphModule) -> str:
@@ -51,10 +56,10 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import Tensor, nn")
     lines.append("")
-    own = {_prefix(function) for function in functions}
-    for prefix, text in (("fused", "fused"), ("ops", "primitives as ops")):
-        if prefix in own:
-            lines.append(f"from dartsl.nn import {text}")
+    for module in sorted({_module(function) for function in functions}):
+        if module.startswith(OWN):
+            name = module.removeprefix(OWN)
+            lines.append(f"from dartsl.nn import {name}" + (" as ops" if name == "primitives" else ""))
     random = any(isinstance(module, Noise) for module in network.modules())
     if random:
         lines.append("from dartsl.nn.draws import Draws, Noise")
@@ -183,11 +188,15 @@ def _name(node: fx.Node) -> str:
     return f"{node.name}_" if node.name in TAKEN else node.name
 
 
+def _module(function: object) -> str:
+    return getattr(function, "__module__", None) or ""
+
+
 def _prefix(function: object) -> str:
-    module = getattr(function, "__module__", None) or ""
-    return {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops", "dartsl.nn.fused": "fused"}.get(
-        module, "torch"
-    )
+    module = _module(function)
+    if module.startswith(OWN):
+        return PREFIXES.get(module, module.removeprefix(OWN))
+    return PREFIXES.get(module, "torch")
 
 
 def _function(function: object) -> str:

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
 from dartsl.graph.passes import DEFAULT_LEVEL
+from dartsl.graph.target import Target
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
@@ -82,13 +83,17 @@ def step_memory(
     """The parts of `estimate_step`."""
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
+    target: Target | None = None
     if isinstance(model, Supernet):
         dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
-        plan, graph, builders, level = model.plan, model.graph, model.plugins, model.level
+        plan, graph, builders = model.plan, model.graph, model.plugins
+        level, target = model.level, model.target
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
     try:
-        shadow = Supernet(plan, graph, level=level, device="meta", dtype=dtype, plugins=builders)
+        shadow = Supernet(
+            plan, graph, level=level, target=target, device="meta", dtype=dtype, plugins=builders
+        )
     except PluginError as fault:
         raise contract_error(fault, uses(plan)[fault.primitive], None) from fault
     images = torch.empty(batch, *plan.image.dims, dtype=dtype, device="meta")

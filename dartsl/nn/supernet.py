@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.graph.build import build
 from dartsl.graph.operations import AlphaTable, info
 from dartsl.graph.passes import DEFAULT_LEVEL, optimise
-from dartsl.graph.target import target_of
+from dartsl.graph.target import Target, target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
@@ -34,7 +34,8 @@ class Supernet(nn.Module):
     """A network whose mixed edges are weighted by the softmax of its alphas.
 
     plan, graph   what it was made from, with `plugins`, the implementations by name
-    level         of optimisation, 0 to 2; `optimised` is the graph behind the passes, with their reports
+    level         of optimisation, 0 to 2; `optimised` is the graph behind the passes, with their reports, for
+                  `target`, which the device chooses unless it is given
     network       the lowered network; its state_dict names follow the spec (language rule 18)
     alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
     both
@@ -53,6 +54,8 @@ class Supernet(nn.Module):
         graph: nx.DiGraph,
         *,
         level: int = DEFAULT_LEVEL,
+        target: Target | None = None,
+        until: str | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -68,7 +71,8 @@ class Supernet(nn.Module):
         self.plugins = dict(plugins or {})
         self.draws = Draws(seed)
         self.level = level
-        self.optimised = optimise(graph, level, target_of(str(device)))
+        self.target = target or target_of(str(device))
+        self.optimised = optimise(graph, level, self.target, until=until)
         self.network: fx.GraphModule = lower(
             self.optimised.graph,
             seed=seed,
@@ -177,6 +181,8 @@ def from_plan(
     plan: Plan,
     *,
     level: int = DEFAULT_LEVEL,
+    target: Target | None = None,
+    until: str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: str | torch.dtype = "float32",
@@ -184,7 +190,7 @@ def from_plan(
     memory: str = "normal",
     amp: bool = False,
 ) -> Supernet:
-    """`compile`, for a network that is planned already."""
+    """`compile`, for a network that is planned already; `until` names the last pass that is to run."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
     device = torch_device(device)
@@ -193,6 +199,8 @@ def from_plan(
             plan,
             build(plan),
             level=level,
+            target=target,
+            until=until,
             seed=seed,
             device=device,
             dtype=torch_dtype(dtype),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dartsl.graph.passes import PASSES
 from dartsl.graph.render import render
 
 from .conftest import GOOD, Dartsl
@@ -246,10 +248,33 @@ def test_compile_to_python(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
 
 
 def test_compile_to_a_graph(dartsl: Dartsl, good: Path) -> None:
-    text = dartsl("compile", "good.darts", "--emit", "graph").stdout
+    text = dartsl("compile", "good.darts", "-O0", "--emit", "graph").stdout
     assert text.startswith("network small\n")
     assert "layer0: cell pair" in text
     assert " = mix(" in text
+
+
+def test_compile_at_every_level_and_behind_every_pass(dartsl: Dartsl, good: Path) -> None:
+    """The text of each builds modules of the same names."""
+    names = []
+    after = [("--after", each.name) for each in PASSES]
+    for options in [("-O0",), ("-O1",), ("-O2",), (), *after]:
+        text = dartsl("compile", "good.darts", *options).stdout
+        space: dict[str, Any] = {}
+        exec(text, space)
+        names.append(list(space["SmallNetwork"]().state_dict()))
+    assert all(each == names[0] for each in names)
+    refused = dartsl("compile", "good.darts", "-O1", "--after", "layout")
+    assert refused.exit_code == 2
+    assert "-O1 has no pass layout, but dead, cse" in refused.stderr
+
+
+def test_compile_tells_what_passes_did(dartsl: Dartsl, good: Path) -> None:
+    text = dartsl("compile", "good.darts", "--emit", "passes").stdout
+    assert text.startswith("network small at -O2 for cpu\n")
+    assert [line.split()[0] for line in text.splitlines()[3:-2]] == ["as", *(each.name for each in PASSES)]
+    cuda = dartsl("compile", "good.darts", "--emit", "passes", "--target", "cuda", "-O1").stdout
+    assert "for cuda, chosen by the count of operations, not measured" in cuda
 
 
 def test_compile_to_dot_that_renders(dartsl: Dartsl, good: Path) -> None:

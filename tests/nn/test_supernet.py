@@ -50,7 +50,7 @@ def test_the_prelude_the_shape_rules_and_the_modules_agree() -> None:
 @pytest.mark.parametrize("text", [SEARCHED, RAGGED, DECIDED], ids=["searched", "ragged", "decided"])
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_every_application_has_the_shape_of_the_graph(text: str, height: int, width: int) -> None:
-    model = small(text, height, width)
+    model = small(text, height, width, level=0)
     verify(model.graph)
     check_shapes(model.network, model.graph, images(model), *model.mixing_weights().values())
     assert model(images(model)).shape == (3, 5)
@@ -188,7 +188,7 @@ def test_float64_has_the_weights_of_float32() -> None:
 
 
 def test_the_python_text_of_a_cell_reads_like_the_cell() -> None:
-    text = emit_python(small(SEARCHED).network)
+    text = emit_python(small(SEARCHED, level=0).network)
     assert 'class Layer0(nn.Module):\n    """Layer `layer0`, an instance of the cell `normal`."""' in text
     assert "        layer1 = self.layer1(stem0, layer0, reduction_weights)\n" in text
     assert "class SmallNetwork(nn.Module):" in text
@@ -207,7 +207,7 @@ def blur(in_channels: int, out_channels: int, stride: int, affine: bool, k: int,
 
 
 def test_an_extern_op_with_and_without_an_implementation(tmp_path: Path) -> None:
-    model = small(BLUR, plugins={"blur": blur})
+    model = small(BLUR, plugins={"blur": blur}, level=0)
     assert model(images(model)).shape == (3, 5)
     check_shapes(model.network, model.graph, images(model), *model.mixing_weights().values())
     with pytest.raises(SpecError) as missing:
@@ -228,7 +228,8 @@ def test_an_extern_op_with_and_without_an_implementation(tmp_path: Path) -> None
         "from torch import nn\nblur = lambda i, o, s, a, k, scale: nn.Conv2d(i, o, k, s, k // 2)\n"
     )
     spec = check(Source("test.darts", BLUR.replace("HEIGHT", "8").replace("WIDTH", "8")))
-    assert compile(spec, plugins=[file])(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
+    for level in (0, 2):
+        assert compile(spec, level=level, plugins=[file])(torch.zeros(2, 3, 8, 8)).shape == (2, 5)
 
 
 def test_what_cannot_be_compiled() -> None:

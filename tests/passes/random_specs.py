@@ -21,7 +21,7 @@ BODIES = (
     "max_pool(3)/stride",
     "relu > relu > avg_pool({k})/stride > bn > mix_bn",
     "match stride {{ 1 => identity, 2 => max_pool(2)/2 > conv({k}) > bn }}",
-    "match stride {{ 1 => identity, 2 => relu > concat(conv(1, out = C/2)/2, shift(1, 1) > conv(1, out = C/2)/2) > bn }}",
+    "match stride {{ 1 => identity, 2 => relu > concat(conv(1, out = C/2)/2, shift(1, 1) > conv(1, out = C/2)/2) }}",
     "match stride {{ 1 => sum(identity, relu > conv({k}) > bn), 2 => avg_pool(2)/2 }}",
     "product(conv({k})/stride, global_avg_pool > conv(1) > sigmoid) > bn",
     "shift(1, -2) > relu > avg_pool({k})/stride",

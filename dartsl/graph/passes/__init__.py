@@ -58,16 +58,28 @@ class Optimised:
     reports: tuple[Report, ...]
 
 
-def passes_of(level: int) -> tuple[Pass, ...]:
-    """The passes of a level, in order. Raises ValueError where there is no such level."""
+def passes_of(level: int, until: str | None = None) -> tuple[Pass, ...]:
+    """The passes of a level, in order, as far as the one named `until`.
+
+    Raises ValueError where there is no such level, or no such pass in it.
+    """
     if level not in LEVELS:
         raise ValueError(f"the level is one of {', '.join(map(str, LEVELS))}, not {level}")
-    return tuple(each for each in PASSES if each.level <= level)
+    found = [each for each in PASSES if each.level <= level]
+    if until is None:
+        return tuple(found)
+    names = [each.name for each in found]
+    if until not in names:
+        raise ValueError(f"-O{level} has no pass {until}, but {', '.join(names) or 'none'}")
+    return tuple(found[: names.index(until) + 1])
 
 
-def optimise(graph: nx.DiGraph, level: int, target: Target) -> Optimised:
-    """A graph through the passes of a level. Raises GraphError, a bug, where one breaks it."""
-    return apply(graph, passes_of(level), target)
+def optimise(graph: nx.DiGraph, level: int, target: Target, *, until: str | None = None) -> Optimised:
+    """A graph through the passes of a level, as far as the one named `until`.
+
+    Raises ValueError as `passes_of` does, GraphError, a bug, where a pass breaks the graph.
+    """
+    return apply(graph, passes_of(level, until), target)
 
 
 def apply(graph: nx.DiGraph, passes: Iterable[Pass], target: Target) -> Optimised:
