@@ -66,6 +66,15 @@ def _combined(applied: Application, shapes: list[tuple[int, ...]], batches: list
     yield from _same_batch(applied, batches)
 
 
+def _blended(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    entries = applied.attribute("entries")
+    if not isinstance(entries, tuple) or any(
+        not isinstance(row, tuple) or len(row) != len(shapes) or () in row for row in entries
+    ):
+        yield f"{len(shapes)} inputs for the entries {entries}"
+    yield from same_shape(applied, shapes, batches)
+
+
 def _strided(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
     down, across = factors(applied, "stride")
     width, height, breadth = shapes[0]
@@ -88,6 +97,30 @@ def _moved(
     down, across = factor
     if (phase[0], phase[1] * down, phase[2] * across) != image or phases != images * down * across:
         yield f"{images} x {image} and {phases} x {phase} are not phases of one another by {down} x {across}"
+
+
+def _stack(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if len(set(shapes)) != 1 or shapes[0][1:] != applied.shape[1:]:
+        yield f"a stack of {shapes} gives {applied.shape}"
+    if len(applied.state) != 2 * len(shapes):
+        yield f"{len(applied.state)} modules for {len(shapes)} convolutions and batch norms"
+    yield from _same_batch(applied, batches)
+
+
+def _folded(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    phases, images, entries = (applied.attribute(name) for name in ("phases", "images", "entries"))
+    if not isinstance(phases, int) or not isinstance(images, int) or not isinstance(entries, tuple):
+        yield f"{phases} phases, {images} images, {entries}"
+        return
+    if len(entries) != len(shapes) or len(applied.state) != 2 * (phases + images):
+        yield f"{len(shapes)} inputs, {len(applied.state)} modules for the entries {entries}"
+    for shape, batch in zip(shapes[:phases], batches[:phases], strict=True):
+        yield from _moved(shape, batch, applied.shape, applied.batch, factors(applied, "factor"))
+    if set(shapes[phases : phases + images]) - {applied.shape}:
+        yield f"{shapes} are added to {applied.shape}"
+    if {shape[1:] for shape in shapes[phases + images :]} - {(1, 1), applied.shape[1:]}:
+        yield f"{shapes} are added to {applied.shape}"
+    yield from _same_batch(applied, batches[phases:] or [applied.batch])
 
 
 def factors(applied: Application, name: str) -> tuple[int, int]:
@@ -115,5 +148,14 @@ KINDS: Mapping[str, Kind] = {
         Kind("scaled_bn", state=True, mixes=True, check=same_shape),
         # The sum of all inputs, input i times the mixing weight at entries[i] = (row, column); (): as it is.
         Kind("combine", inputs=None, mixes=True, check=_combined),
+        # Several such sums of the same inputs: result r has input i times the mixing weight at entries[r][i].
+        Kind("blend", inputs=None, mixes=True, check=_blended),
+        # Of n inputs: convolution and batch norm of each, in turn in the state, then its ReLU where `relu`. n results.
+        Kind("conv_bn_stack", inputs=None, state=True, check=_stack),
+        # Result `index` of a `conv_bn_stack`.
+        Kind("piece", view=True, check=same_shape),
+        # As `combine`; but to the first `phases` inputs, phases of images by `factor`, and to the next `images` inputs,
+        # a 1 x 1 convolution and a batch norm are applied first, in turn in the state.
+        Kind("conv_bn_sum", inputs=None, state=True, mixes=True, check=_folded),
     )
 }

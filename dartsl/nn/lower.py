@@ -21,12 +21,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, primitives
+from dartsl.nn import fused, fused_pointwise, primitives
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
 
 __all__ = ["build_modules", "emit_python", "lower"]
+
+FUSED = {**fused.FUNCTIONS, **fused_pointwise.FUNCTIONS}  # kind -> function
 
 
 def lower(
@@ -167,11 +169,9 @@ class _Lowering:
             cell, row = applied.attribute("cell"), applied.attribute("row")
             arguments = (weights[str(cell)], row)
             chosen = code.create_node("call_function", getitem, arguments, name=f"{name}_weights")
-            keywords: dict[str, Any] = {
-                key: value for key, value in applied.attributes if key == "columns"
-            }
+            keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key == "columns"}
             return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
-        if applied.kind in fused.FUNCTIONS or len(applied.state) > 1:
+        if applied.kind in FUSED or len(applied.state) > 1:
             return self.fused(code, name, applied, inputs, weights)
         if applied.state or applied.random is not None:
             path, module = self.module(node, applied)
@@ -195,7 +195,7 @@ class _Lowering:
         weights: Mapping[str, fx.Node],
     ) -> fx.Node:
         """The call of a fused function: its modules and mixing weights come by keyword."""
-        if applied.kind not in fused.FUNCTIONS:  # one batch norm for several
+        if applied.kind not in FUSED:  # one batch norm for several
             modules = [self.modules[path] for path in applied.state]
             fused.tie([module for module in modules if isinstance(module, _NormBase)])
             state = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
@@ -205,7 +205,7 @@ class _Lowering:
             keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
         if KINDS[applied.kind].mixes:
             keywords["weights"] = weights[str(applied.attribute("cell"))]
-        return code.create_node("call_function", fused.FUNCTIONS[applied.kind], inputs, keywords, name=name)
+        return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""

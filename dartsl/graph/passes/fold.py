@@ -53,7 +53,7 @@ def _mixed(
     entries: list[Entry] = []
     for source, column in zip(applied.inputs, columns, strict=True):
         given = done[source]
-        if len(readers[source]) == 1 and given.layer == applied.layer and _is_plain(given, record):
+        if len(readers[source]) == 1 and given.layer == applied.layer and is_plain(given, record):
             attributes = (("cell", cell), ("row", row), ("column", column))
             done[source] = replace(given, kind="scaled_bn", attributes=attributes)
             entries.append(())
@@ -85,7 +85,7 @@ def _summed(applied: Application, done: Applications, readers: Mapping[str, list
     return combined(applied, tuple(inputs), entries, cell)
 
 
-def _is_plain(applied: Application, record: GraphInfo) -> bool:
+def is_plain(applied: Application, record: GraphInfo) -> bool:
     """Whether this is a batch norm without affine."""
     return applied.kind == "mix_bn" or (
         applied.kind == "bn"
