@@ -149,8 +149,26 @@ def combine(*inputs: Tensor, weights: Tensor, entries: Sequence[Entry]) -> Tenso
     return result
 
 
+def blend(
+    *inputs: Tensor, weights: Tensor, entries: Sequence[Sequence[tuple[int, int]]]
+) -> tuple[Tensor, ...]:
+    """Several sums of the same n inputs: result r has input i times the mixing weight at entries[r][i].
+
+    Inputs and results are of one shape; the results lie as images of one stack.
+    """
+    places = tuple(row * weights.shape[1] + column for result in entries for row, column in result)
+    matrix = weights.flatten()[list(places)].view(len(entries), len(inputs))  # (results, n)
+    # The order in memory of the inputs is that of the stack, so that nothing is moved twice.
+    together = all(x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) for x in inputs)
+    if together:
+        inputs = tuple(x.permute(0, 2, 3, 1) for x in inputs)
+    stack = torch.stack(inputs)  # (n, B, H, W, C)
+    results = (matrix @ stack.flatten(1)).view(-1, *stack.shape[1:]).unbind()
+    return tuple(x.permute(0, 3, 1, 2) for x in results) if together else results
+
+
 # Kind -> the function.
-FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+FUNCTIONS: Mapping[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "layout": layout,
     "subsample": subsample,
     "space_to_batch": space_to_batch,
@@ -158,4 +176,5 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "convolution": convolution,
     "scaled_bn": scaled_bn,
     "combine": combine,
+    "blend": blend,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from dartsl.graph.passes import cse, dead, fold, layout, pointwise, space_to_batch, stack
+from dartsl.graph.passes import blend, cse, dead, fold, layout, pointwise, space_to_batch, stack
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import Cost, cost
 from dartsl.graph.verify import verify
@@ -37,6 +37,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("cse", 1, cse.run),
     Pass("fold", 2, fold.run),
     Pass("space_to_batch", 2, space_to_batch.run),
+    Pass("blend", 2, blend.run),
     Pass("pointwise", 2, pointwise.run),
     Pass("stack", 2, stack.run),
     Pass("layout", 2, layout.run),
