@@ -1,0 +1,50 @@
+"""Several search steps of each order stay equal to those of the plain lowering, on random specs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+
+from dartsl.graph.build import build
+from dartsl.graph.passes import apply, passes_of
+from dartsl.nn.supernet import Supernet
+from dartsl.search.bilevel import Batch, Unroll, alpha_gradient, alpha_step, weight_step
+from tests.passes.random_specs import spec_texts
+from tests.passes.same import CPU, images, model, planned_text, same_state
+from tests.passes.test_equal import EXAMPLES
+
+STEPS = 3
+TOLERANCE = 1e-8  # what rounding grows to in three steps; a finite difference divides it by its own size
+
+
+@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@settings(max_examples=max(EXAMPLES // 3, 1), deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=spec_texts(largest=2))
+def test_steps_stay_equal(order: str, text: str) -> None:
+    planned = planned_text(text)
+    plain = build(planned)
+    pair = [model(planned, plain), model(planned, apply(plain, passes_of(2), CPU).graph)]
+    searches = [Search(each, order) for each in pair]
+    for step in range(STEPS):
+        for search in searches:
+            search.step(step)
+        same_state(pair[1], pair[0], TOLERANCE)
+
+
+class Search:
+    """A model and its optimisers."""
+
+    def __init__(self, made: Supernet, order: str) -> None:
+        self.model, self.order = made, order
+        self.weights = torch.optim.SGD(made.weights(), lr=0.025, momentum=0.9, weight_decay=3e-4)
+        alphas = made.alpha_parameters()
+        self.alphas = torch.optim.Adam(alphas, lr=0.01, betas=(0.5, 0.999)) if alphas else None
+
+    def step(self, step: int) -> None:
+        train, validation = (Batch(*images(self.model.plan, 4, seed=2 * step + i)) for i in (0, 1))
+        if self.alphas is not None:
+            unroll = Unroll.of(self.weights, self.model.weights())
+            gradient = alpha_gradient(self.model, train, validation, self.order, unroll=unroll, step=step)
+            alpha_step(self.model, self.alphas, gradient)
+        weight_step(self.model, train, self.weights, clip=5.0, step=step)
