@@ -62,15 +62,18 @@ def info(
     *,
     batch: int | None = None,
     order: str | None = None,
+    level: int | None = None,
     plugins: Plugins = (),
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
 
-    `batch` (images a step from each half) and `order` (of the alpha gradient) are for the memory, in bytes;
-    the spec's settings are their defaults. A spec without a network tells of its cells.
+    `batch` (images a step from each half), `order` (of the alpha gradient) and `level` (of optimisation) are for
+    the memory, in bytes; the spec's settings are their defaults. A spec without a network tells of its cells.
     Raises SpecError, UserError.
     """
-    return describe_spec(check(spec), network, parameters, batch=batch, order=order, plugins=plugins)
+    return describe_spec(
+        check(spec), network, parameters, batch=batch, order=order, level=level, plugins=plugins
+    )
 
 
 def describe_spec(
@@ -80,6 +83,7 @@ def describe_spec(
     *,
     batch: int | None,
     order: str | None,
+    level: int | None,
     plugins: Plugins,
 ) -> Info:
     """`info` of a spec that is checked already."""
@@ -98,6 +102,7 @@ def describe_spec(
         planned,
         batch=config.batch if batch is None else batch,
         order=order or config.order,
+        level=config.optimise if level is None else level,
         dtype=config.dtype,
         plugins=plugins,
     )

@@ -41,7 +41,7 @@ class Info:
     multiply_adds   of its convolutions and linear layers, for one image
     space_size      the number of networks that discretisation can give
     memory_bytes    of one search step at its peak, for `batch` images from each half and the alpha gradient
-                    of `order`; None where an `extern op` has no implementation here
+                    of `order`, at the `level` of optimisation; None where an `extern op` has no implementation here
     """
 
     cells: tuple[CellInfo, ...]
@@ -54,6 +54,7 @@ class Info:
     memory_bytes: int | None = None
     batch: int | None = None
     order: str | None = None
+    level: int | None = None
 
 
 def describe(
@@ -62,6 +63,7 @@ def describe(
     *,
     batch: int,
     order: str,
+    level: int = 2,
     dtype: str = "float32",
     plugins: Sequence[str | Path] = (),
 ) -> Info:
@@ -84,9 +86,10 @@ def describe(
         len(plan.layers),
         count.parameters(graph),
         count.multiply_adds(graph),
-        _memory(plan, batch, order, dtype, plugins),
+        _memory(plan, batch, order, level, dtype, plugins),
         batch,
         order,
+        level,
     )
 
 
@@ -106,12 +109,14 @@ def describe_cell(cell: Cell) -> CellInfo:
     )
 
 
-def _memory(plan: Plan, batch: int, order: str, dtype: str, plugins: Sequence[str | Path]) -> int | None:
+def _memory(
+    plan: Plan, batch: int, order: str, level: int, dtype: str, plugins: Sequence[str | Path]
+) -> int | None:
     from dartsl.nn.memory import estimate_step
     from dartsl.nn.supernet import torch_dtype
 
     try:
-        return estimate_step(plan, batch, order, dtype=torch_dtype(dtype), plugins=plugins)
+        return estimate_step(plan, batch, order, level=level, dtype=torch_dtype(dtype), plugins=plugins)
     except SpecError as fault:
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None

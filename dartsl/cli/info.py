@@ -28,6 +28,13 @@ from dartsl.summary import Info, readable_bytes, readable_count
 @click.option(
     "--order", type=click.Choice(["1", "2", "exact"]), help="Of the alpha gradient, for the memory."
 )
+@click.option(
+    "-O",
+    "--optimise",
+    "level",
+    type=click.IntRange(0, 2),
+    help="Level of optimisation, for the memory.",
+)
 @plugin_option
 @format_option
 def info_command(
@@ -36,6 +43,7 @@ def info_command(
     assignments: tuple[str, ...],
     batch: int | None,
     order: str | None,
+    level: int | None,
     plugins: tuple[Path, ...],
     format_: str,
 ) -> None:
@@ -53,7 +61,7 @@ def info_command(
     values = parse_assignments(assignments)
     if network is not None or root_networks(checked):
         values = dict(target(checked, network, assignments).parameters)
-    found = describe_spec(checked, network, values, batch=batch, order=order, plugins=plugins)
+    found = describe_spec(checked, network, values, batch=batch, order=order, level=level, plugins=plugins)
     if format_ == "json":
         say_json(as_json(found))
     else:
@@ -73,6 +81,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "memory_bytes": info.memory_bytes,
         "batch": info.batch,
         "order": info.order,
+        "level": info.level,
         "cells": [vars(cell) for cell in info.cells],
     }
 
