@@ -21,7 +21,8 @@ FORMAT = 1
 def save(path: Path, identity: Identity, state: Mapping[str, Any]) -> None:
     """Write a checkpoint. `state` is tensors, numbers and strings in dicts and lists. Raises UserError."""
     record = {"format": FORMAT, "identity": asdict(identity), "state": dict(state)}
-    content = io.BytesIO()  # not the file itself: where the disk is full, torch.save has no OSError to explain
+    # Not straight into the file: where the disk is full, torch.save hides the OSError that says so.
+    content = io.BytesIO()
     torch.save(record, content)
     write_bytes(path, content.getbuffer())
 

@@ -4,7 +4,8 @@
 
 Source: Liu, Simonyan and Yang, "DARTS", ICLR 2019 (arXiv 1806.09055), equations 5 to 8, and the authors'
 implementation. Every pass of the alpha step leaves batch norm's running statistics alone and sees, on one
-batch, the same random draws; the weights come out of it bit for bit as they went in.
+batch, the same random draws (a plugin's too, which come from torch's own generators: each pass seeds them
+anew); the weights come out of it bit for bit as they went in.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
+from dartsl.nn.draws import seed_torch
+
 BatchKind = Literal["train", "validation"]
 
 
 class Draws(Protocol):
     """Where the random operations of a model take their draws from."""
 
-    def at(self, step: int, batch: BatchKind) -> Any: ...
+    def at(self, step: int, batch: BatchKind) -> int: ...
 
 
 class SearchModel(Protocol):
@@ -164,9 +167,8 @@ def weight_step(
     """
     weights = model.weights()
     optimizer.zero_grad()
-    model.draws.at(step, "train")
     with _constant(model.alpha_parameters()):
-        logits = model(batch.images)  # (B, classes)
+        logits = _logits(model, batch, "train", step)
         loss = F.cross_entropy(logits, batch.labels)
         loss.backward()  # type: ignore[no-untyped-call]
     outcome = _outcome(loss, logits, batch)
@@ -185,9 +187,8 @@ def weight_step(
 @torch.no_grad()
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
     """The loss and the right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
-    model.draws.at(step, kind)
     with model.frozen_statistics():
-        logits = model(batch.images)  # (B, classes)
+        logits = _logits(model, batch, kind, step)
     outcome = _outcome(F.cross_entropy(logits, batch.labels), logits, batch)
     if not math.isfinite(outcome.loss):
         name = "training" if kind == "train" else "validation"
@@ -240,8 +241,7 @@ def _difference_hvp(
 def _exact_hvp(model: SearchModel, train: Batch, direction: list[Tensor], step: int) -> list[Tensor]:
     """d/d alpha <grad_w L_train(w, alpha), v>, by differentiating twice."""
     weights, alphas = model.weights(), model.alpha_parameters()
-    model.draws.at(step, "train")
-    loss = F.cross_entropy(model(train.images), train.labels)
+    loss = F.cross_entropy(_logits(model, train, "train", step), train.labels)
     slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
     product = torch.stack([(slope * v).sum() for slope, v in zip(slopes, direction, strict=True)]).sum()
     if not product.requires_grad:  # no weight's gradient depends on the alphas
@@ -253,8 +253,7 @@ def _pass(
     model: SearchModel, batch: Batch, kind: BatchKind, parameters: Sequence[nn.Parameter], step: int
 ) -> tuple[Outcome, list[Tensor]]:
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
-    model.draws.at(step, kind)
-    logits = model(batch.images)  # (B, classes)
+    logits = _logits(model, batch, kind, step)
     loss = F.cross_entropy(logits, batch.labels)
     gradients = list(torch.autograd.grad(loss, parameters, materialize_grads=True))
     outcome = _outcome(loss, logits, batch)
@@ -263,6 +262,12 @@ def _pass(
         raise NonFiniteError(f"{name} loss", *_largest(model, parameters, gradients))
     _require_finite(model, f"gradient of the {name} loss", parameters, gradients)
     return outcome, gradients
+
+
+def _logits(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> Tensor:
+    """(B, classes); all passes over one step's batch of a kind see the same random draws."""
+    seed_torch(model.draws.at(step, kind), batch.images.device)
+    return model(batch.images)
 
 
 def _outcome(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:
