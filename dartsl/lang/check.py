@@ -104,7 +104,7 @@ def _header(file: File) -> Span:
 
 
 def _listed(before: str, names: Iterable[str]) -> str:
-    return f"{before} " + ", ".join(f"`{name}`" for name in names)
+    return f"{before} " + (", ".join(f"`{name}`" for name in names) or "none")
 
 
 def _has_errors(faults: Iterable[Diagnostic]) -> bool:
