@@ -169,3 +169,11 @@ def test_an_interrupt_is_quiet(dartsl: Dartsl, monkeypatch: pytest.MonkeyPatch) 
     result = dartsl("check", "good.darts")
     assert result.exit_code == 130
     assert result.output == ""
+
+
+@pytest.mark.parametrize("name", ["", "folder/", ".darts"])
+def test_new_needs_a_name(dartsl: Dartsl, name: str) -> None:
+    found = dartsl("new", name)
+    assert found.exit_code == 2
+    assert "names no file" in found.stderr
+    assert not Path(".darts").exists()
