@@ -79,7 +79,12 @@ class SearchSession:
         ours, theirs = split_by_index(data.train_labels, config.split)
         self.batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
-        self.generator = torch.Generator(config.device)
+        try:
+            self.generator = torch.Generator(config.device)
+        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            ) from error
         self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
         _require_usable(model, config, len(ours), len(theirs))
         self.weights_optimizer = torch.optim.SGD(

@@ -187,6 +187,7 @@ def test_every_epoch_can_be_derived_from(tiny: Path) -> None:
         ({"data": "digits"}, "10 classes"),
         ({"split": 1.0}, "leave none for the alphas"),
         ({"device": "nonsense"}, "no device `nonsense`"),
+        ({"device": "meta"}, "nothing can be searched on"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_a_folder_is_made(
