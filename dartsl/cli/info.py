@@ -102,7 +102,8 @@ def _network_lines(info: Info) -> list[str]:
     values = ", ".join(f"{name} = {value}" for name, value in (info.values or {}).items())
     memory = "unknown: an `extern op` has no implementation here (--plugin)"
     if info.memory_bytes is not None:
-        memory = f"{readable_bytes(info.memory_bytes)} a step of {info.batch} images, order {info.order}"
+        images = "1 image" if info.batch == 1 else f"{info.batch} images"
+        memory = f"{readable_bytes(info.memory_bytes)} a step of {images}, order {info.order}"
     return [
         f"network {info.network}({values}), {info.layers} layers",
         f"  parameters     {info.parameters:,}",

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from dartsl.lang.constants import exact
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Network, Spec
 from dartsl.lang.source import Source
@@ -79,9 +80,12 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
         if not equals or not name.strip():
             raise UserError(f"`--set {text}` is no assignment", "write, for example, --set C=36", exit_code=2)
         try:
-            values[name.strip()] = Fraction(value.strip())
+            number = exact(value.strip())
         except (ValueError, ZeroDivisionError):
-            raise UserError(f"`{value}` is no value for `{name}`", "give a number") from None
+            number = None
+        if number is None:
+            raise UserError(f"`{value}` is no value for `{name}`", "give a number")
+        values[name.strip()] = number
     return values
 
 

@@ -102,6 +102,8 @@ def new_command(name: str) -> None:
     from dartsl.run.files import write_text
 
     path = Path(name if name.endswith(".darts") else f"{name}.darts")
+    if path.name == ".darts":
+        raise UserError(f"`{name}` names no file", "write, for example, `dartsl new mine`", exit_code=2)
     if path.exists():
         raise UserError(f"{path} exists", "choose another name")
     write_text(path, STARTER)

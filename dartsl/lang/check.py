@@ -11,7 +11,7 @@ from dartsl.lang import loader, plan, resources
 from dartsl.lang.blocks import read_settings
 from dartsl.lang.catalogue import read_operations
 from dartsl.lang.cells import CellReader, Cells, count_edges
-from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.expressions import Checker
 from dartsl.lang.identity import Identities
 from dartsl.lang.limits import Budget, TooLargeError
@@ -57,12 +57,12 @@ def diagnose(root: Source) -> Report:
     faults = list(loaded.diagnostics)
     order = [file.source for file in loaded.files]
     if not loaded.files or any(fault.code.startswith("E01") for fault in faults):
-        return Report(None, tuple(arranged(faults, order, root)), 0)
+        return Report(None, tuple(arranged(faults, [*order, root])), 0)
     reading = _Reading(loaded, faults)
     spec = reading.read()
     if not _has_errors(faults):
         faults += plan.faults(spec)
-    found = tuple(arranged(faults, order, root))
+    found = tuple(arranged(faults, [*order, root]))
     if _has_errors(faults):
         return Report(None, found, reading.edges)
     return Report(replace(spec, warnings=found), found, reading.edges)
@@ -104,7 +104,7 @@ def _header(file: File) -> Span:
 
 
 def _listed(before: str, names: Iterable[str]) -> str:
-    return f"{before} " + ", ".join(f"`{name}`" for name in names)
+    return f"{before} " + (", ".join(f"`{name}`" for name in names) or "none")
 
 
 def _has_errors(faults: Iterable[Diagnostic]) -> bool:
@@ -170,15 +170,3 @@ def _target(file: File, item: Import) -> Path | None:
         return None if path is None else path.resolve()
     here = file.source.path
     return None if here is None else (here.parent / f"{text}.darts").resolve()
-
-
-def arranged(faults: Iterable[Diagnostic], order: Iterable[Source], root: Source) -> list[Diagnostic]:
-    """One diagnostic a (code, primary span), in order of file, line, column and code."""
-    place = {id(source): number for number, source in enumerate(order)}
-    place.setdefault(id(root), len(place))
-    kept: dict[tuple[int, int, str, int], Diagnostic] = {}
-    for fault in faults:
-        span = fault.primary.span
-        key = (place.get(id(span.source), -1), span.start, fault.code, span.end)
-        kept.setdefault(key, fault)
-    return [kept[key] for key in sorted(kept)]

@@ -22,10 +22,18 @@ MAX_EXPONENT = 40  # of a number such as 1e9; far above any width, and quick to 
 
 def number(literal: Number) -> Fraction | None:
     """The exact value of a number; None when its exponent is out of reach."""
-    _, _, exponent = literal.lexeme.lower().partition("e")
+    return exact(literal.lexeme)
+
+
+def exact(text: str) -> Fraction | None:
+    """The exact value of `36`, `1/2` or `3e-4`; None when its exponent is out of reach.
+
+    Raises ValueError where the text is no number, ZeroDivisionError for `1/0`.
+    """
+    _, _, exponent = text.lower().partition("e")
     if len(exponent) > 5 or (exponent and abs(int(exponent)) > MAX_EXPONENT):
         return None
-    return Fraction(literal.lexeme)
+    return Fraction(text)
 
 
 def fold(expr: Expr, known: Mapping[str, Fraction] | None = None) -> Fraction | None:

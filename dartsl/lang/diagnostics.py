@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from dartsl.lang.source import Span
+from dartsl.lang.source import Source, Span
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,18 @@ class Diagnostic:
     @property
     def severity(self) -> Literal["error", "warning"]:
         return "warning" if self.code.startswith("W") else "error"
+
+
+def arranged(faults: Iterable[Diagnostic], order: Iterable[Source]) -> list[Diagnostic]:
+    """One diagnostic a (code, primary span), the first found, in order of file, line, column and code."""
+    place: dict[int, int] = {}
+    for source in order:
+        place.setdefault(id(source), len(place))
+    kept: dict[tuple[int, int, str, int], Diagnostic] = {}
+    for fault in faults:
+        span = fault.primary.span
+        kept.setdefault((place.get(id(span.source), -1), span.start, fault.code, span.end), fault)
+    return [kept[key] for key in sorted(kept)]
 
 
 class SpecError(Exception):

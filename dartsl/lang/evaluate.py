@@ -6,16 +6,18 @@ The checker finds most mistakes before; what is left shows only with values at h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from dartsl.lang import constants
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import Operation
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Boolean, Call, Expr, Match, Name, Number, String
-from dartsl.lang.widths import Symbolic, Width
+from dartsl.lang.widths import Symbolic, Width, is_small
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Closure:
 
 
 Value = Fraction | Symbolic | str | bool | Closure
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Width]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 
 
 @dataclass(frozen=True)
@@ -116,15 +125,13 @@ def _arithmetic(expr: Binary, left: Value, right: Value) -> Value:
             )
     assert isinstance(left, Fraction | Symbolic)
     assert isinstance(right, Fraction | Symbolic)
-    if expr.operator == "+":
-        return left + right
-    if expr.operator == "-":
-        return left - right
-    if expr.operator == "*":
-        return left * right
-    if right == 0:
+    if expr.operator == "/" and right == 0:
         raise FaultError(Diagnostic("E0405", "division by zero", Label(expr.right.span, "this is 0")))
-    return left / right
+    value = _OPERATORS[expr.operator](left, right)
+    if not is_small(value):
+        title = "this number is out of range"
+        raise FaultError(Diagnostic("E0405", title, Label(expr.span, "too long to be worked out")))
+    return value
 
 
 def kind_of(value: Value) -> str:

@@ -36,6 +36,8 @@ def read(path_or_name: str) -> Source:
     if path_or_name == "-":
         return decode("<stdin>", sys.stdin.buffer.read(), None)
     path = Path(path_or_name)
+    if not path_or_name:  # Path("") is the folder that one stands in
+        raise UserError("the name of a spec is empty", "`dartsl specs` lists the shipped specs", exit_code=2)
     try:
         if path.is_file():
             return read_file(path, path_or_name)

@@ -69,10 +69,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """One edge after expansion; `twin` counts the edges of the same pair from 0.
-
-    `merge_place` is not needed: edges into a node stand in `Cell.edges` in order of declaration.
-    """
+    """One edge after expansion; `twin` counts the edges of the same pair from 0."""
 
     source: str
     target: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
-from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.elaborate import Elaborator, Norms, Part, term, term_size
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
 from dartsl.lang.layers import Item, StageReader
@@ -31,7 +31,7 @@ def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] 
     """
     planner = _Planner(spec, network, parameters or {})
     result = planner.run()
-    found = _ordered(spec, planner.faults)
+    found = arranged(planner.faults, [file.source for file in spec.files])
     if found or result is None:
         raise SpecError(found)
     return result
@@ -52,17 +52,7 @@ def faults(spec: Spec) -> list[Diagnostic]:
         if name not in placed:
             use = Use(name, symbol(), 1, (feed,) * len(cell.inputs))
             CellPlanner(elaborator, found, cell, use).run()
-    return _ordered(spec, found)
-
-
-def _ordered(spec: Spec, found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """One diagnostic a (code, primary span), in order of file, place and code."""
-    files = {file.source.name: place for place, file in enumerate(spec.files)}
-    kept: dict[tuple[int, int, str, int], Diagnostic] = {}
-    for fault in found:
-        span = fault.primary.span
-        kept.setdefault((files.get(span.source.name, len(files)), span.start, fault.code, span.end), fault)
-    return [kept[key] for key in sorted(kept)]
+    return arranged(found, [file.source for file in spec.files])
 
 
 @dataclass(frozen=True)

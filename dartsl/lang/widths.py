@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
+MAX_BITS = 1000  # of a numerator or a denominator
+MAX_TERMS = 100  # of both polynomials of a symbol together
+
 Coefficients = tuple[Fraction, ...]  # of C**0, C**1, ...; the last one is not zero; () is the polynomial 0
 
 
@@ -79,6 +82,13 @@ Width = Fraction | Symbolic
 def symbol() -> Symbolic:
     """The width C itself."""
     return Symbolic((Fraction(0), Fraction(1)), (Fraction(1),))
+
+
+def is_small(width: Width) -> bool:
+    """Whether it is short enough to go on with: ops that square what they are given double it each time."""
+    parts = (*width.numerator, *width.denominator) if isinstance(width, Symbolic) else (width,)
+    longest = max(max(abs(part.numerator), part.denominator) for part in parts)
+    return len(parts) <= MAX_TERMS and longest.bit_length() <= MAX_BITS
 
 
 def channels(width: Width) -> str:

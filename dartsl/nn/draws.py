@@ -28,9 +28,19 @@ def stream_seed(*key: int | str) -> int:
 def seeded(*key: int | str) -> Iterator[None]:
     """Within it torch's CPU generator runs the stream of `key`; afterwards it goes on where it was."""
     with torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed: that would reseed GPUs' generators too, which are not saved here.
-        torch.default_generator.manual_seed(stream_seed(*key))
+        seed_torch(stream_seed(*key))
         yield
+
+
+def seed_torch(seed: int, device: torch.device | None = None) -> None:
+    """Seed torch's CPU generator and, where `device` is a GPU, that GPU's.
+
+    (torch.manual_seed would seed those of all GPUs.)
+    """
+    torch.default_generator.manual_seed(seed)
+    if device is not None and device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 class Draws:
@@ -45,12 +55,16 @@ class Draws:
         self.step = 0
         self.batch: Batch = "train"
 
-    def at(self, step: int, batch: Batch) -> None:
-        """Turn to the draws of one step's batch. Raises ValueError on a kind of batch that does not exist."""
+    def at(self, step: int, batch: Batch) -> int:
+        """Turn to the draws of one step's batch; gives a seed of that batch for torch's own generators.
+
+        Raises ValueError on a kind of batch that does not exist.
+        """
         if batch not in ("train", "validation"):
             raise ValueError(f"batch is `train` or `validation`, not {batch!r}")
         self.step = step
         self.batch = batch
+        return stream_seed(self.seed, step, batch)
 
     def normal(self, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of one primitive (named by its path), with the type and device of `like`."""

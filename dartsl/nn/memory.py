@@ -20,14 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.graph.build import build
+from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
 from dartsl.graph.passes import DEFAULT_LEVEL
 from dartsl.graph.target import Target
+from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
 
 ORDERS = ("1", "2", "exact")
+MOST_NUMBERS = 2**50  # in one tensor: torch counts its bytes in 63 bits, and they are stacked now and then
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def estimate_step(
     `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own type counts;
     `level` (of optimisation), `dtype` and `plugins` are for a Plan. Scratch memory inside library kernels is not seen.
     Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
-    one that breaks its contract (E0412).
+    one that breaks its contract (E0412), UserError for what has more numbers than torch can count.
     """
     return step_memory(model, batch, order, level=level, dtype=dtype, plugins=plugins).total
 
@@ -90,6 +93,8 @@ def step_memory(
         level, target = model.level, model.target
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
+    if max(batch * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+        raise UserError("a step needs more memory than can be told", help="try fewer images (--batch)")
     try:
         shadow = Supernet(
             plan, graph, level=level, target=target, device="meta", dtype=dtype, plugins=builders

@@ -38,8 +38,7 @@ class Supernet(nn.Module):
                   `target`, which the device chooses unless it is given
     network       the lowered network; its state_dict names follow the spec (language rule 18)
     alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
-    both
-                  in order of declaration. A row with fewer candidates than the longest one has spare columns
+                  both in order of declaration. A row with fewer candidates than the longest one has spare columns
                   at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
                   attribute of ParameterDict (`keys`) has a `_` behind it there; `alpha` takes its own name.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.files import write_with
+from dartsl.run.files import write_bytes
 from dartsl.run.folder import Identity
 
 FORMAT = 1
@@ -20,7 +21,10 @@ FORMAT = 1
 def save(path: Path, identity: Identity, state: Mapping[str, Any]) -> None:
     """Write a checkpoint. `state` is tensors, numbers and strings in dicts and lists. Raises UserError."""
     record = {"format": FORMAT, "identity": asdict(identity), "state": dict(state)}
-    write_with(path, lambda file: torch.save(record, file))
+    # Not straight into the file: where the disk is full, torch.save hides the OSError that says so.
+    content = io.BytesIO()
+    torch.save(record, content)
+    write_bytes(path, content.getbuffer())
 
 
 def load(path: Path, identity: Identity) -> dict[str, Any]:

@@ -7,15 +7,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dartsl.lang.diagnostics import UserError
 
 Row = dict[str, Any]
 
 
-def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Create or replace a file by what `write` puts into it: a new name in the same folder, then a rename.
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Create or replace a file: under a new name in the same folder, then by a rename.
 
     Raises UserError where the file cannot be written; an existing file is then as it was.
     """
@@ -23,17 +23,12 @@ def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
     with _explained("write", path):
         try:
             with open(temporary, "wb") as file:
-                write(file)
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Create or replace a file atomically. Raises UserError."""
-    write_with(path, lambda file: file.write(data))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ import hashlib
 import json
 import platform
 import posixpath
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -136,7 +137,9 @@ class RunFolder:
         wanted = {spec.name: spec.type for spec in fields(RunInfo)}
         kinds = {"str": str, "int": int, "list[str]": list}
         for name, annotation in wanted.items():
-            if not isinstance(record.get(name), kinds.get(str(annotation), dict)):
+            value: Any = record.get(name)
+            fits = isinstance(value, kinds.get(str(annotation), dict))
+            if not fits or (name == "parameters" and not all(map(_is_fraction, value.values()))):
                 raise UserError(f"{path / RUN} is damaged: `{name}` is missing or not what it was")
         return cls(path, RunInfo(**{name: record[name] for name in wanted}))
 
@@ -213,6 +216,11 @@ def free_name(parent: Path, stem: str) -> Path:
         number += 1
         path = parent / f"{stem}-{number}"
     return path
+
+
+def _is_fraction(value: object) -> bool:
+    """Whether a value is what `str` of a Fraction gives, and no longer than a network could use."""
+    return isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?", value) is not None
 
 
 def _texts(files: Sequence[File]) -> dict[str, str]:

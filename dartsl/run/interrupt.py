@@ -1,4 +1,4 @@
-"""Ctrl-C: once to finish the step and save, twice to stop at once."""
+"""Ctrl-C, or a batch system's SIGTERM: once to finish the step and save, twice to stop at once."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Interruption:
 
 @contextmanager
 def interruption(notify: Callable[[], None] = lambda: None) -> Iterator[Interruption]:
-    """While inside, the first SIGINT raises the flag and calls `notify`; the second is a KeyboardInterrupt.
+    """While inside, the first SIGINT or SIGTERM raises the flag and calls `notify`.
 
-    `notify` runs inside the signal handler, so it must not use buffered output. The handler that was there
-    before is put back at the end. Outside the main thread Python has no signal handlers: the flag is then
-    only raised by calling `request`.
+    The second is a KeyboardInterrupt. `notify` runs inside the signal handler, so it must not use buffered
+    output. The handlers that were there before are put back at the end. Outside the main thread Python has
+    no signal handlers: the flag is then only raised by calling `request`.
     """
     flag = Interruption()
     if threading.current_thread() is not threading.main_thread():
@@ -38,8 +38,9 @@ def interruption(notify: Callable[[], None] = lambda: None) -> Iterator[Interrup
         flag.request()
         notify()
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield flag
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,7 +4,8 @@
 
 Source: Liu, Simonyan and Yang, "DARTS", ICLR 2019 (arXiv 1806.09055), equations 5 to 8, and the authors'
 implementation. Every pass of the alpha step leaves batch norm's running statistics alone and sees, on one
-batch, the same random draws; the weights come out of it bit for bit as they went in.
+batch, the same random draws (a plugin's too, which come from torch's own generators: each pass seeds them
+anew); the weights come out of it bit for bit as they went in.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dartsl.search.gradients import (
     constant,
     gradients_of,
     largest_gradient,
+    logits_of,
     measure,
     outcome_of,
     require_finite,
@@ -143,9 +145,8 @@ def weight_step(
     """
     weights = model.weights()
     optimizer.zero_grad()
-    model.draws.at(step, "train")
     with constant(model.alpha_parameters()):
-        logits = model(batch.images)  # (B, classes)
+        logits = logits_of(model, batch, "train", step)
         loss = F.cross_entropy(logits, batch.labels)
         loss.backward()  # type: ignore[no-untyped-call]
     outcome = outcome_of(loss, logits, batch)

@@ -21,7 +21,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.search.bilevel import NonFiniteError, Unroll, alpha_gradient
 from dartsl.search.loop import compiled, own_generators
-from dartsl.search.session import SearchSession, data_of, device_of
+from dartsl.search.session import SearchSession, data_of
 
 NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in for another
 ORDERS = ("1", "2", "exact")
@@ -107,7 +107,6 @@ def check_gradients(
 
     Raises SpecError, UserError as a search does; also where a loss or gradient is not finite.
     """
-    device_of(config)
     model = compiled(check(source), network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config):

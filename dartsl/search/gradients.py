@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
+from dartsl.nn.draws import seed_torch
+
 BatchKind = Literal["train", "validation"]
 
 
 class Draws(Protocol):
     """Where the random operations of a model take their draws from."""
 
-    def at(self, step: int, batch: BatchKind) -> Any: ...
+    def at(self, step: int, batch: BatchKind) -> int: ...
 
 
 class SearchModel(Protocol):
@@ -71,9 +73,8 @@ class Outcome:
 @torch.no_grad()
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
     """The loss and the right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
-    model.draws.at(step, kind)
     with model.frozen_statistics():
-        logits = model(batch.images)  # (B, classes)
+        logits = logits_of(model, batch, kind, step)
     outcome = outcome_of(F.cross_entropy(logits, batch.labels), logits, batch)
     if not math.isfinite(outcome.loss):
         name = "training" if kind == "train" else "validation"
@@ -85,8 +86,7 @@ def gradients_of(
     model: SearchModel, batch: Batch, kind: BatchKind, parameters: Sequence[nn.Parameter], step: int
 ) -> tuple[Outcome, list[Tensor]]:
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
-    model.draws.at(step, kind)
-    logits = model(batch.images)  # (B, classes)
+    logits = logits_of(model, batch, kind, step)
     loss = F.cross_entropy(logits, batch.labels)
     gradients = list(torch.autograd.grad(loss, parameters, materialize_grads=True))
     outcome = outcome_of(loss, logits, batch)
@@ -95,6 +95,17 @@ def gradients_of(
         raise NonFiniteError(f"{name} loss", *largest_gradient(model, parameters, gradients))
     require_finite(model, f"gradient of the {name} loss", parameters, gradients)
     return outcome, gradients
+
+
+def logits_of(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> Tensor:
+    """(B, classes); all passes over one step's batch of a kind see the same random draws."""
+    seed_pass(model, batch, kind, step)
+    return model(batch.images)
+
+
+def seed_pass(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> None:
+    """Set the draws of random operations, and torch's own generators for plugins, to those of a step's batch."""
+    seed_torch(model.draws.at(step, kind), batch.images.device)
 
 
 def outcome_of(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:

@@ -33,7 +33,7 @@ from dartsl.run.progress import RunProgress
 from dartsl.search.bilevel import NonFiniteError
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
-from dartsl.search.session import SearchSession, data_hash, data_of, device_of
+from dartsl.search.session import SearchSession, data_hash, data_of
 
 RUNS = Path("runs")  # where a run goes that was given no folder
 
@@ -69,7 +69,6 @@ def search(
     """
     spec = check(source)
     config = replace(config, data=_absolute(config.data))
-    device_of(config)
     model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config):
@@ -83,8 +82,9 @@ def search(
 def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> SearchResult:
     """Go on with a run as if it had never stopped; on the CPU bit for bit.
 
-    `device` overrides the run's own. Raises UserError for a folder, checkpoint or data set that is not what
-    the run left, and whatever `search` raises.
+    That takes the torch and the number of threads that the run was started with: sums depend on both, so
+    others are told on the console. `device` overrides the run's own. Raises UserError for a folder, checkpoint
+    or data set that is not what the run left, and whatever `search` raises.
     """
     folder = RunFolder.open(path)
     info = folder.info
@@ -104,7 +104,6 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         raise UserError(f"{path / 'run.json'} is damaged: {error}") from None
     if device is not None:
         config = replace(config, device=device)
-    device_of(config)
     state = checkpoint.load(folder.checkpoint, info.identity)
     model = compiled(spec, info.network, parameters, config, info.plugins)
     data = data_of(model, config)
@@ -117,7 +116,9 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
         folder.keep_epochs(session.epoch)
-        return _run(session, folder, console or Console())
+        console = console or Console()
+        _tell_changes(info, console)
+        return _run(session, folder, console)
 
 
 def compiled(
@@ -208,7 +209,9 @@ def _failing_safely(session: SearchSession, folder: RunFolder) -> Iterator[None]
             help="start again with a lower lr or alphas_lr, a lower clip, or dtype float64; "
             f"the state before this step is saved in {folder.path}",
         ) from None
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:  # GPUs have an error of their own for it, the CPU has not
+        if not isinstance(error, torch.OutOfMemoryError) and "you tried to allocate" not in str(error):
+            raise
         session.undo()
         _save(session, folder)
         raise UserError(
@@ -219,11 +222,9 @@ def _failing_safely(session: SearchSession, folder: RunFolder) -> Iterator[None]
 
 @contextmanager
 def own_generators(config: SearchConfig) -> Iterator[None]:
-    """Seed torch's own generators, which plugins may draw from; leave the caller's as they were."""
+    """Leave torch's own generators, which each pass seeds for plugins, to the caller as they were."""
     device = torch.device(config.device)
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(config.seed)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 
@@ -252,8 +253,24 @@ def _info(
         command=command,
         plugins=[str(Path(plugin).resolve()) for plugin in plugins],
         data_hash=data_hash(data),
-        versions=versions(),
+        versions=_surroundings(),
     )
+
+
+def _surroundings() -> dict[str, str]:
+    """What decides a run's numbers besides the run."""
+    return versions() | {"threads": str(torch.get_num_threads())}
+
+
+def _tell_changes(info: RunInfo, console: Console) -> None:
+    changes = [
+        f"{name} was {before}, is {now}"
+        for name, now in _surroundings().items()
+        if (before := info.versions.get(name, now)) != now
+    ]
+    if changes:
+        line = f"goes on, but perhaps not bit for bit: {'; '.join(changes)}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _stem(source: Source) -> str:

@@ -20,7 +20,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
-from dartsl.search.gradients import Batch, SearchModel, constant, gradients_of, restored, shift
+from dartsl.search.gradients import Batch, SearchModel, constant, gradients_of, restored, seed_pass, shift
 
 
 def difference_product(
@@ -56,7 +56,7 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
         raise TypeError(f"{type(model).__name__} is no torch module, whose weights could be replaced")
     alphas = model.alpha_parameters()
     along = dict(zip(map(id, model.weights()), direction, strict=True))
-    model.draws.at(step, "train")
+    seed_pass(model, train, "train", step)
     step_of = _AlphaGradient(model, alphas)
     with constant(model.weights()), _dual_numbers():
         replaced: dict[str, Tensor] = {

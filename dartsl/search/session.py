@@ -79,9 +79,14 @@ class SearchSession:
         ours, theirs = split_by_index(data.train_labels, config.split)
         self.batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
-        self.generator = torch.Generator(config.device)
+        try:
+            self.generator = torch.Generator(config.device)
+        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            ) from error
         self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
-        _require_usable(model, config, len(ours))
+        _require_usable(model, config, len(ours), len(theirs))
         self.weights_optimizer = torch.optim.SGD(
             model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -206,17 +211,13 @@ class SearchSession:
         self.train, self.valid = tallied(state["train"]), tallied(state["valid"])
 
     def random_state(self) -> dict[str, Any]:
-        """Orders, augmentation, and torch's own generators (which only a plugin could draw from)."""
-        state = {
+        """Orders and augmentation; what is drawn within a pass is keyed by step and batch instead."""
+        return {
             "device": self.generator.device.type,
             "batches": self.batches.state_dict(),
             "validation": self.validation.state_dict(),
             "augmentation": self.generator.get_state(),
-            "torch": torch.get_rng_state(),
         }
-        if self.generator.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self.generator.device)
-        return state
 
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `random_state` gave.
@@ -225,13 +226,10 @@ class SearchSession:
         """
         self.batches.load_state_dict(state["batches"])
         self.validation.load_state_dict(state["validation"])
-        torch.set_rng_state(state["torch"])
-        if state["device"] != self.generator.device.type:
+        if state["device"] == self.generator.device.type:
+            self.generator.set_state(state["augmentation"])
+        else:
             self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
-            return
-        self.generator.set_state(state["augmentation"])
-        if "cuda" in state:
-            torch.cuda.set_rng_state(state["cuda"], self.generator.device)
 
     def _batch(self, indices: Tensor) -> Batch:
         places = indices.to(self.data.train_images.device)
@@ -287,21 +285,11 @@ def data_hash(data: ImageData) -> str:
     return digest.hexdigest()
 
 
-def device_of(config: SearchConfig) -> torch.device:
-    """The device that the settings name. Raises UserError for one that does not exist or is not there."""
-    try:
-        device = torch.device(config.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"device `{config.device}` cannot be used: {reason}", help="try --device cpu"
-        ) from error
-    return device
+def _require_usable(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
+    """Refuse what would only fail, or mean nothing, after the first step.
 
-
-def _require_usable(model: Supernet, config: SearchConfig, images: int) -> None:
-    """Refuse what would only fail, or mean nothing, after the first step."""
+    `ours` and `theirs` count the images that train weights and alphas.
+    """
     if not model.alpha_parameters():
         raise UserError(
             f"network `{model.plan.network.name}` offers no choice: there is nothing to search",
@@ -314,16 +302,17 @@ def _require_usable(model: Supernet, config: SearchConfig, images: int) -> None:
             f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",
             help="give more epochs than warmup",
         )
-    if len(config.alphas_betas) != 2 or max(config.alphas_betas) >= 1:
+    if max(config.alphas_betas) >= 1:
         raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
     if config.amp and config.dtype != "float32":
         raise UserError(f"amp computes in bfloat16, which does not go with dtype {config.dtype}", exit_code=2)
-    smallest = images % config.batch or config.batch
+    smallest = min(ours % config.batch or config.batch, theirs)
     nodes: Sequence[str] = list(model.graph.nodes)
     applications = [application(model.graph, node) for node in nodes]
     single = [op for op in applications if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
     if smallest == 1 and single:
         raise UserError(
             f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
-            help=f"another --batch: {images} images in batches of {config.batch} end in a batch of one",
+            help=f"another --batch or --split: {ours} images train weights, {theirs} alphas, "
+            f"in batches of {config.batch}",
         )

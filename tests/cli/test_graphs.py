@@ -42,6 +42,7 @@ def test_info_as_text(dartsl: Dartsl, good: Path) -> None:
     text = dartsl("info", "good.darts", "--set", "C=8", "--order", "2").stdout
     assert "network small(C = 8, n = 1), 3 layers" in text
     assert "8 images, order 2" in text
+    assert "a step of 1 image, order 1" in dartsl("info", "good.darts", "--batch", "1", "--order", "1").stdout
     assert "searched edges 2, candidates 4" in text
 
 
@@ -52,6 +53,7 @@ def test_info_of_a_spec_without_a_network(dartsl: Dartsl, tmp_path: Path) -> Non
     assert found["space_size"] == 4
     assert dartsl("info", "cell.darts").stdout.startswith("cell pair\n")
     assert dartsl("info", "cell.darts", "--set", "C=8").exit_code == 2
+    assert "it has none" in dartsl("info", "cell.darts", "--network", "small").stderr
 
 
 EXTERN = GOOD.replace("cell pair", "extern op mine(k)\n\ncell pair").replace("max_pool_3x3", "mine(3)")
@@ -81,9 +83,11 @@ def test_an_extern_op_needs_its_python(dartsl: Dartsl, tmp_path: Path) -> None:
     [
         (("--set", "D=8"), 2, "no parameter `D`"),
         (("--set", "C=wide"), 1, "`wide` is no value"),
+        (("--set", "C=1e999999999"), 1, "`1e999999999` is no value"),  # nobody could wait for its digits
         (("--set", "C"), 2, "no assignment"),
         (("--network", "large"), 2, "large"),
         (("--batch", "0"), 2, "--batch"),
+        (("--batch", "99999999999999999999"), 1, "more memory than can be told"),
         (("--plugin", "nowhere.py"), 2, "nowhere.py"),
     ],
 )

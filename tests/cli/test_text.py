@@ -73,6 +73,9 @@ def test_check_of_what_is_not_there(dartsl: Dartsl) -> None:
     assert result.exit_code != 0
     assert result.stderr.startswith("error: ")
     assert "nothing.darts" in result.stderr
+    nameless = dartsl("check", "")
+    assert nameless.exit_code == 2
+    assert "name of a spec is empty" in nameless.stderr
 
 
 # ------------------------------------------------------------------------- fmt
@@ -121,6 +124,7 @@ def test_explain(dartsl: Dartsl) -> None:
     unknown = dartsl("explain", "E9999")
     assert unknown.exit_code == 2
     assert "no code `E9999`" in unknown.stderr
+    assert "lists them all" in dartsl("explain", "what").stderr
 
 
 # ------------------------------------------------------------------ specs, new
@@ -165,3 +169,11 @@ def test_an_interrupt_is_quiet(dartsl: Dartsl, monkeypatch: pytest.MonkeyPatch) 
     result = dartsl("check", "good.darts")
     assert result.exit_code == 130
     assert result.output == ""
+
+
+@pytest.mark.parametrize("name", ["", "folder/", ".darts"])
+def test_new_needs_a_name(dartsl: Dartsl, name: str) -> None:
+    found = dartsl("new", name)
+    assert found.exit_code == 2
+    assert "names no file" in found.stderr
+    assert not Path(".darts").exists()

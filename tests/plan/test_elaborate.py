@@ -230,3 +230,11 @@ def test_equal_layers_share_their_terms() -> None:
     assert cells[3].edges is cells[4].edges
     assert len({id(x.edges) for x in cells}) < len(cells)
     assert shipped("darts_cnn").decided(shipped("darts_cnn").networks["cifar10"]) is False
+
+
+@pytest.mark.parametrize("value", ["1000", "C", "C + 1"])
+def test_a_number_that_ops_square_again_and_again_is_refused(value: str) -> None:
+    """It would have 2^40 times as many digits, or terms."""
+    squares = "\n".join(f"op f{n}(k) = f{n - 1}(k*k)" for n in range(1, 41))
+    cell = f"cell c {{ input x node y : sum edge x -> y : f40({value}) output y }}"
+    assert codes(f"op f0(k) = conv(1, out = k)\n{squares}\n{cell}") == ["E0405"]

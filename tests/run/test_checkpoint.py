@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,28 @@ def test_a_truncated_file_is_refused(path: Path, part: int) -> None:
     path.write_bytes(path.read_bytes()[:part])
     with pytest.raises(UserError, match="damaged"):
         checkpoint.load(path, OURS)
+
+
+def test_a_full_disk_is_a_message_and_the_old_checkpoint_stays(path: Path) -> None:
+    """The limit on a file's size, in a process of its own, stands for the disk."""
+    checkpoint.save(path, OURS, {"epoch": 1})
+    code = f"""
+import resource, signal, torch
+from pathlib import Path
+from dartsl.lang.diagnostics import UserError
+from dartsl.run import checkpoint
+from dartsl.run.folder import Identity
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    checkpoint.save(Path({str(path)!r}), Identity("search", "", "", {{}}), {{"w": torch.zeros(100_000)}})
+except UserError as error:
+    print(error.message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"cannot write {path}: ")
+    assert checkpoint.load(path, OURS) == {"epoch": 1}
+    assert os.listdir(path.parent) == [path.name]
 
 
 def test_garbage_is_refused(path: Path) -> None:

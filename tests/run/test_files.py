@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.files import append_row, keep_rows, read_rows, write_bytes, write_text, write_with
+from dartsl.run.files import append_row, keep_rows, read_rows, write_bytes, write_text
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -20,16 +19,16 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"old")
 
-    def half(file: BinaryIO) -> None:
-        file.write(b"ne")
+    def crash(_file: int) -> None:
         raise RuntimeError("crash")
 
+    monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(RuntimeError, match="crash"):
-        write_with(path, half)
+        write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
 

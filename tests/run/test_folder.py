@@ -111,6 +111,7 @@ def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
         (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads format 1"),
         (json.dumps({"format": 1, "kind": "search"}), "`source` is missing"),
         (json.dumps({**vars(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
+        (json.dumps({**vars(INFO), "parameters": {"C": "wide"}}), "`parameters` is missing or not"),
     ],
 )
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, text: str | None, words: str) -> None:

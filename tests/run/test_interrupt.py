@@ -24,6 +24,14 @@ def test_the_first_signal_raises_the_flag_and_the_second_stops() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_batch_system_that_ends_the_run_is_heard_too() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with interruption() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.requested
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_the_handler_comes_back_after_an_error() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(RuntimeError, match="inside"), interruption():

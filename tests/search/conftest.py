@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dartsl.search import loop
+
 
 class RecordingDraws:
     """Remembers what each pass asked for."""
@@ -18,8 +20,9 @@ class RecordingDraws:
     def __init__(self) -> None:
         self.asked: list[tuple[int, str]] = []
 
-    def at(self, step: int, batch: str) -> None:
+    def at(self, step: int, batch: str) -> int:
         self.asked.append((step, batch))
+        return len(batch)
 
 
 class ScalarModel(nn.Module):
@@ -156,3 +159,32 @@ def tiny(tmp_path: Path) -> Path:
         y_test=np.arange(3),
     )
     return folder / "tiny.darts"
+
+
+@pytest.fixture
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One test draws its picture; the others need not wait for Graphviz."""
+    if "leaves_everything" not in request.node.name:
+        monkeypatch.setattr(loop, "render", lambda _dot, _kind: b"<svg/>")
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Raise the flag of Ctrl-C when the loop looks at it for the n-th time, n from 1."""
+
+    def arrange(looks: int) -> None:
+        class Flag:
+            seen = 0
+
+            @property
+            def requested(self) -> bool:
+                self.seen += 1
+                return self.seen == looks
+
+        @contextmanager
+        def flagged(_notify: Callable[[], None]) -> Iterator[Flag]:
+            yield Flag()
+
+        monkeypatch.setattr(loop, "interruption", flagged)
+
+    return arrange

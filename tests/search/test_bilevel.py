@@ -82,6 +82,16 @@ def test_finite_difference_converges_as_r_squared(mixed_model: Any) -> None:
     assert errors[1] / errors[2] == pytest.approx(100, rel=0.1)
 
 
+def test_draws_from_torchs_own_generators_are_those_of_the_batch(mixed_model: Any) -> None:
+    """A plugin may hold a dropout: both sides of the difference, and the exact product, drop the same."""
+    mixed_model.head.register_forward_pre_hook(lambda _module, inputs: F.dropout(inputs[0], 0.5))
+    train, validation = image_batch(1), image_batch(2)
+    unroll = Unroll(0.1, 0.9, 3e-4, [None] * len(mixed_model.weights()))
+    near = alpha_gradient(mixed_model, train, validation, "2", unroll=unroll, r=1e-3).gradients[0]
+    exact = alpha_gradient(mixed_model, train, validation, "exact", unroll=unroll).gradients[0]
+    assert float((near - exact).norm() / exact.norm()) < 1e-4
+
+
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
 def test_the_alpha_step_touches_nothing_but_alphas(mixed_model: Any, order: str) -> None:
     before = {name: value.clone() for name, value in mixed_model.state_dict().items()}

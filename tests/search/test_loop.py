@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
-from torch import Tensor
 
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
@@ -25,87 +18,9 @@ from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.search import loop
 from dartsl.search.derive import rederive
+from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same_runs, settings
 
-STEPS = 3  # an epoch: 12 images train weights, in batches of 5
-
-
-def quiet() -> Console:
-    return Console(file=io.StringIO(), width=120)
-
-
-def settings(spec: Path, **changes: Any) -> SearchConfig:
-    values = {**check(read(str(spec))).search, "data": str(spec.parent / "images.npz"), **changes}
-    return configure(SearchConfig(), values)
-
-
-def run(spec: Path, name: str, **changes: Any) -> loop.SearchResult:
-    """A search of the tiny spec, into a folder beside it."""
-    out = spec.parent / name
-    return loop.search(read(str(spec)), settings(spec, **changes), out=out, command="typed", console=quiet())
-
-
-@pytest.fixture(autouse=True)
-def drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One test draws its picture; the others need not wait for Graphviz."""
-    if "leaves_everything" not in request.node.name:
-        monkeypatch.setattr(loop, "render", lambda _dot, _kind: b"<svg/>")
-
-
-@pytest.fixture
-def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Raise the flag of Ctrl-C when the loop looks at it for the n-th time, n from 1."""
-
-    def arrange(looks: int) -> None:
-        class Flag:
-            seen = 0
-
-            @property
-            def requested(self) -> bool:
-                self.seen += 1
-                return self.seen == looks
-
-        @contextmanager
-        def flagged(_notify: Callable[[], None]) -> Iterator[Flag]:
-            yield Flag()
-
-        monkeypatch.setattr(loop, "interruption", flagged)
-
-    return arrange
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in found]
-
-
-def same(one: Any, other: Any, where: str = "") -> None:
-    """Two checkpoints are equal bit for bit, but for their times."""
-    assert type(one) is type(other), where
-    if isinstance(one, Tensor):
-        assert torch.equal(one, other), where
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), where
-        for key in one:
-            if key != "seconds":
-                same(one[key], other[key], f"{where}/{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for i, (a, b) in enumerate(zip(one, other, strict=True)):
-            same(a, b, f"{where}/{i}")
-    else:
-        assert one == other, where
-
-
-def checkpoint_of(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = torch.load(path / "checkpoint.pt", weights_only=True)
-    return found
-
-
-def same_runs(one: Path, other: Path) -> None:
-    same(checkpoint_of(one), checkpoint_of(other))
-    assert rows(one / "history.jsonl") == rows(other / "history.jsonl")
-    assert (one / "alphas.jsonl").read_bytes() == (other / "alphas.jsonl").read_bytes()
-    assert (one / "found.darts").read_bytes() == (other / "found.darts").read_bytes()
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def test_a_search_leaves_everything_in_its_folder(tiny: Path) -> None:
@@ -233,6 +148,20 @@ def test_a_checkpoint_of_another_kind_of_device_is_taken_over(
     assert loop.resume(path, console=quiet()).finished
 
 
+def test_what_would_change_the_numbers_is_told(tiny: Path) -> None:
+    path = run(tiny, "run").path
+    console = quiet()
+    loop.resume(path, console=console)
+    assert "bit for bit" not in console.file.getvalue()  # type: ignore[attr-defined]
+    threads = str(torch.get_num_threads())
+    record = json.loads((path / "run.json").read_text())
+    assert record["versions"]["threads"] == threads
+    record["versions"] |= {"threads": "77", "torch": "0.1"}
+    (path / "run.json").write_text(json.dumps(record))
+    loop.resume(path, console=console)
+    assert f"threads was 77, is {threads}" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_every_epoch_can_be_derived_from(tiny: Path) -> None:
     result = run(tiny, "run", epochs=3, alphas_lr=1.0)
     assert rederive(result.path) == rederive(result.path, 3) == result.found
@@ -252,13 +181,13 @@ def test_every_epoch_can_be_derived_from(tiny: Path) -> None:
     ("changes", "words"),
     [
         ({"warmup": 2}, "leaves none in which alphas are trained"),
-        ({"alphas_betas": (0.5,)}, "two numbers"),
         ({"alphas_betas": (0.5, 1.0)}, "below 1"),
         ({"data": ""}, "no data set"),
         ({"data": "nowhere"}, "no such data set"),
         ({"data": "digits"}, "10 classes"),
         ({"split": 1.0}, "leave none for the alphas"),
-        ({"device": "nonsense"}, "cannot be used"),
+        ({"device": "nonsense"}, "no device `nonsense`"),
+        ({"device": "meta"}, "nothing can be searched on"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_before_a_folder_is_made(
@@ -283,6 +212,13 @@ def test_a_batch_of_one_is_refused_where_batch_norm_cannot_take_it(tiny: Path) -
     )
     with pytest.raises(UserError, match="a single number to normalise"):
         run(tiny, "run", batch=11)
+    with pytest.raises(UserError, match="a single number to normalise"):
+        run(tiny, "run", split=0.96)
+    assert not (tiny.parent / "run").exists()
+
+
+def test_any_whole_number_is_a_seed(tiny: Path) -> None:
+    assert run(tiny, "run", seed=10**30).finished
 
 
 def test_a_folder_that_exists_is_refused_and_the_default_name_is_free(
@@ -361,76 +297,6 @@ def test_a_run_that_was_tampered_with_is_refused(
     change(path)
     with pytest.raises(UserError, match=words):
         loop.resume(path, console=quiet())
-
-
-# -------------------------------------------------------- failures and signals
-
-
-def test_an_unrolled_step_that_is_not_finite_leaves_all_as_it_was(tiny: Path) -> None:
-    with pytest.raises(UserError, match=r"step 1 of epoch 1: the .* is not finite.* of layer"):
-        run(tiny, "run", order="2", warmup=0, lr=1e25, lr_min=1e25)
-    state = checkpoint_of(tiny.parent / "run")["state"]
-    assert (state["step"], state["batches"]["step"]) == (0, 0)
-    same(state["model"], dict(loop.compile_network(check(read(str(tiny)))).state_dict()))
-
-
-def test_what_is_not_finite_stops_the_run_and_nothing_is_lost(
-    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changes = {"warmup": 0, "lr": 1e25, "lr_min": 1e25}
-    with pytest.raises(UserError, match=r"step 2 of epoch 1: the .* is not finite") as caught:
-        run(tiny, "run", **changes)
-    assert "largest gradient" in caught.value.message
-    assert "lower lr" in str(caught.value.help)
-    stop_after(1)  # the same run, stopped before the step that fails
-    run(tiny, "stopped", **changes)
-    monkeypatch.undo()
-    one, other = checkpoint_of(tiny.parent / "run"), checkpoint_of(tiny.parent / "stopped")
-    same(one, other)
-    with pytest.raises(UserError, match="step 2 of epoch 1"):
-        loop.resume(tiny.parent / "run", console=quiet())
-
-
-def test_too_little_memory_is_a_message(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: object, **_kwargs: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr("dartsl.search.session.weight_step", fail)
-    with pytest.raises(UserError, match="too little memory"):
-        run(tiny, "run")
-    assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0
-
-
-def test_ctrl_c_in_a_real_process_saves_and_the_run_goes_on(tiny: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig
-from dartsl.search.loop import search
-folder = Path(sys.argv[1])
-config = SearchConfig(epochs=100000, batch=5, data=str(folder / "images.npz"))
-result = search(read(str(folder / "tiny.darts")), config, out=folder / "run")
-print("finished" if result.finished else "interrupted", flush=True)
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tiny.parent)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("epoch      1/100000")
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=50)
-    assert process.returncode == 0
-    assert output.splitlines()[-1] == "interrupted"
-    assert "everything is saved" in output
-    assert "Ctrl-C again" in errors
-    path = tiny.parent / "run"
-    state = checkpoint_of(path)["state"]
-    assert len(rows(path / "history.jsonl")) == state["epoch"] >= 1
-    assert state["step"] == state["epoch"] * STEPS + state["batches"]["step"]
 
 
 def test_settings_are_recorded_whole(tiny: Path) -> None:

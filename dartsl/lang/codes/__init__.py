@@ -21,7 +21,7 @@ def explain(code: str) -> str:
     known = CODES.get(code.upper())
     if known is None:
         near = get_close_matches(code.upper(), CODES, n=1)
-        help = f"did you mean {near[0]}?" if near else f"codes run from {min(CODES)} to {max(CODES)}"
+        help = f"did you mean {near[0]}?" if near else "`dartsl explain` lists them all"
         raise UserError(f"there is no code `{code}`", help, exit_code=2)
     text = f"{code.upper()}: {known.title}\n\n{fill(known.explanation, 88)}\n"
     if not known.example:

@@ -1,0 +1,130 @@
+"""Steps that fail, processes that die, Ctrl-C: nothing is lost, and the run goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.search import loop
+from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same, same_runs
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+class Died(BaseException):
+    """Nothing catches it, like a process's death."""
+
+
+def test_a_crash_at_any_write_costs_nothing(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run dies behind its first checkpoint; the k-th time that it goes on, it dies at its k-th write."""
+    run(tiny, "whole")
+    sync, writes, last = os.fsync, 0, 6  # spec, import, history, alphas, run.json, checkpoint
+
+    def die(file: int) -> None:
+        nonlocal writes
+        sync(file)
+        writes += 1
+        if writes == last:
+            raise Died
+
+    monkeypatch.setattr(os, "fsync", die)
+    path = tiny.parent / "parts"
+    with pytest.raises(Died):
+        run(tiny, "parts")
+    assert not (path / "checkpoint.pt").exists()  # the write was not over
+    shutil.rmtree(path)
+    writes, last = 0, 7
+    with pytest.raises(Died):
+        run(tiny, "parts")
+    finished, last = False, 0
+    while not finished:
+        writes, last = 0, last + 1
+        with suppress(Died):
+            finished = loop.resume(path, console=quiet()).finished
+    assert last > 5
+    same_runs(tiny.parent / "whole", path)
+
+
+def test_an_unrolled_step_that_is_not_finite_leaves_all_as_it_was(tiny: Path) -> None:
+    with pytest.raises(UserError, match=r"step 1 of epoch 1: the .* is not finite.* of layer"):
+        run(tiny, "run", order="2", warmup=0, lr=1e25, lr_min=1e25)
+    state = checkpoint_of(tiny.parent / "run")["state"]
+    assert (state["step"], state["batches"]["step"]) == (0, 0)
+    same(state["model"], dict(loop.compile_network(check(read(str(tiny)))).state_dict()))
+
+
+def test_what_is_not_finite_stops_the_run_and_nothing_is_lost(
+    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"warmup": 0, "lr": 1e25, "lr_min": 1e25}
+    with pytest.raises(UserError, match=r"step 2 of epoch 1: the .* is not finite") as caught:
+        run(tiny, "run", **changes)
+    assert "largest gradient" in caught.value.message
+    assert "lower lr" in str(caught.value.help)
+    stop_after(1)  # the same run, stopped before the step that fails
+    run(tiny, "stopped", **changes)
+    monkeypatch.undo()
+    one, other = checkpoint_of(tiny.parent / "run"), checkpoint_of(tiny.parent / "stopped")
+    same(one, other)
+    with pytest.raises(UserError, match="step 2 of epoch 1"):
+        loop.resume(tiny.parent / "run", console=quiet())
+
+
+def test_too_little_memory_is_a_message(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("dartsl.search.session.weight_step", fail)
+    with pytest.raises(UserError, match="too little memory"):
+        run(tiny, "run")
+    assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0
+
+
+def test_too_little_memory_of_the_cpu_is_a_message(tiny: Path) -> None:
+    with pytest.raises(UserError, match="too little memory"):
+        run(tiny, "run", crop=10**7)
+    assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0
+
+
+def test_ctrl_c_in_a_real_process_saves_and_the_run_goes_on(tiny: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from dartsl.lang.loader import read
+from dartsl.lang.settings import SearchConfig
+from dartsl.search.loop import search
+folder = Path(sys.argv[1])
+config = SearchConfig(epochs=100000, batch=5, data=str(folder / "images.npz"))
+result = search(read(str(folder / "tiny.darts")), config, out=folder / "run")
+print("finished" if result.finished else "interrupted", flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tiny.parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("epoch      1/100000")
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=50)
+    assert process.returncode == 0
+    assert output.splitlines()[-1] == "interrupted"
+    assert "everything is saved" in output
+    assert "Ctrl-C again" in errors
+    path = tiny.parent / "run"
+    state = checkpoint_of(path)["state"]
+    assert len(rows(path / "history.jsonl")) == state["epoch"] >= 1
+    assert state["step"] == state["epoch"] * STEPS + state["batches"]["step"]
