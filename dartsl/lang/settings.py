@@ -39,7 +39,7 @@ class SearchConfig:
         "how the alpha gradient is taken: first order, second order, or exact",
         values=("1", "2", "exact"),
     )
-    epochs: int = setting(50, "passes over the weights' half of the training data", low=1)
+    epochs: int = setting(50, "passes over the weights' half of the training data", low=1, high=1_000_000)
     batch: int = setting(64, "images a step, from each half", low=1)
     warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
     lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True)
@@ -81,7 +81,7 @@ class SearchConfig:
 class TrainConfig:
     """Settings of `train {}`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
 
-    epochs: int = setting(600, "passes over the training data", low=1)
+    epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000)
     batch: int = setting(96, "images a step", low=1)
     lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True)
     lr_min: float = setting(0.0, "learning rate that the cosine falls to", low=0)
