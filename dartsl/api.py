@@ -20,6 +20,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
 if TYPE_CHECKING:
+    from dartsl.graph.draw import Kept, Weights
     from dartsl.nn.supernet import Supernet
     from dartsl.search.loop import SearchResult
     from dartsl.summary import Info
@@ -212,7 +213,8 @@ def draw(
     """The cells of a spec, or of a run's folder, as a diagram: DOT text, returned.
 
     `output` names a picture (.svg, .png, .pdf) to write too, with the DOT text beside it, or the .dot alone.
-    A run's edges are the wider the more their strongest operation weighs, after its last epoch or `epoch`.
+    A run's edges are the wider the more their strongest operation weighs, after its last epoch or `epoch`, and
+    dashed where discretisation drops them.
     Raises SpecError, UserError; also where nothing can render the picture, the DOT text being written then.
     """
     from dartsl.graph import draw as drawing
@@ -222,12 +224,12 @@ def draw(
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
     if isinstance(spec, str | Path) and _names_a_run(spec):
-        cells, weights = _cells_of_run(Path(spec), epoch)
+        cells, weights, kept = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
     else:
-        cells, weights = _cells_of_spec(check(spec), network), None
-    text = drawing.draw(_picked(cells, cell), weights)
+        cells, weights, kept = _cells_of_spec(check(spec), network), None, None
+    text = drawing.draw(_picked(cells, cell), weights, kept)
     if path is not None:
         write_text(path.with_suffix(".dot"), text)
         if kind is not None and kind != "dot":
@@ -243,14 +245,15 @@ def _names_a_run(name: str | Path) -> bool:
     return Path(name).is_dir() and ((Path(name) / RUN).exists() or str(name) not in shipped_specs())
 
 
-def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], dict[str, list[list[float]]]]:
+def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept]:
     from dartsl.run.folder import RunFolder
-    from dartsl.search.derive import mixing_weights, run_network
+    from dartsl.search.derive import derived_cells, mixing_weights
 
     folder = RunFolder.open(run)
-    spec, network = run_network(folder)
     _, weights = mixing_weights(folder, epoch)
-    return [spec.cells[name] for name in network.cells], weights
+    derived = derived_cells(folder, epoch)
+    kept = {found.cell.name: [edge.edge for edge in found.edges] for found in derived}
+    return [found.cell for found in derived], weights, kept
 
 
 def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:

@@ -24,7 +24,8 @@ def draw_command(
     """Draw the cells of a SPEC, or of a run, from left to right.
 
     A search space shows what each edge offers. A run's folder in place of SPEC shows each edge's strongest
-    operation, the wider the more it weighs. Beside a picture its DOT text is kept.
+    operation, the wider the more it weighs, and dashed where the search drops the edge. Beside a picture its
+    DOT text is kept.
 
     \b
     Examples:

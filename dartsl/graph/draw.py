@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pydot
 
 from dartsl.graph.legend import Legend, legend
-from dartsl.lang.model import Cell
+from dartsl.lang.model import Cell, Edge
 
 # The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
 INPUT_COLOUR, NODE_COLOUR, OUTPUT_COLOUR = "darkseagreen2", "lightblue", "palegoldenrod"
@@ -26,6 +26,7 @@ LABEL_WIDTH = 30  # characters of an operation in one line
 CAPTION_WIDTH = 84
 
 Weights = Mapping[str, Sequence[Sequence[float]]]
+Kept = Mapping[str, Collection[Edge]]
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Strength:
         return max(0.0, (self.weight - share) / (1 - share))
 
 
-def draw(cells: Iterable[Cell], weights: Weights | None = None) -> str:
+def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | None = None) -> str:
     """DOT text of some cells, one above the other, each with its title.
 
     `weights` (a run's) holds for each cell its softmaxed mixing weights, one row for each searched edge in
     the order of `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation
     other than `none`, with its weight, and is the wider the further that is above an equal share; without
-    them a searched edge shows its candidates. Raises ValueError where a table does not fit its cell.
+    them a searched edge shows its candidates. `kept` names each cell's edges that discretisation keeps; the
+    others are dashed. Raises ValueError where a table does not fit its cell.
     """
     graph = pydot.Dot(
         "cells", graph_type="digraph", rankdir="LR", bgcolor="white", nodesep="0.22", ranksep="0.3"
@@ -61,7 +63,8 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None) -> str:
     graph.set_edge_defaults(color=_quoted(LINE), penwidth="1.2", arrowsize="0.8")
     for index, cell in reversed(list(enumerate(cells))):  # a diagram from left to right is filled from below
         table = weights.get(cell.name) if weights is not None else None
-        graph.add_subgraph(_cell_cluster(cell, f"c{index}", table))
+        stays = cell.edges if kept is None else kept[cell.name]
+        graph.add_subgraph(_cell_cluster(cell, f"c{index}", table, stays))
     return str(graph.to_string())
 
 
@@ -83,7 +86,9 @@ def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strengt
     return found
 
 
-def _cell_cluster(cell: Cell, prefix: str, table: Sequence[Sequence[float]] | None) -> pydot.Subgraph:
+def _cell_cluster(
+    cell: Cell, prefix: str, table: Sequence[Sequence[float]] | None, kept: Collection[Edge]
+) -> pydot.Subgraph:
     strong = strengths(cell, table) if table is not None else {}
     key = legend(cell) if table is None else Legend((), {})
     names = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
@@ -100,7 +105,7 @@ def _cell_cluster(cell: Cell, prefix: str, table: Sequence[Sequence[float]] | No
     for place, edge in enumerate(cell.edges):
         text = key.texts.get(place, [candidate.label for candidate in edge.candidates])
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
-        _add_edge(cluster, ends, text, strong.get(place))
+        _add_edge(cluster, ends, text, strong.get(place), edge in kept)
     for name in cell.output.nodes:
         cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9"))
     return cluster
@@ -142,7 +147,11 @@ def _box(node_id: str, name: str, notes: Sequence[str], colour: str) -> pydot.No
 
 
 def _add_edge(
-    cluster: pydot.Subgraph, ends: tuple[str, str, str], text: Sequence[str], strong: Strength | None
+    cluster: pydot.Subgraph,
+    ends: tuple[str, str, str],
+    text: Sequence[str],
+    strong: Strength | None,
+    kept: bool,
 ) -> None:
     """An edge with its text in the middle, or one plain arrow where there is nothing to write.
 
@@ -155,6 +164,8 @@ def _add_edge(
         look = {"penwidth": f"{1 + 5 * strong.lead:.2f}", "color": _quoted(_grey(strong.lead))}
     elif text == ["none"]:
         look = {"style": "dashed", "color": _quoted(FAINT)}
+    if not kept:
+        look |= {"style": "dashed"}
     if not text:
         cluster.add_edge(pydot.Edge(source, target, **look))
         return

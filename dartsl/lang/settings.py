@@ -10,6 +10,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any, TypeVar
 
+MOST = 1_000_000_000  # as of a number in a spec: what is above does not fit into a float32 in the end
+
 
 def setting(
     default: Any,
@@ -37,7 +39,7 @@ class SearchConfig:
         "how the alpha gradient is taken: first order, second order, or exact",
         values=("1", "2", "exact"),
     )
-    epochs: int = setting(50, "passes over the weights' half of the training data", low=1)
+    epochs: int = setting(50, "passes over the weights' half of the training data", low=1, high=1_000_000)
     batch: int = setting(64, "images a step, from each half", low=1)
     warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
     lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True)
@@ -58,9 +60,11 @@ class SearchConfig:
         high=1,
         open_low=True,
     )
-    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
+    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
     flip: bool = setting(True, "flip images left to right at random")
-    cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
+    cutout: int = setting(
+        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
+    )
     mean: tuple[float, ...] = setting(
         (), "mean of each channel in 0..1; empty: measured on the training images"
     )
@@ -86,7 +90,7 @@ class SearchConfig:
 class TrainConfig:
     """Settings of `train {}`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
 
-    epochs: int = setting(600, "passes over the training data", low=1)
+    epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000)
     batch: int = setting(96, "images a step", low=1)
     lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True)
     lr_min: float = setting(0.0, "learning rate that the cosine falls to", low=0)
@@ -99,9 +103,11 @@ class TrainConfig:
     auxiliary: float = setting(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
     drop_path: float = setting(0.0, "drop-path probability at the last epoch", low=0, high=1)
     label_smoothing: float = setting(0.0, "label smoothing", low=0, high=1)
-    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0)
+    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
     flip: bool = setting(True, "flip images left to right at random")
-    cutout: int = setting(0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0)
+    cutout: int = setting(
+        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
+    )
     mean: tuple[float, ...] = setting(
         (), "mean of each channel in 0..1; empty: measured on the training images"
     )
@@ -151,8 +157,12 @@ def _number(value: object, kind: type, meta: Mapping[str, Any]) -> Any:
         wanted += f" above {low}" if meta["open_low"] else f" from {low}"
     if high is not None:
         wanted += f" to {high}"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(wanted)
+    if isinstance(value, float) and not isfinite(value):  # isfinite cannot take every int
+        raise ValueError(wanted)
+    if kind is float and abs(value) > MOST:
+        raise ValueError(f"{wanted}, and at most {MOST:,}" if high is None else wanted)
     if kind is int and value != int(value):
         raise ValueError(wanted)
     number = kind(value)

@@ -18,11 +18,14 @@ import platform
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 import dartsl
 from dartsl.lang.diagnostics import UserError
@@ -142,6 +145,23 @@ class RunFolder:
             if not fits or (name == "parameters" and not all(map(_is_fraction, value.values()))):
                 raise UserError(f"{path / RUN} is damaged: `{name}` is missing or not what it was")
         return cls(path, RunInfo(**{name: record[name] for name in wanted}))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for this process alone. Raises UserError where another one holds it."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another process is at work on {self.path}", help="wait for it, or stop it with Ctrl-C"
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot write in {self.path}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @property
     def spec(self) -> Path:

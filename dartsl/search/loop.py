@@ -75,8 +75,9 @@ def search(
         session = SearchSession(model, config, data)
         info = _info(source, spec, model, config, data, plugins, command)
         folder = RunFolder.create(out or free_name(RUNS, _stem(source)), spec.files, info)
-        _save(session, folder)
-        return _run(session, folder, console or Console())
+        with folder.held():
+            _save(session, folder)
+            return _run(session, folder, console or Console())
 
 
 def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> SearchResult:
@@ -87,9 +88,14 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
     or data set that is not what the run left, and whatever `search` raises.
     """
     folder = RunFolder.open(path)
-    info = folder.info
-    if info.kind != "search":
-        raise UserError(f"{path} is a run of `{info.kind}`, not of a search")
+    if folder.info.kind != "search":
+        raise UserError(f"{path} is a run of `{folder.info.kind}`, not of a search")
+    with folder.held():
+        return _resume(folder, device, console or Console())
+
+
+def _resume(folder: RunFolder, device: str | None, console: Console) -> SearchResult:
+    path, info = folder.path, folder.info
     source = read(str(folder.spec))
     spec = check(source)
     if spec_hash(spec.files) != info.spec_hash:
@@ -116,7 +122,6 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
         folder.keep_epochs(session.epoch)
-        console = console or Console()
         _tell_changes(info, console)
         return _run(session, folder, console)
 

@@ -136,6 +136,15 @@ def test_stronger_edges_are_wider() -> None:
     assert "penwidth=6.00" in text
 
 
+def test_edges_that_a_search_drops_are_dashed() -> None:
+    cell = samples.nb201()
+    table = [[0.0, 1.0, 0.0, 0.0, 0.0]] * 6
+    assert "dashed" not in draw([cell], {"block": table}, {"block": cell.edges})
+    assert (
+        draw([cell], {"block": table}, {"block": cell.edges[1:]}).count("dashed") == 2
+    )  # both halves of one
+
+
 @pytest.mark.parametrize("table", [[], [[0.5]] * 6])
 def test_weights_of_another_cell_are_refused(table: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="block"):

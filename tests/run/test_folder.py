@@ -144,3 +144,13 @@ def test_the_first_free_name(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a-2").mkdir()
     assert free_name(tmp_path, "a") == tmp_path / "a-3"
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    other = RunFolder(folder, INFO)
+    with RunFolder(folder, INFO).held(), pytest.raises(UserError, match="another process"), other.held():
+        pass
+    with other.held():  # given back
+        pass

@@ -78,6 +78,7 @@ def test_what_is_not_finite_stops_the_run_and_nothing_is_lost(
     monkeypatch.undo()
     one, other = checkpoint_of(tiny.parent / "run"), checkpoint_of(tiny.parent / "stopped")
     same(one, other)
+    monkeypatch.setattr("dartsl.lang.settings.MOST", 1e30)  # the run's lr is not one a user can give
     with pytest.raises(UserError, match="step 2 of epoch 1"):
         loop.resume(tiny.parent / "run", console=quiet())
 
