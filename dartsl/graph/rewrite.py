@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from heapq import heappop, heappush
 
 import networkx as nx
 
@@ -14,9 +15,7 @@ Applications = dict[str, Application]
 
 def applications(graph: nx.DiGraph) -> Applications:
     """Every application by its id, inputs before what reads them, and else in the order of the graph."""
-    place = {node: number for number, node in enumerate(graph)}
-    order = nx.lexicographical_topological_sort(graph, key=place.__getitem__)
-    return {node: application(graph, node) for node in order}
+    return _ordered({node: application(graph, node) for node in graph})
 
 
 def assemble(applied: Mapping[str, Application], record: GraphInfo) -> nx.DiGraph:
@@ -24,25 +23,47 @@ def assemble(applied: Mapping[str, Application], record: GraphInfo) -> nx.DiGrap
 
     They may come in any order; the graph has them in an order that can be computed.
     """
+    needed, waiting = {record.input, record.output}, [record.output]
+    while waiting:
+        new = set(applied[waiting.pop()].inputs) - needed
+        needed |= new
+        waiting += new
     graph = nx.DiGraph()
     graph.graph["info"] = record
-    for node, found in applied.items():
+    for node, found in _ordered({node: each for node, each in applied.items() if node in needed}).items():
         graph.add_node(node, op=found)
-    for node, found in applied.items():
         graph.add_edges_from((source, node) for source in found.inputs)
-    kept = nx.ancestors(graph, record.output) | {record.output, record.input}
-    graph.remove_nodes_from([node for node in graph if node not in kept])
-    place = {node: number for number, node in enumerate(graph)}
-    ordered = nx.DiGraph()
-    ordered.graph["info"] = record
-    for node in nx.lexicographical_topological_sort(graph, key=place.__getitem__):
-        ordered.add_node(node, op=graph.nodes[node]["op"])
-        ordered.add_edges_from((source, node) for source in applied[node].inputs)
+    return graph
+
+
+def _ordered(applied: Applications) -> Applications:
+    """The applications with inputs before what reads them, and else in the order given.
+
+    As networkx's lexicographical topological sort by that order, without a graph.
+    """
+    places = {node: place for place, node in enumerate(applied)}
+    names = list(applied)
+    missing = {node: len(set(found.inputs)) for node, found in applied.items()}
+    readers: dict[str, list[str]] = {node: [] for node in applied}
+    for node, found in applied.items():
+        for source in set(found.inputs):
+            readers[source].append(node)
+    ready = [places[node] for node, count in missing.items() if count == 0]
+    ordered: Applications = {}
+    while ready:
+        node = names[heappop(ready)]
+        ordered[node] = applied[node]
+        for reader in readers[node]:
+            missing[reader] -= 1
+            if missing[reader] == 0:
+                heappush(ready, places[reader])
     return ordered
 
 
 def renamed(applied: Application, names: Mapping[str, str]) -> Application:
     """The application with other inputs: `names` has the new id of each input that changes."""
+    if names.keys().isdisjoint(applied.inputs):
+        return applied
     return replace(applied, inputs=tuple(names.get(source, source) for source in applied.inputs))
 
 

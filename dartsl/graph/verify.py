@@ -16,7 +16,7 @@ class GraphError(Exception):
 
 
 def verify(graph: nx.DiGraph) -> None:
-    """Checks edges against inputs, shapes, states, rows of alphas, and that nothing is without a use.
+    """Checks edges against inputs, shapes, batches, states, and rows and columns of alphas.
 
     Raises GraphError.
     """

@@ -10,28 +10,33 @@ from torch.nn import functional as F
 from .mapping import assert_equal, batch, randomise, renamed, spec_text, twin
 from .naive.networks import DARTS_V1, DARTS_V2, BlockNetwork, Genotype, Network
 
+LEVELS = (0, 2)
 SIZES = [(8, 8), (9, 9), (15, 13), (6, 11)]
 
 
 def compare(model: nn.Module, name: str, parameters: dict[str, int], size: tuple[int, int]) -> None:
-    """Output, loss and gradients in training mode; the output by running statistics; those statistics."""
+    """At O0 and O2: output, loss and gradients in training mode; the output by running statistics; those statistics."""
     model.double()
     randomise(model, seed=size[0])
-    made = twin(model, spec_text(name, size), parameters)
+    twins = [twin(model, spec_text(name, size), parameters, level) for level in LEVELS]
     images, labels = batch(size, 4, seed=1)
-    logits, found = model(images), made(images)
-    losses = [F.cross_entropy(x, labels) for x in (logits, found)]
-    for loss in losses:
-        loss.backward()
-    assert_equal({"logits": found, "loss": losses[1]}, {"logits": logits, "loss": losses[0]})
+    logits = model(images)
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
     gradients = {name: p.grad for name, p in model.named_parameters()}
     assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients.values())
-    assert_equal({n: p.grad for n, p in made.named_parameters()}, renamed(model, gradients))
-    assert_equal(made.state_dict(), renamed(model, model.state_dict()))
+    for made in twins:
+        found = made(images)
+        its_loss = F.cross_entropy(found, labels)
+        its_loss.backward()
+        assert_equal({"logits": found, "loss": its_loss}, {"logits": logits, "loss": loss})
+        assert_equal({n: p.grad for n, p in made.named_parameters()}, renamed(model, gradients))
+        assert_equal(made.state_dict(), renamed(model, model.state_dict()))
     model.eval()
-    made.eval()
     with torch.no_grad():
-        assert_equal({"evaluation": made(images)}, {"evaluation": model(images)})
+        evaluated = model(images)
+        for made in twins:
+            assert_equal({"evaluation": made.eval()(images)}, {"evaluation": evaluated})
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -54,19 +54,20 @@ def settings(order: str) -> Settings:
     return Settings(order=order, clip=CONFIG.clip, alphas_lr=CONFIG.alphas_lr)
 
 
-def sides(order: str, nodes: int = 2) -> tuple[Search, Supernet]:
+def sides(order: str, nodes: int = 2, level: int = 0) -> tuple[Search, Supernet]:
     """The same network, with alphas from N(0, 1), on both sides; reductions at 1 and 3 of 5 cells."""
     torch.manual_seed(0)
     model = Network(2, 5, nodes=nodes).double()
     randomise(model, seed=1)
-    made = twin(model, spec_text("darts_cnn", SIZE, nodes), {"C": 2, "n": 1})
+    made = twin(model, spec_text("darts_cnn", SIZE, nodes), {"C": 2, "n": 1}, level)
     return Search(model, settings(order)), made
 
 
+@pytest.mark.parametrize("level", [0, 2])
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
-def test_search_steps(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_steps(order: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
-    oracle, model = sides(order)
+    oracle, model = sides(order, level=level)
     session = SearchSession(model, dataclasses.replace(CONFIG, order=order), data(16))
     drawn: list[bilevel.Batch] = []
     make = session._batch
@@ -107,9 +108,9 @@ class Stepped:
         return self.oracle.alpha_gradient(self.train, self.validation, XI)
 
 
-@pytest.fixture(scope="module")
-def stepped() -> Stepped:
-    oracle, model = sides("1", nodes=3)
+@pytest.fixture(scope="module", params=[0, 2])
+def stepped(request: pytest.FixtureRequest) -> Stepped:
+    oracle, model = sides("1", nodes=3, level=request.param)
     batches = [batch(SIZE, 4, seed) for seed in range(6)]
     for train, validation in zip(batches[:2], batches[2:4], strict=True):
         oracle.step(train, validation, XI)
