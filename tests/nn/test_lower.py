@@ -239,7 +239,7 @@ def import_text(text: str, folder: Path, network: fx.GraphModule) -> nn.Module:
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    emitted: nn.Module = module.TinyNetwork()
+    emitted: nn.Module = getattr(module, type(network).__name__)()
     emitted.load_state_dict(network.state_dict())
     return emitted
 

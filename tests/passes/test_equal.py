@@ -14,7 +14,12 @@ from tests.passes.same import assert_same
 
 # A soak: EXAMPLES=300 pytest -n0 tests/passes
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
-few = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="EXAMPLES" not in os.environ,  # the same examples each time, but in a soak
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.mark.parametrize("target", TARGETS)

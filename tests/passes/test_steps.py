@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
@@ -12,14 +12,14 @@ from dartsl.nn.supernet import Supernet
 from dartsl.search.bilevel import Batch, Unroll, alpha_gradient, alpha_step, weight_step
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, images, model, planned_text, same_state
-from tests.passes.test_equal import EXAMPLES
+from tests.passes.test_equal import EXAMPLES, few
 
 STEPS = 3
 TOLERANCE = 1e-8  # what rounding grows to in three steps; a finite difference divides it by its own size
 
 
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
-@settings(max_examples=max(EXAMPLES // 3, 1), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(few, max_examples=max(EXAMPLES // 4, 1))
 @given(text=spec_texts(largest=2))
 def test_steps_stay_equal(order: str, text: str) -> None:
     planned = planned_text(text)

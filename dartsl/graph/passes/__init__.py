@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from dartsl.graph.operations import info
 from dartsl.graph.passes import blend, cse, dead, fold, layout, pointwise, space_to_batch, stack
+from dartsl.graph.rewrite import applications, assemble
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import Cost, cost
 from dartsl.graph.verify import verify
@@ -86,9 +88,13 @@ def optimise(graph: nx.DiGraph, level: int, target: Target, *, until: str | None
 
 
 def apply(graph: nx.DiGraph, passes: Iterable[Pass], target: Target) -> Optimised:
-    """A graph through some passes, in the order given, with the verifier behind each."""
+    """A graph through some passes, in the order given, with the verifier behind each.
+
+    No pass sees what the output does not need: merged with what it needs, it would be computed.
+    """
     reports = []
     before = cost(graph)
+    graph = assemble(applications(graph), info(graph))
     for each in passes:
         graph = each.run(graph, target)
         verify(graph)

@@ -62,7 +62,11 @@ def _groups(done: Applications) -> dict[_Group, list[str]]:
 def _blend(group: _Group, sources: Sequence[str], done: Applications) -> None:
     """Put the blend of some sources, and its pieces, in place of their terms."""
     terms = {
-        target: dict(zip(done[target].inputs, entries_of(done[target]), strict=True))
+        target: {
+            source: entry
+            for source, entry in zip(done[target].inputs, entries_of(done[target]), strict=True)
+            if entry  # a source may be a term without a weight as well
+        }
         for target in group.targets
     }
     entries = tuple(tuple(terms[target][source] for source in sources) for target in group.targets)
