@@ -112,7 +112,7 @@ def describe_cell(cell: Cell) -> CellInfo:
 def _memory(
     plan: Plan, batch: int, order: str, level: int, dtype: str, plugins: Sequence[str | Path]
 ) -> int | None:
-    from dartsl.nn.memory import estimate_step
+    from dartsl.search.memory import estimate_step
     from dartsl.nn.supernet import torch_dtype
 
     try:
