@@ -15,6 +15,7 @@ from dartsl.nn.depthwise import depthwise
 Convolution = Callable[[Tensor, Tensor], Tensor]
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
 @pytest.mark.parametrize("k", [3, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [(9, 8), (5, 7), (4, 4)])
