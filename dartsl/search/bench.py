@@ -85,7 +85,9 @@ class Stepper:
         self.weights_optimizer = torch.optim.SGD(
             model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
-        self.alphas_optimizer = torch.optim.Adam(model.alpha_parameters(), lr=config.alphas_lr)
+        # A group, since torch takes no empty list of parameters.
+        groups = [{"params": model.alpha_parameters()}]
+        self.alphas_optimizer = torch.optim.Adam(groups, lr=config.alphas_lr)
 
     def run(self, case: str, train: Batch, validation: Batch) -> None:
         """One pass over the training batch with all its gradients, or one whole search step."""
