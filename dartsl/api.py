@@ -64,16 +64,25 @@ def info(
     batch: int | None = None,
     order: str | None = None,
     level: int | None = None,
+    memory: str | None = None,
     plugins: Plugins = (),
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
 
-    `batch` (images a step from each half), `order` (of the alpha gradient) and `level` (of optimisation) are for
-    the memory, in bytes; the spec's settings are their defaults. A spec without a network tells of its cells.
+    `batch` (images a step from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
+    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. A spec without a network
+    tells of its cells.
     Raises SpecError, UserError.
     """
     return describe_spec(
-        check(spec), network, parameters, batch=batch, order=order, level=level, plugins=plugins
+        check(spec),
+        network,
+        parameters,
+        batch=batch,
+        order=order,
+        level=level,
+        memory=memory,
+        plugins=plugins,
     )
 
 
@@ -85,6 +94,7 @@ def describe_spec(
     batch: int | None,
     order: str | None,
     level: int | None,
+    memory: str | None = None,
     plugins: Plugins,
 ) -> Info:
     """`info` of a spec that is checked already."""
@@ -104,6 +114,7 @@ def describe_spec(
         batch=config.batch if batch is None else batch,
         order=order or config.order,
         level=config.optimise if level is None else level,
+        memory=memory or config.memory,
         dtype=config.dtype,
         plugins=plugins,
     )

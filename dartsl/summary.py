@@ -41,7 +41,8 @@ class Info:
     multiply_adds   of its convolutions and linear layers, for one image
     space_size      the number of networks that discretisation can give
     memory_bytes    of one search step at its peak, for `batch` images from each half and the alpha gradient
-                    of `order`, at the `level` of optimisation; None where an `extern op` has no implementation here
+                    of `order`, at the `level` of optimisation and with `memory` (normal, or low:
+                    layers computed again); None where an `extern op` has no implementation here
     """
 
     cells: tuple[CellInfo, ...]
@@ -55,6 +56,7 @@ class Info:
     batch: int | None = None
     order: str | None = None
     level: int | None = None
+    memory: str | None = None
 
 
 def describe(
@@ -64,6 +66,7 @@ def describe(
     batch: int,
     order: str,
     level: int = 2,
+    memory: str = "normal",
     dtype: str = "float32",
     plugins: Sequence[str | Path] = (),
 ) -> Info:
@@ -86,10 +89,11 @@ def describe(
         len(plan.layers),
         count.parameters(graph),
         count.multiply_adds(graph),
-        _memory(plan, batch, order, level, dtype, plugins),
+        _memory(plan, batch, order, level, memory, dtype, plugins),
         batch,
         order,
         level,
+        memory,
     )
 
 
@@ -110,13 +114,15 @@ def describe_cell(cell: Cell) -> CellInfo:
 
 
 def _memory(
-    plan: Plan, batch: int, order: str, level: int, dtype: str, plugins: Sequence[str | Path]
+    plan: Plan, batch: int, order: str, level: int, memory: str, dtype: str, plugins: Sequence[str | Path]
 ) -> int | None:
-    from dartsl.nn.memory import estimate_step
     from dartsl.nn.supernet import torch_dtype
+    from dartsl.search.memory import estimate_step
 
     try:
-        return estimate_step(plan, batch, order, level=level, dtype=torch_dtype(dtype), plugins=plugins)
+        return estimate_step(
+            plan, batch, order, level=level, memory=memory, dtype=torch_dtype(dtype), plugins=plugins
+        )
     except SpecError as fault:
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None

@@ -22,6 +22,7 @@ COMMANDS = {
     "draw": "draw",
     "diff": "draw",
     "compile": "compile",
+    "bench": "bench",
     "search": "search",
     "derive": "search",
     "completion": "completion",

@@ -35,6 +35,9 @@ from dartsl.summary import Info, readable_bytes, readable_count
     type=click.IntRange(0, 2),
     help="Level of optimisation, for the memory.",
 )
+@click.option(
+    "--memory", type=click.Choice(["normal", "low"]), help="`low`: of a step that computes layers again."
+)
 @plugin_option
 @format_option
 def info_command(
@@ -44,6 +47,7 @@ def info_command(
     batch: int | None,
     order: str | None,
     level: int | None,
+    memory: str | None,
     plugins: tuple[Path, ...],
     format_: str,
 ) -> None:
@@ -61,7 +65,16 @@ def info_command(
     values = parse_assignments(assignments)
     if network is not None or root_networks(checked):
         values = dict(target(checked, network, assignments).parameters)
-    found = describe_spec(checked, network, values, batch=batch, order=order, level=level, plugins=plugins)
+    found = describe_spec(
+        checked,
+        network,
+        values,
+        batch=batch,
+        order=order,
+        level=level,
+        memory=memory,
+        plugins=plugins,
+    )
     if format_ == "json":
         say_json(as_json(found))
     else:
@@ -82,6 +95,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "batch": info.batch,
         "order": info.order,
         "level": info.level,
+        "memory": info.memory,
         "cells": [vars(cell) for cell in info.cells],
     }
 

@@ -12,12 +12,14 @@ class Target:
 
     channels_last   images are kept with their channels together
     space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
+    narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
     measured        the choices rest on measurements; else on the count of operations alone
     """
 
     name: str
     channels_last: bool
     space_to_batch: bool
+    narrow_depthwise: bool
     measured: bool
 
 
@@ -25,9 +27,9 @@ TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
         # Two cores with AVX2, float32: see dartsl/graph/passes/README.md.
-        Target("cpu", channels_last=True, space_to_batch=True, measured=True),
+        Target("cpu", channels_last=True, space_to_batch=True, narrow_depthwise=True, measured=True),
         # Kernels are launched one by one there, so fewer operations win; space-to-batch only adds some.
-        Target("cuda", channels_last=True, space_to_batch=False, measured=False),
+        Target("cuda", channels_last=True, space_to_batch=False, narrow_depthwise=False, measured=False),
     )
 }
 

@@ -1,7 +1,7 @@
 """What the kinds that only passes make compute (dartsl/graph/kinds.py), in torch.
 
 A function takes the values of its inputs, then by keyword the attributes of the application (`cell` apart), the modules
-of its state as `state`, in order of their paths, and the mixing weights of its cell, (rows, columns), as `weights`.
+of its state as `state`, in order of their paths, and the mixing weights of its cell, one by one, as `weights`.
 Parameters stay where they are, in modules under their own names; what is packed is packed in forward, so that gradients
 reach them. Plain torch throughout: double backward, forward-mode differentiation and functional_call go through. A
 fused batch norm honours its modules' `training` and `track_running_stats`.
@@ -16,8 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.nn.depthwise import depthwise
+
 Pair = tuple[int, int]
 Entry = tuple[int, int] | tuple[()]
+Weights = Tensor | Sequence[Sequence[Tensor]]  # the mixing weights of a cell, weights[row][column]
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -64,8 +67,11 @@ def batch_to_space(x: Tensor, factor: Pair) -> Tensor:
 def convolution(
     x: Tensor, state: Sequence[nn.Module], stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Tensor:
-    """The convolution of a module's weight with the geometry that is given, not the module's own."""
-    return F.conv2d(x, weight_of(state[0]), None, stride, padding, dilation, groups)
+    """The convolution of modules' weights, side by side, with the geometry that is given, not the modules' own."""
+    weight = weight_of(state[0]) if len(state) == 1 else torch.cat([weight_of(module) for module in state])
+    if groups == x.shape[1] == weight.shape[0] and dilation == (1, 1):
+        return depthwise(x, weight, stride, padding)
+    return F.conv2d(x, weight, None, stride, padding, dilation, groups)
 
 
 def weight_of(module: nn.Module) -> Tensor:
@@ -84,10 +90,12 @@ def shared_bn(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
     return normalise(x, norms(state), None)
 
 
-def scaled_bn(x: Tensor, state: Sequence[nn.Module], weights: Tensor, row: int, column: int) -> Tensor:
+def scaled_bn(x: Tensor, state: Sequence[nn.Module], weights: Weights, row: int, column: int) -> Tensor:
     """A batch norm without affine, times the mixing weight at (row, column)."""
-    # Not expand: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
-    return normalise(x, norms(state), weights[row, column].repeat(x.shape[1]))
+    # A copy, not expand alone: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
+    return normalise(
+        x, norms(state), weights[row][column].expand(x.shape[1]).clone(memory_format=torch.contiguous_format)
+    )
 
 
 def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
@@ -138,12 +146,19 @@ def tie(modules: Sequence[_NormBase]) -> None:
 # ----------------------------------------------------------------------- sums
 
 
-def combine(*inputs: Tensor, weights: Tensor, entries: Sequence[Entry]) -> Tensor:
+def rows(weights: Tensor) -> tuple[tuple[Tensor, ...], ...]:
+    """The mixing weights of a cell, (rows, columns), one by one: their gradients are put together once."""
+    return tuple(row.unbind() for row in weights.unbind())
+
+
+def combine(*inputs: Tensor, weights: Weights, entries: Sequence[Entry]) -> Tensor:
     """The sum of the inputs, each times the mixing weight at its entry (row, column), or as it is where that is ().
 
     1 x 1 images are broadcast.
     """
-    terms = [x if not entry else x * weights[entry] for x, entry in zip(inputs, entries, strict=True)]
+    terms = [
+        x * weights[entry[0]][entry[1]] if entry else x for x, entry in zip(inputs, entries, strict=True)
+    ]
     result = terms[0]
     for term in terms[1:]:
         result = result + term
@@ -151,14 +166,14 @@ def combine(*inputs: Tensor, weights: Tensor, entries: Sequence[Entry]) -> Tenso
 
 
 def blend(
-    *inputs: Tensor, weights: Tensor, entries: Sequence[Sequence[tuple[int, int]]]
+    *inputs: Tensor, weights: Weights, entries: Sequence[Sequence[tuple[int, int]]]
 ) -> tuple[Tensor, ...]:
     """Several sums of the same n inputs: result r has input i times the mixing weight at entries[r][i].
 
     Inputs and results are of one shape; the results lie as images of one stack.
     """
-    places = tuple(row * weights.shape[1] + column for result in entries for row, column in result)
-    matrix = weights.flatten()[list(places)].view(len(entries), len(inputs))  # (results, n)
+    factors = torch.stack([weights[row][column] for result in entries for row, column in result])
+    matrix = factors.view(len(entries), len(inputs))  # (results, n)
     # The order in memory of the inputs is that of the stack, so that nothing is moved twice.
     together = all(x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) for x in inputs)
     if together:

@@ -204,7 +204,8 @@ class _Lowering:
         if KINDS[applied.kind].state:
             keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
         if KINDS[applied.kind].mixes:
-            keywords["weights"] = weights[str(applied.attribute("cell"))]
+            mixing = weights[str(applied.attribute("cell"))]
+            keywords["weights"] = _one_by_one(code, mixing) if applied.kind in fused.FUNCTIONS else mixing
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
@@ -257,6 +258,16 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
             tuple(node for node in nodes if node in leaving),
         )
     return {name: layer for name, layer in found.items() if layer.members}
+
+
+def _one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
+    """The mixing weights of a cell taken apart, once in a layer."""
+    known = [user for user in weights.users if user.target is fused.rows]
+    return (
+        known[0]
+        if known
+        else code.create_node("call_function", fused.rows, (weights,), name=f"{weights.name}_each")
+    )
 
 
 def _short(path: str, layer: str) -> str:

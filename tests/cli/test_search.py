@@ -46,9 +46,25 @@ def test_a_run_is_searched_drawn_and_derived(dartsl: Dartsl, good: Path, tmp_pat
     assert dartsl("search", "--resume", "run").exit_code == 0
 
 
+def test_every_level_finds_the_same(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
+    found = []
+    for level in "012":
+        run = f"run{level}"
+        result = dartsl(
+            "search", "good.darts", f"-O{level}", "--dtype", "float64", "--set", "C=2", "--out", run
+        )
+        assert result.exit_code == 0, result.output
+        assert json.loads((tmp_path / run / "run.json").read_text())["settings"]["optimise"] == int(level)
+        found.append([json.loads(row) for row in (tmp_path / run / "history.jsonl").read_text().splitlines()])
+    for rows in found[1:]:
+        assert rows[0]["train_loss"] == pytest.approx(found[0][0]["train_loss"], rel=1e-9)
+        assert rows[0]["validation_loss"] == pytest.approx(found[0][0]["validation_loss"], rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("good.darts", "-O3"), "'3' is not a whole number from 0 to 2"),
         ((), "Missing argument 'SPEC'"),
         (("good.darts", "--epochs", "0"), "'0' is not a whole number from 1"),
         (("good.darts", "--lr", "fast"), "'fast' is not a number above 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -80,5 +81,5 @@ def test_the_image_is_laid_out_once() -> None:
 def test_only_where_the_target_likes_it() -> None:
     plain = build(planned_text(TEXTS["DECIDED"]))
     assert layout.run(plain, TARGETS["cuda"]) is not plain
-    none = TARGETS["cpu"].__class__("none", channels_last=False, space_to_batch=False, measured=False)
+    none = replace(CPU, channels_last=False)
     assert layout.run(plain, none) is plain

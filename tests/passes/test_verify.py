@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import pytest
 
+import dartsl.graph.passes
 from dartsl.graph.kinds import KINDS
 from dartsl.graph.operations import AlphaTable, application, info
 from dartsl.graph.passes import LEVELS, PASSES, optimise, passes_of
@@ -138,6 +141,12 @@ def test_levels_and_targets() -> None:
     assert (target_of("cuda:1"), target_of("mps")) == (TARGETS["cuda"], CPU)
     assert TARGETS["cpu"].measured
     assert not TARGETS["cuda"].measured
+
+
+def test_every_pass_is_explained() -> None:
+    text = Path(dartsl.graph.passes.__file__).with_name("README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d) \|", text, re.MULTILINE)
+    assert rows == [(each.name, str(each.level)) for each in PASSES]
 
 
 def test_reports_follow_the_passes() -> None:

@@ -1,0 +1,93 @@
+"""`dartsl bench`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dartsl.cli.options import (
+    format_option,
+    network_options,
+    plugin_option,
+    read_source,
+    spec_argument,
+    target,
+)
+from dartsl.cli.output import say_diagnostics, say_json
+from dartsl.summary import readable_bytes
+
+if TYPE_CHECKING:
+    from dartsl.search.bench import Row
+
+CASES = ("forward_backward", "first", "second", "exact")
+
+
+@click.command("bench")
+@spec_argument
+@network_options
+@click.option(
+    "--batch", type=click.IntRange(min=2), default=4, show_default=True, help="Images a step, of each half."
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds behind each median."
+)
+@click.option(
+    "--case", "cases", multiple=True, type=click.Choice(CASES), help="Only this; may be given again."
+)
+@plugin_option
+@format_option
+def bench_command(
+    spec: str,
+    network: str | None,
+    assignments: tuple[str, ...],
+    batch: int,
+    repeats: int,
+    cases: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    format_: str,
+) -> None:
+    """Measure what the optimising passes gain on a SPEC's network.
+
+    A forward and backward pass, and a search step of first, second and exact order, on the CPU: at -O0, at
+    -O2, and at -O2 with --memory low. First order at -O0 takes all gradients, as the authors' code does.
+
+    \b
+    Examples:
+      dartsl bench digits
+      dartsl bench darts_cnn --batch 16 --repeats 5 --format json
+    """
+    from dartsl.lang.check import check
+    from dartsl.search.bench import Job, bench
+
+    source = read_source(spec)
+    checked = check(source)
+    if checked.warnings:
+        say_diagnostics(checked.warnings)
+    chosen = target(checked, network, assignments)
+    job = Job(source, chosen.network.name, chosen.parameters, batch, plugins)
+    rows = bench(job, cases or CASES, repeats=repeats, say=lambda text: click.echo(text, err=True))
+    if format_ == "json":
+        say_json([asdict(row) for row in rows])
+    else:
+        click.echo(as_text(rows))
+
+
+def as_text(rows: list[Row]) -> str:
+    """A table; ratios are to -O0 in the same case: how many times faster, what part of memory and ops."""
+    lines = [
+        f"{'case':<16}  {'level':<5}  {'median':>9}  {'faster':>6}  {'peak':>10}  {'part':>5}  {'ops':>7}  {'part':>5}"
+    ]
+    for row in rows:
+        plain = next(other for other in rows if other.case == row.case and other.level == "O0")
+        peak, part = "-", "-"
+        if row.peak_bytes is not None and plain.peak_bytes:
+            peak, part = readable_bytes(row.peak_bytes), f"{row.peak_bytes / plain.peak_bytes:.2f}"
+        lines.append(
+            f"{row.case:<16}  {row.level:<5}  {row.median_s * 1000:>6.0f} ms"
+            f"  {plain.median_s / row.median_s:>5.2f}x  {peak:>10}  {part:>5}"
+            f"  {row.ops:>7,}  {row.ops / plain.ops:>5.2f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,43 @@
+"""bench, on a spec small enough to be measured in seconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Dartsl
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks are measured in tests/search; a process for each would take long."""
+    monkeypatch.setattr("dartsl.search.bench.peak_of", lambda job, case, level: 1000)
+
+
+def test_levels_are_measured_side_by_side(dartsl: Dartsl, good: Path) -> None:
+    result = dartsl(
+        "bench", "good.darts", "--batch", "2", "--repeats", "1", "--set", "C=2",
+        "--case", "first", "--format", "json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert [(row["case"], row["level"]) for row in rows] == [
+        ("first", level) for level in ("O0", "O2", "low")
+    ]
+    for row in rows:
+        assert row["median_s"] > 0
+        assert row["peak_bytes"] == 1000
+    plain, passed, low = (row["ops"] for row in rows)
+    assert passed < low  # what is computed again counts again
+    assert passed < plain
+
+
+def test_a_network_without_a_choice_has_one_case(dartsl: Dartsl, good: Path) -> None:
+    good.write_text(good.read_text().replace(" | skip_connect", "").replace(" | sep_conv(3)", ""))
+    result = dartsl("bench", "good.darts", "--batch", "2", "--repeats", "1", "--set", "C=2")
+    assert result.exit_code == 0, result.output
+    table = result.stdout.splitlines()
+    assert [line.split()[:2] for line in table[1:]] == [["forward_backward", s] for s in ("O0", "O2", "low")]
+    assert len({len(line) for line in table}) == 1

@@ -1,0 +1,48 @@
+"""The depthwise convolution with a weight gradient of its own against torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import functional as F
+
+from dartsl.nn.depthwise import depthwise
+
+Convolution = Callable[[Tensor, Tensor], Tensor]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
+@pytest.mark.parametrize("k", [3, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [(9, 8), (5, 7), (4, 4)])
+def test_as_torch(k: int, stride: int, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(k)
+    x = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64)
+    weight = torch.randn(3, 1, k, k, generator=generator, dtype=torch.float64)
+    padding = (k // 2, k // 2)
+
+    def ours(x: Tensor, weight: Tensor) -> Tensor:
+        return depthwise(x, weight, (stride, stride), padding)
+
+    def theirs(x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight, None, stride, padding, 1, 3)
+
+    for found, expected in zip(_all_of(ours, x, weight), _all_of(theirs, x, weight), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def _all_of(convolution: Convolution, x: Tensor, weight: Tensor) -> list[Tensor]:
+    """Output, gradients, second derivatives, and the tangents of the gradients."""
+    leaves = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
+    output = convolution(*leaves)
+    gradients = torch.autograd.grad(output.pow(3).sum(), leaves, create_graph=True)
+    second = torch.autograd.grad(sum(each.pow(2).sum() for each in gradients), leaves)
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(leaf, torch.cos(leaf.detach())) for leaf in leaves]
+        along = torch.autograd.grad(convolution(*duals).pow(3).sum(), duals)
+        tangents = [forward_ad.unpack_dual(each).tangent.detach().clone() for each in along]
+    return [output.detach(), *(each.detach() for each in gradients), *second, *tangents]

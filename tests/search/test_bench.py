@@ -1,0 +1,38 @@
+"""What is measured: operations counted, and the peak of a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from dartsl.lang.loader import read
+from dartsl.search.bench import CASES, Job, OperationCount, peak_of
+
+
+def test_views_do_not_count() -> None:
+    x = torch.ones(2, 3)
+    with OperationCount() as counted:
+        (x.t().reshape(3, 2) + 1).relu_()
+    assert counted.count == 3  # reshape copies here; t is a view
+
+
+def test_the_steps_run_and_start_alike(tiny: Path) -> None:
+    job = Job(read(str(tiny)), None, {}, 4)
+    plain, low = job.stepper("O0"), job.stepper("low")
+    for case in CASES:
+        plain.run(case, *plain.batches(4))
+        low.run(case, *low.batches(4))
+    for name, value in plain.model.state_dict().items():
+        torch.testing.assert_close(low.model.state_dict()[name], value, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_the_peak_holds_at_least_the_images(tiny: Path) -> None:
+    small, large = (peak_of(Job(read(str(tiny)), None, {}, batch), "first", "O2") for batch in (4, 4096))
+    assert small is not None
+    assert large is not None
+    # The stem alone keeps three tensors of C x 8 x 8 numbers, four bytes each, for each image.
+    assert large - small > 4092 * 3 * 2 * 64 * 4

@@ -1,0 +1,55 @@
+"""The memory estimate, against what the passes hold when the network really runs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dartsl.search.memory import FIXED, SLACK, estimate_step, passes_peak, step_memory
+from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
+
+
+@pytest.mark.parametrize("text", [SEARCHED, RAGGED, DECIDED], ids=["searched", "ragged", "decided"])
+@pytest.mark.parametrize("settings", [{"level": 0}, {"level": 2}, {"level": 2, "memory": "low"}])
+@pytest.mark.parametrize("order", ["1", "2"])
+def test_the_meta_device_tells_what_the_cpu_holds(text: str, settings: dict[str, object], order: str) -> None:
+    real = small(text, **settings)
+    before = {name: tensor.clone() for name, tensor in real.state_dict().items()}
+    told = passes_peak(small(text, device="meta", **settings), 6, order)
+    assert told == pytest.approx(passes_peak(real, 6, order), rel=0.05)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in real.state_dict().items())
+
+
+def test_parts_of_the_estimate() -> None:
+    model = small(SEARCHED)
+    weights = 4 * sum(p.numel() for p in model.weights())
+    alphas = 4 * sum(p.numel() for p in model.alpha_parameters())
+    buffers = sum(b.numel() * b.element_size() for b in model.buffers())
+    first, second, exact = (step_memory(model, 4, order) for order in ("1", "2", "exact"))
+    assert first.state == 2 * weights + 3 * alphas + buffers
+    assert first.passes < second.passes < exact.passes
+    assert first.slack == FIXED + round(SLACK["normal"] * first.passes)
+    assert estimate_step(model, 4, "2") == second.total
+    assert estimate_step(model.plan, 4, "2") == second.total
+    assert step_memory(model, 64, "1").passes == pytest.approx(
+        2 * step_memory(model, 32, "1").passes, rel=0.05
+    )
+
+
+def test_levels_and_recomputation_take_less() -> None:
+    plan = small(SEARCHED).plan
+    plain, passed = (step_memory(plan, 16, "2", level=level).passes for level in (0, 2))
+    low = step_memory(plan, 16, "2", memory="low").passes
+    assert low < passed < plain
+    assert low < step_memory(plan, 16, "exact", memory="low").passes
+    assert step_memory(small(SEARCHED, memory="low"), 16, "2").passes == low
+
+
+def test_the_type_and_the_order_count() -> None:
+    single, double = small(DECIDED), small(DECIDED, dtype="float64")
+    assert step_memory(double, 4, "1").passes == pytest.approx(
+        2 * step_memory(single, 4, "1").passes, rel=0.05
+    )
+    assert estimate_step(single.plan, 4, "1", dtype=torch.float64) == estimate_step(double, 4, "1")
+    with pytest.raises(ValueError, match="order is one of 1, 2, exact"):
+        estimate_step(single, 4, "3")
