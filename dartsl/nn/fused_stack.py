@@ -6,7 +6,6 @@ The functions follow the conventions of `dartsl.nn.fused`. Convolutions side by 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.nn.fused import norms
+from dartsl.nn.fused import Weights, norms
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -40,18 +39,12 @@ def bn_stack(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
 
 
 def scaled_bn_stack(
-    x: Tensor, state: Sequence[nn.Module], weights: Tensor, entries: Sequence[tuple[int, int]]
+    x: Tensor, state: Sequence[nn.Module], weights: Weights, entries: Sequence[tuple[int, int]]
 ) -> Tensor:
     """Such batch norms, each times the mixing weight at its entry (row, column)."""
-    places = _places(tuple(row * weights.shape[1] + column for row, column in entries), weights.device)
-    gains = weights.flatten().index_select(0, places)
+    gains = torch.stack([weights[row][column] for row, column in entries])
     # Not expand: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
     return _normalise(x, norms(state), gains.repeat_interleave(x.shape[1] // len(state)))
-
-
-@lru_cache(maxsize=1024)
-def _places(places: tuple[int, ...], device: torch.device) -> Tensor:
-    return torch.tensor(places, device=device)
 
 
 def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:

@@ -205,7 +205,7 @@ class _Lowering:
             keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
         if KINDS[applied.kind].mixes:
             mixing = weights[str(applied.attribute("cell"))]
-            keywords["weights"] = _one_by_one(code, mixing) if applied.kind in fused.FUNCTIONS else mixing
+            keywords["weights"] = _one_by_one(code, mixing)
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
