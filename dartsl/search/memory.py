@@ -25,7 +25,7 @@ from dartsl.graph.target import Target
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
-from dartsl.search.gradients import Batch, constant, restored, shift
+from dartsl.search.gradients import Batch, constant, restored, shift, slopes
 
 _Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]
 ORDERS = ("1", "2", "exact")
