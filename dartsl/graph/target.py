@@ -34,7 +34,7 @@ TARGETS: Mapping[str, Target] = {
             channels_last=True,
             space_to_batch=True,
             narrow_depthwise=True,
-            stack_limit=65536,
+            stack_limit=32768,
             measured=True,
         ),
         # Kernels are launched one by one there, so fewer operations win; space-to-batch only adds some.
