@@ -99,28 +99,18 @@ def _moved(
         yield f"{images} x {image} and {phases} x {phase} are not phases of one another by {down} x {across}"
 
 
-def _stack(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
-    if len(set(shapes)) != 1 or shapes[0][1:] != applied.shape[1:]:
-        yield f"a stack of {shapes} gives {applied.shape}"
-    if len(applied.state) != 2 * len(shapes):
-        yield f"{len(applied.state)} modules for {len(shapes)} convolutions and batch norms"
+def _repeated(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    times = applied.attribute("times")
+    if not isinstance(times, int) or (times * shapes[0][0], *shapes[0][1:]) != applied.shape:
+        yield f"{shapes[0]} {times} times gives {applied.shape}"
     yield from _same_batch(applied, batches)
 
 
-def _folded(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
-    phases, images, entries = (applied.attribute(name) for name in ("phases", "images", "entries"))
-    if not isinstance(phases, int) or not isinstance(images, int) or not isinstance(entries, tuple):
-        yield f"{phases} phases, {images} images, {entries}"
-        return
-    if len(entries) != len(shapes) or len(applied.state) != 2 * (phases + images):
-        yield f"{len(shapes)} inputs, {len(applied.state)} modules for the entries {entries}"
-    for shape, batch in zip(shapes[:phases], batches[:phases], strict=True):
-        yield from _moved(shape, batch, applied.shape, applied.batch, factors(applied, "factor"))
-    if set(shapes[phases : phases + images]) - {applied.shape}:
-        yield f"{shapes} are added to {applied.shape}"
-    if {shape[1:] for shape in shapes[phases + images :]} - {(1, 1), applied.shape[1:]}:
-        yield f"{shapes} are added to {applied.shape}"
-    yield from _same_batch(applied, batches[phases:] or [applied.batch])
+def _split(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    sizes = applied.attribute("sizes")
+    if not isinstance(sizes, tuple) or sum(size for size in sizes if isinstance(size, int)) != shapes[0][0]:
+        yield f"{shapes[0]} is split into {sizes}"
+    yield from same_shape(applied, shapes, batches)
 
 
 def factors(applied: Application, name: str) -> tuple[int, int]:
@@ -150,12 +140,13 @@ KINDS: Mapping[str, Kind] = {
         Kind("combine", inputs=None, mixes=True, check=_combined),
         # Several such sums of the same inputs: result r has input i times the mixing weight at entries[r][i].
         Kind("blend", inputs=None, mixes=True, check=_blended),
-        # Of n inputs: convolution and batch norm of each, in turn in the state, then its ReLU where `relu`. n results.
-        Kind("conv_bn_stack", inputs=None, state=True, check=_stack),
-        # Result `index` of a `conv_bn_stack`.
-        Kind("piece", view=True, check=same_shape),
-        # As `combine`; but to the first `phases` inputs, phases of images by `factor`, and to the next `images` inputs,
-        # a 1 x 1 convolution and a batch norm are applied first, in turn in the state.
-        Kind("conv_bn_sum", inputs=None, state=True, mixes=True, check=_folded),
+        # Result `index` of a `blend` or `split`.
+        Kind("piece", view=True, check=same_batch),
+        # The image `times` times, as channels side by side; and the channels in parts of `sizes`.
+        Kind("repeat", check=_repeated),
+        Kind("split", view=True, check=_split),
+        # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
+        Kind("bn_stack", state=True, check=same_shape),
+        Kind("scaled_bn_stack", state=True, mixes=True, check=same_shape),
     )
 }

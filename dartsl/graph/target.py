@@ -13,6 +13,7 @@ class Target:
     channels_last   images are kept with their channels together
     space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
     narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
+    stack_limit     numbers an image that applications side by side may have together
     measured        the choices rest on measurements; else on the count of operations alone
     """
 
@@ -20,6 +21,7 @@ class Target:
     channels_last: bool
     space_to_batch: bool
     narrow_depthwise: bool
+    stack_limit: int
     measured: bool
 
 
@@ -27,9 +29,23 @@ TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
         # Two cores with AVX2, float32: see dartsl/graph/passes/README.md.
-        Target("cpu", channels_last=True, space_to_batch=True, narrow_depthwise=True, measured=True),
+        Target(
+            "cpu",
+            channels_last=True,
+            space_to_batch=True,
+            narrow_depthwise=True,
+            stack_limit=32768,
+            measured=True,
+        ),
         # Kernels are launched one by one there, so fewer operations win; space-to-batch only adds some.
-        Target("cuda", channels_last=True, space_to_batch=False, narrow_depthwise=False, measured=False),
+        Target(
+            "cuda",
+            channels_last=True,
+            space_to_batch=False,
+            narrow_depthwise=False,
+            stack_limit=1 << 30,
+            measured=False,
+        ),
     )
 }
 

@@ -21,14 +21,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, fused_pointwise, primitives
+from dartsl.nn import fused, fused_stack, primitives
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-FUSED = {**fused.FUNCTIONS, **fused_pointwise.FUNCTIONS}  # kind -> function
+FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS}  # kind -> function
 
 
 def lower(
@@ -205,7 +205,7 @@ class _Lowering:
             keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
         if KINDS[applied.kind].mixes:
             mixing = weights[str(applied.attribute("cell"))]
-            keywords["weights"] = _one_by_one(code, mixing) if applied.kind in fused.FUNCTIONS else mixing
+            keywords["weights"] = _one_by_one(code, mixing)
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:

@@ -88,7 +88,7 @@ def gradients_of(
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
     logits = logits_of(model, batch, kind, step)
     loss = F.cross_entropy(logits, batch.labels)
-    gradients = list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+    gradients = slopes(loss, parameters)
     outcome = outcome_of(loss, logits, batch)
     name = "training" if kind == "train" else "validation"
     if not math.isfinite(outcome.loss):
@@ -148,6 +148,16 @@ def restored(weights: Sequence[Tensor]) -> Iterator[None]:
     finally:
         with torch.no_grad():
             torch._foreach_copy_(values, saved)
+
+
+def slopes(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of a loss, zeros where it does not depend on a parameter; it may depend on none at all.
+
+    (All edges that are searched may lie in nodes that do not reach the output.)
+    """
+    if not loss.requires_grad:
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
 
 
 @contextmanager

@@ -20,7 +20,16 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
-from dartsl.search.gradients import Batch, SearchModel, constant, gradients_of, restored, seed_pass, shift
+from dartsl.search.gradients import (
+    Batch,
+    SearchModel,
+    constant,
+    gradients_of,
+    restored,
+    seed_pass,
+    shift,
+    slopes,
+)
 
 
 def difference_product(
@@ -84,7 +93,7 @@ class _AlphaGradient(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         loss = F.cross_entropy(self.model(images), labels)
-        return torch.autograd.grad(loss, self._alphas, materialize_grads=True)
+        return tuple(slopes(loss, self._alphas))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
@@ -18,7 +18,32 @@ STEPS = 3
 TOLERANCE = 1e-8  # what rounding grows to in three steps; a finite difference divides it by its own size
 
 
+# The only edge to be searched does not reach the output: no loss depends on the alphas.
+DEAD = """darts 1
+import "std/cnn"
+
+op op_0 = relu > conv(1)/stride > bn
+
+cell first {
+  input a : preprocess
+  node n0 : sum
+  node n1 : sum
+  edge a -> n0 : op_0
+  edge a -> n1 : none | op_0
+  output concat(n0)
+}
+
+network tested(C = 2) {
+  input image(1, 5, 5)
+  stem  conv(3) > bn
+  stage first > first width C
+  head  relu > global_avg_pool > linear(3)
+}
+"""
+
+
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
+@example(text=DEAD)
 @settings(few, max_examples=max(EXAMPLES // 4, 1))
 @given(text=spec_texts(largest=2))
 def test_steps_stay_equal(order: str, text: str) -> None:

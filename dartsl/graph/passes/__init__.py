@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from dartsl.graph.operations import info
-from dartsl.graph.passes import blend, cse, dead, depthwise, fold, layout, space_to_batch
+from dartsl.graph.passes import blend, cse, dead, depthwise, fold, layout, space_to_batch, stack
 from dartsl.graph.rewrite import applications, assemble
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import Cost, cost
@@ -41,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("space_to_batch", 2, space_to_batch.run),
     Pass("blend", 2, blend.run),
     Pass("depthwise", 2, depthwise.run),
+    Pass("stack", 2, stack.run),
     Pass("layout", 2, layout.run),
 )
 

@@ -1,101 +1,277 @@
-"""Horizontal fusion: 1 x 1 convolutions with their batch norms that do not depend on each other run as one.
+"""Horizontal fusion: depthwise convolutions that do not depend on each other run as one, and what follows them too.
 
 All edges that leave a node offer the same operations, and the nodes that a cell reads do not depend on each other: so a
-graph falls into levels of chains that look alike. A pair conv(1) > bn (without affine) has the level of the pairs
-before it in its layer; pairs of one level, with equal shapes, become one `conv_bn_stack`, with the ReLU behind them
-where each has one. Its results are read as `piece`s, which are views.
+layer falls into levels of chains that look alike. Depthwise convolutions of one level, with equal geometry and shapes,
+become one grouped `convolution` of their inputs side by side; the 1 x 1 convolutions, batch norms (without affine) and
+ReLUs behind them stay side by side for as long as they too are equal. `split` takes a stack apart where something reads
+a part of it; a `piece` is a part, a view.
 
-* The convolution gives no fewer channels than it takes, and takes no more than there are pixels; its batch norm alone
-  reads it.
+* The level of an application is the number of such applications before it on the longest path in its layer.
+* A stack has at most `Target.stack_limit` numbers an image: larger ones fall out of the cache and cost time.
 
-Exact: as in passes/pointwise.py; what runs together is independent, since whatever depends on a pair in its layer has a
-higher level.
+Exact: channels of a depthwise convolution, groups of a grouped one, and channels of a batch norm are independent. What
+runs together does not depend on each other, since what depends on an application in its layer has a higher level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby, pairwise
 from math import prod
 
 import networkx as nx
 
 from dartsl.graph.operations import Application, GraphInfo, Value, info
 from dartsl.graph.passes.fold import is_plain
-from dartsl.graph.passes.pointwise import is_pointwise
-from dartsl.graph.rewrite import Applications, applications, assemble, fresh, users
+from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 from dartsl.graph.target import Target
 
-Key = tuple[Value, ...]
+Attributes = tuple[tuple[str, Value], ...]
+Part = tuple[str, int, int]  # of a stack: from a member to before another
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
-    """The graph with pairs conv(1) > bn of one level as `conv_bn_stack`."""
-    before, readers, record = applications(graph), users(graph), info(graph)
-    groups: dict[Key, list[str]] = {}
-    levels: dict[str, int] = {}
-    for node, applied in before.items():
-        inside = [s for s in applied.inputs if before[s].layer == applied.layer]
-        level = max((levels[source] for source in inside), default=0)
-        pair = _is_pair(applied, before, readers, record)
-        levels[node] = level + pair
-        if pair:
-            read = before[before[applied.inputs[0]].inputs[0]]
-            relu = _relu(node, before, readers) is not None
-            key = (applied.layer, level, read.shape, applied.shape, applied.batch, relu)
-            groups.setdefault(key, []).append(node)
-    done = dict(before)
-    for members in groups.values():
-        if len(members) > 1:
-            _stack(members, before, readers, done)
-    return assemble(done, record)
+    """The graph with equal, independent depthwise chains side by side."""
+    return _Stacking(applications(graph), info(graph), target.stack_limit).run()
 
 
-def _is_pair(
-    applied: Application, before: Applications, readers: Mapping[str, Sequence[str]], record: GraphInfo
-) -> bool:
-    """Whether this is a batch norm without affine behind a 1 x 1 convolution that it alone reads."""
-    if len(applied.state) != 1 or len(applied.shape) != 3 or not is_plain(applied, record):
-        return False
-    convolution = before[applied.inputs[0]]
-    if not is_pointwise(convolution) or len(readers[applied.inputs[0]]) != 1:
-        return False
-    width = before[convolution.inputs[0]].shape[0]
-    pixels = prod(applied.shape[1:]) * applied.batch
-    return convolution.layer == applied.layer and width <= min(applied.shape[0], pixels)
+@dataclass
+class _Stacking:
+    before: Applications
+    record: GraphInfo
+    limit: int
+    done: Applications = field(default_factory=dict)
+    place: dict[str, tuple[str, int]] = field(default_factory=dict)  # a member's stack, and its place in it
+    width: dict[str, int] = field(default_factory=dict)  # of each member of a stack, in channels
+    rank: dict[str, int] = field(default_factory=dict)  # of the stacks, as they were made
+    read: dict[str, set[tuple[int, int]]] = field(
+        default_factory=dict
+    )  # the parts of a stack that stacks read
 
+    def run(self) -> nx.DiGraph:
+        """Stacks level by level, then what takes them apart."""
+        self.done = dict(self.before)
+        levels: dict[int, list[str]] = {}
+        depth: dict[str, int] = {}
+        for node, applied in self.before.items():
+            inside = [source for source in applied.inputs if self.before[source].layer == applied.layer]
+            known = self.geometry(applied) is not None
+            depth[node] = max((depth[source] for source in inside), default=0) + known
+            if known:
+                levels.setdefault(depth[node], []).append(node)
+        for level in sorted(levels):
+            for members in self.groups(levels[level]):
+                self.stack(members)
+        self.take_apart()
+        return assemble(self.done, self.record)
 
-def _relu(node: str, before: Applications, readers: Mapping[str, Sequence[str]]) -> str | None:
-    """The ReLU that alone reads an application, if there is one."""
-    if len(readers[node]) != 1 or not readers[node][0]:
+    def geometry(self, applied: Application) -> tuple[str, Attributes] | None:
+        """What an application that may be stacked is, and its attributes but for the groups; None for others."""
+        attributes = dict(applied.attributes)
+        if len(applied.shape) != 3 or len(applied.inputs) != 1:
+            return None
+        width = self.before[applied.inputs[0]].shape[0]
+        if applied.kind == "relu":
+            return "relu", ()
+        if len(applied.state) != 1:
+            return None
+        if applied.kind == "convolution" and attributes["groups"] == width == applied.shape[0]:
+            rest = tuple((name, value) for name, value in applied.attributes if name != "groups")
+            return "depthwise", rest
+        if applied.kind == "dwconv":
+            k, dilation = attributes["k"], attributes.get("dilation", 1)
+            if isinstance(k, int) and isinstance(dilation, int):
+                stride = attributes.get("stride", (1, 1))
+                return "depthwise", _convolution(stride, (k - 1) // 2 * dilation, dilation)
+        if applied.kind == "conv" and attributes["k"] == 1 and attributes.get("stride", (1, 1)) == (1, 1):
+            return "pointwise", _convolution((1, 1), 0, 1)
+        if applied.kind == "scaled_bn":
+            return "bn", (("cell", attributes["cell"]),)
+        if applied.kind in ("bn", "mix_bn") and is_plain(applied, self.record):
+            return "bn", ()
         return None
-    (reader,) = readers[node]
-    return reader if before[reader].kind == "relu" and before[reader].layer == before[node].layer else None
 
+    def groups(self, nodes: Sequence[str]) -> Iterable[list[str]]:
+        """What of one level may run side by side, in the order in which its inputs lie."""
+        found: dict[tuple[Value, ...], list[str]] = {}
+        for node in nodes:
+            applied = self.before[node]
+            (source,) = applied.inputs
+            what = self.geometry(applied)
+            if what is None or (what[0] != "depthwise" and source not in self.place):
+                continue
+            kernel = self.record.modules[applied.state[0]].arguments if what[0] == "depthwise" else ()
+            # A ReLU or a batch norm moves nothing: it is worth it only for what lies side by side already.
+            stack = self.place[source][0] if what[0] in ("relu", "bn") else ""
+            shape = self.before[source].shape
+            layer = applied.layer
+            key = (layer, *what, dict(kernel).get("k", 0), stack, shape, applied.shape, applied.batch)
+            found.setdefault(key, []).append(node)
+        order = {node: number for number, node in enumerate(self.before)}
+        for members in found.values():
+            members.sort(key=lambda node: self.where(node, order))
+            first = self.before[members[0]]
+            yield from self.bounded(members, max(1, self.limit // (prod(first.shape) * first.batch)))
 
-def _stack(
-    members: Sequence[str],
-    before: Applications,
-    readers: Mapping[str, Sequence[str]],
-    done: Applications,
-) -> None:
-    """One application for the pairs of a group, and a piece of it under the id that each result had."""
-    first = before[members[0]]
-    convolutions = [before[before[node].inputs[0]] for node in members]
-    relus = [_relu(node, before, readers) for node in members]
-    name = fresh(f"{members[0]}.stack", done)
-    done[name] = replace(
-        first,
-        kind="conv_bn_stack",
-        attributes=(("relu", relus[0] is not None),),
-        inputs=tuple(convolution.inputs[0] for convolution in convolutions),
-        state=tuple(
-            path
-            for node, convolution in zip(members, convolutions, strict=True)
-            for path in (*convolution.state, *before[node].state)
-        ),
-    )
-    for index, (node, relu) in enumerate(zip(members, relus, strict=True)):
-        done[relu or node] = replace(
-            first, kind="piece", attributes=(("index", index),), inputs=(name,), state=()
+    def where(self, node: str, order: Mapping[str, int]) -> tuple[int, int, int]:
+        (source,) = self.before[node].inputs
+        stack, place = self.place.get(source, (source, 0))
+        return self.rank.get(stack, order.get(stack, 0)), place, order[node]
+
+    def bounded(self, members: Sequence[str], size: int) -> Iterable[list[str]]:
+        """At most `size` at a time; what reads one input or one stack is kept together where it fits."""
+        group: list[str] = []
+        for _, unit in groupby(members, key=self.origin):
+            nodes = list(unit)
+            if group and len(group) + len(nodes) > size:
+                yield group
+                group = []
+            while len(nodes) > size:
+                yield nodes[:size]
+                nodes = nodes[size:]
+            group += nodes
+        if group:
+            yield group
+
+    def origin(self, node: str) -> str:
+        (source,) = self.before[node].inputs
+        return self.place.get(source, (source, 0))[0]
+
+    # ------------------------------------------------------------------ stacks
+
+    def stack(self, members: Sequence[str]) -> None:
+        """One application for all members, where there are several."""
+        if len(members) < 2:
+            return
+        first = self.before[members[0]]
+        what = self.geometry(first)
+        if what is None:
+            return
+        kind, attributes = what
+        if kind in ("depthwise", "pointwise"):
+            groups = len(members) * (first.shape[0] if kind == "depthwise" else 1)
+            kind, attributes = "convolution", (*attributes, ("groups", groups))
+        elif kind == "bn":
+            kind = "bn_stack" if not attributes else "scaled_bn_stack"
+            if attributes:
+                entries = tuple(
+                    (self.before[node].attribute("row"), self.before[node].attribute("column"))
+                    for node in members
+                )
+                attributes = (*attributes, ("entries", entries))
+        name = fresh(f"{members[0]}.stack", self.done)
+        self.done[name] = replace(
+            first,
+            kind=kind,
+            attributes=attributes,
+            inputs=(self.side_by_side(members),),
+            shape=(len(members) * first.shape[0], *first.shape[1:]),
+            state=tuple(path for node in members for path in self.before[node].state),
         )
+        self.width[name] = first.shape[0]
+        self.rank[name] = len(self.before) + len(self.rank)
+        for place, node in enumerate(members):
+            self.place[node] = (name, place)
+
+    def side_by_side(self, members: Sequence[str]) -> str:
+        """The id of the inputs of the members, channels of one behind those of another."""
+        sources = [self.before[node].inputs[0] for node in members]
+        given = self.before[sources[0]]
+        runs: list[str] = []
+        start = 0
+        while start < len(sources):
+            stop = start + 1
+            stack, place = self.place.get(sources[start], ("", 0))
+            if stack:
+                while stop < len(sources) and self.place.get(sources[stop]) == (stack, place + stop - start):
+                    stop += 1
+                runs.append(self.part(stack, place, place + stop - start))
+            else:
+                while stop < len(sources) and sources[stop] == sources[start]:
+                    stop += 1
+                runs.append(self.repeated(sources[start], stop - start, self.before[members[0]].layer))
+            start = stop
+        if len(runs) == 1:
+            return runs[0]
+        name = fresh(f"{members[0]}.inputs", self.done)
+        shape = (len(members) * given.shape[0], *given.shape[1:])
+        layer = self.before[members[0]].layer
+        self.done[name] = Application("concat", (), tuple(runs), shape, layer, batch=given.batch)
+        return name
+
+    def part(self, stack: str, start: int, stop: int) -> str:
+        """The id of some members of a stack: what it is follows when all its readers are known."""
+        if (stop - start) * self.width[stack] == self.done[stack].shape[0]:
+            return stack
+        self.read.setdefault(stack, set()).add((start, stop))
+        return f"{stack}.{start}_{stop}"
+
+    def repeated(self, source: str, times: int, layer: str) -> str:
+        if times == 1:
+            return source
+        name = f"{source}.times_{times}"
+        if name not in self.done:
+            given = self.before[source]
+            shape = (times * given.shape[0], *given.shape[1:])
+            attributes = (("times", times),)
+            self.done[name] = Application("repeat", attributes, (source,), shape, layer, batch=given.batch)
+        return name
+
+    # -------------------------------------------------------------------- parts
+
+    def take_apart(self) -> None:
+        """The splits and pieces that readers of parts of stacks need."""
+        used = {
+            source
+            for node, applied in self.done.items()
+            if node not in self.place
+            for source in applied.inputs
+        } | {self.record.output}
+        alone: dict[str, dict[int, str]] = {}
+        for node, (stack, place) in self.place.items():
+            if node in used:
+                alone.setdefault(stack, {})[place] = node
+            else:
+                del self.done[node]
+        for stack in dict.fromkeys([*self.read, *alone]):
+            self.split(stack, self.read.get(stack, set()), alone.get(stack, {}))
+
+    def split(self, stack: str, ranges: set[tuple[int, int]], alone: Mapping[int, str]) -> None:
+        applied, width = self.done[stack], self.width[stack]
+        count = applied.shape[0] // width
+        cuts = {0, count, *(cut for each in ranges for cut in each)}
+        cuts |= {cut for place in alone for cut in (place, place + 1)}
+        bounds = sorted(cuts)
+        sizes = tuple((stop - start) * width for start, stop in pairwise(bounds))
+        name = fresh(f"{stack}.split", self.done)
+        self.done[name] = Application(
+            "split", (("sizes", sizes),), (stack,), applied.shape, applied.layer, batch=applied.batch
+        )
+        pieces: dict[int, str] = {}
+        for index, start in enumerate(bounds[:-1]):
+            single = start in alone
+            pieces[start] = alone[start] if single else fresh(f"{stack}.piece_{index}", self.done)
+            shape = (sizes[index], *applied.shape[1:])
+            self.done[pieces[start]] = Application(
+                "piece", (("index", index),), (name,), shape, applied.layer, batch=applied.batch
+            )
+        for start, stop in ranges:
+            parts = tuple(pieces[bound] for bound in bounds if start <= bound < stop)
+            shape = ((stop - start) * width, *applied.shape[1:])
+            self.done[f"{stack}.{start}_{stop}"] = Application(
+                "concat" if len(parts) > 1 else "identity",
+                (),
+                parts,
+                shape,
+                applied.layer,
+                batch=applied.batch,
+            )
+
+
+def _convolution(stride: Value, padding: int, dilation: int) -> Attributes:
+    return (
+        ("stride", stride),
+        ("padding", (padding, padding)),
+        ("dilation", (dilation, dilation)),
+    )

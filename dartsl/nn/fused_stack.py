@@ -1,0 +1,77 @@
+"""Several applications side by side, as channels of one tensor (dartsl/graph/passes/stack.py).
+
+The functions follow the conventions of `dartsl.nn.fused`. Convolutions side by side are `fused.convolution`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _NormBase
+
+from dartsl.nn.fused import Weights, norms
+
+
+def repeat(x: Tensor, times: int) -> Tensor:
+    """(B, C, H, W) -> (B, times * C, H, W), channels_last: the image as often as that."""
+    batch, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).unsqueeze(3).expand(batch, height, width, times, channels)
+    return rows.reshape(batch, height, width, times * channels).permute(0, 3, 1, 2)
+
+
+def split(x: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    """The channels in parts of these widths."""
+    return torch.split_with_sizes(x, list(sizes), 1)
+
+
+def piece(parts: Sequence[Tensor], index: int) -> Tensor:
+    """One of the parts of a `split`, or of the results of a `blend`."""
+    return parts[index]
+
+
+def bn_stack(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
+    """Batch norms without affine, each for its share of the channels."""
+    return _normalise(x, norms(state), None)
+
+
+def scaled_bn_stack(
+    x: Tensor, state: Sequence[nn.Module], weights: Weights, entries: Sequence[tuple[int, int]]
+) -> Tensor:
+    """Such batch norms, each times the mixing weight at its entry (row, column)."""
+    gains = torch.stack([weights[row][column] for row, column in entries])
+    # Not expand: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
+    return _normalise(x, norms(state), gains.repeat_interleave(x.shape[1] // len(state)))
+
+
+def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:
+    """One batch norm over all channels; the running statistics are gathered, and put back where they move."""
+    first = modules[0]
+    moving = first.training and first.track_running_stats
+    if not (moving or not first.training) or first.running_mean is None:
+        return F.batch_norm(x, None, None, weight, None, True, 0.0, first.eps)
+    means = [held for module in modules if (held := module.running_mean) is not None]
+    variances = [held for module in modules if (held := module.running_var) is not None]
+    mean, variance = torch.cat(means), torch.cat(variances)
+    momentum = 0.0 if first.momentum is None else first.momentum
+    result = F.batch_norm(x, mean, variance, weight, None, first.training, momentum, first.eps)
+    if moving:
+        with torch.no_grad():
+            parts = [*mean.split(means[0].shape[0]), *variance.split(means[0].shape[0])]  # type: ignore[no-untyped-call]
+            torch._foreach_copy_([*means, *variances], parts)
+            counts = [held for module in modules if (held := module.num_batches_tracked) is not None]
+            torch._foreach_add_(counts, 1)
+    return result
+
+
+# Kind -> the function.
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "repeat": repeat,
+    "split": split,
+    "piece": piece,
+    "bn_stack": bn_stack,
+    "scaled_bn_stack": scaled_bn_stack,
+}
