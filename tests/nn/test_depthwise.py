@@ -40,9 +40,9 @@ def _all_of(convolution: Convolution, x: Tensor, weight: Tensor) -> list[Tensor]
     leaves = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
     output = convolution(*leaves)
     gradients = torch.autograd.grad(output.pow(3).sum(), leaves, create_graph=True)
-    second = torch.autograd.grad(sum(each.pow(2).sum() for each in gradients), leaves)
+    second = torch.autograd.grad(torch.stack([each.pow(2).sum() for each in gradients]).sum(), leaves)
     with forward_ad.dual_level():
-        duals = [forward_ad.make_dual(leaf, torch.cos(leaf.detach())) for leaf in leaves]
+        duals = [forward_ad.make_dual(leaf, torch.cos(leaf.detach())) for leaf in leaves]  # type: ignore[no-untyped-call]
         along = torch.autograd.grad(convolution(*duals).pow(3).sum(), duals)
-        tangents = [forward_ad.unpack_dual(each).tangent.detach().clone() for each in along]
+        tangents = [forward_ad.unpack_dual(each).tangent.detach().clone() for each in along]  # type: ignore[no-untyped-call]
     return [output.detach(), *(each.detach() for each in gradients), *second, *tangents]
