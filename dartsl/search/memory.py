@@ -166,15 +166,14 @@ def step_memory(
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
     if isinstance(model, Supernet):
         memory = model.memory
-    graph = model.graph if isinstance(model, Supernet) else build(model)
-    if max(batch * _largest(graph), parameters(graph)) > MOST_NUMBERS:
-        raise UserError("a step needs more memory than can be told", help="try fewer images (--batch)")
-    shadow = _shadow(model, level, memory, dtype, plugins)
+    shadow = _shadow(model, batch, level, memory, dtype, plugins)
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
     if order == "exact":
         # Dual numbers: all twice, and what their own derivatives keep. A layer that is computed again keeps its
         # tangents from the first time.
-        plain = shadow if shadow.memory == "normal" else _shadow(model, level, "normal", dtype, plugins)
+        plain = (
+            shadow if shadow.memory == "normal" else _shadow(model, batch, level, "normal", dtype, plugins)
+        )
         doubled = passes_peak(shadow, batch, "2") + passes_peak(plain, batch, "2")
         passes = round(DUAL * doubled)
     else:
@@ -233,9 +232,9 @@ def _gradients(model: Supernet, batch: Batch, parameters: Sequence[Tensor]) -> l
 
 
 def _shadow(
-    model: Supernet | Plan, level: int, memory: str, dtype: torch.dtype, plugins: Plugins
+    model: Supernet | Plan, batch: int, level: int, memory: str, dtype: torch.dtype, plugins: Plugins
 ) -> Supernet:
-    """The network on the meta device."""
+    """The network on the meta device. Raises UserError where `batch` images make tensors beyond counting."""
     target: Target | None = None
     if isinstance(model, Supernet):
         dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
@@ -243,6 +242,8 @@ def _shadow(
         level, target = model.level, model.target
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
+    if max(batch * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+        raise UserError("a step needs more memory than can be told", help="try fewer images (--batch)")
     try:
         return Supernet(
             plan,
