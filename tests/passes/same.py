@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.graph.build import build
-from dartsl.graph.passes import Pass, apply
+from dartsl.graph.passes import Pass, Run, apply
 from dartsl.graph.target import TARGETS, Target
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.plan import plan
@@ -46,6 +46,14 @@ def planned_text(text: str) -> Plan:
     """The plan of the only network of a spec's text."""
     spec = check(Source("test.darts", text))
     return plan(spec, pick_network(spec, None), {})
+
+
+def graph_behind(text: str, runs: Sequence[Run], target: Target = CPU) -> nx.DiGraph:
+    """The graph of a spec's text behind some passes."""
+    graph = build(planned_text(text))
+    for run in runs:
+        graph = run(graph, target)
+    return graph
 
 
 def model(planned: Plan, graph: nx.DiGraph, seed: int = 0) -> Supernet:

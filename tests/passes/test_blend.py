@@ -10,13 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from dartsl.graph.build import build
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
 from dartsl.graph.passes import blend, cse, dead, fold
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import CPU, assert_same, planned_text
+from tests.passes.same import CPU, assert_same, graph_behind
 
 HERE = Path(__file__).parent
 BEFORE = (dead.run, cse.run, fold.run)
@@ -49,10 +48,7 @@ network tiny(C = 2) {
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    graph = build(planned_text(text))
-    for run in (*BEFORE, blend.run):
-        graph = run(graph, CPU)
-    return graph
+    return graph_behind(text, (*BEFORE, blend.run))
 
 
 def test_a_source_is_mixed_once_for_all_its_nodes(golden: Golden) -> None:

@@ -8,13 +8,12 @@ import networkx as nx
 import pytest
 import torch
 
-from dartsl.graph.build import build
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
 from dartsl.graph.passes import cse, dead, fold
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import CPU, assert_same, planned_text
+from tests.passes.same import assert_same, graph_behind
 
 HERE = Path(__file__).parent
 BEFORE = (dead.run, cse.run)
@@ -46,10 +45,7 @@ network tiny(C = 2) {
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    graph = build(planned_text(text))
-    for run in (*BEFORE, fold.run):
-        graph = run(graph, CPU)
-    return graph
+    return graph_behind(text, (*BEFORE, fold.run))
 
 
 def test_a_node_is_one_sum(golden: Golden) -> None:

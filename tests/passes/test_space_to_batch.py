@@ -17,7 +17,7 @@ from dartsl.graph.passes import cse, dead, fold, space_to_batch
 from dartsl.graph.target import TARGETS
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import CPU, assert_same, planned_text
+from tests.passes.same import CPU, assert_same, graph_behind, planned_text
 
 HERE = Path(__file__).parent
 BEFORE = (dead.run, cse.run, fold.run)
@@ -75,10 +75,7 @@ def text_of(text: str, height: int = 8, width: int = 4, kernel: int = 3, dilatio
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    graph = build(planned_text(text))
-    for run in (*BEFORE, space_to_batch.run):
-        graph = run(graph, CPU)
-    return graph
+    return graph_behind(text, (*BEFORE, space_to_batch.run))
 
 
 def kinds(graph: nx.DiGraph) -> Counter[str]:
