@@ -1,10 +1,10 @@
 """What the kinds that only passes make compute (dartsl/graph/kinds.py), in torch.
 
 A function takes the values of its inputs, then by keyword the attributes of the application (`cell` apart), the modules
-of its state as `state`, in order of their paths, and the mixing weights of its cell, one by one, as `weights`.
-Parameters stay where they are, in modules under their own names; what is packed is packed in forward, so that gradients
-reach them. Plain torch throughout: double backward, forward-mode differentiation and functional_call go through. A
-fused batch norm honours its modules' `training` and `track_running_stats`.
+of its state as `state`, in order of their paths, and the mixing weights of its cell, one by one, as `weights`. What
+several applications need side by side (`weight`, `gain`) comes from dartsl/nn/packing.py. Plain torch throughout:
+double backward, forward-mode differentiation and functional_call go through. A fused batch norm honours its modules'
+`training` and `track_running_stats`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.depthwise import depthwise
+from dartsl.nn.packing import STATISTICS, Weights
 
 Pair = tuple[int, int]
 Entry = tuple[int, int] | tuple[()]
-Weights = Tensor | Sequence[Sequence[Tensor]]  # the mixing weights of a cell, weights[row][column]
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -65,21 +65,12 @@ def batch_to_space(x: Tensor, factor: Pair) -> Tensor:
 
 
 def convolution(
-    x: Tensor, state: Sequence[nn.Module], stride: Pair, padding: Pair, dilation: Pair, groups: int
+    x: Tensor, weight: Tensor, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Tensor:
-    """The convolution of modules' weights, side by side, with the geometry that is given, not the modules' own."""
-    weight = weight_of(state[0]) if len(state) == 1 else torch.cat([weight_of(module) for module in state])
+    """A convolution with a module's weight, or several side by side, and another geometry than the modules' own."""
     if groups == x.shape[1] == weight.shape[0] and dilation == (1, 1):
         return depthwise(x, weight, stride, padding)
     return F.conv2d(x, weight, None, stride, padding, dilation, groups)
-
-
-def weight_of(module: nn.Module) -> Tensor:
-    """The weight of a module. Raises TypeError where it has none."""
-    weight = module.weight
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"{module} has no weight")
-    return weight
 
 
 # ----------------------------------------------------------------- batch norms
@@ -90,12 +81,9 @@ def shared_bn(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
     return normalise(x, norms(state), None)
 
 
-def scaled_bn(x: Tensor, state: Sequence[nn.Module], weights: Weights, row: int, column: int) -> Tensor:
-    """A batch norm without affine, times the mixing weight at (row, column)."""
-    # A copy, not expand alone: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
-    return normalise(
-        x, norms(state), weights[row][column].expand(x.shape[1]).clone(memory_format=torch.contiguous_format)
-    )
+def scaled_bn(x: Tensor, state: Sequence[nn.Module], gain: Tensor) -> Tensor:
+    """A batch norm without affine, times a mixing weight, which `gain` (C,) has for each channel."""
+    return normalise(x, norms(state), gain)
 
 
 def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
@@ -125,9 +113,6 @@ def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) ->
     return F.batch_norm(x, mean, variance, weight, None, training, momentum, first.eps)
 
 
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
-
 def tie(modules: Sequence[_NormBase]) -> None:
     """Let the batch norms' statistics lie in the same memory, so that one update is that of all.
 
@@ -144,11 +129,6 @@ def tie(modules: Sequence[_NormBase]) -> None:
 
 
 # ----------------------------------------------------------------------- sums
-
-
-def rows(weights: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-    """The mixing weights of a cell, (rows, columns), one by one: their gradients are put together once."""
-    return tuple(row.unbind() for row in weights.unbind())
 
 
 def combine(*inputs: Tensor, weights: Weights, entries: Sequence[Entry]) -> Tensor:

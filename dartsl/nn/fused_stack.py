@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.nn.fused import Weights, norms
+from dartsl.nn.fused import norms
+from dartsl.nn.packing import statistics
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -38,33 +39,22 @@ def bn_stack(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
     return _normalise(x, norms(state), None)
 
 
-def scaled_bn_stack(
-    x: Tensor, state: Sequence[nn.Module], weights: Weights, entries: Sequence[tuple[int, int]]
-) -> Tensor:
-    """Such batch norms, each times the mixing weight at its entry (row, column)."""
-    gains = torch.stack([weights[row][column] for row, column in entries])
-    # Not expand: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
-    return _normalise(x, norms(state), gains.repeat_interleave(x.shape[1] // len(state)))
+def scaled_bn_stack(x: Tensor, state: Sequence[nn.Module], gain: Tensor) -> Tensor:
+    """Such batch norms, each times a mixing weight, which `gain` has for each channel."""
+    return _normalise(x, norms(state), gain)
 
 
 def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:
-    """One batch norm over all channels; the running statistics are gathered, and put back where they move."""
+    """One batch norm over all channels; it moves the running statistics of all modules."""
     first = modules[0]
     moving = first.training and first.track_running_stats
     if not (moving or not first.training) or first.running_mean is None:
         return F.batch_norm(x, None, None, weight, None, True, 0.0, first.eps)
-    means = [held for module in modules if (held := module.running_mean) is not None]
-    variances = [held for module in modules if (held := module.running_var) is not None]
-    mean, variance = torch.cat(means), torch.cat(variances)
+    mean, variance, count = statistics(modules)
+    if moving and count is not None:
+        count.add_(1)
     momentum = 0.0 if first.momentum is None else first.momentum
-    result = F.batch_norm(x, mean, variance, weight, None, first.training, momentum, first.eps)
-    if moving:
-        with torch.no_grad():
-            parts = [*mean.split(means[0].shape[0]), *variance.split(means[0].shape[0])]  # type: ignore[no-untyped-call]
-            torch._foreach_copy_([*means, *variances], parts)
-            counts = [held for module in modules if (held := module.num_batches_tracked) is not None]
-            torch._foreach_add_(counts, 1)
-    return result
+    return F.batch_norm(x, mean, variance, weight, None, first.training, momentum, first.eps)
 
 
 # Kind -> the function.

@@ -21,9 +21,10 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, fused_stack, primitives
+from dartsl.nn import fused, fused_stack, packing, primitives
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
+from dartsl.nn.packs import PACKED, STACKED, Packs, one_by_one
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
 
 __all__ = ["build_modules", "emit_python", "lower"]
@@ -144,10 +145,11 @@ class _Lowering:
         code = fx.Graph(root)
         values = {read: code.placeholder(self.value_name(read)) for read in layer.reads}
         weights = {cell: code.placeholder(f"{cell}_weights") for cell in layer.cells}
-        for node in layer.members:
-            applied = application(self.graph, node)
+        applied_here = {node: application(self.graph, node) for node in layer.members}
+        packs = Packs(code, applied_here, self.modules, weights).run()
+        for node, applied in applied_here.items():
             inputs = tuple(values[source] for source in applied.inputs)
-            values[node] = self.apply(code, root, node, applied, inputs, weights)
+            values[node] = self.apply(code, root, node, applied, inputs, weights, packs.get(node, {}))
             values[node].meta["application"] = node
         given = tuple(values[node] for node in layer.gives)
         code.output(given[0] if len(given) == 1 else given)
@@ -162,8 +164,9 @@ class _Lowering:
         applied: Application,
         inputs: tuple[fx.Node, ...],
         weights: Mapping[str, fx.Node],
+        packed: Mapping[str, fx.Node],
     ) -> fx.Node:
-        """The fx node of one application."""
+        """The fx node of one application; `packed` has what it reads of its layer's packs, by keyword."""
         name = _short(node, applied.layer).replace(".", "_")
         if applied.kind == "mix":
             cell, row = applied.attribute("cell"), applied.attribute("row")
@@ -172,7 +175,7 @@ class _Lowering:
             keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key == "columns"}
             return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
         if applied.kind in FUSED or len(applied.state) > 1:
-            return self.fused(code, name, applied, inputs, weights)
+            return self.fused(code, name, applied, inputs, weights, packed)
         if applied.state or applied.random is not None:
             path, module = self.module(node, applied)
             target = _short(path, applied.layer)
@@ -193,6 +196,7 @@ class _Lowering:
         applied: Application,
         inputs: tuple[fx.Node, ...],
         weights: Mapping[str, fx.Node],
+        packed: Mapping[str, fx.Node],
     ) -> fx.Node:
         """The call of a fused function: its modules and mixing weights come by keyword."""
         if applied.kind not in FUSED:  # one batch norm for several
@@ -200,13 +204,23 @@ class _Lowering:
             fused.tie([module for module in modules if isinstance(module, _NormBase)])
             state = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
             return code.create_node("call_function", fused.shared_bn, inputs, {"state": state}, name=name)
-        keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key != "cell"}
-        if KINDS[applied.kind].state:
+        keywords: dict[str, Any] = {
+            key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("cell",))
+        }
+        if KINDS[applied.kind].state and applied.kind != "convolution":
             keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
-        if KINDS[applied.kind].mixes:
+            self.settle(applied)
+        if KINDS[applied.kind].mixes and "gain" not in packed:
             mixing = weights[str(applied.attribute("cell"))]
-            keywords["weights"] = _one_by_one(code, mixing)
+            keywords["weights"] = one_by_one(code, mixing)
+        keywords |= packed
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
+
+    def settle(self, applied: Application) -> None:
+        """Let the running statistics of batch norms side by side lie side by side, before anyone takes hold of them."""
+        norms = [module for path in applied.state if isinstance(module := self.modules[path], _NormBase)]
+        if len(norms) > 1 and applied.kind in STACKED:
+            packing.statistics(norms)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""
@@ -258,16 +272,6 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
             tuple(node for node in nodes if node in leaving),
         )
     return {name: layer for name, layer in found.items() if layer.members}
-
-
-def _one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
-    """The mixing weights of a cell taken apart, once in a layer."""
-    known = [user for user in weights.users if user.target is fused.rows]
-    return (
-        known[0]
-        if known
-        else code.create_node("call_function", fused.rows, (weights,), name=f"{weights.name}_each")
-    )
 
 
 def _short(path: str, layer: str) -> str:

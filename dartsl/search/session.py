@@ -88,7 +88,11 @@ class SearchSession:
         self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
         _require_usable(model, config, len(ours), len(theirs))
         self.weights_optimizer = torch.optim.SGD(
-            model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+            model.weights(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            foreach=True,  # the same numbers in a few operations for all weights, on the CPU too
         )
         self.alphas_optimizer = torch.optim.Adam(
             model.alpha_parameters(),

@@ -168,7 +168,7 @@ def test_the_kernel_against_the_dilated_one(k: int, dilation: int) -> None:
     ).double()
     phases = fused.space_to_batch(x, (dilation, dilation))
     padding = ((k - 1) // 2,) * 2
-    moved = fused.convolution(phases, [module], (1, 1), (padding[0], padding[1]), (1, 1), 4)
+    moved = fused.convolution(phases, module.weight, (1, 1), (padding[0], padding[1]), (1, 1), 4)
     expected = F.conv2d(x, module.weight, padding=module.padding, dilation=dilation, groups=4)
     torch.testing.assert_close(
         fused.batch_to_space(moved, (dilation, dilation)), expected, rtol=1e-12, atol=1e-12
