@@ -11,7 +11,7 @@ import torch
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
 from dartsl.graph.passes import cse, dead, fold
-from dartsl.nn import fused
+from dartsl.nn import fused, packing
 from tests.conftest import Golden
 from tests.passes.same import assert_same, graph_behind
 
@@ -83,7 +83,8 @@ def test_a_scaled_batch_norm_and_its_gradients(layout: str) -> None:
     weights = torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
     x = fused.layout(torch.randn(4, 8, 6, 6, dtype=torch.float64), layout).requires_grad_()
     slope = torch.randn_like(x)
-    ours = fused.scaled_bn(x, [bn], weights, 1, 2)
+    (gain,) = packing.gains(packing.rows(weights), [(1, 2)], 8, [1])
+        ours = fused.scaled_bn(x, [bn], gain)
     plain = bn(x) * weights[1, 2]
     torch.testing.assert_close(ours, plain, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(
