@@ -115,7 +115,7 @@ def run_session(
             history, alphas = session.end_epoch()
             folder.record(history, alphas)
             save(session, folder)
-            progress.epoch(session.epoch, figures | _watched(history))
+            progress.epoch(session.epoch, {**figures, **_watched(history)})
     return True
 
 
