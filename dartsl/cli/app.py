@@ -25,6 +25,7 @@ COMMANDS = {
     "bench": "bench",
     "search": "search",
     "derive": "search",
+    "import": "exchange",
     "completion": "completion",
 }
 INTERRUPTED = 130
