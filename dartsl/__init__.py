@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.api import check, compile, derive, draw, evaluate, info, parse, resume, search, train
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
 
@@ -30,13 +30,15 @@ __all__ = [
     "compile",
     "derive",
     "draw",
+    "evaluate",
     "info",
     "parse",
     "resume",
     "search",
+    "train",
 ]
 
-# `search` is also the name of a package below this one, which therefore can be called (see its docstring).
+# `search` and `train` are also names of packages below this one, which therefore can be called (see their docstrings).
 _HOMES = {
     "Source": "dartsl.lang.source",
     "SpecError": "dartsl.lang.diagnostics",
@@ -52,8 +54,8 @@ def __getattr__(name: str) -> Any:
             return version("dartsl")
         except PackageNotFoundError:  # a source folder that was never installed
             return "unknown"
-    if name == "search":
-        return import_module("dartsl.search")
+    if name in ("search", "train"):
+        return import_module(f"dartsl.{name}")
     if name in __all__:
         return getattr(import_module(_HOMES.get(name, "dartsl.api")), name)
     raise AttributeError(f"module 'dartsl' has no attribute '{name}'")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.settings import Config, SearchConfig, TrainConfig, configure
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dartsl.nn.supernet import Supernet
     from dartsl.search.loop import SearchResult
     from dartsl.summary import Info
+    from dartsl.train.evaluate import Evaluated
+    from dartsl.train.loop import TrainResult
 
 SpecLike = str | Path | Source | Spec
 Parameters = Mapping[str, Fraction | int]
@@ -190,9 +192,69 @@ def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
     return loop.resume(Path(run), device=device)
 
 
+def train(
+    spec: SpecLike,
+    out: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    **settings: Any,
+) -> TrainResult:
+    """Train a decided spec's network, or what the run of a search has found, from scratch.
+
+    `out` is the run's folder, by default `runs/`, the spec's name and `-trained`. `settings` are those of `train {}`,
+    over the spec's and the defaults (`TrainConfig`). The test images are looked at once, at the end.
+    Raises SpecError, UserError.
+    """
+    from dartsl.train import loop
+
+    source, known = (
+        source_to_train(str(spec)) if isinstance(spec, str | Path) else (source_of(spec), list[str]())
+    )
+    return loop.train(
+        source,
+        _configured(configure(TrainConfig(), check(source).train), settings),
+        network=network,
+        parameters=parameters,
+        out=None if out is None else Path(out),
+        plugins=plugins or known,
+    )
+
+
+def evaluate(run: str | Path, *, device: str | None = None) -> Evaluated:
+    """The test figures of a trained run's last checkpoint, with confidence intervals. Raises UserError."""
+    from dartsl.train import evaluate as evaluation
+
+    return evaluation.evaluate(Path(run), device=device)
+
+
+def source_to_train(name: str) -> tuple[Source, Sequence[str]]:
+    """The text behind a SPEC, or of what the run of a search has found, and the run's plugins. Raises UserError."""
+    from dartsl.lang.loader import read
+    from dartsl.run.folder import RunFolder
+
+    if not _names_a_run(name):
+        return read(name), ()
+    folder = RunFolder.open(Path(name))
+    if folder.info.kind != "search":
+        raise UserError(
+            f"{name} is a run of `{folder.info.kind}`, not of a search",
+            help=f"go on with it: dartsl train --resume {name}",
+        )
+    if not folder.found.exists():
+        raise UserError(
+            f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
+        )
+    return read(str(folder.found)), folder.info.plugins
+
+
 def search_config(spec: Spec, settings: Mapping[str, Any]) -> SearchConfig:
     """`settings` over the spec's own over the defaults. Raises UserError for one that is unknown or bad."""
-    base = configure(SearchConfig(), spec.search)
+    return _configured(configure(SearchConfig(), spec.search), settings)
+
+
+def _configured(base: Config, settings: Mapping[str, Any]) -> Config:
     for name, value in settings.items():
         try:
             base = configure(base, {name: value})
