@@ -114,5 +114,7 @@ class MemoryFeed:
 
     def _plain(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
         dtype = torch_dtype(self._config.dtype)
-        for part, answers in zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True):
+        for part, answers in zip(
+            torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
+        ):
             yield Batch(self._augment.plain(part, dtype), answers)
