@@ -15,9 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, evaluate, info, parse, resume, search, train
+    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
+    from dartsl.training import evaluate, train
 
     __version__: str
 
@@ -43,6 +44,7 @@ _HOMES = {
     "Source": "dartsl.lang.source",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
+    "evaluate": "dartsl.training",
 }
 
 

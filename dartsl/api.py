@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import Config, SearchConfig, TrainConfig, configure
+from dartsl.lang.settings import Config, SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from dartsl.nn.supernet import Supernet
     from dartsl.search.loop import SearchResult
     from dartsl.summary import Info
-    from dartsl.train.evaluate import Evaluated
-    from dartsl.train.loop import TrainResult
 
 SpecLike = str | Path | Source | Spec
 Parameters = Mapping[str, Fraction | int]
@@ -192,69 +190,13 @@ def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
     return loop.resume(Path(run), device=device)
 
 
-def train(
-    spec: SpecLike,
-    out: str | Path | None = None,
-    *,
-    network: str | None = None,
-    parameters: Parameters | None = None,
-    plugins: Plugins = (),
-    **settings: Any,
-) -> TrainResult:
-    """Train a decided spec's network, or what the run of a search has found, from scratch.
-
-    `out` is the run's folder, by default `runs/`, the spec's name and `-trained`. `settings` are those of `train {}`,
-    over the spec's and the defaults (`TrainConfig`). The test images are looked at once, at the end.
-    Raises SpecError, UserError.
-    """
-    from dartsl.train import loop
-
-    source, known = (
-        source_to_train(str(spec)) if isinstance(spec, str | Path) else (source_of(spec), list[str]())
-    )
-    return loop.train(
-        source,
-        _configured(configure(TrainConfig(), check(source).train), settings),
-        network=network,
-        parameters=parameters,
-        out=None if out is None else Path(out),
-        plugins=plugins or known,
-    )
-
-
-def evaluate(run: str | Path, *, device: str | None = None) -> Evaluated:
-    """The test figures of a trained run's last checkpoint, with confidence intervals. Raises UserError."""
-    from dartsl.train import evaluate as evaluation
-
-    return evaluation.evaluate(Path(run), device=device)
-
-
-def source_to_train(name: str) -> tuple[Source, Sequence[str]]:
-    """The text behind a SPEC, or of what the run of a search has found, and the run's plugins. Raises UserError."""
-    from dartsl.lang.loader import read
-    from dartsl.run.folder import RunFolder
-
-    if not _names_a_run(name):
-        return read(name), ()
-    folder = RunFolder.open(Path(name))
-    if folder.info.kind != "search":
-        raise UserError(
-            f"{name} is a run of `{folder.info.kind}`, not of a search",
-            help=f"go on with it: dartsl train --resume {name}",
-        )
-    if not folder.found.exists():
-        raise UserError(
-            f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
-        )
-    return read(str(folder.found)), folder.info.plugins
-
-
 def search_config(spec: Spec, settings: Mapping[str, Any]) -> SearchConfig:
     """`settings` over the spec's own over the defaults. Raises UserError for one that is unknown or bad."""
-    return _configured(configure(SearchConfig(), spec.search), settings)
+    return configured(configure(SearchConfig(), spec.search), settings)
 
 
-def _configured(base: Config, settings: Mapping[str, Any]) -> Config:
+def configured(base: Config, settings: Mapping[str, Any]) -> Config:
+    """`settings` over `base`. Raises UserError for one that is unknown or bad."""
     for name, value in settings.items():
         try:
             base = configure(base, {name: value})
@@ -296,7 +238,7 @@ def draw(
 
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
-    if isinstance(spec, str | Path) and _names_a_run(spec):
+    if isinstance(spec, str | Path) and names_a_run(spec):
         cells, weights, kept = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
@@ -310,7 +252,7 @@ def draw(
     return text
 
 
-def _names_a_run(name: str | Path) -> bool:
+def names_a_run(name: str | Path) -> bool:
     """Whether a name means a folder; a shipped spec of that name goes before a folder that is no run."""
     from dartsl.lang.resources import shipped_specs
     from dartsl.run.folder import RUN
@@ -348,3 +290,49 @@ def _picked(cells: list[Cell], name: str | None) -> list[Cell]:
     if not picked:
         raise UserError(f"there is no cell `{name}`", f"there is {names}", exit_code=2)
     return picked
+
+
+def import_genotype(file_or_text: str | Path, name: str | None = None) -> str:
+    """The text of a spec made of a `Genotype(...)`, a string of NAS-Bench-201 or NNI's choices; nothing is run.
+
+    `name` picks one genotype of a Python file. Raises UserError.
+    """
+    from dartsl.exchange.importing import import_text
+
+    return import_text(str(file_or_text), name)
+
+
+def export(
+    spec: SpecLike,
+    to: str,
+    output: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    epoch: int | None = None,
+    seed: int = 0,
+    plugins: Plugins = (),
+) -> str | bytes:
+    """A spec or a run's folder for other tools: genotype or nasbench201 (text); onnx, torch or safetensors (bytes).
+
+    The weights are those of a training's run, or fresh ones of a spec. `output` names a file to write too. Raises
+    SpecError, UserError.
+    """
+    from dartsl.exchange import exporting
+    from dartsl.run.files import write_bytes
+
+    if to not in exporting.FORMATS:
+        raise UserError(f"there is no format `{to}`", "one of " + ", ".join(exporting.FORMATS), 2)
+    if isinstance(spec, str | Path) and names_a_run(spec):
+        subject = exporting.subject_of_run(Path(spec), epoch)
+    else:
+        subject = exporting.subject_of_spec(check(spec), network, parameters)
+    if to in exporting.TEXTS:
+        text = exporting.export_text(subject, to)
+        if output is not None:
+            write_bytes(Path(output), f"{text}\n".encode())
+        return text
+    data = exporting.export_bytes(subject, to, seed=seed, plugins=plugins)
+    if output is not None:
+        write_bytes(Path(output), data)
+    return data

@@ -26,6 +26,7 @@ COMMANDS = {
     "search": "search",
     "derive": "search",
     "import": "exchange",
+    "export": "exchange",
     "train": "train",
     "eval": "eval",
     "completion": "completion",

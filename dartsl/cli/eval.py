@@ -28,8 +28,8 @@ def eval_command(run: Path, device: str | None, format_: str) -> None:
     """
     if not run.is_dir():
         raise UserError(f"there is no run folder {run}", exit_code=2)
-    from dartsl.api import evaluate
     from dartsl.train.report import test_lines
+    from dartsl.training import evaluate
 
     found = evaluate(run, device=device)
     if format_ == "json":

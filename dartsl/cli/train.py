@@ -83,9 +83,9 @@ def _start(
     plugins: tuple[Path, ...],
     given: dict[str, Any],
 ) -> bool:
-    from dartsl.api import source_to_train
     from dartsl.lang.check import check
     from dartsl.run.folder import command_line
+    from dartsl.training import source_to_train
 
     source, known = source_to_train(name)
     spec = check(source)

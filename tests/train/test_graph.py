@@ -78,7 +78,9 @@ def test_every_level_drops_the_same() -> None:
         model.draws.at(3, "train")
         logits = model(images)
         logits.square().sum().backward()
-        gradients = torch.cat([p.grad.flatten() for _, p in sorted(model.network.named_parameters())])
+        gradients = torch.cat(
+            [g.flatten() for _, p in sorted(model.network.named_parameters()) if (g := p.grad) is not None]
+        )
         model.draws.at(4, "train")
         assert not torch.allclose(model(images), logits)
         found.append((logits.detach(), gradients))
@@ -92,7 +94,7 @@ def test_drop_path_keeps_the_mean_and_rests_in_evaluation() -> None:
     model.draws.drop_path = 0.25
     x = torch.ones(4000, 1, 1, 1)
     kept = model.draws.kept("a.path", x)
-    assert kept.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    assert sorted(set(kept.flatten().tolist())) == [0.0, pytest.approx(4 / 3)]
     assert kept.mean() == pytest.approx(1, abs=0.05)
     model.eval()
     images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
