@@ -36,16 +36,21 @@ def train(
     """
     from dartsl.train import loop
 
-    source, known = (
-        source_to_train(str(spec)) if isinstance(spec, str | Path) else (source_of(spec), list[str]())
-    )
+    known: Sequence[str | Path] = plugins
+    data = ""
+    if isinstance(spec, str | Path):
+        source, found, data = source_to_train(str(spec))
+        known = plugins or found
+    else:
+        source = source_of(spec)
+    config = configured(configure(TrainConfig(data=data), check(source).train), settings)
     return loop.train(
         source,
-        configured(configure(TrainConfig(), check(source).train), settings),
+        config,
         network=network,
         parameters=parameters,
         out=None if out is None else Path(out),
-        plugins=plugins or known,
+        plugins=known,
     )
 
 
@@ -56,13 +61,16 @@ def evaluate(run: str | Path, *, device: str | None = None) -> Evaluated:
     return evaluation.evaluate(Path(run), device=device)
 
 
-def source_to_train(name: str) -> tuple[Source, Sequence[str]]:
-    """The text behind a SPEC, or of what the run of a search has found, and the run's plugins. Raises UserError."""
+def source_to_train(name: str) -> tuple[Source, Sequence[str], str]:
+    """The text behind a SPEC, or of what the run of a search has found, and that run's plugins and data.
+
+    Raises UserError.
+    """
     from dartsl.lang.loader import read
     from dartsl.run.folder import RunFolder
 
     if not names_a_run(name):
-        return read(name), ()
+        return read(name), (), ""
     folder = RunFolder.open(Path(name))
     if folder.info.kind != "search":
         raise UserError(
@@ -73,4 +81,4 @@ def source_to_train(name: str) -> tuple[Source, Sequence[str]]:
         raise UserError(
             f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
         )
-    return read(str(folder.found)), folder.info.plugins
+    return read(str(folder.found)), folder.info.plugins, str(folder.info.settings.get("data", ""))

@@ -49,7 +49,7 @@ def train_command(
 ) -> None:
     """Train a decided SPEC's network, or what a search's RUN has found, from scratch.
 
-    An option goes before the spec's `train {}`, and that before the defaults in brackets. The test images are looked
+    An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its search's. The test images are looked
     at once, at the end; the last part of the training images is set apart to be watched, unless --final is given.
     Ctrl-C finishes the step and saves; --resume goes on from there.
 
@@ -87,11 +87,11 @@ def _start(
     from dartsl.run.folder import command_line
     from dartsl.training import source_to_train
 
-    source, known = source_to_train(name)
+    source, known, data = source_to_train(name)
     spec = check(source)
     if spec.warnings:
         say_diagnostics(spec.warnings)
-    config = configure(configure(TrainConfig(), spec.train), given)
+    config = configure(configure(TrainConfig(data=data), spec.train), given)
     chosen = target(spec, network, assignments)
     from dartsl.train.seeds import start
 
