@@ -45,7 +45,7 @@ def read_genotype(text: str, source: str, name: str | None) -> tuple[str | None,
         raise UserError(f"{source} holds no genotype `{name}`", has)
     if name is None and len(found) > 1:
         raise UserError(f"{source} holds several genotypes", f"pick one by --name: {', '.join(names)}")
-    picked = next(iter(found)) if name is None else name
+    picked: str | None = next(iter(found)) if name is None else name
     return picked, _genotype(found[picked], Reader(source))
 
 
@@ -85,7 +85,7 @@ def _genotype(call: ast.Call, reader: Reader) -> Genotype | Recurrent:
     if len(call.args) > len(fields):
         raise UserError(f"{reader.at(call)}: a Genotype has {len(fields)} fields: {', '.join(fields)}")
     for name, value in given.items():
-        if name in fields and name not in values:
+        if name is not None and name in fields and name not in values:
             values[name] = value
         elif not (isinstance(value, ast.Constant) and value.value is None):  # some forks have unused fields
             shown = "**" if name is None else name
