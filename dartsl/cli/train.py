@@ -49,8 +49,9 @@ def train_command(
 ) -> None:
     """Train a decided SPEC's network, or what a search's RUN has found, from scratch.
 
-    An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its search's. The test images are looked
-    at once, at the end; the last part of the training images is set apart to be watched, unless --final is given.
+    An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its
+    search's. The test images are looked at once, at the end; the last part of the training images is set apart to be
+    watched, unless --final is given.
     Ctrl-C finishes the step and saves; --resume goes on from there.
 
     \b

@@ -97,7 +97,7 @@ def test_a_step_is_what_the_definition_says() -> None:
         assert theirs.grad is not None
         expected = theirs - rate * theirs.grad * 0.5 / (norm + 1e-6)
         assert torch.allclose(mine, expected, rtol=1e-9, atol=1e-12)
-    assert ours.tally.mean_loss == pytest.approx(float(loss))
+    assert ours.tally.mean_loss == pytest.approx(loss.item())
 
 
 def test_parts_of_a_batch_give_its_gradient_where_no_batch_norm_is() -> None:
