@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.api import check, compile, derive, draw, export, import_genotype, info, parse, resume, search
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
     from dartsl.training import evaluate, train
@@ -31,6 +31,8 @@ __all__ = [
     "compile",
     "derive",
     "draw",
+    "export",
+    "import_genotype",
     "evaluate",
     "info",
     "parse",

@@ -96,13 +96,8 @@ def _recurrent_cell(part: Part) -> str:
 
 
 def _nasbench_cell(found: Nasbench) -> str:
-    """An edge that is `none` is left out, as in a found file; a node that gets nothing else says so by one."""
     states = ["x", *(f"n{number}" for number in range(1, len(found.nodes) + 1))]
-    kept = []
-    for wires in found.nodes:
-        some = tuple(wire for wire in wires if wire.operation != "none")
-        kept.append(some or wires[:1])
-    part = Part(tuple(kept), (len(found.nodes),))
+    part = Part(found.nodes, (len(found.nodes),))
     return "\n".join(
         [
             "cell block {",
@@ -116,6 +111,7 @@ def _nasbench_cell(found: Nasbench) -> str:
 
 
 def _edges(part: Part, states: list[str], inputs: int, spelling: Callable[[str], str]) -> Iterator[str]:
+    """One statement a wire. A `none` is left out, as in a found file, but where a node gets nothing else."""
     for number, wires in enumerate(part.nodes):
-        for wire in wires:
+        for wire in [wire for wire in wires if wire.operation != "none"] or wires[:1]:
             yield f"  edge {states[wire.source]} -> {states[inputs + number]} : {spelling(wire.operation)}"
