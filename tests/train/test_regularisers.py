@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_the_interval_is_wilsons(wrong: int, count: int, low: float, high: float
     assert found.error == wrong / count
 
 
-def session(**changes: object) -> ImageSession:
+def session(**changes: Any) -> ImageSession:
     text = read("zoo/darts_v2").text.replace("image(3, 32, 32)", "image(1, 8, 8)")
     source = replace(read("zoo/darts_v2"), text=text)
     spec = check(source)
@@ -89,7 +90,7 @@ def test_a_step_is_what_the_definition_says() -> None:
     logits, extra = other.model(batch.images).split(10, dim=1)
     smooth = torch.full((32, 10), 0.01, dtype=torch.float64).scatter(1, batch.labels[:, None], 0.91)
     loss, more = (-(smooth * F.log_softmax(x, dim=1)).sum(dim=1).mean() for x in (logits, extra))
-    (loss + 0.4 * more).backward()
+    (loss + 0.4 * more).backward()  # type: ignore[no-untyped-call]
     norm = torch.cat([p.grad.flatten() for p in other.model.weights() if p.grad is not None]).norm()
     assert norm > 0.5
     rate = learning_rate(ours.config, 2)
