@@ -15,9 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.api import check, compile, derive, draw, export, import_genotype, info, parse, resume, search
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
+    from dartsl.training import evaluate, train
 
     __version__: str
 
@@ -30,17 +31,22 @@ __all__ = [
     "compile",
     "derive",
     "draw",
+    "export",
+    "import_genotype",
+    "evaluate",
     "info",
     "parse",
     "resume",
     "search",
+    "train",
 ]
 
-# `search` is also the name of a package below this one, which therefore can be called (see its docstring).
+# `search` and `train` are also names of packages below this one, which therefore can be called (see their docstrings).
 _HOMES = {
     "Source": "dartsl.lang.source",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
+    "evaluate": "dartsl.training",
 }
 
 
@@ -52,8 +58,8 @@ def __getattr__(name: str) -> Any:
             return version("dartsl")
         except PackageNotFoundError:  # a source folder that was never installed
             return "unknown"
-    if name == "search":
-        return import_module("dartsl.search")
+    if name in ("search", "train"):
+        return import_module(f"dartsl.{name}")
     if name in __all__:
         return getattr(import_module(_HOMES.get(name, "dartsl.api")), name)
     raise AttributeError(f"module 'dartsl' has no attribute '{name}'")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.settings import Config, SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
@@ -192,7 +192,11 @@ def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
 
 def search_config(spec: Spec, settings: Mapping[str, Any]) -> SearchConfig:
     """`settings` over the spec's own over the defaults. Raises UserError for one that is unknown or bad."""
-    base = configure(SearchConfig(), spec.search)
+    return configured(configure(SearchConfig(), spec.search), settings)
+
+
+def configured(base: Config, settings: Mapping[str, Any]) -> Config:
+    """`settings` over `base`. Raises UserError for one that is unknown or bad."""
     for name, value in settings.items():
         try:
             base = configure(base, {name: value})
@@ -234,7 +238,7 @@ def draw(
 
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
-    if isinstance(spec, str | Path) and _names_a_run(spec):
+    if isinstance(spec, str | Path) and names_a_run(spec):
         cells, weights, kept = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
@@ -248,7 +252,7 @@ def draw(
     return text
 
 
-def _names_a_run(name: str | Path) -> bool:
+def names_a_run(name: str | Path) -> bool:
     """Whether a name means a folder; a shipped spec of that name goes before a folder that is no run."""
     from dartsl.lang.resources import shipped_specs
     from dartsl.run.folder import RUN
@@ -286,3 +290,49 @@ def _picked(cells: list[Cell], name: str | None) -> list[Cell]:
     if not picked:
         raise UserError(f"there is no cell `{name}`", f"there is {names}", exit_code=2)
     return picked
+
+
+def import_genotype(file_or_text: str | Path, name: str | None = None) -> str:
+    """The text of a spec made of a `Genotype(...)`, a string of NAS-Bench-201 or NNI's choices; nothing is run.
+
+    `name` picks one genotype of a Python file. Raises UserError.
+    """
+    from dartsl.exchange.importing import import_text
+
+    return import_text(str(file_or_text), name)
+
+
+def export(
+    spec: SpecLike,
+    to: str,
+    output: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    epoch: int | None = None,
+    seed: int = 0,
+    plugins: Plugins = (),
+) -> str | bytes:
+    """A spec or a run's folder for other tools: genotype or nasbench201 (text); onnx, torch or safetensors (bytes).
+
+    The weights are those of a training's run, or fresh ones of a spec. `output` names a file to write too. Raises
+    SpecError, UserError.
+    """
+    from dartsl.exchange import exporting
+    from dartsl.run.files import write_bytes
+
+    if to not in exporting.FORMATS:
+        raise UserError(f"there is no format `{to}`", "one of " + ", ".join(exporting.FORMATS), 2)
+    if isinstance(spec, str | Path) and names_a_run(spec):
+        subject = exporting.subject_of_run(Path(spec), epoch)
+    else:
+        subject = exporting.subject_of_spec(check(spec), network, parameters)
+    if to in exporting.TEXTS:
+        text = exporting.export_text(subject, to)
+        if output is not None:
+            write_bytes(Path(output), f"{text}\n".encode())
+        return text
+    data = exporting.export_bytes(subject, to, seed=seed, plugins=plugins)
+    if output is not None:
+        write_bytes(Path(output), data)
+    return data

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dartsl"
-LAYERS = ("lang", "graph", "nn", "data", "run", "search", "cli")
-WITH_TORCH = {"nn", "data", "run", "search"}
+LAYERS = ("lang", "graph", "nn", "data", "run", "search", "train", "exchange", "cli")
+WITH_TORCH = {"nn", "data", "run", "search", "train", "exchange"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -25,6 +25,10 @@ COMMANDS = {
     "bench": "bench",
     "search": "search",
     "derive": "search",
+    "import": "exchange",
+    "export": "exchange",
+    "train": "train",
+    "eval": "eval",
     "completion": "completion",
 }
 INTERRUPTED = 130
@@ -68,6 +72,7 @@ def cli() -> None:
       dartsl new mine             write a starter spec into mine.darts
       dartsl check mine.darts     look for mistakes in it
       dartsl search digits        find a cell on handwritten digits, in about two minutes
+      dartsl train runs/digits    train what was found, from scratch
     """
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dartsl.cli.options import (
-    Command,
     Target,
     complete_spec,
     network_options,
@@ -21,75 +18,12 @@ from dartsl.cli.options import (
     target,
 )
 from dartsl.cli.output import deliver, say_diagnostics
+from dartsl.cli.settings import setting_options
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig, coerce, configure
+from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
 
 INTERRUPTED = 130
-
-
-SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
-METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT"}
-
-
-def _number(text: str) -> int | float | str:
-    """A number if it is one; what would be accepted instead of anything else is for `coerce` to say."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def setting_options(function: Command) -> Command:
-    """One option for each field of SearchConfig; none has a default, so that the spec's own counts."""
-    for spec in reversed(fields(SearchConfig)):
-        function = _setting_option(spec)(function)
-    return function
-
-
-def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
-    flag = spec.name.replace("_", "-")
-    short = [SHORT[spec.name]] if spec.name in SHORT else []
-    if isinstance(spec.default, bool):
-        shown = "on" if spec.default else "off"
-        return click.option(f"--{flag}/--no-{flag}", spec.name, default=None, help=f"{_help(spec)} [{shown}]")
-    values = spec.metadata["values"]
-    help_ = f"{_help(spec)} [{_default(spec)}]"
-    if values is not None:
-        return click.option(f"--{flag}", spec.name, type=click.Choice(values), help=help_)
-    metavar = METAVARS[type(spec.default)]
-    return click.option(*short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
-
-
-def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """The value of an option in the type of its field, which knows what it accepts."""
-
-    def convert(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
-        if text is None:
-            return None
-        kind = type(spec.default)
-        value: Any = text if kind is str else _number(text)
-        if kind is tuple:
-            value = tuple(_number(part) for part in text.split(",") if part.strip())
-        try:
-            return coerce(spec, value)
-        except ValueError as fault:
-            raise click.BadParameter(f"'{text}' is not {fault}.", ctx, param) from None
-
-    return convert
-
-
-def _help(spec: Field[Any]) -> str:
-    text: str = spec.metadata["help"]
-    return text[0].upper() + text[1:] + "."
-
-
-def _default(spec: Field[Any]) -> str:
-    if isinstance(spec.default, tuple):
-        return ",".join(map(str, spec.default)) or "measured"
-    return str(spec.default) or "the spec's"
 
 
 @click.command("search")
@@ -110,7 +44,7 @@ def _default(spec: Field[Any]) -> str:
 )
 @network_options
 @plugin_option
-@setting_options
+@setting_options(SearchConfig)
 @click.pass_context
 def search_command(
     ctx: click.Context,

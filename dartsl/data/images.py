@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,6 +86,15 @@ def assemble(
         test_labels=torch.from_numpy(labels[1]),  # (N,)
         classes=count,
     )
+
+
+def data_hash(data: ImageData) -> str:
+    """SHA-256 of the training images and labels: what a run must find again to go on."""
+    digest = hashlib.sha256()
+    for tensor in (data.train_images, data.train_labels):
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def check_expected(data: ImageData, expect: Expected) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import networkx as nx
 
+from dartsl.graph.auxiliary import with_auxiliary
 from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.lang.model import Edge
@@ -16,16 +17,23 @@ from dartsl.lang.primitives import PRIMITIVES, Primitive, plugin
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Shape, Step, Term
 
 IMAGE = "image"
+NOT_DROPPED = frozenset({"identity", "none"})
 
 
-def build(plan: Plan) -> nx.DiGraph:
-    """The operation graph of a planned network; `dartsl.graph.operations` says what it holds."""
-    return _Builder(plan).run()
+def build(plan: Plan, *, drop_path: bool = False, auxiliary: bool = False) -> nx.DiGraph:
+    """The operation graph of a planned network; `dartsl.graph.operations` says what it holds.
+
+    For training: with `drop_path` one stands behind the operation of each decided edge of a cell, but the identity
+    (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`.
+    """
+    graph = _Builder(plan, drop_path).run()
+    return with_auxiliary(graph, plan) if auxiliary else graph
 
 
 class _Builder:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, drop_path: bool) -> None:
         self._plan = plan
+        self._drop_path = drop_path
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
@@ -41,6 +49,7 @@ class _Builder:
             else:
                 source = self._given[layer.reads[0]]
                 self._given[layer.name] = self._term(layer.term, source, layer.name, layer.name)
+        self._graph.graph["layers"] = dict(self._given)
         self._graph.graph["info"] = GraphInfo(
             network=plan.network.name,
             input=IMAGE,
@@ -93,11 +102,19 @@ class _Builder:
             place = self._paths.claim(path, candidate_name(candidate.label))
             given.append(self._term(term, source, place, layer.name))
         if row is None:
-            return given[0]
+            return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
         mix = self._paths.claim(path, "mix")
         attributes = (("cell", layer.cell.name), ("row", row))
         shape = terms[0].output.dims
         return self._add(mix, Application("mix", attributes, tuple(given), shape, layer.name))
+
+    def _dropped(self, source: str, edge: str, layer: str) -> str:
+        """An edge's operation with drop-path behind it."""
+        applied: Application = self._graph.nodes[source]["op"]
+        if applied.kind in NOT_DROPPED:
+            return source
+        path = self._paths.claim(edge, "drop_path")
+        return self._add(path, Application("drop_path", (), (source,), applied.shape, layer, random=path))
 
     def _merge(
         self, kind: str, inputs: Iterable[str], shape: Shape, path: str, layer: str, has_bn: bool

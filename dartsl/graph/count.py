@@ -11,9 +11,13 @@ from dartsl.graph.operations import Application, ModuleSpec, application, info
 from dartsl.lang.model import Cell, Node
 
 
-def parameters(graph: nx.DiGraph) -> int:
-    """Weights of convolutions, linear layers and affine batch norms. Alphas and plugins are not counted."""
-    return sum(map(module_parameters, info(graph).modules.values()))
+def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:
+    """Weights of convolutions, linear layers and affine batch norms, of the network or of one of its layers.
+
+    Alphas and plugins are not counted.
+    """
+    modules = info(graph).modules.items()
+    return sum(module_parameters(spec) for path, spec in modules if layer in (None, path.split(".")[0]))
 
 
 def module_parameters(spec: ModuleSpec) -> int:

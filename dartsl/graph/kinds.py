@@ -83,6 +83,14 @@ def _strided(applied: Application, shapes: list[tuple[int, ...]], batches: list[
     yield from _same_batch(applied, batches)
 
 
+def _windowed(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    width, *sizes = shapes[0]
+    geometry = zip(sizes, factors(applied, "kernel"), factors(applied, "stride"), strict=True)
+    if applied.shape != (width, *((size - kernel) // stride + 1 for size, kernel, stride in geometry)):
+        yield f"the windows of {shapes[0]} give {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
 def _to_batch(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
     yield from _moved(applied.shape, applied.batch, shapes[0], batches[0], factors(applied, "factor"))
 
@@ -147,6 +155,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("split", view=True, check=_split),
         # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
         Kind("bn_stack", state=True, check=same_shape),
+        # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
+        Kind("drop_path", check=same_shape),
+        Kind("window_pool", check=_windowed),
         Kind("scaled_bn_stack", state=True, mixes=True, check=same_shape),
     )
 }

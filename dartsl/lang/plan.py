@@ -84,6 +84,7 @@ class _Planner:
         self._layers: list[Layer | None] = []
         self._known: dict[Use, Planned] = {}
         self._cost = 0
+        self._starts: list[str] = []
 
     def run(self) -> Plan | None:
         """The plan; None where a fault was found."""
@@ -103,7 +104,7 @@ class _Planner:
         layers = [layer for layer in self._layers if layer is not None]
         if self.faults or len(layers) != len(self._layers):
             return None
-        return Plan(self._network, values, self._decided, image, tuple(layers))
+        return Plan(self._network, values, self._decided, image, tuple(layers), tuple(self._starts))
 
     # ------------------------------------------------ numbers of the network
 
@@ -199,6 +200,7 @@ class _Planner:
         count = 0
         for stage in self._network.stages:
             width = self._stage_width(stage)
+            self._starts.append(f"layer{count}")
             for item in reader.items(stage.layers, MAX_LAYERS - count):
                 self._too_small(item)
                 if width is not None:

@@ -117,6 +117,43 @@ class TrainConfig:
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
+    validation: float = setting(
+        0.1, "part of the training data, its last images, that is set apart to be watched", low=0, high=1
+    )
+    final: bool = setting(False, "train on all training data: nothing is set apart")
+    accumulate: int = setting(
+        1, "parts that a step's batch is computed in, one after another, to save memory", low=1
+    )
+    ema: float = setting(
+        0.0, "decay of the moving average of weights that is evaluated; 0 for none", low=0, high=1
+    )
+    resized_crop: bool = setting(False, "train on random parts of images, resized (a folder of images)")
+    jitter: tuple[float, ...] = setting(
+        (), "bounds on random changes of brightness, contrast, saturation, hue (a folder of images)", low=0
+    )
+    resize: int = setting(
+        0, "shorter side before the centre crop of evaluation; 0: 8 / 7 of the crop", low=0, high=100_000
+    )
+    stream: str = setting(
+        "auto",
+        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
+        values=("auto", "always", "never"),
+    )
+    workers: int = setting(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
+    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
+    optimise: int = setting(
+        2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
+    )
+    amp: bool = setting(False, "compute convolutions in a shorter type; weights stay float32")
+    amp_type: str = setting(
+        "bfloat16", "the type of amp; float16 (on a GPU) scales the loss", values=("bfloat16", "float16")
+    )
+    compile: bool = setting(False, "compile the network by torch.compile")
+    memory: str = setting(
+        "normal",
+        "`low` computes each layer again in the backward pass: less memory, more time",
+        values=("normal", "low"),
+    )
 
 
 CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}

@@ -114,6 +114,7 @@ class Plan:
     decided: bool
     image: Shape
     layers: tuple[Layer, ...]
+    stages: tuple[str, ...] = ()  # the first layer of each stage
 
     @property
     def classes(self) -> int:

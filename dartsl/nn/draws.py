@@ -54,6 +54,7 @@ class Draws:
         self.seed = seed
         self.step = 0
         self.batch: Batch = "train"
+        self.drop_path = 0.0  # the probability, which a training raises from epoch to epoch
 
     def at(self, step: int, batch: Batch) -> int:
         """Turn to the draws of one step's batch; gives a seed of that batch for torch's own generators.
@@ -73,6 +74,39 @@ class Draws:
         generator = torch.Generator(device=like.device)
         generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    def kept(self, path: str, like: Tensor) -> Tensor:
+        """For each image of `like`, 0 with probability `drop_path`, else 1 / (1 - drop_path): (B, 1, ...).
+
+        Drawn on the CPU, so that a seed means the same on every device.
+        """
+        keep = 1 - self.drop_path
+        shape = (like.shape[0], *(1 for _ in like.shape[1:]))
+        if like.is_meta:
+            return like.new_empty(shape)
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
+        drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
+        return ((drawn < keep) / keep if keep > 0 else torch.zeros(shape)).to(like)
+
+
+class DropPath(nn.Module):
+    """Each image's map dropped with the probability of `draws.drop_path`, else scaled by 1 / (1 - p).
+
+    (B, C, H, W), in training only. (Larsson et al., arXiv 1605.07648; as in DARTS, for each image.)
+    """
+
+    def __init__(self, draws: Draws, path: str) -> None:
+        super().__init__()
+        self.draws = draws
+        self.path = path
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.draws.drop_path == 0:
+            return x
+        return x * self.draws.kept(self.path, x)
+
+    def extra_repr(self) -> str:
+        return repr(self.path)
 
 
 class Noise(nn.Module):

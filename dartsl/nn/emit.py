@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo, ModuleSpec
-from dartsl.nn.draws import Noise
+from dartsl.nn.draws import DropPath, Noise
 from dartsl.nn.plugins import affine_at
 from dartsl.nn.primitives import MODULES
 
@@ -25,8 +25,25 @@ PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = frozenset(
+<<<<<<< HEAD
     {"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation"}
     | {"fused", "fused_stack", "packing"}
+=======
+    {
+        "self",
+        "torch",
+        "nn",
+        "F",
+        "ops",
+        "group",
+        "draws",
+        "Draws",
+        "DropPath",
+        "Noise",
+        "implementation",
+        "fused",
+    }
+>>>>>>> train6
 )
 
 
@@ -61,9 +78,9 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         if module.startswith(OWN):
             name = module.removeprefix(OWN)
             lines.append(f"from dartsl.nn import {name}" + (" as ops" if name == "primitives" else ""))
-    random = any(isinstance(module, Noise) for module in network.modules())
+    random = any(isinstance(module, Noise | DropPath) for module in network.modules())
     if random:
-        lines.append("from dartsl.nn.draws import Draws, Noise")
+        lines.append("from dartsl.nn.draws import Draws, DropPath, Noise")
     if any(spec.primitive not in MODULES for spec in record.modules.values()):
         lines.append("from dartsl.nn.plugins import implementation  # a second argument: [files of --plugin]")
     if random:
@@ -126,6 +143,8 @@ def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end
 
 
 def _constructor(module: nn.Module, spec: ModuleSpec | None, affine: bool) -> str:
+    if isinstance(module, DropPath):
+        return f"DropPath(draws, {module.path!r})"
     if isinstance(module, Noise):
         return f"Noise(draws, {module.path!r}, {module.channels}, stride={module.stride})"
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):

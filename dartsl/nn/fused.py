@@ -39,6 +39,11 @@ def subsample(x: Tensor, stride: Pair) -> Tensor:
     return F.avg_pool2d(x, 1, stride)
 
 
+def window_pool(x: Tensor, kernel: Pair, stride: Pair) -> Tensor:
+    """Means over windows, without padding: (B, C, H, W) -> (B, C, (H - down) // stride + 1, ...)."""
+    return F.avg_pool2d(x, kernel, stride)
+
+
 def space_to_batch(x: Tensor, factor: Pair) -> Tensor:
     """The phases of each image as images: (B, C, H, W) -> (down * across * B, C, H / down, W / across).
 
@@ -170,6 +175,7 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "space_to_batch": space_to_batch,
     "batch_to_space": batch_to_space,
     "convolution": convolution,
+    "window_pool": window_pool,
     "scaled_bn": scaled_bn,
     "combine": combine,
     "blend": blend,

@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
 from dartsl.nn import fused, fused_stack, packing, primitives
-from dartsl.nn.draws import Draws, Noise, seeded
+from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.packs import PACKED, STACKED, Packs, one_by_one
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
@@ -228,6 +228,8 @@ class _Lowering:
             return applied.state[0], self.modules[applied.state[0]]
         if applied.random is None:
             raise TypeError(f"{node}: a {applied.kind} without a key for its draws")
+        if applied.kind == "drop_path":
+            return node, DropPath(self.draws, applied.random)
         return node, Noise(self.draws, applied.random, applied.shape[0], factors(applied, "stride"))
 
     def value_name(self, node: str) -> str:

@@ -188,15 +188,20 @@ def from_plan(
     plugins: Plugins = (),
     memory: str = "normal",
     amp: bool = False,
+    drop_path: bool = False,
+    auxiliary: bool = False,
 ) -> Supernet:
-    """`compile`, for a network that is planned already; `until` names the last pass that is to run."""
+    """`compile`, for a network that is planned already; `until` names the last pass that is to run.
+
+    `drop_path` and `auxiliary` are for training: see `dartsl.graph.build`.
+    """
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
     device = torch_device(device)
     try:
         return Supernet(
             plan,
-            build(plan),
+            build(plan, drop_path=drop_path, auxiliary=auxiliary),
             level=level,
             target=target,
             until=until,

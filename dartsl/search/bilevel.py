@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
+from dartsl.run.loop import NonFiniteError
 from dartsl.search.gradients import (
     Batch,
-    NonFiniteError,
     Outcome,
     SearchModel,
     constant,

@@ -19,8 +19,9 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
-from dartsl.search.bilevel import NonFiniteError, Unroll, alpha_gradient
-from dartsl.search.loop import compiled, own_generators
+from dartsl.run.loop import NonFiniteError, own_generators
+from dartsl.search.bilevel import Unroll, alpha_gradient
+from dartsl.search.loop import compiled
 from dartsl.search.session import SearchSession, data_of
 
 NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in for another
@@ -109,7 +110,7 @@ def check_gradients(
     """
     model = compiled(check(source), network, parameters or {}, config, plugins)
     data = data_of(model, config)
-    with own_generators(config):
+    with own_generators(config.device):
         session = SearchSession(model, config, data)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))

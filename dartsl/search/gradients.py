@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
 from dartsl.nn.draws import seed_torch
+from dartsl.run.loop import NonFiniteError
 
 BatchKind = Literal["train", "validation"]
 
@@ -49,16 +50,6 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor
-
-
-class NonFiniteError(Exception):
-    """A loss or a gradient that is not finite: which, and the largest gradient with its parameter."""
-
-    def __init__(self, quantity: str, parameter: str, largest: float) -> None:
-        super().__init__(f"the {quantity} is not finite; the largest gradient is {largest} ({parameter})")
-        self.quantity = quantity
-        self.parameter = parameter
-        self.largest = largest
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +67,11 @@ class SearchSession:
     orders 2 and exact the validation batch meets the unrolled weights): measuring costs no pass of its own.
     """
 
+    advice: Mapping[str, str] = {
+        "finite": "start again with a lower lr or alphas_lr, a lower clip, or dtype float64",
+        "memory": "--memory low, a smaller --batch, fewer channels (--set C=...), or --order 1",
+    }
+
     def __init__(self, model: Supernet, config: SearchConfig, data: ImageData) -> None:
         """Raises UserError for data or settings that cannot be used together."""
         self.config = config
@@ -105,6 +109,20 @@ class SearchSession:
         self.seconds = 0.0
         self.train, self.valid = Tally(), Tally()
         self._before = _Backup(self)
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        return len(self.batches)
+
+    @property
+    def place(self) -> int:
+        """Steps of the current epoch that are done, the one in hand included."""
+        return self.batches.step
+
+    def left(self) -> Iterator[Tensor]:
+        """The training batches that are left in the epoch, as indices."""
+        return iter(self.batches)
 
     def begin_epoch(self) -> None:
         """Set the epoch's learning rate; harmless in mid-epoch."""
@@ -148,8 +166,8 @@ class SearchSession:
         """Go back to before the last `take_step`, which failed before the weights were stepped."""
         self._before.restore()
 
-    def end_epoch(self) -> dict[str, Any]:
-        """Count the epoch as done, and give its row of the history."""
+    def end_epoch(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Count the epoch as done, and give its rows of the history and of the alphas."""
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -162,7 +180,7 @@ class SearchSession:
             "seconds": round(self.seconds, 3),
         }
         self.train, self.valid, self.seconds = Tally(), Tally(), 0.0
-        return row
+        return row, {"epoch": self.epoch, "alphas": self.alphas()}
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each cell, row by row, without a short row's spare columns."""
@@ -278,15 +296,6 @@ def data_of(model: Supernet, config: SearchConfig) -> ImageData:
     """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
     image = model.plan.image
     return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
-
-
-def data_hash(data: ImageData) -> str:
-    """SHA-256 of the training images and labels: what a run must find again to go on."""
-    digest = hashlib.sha256()
-    for tensor in (data.train_images, data.train_labels):
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.cpu().contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def _require_usable(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:

@@ -84,7 +84,7 @@ def test_a_scaled_batch_norm_and_its_gradients(layout: str) -> None:
     x = fused.layout(torch.randn(4, 8, 6, 6, dtype=torch.float64), layout).requires_grad_()
     slope = torch.randn_like(x)
     (gain,) = packing.gains(packing.rows(weights), [(1, 2)], 8, [1])
-        ours = fused.scaled_bn(x, [bn], gain)
+    ours = fused.scaled_bn(x, [bn], gain)
     plain = bn(x) * weights[1, 2]
     torch.testing.assert_close(ours, plain, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(

@@ -22,7 +22,8 @@ README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALL = ["--epochs", "1", "--batch", "500", "--set", "C=2", "--set", "n=1"]
 SMALLER = {"dartsl search specs/digits.darts": SMALL, "dartsl search darts_cnn": [*SMALL, "--device", "cpu"]}
-FIGURES_VARY = ("dartsl search", "dartsl derive", "dartsl diff")  # they tell of weights that were trained
+# They tell of weights that were trained.
+FIGURES_VARY = ("dartsl search", "dartsl train", "dartsl derive", "dartsl diff")
 
 
 def blocks(language: str) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dartsl.run import loop as run_loop
 from dartsl.search import loop
 
 
@@ -185,6 +186,6 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def flagged(_notify: Callable[[], None]) -> Iterator[Flag]:
             yield Flag()
 
-        monkeypatch.setattr(loop, "interruption", flagged)
+        monkeypatch.setattr(run_loop, "interruption", flagged)
 
     return arrange

@@ -31,6 +31,18 @@ def read(folder: Path, expect: tuple[int, int, int] | None) -> ImageData:
     converted and resized to it; without it they must have one size, and are grey only if all are.
     Training images are shuffled by a fixed seed, so that both halves of the search see every class.
     """
+    train, test, classes = listing(folder)
+    channels = expect[0] if expect is not None else _common_channels([path for path, _ in train + test])
+    size = expect[1:] if expect is not None else None
+    parts = [_read_all(part, channels, size) for part in (train, test)]
+    return assemble(folder.resolve().name, parts[0], parts[1], classes=len(classes))
+
+
+Listed = list[tuple[Path, int]]
+
+
+def listing(folder: Path) -> tuple[Listed, Listed, list[str]]:
+    """The training images, shuffled, and the test images, with their labels; the classes. See `read`."""
     train_folder = folder / "train" if (folder / "train").is_dir() else folder
     classes = [child.name for child in _sub_folders(train_folder)]
     if train_folder is folder:
@@ -49,11 +61,7 @@ def read(folder: Path, expect: tuple[int, int, int] | None) -> ImageData:
         train = _list_images(train_folder, classes)
         test = _list_images(test_folder, classes, may_lack=True)
     order = np.random.default_rng(0).permutation(len(train))
-    train = [train[i] for i in order]
-    channels = expect[0] if expect is not None else _common_channels([path for path, _ in train + test])
-    size = expect[1:] if expect is not None else None
-    parts = [_read_all(part, channels, size) for part in (train, test)]
-    return assemble(folder.resolve().name, parts[0], parts[1], classes=len(classes))
+    return [train[i] for i in order], test, classes
 
 
 def _sub_folders(folder: Path) -> list[Path]:
@@ -124,6 +132,15 @@ def _read_all(
 
 def _read_image(path: Path, channels: int, size: tuple[int, int] | None) -> Array:
     """One image as uint8 (H, W, C)."""
+    image = read_image(path, channels)
+    if size is not None and (image.height, image.width) != size:
+        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    array = np.asarray(image, dtype=np.uint8)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def read_image(path: Path, channels: int) -> Image.Image:
+    """One image with 1, 3 or 4 channels. Raises UserError."""
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
     if mode is None:
         raise UserError(
@@ -132,11 +149,7 @@ def _read_image(path: Path, channels: int, size: tuple[int, int] | None) -> Arra
     image = _open(path)
     if image.mode == "P":  # palettes with transparency: Pillow warns unless they go through RGBA
         image = image.convert("RGBA")
-    image = image.convert(mode)
-    if size is not None and (image.height, image.width) != size:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    array = np.asarray(image, dtype=np.uint8)
-    return array if array.ndim == 3 else array[..., None]
+    return image.convert(mode)
 
 
 def _open(path: Path) -> Image.Image:

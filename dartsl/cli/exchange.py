@@ -1,0 +1,90 @@
+"""`dartsl import` and `dartsl export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dartsl.cli.options import network_options, output_option, plugin_option, read_target, spec_argument
+from dartsl.cli.output import deliver
+from dartsl.exchange.exporting import FORMATS
+from dartsl.lang.diagnostics import UserError
+
+
+@click.command("import")
+@click.argument("source", metavar="FILE_OR_TEXT")
+@click.option("--name", metavar="NAME", help="Which one, where a Python file holds several.")
+@output_option("Where to write the spec. Without it the text goes to stdout.")
+def import_command(source: str, name: str | None, output: Path | None) -> None:
+    """Write the spec of a cell that was published or found elsewhere.
+
+    Read are Genotype(...) literals, alone or in a Python file, NAS-Bench-201's strings, and NNI's JSON of
+    choices for DARTS; `-` is stdin. They are read as data: nothing is run. The spec has the cells, a network
+    for CIFAR-10 (or Penn Treebank) and a training recipe.
+
+    \b
+    Examples:
+      dartsl import genotypes.py --name DARTS_V2 -o v2.darts
+      dartsl import '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|'
+    """
+    from dartsl.exchange.importing import import_text
+
+    deliver(import_text(source, name), output)
+
+
+@click.command("export")
+@spec_argument
+@click.option("--to", type=click.Choice(FORMATS), required=True, help="What to write.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Of a search's run: as of this epoch.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of a SPEC's fresh weights."
+)
+@network_options
+@plugin_option
+@output_option("Where to write it. Texts go to stdout without it.")
+def export_command(
+    spec: str,
+    to: str,
+    epoch: int | None,
+    seed: int,
+    network: str | None,
+    assignments: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    output: Path | None,
+) -> None:
+    """Write a SPEC, or a run's folder in place of it, for other tools.
+
+    A genotype or a string of NAS-Bench-201 holds the cells alone. A torch.export program (.pt2), an ONNX file and
+    safetensors hold a network with its weights: those of a training's run, or fresh ones of a SPEC. Programs are
+    checked against the model before they are written.
+
+    \b
+    Examples:
+      dartsl export runs/digits --to genotype
+      dartsl export zoo/darts_v2 --to torch -o darts_v2.pt2
+    """
+    from dartsl.api import names_a_run
+    from dartsl.exchange import exporting
+
+    if output is None and to not in exporting.TEXTS:
+        raise UserError(f"--to {to} needs a file to write to", "name it by -o", exit_code=2)
+    if names_a_run(spec):
+        if network is not None or assignments:
+            raise UserError(
+                "a run has its network and its parameters already", "leave out --network, --set", 2
+            )
+        subject = exporting.subject_of_run(Path(spec), epoch)
+    else:
+        if epoch is not None:
+            raise UserError("only a run has epochs", "name a run's folder", 2)
+        chosen = read_target(spec, network, assignments)
+        subject = exporting.subject_of_spec(chosen.spec, chosen.network.name, chosen.parameters)
+    if to in exporting.TEXTS or output is None:
+        deliver(exporting.export_text(subject, to), output)
+        return
+    from dartsl.run.files import write_bytes
+
+    write_bytes(output, exporting.export_bytes(subject, to, seed=seed, plugins=plugins))
+    fresh = "" if subject.folder is not None else f" with fresh weights (seed {seed})"
+    click.echo(f"wrote {output}{fresh}", err=True)

@@ -1,0 +1,116 @@
+"""`dartsl train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dartsl.cli.options import complete_spec, network_options, plugin_option, target
+from dartsl.cli.output import say_diagnostics
+from dartsl.cli.settings import setting_options
+from dartsl.lang.settings import TrainConfig, configure
+
+INTERRUPTED = 130
+
+
+@click.command("train")
+@click.argument("spec", metavar="SPEC|RUN", required=False, shell_complete=complete_spec)
+@click.option(
+    "--resume",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="RUN",
+    help="Go on with the training in this folder, in place of a SPEC.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="The run's folder. [runs/ and its name]"
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=2), metavar="N",
+    help="Train the seeds 0 to N - 1, each in a folder of its own, and report mean and deviation.",
+)  # fmt: skip
+@network_options
+@plugin_option
+@setting_options(TrainConfig)
+@click.pass_context
+def train_command(
+    ctx: click.Context,
+    /,
+    spec: str | None,
+    resume: Path | None,
+    out: Path | None,
+    seeds: int | None,
+    network: str | None,
+    assignments: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    **settings: Any,
+) -> None:
+    """Train a decided SPEC's network, or what a search's RUN has found, from scratch.
+
+    An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its
+    search's. The test images are looked at once, at the end; the last part of the training images is set apart to be
+    watched, unless --final is given.
+    Ctrl-C finishes the step and saves; --resume goes on from there.
+
+    \b
+    Examples:
+      dartsl train runs/digits
+      dartsl train zoo/darts_v2 --data cifar-10-batches-py --final --device cuda
+      dartsl train found.darts --epochs 20 --seeds 5 --out runs/five
+      dartsl train --resume runs/five
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    if resume is not None:
+        _only_device(ctx, (spec, out, seeds, network, assignments, plugins), given)
+        from dartsl.train.seeds import resume as go_on
+
+        ctx.exit(0 if go_on(resume, device=given.get("device")) else INTERRUPTED)
+    if spec is None:
+        raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
+    if seeds is not None and "seed" in given:
+        raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
+    finished = _start(spec, out, seeds, network, assignments, plugins, given)
+    ctx.exit(0 if finished else INTERRUPTED)
+
+
+def _start(
+    name: str,
+    out: Path | None,
+    seeds: int | None,
+    network: str | None,
+    assignments: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    given: dict[str, Any],
+) -> bool:
+    from dartsl.lang.check import check
+    from dartsl.run.folder import command_line
+    from dartsl.training import source_to_train
+
+    source, known, data = source_to_train(name)
+    spec = check(source)
+    if spec.warnings:
+        say_diagnostics(spec.warnings)
+    config = configure(configure(TrainConfig(data=data), spec.train), given)
+    chosen = target(spec, network, assignments)
+    from dartsl.train.seeds import start
+
+    return start(
+        source,
+        config,
+        network=network,
+        parameters=chosen.parameters,
+        out=out,
+        plugins=plugins or known,
+        command=command_line(["dartsl", *sys.argv[1:]]),
+        seeds=seeds,
+    )
+
+
+def _only_device(ctx: click.Context, others: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """A run goes on as it was started: nothing but its device can be given anew."""
+    if any(others) or any(name != "device" for name in given):
+        raise click.UsageError(
+            "--resume goes on with a run as it was started; give only --device with it.", ctx
+        )

@@ -1,0 +1,86 @@
+"""From a spec or a run to a file that other tools read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from dartsl.exchange.writing import genotype_text, nasbench_string
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Spec
+from dartsl.lang.plan import plan as make_plan
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.run.folder import RunFolder
+
+Format = Literal["genotype", "nasbench201", "onnx", "torch", "safetensors"]
+TEXTS = ("genotype", "nasbench201")
+FORMATS = (*TEXTS, "onnx", "torch", "safetensors")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is exported: a spec's network, and the run that it was trained in, if any."""
+
+    spec: Spec
+    plan: Plan
+    folder: RunFolder | None = None
+
+
+def subject_of_spec(
+    spec: Spec, network: str | None, parameters: Mapping[str, Fraction | int] | None
+) -> Subject:
+    """A network of a checked spec. Raises SpecError, UserError."""
+    return Subject(spec, make_plan(spec, pick_network(spec, network), parameters or {}))
+
+
+def subject_of_run(path: Path, epoch: int | None) -> Subject:
+    """What a run has found (by a search, after its last epoch or `epoch`) or trained. Raises UserError."""
+    folder = RunFolder.open(path)
+    if folder.info.kind == "search":
+        from dartsl.search.derive import rederive
+
+        spec = check(Source(str(path), rederive(path, epoch)))
+    else:
+        from dartsl.search.derive import run_network
+
+        if epoch is not None:
+            raise UserError("only a search can be exported as of an epoch", exit_code=2)
+        spec, _ = run_network(folder)
+    parameters = {name: Fraction(value) for name, value in folder.info.parameters.items()}
+    return Subject(spec, make_plan(spec, pick_network(spec, folder.info.network), parameters), folder)
+
+
+def export_text(subject: Subject, to: str) -> str:
+    """`genotype` or `nasbench201` text. Raises UserError where it cannot express the cells."""
+    write = genotype_text if to == "genotype" else nasbench_string
+    return write(subject.spec, subject.plan)
+
+
+def export_bytes(subject: Subject, to: str, *, seed: int = 0, plugins: Sequence[str | Path] = ()) -> bytes:
+    """`onnx`, `torch` or `safetensors`: with the weights of a training, or fresh ones for a spec. Raises UserError."""
+    from dartsl.exchange import weights
+
+    folder, dtype = subject.folder, "float32"
+    if folder is not None and folder.info.kind != "train":
+        raise UserError(
+            f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
+            f"dartsl train {folder.path}",
+        )
+    if folder is not None:
+        plugins = [*folder.info.plugins, *plugins]
+        dtype = str(folder.info.settings.get("dtype", dtype))
+        seed = folder.info.seed
+    model = weights.model_of(subject.spec, subject.plan, seed=seed, dtype=dtype, plugins=list(plugins))
+    if folder is not None:
+        weights.load_trained(model, folder)
+    if to == "safetensors":
+        return weights.safetensors_bytes(model, {"format": "pt", "network": subject.plan.network.name})
+    from dartsl.exchange import programs
+
+    export = programs.torch_program if to == "torch" else programs.onnx_bytes
+    return export(model, subject.plan)

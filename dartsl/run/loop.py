@@ -1,0 +1,251 @@
+"""The loop that every long run goes through: epochs, steps, checkpoints, Ctrl-C, and steps that fail.
+
+It knows nothing of what is trained: a `Session` does, of which a search and a training each have their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from rich.console import Console
+
+from dartsl.data.detect import EMBEDDED
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.lang.model import Spec
+from dartsl.lang.settings import Config, configure
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.run import checkpoint
+from dartsl.run.files import Row
+from dartsl.run.folder import RunFolder, RunInfo, spec_hash, versions
+from dartsl.run.interrupt import interruption
+from dartsl.run.progress import Figures, RunProgress
+
+RUNS = Path("runs")  # where a run goes that was given no folder
+
+
+class NonFiniteError(Exception):
+    """A loss or a gradient that is not finite: which, and the largest gradient with its parameter."""
+
+    def __init__(self, quantity: str, parameter: str, largest: float) -> None:
+        super().__init__(f"the {quantity} is not finite; the largest gradient is {largest} ({parameter})")
+        self.quantity = quantity
+        self.parameter = parameter
+        self.largest = largest
+
+
+class Session(Protocol):
+    """What is trained, its data, and how far it has come: `epoch` counts the epochs that are over.
+
+    `advice` says what may help where a number is not finite (`finite`) and where memory is short (`memory`).
+    """
+
+    epoch: int
+    advice: Mapping[str, str]
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch, for the progress."""
+
+    @property
+    def place(self) -> int:
+        """Steps of the current epoch that are done, the one in hand included."""
+
+    def begin_epoch(self) -> None:
+        """Make ready for the steps of an epoch; harmless in mid-epoch."""
+
+    def left(self) -> Iterator[Any]:
+        """The batches that are left in the current epoch."""
+
+    def take_step(self, batch: Any) -> None:
+        """Raises NonFiniteError."""
+
+    def undo(self) -> None:
+        """Go back to before the last `take_step`, which failed."""
+
+    def end_epoch(self) -> tuple[Row, Row | None]:
+        """Count the epoch as done; its row of the history and, of a search, of the alphas."""
+
+    def figures(self) -> Figures:
+        """What a progress display shows."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
+
+
+def run_session(
+    session: Session, folder: RunFolder, epochs: int, device: str, console: Console, command: str
+) -> bool:
+    """Take all steps that are left; False where Ctrl-C stopped it. `command` resumes such a run.
+
+    A checkpoint is written behind each epoch and wherever it is stopped. Raises UserError for a step that is
+    not finite or finds too little memory: the state before it is then saved.
+    """
+    done = session.epoch * session.steps + session.place
+    with (
+        RunProgress(console, epochs, session.steps, done) as progress,
+        interruption(progress.interrupted) as stop,
+    ):
+        while session.epoch < epochs:
+            session.begin_epoch()
+            for batch in session.left():
+                with _failing_safely(session, folder, device):
+                    session.take_step(batch)
+                progress.step(session.epoch + 1, session.place, session.figures())
+                if stop.requested:
+                    save(session, folder)
+                    progress.say(
+                        f"stopped in epoch {session.epoch + 1} behind step {session.place}; everything is saved"
+                    )
+                    progress.say(f"go on with: {command} {folder.path}")
+                    return False
+            figures = session.figures()
+            history, alphas = session.end_epoch()
+            folder.record(history, alphas)
+            save(session, folder)
+            progress.epoch(session.epoch, {**figures, **_watched(history)})
+    return True
+
+
+def _watched(history: Row) -> dict[str, float | None]:
+    """What an epoch's end adds to its figures: `watched` in the row of a training."""
+    found: dict[str, float | None] = history.get("watched") or {}
+    return {name.replace("_", " "): value for name, value in found.items()}
+
+
+def save(session: Session, folder: RunFolder) -> None:
+    """Write the checkpoint. Raises UserError."""
+    checkpoint.save(folder.checkpoint, folder.info.identity, session.state_dict())
+
+
+def restore(session: Session, folder: RunFolder) -> None:
+    """Bring a session to where the run stopped, and forget what came behind. Raises UserError for a misfit."""
+    state = checkpoint.load(folder.checkpoint, folder.info.identity)
+    try:
+        session.load_state_dict(state)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
+    folder.keep_epochs(session.epoch)
+
+
+@contextmanager
+def _failing_safely(session: Session, folder: RunFolder, device: str) -> Iterator[None]:
+    """A step that fails leaves the state before it in the checkpoint, and a message with advice."""
+    try:
+        yield
+    except NonFiniteError as fault:
+        place = f"step {session.place} of epoch {session.epoch + 1}"
+        session.undo()
+        save(session, folder)
+        raise UserError(
+            f"{place}: the {fault.quantity} is not finite; "
+            f"the largest gradient is {fault.largest:g}, of {fault.parameter}",
+            help=f"{session.advice['finite']}; the state before this step is saved in {folder.path}",
+        ) from None
+    except RuntimeError as error:  # GPUs have an error of their own for it, the CPU has not
+        if not isinstance(error, torch.OutOfMemoryError) and "you tried to allocate" not in str(error):
+            raise
+        session.undo()
+        save(session, folder)
+        raise UserError(
+            f"{device} has too little memory for a step of this size", help=session.advice["memory"]
+        ) from error
+
+
+@contextmanager
+def own_generators(device: str) -> Iterator[None]:
+    """Leave torch's own generators, which each pass seeds for plugins, to the caller as they were."""
+    found = torch.device(device)
+    with torch.random.fork_rng(devices=[found] if found.type == "cuda" else []):
+        yield
+
+
+def run_info(
+    kind: str,
+    source: Source,
+    spec: Spec,
+    plan: Plan,
+    config: Any,
+    data_hash: str,
+    plugins: Sequence[str | Path],
+    command: str,
+) -> RunInfo:
+    """What `run.json` is to hold of a run; `config` is its settings, a dataclass."""
+    return RunInfo(
+        kind=kind,
+        source=source.name,
+        spec_hash=spec_hash(spec.files),
+        network=plan.network.name,
+        parameters={name: str(value) for name, value in plan.parameters.items()},
+        settings=json.loads(json.dumps(asdict(config))),
+        seed=config.seed,
+        command=command,
+        plugins=[str(Path(plugin).resolve()) for plugin in plugins],
+        data_hash=data_hash,
+        versions=_surroundings(),
+    )
+
+
+def reopened(
+    folder: RunFolder, base: Config, device: str | None
+) -> tuple[Source, Spec, Config, dict[str, Fraction]]:
+    """A run's spec, settings (over `base`, the defaults; `device` over both) and parameters.
+
+    Raises UserError where the spec is not the one that the run was started with, or run.json is damaged.
+    """
+    info = folder.info
+    source = read(str(folder.spec))
+    spec = check(source)
+    if spec_hash(spec.files) != info.spec_hash:
+        raise UserError(
+            f"{folder.spec} or a file it imports is not the one that the run was started with",
+            help="a run can only go on with its own spec; start another one for a changed spec",
+        )
+    try:
+        config = configure(base, info.settings)
+        parameters = {name: Fraction(value) for name, value in info.parameters.items()}
+    except (KeyError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{folder.path / 'run.json'} is damaged: {error}") from None
+    return source, spec, config if device is None else replace(config, device=device), parameters
+
+
+def tell_changes(info: RunInfo, console: Console) -> None:
+    """Say what has changed since a run was started, and may change its numbers."""
+    changes = [
+        f"{name} was {before}, is {now}"
+        for name, now in _surroundings().items()
+        if (before := info.versions.get(name, now)) != now
+    ]
+    if changes:
+        line = f"goes on, but perhaps not bit for bit: {'; '.join(changes)}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _surroundings() -> dict[str, str]:
+    """What decides a run's numbers besides the run."""
+    return versions() | {"threads": str(torch.get_num_threads())}
+
+
+def stem(source: Source) -> str:
+    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere."""
+    return source.path.stem if source.path is not None else "spec"
+
+
+def absolute(data: str) -> str:
+    """A path that still names the data when the run goes on from another folder."""
+    if not data or data in EMBEDDED:
+        return data
+    path = Path(data).expanduser()
+    return str(path.resolve()) if path.exists() else data

@@ -1,0 +1,33 @@
+"""A trained run, brought back to be evaluated or taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.run.folder import RunFolder
+from dartsl.run.loop import own_generators, restore
+from dartsl.train.evaluation import Measured
+from dartsl.train.loop import reopened_session
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The test figures of a run, and how many epochs lie behind its weights."""
+
+    epochs: int
+    test: Measured
+
+
+def evaluate(path: Path, *, device: str | None = None) -> Evaluated:
+    """The test figures of a run's last checkpoint. Raises UserError where there is none, or no test image."""
+    folder = RunFolder.open(path)
+    with folder.held():
+        session = reopened_session(folder, device)
+        with own_generators(session.config.device):
+            restore(session, folder)
+            test = session.test()
+    if test is None:
+        raise UserError(f"{session.feed.name} has no test images")
+    return Evaluated(session.epoch, test)

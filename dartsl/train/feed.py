@@ -1,0 +1,120 @@
+"""Where batches come from: the images of a data set in memory, in an order keyed by seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Augment, ImageData
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import torch_dtype
+
+EVALUATION_BATCH = 256
+
+
+class Batch(NamedTuple):
+    """Images (B, C, H, W), floating, and their labels (B,), int64."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Feed(Protocol):
+    """What a training needs of its data. Everything random is keyed by seed, epoch and step, so that nothing of it
+    needs to be saved.
+
+    name, fingerprint   of the data set; `fingerprint` is what a run must find again
+    counts              training images, those that are watched, test images
+    """
+
+    name: str
+    fingerprint: str
+    counts: tuple[int, int, int]
+
+    def train(self, epoch: int, step: int) -> Iterator[Batch]:
+        """The batches of an epoch (from 0) behind its first `step`."""
+
+    def watched(self) -> Iterator[Batch]:
+        """The validation images, in order, as they are."""
+
+    def test(self) -> Iterator[Batch]:
+        """The test images, in order, as they are."""
+
+
+def set_apart(count: int, config: TrainConfig, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of the images that train, and of the last part, which is watched. Raises UserError."""
+    if config.final or config.validation == 0:
+        return torch.arange(count), torch.arange(0)
+    first = count - int(config.validation * count)
+    if not 0 < first < count:
+        lacking = "train on" if first == 0 else "watch"
+        raise UserError(
+            f"{count} training images with validation {config.validation:g} leave none to {lacking}",
+            help="another --validation, or --final, which trains on all of them",
+        )
+    if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
+        raise UserError(
+            "the training images are sorted by class, so the part that is watched would be of other classes",
+            "shuffle images and labels together, once, and store them in that order",
+        )
+    return torch.arange(first), torch.arange(first, count)
+
+
+def epoch_order(indices: Tensor, seed: int, epoch: int) -> Tensor:
+    """The order of an epoch, drawn on the CPU: a seed means the same on every device."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, "training order", epoch))
+    return indices[torch.randperm(len(indices), generator=generator)]
+
+
+class MemoryFeed:
+    """A data set that lies on the device as uint8."""
+
+    def __init__(self, data: ImageData, config: TrainConfig, fingerprint: str) -> None:
+        """Raises UserError for settings that do not go with the data."""
+        if config.resized_crop or config.jitter:
+            name = "resized_crop" if config.resized_crop else "jitter"
+            raise UserError(
+                f"`{name}` needs a folder of images that is read as it is needed, and {data.name} is not",
+                help="leave it out, or name such a folder, with --stream always",
+            )
+        self.name = data.name
+        self.fingerprint = fingerprint
+        self._config = config
+        self._augment = Augment.of(
+            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
+        )
+        self._data = data.to(config.device)
+        self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels)
+        self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
+
+    def train(self, epoch: int, step: int) -> Iterator[Batch]:
+        """The batches of an epoch behind its first `step`, augmented."""
+        config, data = self._config, self._data
+        order = epoch_order(self._ours, config.seed, epoch)
+        generator = torch.Generator(config.device)
+        for number in range(step, -(-len(order) // config.batch)):
+            generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
+            places = order[number * config.batch : (number + 1) * config.batch].to(data.train_images.device)
+            images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype))
+            yield Batch(images, data.train_labels[places])
+
+    def watched(self) -> Iterator[Batch]:
+        """The validation images."""
+        places = self._theirs.to(self._data.train_images.device)
+        return self._plain(self._data.train_images[places], self._data.train_labels[places])
+
+    def test(self) -> Iterator[Batch]:
+        """The test images."""
+        return self._plain(self._data.test_images, self._data.test_labels)
+
+    def _plain(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
+        dtype = torch_dtype(self._config.dtype)
+        for part, answers in zip(
+            torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
+        ):
+            yield Batch(self._augment.plain(part, dtype), answers)

@@ -1,0 +1,179 @@
+"""A training from start to end: its run folder, the loop, and what it leaves there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dartsl.graph.count import parameters as count_parameters
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Network, Spec
+from dartsl.lang.plan import plan as make_plan
+from dartsl.lang.settings import TrainConfig
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.files import write_json
+from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.loop import (
+    RUNS,
+    absolute,
+    own_generators,
+    reopened,
+    restore,
+    run_info,
+    run_session,
+    save,
+    stem,
+    tell_changes,
+)
+from dartsl.train.data import feed_of
+from dartsl.train.evaluation import Measured
+from dartsl.train.report import trained_report
+from dartsl.train.session import ImageSession
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A run's folder; whether all epochs are done (else it was interrupted); its test figures, if so.
+
+    `parameters` are the network's, `auxiliary_parameters` those of the auxiliary head, which only training has.
+    """
+
+    path: Path
+    finished: bool
+    parameters: int
+    auxiliary_parameters: int
+    test: Measured | None = None
+
+
+def train(
+    source: Source,
+    config: TrainConfig,
+    *,
+    network: str | None = None,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    out: Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    command: str = "dartsl.train(...)",
+    console: Console | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> TrainResult:
+    """Train a decided network of a spec from scratch, and leave everything in a run folder.
+
+    `out` is that folder, which must not exist; by default it is `runs/` and the spec's name and `-trained`. The test
+    images are looked at once, at the end; a part of the training images is watched meanwhile, and chooses nothing.
+    `before` is called once the folder is there, before the first step.
+
+    Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
+    that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
+    """
+    spec = check(source)
+    config = replace(config, data=absolute(config.data))
+    planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
+    model = trained_model(spec, planned, config, plugins)
+    feed = feed_of(planned, config)
+    with own_generators(config.device):
+        session = ImageSession(model, config, feed)
+        info = run_info("train", source, spec, planned, config, feed.fingerprint, plugins, command)
+        path = out or free_name(RUNS, f"{stem(source)}-trained")
+        folder = RunFolder.create(path, spec.files, info)
+        before()
+        with folder.held():
+            save(session, folder)
+            return _run(session, folder, console or Console())
+
+
+def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> TrainResult:
+    """Go on with a training as if it had never stopped; on the CPU bit for bit (with the same torch and threads).
+
+    Raises UserError for a folder, checkpoint or data set that is not what the run left, and whatever `train` raises.
+    """
+    folder = RunFolder.open(path)
+    with folder.held():
+        session = reopened_session(folder, device)
+        with own_generators(session.config.device):
+            restore(session, folder)
+            tell_changes(folder.info, console or Console())
+            return _run(session, folder, console or Console())
+
+
+def reopened_session(folder: RunFolder, device: str | None) -> ImageSession:
+    """The session of a run as it was at its start. Raises UserError."""
+    info = folder.info
+    if info.kind != "train":
+        raise UserError(
+            f"{folder.path} is a run of `{info.kind}`, not of a training",
+            help=f"`dartsl train {folder.path}` trains what a search has found",
+        )
+    source, spec, config, parameters = reopened(folder, TrainConfig(), device)
+    planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
+    model = trained_model(spec, planned, config, info.plugins)
+    feed = feed_of(planned, config)
+    if feed.fingerprint != info.data_hash:
+        raise UserError(f"the images of {feed.name} are not those that the run was started with")
+    return ImageSession(model, config, feed)
+
+
+def decided_plan(
+    spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], source: Source
+) -> Plan:
+    """The plan of a network that leaves nothing to choose. Raises UserError for another, SpecError."""
+    planned = make_plan(spec, network, parameters)
+    open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
+    if open_cells or not planned.decided:
+        names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"
+        raise UserError(
+            f"network `{network.name}` of {source.name} leaves choices open, in {names}",
+            help=f"search first: `dartsl search {source.name}`, then `dartsl train` on the run's folder",
+        )
+    return planned
+
+
+def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Sequence[str | Path]) -> Supernet:
+    """The network as it is trained, with the auxiliary head and drop-path that the settings ask for."""
+    return from_plan(
+        spec,
+        plan,
+        level=config.optimise,
+        seed=config.seed,
+        device=config.device,
+        dtype=config.dtype,
+        plugins=list(plugins),
+        memory=config.memory,
+        drop_path=config.drop_path > 0,
+        auxiliary=config.auxiliary > 0,
+    )
+
+
+def _run(session: ImageSession, folder: RunFolder, console: Console) -> TrainResult:
+    config = session.config
+    whole = count_parameters(session.model.graph)
+    head = count_parameters(session.model.graph, layer="auxiliary")
+    if not run_session(session, folder, config.epochs, config.device, console, "dartsl train --resume"):
+        return TrainResult(folder.path, False, whole - head, head)
+    test = session.test()
+    result = TrainResult(folder.path, True, whole - head, head, test)
+    history = folder.history()
+    write_json(folder.path / RESULT, _record(result, history[-1]))
+    text = trained_report(result, history[-1], session.feed.counts)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    return result
+
+
+def _record(result: TrainResult, last: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "parameters": result.parameters,
+        "auxiliary_parameters": result.auxiliary_parameters,
+        "epochs": last["epoch"],
+        "watched": last["watched"],
+        "test": None if result.test is None else result.test.record(),
+    }

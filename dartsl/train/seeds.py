@@ -1,0 +1,118 @@
+"""Training one network once, or with several seeds, each in a sub-folder `seed0`, `seed1`, ... of the run's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from rich.console import Console
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.lang.source import Source
+from dartsl.run.files import write_json
+from dartsl.run.folder import RUN, RunFolder, free_name
+from dartsl.run.loop import RUNS, reopened, stem
+from dartsl.train import loop
+from dartsl.train.report import seeds_report
+
+SEEDS = "seeds.json"
+FORMAT = 1
+
+
+def start(
+    source: Source,
+    config: TrainConfig,
+    *,
+    network: str | None = None,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    out: Path | None = None,
+    plugins: Sequence[str | Path] = (),
+    command: str = "dartsl.train(...)",
+    seeds: int | None = None,
+    console: Console | None = None,
+) -> bool:
+    """Train the seed of the settings, or the seeds 0 to seeds - 1; False where it was interrupted.
+
+    Raises what `dartsl.train.loop.train` raises, and UserError where `out` exists.
+    """
+    if seeds is None:
+        result = loop.train(
+            source,
+            config,
+            network=network,
+            parameters=parameters,
+            out=out,
+            plugins=plugins,
+            command=command,
+            console=console,
+        )
+        return result.finished
+    path = out or free_name(RUNS, f"{stem(source)}-seeds")
+    if path.exists():
+        raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
+    first = loop.train(
+        source,
+        replace(config, seed=0),
+        network=network,
+        parameters=parameters,
+        out=path / "seed0",
+        plugins=plugins,
+        command=command,
+        console=console,
+        before=lambda: write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds}),
+    )
+    return first.finished and _rest(path, seeds, None, console, [first])
+
+
+def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> bool:
+    """Go on with one training, or with several seeds; False where it was interrupted. Raises UserError."""
+    if not (path / SEEDS).exists():
+        return loop.resume(path, device=device, console=console).finished
+    try:
+        record = json.loads((path / SEEDS).read_bytes())
+        count = record["seeds"] if record["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
+        count = None
+    if not isinstance(count, int) or not count >= 2:
+        raise UserError(f"{path / SEEDS} is damaged, or of another version of dartsl")
+    return _rest(path, count, device, console, [])
+
+
+def _rest(
+    path: Path, seeds: int, device: str | None, console: Console | None, done: list[loop.TrainResult]
+) -> bool:
+    """The seeds behind those in `done`: those that were begun go on, the others start as the first one did."""
+    say = console or Console()
+    for seed in range(len(done), seeds):
+        say.print(f"seed {seed} of {seeds}", highlight=False, markup=False)
+        result = _one(path, seed, device, console)
+        if not result.finished:
+            say.print(f"go on with all seeds: dartsl train --resume {path}", highlight=False, markup=False)
+            return False
+        done.append(result)
+    errors = [result.test.top1.error for result in done if result.test is not None]
+    if errors:
+        say.print(seeds_report(errors, path), highlight=False, markup=False, soft_wrap=True)
+    return True
+
+
+def _one(path: Path, seed: int, device: str | None, console: Console | None) -> loop.TrainResult:
+    folder = path / f"seed{seed}"
+    if (folder / RUN).exists():
+        return loop.resume(folder, device=device, console=console)
+    like = RunFolder.open(path / "seed0")
+    source, _, config, parameters = reopened(like, TrainConfig(), device)
+    return loop.train(
+        source,
+        replace(config, seed=seed),
+        network=like.info.network,
+        parameters=parameters,
+        out=folder,
+        plugins=like.info.plugins,
+        command=like.info.command,
+        console=console,
+    )

@@ -1,0 +1,281 @@
+"""Everything that the training of a network on images consists of: it steps, and its state is saved and restored."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
+
+from dartsl.graph.operations import application
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.nn.draws import seed_torch
+from dartsl.nn.supernet import Supernet
+from dartsl.run.files import Row
+from dartsl.run.loop import NonFiniteError
+from dartsl.search.gradients import largest_gradient, require_finite
+from dartsl.train.evaluation import Measured, measured
+from dartsl.train.feed import Batch, Feed
+from dartsl.train.regularisers import Average, drop_path, learning_rate
+
+COMPILER = "inductor"  # torch.compile's backend
+
+
+@dataclass
+class Tally:
+    """Sums over the batches of an epoch so far: losses weighted by images, right answers, images."""
+
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+
+    def add(self, loss: float, correct: int, images: int) -> None:
+        self.loss += loss * images
+        self.correct += correct
+        self.images += images
+
+    @property
+    def mean_loss(self) -> float | None:
+        return self.loss / self.images if self.images else None
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.correct / self.images if self.images else None
+
+
+class ImageSession:
+    """A decided network, its optimiser, its data, and how far it has come.
+
+    `epoch` counts the epochs that are over, `place` the steps of the current one. The best weights are those of the
+    last epoch: nothing is chosen by the validation images, which are only watched. The model gives (B, classes) logits
+    or,
+    with an auxiliary head, (B, 2 * classes).
+    """
+
+    advice: Mapping[str, str] = {
+        "finite": "start again with a lower lr, a lower clip, some warmup, or without amp",
+        "memory": "--accumulate 2, --memory low, a smaller --batch, --amp, or fewer channels (--set C=...)",
+    }
+
+    def __init__(self, model: Supernet, config: TrainConfig, feed: Feed) -> None:
+        """Raises UserError for data or settings that cannot be used together."""
+        _require_usable(model, config, feed)
+        self.config = config
+        self.model = model
+        self.feed = feed
+        self.optimizer = torch.optim.SGD(
+            model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+        self.scaler = torch.amp.GradScaler(
+            torch.device(config.device).type, enabled=config.amp and config.amp_type == "float16"
+        )
+        self.average = Average(model, config.ema) if config.ema else None
+        self._network: Any = torch.compile(model, backend=COMPILER) if config.compile else model
+        self._buffers = list(model.buffers())
+        self._before = [buffer.clone() for buffer in self._buffers]
+        self.epoch = 0
+        self.place = 0
+        self.seconds = 0.0
+        self.tally = Tally()
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch; the last one may be smaller."""
+        return -(-self.feed.counts[0] // self.config.batch)
+
+    def begin_epoch(self) -> None:
+        """Set the epoch's learning rate and drop-path probability."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, self.epoch)
+        self.model.draws.drop_path = drop_path(self.config, self.epoch)
+
+    def left(self) -> Iterator[Batch]:
+        """The batches that are left in the epoch; the one in hand counts as done."""
+        for batch in self.feed.train(self.epoch, self.place):
+            self.place += 1
+            yield batch
+
+    def take_step(self, batch: Batch) -> None:
+        """One step of the weights. Raises NonFiniteError before any weight is touched; `undo` mends the rest."""
+        started = time.perf_counter()
+        config, number = self.config, self.epoch * self.steps + self.place - 1
+        torch._foreach_copy_(self._before, self._buffers)
+        self.optimizer.zero_grad()
+        parts = list(_parts(batch, config.accumulate))
+        loss, correct = 0.0, 0
+        for place, part in enumerate(parts):
+            seed_torch(self.model.draws.at(number * config.accumulate + place, "train"), part.images.device)
+            share = len(part.labels) / len(batch.labels)
+            part_loss, total, right = self._loss(part)
+            self.scaler.scale(total * share).backward()  # type: ignore[no-untyped-call]
+            loss += float(part_loss.detach()) * share
+            correct += right
+        self._apply(loss)
+        if self.average is not None:
+            self.average.update(number + 1)
+        self.tally.add(loss, correct, len(batch.labels))
+        self.seconds += time.perf_counter() - started
+
+    def _loss(self, part: Batch) -> tuple[Tensor, Tensor, int]:
+        """The network's loss, the one that is minimised (with the auxiliary head's), and the right answers."""
+        smoothing = self.config.label_smoothing
+        with self._autocast():
+            both = self._network(part.images)  # (B, classes) or (B, 2 * classes)
+        logits, *others = both.to(part.images.dtype).split(self.model.plan.classes, dim=1)
+        loss = F.cross_entropy(logits, part.labels, label_smoothing=smoothing)
+        total = loss
+        for other in others:
+            extra = F.cross_entropy(other, part.labels, label_smoothing=smoothing)
+            total = total + self.config.auxiliary * extra
+        return loss, total, int((logits.detach().argmax(dim=1) == part.labels).sum())
+
+    def _apply(self, loss: float) -> None:
+        """Check and clip the gradients, and step."""
+        self.scaler.unscale_(self.optimizer)
+        fed = [weight for weight in self.model.weights() if weight.grad is not None]
+        gradients = [weight.grad for weight in fed if weight.grad is not None]
+        if not math.isfinite(loss):
+            raise NonFiniteError("training loss", *largest_gradient(self.model, fed, gradients))
+        if not self.scaler.is_enabled():  # it passes over such a step, and lowers its scale
+            require_finite(self.model, "weights' gradient", fed, gradients)
+        if self.config.clip > 0:
+            clip_grad_norm_(fed, self.config.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+
+    def undo(self) -> None:
+        """Go back to before the last `take_step`, which failed before the weights were stepped."""
+        torch._foreach_copy_(self._buffers, self._before)
+        self.optimizer.zero_grad()
+        self.place -= 1
+
+    def end_epoch(self) -> tuple[Row, Row | None]:
+        """Look at the validation images, count the epoch as done, and give its row of the history."""
+        watched = self.measure(self.feed.watched())
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            "drop_path": self.model.draws.drop_path,
+            "train_loss": self.tally.mean_loss,
+            "train_accuracy": self.tally.accuracy,
+            "watched": None if watched is None else _watched(watched),
+            "seconds": round(self.seconds, 3),
+        }
+        self.tally, self.seconds, self.place = Tally(), 0.0, 0
+        return row, None
+
+    def measure(self, batches: Iterator[Batch]) -> Measured | None:
+        """The network on some images, with its averaged weights where it has them; None where there are none."""
+        with self.average.in_place() if self.average is not None else nullcontext():
+            return measured(self.model, self._logits, batches)
+
+    def test(self) -> Measured | None:
+        """The network on the test images; to be asked once, when nothing is left to choose."""
+        return self.measure(self.feed.test())
+
+    def figures(self) -> dict[str, float | None]:
+        """What a progress display shows."""
+        return {
+            "loss": self.tally.mean_loss,
+            "acc": self.tally.accuracy,
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later session needs to go on bit for bit. Orders and augmentation are keyed by epoch and step."""
+        return {
+            "epoch": self.epoch,
+            "place": self.place,
+            "seconds": self.seconds,
+            "tally": vars(self.tally).copy(),
+            "model": dict(self.model.state_dict()),
+            "average": {} if self.average is None else dict(self.average.values),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.epoch, self.place, self.seconds = (
+            int(state["epoch"]),
+            int(state["place"]),
+            float(state["seconds"]),
+        )
+        tally = state["tally"]
+        self.tally = Tally(float(tally["loss"]), int(tally["correct"]), int(tally["images"]))
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """(B, classes), without those of an auxiliary head."""
+        with self._autocast():
+            both: Tensor = self.model(images)
+        return both[:, : self.model.plan.classes].to(images.dtype)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if not self.config.amp:
+            return nullcontext()
+        kind = torch.float16 if self.config.amp_type == "float16" else torch.bfloat16
+        return torch.autocast(torch.device(self.config.device).type, kind)
+
+
+def _parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """A batch in `count` parts of nearly equal size, as far as it has images."""
+    count = min(count, len(batch.labels))
+    for images, labels in zip(
+        batch.images.tensor_split(count), batch.labels.tensor_split(count), strict=True
+    ):
+        yield Batch(images, labels)
+
+
+def _watched(found: Measured) -> dict[str, float | None]:
+    top5 = None if found.top5 is None else 1 - found.top5.error
+    return {"val_loss": found.loss, "val_acc": found.accuracy, "val_top5": top5}
+
+
+def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:
+    """Refuse what would only fail, or mean nothing, after the first step."""
+    parameters: list[nn.Parameter] = model.weights()
+    if not parameters:
+        raise UserError(f"network `{model.plan.network.name}` has no weights to train")
+    if config.warmup >= config.epochs and config.warmup:
+        raise UserError(
+            f"warmup {config.warmup} of {config.epochs} epochs leaves none at the full rate",
+            help="give more epochs than warmup",
+        )
+    device = torch.device(config.device).type
+    if device == "meta":
+        raise UserError(f"nothing can be trained on the device `{config.device}`", help="try --device cpu")
+    if config.amp and config.dtype != "float32":
+        raise UserError(f"amp does not go with dtype {config.dtype}", exit_code=2)
+    if config.amp and config.amp_type == "float16" and device == "cpu":
+        raise UserError(
+            "float16 needs a GPU", help="--amp-type bfloat16, which every device has", exit_code=2
+        )
+    if config.drop_path == 1 or config.ema == 1:
+        name = "drop_path" if config.drop_path == 1 else "ema"
+        raise UserError(f"{name} 1 leaves nothing to train", help=f"give a {name} below 1")
+    rest = feed.counts[0] % config.batch or config.batch
+    smallest = min(
+        size for batch in (rest, config.batch) for size in (batch // min(config.accumulate, batch),)
+    )
+    applied = [application(model.graph, node) for node in model.graph]
+    single = [op for op in applied if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
+    if smallest == 1 and single:
+        raise UserError(
+            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
+            help=f"another --batch, --accumulate or --validation: {feed.counts[0]} images train the weights",
+        )

@@ -1,0 +1,61 @@
+"""The weights of a training's run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+
+import dartsl
+from dartsl import UserError
+from dartsl.exchange import weights
+from dartsl.exchange.exporting import Subject, subject_of_spec
+from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run import checkpoint
+from dartsl.run.folder import Identity, RunFolder
+
+IDENTITY = Identity("train", "hash", "cifar10", {})
+
+
+def trained(path: Path, state: dict[str, Any]) -> RunFolder:
+    checkpoint.save(path, IDENTITY, state)
+    return cast(RunFolder, SimpleNamespace(checkpoint=path, info=SimpleNamespace(identity=IDENTITY)))
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return subject_of_spec(dartsl.check("zoo/darts_v2"), None, {"C": 4, "n": 1})
+
+
+@pytest.fixture(scope="module")
+def model(subject: Subject) -> Supernet:
+    """As it is trained: with an auxiliary head and drop-path."""
+    return from_plan(subject.spec, subject.plan, seed=5, drop_path=True, auxiliary=True).eval()
+
+
+def test_weights_of_a_training_without_its_auxiliary_head(
+    tmp_path: Path, subject: Subject, model: Supernet
+) -> None:
+    folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": {}})
+    mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
+    weights.load_trained(mine, folder)
+    images = weights.example(mine, subject.plan, 2)
+    torch.testing.assert_close(mine(images), model(images)[:, :10], rtol=1e-4, atol=1e-5)
+
+
+def test_averaged_weights_go_before_others(tmp_path: Path, subject: Subject, model: Supernet) -> None:
+    average = {"network.head.linear.bias": torch.full((10,), 3.0)}
+    folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": average})
+    mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
+    weights.load_trained(mine, folder)
+    assert torch.equal(mine.state_dict()["network.head.linear.bias"], torch.full((10,), 3.0))
+
+
+@pytest.mark.parametrize("state", [{}, {"model": 3}, {"model": {"x": torch.zeros(1)}}])
+def test_another_checkpoint_is_refused(tmp_path: Path, subject: Subject, state: dict[str, Any]) -> None:
+    mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
+    with pytest.raises(UserError, match="does not fit"):
+        weights.load_trained(mine, trained(tmp_path / "checkpoint.pt", state))

@@ -1,0 +1,180 @@
+"""A training from a spec to a test error; interrupted anywhere, it goes on bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.train import loop, seeds, session
+from dartsl.train.evaluate import evaluate
+from tests.search.runs import checkpoint_of, rows, same
+from tests.train.runs import STEPS, quiet, run, same_runs, settings
+
+EVERYTHING: dict[str, Any] = {
+    "ema": 0.9, "cutout": 2, "label_smoothing": 0.1, "accumulate": 2, "warmup": 1, "schedule": "exponential"
+}  # fmt: skip
+
+
+def test_a_training_leaves_everything_in_its_folder(tiny: Path) -> None:
+    console = quiet()
+    out = tiny.parent / "run"
+    result = loop.train(read(str(tiny)), settings(tiny), out=out, command="typed", console=console)
+    assert result.finished
+    assert result.test is not None
+    record = json.loads((out / "run.json").read_text())
+    assert (record["kind"], record["command"], record["parameters"]) == ("train", "typed", {"C": "2"})
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert [row["drop_path"] for row in history] == [0.0, 0.1]
+    assert history[0]["lr"] == pytest.approx(0.025)
+    assert set(history[0]["watched"]) == {"val_loss", "val_acc", "val_top5"}
+    found = json.loads((out / "result.json").read_text())
+    assert found["test"]["images"] == 9
+    assert found["test"]["top1"]["low"] <= found["test"]["top1"]["error"] <= found["test"]["top1"]["high"]
+    assert (found["parameters"], found["auxiliary_parameters"]) == (
+        result.parameters,
+        result.auxiliary_parameters,
+    )
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for words in ("epoch 1/2", "with the auxiliary head", "val acc", "test error", "5 images apart", "next"):
+        assert words in text
+    assert evaluate(out).test == result.test
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING, {"memory": "low", "final": True}])
+def test_an_interrupted_run_goes_on_bit_for_bit(
+    tiny: Path, stop_after: Callable[[int], None], changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tiny, "whole", **changes)
+    stop_after(1)
+    result, resumed = run(tiny, "parts", **changes), 0
+    assert checkpoint_of(result.path)["state"]["place"] == 1
+    while not result.finished:
+        torch.rand(3)
+        result, resumed = loop.resume(result.path, console=quiet()), resumed + 1
+    assert resumed == (STEPS if not changes.get("final") else 4) * 2
+    same_runs(tiny.parent / "whole", tiny.parent / "parts")
+
+
+def test_the_seed_and_only_the_seed_decides(tiny: Path) -> None:
+    first = run(tiny, "one", dtype="float64")
+    run(tiny, "two", dtype="float64", optimise=0)
+    run(tiny, "three", dtype="float64", seed=1)
+    one, two, three = (rows(tiny.parent / name / "history.jsonl") for name in ("one", "two", "three"))
+    assert [row["train_loss"] for row in one] == pytest.approx([row["train_loss"] for row in two])
+    assert one != three
+    assert first.finished
+
+
+def test_a_step_that_is_not_finite_leaves_all_as_it_was(tiny: Path) -> None:
+    with pytest.raises(UserError, match=r"step [23] of epoch 1: the .* is not finite") as caught:
+        run(tiny, "run", lr=1e30, clip=0)
+    assert "lower lr" in str(caught.value.help)
+    state = checkpoint_of(tiny.parent / "run")["state"]
+    assert 0 < state["place"] < STEPS
+    assert all(bool(value.isfinite().all()) for name, value in state["model"].items() if "running" in name)
+
+
+def test_the_first_step_undone_is_the_start(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "clip_grad_norm_", _no_memory)
+    with pytest.raises(UserError, match="too little memory"):
+        run(tiny, "run")
+    monkeypatch.undo()
+    loop.resume(tiny.parent / "run", console=quiet())
+    run(tiny, "whole")
+    same_runs(tiny.parent / "whole", tiny.parent / "run")
+
+
+def _no_memory(*_: object) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_final_trains_on_all(tiny: Path) -> None:
+    result = run(tiny, "run", final=True, epochs=1)
+    (row,) = rows(result.path / "history.jsonl")
+    assert row["watched"] is None
+    assert checkpoint_of(result.path)["state"]["epoch"] == 1
+
+
+def test_amp_and_compile_reach_torch(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "COMPILER", "eager")
+    plain = run(tiny, "plain", epochs=1)
+    compiled = run(tiny, "compiled", epochs=1, compile=True)
+    short = run(tiny, "short", epochs=1, amp=True)
+    losses = [rows(each.path / "history.jsonl")[0]["train_loss"] for each in (plain, compiled, short)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] == pytest.approx(losses[0], rel=0.05)
+    assert losses[2] != losses[0]
+
+
+def test_several_seeds_go_on_where_they_stopped(
+    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, source = settings(tiny, epochs=1), read(str(tiny))
+    stop_after(2)
+    path = tiny.parent / "five"
+    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())
+    monkeypatch.undo()
+    console = quiet()
+    assert seeds.resume(path, console=console)
+    assert "over 2 seeds" in console.file.getvalue()  # type: ignore[attr-defined]
+    whole = run(tiny, "whole", epochs=1, seed=1)
+    same(checkpoint_of(path / "seed1")["state"], checkpoint_of(whole.path)["state"])
+    with pytest.raises(UserError, match="exists"):
+        seeds.start(source, config, out=path, seeds=2)
+    (path / "seeds.json").write_text("{}")
+    with pytest.raises(UserError, match="damaged"):
+        seeds.resume(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": "digits"}, "10 classes"),
+        ({"validation": 1.0}, "leave none to train on"),
+        ({"validation": 0.01}, "leave none to watch"),
+        ({"warmup": 2}, "leaves none at the full rate"),
+        ({"device": "meta"}, "nothing can be trained"),
+        ({"amp": True, "dtype": "float64"}, "does not go with dtype"),
+        ({"amp": True, "amp_type": "float16"}, "needs a GPU"),
+        ({"drop_path": 1.0}, "leaves nothing to train"),
+        ({"ema": 1.0}, "leaves nothing to train"),
+        ({"jitter": (0.4, 0.4, 0.4, 0.2)}, "needs a folder of images"),
+        ({"batch": 22}, "a single number to normalise"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(
+    tiny: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        run(tiny, "run", **changes)
+    assert not (tiny.parent / "run").exists()
+
+
+def test_a_spec_with_choices_left_says_what_to_do(tiny: Path) -> None:
+    tiny.write_text(tiny.read_text().replace("c1 -> n0 : skip_connect", "c1 -> n0 : skip_connect | none"))
+    with pytest.raises(UserError, match="leaves choices open, in `normal`") as caught:
+        run(tiny, "run")
+    assert "dartsl search" in str(caught.value.help)
+
+
+def test_runs_that_were_tampered_with_are_refused(tiny: Path) -> None:
+    path = run(tiny, "run", epochs=1).path
+    kept = (path / "checkpoint.pt").read_bytes()
+    (path / "checkpoint.pt").write_bytes(kept[: len(kept) // 2])
+    with pytest.raises(UserError, match="is damaged"):
+        evaluate(path)
+    (path / "checkpoint.pt").write_bytes(kept)
+    record = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps({**record, "data_hash": "0" * 64}))
+    with pytest.raises(UserError, match="are not those"):
+        loop.resume(path)
+    (path / "run.json").write_text(json.dumps({**record, "kind": "search"}))
+    with pytest.raises(UserError, match="not of a training"):
+        loop.resume(path)

@@ -1,0 +1,115 @@
+"""Schedules, the moving average, the interval, and the loss of a step, against what they are by definition."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.loader import read
+from dartsl.lang.plan import plan
+from dartsl.lang.settings import TrainConfig
+from dartsl.train.data import feed_of
+from dartsl.train.evaluation import wilson
+from dartsl.train.loop import trained_model
+from dartsl.train.regularisers import Average, drop_path, learning_rate
+from dartsl.train.session import ImageSession
+
+
+def test_rates_are_those_of_the_paper() -> None:
+    config = TrainConfig(drop_path=0.2)
+    for epoch in (0, 1, 300, 599):
+        expected = 0.0125 * (1 + math.cos(math.pi * epoch / 600))
+        assert learning_rate(config, epoch) == pytest.approx(expected)
+        assert drop_path(config, epoch) == pytest.approx(0.2 * epoch / 600)
+    imagenet = TrainConfig(epochs=250, lr=0.1, schedule="exponential")
+    assert learning_rate(imagenet, 10) == pytest.approx(0.1 * 0.97**10)
+
+
+def test_the_warmup_rises_and_the_schedule_follows() -> None:
+    config = TrainConfig(epochs=25, lr=0.5, warmup=5)
+    rates = [learning_rate(config, epoch) for epoch in range(25)]
+    assert rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert rates[5] == pytest.approx(0.5)
+    assert rates[15] == pytest.approx(0.25)
+
+
+def test_the_average_forgets_the_start_and_leaves_the_model_alone() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    average = Average(model, 0.9)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    expected = float(average.values["weight"])
+    for step in range(1, 30):
+        average.update(step)
+        expected += (1 - min(0.9, (1 + step) / (10 + step))) * (1.0 - expected)
+    with average.in_place():
+        assert model.weight.item() == pytest.approx(expected)
+    assert model.weight.item() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "count", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (276, 10_000, 0.02457, 0.03099), (10, 10, 0.7225, 1.0)],
+)
+def test_the_interval_is_wilsons(wrong: int, count: int, low: float, high: float) -> None:
+    found = wilson(wrong, count)
+    assert found.low == pytest.approx(low, abs=5e-5)
+    assert found.high == pytest.approx(high, abs=5e-5)
+    assert found.error == wrong / count
+
+
+def session(**changes: Any) -> ImageSession:
+    text = read("zoo/darts_v2").text.replace("image(3, 32, 32)", "image(1, 8, 8)")
+    source = replace(read("zoo/darts_v2"), text=text)
+    spec = check(source)
+    small = plan(spec, pick_network(spec, None), {"C": 2, "n": 1})
+    config = replace(
+        TrainConfig(data="digits", dtype="float64", batch=32, crop=0, flip=False, weight_decay=0.0), **changes
+    )
+    return ImageSession(trained_model(spec, small, config, ()), config, feed_of(small, config))
+
+
+def test_a_step_is_what_the_definition_says() -> None:
+    """Both losses are smoothed, the auxiliary one weighs 0.4, and the norm of the gradient is clipped."""
+    ours, other = (
+        session(auxiliary=0.4, label_smoothing=0.1, clip=0.5, drop_path=0.3, epochs=3) for _ in range(2)
+    )
+    for each in (ours, other):
+        each.epoch = 2
+        each.begin_epoch()
+    batch = next(iter(ours.left()))
+    ours.take_step(batch)
+    number = 2 * ours.steps
+    other.model.draws.at(number, "train")
+    logits, extra = other.model(batch.images).split(10, dim=1)
+    smooth = torch.full((32, 10), 0.01, dtype=torch.float64).scatter(1, batch.labels[:, None], 0.91)
+    loss, more = (-(smooth * F.log_softmax(x, dim=1)).sum(dim=1).mean() for x in (logits, extra))
+    (loss + 0.4 * more).backward()  # type: ignore[no-untyped-call]
+    norm = torch.cat([p.grad.flatten() for p in other.model.weights() if p.grad is not None]).norm()
+    assert norm > 0.5
+    rate = learning_rate(ours.config, 2)
+    for mine, theirs in zip(ours.model.weights(), other.model.weights(), strict=True):
+        assert theirs.grad is not None
+        expected = theirs - rate * theirs.grad * 0.5 / (norm + 1e-6)
+        assert torch.allclose(mine, expected, rtol=1e-9, atol=1e-12)
+    assert ours.tally.mean_loss == pytest.approx(loss.item())
+
+
+def test_parts_of_a_batch_give_its_gradient_where_no_batch_norm_is() -> None:
+    """With running statistics, a batch norm is no function of the batch."""
+    found = []
+    for parts in (1, 3):
+        one = session(accumulate=parts, epochs=3, clip=0.0)
+        one.begin_epoch()
+        batch = next(iter(one.left()))
+        one.model.eval()
+        one.take_step(batch)
+        found.append(torch.cat([weight.detach().flatten() for weight in one.model.weights()]))
+    assert torch.allclose(found[0], found[1], rtol=1e-10, atol=1e-13)
