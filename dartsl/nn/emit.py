@@ -25,10 +25,6 @@ PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = frozenset(
-<<<<<<< HEAD
-    {"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation"}
-    | {"fused", "fused_stack", "packing"}
-=======
     {
         "self",
         "torch",
@@ -42,8 +38,9 @@ TAKEN = frozenset(
         "Noise",
         "implementation",
         "fused",
+        "fused_stack",
+        "packing",
     }
->>>>>>> train6
 )
 
 
