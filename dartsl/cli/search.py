@@ -22,7 +22,7 @@ from dartsl.cli.options import (
 )
 from dartsl.cli.output import deliver, say_diagnostics
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig, coerce, configure
+from dartsl.lang.settings import SearchConfig, coerce, search_config
 from dartsl.lang.source import Source
 
 INTERRUPTED = 130
@@ -87,9 +87,13 @@ def _help(spec: Field[Any]) -> str:
 
 
 def _default(spec: Field[Any]) -> str:
-    if isinstance(spec.default, tuple):
-        return ",".join(map(str, spec.default)) or "measured"
-    return str(spec.default) or "the spec's"
+    default = _value(spec.default) or ("measured" if isinstance(spec.default, tuple) else "the spec's")
+    of_text = spec.metadata["text"]
+    return default if of_text is None else f"{default}; of text {_value(of_text)}"
+
+
+def _value(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @click.command("search")
@@ -161,8 +165,8 @@ def _read(
     spec = check(source)
     if spec.warnings:
         say_diagnostics(spec.warnings)
-    config = configure(configure(SearchConfig(), spec.search), given)
-    return source, config, target(spec, network, assignments)
+    chosen = target(spec, network, assignments)
+    return source, search_config(chosen.network.is_text, spec.search, given), chosen
 
 
 def _compare(

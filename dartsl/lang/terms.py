@@ -116,6 +116,11 @@ class Plan:
     layers: tuple[Layer, ...]
 
     @property
+    def is_text(self) -> bool:
+        """Whether the network takes tokens, in place of images."""
+        return self.network.is_text
+
+    @property
     def classes(self) -> int:
         """The width of the head's output."""
         return self.layers[-1].output.channels

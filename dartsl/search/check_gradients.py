@@ -19,9 +19,9 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
-from dartsl.search.bilevel import NonFiniteError, Unroll, alpha_gradient
+from dartsl.search.bilevel import NonFiniteError, alpha_gradient
 from dartsl.search.loop import compiled, own_generators
-from dartsl.search.session import SearchSession, data_of
+from dartsl.search.sessions import data_of, session_of
 
 NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in for another
 ORDERS = ("1", "2", "exact")
@@ -52,7 +52,7 @@ class Comparison:
     """The alpha gradients of one step, over all cells' alphas together, against the exact order.
 
     gradients   of each order
-    term        xi * hvp, the second-order term, by finite difference (2) and exactly
+    term        the second-order term, xi * hvp (text: xi * c * hvp), by finite difference (2) and exactly
     """
 
     network: str
@@ -110,10 +110,10 @@ def check_gradients(
     model = compiled(check(source), network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))
-        unroll = Unroll.of(session.weights_optimizer, model.weights())
+        unroll = session.unroll()
         try:
             found = {
                 order: alpha_gradient(model, train, validation, order, unroll=unroll, r=config.r)
@@ -125,13 +125,13 @@ def check_gradients(
             ) from None
     gradients = {order: _flat(gradient.gradients) for order, gradient in found.items()}
     terms = {
-        order: unroll.xi * _flat(gradient.product)
+        order: gradient.scale * _flat(gradient.product)
         for order, gradient in found.items()
         if gradient.product is not None
     }
     return Comparison(
         model.plan.network.name,
-        len(train.labels),
+        train.size,
         config.r,
         {order: Compared.of(gradient, gradients["exact"]) for order, gradient in gradients.items()},
         {order: Compared.of(term, terms["exact"]) for order, term in terms.items()},

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from dartsl.data import ImageData
 from dartsl.data.detect import EMBEDDED
+from dartsl.data.text import TEXTS, Corpus
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
 from dartsl.lang.check import check
@@ -26,14 +26,15 @@ from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
 from dartsl.run import checkpoint
-from dartsl.run.files import write_bytes, write_text
+from dartsl.run.files import write_bytes, write_json, write_text
 from dartsl.run.folder import RunFolder, RunInfo, free_name, spec_hash, versions
 from dartsl.run.interrupt import interruption
 from dartsl.run.progress import RunProgress
 from dartsl.search.bilevel import NonFiniteError
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
-from dartsl.search.session import SearchSession, data_hash, data_of
+from dartsl.search.session import SearchSession
+from dartsl.search.sessions import Data, data_hash, data_of, session_of
 
 RUNS = Path("runs")  # where a run goes that was given no folder
 
@@ -72,10 +73,12 @@ def search(
     model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         info = _info(source, spec, model, config, data, plugins, command)
         folder = RunFolder.create(out or free_name(RUNS, _stem(source)), spec.files, info)
         with folder.held():
+            if isinstance(data, Corpus):
+                write_json(folder.vocabulary, data.record())
             _save(session, folder)
             return _run(session, folder, console or Console())
 
@@ -114,9 +117,9 @@ def _resume(folder: RunFolder, device: str | None, console: Console) -> SearchRe
     model = compiled(spec, info.network, parameters, config, info.plugins)
     data = data_of(model, config)
     if data_hash(data) != info.data_hash:
-        raise UserError(f"the images of {data.name} are not those that the run was started with")
+        raise UserError(f"the data of {data.name} are not those that the run was started with")
     with own_generators(config):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         try:
             session.load_state_dict(state)
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -148,7 +151,7 @@ def compiled(
     )
 
 
-def _run(session: SearchSession, folder: RunFolder, console: Console) -> SearchResult:
+def _run(session: SearchSession[Any], folder: RunFolder, console: Console) -> SearchResult:
     """The loop: epochs, steps, a checkpoint behind each epoch and wherever it is stopped."""
     epochs, steps = session.config.epochs, len(session.batches)
     done = session.epoch * steps + session.batches.step
@@ -161,7 +164,9 @@ def _run(session: SearchSession, folder: RunFolder, console: Console) -> SearchR
             for indices in session.batches:
                 with _failing_safely(session, folder):
                     session.take_step(indices)
-                progress.step(session.epoch + 1, session.batches.step, session.figures())
+                progress.step(
+                    session.epoch + 1, session.batches.step, session.figures(), len(session.batches)
+                )
                 if stop.requested:
                     return _stopped(session, folder, progress)
             figures = session.figures()
@@ -169,10 +174,10 @@ def _run(session: SearchSession, folder: RunFolder, console: Console) -> SearchR
             folder.record(row, {"epoch": session.epoch, "alphas": session.alphas()})
             _save(session, folder)
             progress.epoch(session.epoch, figures)
-    return _finish(folder, console)
+    return _finish(folder, console, session.closing(folder.history()[-1]))
 
 
-def _stopped(session: SearchSession, folder: RunFolder, progress: RunProgress) -> SearchResult:
+def _stopped(session: SearchSession[Any], folder: RunFolder, progress: RunProgress) -> SearchResult:
     _save(session, folder)
     progress.say(
         f"stopped in epoch {session.epoch + 1} behind step {session.batches.step}; everything is saved"
@@ -181,7 +186,7 @@ def _stopped(session: SearchSession, folder: RunFolder, progress: RunProgress) -
     return SearchResult(folder.path, finished=False)
 
 
-def _finish(folder: RunFolder, console: Console) -> SearchResult:
+def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> SearchResult:
     """Derive the found architecture, write it, draw it, and report."""
     text = rederive(folder.path)
     write_text(folder.found, text)
@@ -194,13 +199,13 @@ def _finish(folder: RunFolder, console: Console) -> SearchResult:
         write_bytes(folder.path / "found.svg", render(dot, "svg"))
     except UserError as error:
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
-    report = found_report(cells, folder.path)
+    report = found_report(cells, folder.path, closing)
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
     return SearchResult(folder.path, finished=True, found=text)
 
 
 @contextmanager
-def _failing_safely(session: SearchSession, folder: RunFolder) -> Iterator[None]:
+def _failing_safely(session: SearchSession[Any], folder: RunFolder) -> Iterator[None]:
     """A step that fails leaves the state before it in the checkpoint, and a message with advice."""
     try:
         yield
@@ -233,7 +238,7 @@ def own_generators(config: SearchConfig) -> Iterator[None]:
         yield
 
 
-def _save(session: SearchSession, folder: RunFolder) -> None:
+def _save(session: SearchSession[Any], folder: RunFolder) -> None:
     checkpoint.save(folder.checkpoint, folder.info.identity, session.state_dict())
 
 
@@ -242,7 +247,7 @@ def _info(
     spec: Spec,
     model: Supernet,
     config: SearchConfig,
-    data: ImageData,
+    data: Data,
     plugins: Sequence[str | Path],
     command: str,
 ) -> RunInfo:
@@ -285,7 +290,7 @@ def _stem(source: Source) -> str:
 
 def _absolute(data: str) -> str:
     """A path that still names the data when the run goes on from another folder."""
-    if not data or data in EMBEDDED:
+    if not data or data in EMBEDDED or data in TEXTS:
         return data
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data

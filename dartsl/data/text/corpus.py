@@ -83,8 +83,8 @@ def assemble(
         vocabulary.append(UNKNOWN)
     numbers = {word: number for number, word in enumerate(vocabulary)}
     unknown = numbers.get(UNKNOWN, 0)  # 0 is never taken: without <unk> every word is known
-    tensors = [torch.tensor([numbers.get(word, unknown) for word in words]) for words in parts]
-    return Corpus(name, level, tuple(vocabulary), *tensors, source=source)
+    first, second, third = (torch.tensor([numbers.get(word, unknown) for word in words]) for words in parts)
+    return Corpus(name, level, tuple(vocabulary), first, second, third, source)
 
 
 def in_rows(text: Tensor, batch: int) -> Tensor:
