@@ -52,6 +52,7 @@ class Comparison:
     """The alpha gradients of one step, over all cells' alphas together, against the exact order.
 
     gradients   of each order
+    examples    what `batch` counts
     term        the second-order term, xi * hvp (text: xi * c * hvp), by finite difference (2) and exactly
     """
 
@@ -60,10 +61,11 @@ class Comparison:
     r: float
     gradients: Mapping[str, Compared]
     term: Mapping[str, Compared]
+    examples: str = "images of each half"
 
     def text(self) -> str:
         """A table and what it means."""
-        head = f"alpha gradients of {self.network}, {self.batch} images of each half, r = {self.r:g}"
+        head = f"alpha gradients of {self.network}, {self.batch} {self.examples}, r = {self.r:g}"
         lines = [head, "", *_table("gradient", self.gradients)]
         lines += ["", *_table("second-order term", self.term)]
         return "\n".join([*lines, "", *self.verdict()])
@@ -135,6 +137,7 @@ def check_gradients(
         config.r,
         {order: Compared.of(gradient, gradients["exact"]) for order, gradient in gradients.items()},
         {order: Compared.of(term, terms["exact"]) for order, term in terms.items()},
+        "rows of each text" if model.plan.is_text else "images of each half",
     )
 
 

@@ -235,7 +235,8 @@ def _shadow(
         level, target = model.level, model.target
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
-    if max(batch * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+    length = plan.image.size[0] if plan.is_text else 1
+    if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be told", help="try a smaller --batch")
     try:
         return Supernet(
