@@ -185,7 +185,10 @@ class _Builder:
             source = self._loop.masked(source, "h", place, step.input.channels)
             state = (self._loop.shared(step.share),)
         elif tied(step):
-            state = (place, next(path for path, spec in self._modules.items() if spec.primitive == "embedding"))
+            state = (
+                place,
+                next(path for path, spec in self._modules.items() if spec.primitive == "embedding"),
+            )
         return self._step(
             place, source, layer, step.primitive, step.arguments, step.stride, step.input, step.output, state
         )

@@ -120,9 +120,7 @@ def _kind_faults(
         yield f"no alphas in {applied.attribute('cell')}"
 
 
-def _state_faults(
-    applied: Application, record: GraphInfo, shapes: list[tuple[int, ...]]
-) -> Iterator[str]:
+def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[int, ...]]) -> Iterator[str]:
     for path in applied.state:
         if path not in record.modules:
             yield f"its state {path} is unknown"

@@ -74,6 +74,15 @@ class Draws:
         generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
+    def kept(self, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
+        """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
+        if like.is_meta:
+            return like.new_empty(shape)
+        generator = torch.Generator(device=like.device)
+        generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
+        drawn = torch.rand(shape, generator=generator, device=like.device)
+        return (drawn >= p).to(like.dtype) / (1 - p)
+
 
 class Noise(nn.Module):
     """The primitive `noise`: N(0, 1) of the output's shape, without a gradient to the input (RobustDARTS,
