@@ -142,7 +142,7 @@ class CellPlanner:
         fault = arity_fault(node.merge, len(places), Label(node.span, f"{len(places)} edges end here"))
         if fault is not None:
             self._report(fault)
-        for unlike in unlike_shares(node.name, (term for place in places for term in terms[place])):
+        for unlike in unlike_shares(node.name, (built for place in places for built in terms[place])):
             self._report(unlike, *self._place("width"))
         width = merged_width(node.merge, widths) if widths else self._use.width
         self._tensors[node.name] = Tensor(width, self._inner_size())

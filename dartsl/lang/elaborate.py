@@ -33,7 +33,7 @@ from dartsl.lang.parts import Part, term, then
 from dartsl.lang.primitives import Primitive
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Call, Chain, Choice, Expr, Match, Name
-from dartsl.lang.tensors import Pair, Tensor
+from dartsl.lang.tensors import Tensor
 from dartsl.lang.terms import Argument, Merge, Step
 from dartsl.lang.widths import Width
 

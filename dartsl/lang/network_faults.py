@@ -101,8 +101,8 @@ def recurrent_cell(name: Name, cell: Cell) -> Diagnostic:
 
 def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:
     """E0402 for a `scan` of something else."""
-    label = Label(name.span, f"`{name.id}` is declared as {noun(declaration)}")
-    declared = (Label(declaration.name.span, "declared here"),)
+    label = Label(name.span, f"`{name.id}` is none")
+    declared = (Label(declaration.name.span, f"{noun(declaration)} `{name.id}`"),)
     return Diagnostic("E0402", "expected a cell", label, declared)
 
 

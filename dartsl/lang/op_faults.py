@@ -12,7 +12,6 @@ from dartsl.lang.syntax import Call, Name
 from dartsl.lang.tensors import Pair, Tensor
 from dartsl.lang.widths import Symbolic
 
-
 _EXPECTED = {"any": "a value", "boolean": "a boolean", "share": "a string", "tie": "a string"}
 
 

@@ -75,7 +75,7 @@ class _Planner:
         self._network = network
         self._overrides = overrides
         self._decided = spec.decided(network)
-        self._is_text = network.input.function.id == "tokens"
+        self._is_text = network.is_text
         norms = Norms(affine=self._decided, mixing=not self._decided, shares=self._is_text)
         self._inside = Elaborator(spec.operations, norms, self.faults)
         self._done: list[_Done] = []

@@ -25,8 +25,8 @@ class Primitive:
 
     `parameters` has the kind of each argument, in the order of the signature. `strides` says which axes
     (down, across) it can stride. `takes` is the kind of tensor that it needs: `linear` takes a vector, a 1x1 map
-    or each vector of a sequence, `vectors` are a vector or a sequence, `any` is all but tokens. `state` says that it has
-    parameters or buffers of its own, `random` that it draws numbers.
+    or each vector of a sequence, `vectors` are a vector or a sequence, `any` is all but tokens. `state` says
+    that it has parameters or buffers of its own, `random` that it draws numbers.
     """
 
     name: str

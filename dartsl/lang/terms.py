@@ -154,11 +154,6 @@ class Plan:
         return self.network.is_text
 
     @property
-    def is_text(self) -> bool:
-        """Whether it reads tokens and gives a vector for each."""
-        return self.image.tokens
-
-    @property
     def classes(self) -> int:
         """The width of the head's output: the classes of images, or the words of a vocabulary."""
         return self.layers[-1].output.channels

@@ -81,8 +81,8 @@ then at least one `stage`, then one `head`, in this order.""",
     "E0309": Code(
         "a node needs a merge",
         """Behind the `:` of a node stands how the edges that end at it are merged: `sum`,
-`concat`, `mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments; behind it, only `mix_bn` may stand.
-Operations belong on edges.""",
+`concat`, `mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments;
+behind it, only `mix_bn` may stand. Operations belong on edges.""",
         """node n0 : relu           # no
 node n0 : sum            # yes
 node n1 : sum > mix_bn   # yes""",

@@ -117,9 +117,9 @@ pixels. It is tried once when the network is lowered.""",
     ),
     "E0413": Code(
         "a matrix that cannot be shared",
-        """With share = "target", the matrix of a `linear` belongs to the node that its edge leads to: one for each place
-in the operation's body, whatever the arguments and whichever edge. So it stands on the edges of a cell that `scan`
-runs, and what arrives there over different edges must have the same width.""",
+        """With share = "target", the matrix of a `linear` belongs to the node that its edge leads to: one for each
+place in the operation's body, whatever the arguments and whichever edge. So it stands on the edges of a cell that
+`scan` runs, and what arrives there over different edges must have the same width.""",
         """op gate(act) = lerp(
   identity,
   linear(bias = false, share = "target") > act,
