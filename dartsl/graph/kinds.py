@@ -1,8 +1,9 @@
 """The kinds of application beside the primitives and merges of the language: those of a loop, and those of passes.
 
 Each stands here with what the verifier and the reports need to know, and in `dartsl/nn/fused*.py` or
-`dartsl/nn/text.py` under the same name with what it computes. A kind is an ordinary function of its inputs, of the modules at the paths of its state, and,
-where it `mixes`, of the mixing weights of the cell that its attribute `cell` names.
+`dartsl/nn/text.py` under the same name with what it computes. A kind is an ordinary function of its inputs, of the
+modules at the paths of its state, and, where it `mixes`, of the mixing weights of the cell that its attribute `cell`
+names.
 """
 
 from __future__ import annotations

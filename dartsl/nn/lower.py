@@ -193,7 +193,7 @@ class _Lowering:
             *(_one_by_one(code, outer.weights[cell]) for cell in layer.cells),
         )
         arguments = (
-            code.get_attr(layer.name),
+            code.create_node("get_attr", layer.name, name=f"{layer.name}_step"),
             tuple(values[node] for node in self.elements(parts)),
             values[self.carry(layer.name)],
             invariants,

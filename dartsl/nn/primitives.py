@@ -226,7 +226,7 @@ MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
     "linear": text.build_linear,
 }
 
-RANDOM = frozenset({"noise", "locked_dropout"})  # built by the lowering: they have no state, but a key
+RANDOM = frozenset({"noise", "locked_dropout", "embedding"})  # they draw by key: the lowering gives them `Draws`
 
 BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM})
 

@@ -139,6 +139,9 @@ class TiedLinear(nn.Module):
         return f"{self.out}" + ("" if self.bias is not None else ", bias=False")
 
 
+DRAWING = (LockedDropout, DropoutMask, WordDropout)
+MODULES = (*DRAWING, Embedding, Highway, TiedLinear)
+
 # -------------------------------------------------------------------- modules
 
 
