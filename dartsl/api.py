@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.settings import Config, SearchConfig, configure
+from dartsl.lang.settings import search_config as settled
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
@@ -107,7 +108,7 @@ def describe_spec(
         planned = plan(checked, pick_network(checked, network), parameters or {})
     elif parameters:
         raise UserError("the spec has no network whose parameters could be set", exit_code=2)
-    config = configure(SearchConfig(), checked.search)
+    config = settled(planned is not None and planned.is_text, checked.search)
     return describe(
         checked,
         planned,
@@ -175,7 +176,7 @@ def search(
     source = source_of(spec)
     return loop.search(
         source,
-        search_config(check(source), settings),
+        search_config(check(source), settings, network),
         network=network,
         parameters=parameters,
         out=None if out is None else Path(out),
@@ -190,9 +191,22 @@ def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
     return loop.resume(Path(run), device=device)
 
 
-def search_config(spec: Spec, settings: Mapping[str, Any]) -> SearchConfig:
-    """`settings` over the spec's own over the defaults. Raises UserError for one that is unknown or bad."""
-    return configured(configure(SearchConfig(), spec.search), settings)
+def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
+    """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
+    unknown or bad, or of another kind of network."""
+    from dartsl.lang.check import pick_network
+
+    text = pick_network(spec, network).is_text
+    layers: list[Mapping[str, Any]] = [spec.search]
+    for name, value in settings.items():
+        try:
+            settled(text, {name: value})
+        except KeyError:
+            raise UserError(f"there is no setting `{name}`", exit_code=2) from None
+        except ValueError as fault:
+            raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
+        layers.append({name: value})
+    return settled(text, *layers)
 
 
 def configured(base: Config, settings: Mapping[str, Any]) -> Config:

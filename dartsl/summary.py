@@ -38,11 +38,14 @@ class Info:
     """A spec in numbers; without a network, only its cells.
 
     parameters      of the network, alphas and those of `extern op`s left out
-    multiply_adds   of its convolutions and linear layers, for one image
+    multiply_adds   of its convolutions and linear layers, for one image or one word
     space_size      the number of networks that discretisation can give
-    memory_bytes    of one search step at its peak, for `batch` images from each half and the alpha gradient
+    memory_bytes    of one search step at its peak, for `batch` images from each half (or rows of text, a
+                    window long) and the alpha gradient
                     of `order`, at the `level` of optimisation and with `memory` (normal, or low:
                     layers computed again); None where an `extern op` has no implementation here
+    window          words (or characters) of a window; None for images
+    vocabulary      how many of them the network knows; None for images
     """
 
     cells: tuple[CellInfo, ...]
@@ -57,6 +60,8 @@ class Info:
     order: str | None = None
     level: int | None = None
     memory: str | None = None
+    window: int | None = None
+    vocabulary: int | None = None
 
 
 def describe(
@@ -94,6 +99,8 @@ def describe(
         order,
         level,
         memory,
+        plan.image.size[0] if plan.is_text else None,
+        plan.classes if plan.is_text else None,
     )
 
 

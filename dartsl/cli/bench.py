@@ -29,7 +29,11 @@ CASES = ("forward_backward", "first", "second", "exact")
 @spec_argument
 @network_options
 @click.option(
-    "--batch", type=click.IntRange(min=2), default=4, show_default=True, help="Images a step, of each half."
+    "--batch",
+    type=click.IntRange(min=2),
+    default=4,
+    show_default=True,
+    help="Images a step, of each half, or rows of text.",
 )
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds behind each median."

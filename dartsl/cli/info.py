@@ -24,7 +24,7 @@ from dartsl.summary import Info, readable_bytes, readable_count
 @click.command("info")
 @spec_argument
 @network_options
-@click.option("--batch", type=click.IntRange(min=1), help="Images a step, for the memory.")
+@click.option("--batch", type=click.IntRange(min=1), help="Images (or rows of text) a step, for the memory.")
 @click.option(
     "--order", type=click.Choice(["1", "2", "exact"]), help="Of the alpha gradient, for the memory."
 )
@@ -54,7 +54,7 @@ def info_command(
     """Tell the size of a search space and the cost of its network.
 
     Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers for one
-    image. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it.
+    image or word. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it.
 
     \b
     Examples:
@@ -96,6 +96,8 @@ def as_json(info: Info) -> dict[str, Any]:
         "order": info.order,
         "level": info.level,
         "memory": info.memory,
+        "window": info.window,
+        "vocabulary": info.vocabulary,
         "cells": [vars(cell) for cell in info.cells],
     }
 
@@ -116,12 +118,17 @@ def _network_lines(info: Info) -> list[str]:
     values = ", ".join(f"{name} = {value}" for name, value in (info.values or {}).items())
     memory = "unknown: an `extern op` has no implementation here (--plugin)"
     if info.memory_bytes is not None:
-        images = "1 image" if info.batch == 1 else f"{info.batch} images"
+        one, many = ("image", "images") if info.window is None else ("row of text", "rows of text")
+        images = f"1 {one}" if info.batch == 1 else f"{info.batch} {many}"
         memory = f"{readable_bytes(info.memory_bytes)} a step of {images}, order {info.order}"
+    window = []
+    if info.window is not None:
+        window = [f"  window         {info.window} words of a vocabulary of {info.vocabulary:,}"]
     return [
         f"network {info.network}({values}), {info.layers} layers",
+        *window,
         f"  parameters     {info.parameters:,}",
-        f"  multiply-adds  {info.multiply_adds:,} an image",
+        f"  multiply-adds  {info.multiply_adds:,} {'an image' if info.window is None else 'a word'}",
         f"  memory         {memory}",
         f"  space          {_architectures(info.space_size)}",
     ]

@@ -20,7 +20,7 @@ from dartsl.cli.options import (
 from dartsl.cli.output import deliver, say_diagnostics
 from dartsl.cli.settings import setting_options
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.lang.source import Source
 
 INTERRUPTED = 130
@@ -95,8 +95,8 @@ def _read(
     spec = check(source)
     if spec.warnings:
         say_diagnostics(spec.warnings)
-    config = configure(configure(SearchConfig(), spec.search), given)
-    return source, config, target(spec, network, assignments)
+    chosen = target(spec, network, assignments)
+    return source, search_config(chosen.network.is_text, spec.search, given), chosen
 
 
 def _compare(

@@ -74,6 +74,10 @@ def _help(spec: Field[Any]) -> str:
 
 
 def _default(spec: Field[Any]) -> str:
-    if isinstance(spec.default, tuple):
-        return ",".join(map(str, spec.default)) or "measured"
-    return str(spec.default) or "the spec's"
+    default = _value(spec.default) or ("measured" if isinstance(spec.default, tuple) else "the spec's")
+    of_text = spec.metadata["text"]
+    return default if of_text is None else f"{default}; of text {_value(of_text)}"
+
+
+def _value(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

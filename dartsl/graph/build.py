@@ -10,8 +10,9 @@ from collections.abc import Iterable
 import networkx as nx
 
 from dartsl.graph.auxiliary import with_auxiliary
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec
+from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec, application
 from dartsl.graph.paths import Paths, candidate_name, safe
+from dartsl.graph.recurrent import Loop, decoder_input, tied
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, Primitive, plugin
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Shape, Step, Term
@@ -38,6 +39,8 @@ class _Builder:
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
         self._given: dict[str, str] = {IMAGE: IMAGE}  # the id of what each layer gives
+        self._loop: Loop | None = None  # that of the scan layer at hand
+        self._carries: list[str] = []
 
     def run(self) -> nx.DiGraph:
         """The whole graph."""
@@ -53,7 +56,7 @@ class _Builder:
         self._graph.graph["info"] = GraphInfo(
             network=plan.network.name,
             input=IMAGE,
-            output=self._given[plan.layers[-1].name],
+            output=self._bundle() if plan.is_text else self._given[plan.layers[-1].name],
             layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
             modules=self._modules,
             alphas=tuple(
@@ -61,36 +64,73 @@ class _Builder:
                 for cell in plan.cells()
                 if cell.searched_edges
             ),
+            carries=tuple(self._carries),
         )
         return self._graph
+
+    def _bundle(self) -> str:
+        """All that a network of text gives: logits, the last scan's outputs, what enters the head's matrix, states."""
+        head = self._plan.layers[-1]
+        logits = self._given[head.name]
+        scans = [
+            self._given[layer.name]
+            for layer in self._plan.layers
+            if isinstance(layer, CellLayer) and layer.scan is not None
+        ]
+        dropped = decoder_input(self._graph, logits, head.name)
+        inputs = (logits, scans[-1] if scans else dropped, dropped, *scans)
+        path = self._paths.claim(head.name, "output")
+        return self._add(path, Application("bundle", (), inputs, head.output.dims, head.name))
 
     # ----------------------------------------------------------------- cells
 
     def _cell(self, layer: CellLayer) -> str:
         """The applications of a cell; the id of its output."""
         cell, values = layer.cell, dict[str, str]()
-        for item, read, term in zip(cell.inputs, layer.reads, layer.inputs, strict=True):
-            values[item.name] = self._given[read]
-            if term is not None:
-                path = self._paths.claim(layer.name, safe(item.name))
-                values[item.name] = self._term(term, values[item.name], path, layer.name)
+        if layer.scan is not None:
+            self._loop = Loop(layer, self._given[layer.reads[0]], self._add, self._paths)
+            values.update(self._loop.enter())
+            self._carries.append(self._loop.carry)
+        else:
+            values.update(self._inputs(layer))
         rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
         incoming: dict[str, list[tuple[Edge, tuple[Term, ...]]]] = {node.name: [] for node in cell.nodes}
         for edge, terms in zip(cell.edges, layer.edges, strict=True):
             incoming[edge.target].append((edge, terms))
         for node, shape, has_bn in zip(cell.nodes, layer.node_shapes, layer.node_bn, strict=True):
             path = self._paths.claim(layer.name, safe(node.name))
+            if self._loop is not None:
+                self._loop.node = path
             inputs = [
                 self._edge(layer, edge, terms, values[edge.source], path, rows.get(id(edge)))
                 for edge, terms in incoming[node.name]
             ]
             values[node.name] = self._merge(node.merge, inputs, shape, path, layer.name, has_bn)
-        output = cell.output
+        given = self._output(layer, values)
+        if self._loop is None:
+            return given
+        loop, self._loop = self._loop, None
+        return loop.leave(given)
+
+    def _inputs(self, layer: CellLayer) -> dict[str, str]:
+        """The inputs of a cell by their names, behind the operations that the cell has for them."""
+        values = {}
+        for item, read, term in zip(layer.cell.inputs, layer.reads, layer.inputs, strict=True):
+            values[item.name] = self._given[read]
+            if term is not None:
+                path = self._paths.claim(layer.name, safe(item.name))
+                values[item.name] = self._term(term, values[item.name], path, layer.name)
+        return values
+
+    def _output(self, layer: CellLayer, values: dict[str, str]) -> str:
+        """The output of a cell; that of one element where the cell runs along a sequence."""
+        output = layer.cell.output
         if output.merge is None:
             return values[output.nodes[0]]
         path = self._paths.claim(layer.name, "output")
         inputs = [values[name] for name in output.nodes]
-        return self._merge(output.merge, inputs, layer.output, path, layer.name, layer.output_bn)
+        shape = layer.output if layer.scan is None else Shape(layer.output.channels, ())
+        return self._merge(output.merge, inputs, shape, path, layer.name, layer.output_bn)
 
     def _edge(
         self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
@@ -122,10 +162,24 @@ class _Builder:
         """The merge of a node or of a cell's output, and the batch norm of the search behind it."""
         bn = self._paths.claim(path, "bn") if has_bn else ""
         merged = self._paths.claim(path, kind)
-        self._add(merged, Application(kind, (), tuple(inputs), shape.dims, layer))
+        if kind == "highway":
+            self._highway(merged, tuple(inputs), shape, layer)
+        else:
+            self._add(merged, Application(kind, (), tuple(inputs), shape.dims, layer))
         if not has_bn:
             return merged
         return self._step(bn, merged, layer, "bn", (("affine", False),), (1, 1), shape, shape)
+
+    def _highway(self, path: str, inputs: tuple[str, ...], shape: Shape, layer: str) -> None:
+        """The element and the carry as they enter the matrix, and the carry as it goes past it."""
+        element, carry = inputs
+        widths = [application(self._graph, source).shape[0] for source in inputs]
+        self._modules[path] = ModuleSpec("highway", (), (1, 1), (sum(widths),), (2 * shape.channels,))
+        if self._loop is not None:
+            element = self._loop.masked(element, "x", path, widths[0])
+            carry = self._loop.masked(carry, "h", path, widths[1])
+        applied = Application("highway", (), (element, carry, inputs[1]), shape.dims, layer, (path,))
+        self._add(path, applied)
 
     # ----------------------------------------------------------------- terms
 
@@ -143,8 +197,17 @@ class _Builder:
 
     def _leaf(self, step: Step, source: str, path: str, layer: str) -> str:
         place = self._paths.claim(path, safe(step.primitive))
+        state: tuple[str, ...] = (place,)
+        if step.share and self._loop is not None:
+            source = self._loop.masked(source, "h", place, step.input.channels)
+            state = (self._loop.shared(step.share),)
+        elif tied(step):
+            state = (
+                place,
+                next(path for path, spec in self._modules.items() if spec.primitive == "embedding"),
+            )
         return self._step(
-            place, source, layer, step.primitive, step.arguments, step.stride, step.input, step.output
+            place, source, layer, step.primitive, step.arguments, step.stride, step.input, step.output, state
         )
 
     def _step(
@@ -157,10 +220,13 @@ class _Builder:
         stride: tuple[int, int],
         before: Shape,
         after: Shape,
+        state: tuple[str, ...] | None = None,
     ) -> str:
         primitive = _primitive(name)
+        state = state or (path,)
         if primitive.state:
-            self._modules[path] = ModuleSpec(name, arguments, stride, before.dims, after.dims)
+            spec = ModuleSpec(name, arguments, stride, before.dims, after.dims)
+            self._modules.setdefault(state[0], spec)
         self._add(
             path,
             Application(
@@ -169,7 +235,7 @@ class _Builder:
                 inputs=(source,),
                 shape=after.dims,
                 layer=layer,
-                state=(path,) if primitive.state else (),
+                state=state if primitive.state else (),
                 random=path if primitive.random else None,
             ),
         )

@@ -12,7 +12,7 @@ from dartsl.lang.model import Cell, Node
 
 
 def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:
-    """Weights of convolutions, linear layers and affine batch norms, of the network or of one of its layers.
+    """Weights of the network or of one of its layers, shared and tied ones once.
 
     Alphas and plugins are not counted.
     """
@@ -26,14 +26,18 @@ def module_parameters(spec: ModuleSpec) -> int:
 
 
 def multiply_adds(graph: nx.DiGraph) -> int:
-    """Multiply-adds of convolutions and linear layers for one image; all else is left out, as in DARTS."""
+    """Multiply-adds of convolutions and matrices for one image, or one word; all else is left out, as in DARTS."""
     modules = info(graph).modules
     nodes = (application(graph, node) for node in graph)
     return sum(_multiply_adds(node, modules[node.state[0]]) for node in nodes if node.state)
 
 
 def _multiply_adds(applied: Application, spec: ModuleSpec) -> int:
-    return _weights(spec) * prod(applied.shape[1:]) if spec.primitive != "bn" else 0
+    if spec.primitive in ("bn", "embedding"):
+        return 0
+    if spec.primitive == "linear":
+        return spec.in_shape[0] * spec.out_shape[0]
+    return _weights(spec) * prod(applied.shape[1:])
 
 
 def _weights(spec: ModuleSpec) -> int:
@@ -49,7 +53,11 @@ def _weights(spec: ModuleSpec) -> int:
         case "dwconv":
             return width_in * k * k
         case "linear":
+            return 0 if arguments.get("tie") else width_in * width_out
+        case "highway":
             return width_in * width_out
+        case "embedding":
+            return int(arguments["vocab"]) * width_out
         case "bn":
             return 2 * width_in if arguments["affine"] else 0
     return 0

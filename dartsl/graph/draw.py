@@ -102,8 +102,11 @@ def _cell_cluster(
         margin="12",
     )
     _add_vertices(cluster, cell, ids, f"{prefix}_out")
+    highways = {node.name for node in cell.nodes if node.merge == "highway"}
     for place, edge in enumerate(cell.edges):
-        text = key.texts.get(place, [candidate.label for candidate in edge.candidates])
+        labels = [candidate.label for candidate in edge.candidates]
+        # A highway takes the inputs as they are, so there is nothing to write.
+        text = [] if edge.target in highways else key.texts.get(place, labels)
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
         _add_edge(cluster, ends, text, strong.get(place), edge in kept)
     for name in cell.output.nodes:

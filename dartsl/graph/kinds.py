@@ -1,8 +1,9 @@
-"""The kinds of application that only passes make, beside the primitives and merges of the language.
+"""The kinds of application beside the primitives and merges of the language: those of a loop, and those of passes.
 
-Each stands here with what the verifier and the reports need to know, and in `dartsl/nn/fused.py` under the same name
-with what it computes. A kind is an ordinary function of its inputs, of the modules at the paths of its state, and,
-where it `mixes`, of the mixing weights of the cell that its attribute `cell` names.
+Each stands here with what the verifier and the reports need to know, and in `dartsl/nn/fused*.py` or
+`dartsl/nn/text.py` under the same name with what it computes. A kind is an ordinary function of its inputs, of the
+modules at the paths of its state, and, where it `mixes`, of the mixing weights of the cell that its attribute `cell`
+names.
 """
 
 from __future__ import annotations
@@ -121,6 +122,30 @@ def _split(applied: Application, shapes: list[tuple[int, ...]], batches: list[in
     yield from same_shape(applied, shapes, batches)
 
 
+def _elements(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if len(shapes[0]) != 2 or applied.shape != shapes[0][:1]:
+        yield f"an element of {shapes[0]} is {applied.shape}"
+
+
+def _sequence(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if len(applied.shape) != 2 or applied.shape[:1] != shapes[0]:
+        yield f"a sequence of {shapes[0]} is {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
+def _masks(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if len(shapes[0]) != 2 or applied.shape != (applied.attribute("channels"),):
+        yield f"a mask of {applied.attribute('channels')} channels for {shapes[0]} is {applied.shape}"
+    if applied.random is None:
+        yield "a mask without a key for its draws"
+
+
+def _highway(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if shapes[1:] != [applied.shape] * 2 or len(applied.shape) != 1 or len(shapes[0]) != 1:
+        yield f"a highway of {shapes} gives {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
 def factors(applied: Application, name: str) -> tuple[int, int]:
     """A pair of whole numbers (down, across) among the attributes. Raises TypeError for anything else."""
     match applied.attribute(name):
@@ -132,6 +157,16 @@ def factors(applied: Application, name: str) -> tuple[int, int]:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
+        # The loop of a recurrent cell (dartsl/graph/recurrent.py): what enters the step of an element, and all outputs.
+        Kind("element", view=True, check=_elements),
+        Kind("carry", inputs=0, view=True),
+        Kind("sequence", check=_sequence),
+        # The mask of one pass over a sequence: 0 with the chance `p`, else 1 / (1 - p).
+        Kind("dropout_mask", check=_masks),
+        # (element, carry, carry past the matrix): s0 of method.md.
+        Kind("highway", inputs=3, state=True, check=_highway),
+        # What a network of text gives: logits, outputs, dropped outputs, and the sequences whose ends are carried on.
+        Kind("bundle", inputs=None, view=True),
         # The memory layout of what follows: `format`, contiguous or channels_last.
         Kind("layout", check=same_shape),
         # Every `stride`-th pixel, from the first: the image that a strided convolution with a 1 x 1 kernel sees.

@@ -23,17 +23,20 @@ class Application:
     """One application of a primitive or of a merge.
 
     kind        a primitive's name (language: std/prelude), a merge (`sum concat mean product lerp`), `input`
-                (the image), `mix` (the sum of its inputs, weighted by a row of a cell's mixing weights), or one of
-                the kinds that only passes make (dartsl/graph/kinds.py)
+                (the image, or the tokens), `mix` (the sum of its inputs, weighted by a row of a cell's mixing
+                weights), or one of the kinds of dartsl/graph/kinds.py
     attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `cell`, `row`, and `columns`
                 where it leaves candidates out (each input's place in the row)
     inputs      ids, in order; for `mix` in order of the columns of the row
-    shape       of the output, without the batch axis: (C, H, W), or (C,)
+    shape       of the output, without the batch axis: (C, H, W), (C,), or (C, T) of a sequence, whose tensor
+                is (T, B, C)
     layer       the layer it belongs to (`stem0`, `layer3`, `head`)
     state       paths of the modules whose parameters and buffers it uses (keys of `GraphInfo.modules`), all of its
-                own layer. A batch norm without affine with several paths stands for that many equal ones.
+                own layer. A batch norm without affine with several paths stands for that many equal ones. A tied
+                `linear` has two: its own, with the bias, and that of the embedding whose matrix it takes.
     random      the key of its random draws, for `noise` and other random primitives
-    batch       how many times the images of the batch the output has (more than 1 behind space_to_batch)
+    batch       how many times the images of the batch the output has (more than 1 behind space_to_batch); a
+                vector of several batches is a tensor (batch, B, C)
     """
 
     kind: str
@@ -79,6 +82,7 @@ class GraphInfo:
     layers: tuple[tuple[str, str | None], ...]  # (layer, the cell it is an instance of)
     modules: Mapping[str, ModuleSpec] = field(default_factory=dict)
     alphas: tuple[AlphaTable, ...] = ()
+    carries: tuple[str, ...] = ()  # the `carry` of each scan, in order of layers
 
 
 def application(graph: nx.DiGraph, node: str) -> Application:

@@ -44,6 +44,31 @@ def _graph_faults(graph: nx.DiGraph) -> Iterator[str]:
             yield f"{name} is not in the graph"
     if not nx.is_directed_acyclic_graph(graph):
         yield "the graph has a cycle"
+    yield from _loop_faults(graph, record)
+
+
+def _loop_faults(graph: nx.DiGraph, record: GraphInfo) -> Iterator[str]:
+    """A scan layer has one carry, one output, which goes to the next step as that carry, and nothing else leaves it."""
+    found = {node: applied for node, applied in graph.nodes(data="op") if isinstance(applied, Application)}
+    ends = {applied.layer: applied for applied in found.values() if applied.kind == "sequence"}
+    carried = {applied.layer: applied for applied in found.values() if applied.kind == "carry"}
+    for layer, carry in carried.items():
+        if layer not in ends or ends[layer].shape[0] != carry.shape[0]:
+            yield f"{layer}: its outputs are no carries of the next step"
+    inside: set[str] = set()  # what depends on an element or on a carry
+    for node in nx.topological_sort(graph) if nx.is_directed_acyclic_graph(graph) else ():
+        applied = found.get(node)
+        if applied is None:
+            continue
+        if applied.kind in ("element", "carry"):
+            inside.add(node)
+        elif not inside.isdisjoint(applied.inputs):
+            if any(found[source].layer != applied.layer for source in inside.intersection(applied.inputs)):
+                yield f"{node}: it reads a value of one step of another layer"
+            if applied.kind != "sequence":
+                inside.add(node)
+    if not {carry for carry in found if found[carry].kind == "carry"} <= set(record.carries):
+        yield "a carry is not among those of the network"
 
 
 def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iterator[str]:
@@ -53,7 +78,8 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iter
     kind = KINDS.get(applied.kind)
     if (applied.kind == "input") != (node == record.input):
         yield "only the image is an input"
-    if bool(shapes) == (applied.kind == "input"):
+    alone = applied.kind == "input" or (kind is not None and kind.inputs == 0)
+    if bool(shapes) == alone:
         yield f"a {applied.kind} with {len(shapes)} inputs"
     elif kind is not None:
         yield from _kind_faults(applied, kind, shapes, batches, tables)
@@ -69,7 +95,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iter
         yield f"the layer {applied.layer} is unknown"
     if kind is None and {applied.batch} != set(batches or [1]):
         yield f"inputs of {batches} batches give {applied.batch}"
-    yield from _state_faults(applied, record)
+    yield from _state_faults(applied, record, shapes)
     primitive = PRIMITIVES.get(applied.kind)
     if primitive is not None and primitive.state != bool(applied.state):
         yield "its state does not go with its kind"
@@ -94,13 +120,17 @@ def _kind_faults(
         yield f"no alphas in {applied.attribute('cell')}"
 
 
-def _state_faults(applied: Application, record: GraphInfo) -> Iterator[str]:
+def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[int, ...]]) -> Iterator[str]:
     for path in applied.state:
         if path not in record.modules:
             yield f"its state {path} is unknown"
-        elif path.split(".")[0] != applied.layer:
+        elif path.split(".")[0] != applied.layer and record.modules[path].primitive != "embedding":
             yield f"its state {path} is of another layer"
-    if applied.kind in PRIMITIVES and len(applied.state) > 1:
+    if applied.kind == "linear" and len(applied.state) == 2:
+        spec = record.modules.get(applied.state[1])
+        if spec is None or spec.primitive != "embedding" or spec.out_shape[0] != shapes[0][0]:
+            yield f"it is tied to {applied.state[1]}"
+    elif applied.kind in PRIMITIVES and len(applied.state) > 1:
         specs = [record.modules[path] for path in applied.state if path in record.modules]
         if any(dict(spec.arguments).get("affine", spec.primitive == "bn") for spec in specs):
             yield "it stands for several modules that have parameters"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.elaborate import Elaborator, Part, term, term_size
+from dartsl.lang.elaborate import Elaborator
+from dartsl.lang.matrices import unlike_shares
 from dartsl.lang.merging import arity_fault, merged_width
 from dartsl.lang.model import Candidate, Cell, Edge, Node
 from dartsl.lang.op_faults import stride_text
+from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Expr
 from dartsl.lang.tensors import Axis, Pair, Tensor, strided
@@ -36,6 +38,7 @@ class Use:
     stride: int
     feeds: tuple[Feed, ...]
     place: Span | None = field(compare=False, default=None)
+    carry: str | None = None  # the input that holds the carry, of a cell that runs along a sequence
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class CellPlanner:
         reference: tuple[Edge, Candidate, Width] | None = None
         for place in places:
             edge = self._cell.edges[place]
-            if node.merge == "concat":
+            if node.merge in ("concat", "highway"):
                 reference = None
             found: list[Term] = []
             for candidate in edge.candidates:
@@ -131,10 +134,16 @@ class CellPlanner:
                 elif part.output.width != reference[2]:
                     self._width_fault(node, edge, candidate, part.output.width, reference)
             terms[place] = tuple(found)
+            if node.merge == "highway" and edge.source == self._use.carry:
+                widths.clear()  # a highway gives the width of the carry
+            elif node.merge == "highway" and widths:
+                continue
             widths.append(reference[2] if reference else self._use.width)
         fault = arity_fault(node.merge, len(places), Label(node.span, f"{len(places)} edges end here"))
         if fault is not None:
             self._report(fault)
+        for unlike in unlike_shares(node.name, (built for place in places for built in terms[place])):
+            self._report(unlike, *self._place("width"))
         width = merged_width(node.merge, widths) if widths else self._use.width
         self._tensors[node.name] = Tensor(width, self._inner_size())
 
@@ -199,7 +208,7 @@ class CellPlanner:
         output = self._cell.output
         widths = [self._tensors[name].width for name in output.nodes]
         if output.merge is None:
-            return self._tensors[output.nodes[0]]
+            return self._carried(self._tensors[output.nodes[0]])
         fault = arity_fault(output.merge, len(widths), Label(output.span, f"this one has {len(widths)}"))
         if fault is not None:
             self._report(fault)
@@ -216,7 +225,16 @@ class CellPlanner:
                     label = Label(output.span, f"all nodes of a `{output.merge}` must agree")
                     self._report(Diagnostic("E0502", title, label, labels), *self._place("width"))
                     break
-        return Tensor(merged_width(output.merge, widths), size)
+        return self._carried(Tensor(merged_width(output.merge, widths), size))
+
+    def _carried(self, output: Tensor) -> Tensor:
+        """The output, which must be as wide as the carry where it is the next one."""
+        if self._use.carry is not None and output.width != self._use.width:
+            title = f"the output of `{self._cell.name}` cannot be its next `{self._use.carry}`"
+            gives = f"this gives {channels(output.width)}"
+            label = Label(self._cell.output.span, f"{gives}, and the carry has {channels(self._use.width)}")
+            self._report(Diagnostic("E0502", title, label), *self._place("width"))
+        return output
 
     # --------------------------------------------------------------- helpers
 

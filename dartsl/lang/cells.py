@@ -17,6 +17,7 @@ from dartsl.lang.model import Cell, Edge
 from dartsl.lang.offers import Offer, Offers
 from dartsl.lang.outline import Outline, outline
 from dartsl.lang.resolve import noun
+from dartsl.lang.scans import highway_faults
 from dartsl.lang.signatures import Signature, bind, defaults
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import AliasDecl, CellDecl, Expr, Name
@@ -122,7 +123,7 @@ class CellReader:
             return None
         spans = [item.span for item in shape.edge_items]
         offered = [offer.candidates for offer in read]
-        return Cell(
+        cell = Cell(
             name,
             tuple(replace(given, operation=inputs.get(id(given.operation))) for given in shape.inputs),
             tuple(shape.nodes),
@@ -130,6 +131,10 @@ class CellReader:
             shape.output,
             at.span,
         )
+        if known:  # candidates are open: each cell that fills them in is judged
+            return cell
+        self.checker.faults += highway_faults(cell)
+        return cell
 
     # ------------------------------------------------------------------ cells that stand for others
 

@@ -6,6 +6,7 @@ which one was found says so (`ok` is False) and carries the likely shape, so tha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,14 +25,16 @@ from dartsl.lang.evaluate import (
     whole,
 )
 from dartsl.lang.limits import too_large
+from dartsl.lang.matrices import misused
 from dartsl.lang.merging import merge_branches
 from dartsl.lang.model import Operation
 from dartsl.lang.op_faults import bad_argument, cannot_stride, stride_text, unfit
+from dartsl.lang.parts import Part, term, then
 from dartsl.lang.primitives import Primitive
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Call, Chain, Choice, Expr, Match, Name
-from dartsl.lang.tensors import Pair, Tensor
-from dartsl.lang.terms import Argument, Merge, Sequence, Shape, Step, Term
+from dartsl.lang.tensors import Tensor
+from dartsl.lang.terms import Argument, Merge, Step
 from dartsl.lang.widths import Width
 
 MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
@@ -39,31 +42,14 @@ MAX_STEPS = 10_000  # primitives and merges of one candidate
 
 
 @dataclass(frozen=True)
-class Part:
-    """What an expression becomes.
-
-    `terms` stand one after another (none for what does nothing, and where widths are symbols). `stride` is
-    (down, across) from input to output, None behind a global average pool. `missing` is a `match stride` that
-    has no arm for the stride asked.
-    """
-
-    terms: tuple[Term, ...]
-    output: Tensor
-    stride: Pair | None
-    ok: bool = True
-    missing: Match | None = None
-
-    def gives(self, asked: int) -> bool:
-        """Whether the stride is the one asked for, on both axes."""
-        return self.missing is None and self.stride == (asked, asked)
-
-
-@dataclass(frozen=True)
 class Norms:
-    """Batch norm at a place: whether `bn` is affine, and whether `mix_bn` is one (language rule 10)."""
+    """What depends on the place: whether `bn` is affine, whether `mix_bn` is a batch norm (language rule 10),
+    and whether the matrix of a `linear` may be its node's, or the embedding's (rule 19)."""
 
     affine: bool
     mixing: bool
+    shares: bool = False
+    ties: bool = False
 
 
 class Elaborator:
@@ -87,6 +73,9 @@ class Elaborator:
         self._sound: dict[tuple[str, Tensor, Width, int], Part] = {}
         self._steps = 0
         self._depth = 0
+        # Where in nested bodies a call stands: the names that lead there, and how often each body named what.
+        self._path: list[str] = []
+        self._named: list[Counter[str]] = [Counter()]
 
     def run(self, expr: Expr, tensor: Tensor, width: Width, stride: int, label: str = "") -> Part:
         """The part that an unnamed op with this body is, asked for `width` and `stride` on `tensor`.
@@ -100,6 +89,7 @@ class Elaborator:
         key = (id(expr), tensor, width, stride)
         if key not in self._known:
             self._steps = self._depth = 0
+            self._path, self._named = [], [Counter()]
             scope = Scope(self._names, width, stride)
             try:
                 part = self._body(expr, tensor, scope)
@@ -130,7 +120,7 @@ class Elaborator:
             case Chain():
                 part = Part((), tensor, (1, 1))
                 for step in expr.steps:
-                    part = _then(part, self._element(step, part.output, scope))
+                    part = then(part, self._element(step, part.output, scope))
                 return part
             case Binary(operator="*"):
                 return self._repeated(expr, tensor, scope, None)
@@ -192,7 +182,7 @@ class Elaborator:
             else:
                 following = self._strided(expr.left, part.output, scope, first)
             self._count(expr.span)
-            part = _then(part, following)
+            part = then(part, following)
             if not part.ok:
                 break
         return part
@@ -207,10 +197,16 @@ class Elaborator:
                 Diagnostic("E0310", "operations nest too deep", Label(expr.span, f"{MAX_DEPTH} deep here"))
             )
         self._depth += 1
+        merges = name in primitives.MERGES and name not in scope.names and isinstance(expr, Call)
+        if not merges:  # branches stand in the body around their merge
+            self._named[-1][name] += 1
+            count = self._named[-1][name]
+            self._path.append(name if count == 1 else f"{name}_{count}")
+            self._named.append(Counter())
         try:
             if name in scope.names:
                 return self._passed(expr, scope.names[name], tensor, scope, asked)
-            if name in primitives.MERGES and isinstance(expr, Call):
+            if merges and isinstance(expr, Call):
                 branches = [self._element(a.value, tensor, scope) for a in expr.arguments]
                 return self._merged(expr, branches, tensor)
             operation = self._operations.get(name)
@@ -228,6 +224,9 @@ class Elaborator:
             return self._primitive(operation, expr, tensor, inner)
         finally:
             self._depth -= 1
+            if not merges:
+                self._path.pop()
+                self._named.pop()
 
     def _passed(self, expr: Name | Call, value: Value, tensor: Tensor, scope: Scope, asked: int) -> Part:
         """A parameter that stands for an operation."""
@@ -265,6 +264,8 @@ class Elaborator:
         stride = primitive.stride(scope.stride)
         values = self._arguments(primitive, expr, scope)
         fault = unfit(primitive, expr, tensor, stride)
+        if fault is None and values is not None:
+            fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
         if fault is not None:
             self._faults.append(fault)
         out = scope.names.get("out") if primitive.name in primitives.PRIMITIVES else None
@@ -278,7 +279,8 @@ class Elaborator:
             return Part((), output, given)
         if name in ("bn", "mix_bn"):
             name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
-        return Part((Step(name, values, stride, before, after, expr.span),), output, given)
+        share = ".".join(self._path) if dict(values).get("share") else ""
+        return Part((Step(name, values, stride, before, after, expr.span, share),), output, given)
 
     def _arguments(
         self, primitive: Primitive, expr: Name | Call, scope: Scope
@@ -305,28 +307,6 @@ class Elaborator:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise FaultError(too_large(span, "operations in one candidate", self._steps, MAX_STEPS))
-
-
-def term(part: Part, source: Shape, span: Span) -> Term:
-    """A sound part with known shapes as one term; what does nothing is an identity."""
-    if not part.terms:
-        return Step("identity", (), (1, 1), source, source, span)
-    return part.terms[0] if len(part.terms) == 1 else Sequence(part.terms)
-
-
-def _then(first: Part, second: Part) -> Part:
-    """One part behind another."""
-    stride = None
-    if first.stride is not None and second.stride is not None:
-        stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])
-    return Part(first.terms + second.terms, second.output, stride, first.ok and second.ok)
-
-
-def term_size(whole: Term) -> int:
-    """How many applications of primitives and merges a term stands for."""
-    if isinstance(whole, Sequence):
-        return sum(term_size(t) for t in whole.terms)
-    return 1 + sum(term_size(t) for t in whole.branches) if isinstance(whole, Merge) else 1
 
 
 def _where(target: Name | Call, scope: Scope) -> tuple[Label, ...]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from dartsl.lang.constants import MAX_EXPONENT, fold, number
 from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.op_faults import shown
 from dartsl.lang.primitives import LARGEST_KERNEL, PRIMITIVES, wanted
 from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import Binary, Expr, Match, Number
@@ -27,14 +28,14 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
         return None
     kind = dict(primitive.parameters).get(parameter, "any")
     pool = signature.name in ("max_pool", "avg_pool")
-    if kind == "boolean":
+    if kind in ("boolean", "share", "tie"):
         return None
     accepted = wanted(kind, constant)
     if kind == "kernel" and not pool and (accepted is not None or constant % 2 == 0):
         accepted = f"an odd number from 1 to {LARGEST_KERNEL}"
     if accepted is None:
         return None
-    title = f"`{signature.name}` cannot have {parameter} = {_show(constant)}"
+    title = f"`{signature.name}` cannot have {parameter} = {shown(constant)}"
     declared = (Label(signature.span, f"declared as {signature}"),)
     code = "E0503" if kind == "width" else "E0405"
     return Diagnostic(code, title, Label(value.span, f"this must be {accepted}"), declared)
@@ -46,7 +47,7 @@ def count(expr: Binary) -> Diagnostic | None:
     if constant is None or (constant.denominator == 1 and constant >= 1):
         return None
     what = "repeat an operation" if expr.operator == "*" else "stride by"
-    times = f" {_show(constant)} times" if expr.operator == "*" else f" {_show(constant)}"
+    times = f" {shown(constant)} times" if expr.operator == "*" else f" {shown(constant)}"
     return Diagnostic(
         "E0405", f"cannot {what}{times}", Label(expr.right.span, "this must be a whole number from 1")
     )
@@ -74,9 +75,3 @@ def arms(expr: Match) -> list[Diagnostic]:
             faults.append(Diagnostic("E0404", f"stride {arm.value.lexeme} has two arms", again, before))
         first.setdefault(stride, arm.value)
     return faults
-
-
-def _show(value: Fraction) -> str:
-    """A value as a person writes it: a fraction with a short decimal form as that."""
-    decimal = f"{float(value):g}"
-    return decimal if Fraction(decimal) == value else str(value)

@@ -35,7 +35,7 @@ def merge_branches(expr: Call, branches: Sequence[Branch]) -> Merged:
 
 
 def merged_width(kind: str, widths: Sequence[Width]) -> Width:
-    """The width of a merge: what its inputs have together for `concat`, what each has for the others."""
+    """The width of a merge: what its inputs have together for `concat`, what the first has for the others."""
     total = widths[0]
     if kind == "concat":
         for width in widths[1:]:
@@ -49,7 +49,10 @@ def arity_fault(kind: str, count: int, label: Label, secondary: tuple[Label, ...
     if count and needed in (None, count):
         return None
     wanted = "at least 1 input" if needed is None else f"{needed} inputs"
-    help = "lerp(x, y, t) is x + t * (y - x)" if kind == "lerp" else None
+    help = {
+        "lerp": "lerp(x, y, t) is x + t * (y - x)",
+        "highway": "highway merges the element and the carry",
+    }.get(kind)
     return Diagnostic("E0505", f"`{kind}` merges {wanted}, not {count}", label, secondary, help)
 
 

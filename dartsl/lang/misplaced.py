@@ -13,6 +13,12 @@ CHOICE_HELP = (
     "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
 )
 
+RECURRENT = {
+    "highway": "in a recurrent cell, a node merges its two inputs: `node s0 : highway`",
+    "scan": 'it is a layer of a stage: `stage scan(cell, carry = "h") width H`',
+    "tokens": "it is the input of a network: `input tokens(35)`",
+}
+
 PLACES = {
     "op": "in the body of an op",
     "edge": "inside an operation of an edge",
@@ -90,10 +96,9 @@ def builtin(name: Name, want: Kind) -> Diagnostic:
 
 
 def recurrent(name: Name) -> Diagnostic:
-    """E0607 for a part of recurrent cells."""
+    """E0607 for a part of recurrent cells at a wrong place."""
     label = Label(name.span, f"`{name.id}` is {RESERVED[name.id]}")
-    title = f"`{name.id}` is not supported by this version"
-    return Diagnostic("E0607", title, label, help="this version builds networks of images")
+    return Diagnostic("E0607", f"`{name.id}` cannot stand here", label, help=RECURRENT[name.id])
 
 
 def call_of_value(call: Call, what: str) -> Diagnostic:

@@ -136,6 +136,11 @@ class Network:
     cells: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its input is `tokens(...)`."""
+        return self.input.function.id == "tokens"
+
 
 @dataclass(frozen=True)
 class Spec:

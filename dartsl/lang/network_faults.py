@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.misplaced import recurrent
+from dartsl.lang.model import Cell
+from dartsl.lang.resolve import NamedDecl, noun
 from dartsl.lang.signatures import Signature
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Expr, Name, OpsDecl, Parameter
@@ -54,19 +55,55 @@ def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
     return Diagnostic("E0605", title, Label(default.span, "this is none"))
 
 
-def not_an_image(call: Call) -> Diagnostic:
-    """The `input` of a network that is no image: E0607 for `tokens`, else E0308."""
-    if call.function.id == "tokens":
-        return recurrent(call.function)
-    label = Label(call.span, "write `image(channels, height, width)`")
-    return Diagnostic("E0308", "the input of a network must be an image", label)
+FORMS = {"image": "`image(channels, height, width)`", "tokens": "`tokens(length)`"}
+ARGUMENTS = {"image": 3, "tokens": 1}
 
 
-def image_arguments(call: Call) -> Diagnostic:
-    """E0401 for anything but three numbers in their order."""
-    count = len(call.arguments)
-    title = "`image` takes 3 arguments" + (f", not {count}" if count != 3 else " without names")
-    return Diagnostic("E0401", title, Label(call.span, "write `image(channels, height, width)`"))
+def not_an_input(call: Call) -> Diagnostic:
+    """E0308 for the `input` of a network that is neither an image nor text."""
+    label = Label(call.span, f"write {FORMS['image']} or {FORMS['tokens']}")
+    return Diagnostic("E0308", "the input of a network must be an image or tokens", label)
+
+
+def input_arguments(call: Call) -> Diagnostic:
+    """E0401 for anything but the right count of numbers in their order."""
+    name, count = call.function.id, len(call.arguments)
+    takes = ARGUMENTS[name]
+    title = f"`{name}` takes {takes} argument{'s' * (takes != 1)}"
+    title += f", not {count}" if count != takes else " without names"
+    return Diagnostic("E0401", title, Label(call.span, f"write {FORMS[name]}"))
+
+
+def scan_of_images(expr: Name | Call) -> Diagnostic:
+    """E0609 for a `scan` in a network of images."""
+    label = Label(expr.span, "there is no sequence to run along")
+    help = "write `input tokens(length)`, or use the cell as a layer by its name"
+    return Diagnostic("E0609", "a cell cannot run along an image", label, help=help)
+
+
+def image_cell(name: Name) -> Diagnostic:
+    """E0609 for a cell as a layer of its own in a network of text."""
+    title = f"the cell `{name.id}` cannot be a layer of a network of text by itself"
+    label = Label(name.span, "cells run along the sequence here")
+    return Diagnostic("E0609", title, label, help=f'write `scan({name.id}, carry = "...")`')
+
+
+def recurrent_cell(name: Name, cell: Cell) -> Diagnostic:
+    """E0607 for a cell with a highway as a layer of a network of images."""
+    spans = [
+        node.merge_span for node in cell.nodes if node.merge == "highway" and node.merge_span is not None
+    ]
+    title = f"the recurrent cell `{name.id}` cannot be a layer of images"
+    other = tuple(Label(span, "only cells that run along a sequence have a highway") for span in spans[:1])
+    help = "a network of text runs it with `scan`"
+    return Diagnostic("E0607", title, Label(name.span, "it has no carry here"), other, help)
+
+
+def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:
+    """E0402 for a `scan` of something else."""
+    label = Label(name.span, f"`{name.id}` is none")
+    declared = (Label(declaration.name.span, f"{noun(declaration)} `{name.id}`"),)
+    return Diagnostic("E0402", "expected a cell", label, declared)
 
 
 def cell_at_end(name: Name, place: str) -> Diagnostic:

@@ -11,6 +11,7 @@ from dartsl.lang.expressions import Checker
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.model import Network, Stage
 from dartsl.lang.resolve import NamedDecl
+from dartsl.lang.scans import cell_faults, merges_by_highway, read_scan
 from dartsl.lang.signatures import Signature, bind
 from dartsl.lang.syntax import (
     AliasDecl,
@@ -54,6 +55,8 @@ class NetworkReader:
         """A network; None where it has a fault."""
         before = len(self.checker.faults)
         known = self._parameters(declaration.parameters)
+        entries = [item.value.function.id for item in declaration.items if isinstance(item, ShapeItem)]
+        self._is_text = "tokens" in entries
         self.checker.faults += structure(declaration)
         image: Call | None = None
         stems: list[Expr] = []
@@ -101,13 +104,14 @@ class NetworkReader:
         return known
 
     def _image(self, call: Call, known: dict[str, Local]) -> Call | None:
-        """`image(channels, height, width)`; None where it has a fault."""
+        """`image(channels, height, width)` or `tokens(length)`; None where it has a fault."""
         before = len(self.checker.faults)
-        if call.function.id != "image":
-            self.checker.report(faults_of.not_an_image(call))
+        count = faults_of.ARGUMENTS.get(call.function.id)
+        if count is None:
+            self.checker.report(faults_of.not_an_input(call))
             return None
-        if len(call.arguments) != 3 or any(argument.name is not None for argument in call.arguments):
-            self.checker.report(faults_of.image_arguments(call))
+        if len(call.arguments) != count or any(argument.name is not None for argument in call.arguments):
+            self.checker.report(faults_of.input_arguments(call))
         for argument in call.arguments:
             self.checker.check(argument.value, Kind.NUMBER, Scope("network", known))
         return call if len(self.checker.faults) == before else None
@@ -153,7 +157,7 @@ class NetworkReader:
     def _layer(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
         name = expr if isinstance(expr, Name) else expr.function
         if name.id == "scan":
-            self.checker.check(expr, Kind.OPERATION, scope)
+            self._scan(expr, scope, used)
             return
         found = None if name.id in scope.locals else self.checker.symbols.find(name)
         if isinstance(found, CellDecl | AliasDecl):
@@ -162,12 +166,45 @@ class NetworkReader:
             elif isinstance(expr, Call):
                 self.checker.faults += bind(Signature(name.id, (), found.name.span), expr).faults
             used.setdefault(name.id)
+            self._plain(name)
         elif isinstance(found, OpsDecl):
             self.checker.report(faults_of.choice_as_layer(expr.span, found))
         elif isinstance(expr, Name) and found is None and self.checker.is_unknown(expr, scope):
             self.checker.report(self.checker.symbols.unknown(name, "cell or operation", LAYERS))
         else:
             self.checker.check(expr, Kind.OPERATION, scope)
+
+    def _plain(self, name: Name) -> None:
+        """A cell as a layer of its own: of images."""
+        cell = self.cells.cells.get(name.id)
+        if self._is_text:
+            self.checker.report(faults_of.image_cell(name))
+        elif cell is not None and merges_by_highway(cell):
+            self.checker.report(faults_of.recurrent_cell(name, cell))
+
+    def _scan(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
+        """A cell that runs along the sequence."""
+        call = read_scan(expr)
+        if not self._is_text:
+            self.checker.report(faults_of.scan_of_images(expr))
+        if isinstance(call, Diagnostic):
+            self.checker.report(call)
+            return
+        for rate in call.dropouts.values():
+            self.checker.check(rate, Kind.NUMBER, Scope("network", scope.locals))
+        found = self.checker.symbols.find(call.cell)
+        if not isinstance(found, CellDecl | AliasDecl):
+            self.checker.report(
+                self.checker.symbols.unknown(call.cell, "cell", (CellDecl, AliasDecl))
+                if found is None
+                else faults_of.no_cell(call.cell, found)
+            )
+        elif call.cell.id in self.cells.open:
+            self.checker.report(faults_of.open_cell(call.cell, self.cells.open[call.cell.id]))
+        else:
+            used.setdefault(call.cell.id)
+            cell = self.cells.cells.get(call.cell.id)
+            self.checker.faults += [] if cell is None else cell_faults(call, cell)
 
 
 def structure(declaration: NetworkDecl) -> list[Diagnostic]:

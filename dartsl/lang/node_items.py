@@ -12,7 +12,7 @@ from dartsl.lang.resolve import MERGES
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Chain, Expr, Name, NodeItem, Range
 
-SHOWN = "`sum`, `concat`, `mean`, `product` and `lerp`"
+SHOWN = "`sum`, `concat`, `mean`, `product`, `lerp` and, in recurrent cells, `highway`"
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,8 @@ def _unwanted(chain: Chain) -> Span:
 
 
 def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
-    """The merge of a `node` statement; or E0309 (E0607 for `highway`)."""
+    """The merge of a `node` statement; or E0309."""
     merge, mix_bn = _before_mix_bn(item.merge)
-    if isinstance(merge, Name) and merge.id == "highway":
-        return recurrent(merge)
     if isinstance(merge, Name) and merge.id in MERGES:
         return NodeMerge(merge.id, mix_bn, merge.span)
     help = f"the merges are {SHOWN}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import Closure, Scope, Value, kind_of
 from dartsl.lang.primitives import Kind, Primitive, even_pool, wanted
@@ -9,6 +11,8 @@ from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Name
 from dartsl.lang.tensors import Pair, Tensor
 from dartsl.lang.widths import Symbolic
+
+_EXPECTED = {"any": "a value", "boolean": "a boolean", "share": "a string", "tie": "a string"}
 
 
 def stride_text(stride: Pair | None) -> str:
@@ -26,12 +30,13 @@ def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -
 def bad_argument(
     primitive: Primitive, name: str, kind: Kind, value: Value, call: Name | Call, scope: Scope
 ) -> Diagnostic | None:
-    """E0402, E0405 or E0503 for an argument of a primitive, reported where its value was written."""
+    """E0402, E0405, E0413, E0503 or E0508 for an argument of a primitive, reported where its value was written."""
     place = scope.places.get(name, call.span)
     inside = call.span.source == place.source and call.span.start <= place.start < call.span.end
     used = () if inside else (Label(call.span, f"`{primitive.name}` gets it here"),)
-    if isinstance(value, Closure) or (isinstance(value, bool | str) and kind not in ("any", "boolean")):
-        title = f"`{name}` of `{primitive.name}` must be {'a value' if kind == 'any' else 'a number'}"
+    expected = _EXPECTED.get(kind, "a number")
+    if isinstance(value, Closure) or (expected != "a value" and kind_of(value) != expected):
+        title = f"`{name}` of `{primitive.name}` must be {expected}"
         return Diagnostic("E0402", title, Label(place, f"this is {kind_of(value)}"), used)
     needed = wanted(kind, value)
     if needed is not None:
@@ -39,8 +44,9 @@ def bad_argument(
             return Diagnostic(
                 "E0503", f"a width cannot be {value}", Label(place, f"this must be {needed}"), used
             )
-        title = f"`{primitive.name}` cannot have {name} = {value}"
-        return Diagnostic("E0405", title, Label(place, f"this must be {needed}"), used)
+        title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
+        code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")
+        return Diagnostic(code, title, Label(place, f"this must be {needed}"), used)
     if kind != "kernel" or isinstance(value, Symbolic | str | bool):
         return None
     if not even_pool(primitive, value):
@@ -59,18 +65,38 @@ def bad_argument(
 def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
     """E0507 or E0504: a tensor that a primitive cannot take."""
     name = primitive.name
+    arrives = tensor.size_text()
+    if tensor.tokens is not (primitive.takes == "tokens"):
+        label = Label(call.span, f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here")
+        help = "the first stem of a network of text begins with `embedding(vocab)`"
+        what = arrives if not tensor.is_map else "a map"
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {what}", label, help=help)
     if primitive.takes == "map" and not tensor.is_map:
-        label = Label(call.span, f"{name} needs a map of the image, and a vector arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a vector", label)
-    if primitive.takes == "vector" and tensor.is_map and not tensor.is_point:
-        label = Label(call.span, f"a map of {tensor.size_text()} arrives here")
+        label = Label(call.span, f"{name} needs a map of the image, and {arrives} arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label)
+    if name == "bn" and tensor.is_sequence:
+        label = Label(call.span, "bn needs a map or a vector, and a sequence arrives here")
+        return Diagnostic("E0507", "`bn` cannot be applied to a sequence", label)
+    if primitive.takes == "vectors" and tensor.is_map:
+        label = Label(call.span, f"a map of {arrives} arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)
+    if primitive.takes == "linear" and tensor.is_map and not tensor.is_point:
+        label = Label(call.span, f"a map of {arrives} arrives here")
         help = "put `global_avg_pool >` before it"
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
     for axis, by in zip(tensor.size, stride, strict=False):
         if axis == 1 and by > 1:
-            label = Label(call.span, f"stride {by} on a map of {tensor.size_text()}")
+            label = Label(call.span, f"stride {by} on a map of {arrives}")
             return Diagnostic("E0504", "the image is too small for this stride", label)
     return None
+
+
+def shown(value: object) -> str:
+    """A value as a message writes it: strings in double quotes, fractions with a short decimal form as that."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    decimal = f"{float(value):g}" if isinstance(value, Fraction) else ""
+    return decimal if decimal and Fraction(decimal) == value else str(value)
 
 
 def _short(span: Span) -> str:

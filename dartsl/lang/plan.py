@@ -9,18 +9,21 @@ from typing import Literal
 
 from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
-from dartsl.lang.elaborate import Elaborator, Norms, Part, term, term_size
+from dartsl.lang.elaborate import Elaborator, Norms
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
 from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
+from dartsl.lang.loose import loose_cells
+from dartsl.lang.matrices import tie_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
-from dartsl.lang.op_faults import stride_text
+from dartsl.lang.op_faults import cannot_stride, stride_text
+from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
+from dartsl.lang.scans import input_tensors, read_scan, scan_of
 from dartsl.lang.source import Span
-from dartsl.lang.syntax import Expr, Name
-from dartsl.lang.tensors import Pair, Tensor, Unknown, strided, tensor_of
-from dartsl.lang.terms import CellLayer, Layer, Plan, Shape, TermLayer
-from dartsl.lang.widths import symbol
+from dartsl.lang.syntax import Call, Expr, Name
+from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
+from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, Shape, TermLayer
 
 
 def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] | None = None) -> Plan:
@@ -46,12 +49,7 @@ def faults(spec: Spec) -> list[Diagnostic]:
         planner.run()
         found.extend(planner.faults)
     placed = {name for network in spec.networks.values() for name in network.cells}
-    elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
-    feed = Feed(Tensor(symbol(), (Unknown("H"), Unknown("W"))), (1, 1))
-    for name, cell in spec.cells.items():
-        if name not in placed:
-            use = Use(name, symbol(), 1, (feed,) * len(cell.inputs))
-            CellPlanner(elaborator, found, cell, use).run()
+    found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])
     return arranged(found, [file.source for file in spec.files])
 
 
@@ -77,9 +75,9 @@ class _Planner:
         self._network = network
         self._overrides = overrides
         self._decided = spec.decided(network)
-        self._inside = Elaborator(
-            spec.operations, Norms(affine=self._decided, mixing=not self._decided), self.faults
-        )
+        self._is_text = network.is_text
+        norms = Norms(affine=self._decided, mixing=not self._decided, shares=self._is_text)
+        self._inside = Elaborator(spec.operations, norms, self.faults)
         self._done: list[_Done] = []
         self._layers: list[Layer | None] = []
         self._known: dict[Use, Planned] = {}
@@ -137,7 +135,7 @@ class _Planner:
         return value
 
     def _width(self, expr: Expr, what: str = "a width") -> Fraction:
-        """A width, or a length of the image. Raises FaultError."""
+        """A width, or a length of what enters. Raises FaultError."""
         value = self._number(expr, self._scope, "E0402")
         needed = wanted("width", value)
         if needed is not None:
@@ -155,7 +153,10 @@ class _Planner:
             return None
 
     def _image(self) -> Shape:
-        values = [self._width(argument.value, "the image") for argument in self._network.input.arguments]
+        what = "a sequence" if self._is_text else "the image"
+        values = [self._width(argument.value, what) for argument in self._network.input.arguments]
+        if self._is_text:
+            return Shape(1, (int(values[0]),), tokens=True)
         if len(values) != 3:
             label = Label(self._network.input.span, "write image(channels, height, width)")
             raise FaultError(Diagnostic("E0401", "`image` takes 3 arguments", label))
@@ -171,20 +172,28 @@ class _Planner:
             part = self._outside.run(stem, self._newest.tensor, width, 1)
             self._missing_arm(part, stem.span, 1)
             self._add_term(f"stem{place}", "stem", part, stem.span)
-            if not part.output.is_map:
-                label = Label(stem.span, "this gives a vector")
-                raise FaultError(Diagnostic("E0507", "a stem must give a map of the image", label))
+            if part.output.is_map is self._is_text:
+                label = Label(stem.span, f"this gives {part.output.size_text()}")
+                wanted_here = "a sequence" if self._is_text else "a map of the image"
+                raise FaultError(Diagnostic("E0507", f"a stem must give {wanted_here}", label))
+            if part.output.tokens:
+                raise _StopError  # the first step could not take them, which is reported
         del self._done[0]  # cells read the outputs of layers, never the image itself
 
     def _head(self) -> None:
         head, newest = self._network.head, self._newest
-        part = self._outside.run(head, newest.tensor, newest.tensor.width, 1)
+        norms = Norms(True, True, ties=True)
+        elaborator = Elaborator(self._spec.operations, norms, self.faults, self._scope.names)
+        part = elaborator.run(head, newest.tensor, newest.tensor.width, 1)
         self._missing_arm(part, head.span, 1)
         if part.ok and part.missing is None and part.output.is_map:
             label = Label(head.span, f"this gives a map of {part.output.size_text()}")
             help = "end it with `global_avg_pool > linear(classes)`"
             self.faults.append(Diagnostic("E0507", "a head must give a vector", label, help=help))
         self._add_term("head", "head", part, head.span)
+        stems = [x.term for x in self._layers if isinstance(x, TermLayer) and x.kind == "stem"]
+        if part.ok and len(stems) == len(self._network.stems):
+            self.faults.extend(tie_faults(part.terms, stems))
 
     def _missing_arm(self, part: Part, span: Span, asked: int) -> None:
         if part.missing is not None:
@@ -212,13 +221,22 @@ class _Planner:
 
     def _layer(self, name: str, item: Item, width: Fraction) -> None:
         if isinstance(item.expr, Name) and item.expr.id in self._spec.cells:
-            self._cell(name, item, self._spec.cells[item.expr.id], width)
+            cell = self._spec.cells[item.expr.id]
+            reads, feeds = self._feeds(len(cell.inputs))
+            use = Use(cell.name, width, item.stride, feeds, item.expr.span)
+            self._cell(name, cell, use, reads)
+        elif isinstance(item.expr, Call) and item.expr.function.id == "scan":
+            self._scan(name, item, item.expr, width)
         else:
             self._op(name, item, width)
 
     def _too_small(self, item: Item) -> None:
         """E0504, once for a network: all that follows would repeat it."""
         tensor = self._newest.tensor
+        if item.stride > 1 and self._is_text:
+            help = "every layer of a network of text gives a vector for each token"
+            self.faults.append(cannot_stride(item.span, "a sequence cannot be strided", help))
+            raise _StopError
         if item.stride > 1 and 1 in tensor.size:
             title = "the image is too small for this stride"
             label = Label(item.span, f"the image is {tensor.size_text()} when it reaches this layer")
@@ -241,24 +259,40 @@ class _Planner:
         part = replace(part, output=Tensor(part.output.width, strided(before.size, stride)), stride=stride)
         self._add_term(name, "op", part, span)
 
-    def _cell(self, name: str, item: Item, cell: Cell, width: Fraction) -> None:
+    def _scan(self, name: str, item: Item, expr: Call, width: Fraction) -> None:
+        """A cell that runs along the sequence."""
+        call = read_scan(expr)
+        assert not isinstance(call, Diagnostic)  # the reader of networks has refused it
+        try:
+            scan = scan_of(call, self._scope)
+        except FaultError as error:
+            self.faults.append(error.diagnostic)
+            scan = Scan(call.carry.value, 0.0, 0.0)
+        cell = self._spec.cells[call.cell.id]
+        tensors = input_tensors(cell, scan.carry, self._newest.tensor.width, width)
+        feeds = tuple(Feed(tensor, (1, 1)) for tensor in tensors)
+        use = Use(cell.name, width, 1, feeds, item.expr.span, scan.carry)
+        self._cell(name, cell, use, (self._newest.name,), scan)
+
+    def _cell(
+        self, name: str, cell: Cell, use: Use, reads: tuple[str, ...], scan: Scan | None = None
+    ) -> None:
         """A cell as a layer."""
-        reads, feeds = self._feeds(len(cell.inputs))
-        use = Use(cell.name, width, item.stride, feeds, item.expr.span)
         if use not in self._known:
             self._known[use] = CellPlanner(self._inside, self.faults, cell, use).run()
         parts = self._known[use]
         self._cost += parts.steps
         mixing = not self._decided
-        shapes = [tensor.shape() for tensor in (*parts.input_tensors, *parts.node_tensors, parts.output)]
+        output = parts.output if scan is None else Tensor(parts.output.width, self._newest.tensor.size)
+        shapes = [tensor.shape() for tensor in (*parts.input_tensors, *parts.node_tensors, output)]
         known = [shape for shape in shapes if shape is not None]
         layer: CellLayer | None = None
         if len(known) == len(shapes):
             layer = CellLayer(
                 name,
                 cell,
-                int(width),
-                item.stride,
+                int(use.width) if isinstance(use.width, Fraction) else 0,
+                use.stride,
                 reads,
                 parts.inputs,
                 tuple(known[: len(cell.inputs)]),
@@ -267,9 +301,10 @@ class _Planner:
                 tuple(node.mix_bn and mixing for node in cell.nodes),
                 cell.output.mix_bn and mixing,
                 known[-1],
+                scan,
             )
         self._layers.append(layer)
-        self._done.append(_Done(name, parts.output, (item.stride, item.stride)))
+        self._done.append(_Done(name, output, (use.stride, use.stride)))
 
     def _feeds(self, count: int) -> tuple[tuple[str, ...], tuple[Feed, ...]]:
         """What the next cell's inputs read: the last `count` layers, the first stem filling older gaps."""

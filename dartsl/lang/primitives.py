@@ -13,7 +13,7 @@ from typing import Literal
 from dartsl.lang.tensors import Pair, Tensor, strided
 from dartsl.lang.widths import Symbolic, Width
 
-Kind = Literal["kernel", "dilation", "width", "offset", "boolean", "any"]
+Kind = Literal["kernel", "dilation", "width", "offset", "boolean", "rate", "share", "tie", "any"]
 
 LARGEST_KERNEL = 255
 LARGEST_WIDTH = 1_000_000
@@ -24,14 +24,15 @@ class Primitive:
     """One primitive.
 
     `parameters` has the kind of each argument, in the order of the signature. `strides` says which axes
-    (down, across) it can stride. `takes` is the kind of tensor that it needs. `state` says that it has
-    parameters or buffers of its own, `random` that it draws numbers.
+    (down, across) it can stride. `takes` is the kind of tensor that it needs: `linear` takes a vector, a 1x1 map
+    or each vector of a sequence, `vectors` are a vector or a sequence, `any` is all but tokens. `state` says
+    that it has parameters or buffers of its own, `random` that it draws numbers.
     """
 
     name: str
     parameters: tuple[tuple[str, Kind], ...] = ()
     strides: tuple[bool, bool] = (False, False)
-    takes: Literal["map", "any", "vector"] = "any"
+    takes: Literal["map", "any", "linear", "vectors", "tokens"] = "any"
     state: bool = False
     random: bool = False
 
@@ -69,12 +70,26 @@ PRIMITIVES: Mapping[str, Primitive] = {
         Primitive("avg_pool", (_K,), _BOTH, "map"),
         Primitive("global_avg_pool", takes="map"),
         Primitive("shift", (("dy", "offset"), ("dx", "offset")), takes="map"),
-        Primitive("linear", (_OUT, ("bias", "boolean")), takes="vector", state=True),
+        Primitive(
+            "linear",
+            (_OUT, ("bias", "boolean"), ("share", "share"), ("tie", "tie")),
+            takes="linear",
+            state=True,
+        ),
+        Primitive(
+            "embedding",
+            (("vocab", "width"), _OUT, ("dropout", "rate")),
+            takes="tokens",
+            state=True,
+            random=True,
+        ),
+        Primitive("locked_dropout", (("p", "rate"),), takes="vectors", random=True),
     )
 }
 
-MERGES = ("sum", "concat", "mean", "product", "lerp")
-MERGE_ARITY = {"lerp": 3}  # the others take any number
+# `highway` merges the element and the carry of a recurrent cell, as a node, and owns a matrix (language rule 19).
+MERGES = ("sum", "concat", "mean", "product", "lerp", "highway")
+MERGE_ARITY = {"lerp": 3, "highway": 2}  # the others take any number
 
 
 def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
@@ -88,7 +103,7 @@ def output(primitive: Primitive, tensor: Tensor, width: Width, stride: Pair, out
     if name == "global_avg_pool":
         return Tensor(tensor.width, (1, 1))
     if name == "linear":
-        return Tensor(tensor.width if out is None else out, ())
+        return Tensor(tensor.width if out is None else out, tensor.size if tensor.is_sequence else ())
     if out is not None:
         wide: Width = out
     elif name in ("none", "noise") or name not in PRIMITIVES:
@@ -104,6 +119,11 @@ def wanted(kind: Kind, value: object) -> str | None:
         return None
     if kind == "boolean":
         return None if isinstance(value, bool) else "`true` or `false`"
+    if kind in ("share", "tie"):
+        accepted = {"share": "target", "tie": "stem"}[kind]
+        return None if value in ("", accepted) else f'`"{accepted}"`'
+    if kind == "rate":
+        return None if isinstance(value, Fraction) and 0 <= value < 1 else "from 0 to less than 1"
     whole = isinstance(value, Fraction) and value.denominator == 1
     if kind == "width":
         return (

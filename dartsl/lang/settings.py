@@ -10,6 +10,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any, TypeVar
 
+from dartsl.lang.diagnostics import UserError
+
 MOST = 1_000_000_000  # as of a number in a spec: what is above does not fit into a float32 in the end
 
 
@@ -21,34 +23,49 @@ def setting(
     high: float | None = None,
     open_low: bool = False,
     values: tuple[Any, ...] | None = None,
+    text: Any = None,
+    only: str | None = None,
 ) -> Any:
     """A dataclass field with what a checker and a command line need to know about it.
 
-    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out.
+    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. `text` is the
+    default for a network of text, where it is another; `only` says that the setting is of "images" or of
+    "text" alone.
     """
     meta = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
+    meta |= {"text": text, "only": only}
     return field(default=default, metadata=meta)
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Settings of `dartsl search`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
+    """Settings of `dartsl search`.
+
+    The defaults are DARTS's for CIFAR-10, those for networks of text its for Penn Treebank (arXiv 1806.09055, A.1
+    and A.2): `search_config` gives them.
+    """
 
     order: str = setting(
         "1",
         "how the alpha gradient is taken: first order, second order, or exact",
         values=("1", "2", "exact"),
     )
-    epochs: int = setting(50, "passes over the weights' half of the training data", low=1, high=1_000_000)
-    batch: int = setting(64, "images a step, from each half", low=1)
+    epochs: int = setting(
+        50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
+    )
+    batch: int = setting(64, "images a step, from each half; rows of text side by side", low=1, text=256)
     warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
-    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True)
-    lr_min: float = setting(0.001, "learning rate of the weights that the cosine falls to", low=0)
-    momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1)
-    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0)
-    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0)
-    alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True)
-    alphas_betas: tuple[float, ...] = setting((0.5, 0.999), "betas of the alphas' Adam", low=0, high=1)
+    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
+    lr_min: float = setting(
+        0.001, "learning rate of the weights that the cosine falls to", low=0, only="images"
+    )
+    momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
+    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
+    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0, text=0.25)
+    alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True, text=3e-3)
+    alphas_betas: tuple[float, ...] = setting(
+        (0.5, 0.999), "betas of the alphas' Adam", low=0, high=1, text=(0.9, 0.999)
+    )
     alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
     r: float = setting(
         0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
@@ -59,20 +76,55 @@ class SearchConfig:
         low=0,
         high=1,
         open_low=True,
+        only="images",
     )
-    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
-    flip: bool = setting(True, "flip images left to right at random")
+    crop: int = setting(
+        4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256, only="images"
+    )
+    flip: bool = setting(True, "flip images left to right at random", only="images")
     cutout: int = setting(
-        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
+        0,
+        "side, in pixels, of the square that cutout blanks; 0 for none",
+        low=0,
+        high=1_000_000,
+        only="images",
     )
     mean: tuple[float, ...] = setting(
-        (), "mean of each channel in 0..1; empty: measured on the training images"
+        (), "mean of each channel in 0..1; empty: measured on the training images", only="images"
     )
     std: tuple[float, ...] = setting(
-        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
+        (),
+        "deviation of each channel in 0..1; empty: measured on the training images",
+        low=0,
+        only="images",
+    )
+    level: str = setting(
+        "word", "what a text is split into: words or characters", values=("word", "char"), only="text"
+    )
+    bptt: int = setting(
+        0,
+        "words (or characters) of a window of text; 0: what the network's `tokens` says",
+        low=0,
+        high=1_000_000,
+        only="text",
+    )
+    short_windows: float = setting(
+        0.05, "probability that a training window is half as long", low=0, high=1, only="text"
+    )
+    ar: float = setting(
+        0.0,
+        "activation regularisation: factor of the outputs' mean square, dropped ones",
+        low=0,
+        only="text",
+    )
+    tar: float = setting(
+        1e-3,
+        "temporal activation regularisation: factor of the mean square of the outputs' change",
+        low=0,
+        only="text",
     )
     seed: int = setting(0, "seed of everything random", low=0)
-    data: str = setting("", "data set: `digits`, or the path of a file or folder")
+    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
     dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
     optimise: int = setting(
@@ -213,3 +265,26 @@ def configure(base: Config, values: Mapping[str, object]) -> Config:
     """`base` with some settings replaced. Raises KeyError on an unknown name, ValueError on a bad value."""
     known = {spec.name: spec for spec in fields(base)}
     return replace(base, **{name: coerce(known[name], value) for name, value in values.items()})
+
+
+def search_config(text: bool, *layers: Mapping[str, object]) -> SearchConfig:
+    """The settings of a search over a network of text, or of images: the defaults, and each layer over those before.
+
+    Raises KeyError on an unknown name, ValueError on a bad value, and UserError on a setting of the other kind
+    of network, which would do nothing.
+    """
+    ours, theirs = ("text", "images") if text else ("images", "text")
+    known = {spec.name: spec.metadata for spec in fields(SearchConfig)}
+    for name in (name for layer in layers for name in layer):
+        if known[name]["only"] == theirs:
+            raise UserError(
+                f"the setting `{name}` is for networks of {theirs}, and this one is of {ours}",
+                "leave it out: it would do nothing",
+                exit_code=2,
+            )
+    base = SearchConfig()
+    if text:
+        base = configure(base, {n: meta["text"] for n, meta in known.items() if meta["text"] is not None})
+    for layer in layers:
+        base = configure(base, layer)
+    return base

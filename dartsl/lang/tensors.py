@@ -31,14 +31,22 @@ Axis = int | Unknown
 
 @dataclass(frozen=True)
 class Tensor:
-    """A shape without its batch axis: a width and a size, (H, W) of a map or () of a vector."""
+    """A shape without its batch axis: a width and a size, (H, W) of a map, (T,) of a sequence, () of a vector.
+
+    `tokens`: a sequence of word numbers, of width 1.
+    """
 
     width: Width
     size: tuple[Axis, ...]
+    tokens: bool = False
 
     @property
     def is_map(self) -> bool:
         return len(self.size) == 2
+
+    @property
+    def is_sequence(self) -> bool:
+        return len(self.size) == 1
 
     @property
     def is_point(self) -> bool:
@@ -50,20 +58,26 @@ class Tensor:
         size = tuple(axis for axis in self.size if isinstance(axis, int))
         if not isinstance(self.width, Fraction) or self.width.denominator != 1 or len(size) != len(self.size):
             return None
-        return Shape(int(self.width), size)
+        return Shape(int(self.width), size, self.tokens)
 
     def size_text(self) -> str:
-        """`32x32`, `H/2xW/2`, or `a vector`."""
-        return "x".join(str(axis) for axis in self.size) if self.size else "a vector"
+        """`32x32`, `H/2xW/2`, `a vector`, `a sequence of vectors`, or `tokens`."""
+        if len(self.size) == 2:
+            return "x".join(str(axis) for axis in self.size)
+        if self.tokens:
+            return "tokens"
+        return "a sequence of vectors" if self.size else "a vector"
 
 
 def tensor_of(shape: Shape) -> Tensor:
     """A known shape as a tensor."""
-    return Tensor(Fraction(shape.channels), shape.size)
+    return Tensor(Fraction(shape.channels), shape.size, shape.tokens)
 
 
 def strided(size: tuple[Axis, ...], stride: Pair) -> tuple[Axis, ...]:
-    """The size behind a stride: ceil(H / down), ceil(W / across); a vector stays one."""
+    """The size behind a stride: ceil(H / down), ceil(W / across) of a map; others have no axis to stride."""
+    if len(size) != 2:
+        return size
     return tuple(_divide(axis, by) for axis, by in zip(size, stride, strict=False))
 
 

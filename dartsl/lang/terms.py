@@ -15,10 +15,15 @@ Argument = int | float | bool | str
 
 @dataclass(frozen=True)
 class Shape:
-    """A tensor's shape without its batch axis: (channels, *size); size is (H, W), or () for a vector."""
+    """A tensor's shape without its batch axis: (channels, *size).
+
+    size is (H, W) of a map, (T,) of a sequence of vectors, () of a vector. `tokens`: a sequence of word numbers,
+    of one channel.
+    """
 
     channels: int
     size: tuple[int, ...]
+    tokens: bool = False
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -31,6 +36,10 @@ class Step:
 
     `arguments` are evaluated, with defaults filled in, in the order of the signature (`bn` has the one
     argument `affine`). `stride` is (down, across).
+
+    `share` names the place of a `linear` with share = "target" below its node: the calls that lead there and the
+    step itself, each with its number from the second of a name on, e.g. `gate.linear_2`. Steps into one node with
+    the same name have one matrix (language rule 19).
     """
 
     primitive: str
@@ -39,6 +48,7 @@ class Step:
     input: Shape
     output: Shape
     span: Span = field(compare=False, repr=False)
+    share: str = ""
 
     def argument(self, name: str) -> Argument:
         return dict(self.arguments)[name]
@@ -68,6 +78,20 @@ Term = Step | Sequence | Merge
 
 
 @dataclass(frozen=True)
+class Scan:
+    """How a cell runs along a sequence (language rule 19).
+
+    `carry` names the input that holds the output of the step before; the other one is the element. The dropouts
+    are the parts set to zero, by one mask for a whole sequence: `dropout_x` of the element where it enters the
+    highway's matrix, `dropout_h` of the carry there and of all that enters a shared matrix.
+    """
+
+    carry: str
+    dropout_x: float
+    dropout_h: float
+
+
+@dataclass(frozen=True)
 class CellLayer:
     """A cell at one place of the network, with the term of each part of it.
 
@@ -75,6 +99,10 @@ class CellLayer:
     run along `cell.inputs` (None: no operation; the shape is the one behind the operation), `edges` along
     `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
     `node_bn` and `output_bn` say that a batch norm without affine stands behind that merge.
+
+    With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its two inputs are the
+    element and the carry in either order, without operations; input and node shapes are vectors, `output` is the
+    sequence of all outputs.
     """
 
     name: str
@@ -89,6 +117,7 @@ class CellLayer:
     node_bn: tuple[bool, ...]
     output_bn: bool
     output: Shape
+    scan: Scan | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +136,11 @@ Layer = CellLayer | TermLayer
 
 @dataclass(frozen=True)
 class Plan:
-    """A network with every width and size known. Layers are named stem0.., layer0.., head; the image is `image`."""
+    """A network with every width and size known.
+
+    Layers are named stem0.., layer0.., head. `image` is what enters, and layers read it by that name: an image,
+    or the tokens of a network of text.
+    """
 
     network: Network
     parameters: Mapping[str, Fraction]
@@ -117,8 +150,13 @@ class Plan:
     stages: tuple[str, ...] = ()  # the first layer of each stage
 
     @property
+    def is_text(self) -> bool:
+        """Whether the network takes tokens, in place of images."""
+        return self.network.is_text
+
+    @property
     def classes(self) -> int:
-        """The width of the head's output."""
+        """The width of the head's output: the classes of images, or the words of a vocabulary."""
         return self.layers[-1].output.channels
 
     def cells(self) -> tuple[Cell, ...]:

@@ -75,7 +75,7 @@ class Draws:
         generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
-    def kept(self, path: str, like: Tensor) -> Tensor:
+    def kept_images(self, path: str, like: Tensor) -> Tensor:
         """For each image of `like`, 0 with probability `drop_path`, else 1 / (1 - drop_path): (B, 1, ...).
 
         Drawn on the CPU, so that a seed means the same on every device.
@@ -87,6 +87,15 @@ class Draws:
         generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
         return ((drawn < keep) / keep if keep > 0 else torch.zeros(shape)).to(like)
+
+    def kept(self, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
+        """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
+        if like.is_meta:
+            return like.new_empty(shape)
+        generator = torch.Generator(device=like.device)
+        generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
+        drawn = torch.rand(shape, generator=generator, device=like.device)
+        return (drawn >= p).to(like.dtype) / (1 - p)
 
 
 class DropPath(nn.Module):
@@ -103,7 +112,7 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.draws.drop_path == 0:
             return x
-        return x * self.draws.kept(self.path, x)
+        return x * self.draws.kept_images(self.path, x)
 
     def extra_repr(self) -> str:
         return repr(self.path)

@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo, ModuleSpec
+from dartsl.nn import text
 from dartsl.nn.draws import DropPath, Noise
 from dartsl.nn.plugins import affine_at
 from dartsl.nn.primitives import MODULES
@@ -25,22 +26,7 @@ PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = frozenset(
-    {
-        "self",
-        "torch",
-        "nn",
-        "F",
-        "ops",
-        "group",
-        "draws",
-        "Draws",
-        "DropPath",
-        "Noise",
-        "implementation",
-        "fused",
-        "fused_stack",
-        "packing",
-    }
+    "self torch nn F ops group draws Draws DropPath Noise implementation fused fused_stack packing scan text".split()
 )
 
 
@@ -71,13 +57,17 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         lines.append("import torch.nn.functional as F")
     lines.append("from torch import Tensor, nn")
     lines.append("")
-    for module in sorted({_module(function) for function in functions}):
+    used = {_module(function) for function in functions}
+    if any(isinstance(module, text.MODULES) for module in network.modules()):
+        used.add(text.__name__)
+    for module in sorted(used):
         if module.startswith(OWN):
             name = module.removeprefix(OWN)
             lines.append(f"from dartsl.nn import {name}" + (" as ops" if name == "primitives" else ""))
-    random = any(isinstance(module, Noise | DropPath) for module in network.modules())
+    own = sorted({type(m).__name__ for m in network.modules() if isinstance(m, Noise | DropPath)})
+    random = bool(own) or any(isinstance(module, text.DRAWING) for module in network.modules())
     if random:
-        lines.append("from dartsl.nn.draws import Draws, DropPath, Noise")
+        lines.append("from dartsl.nn.draws import " + ", ".join(sorted(["Draws", *own])))
     if any(spec.primitive not in MODULES for spec in record.modules.values()):
         lines.append("from dartsl.nn.plugins import implementation  # a second argument: [files of --plugin]")
     if random:
@@ -144,6 +134,12 @@ def _constructor(module: nn.Module, spec: ModuleSpec | None, affine: bool) -> st
         return f"DropPath(draws, {module.path!r})"
     if isinstance(module, Noise):
         return f"Noise(draws, {module.path!r}, {module.channels}, stride={module.stride})"
+    if isinstance(module, text.DRAWING):
+        return f"text.{type(module).__name__}(draws, {module.extra_repr()})"
+    if isinstance(module, text.Embedding) and module.dropout is not None:
+        return f"text.Embedding({module.extra_repr()}, {_constructor(module.dropout, None, affine)})"
+    if isinstance(module, text.MODULES):
+        return f"text.{type(module).__name__}({module.extra_repr()})"
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
         rest = "" if module.affine else ", affine=False"
         return f"nn.{type(module).__name__}({module.num_features}{rest})"
@@ -163,6 +159,8 @@ def _forward(module: fx.GraphModule) -> Iterator[str]:
     inputs = ", ".join(f"{_name(node)}: Tensor" for node in nodes if node.op == "placeholder")
     results = next(node.args[0] for node in nodes if node.op == "output")
     kind = "Tensor" if isinstance(results, fx.Node) else "tuple[Tensor, ...]"
+    if isinstance(results, fx.Node) and results.target is text.bundle:
+        kind = "text.TextOutput"
     yield f"{INDENT}def forward(self, {inputs}) -> {kind}:"
     for node in nodes:
         if node.op in ("call_function", "call_module") and not _inlined(node):

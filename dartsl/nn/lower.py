@@ -21,15 +21,16 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, fused_stack, packing, primitives
+from dartsl.nn import fused, fused_stack, packing, primitives, text
 from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
-from dartsl.nn.packs import PACKED, STACKED, Packs, one_by_one
+from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
+from dartsl.nn.scan import ScanParts, scan, scan_parts
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS}  # kind -> function
+FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS, **text.FUNCTIONS}  # kind -> function
 
 
 def lower(
@@ -42,7 +43,7 @@ def lower(
     draws: Draws | None = None,
 ) -> fx.GraphModule:
     """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a cell) ->
-    logits.
+    logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors) -> TextOutput.
 
     The tensors of mixing weights come in the order of `GraphInfo.alphas`. Parameters are drawn in float32 on
     the CPU, each module from a stream of its own (seed and path), then moved to `device` and `dtype`. `draws`
@@ -91,13 +92,45 @@ def build_modules(
 
 @dataclass(frozen=True)
 class _Layer:
-    """The applications of one layer, with what enters and what leaves it (ids of applications)."""
+    """The applications of one layer, with what enters and what leaves it (ids of applications).
+
+    borrowed  paths of embeddings in other layers whose matrices it takes
+    scan      the parts of a layer that runs along a sequence
+    """
 
     name: str
     members: tuple[str, ...]
     reads: tuple[str, ...]
     cells: tuple[str, ...]
     gives: tuple[str, ...]
+    borrowed: tuple[str, ...] = ()
+    scan: ScanParts | None = None
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Where applications are written down: in a layer's code, or in that of the network.
+
+    layer    the layer whose code it is; None: the network
+    weights  the mixing weights of each cell, a tensor, or (`each`) taken apart already
+    matrices of embeddings in other layers, by their paths
+    packs    what applications read of what was put together for several, by keyword
+    """
+
+    code: fx.Graph
+    root: nn.Module
+    layer: str | None
+    weights: Mapping[str, fx.Node]
+    each: bool = False
+    matrices: Mapping[str, fx.Node] = field(default_factory=dict)
+    packs: Packed = field(default_factory=dict)
+
+    def target(self, path: str) -> str:
+        """The path of a module as it is seen from here."""
+        return path if self.layer is None else _short(path, self.layer)
+
+    def name(self, node: str) -> str:
+        return self.target(node).replace(".", "_")
 
 
 @dataclass
@@ -113,26 +146,76 @@ class _Lowering:
         self.layers = _layers(self.graph, self.record)
         network = _empty(f"{self.record.network}_network")
         code = fx.Graph()
-        values = {self.record.input: code.placeholder("image")}
+        values = {self.record.input: code.placeholder("image" if not self.record.carries else "tokens")}
+        for carry in self.record.carries:
+            values[carry] = code.placeholder(carry.replace(".", "_"))
         weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
         for name, _ in self.record.layers:
             network.add_module(name, self.layer(name))
+        outer = _Scope(code, network, None, weights)
         for layer in self.layers.values():
-            arguments = (*(values[read] for read in layer.reads), *(weights[cell] for cell in layer.cells))
-            result = code.create_node("call_module", layer.name, arguments, name=layer.name)
-            if len(layer.gives) == 1:
-                values[layer.gives[0]] = result
-                continue
-            for place, given in enumerate(layer.gives):
-                name = self.value_name(given)
-                values[given] = code.create_node("call_function", getitem, (result, place), name=name)
+            if layer.scan is None:
+                self.call(outer, layer, values)
+            else:
+                self.loop(outer, layer, layer.scan, values)
+        output = application(self.graph, self.record.output)
+        if output.kind == "bundle":
+            inputs = tuple(values[source] for source in output.inputs)
+            values[self.record.output] = self.apply(outer, self.record.output, output, inputs)
         code.output(values[self.record.output])
         network.graph = code
         return network
 
+    def call(self, outer: _Scope, layer: _Layer, values: dict[str, fx.Node]) -> None:
+        """The call of a layer in the code of the network."""
+        code = outer.code
+        arguments = (
+            *(values[read] for read in layer.reads),
+            *(code.get_attr(f"{path}.weight") for path in layer.borrowed),
+            *(outer.weights[cell] for cell in layer.cells),
+        )
+        result = code.create_node("call_module", layer.name, arguments, name=layer.name)
+        if len(layer.gives) == 1:
+            values[layer.gives[0]] = result
+            return
+        for place, given in enumerate(layer.gives):
+            name = self.value_name(given)
+            values[given] = code.create_node("call_function", getitem, (result, place), name=name)
+
+    def loop(self, outer: _Scope, layer: _Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
+        """What a scan layer computes once a pass, then its loop, in the code of the network."""
+        code = outer.code
+        if parts.element is not None:
+            values[parts.element] = values[application(self.graph, parts.element).inputs[0]]
+        for node in parts.outside:
+            applied = application(self.graph, node)
+            inputs = tuple(values[source] for source in applied.inputs)
+            values[node] = self.apply(outer, node, applied, inputs)
+        invariants = (
+            *(values[node] for node in parts.invariant),
+            *(one_by_one(code, outer.weights[cell]) for cell in layer.cells),
+        )
+        arguments = (
+            code.create_node("get_attr", layer.name, name=f"{layer.name}_step"),
+            tuple(values[node] for node in self.elements(parts)),
+            values[self.carry(layer.name)],
+            invariants,
+        )
+        result = code.create_node("call_function", scan, arguments, name=layer.name)
+        values[parts.sequence] = result
+
+    def elements(self, parts: ScanParts) -> tuple[str, ...]:
+        """The sequences that a step takes an element of; the tokens where it needs none, so that steps are counted."""
+        return parts.elements or (self.record.input,)
+
+    def carry(self, layer: str) -> str:
+        """The carry of a scan layer, which its cell need not read."""
+        return next(carry for carry in self.record.carries if carry.split(".")[0] == layer)
+
     def layer(self, name: str) -> nn.Module:
         """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses.
 
+        That of a scan layer is one step: elements, the carry, what is the same at every step, mixing weights.
         A layer that the output does not need holds its modules and computes nothing.
         """
         layer = self.layers.get(name)
@@ -143,45 +226,46 @@ class _Lowering:
         if layer is None or not isinstance(root, fx.GraphModule):
             return root
         code = fx.Graph(root)
-        values = {read: code.placeholder(self.value_name(read)) for read in layer.reads}
+        members, gives, reads = layer.members, layer.gives, layer.reads
+        if layer.scan is not None:
+            members, gives = layer.scan.inside, (layer.scan.body,)
+            reads = (*self.elements(layer.scan), self.carry(name), *layer.scan.invariant)
+        values = {read: code.placeholder(self.value_name(read)) for read in reads}
+        matrices = {path: code.placeholder(f"{path}_weight".replace(".", "_")) for path in layer.borrowed}
         weights = {cell: code.placeholder(f"{cell}_weights") for cell in layer.cells}
-        applied_here = {node: application(self.graph, node) for node in layer.members}
-        packs = Packs(code, applied_here, self.modules, weights).run()
+        applied_here = {node: application(self.graph, node) for node in members}
+        packs = Packs(code, applied_here, self.modules, weights, layer.scan is not None).run()
+        scope = _Scope(code, root, name, weights, layer.scan is not None, matrices, packs)
         for node, applied in applied_here.items():
             inputs = tuple(values[source] for source in applied.inputs)
-            values[node] = self.apply(code, root, node, applied, inputs, weights, packs.get(node, {}))
+            values[node] = self.apply(scope, node, applied, inputs)
             values[node].meta["application"] = node
-        given = tuple(values[node] for node in layer.gives)
+        given = tuple(values[node] for node in gives)
         code.output(given[0] if len(given) == 1 else given)
         root.graph = code
         return root
 
-    def apply(
-        self,
-        code: fx.Graph,
-        root: nn.Module,
-        node: str,
-        applied: Application,
-        inputs: tuple[fx.Node, ...],
-        weights: Mapping[str, fx.Node],
-        packed: Mapping[str, fx.Node],
-    ) -> fx.Node:
-        """The fx node of one application; `packed` has what it reads of its layer's packs, by keyword."""
-        name = _short(node, applied.layer).replace(".", "_")
+    def apply(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
+        """The fx node of one application."""
+        code, name = scope.code, scope.name(node)
         if applied.kind == "mix":
             cell, row = applied.attribute("cell"), applied.attribute("row")
-            arguments = (weights[str(cell)], row)
+            arguments = (scope.weights[str(cell)], row)
             chosen = code.create_node("call_function", getitem, arguments, name=f"{name}_weights")
             keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key == "columns"}
             return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
+        if applied.kind == "linear" and len(applied.state) == 2:
+            own, embedding = applied.state
+            matrix = scope.matrices.get(embedding) or code.get_attr(f"{scope.target(embedding)}.weight")
+            return code.create_node("call_module", scope.target(own), (*inputs, matrix), name=name)
         if applied.kind in FUSED or len(applied.state) > 1:
-            return self.fused(code, name, applied, inputs, weights, packed)
+            return self.fused(scope, node, applied, inputs)
         if applied.state or applied.random is not None:
             path, module = self.module(node, applied)
-            target = _short(path, applied.layer)
-            if applied.random is not None:
-                _attach(root, target, module)
-            if applied.kind == "linear" and len(application(self.graph, applied.inputs[0]).shape) > 1:
+            target = scope.target(path)
+            if applied.random is not None and not applied.state:
+                _attach(scope.root, target, module)
+            if applied.kind == "linear" and len(application(self.graph, applied.inputs[0]).shape) == 3:
                 inputs = (
                     code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
                 )
@@ -189,30 +273,24 @@ class _Lowering:
         function, attributes = primitives.function_of(applied)
         return code.create_node("call_function", function, inputs, dict(attributes), name=name)
 
-    def fused(
-        self,
-        code: fx.Graph,
-        name: str,
-        applied: Application,
-        inputs: tuple[fx.Node, ...],
-        weights: Mapping[str, fx.Node],
-        packed: Mapping[str, fx.Node],
-    ) -> fx.Node:
+    def fused(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
         """The call of a fused function: its modules and mixing weights come by keyword."""
+        code, name = scope.code, scope.name(node)
+        state = tuple(code.get_attr(scope.target(path)) for path in applied.state)
         if applied.kind not in FUSED:  # one batch norm for several
             modules = [self.modules[path] for path in applied.state]
             fused.tie([module for module in modules if isinstance(module, _NormBase)])
-            state = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
             return code.create_node("call_function", fused.shared_bn, inputs, {"state": state}, name=name)
+        packed = scope.packs.get(node, {})
         keywords: dict[str, Any] = {
             key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("cell",))
         }
         if KINDS[applied.kind].state and applied.kind != "convolution":
-            keywords["state"] = tuple(code.get_attr(_short(path, applied.layer)) for path in applied.state)
+            keywords["state"] = state
             self.settle(applied)
         if KINDS[applied.kind].mixes and "gain" not in packed:
-            mixing = weights[str(applied.attribute("cell"))]
-            keywords["weights"] = one_by_one(code, mixing)
+            mixing = scope.weights[str(applied.attribute("cell"))]
+            keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
         keywords |= packed
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 
@@ -225,19 +303,26 @@ class _Lowering:
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""
         if applied.state:
-            return applied.state[0], self.modules[applied.state[0]]
+            module = self.modules[applied.state[0]]
+            if isinstance(module, text.Embedding) and applied.random is not None:
+                module.dropout = text.word_dropout(self.draws, applied)
+            return applied.state[0], module
         if applied.random is None:
             raise TypeError(f"{node}: a {applied.kind} without a key for its draws")
         if applied.kind == "drop_path":
             return node, DropPath(self.draws, applied.random)
+        if applied.kind in text.RANDOM:
+            return node, text.random_module(self.draws, applied)
         return node, Noise(self.draws, applied.random, applied.shape[0], factors(applied, "stride"))
 
     def value_name(self, node: str) -> str:
         """What a value is called outside its layer: by the layer alone where that gives one value."""
         if node == self.record.input:
-            return "image"
+            return "tokens" if self.record.carries else "image"
         layer = application(self.graph, node).layer
-        if len(self.layers[layer].gives) == 1:
+        found = self.layers[layer]
+        outside = len(found.gives) == 1 if found.scan is None else node == found.scan.sequence
+        if outside:
             return layer
         return f"{layer}_{_short(node, layer)}".replace(".", "_")
 
@@ -255,6 +340,9 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
         if node == record.input:
             continue
         applied = application(graph, node)
+        if applied.kind == "bundle":  # of values of several layers: the network's own
+            leaving.update(applied.inputs)
+            continue
         members[applied.layer].append(node)
         leaving.update(
             s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
@@ -272,8 +360,20 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
             tuple(sorted(entering, key=place.__getitem__)),
             tuple(cell for cell in tables if cell in mixed),
             tuple(node for node in nodes if node in leaving),
+            tuple(
+                dict.fromkeys(
+                    path for each in applied_here for path in each.state if _layer_of(path) != layer
+                )
+            ),
+            scan_parts(dict(zip(nodes, applied_here, strict=True)))
+            if any(each.kind == "sequence" for each in applied_here)
+            else None,
         )
     return {name: layer for name, layer in found.items() if layer.members}
+
+
+def _layer_of(path: str) -> str:
+    return path.split(".")[0]
 
 
 def _short(path: str, layer: str) -> str:

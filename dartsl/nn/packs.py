@@ -26,12 +26,14 @@ STACKED = frozenset({"bn_stack", "scaled_bn_stack"})
 
 @dataclass
 class Packs:
-    """The packs of one layer; `members` are its applications in order, `weights` its cells' mixing weights."""
+    """The packs of one layer; `members` are its applications in order, `weights` its cells' mixing weights, taken
+    apart already where `each` says so."""
 
     code: fx.Graph
     members: Mapping[str, Application]
     modules: Mapping[str, nn.Module]
     weights: Mapping[str, fx.Node]
+    each: bool = False
     found: Packed = field(default_factory=dict)
 
     def run(self) -> Packed:
@@ -68,7 +70,7 @@ class Packs:
         """The mixing weights of one cell that batch norms of one width take."""
         entries = [entries_of(self.members[node]) for node in nodes]
         arguments = (
-            one_by_one(self.code, self.weights[cell]),
+            self.weights[cell] if self.each else one_by_one(self.code, self.weights[cell]),
             tuple(entry for each in entries for entry in each),
             width,
             tuple(len(each) for each in entries),

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dartsl.graph.operations import Application, ModuleSpec, Value
+from dartsl.nn import text
 
 Pair = tuple[int, int]
 
@@ -213,10 +214,6 @@ def _mix_bn(spec: ModuleSpec) -> nn.Module:
     return _batch_norm(spec, affine=False)
 
 
-def _linear(spec: ModuleSpec) -> nn.Module:
-    return nn.Linear(spec.in_shape[0], spec.out_shape[0], bias=bool(dict(spec.arguments).get("bias", True)))
-
-
 MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
     "bn": _bn,
     "mix_bn": _mix_bn,
@@ -224,10 +221,14 @@ MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
     "conv_across": _conv_across,
     "conv_down": _conv_down,
     "dwconv": _dwconv,
-    "linear": _linear,
+    "embedding": text.build_embedding,
+    "highway": text.build_highway,
+    "linear": text.build_linear,
 }
 
-RANDOM = frozenset({"noise"})  # built in `dartsl.nn.draws`: they have no state, but a key
+RANDOM = frozenset(
+    {"noise", "locked_dropout", "embedding"}
+)  # they draw by key: the lowering gives them `Draws`
 
 BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM})
 

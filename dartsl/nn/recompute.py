@@ -31,7 +31,9 @@ def recomputed(layer: nn.Module, *inputs: Tensor) -> Any:
 
 def recompute_layers(network: fx.GraphModule) -> None:
     """Make a lowered network recompute each of its layers but the last, which backward needs at once."""
-    calls = [node for node in network.graph.nodes if node.op == "call_module"]
+    calls = [
+        node for node in network.graph.nodes if node.op == "call_module" and "." not in str(node.target)
+    ]  # not the single modules that a loop calls once a pass
     for call in calls[:-1]:
         name = call.name
         with network.graph.inserting_before(call):

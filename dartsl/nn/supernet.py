@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any
 
 import networkx as nx
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.build import build
-from dartsl.graph.operations import AlphaTable, info
+from dartsl.graph.operations import AlphaTable, application, info
 from dartsl.graph.passes import DEFAULT_LEVEL, optimise
 from dartsl.graph.target import Target, target_of
 from dartsl.lang.check import pick_network
@@ -24,6 +25,8 @@ from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
 from dartsl.nn.plugins import Builder, PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.recompute import recompute_layers
+from dartsl.nn.scan import recompute_steps
+from dartsl.nn.text import TextOutput
 
 ALPHA_SCALE = 1e-3  # alpha ~ 1e-3 * N(0, 1) (method.md, "Relaxation")
 
@@ -82,6 +85,7 @@ class Supernet(nn.Module):
         )
         if memory == "low":
             recompute_layers(self.network)
+            recompute_steps(self.network)
         self.tables = info(graph).alphas
         self.alphas = nn.ParameterDict()
         for table in self.tables:
@@ -89,14 +93,30 @@ class Supernet(nn.Module):
             # Not in the state_dict: it follows from the graph. True where a row has no such candidate.
             self.register_buffer(f"spare_{table.cell}", _spare(table).to(device), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits."""
+    def forward(self, inputs: Tensor, carries: Sequence[Tensor] | None = None) -> Any:
+        """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
+
+        A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
+        """
+        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values())
         if not self.amp:
-            logits: Tensor = self.network(images, *self.mixing_weights().values())
-            return logits  # (B, classes)
-        with torch.autocast(images.device.type, torch.bfloat16):
-            logits = self.network(images, *self.mixing_weights().values())
-        return logits.to(images.dtype)  # (B, classes)
+            return self.network(*arguments)
+        with torch.autocast(inputs.device.type, torch.bfloat16):
+            output = self.network(*arguments)
+        if not isinstance(output, TextOutput):
+            return output.to(inputs.dtype)  # (B, classes)
+        dtype = next(self.network.parameters()).dtype
+        ends = tuple(carry.to(dtype) for carry in output.carries)
+        logits, outputs, dropped = (each.to(dtype) for each in output[:3])
+        return TextOutput(logits, outputs, dropped, ends)
+
+    def _carries(self, inputs: Tensor, carries: Sequence[Tensor] | None) -> Sequence[Tensor]:
+        """The state of each scan at the start of a window."""
+        if carries is not None:
+            return carries
+        like = next(self.network.parameters())
+        widths = [application(self.graph, carry).shape[0] for carry in info(self.graph).carries]
+        return [like.new_zeros(inputs.shape[1], width) for width in widths]
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""

@@ -5,6 +5,7 @@
     history.jsonl     one object an epoch
     alphas.jsonl      the alphas behind each epoch (a search)
     checkpoint.pt     all that is needed to go on
+    vocabulary.json   the words of a text, in the order of their numbers
     found.*           what came out (a search)
 
 Nothing here imports torch, so a run can be drawn and derived from without it.
@@ -44,6 +45,7 @@ SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
     "checkpoint.pt",
 )
 FOUND = "found.darts"
+VOCABULARY = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class RunInfo:
     """What `run.json` holds.
 
     `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
-    `source` is what the user called the spec; `data_hash` is the fingerprint of the images the run uses.
+    `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses.
     """
 
     kind: str
@@ -170,6 +172,10 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / CHECKPOINT
+
+    @property
+    def vocabulary(self) -> Path:
+        return self.path / VOCABULARY
 
     @property
     def found(self) -> Path:

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 from dartsl.data.detect import EMBEDDED
+from dartsl.data.text import TEXTS
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
@@ -103,7 +104,7 @@ def run_session(
             for batch in session.left():
                 with _failing_safely(session, folder, device):
                     session.take_step(batch)
-                progress.step(session.epoch + 1, session.place, session.figures())
+                progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
                 if stop.requested:
                     save(session, folder)
                     progress.say(
@@ -245,7 +246,7 @@ def stem(source: Source) -> str:
 
 def absolute(data: str) -> str:
     """A path that still names the data when the run goes on from another folder."""
-    if not data or data in EMBEDDED:
+    if not data or data in EMBEDDED or data in TEXTS:
         return data
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data

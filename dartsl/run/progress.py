@@ -26,7 +26,7 @@ class RunProgress:
         self._console = console
         self._epochs = epochs
         self._steps = steps
-        self._first = self._done = done
+        self._first = self._done = done / steps  # in epochs, whose numbers of steps may differ
         self._started = time.monotonic()
         self._live: _Bar | None = None
         if console.is_terminal and not console.is_dumb_terminal:
@@ -41,11 +41,11 @@ class RunProgress:
             epoch, step = divmod(done, steps)
             self._task = self._live.add_task(
                 "",
-                total=epochs * steps,
-                completed=done,
+                total=epochs,
                 epoch=f"{min(epoch + 1, epochs)}/{epochs}",
                 place=f"step {step}/{steps}",
             )
+            self._live.update(self._task, completed=self._done)
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
@@ -59,9 +59,10 @@ class RunProgress:
         if self._live is not None:
             self._live.stop()
 
-    def step(self, epoch: int, step: int, figures: Figures) -> None:
-        """Step `step` of epoch `epoch` (both from 1) is done."""
-        self._done += 1
+    def step(self, epoch: int, step: int, figures: Figures, steps: int | None = None) -> None:
+        """Step `step` of epoch `epoch` (both from 1) is done; `steps` where this epoch has another number."""
+        self._steps = steps or self._steps
+        self._done = epoch - 1 + step / self._steps
         if self._live is not None:
             self._live.figures = shown(figures)
             self._live.update(
@@ -96,7 +97,7 @@ class RunProgress:
         if made == 0:
             return "-:--"
         pace = (time.monotonic() - self._started) / made
-        return duration(pace * (self._epochs * self._steps - self._done))
+        return duration(pace * (self._epochs - self._done))
 
 
 class _Bar(Progress):

@@ -2,7 +2,7 @@
 
 Times are medians of repetitions that take turns in one process, so that what slows the machine slows all. A
 peak is taken in a process of its own, as what its resident size grows by. All levels start from the same
-weights and see the same random images.
+weights and see the same random images, or random text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.search.bilevel import AlphaGradient, Batch, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.search.batches import Batch, random_batches
+from dartsl.search.bilevel import AlphaGradient, Unroll, alpha_gradient, alpha_step, weight_step
 from dartsl.search.gradients import gradients_of
 
 CASES = ("forward_backward", "first", "second", "exact")
@@ -39,7 +40,7 @@ LEVELS: Mapping[str, Mapping[str, Any]] = {
 }
 ORDERS = {"first": "1", "second": "2", "exact": "exact"}
 STATUS = Path("/proc/self/status")  # Linux alone has it
-SMALL = 2  # images of the passes that are counted or warm up
+SMALL = 2  # images (or rows of text) of the passes that are counted or warm up
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,7 @@ class Stepper:
         """One pass over the training batch with all its gradients, or one whole search step."""
         if case == "forward_backward":
             parameters = [*self.model.alpha_parameters(), *self.model.weights()]
-            loss = F.cross_entropy(self.model(train.images), train.labels)
-            torch.autograd.grad(loss, parameters, allow_unused=True)
+            torch.autograd.grad(train.take(self.model).loss, parameters, allow_unused=True)
         elif case == "first" and self.everything:
             self._first_order_with_all_gradients(train, validation)
         else:
@@ -123,15 +123,10 @@ class Stepper:
         self.weights_optimizer.zero_grad()
 
     def batches(self, size: int) -> tuple[Batch, Batch]:
-        """Random normal images, the same for all levels."""
-        plan = self.model.plan
-        generator = torch.Generator().manual_seed(0)
-
-        def draw() -> Batch:
-            images = torch.randn(size, *plan.image.dims, generator=generator)
-            return Batch(images, torch.randint(0, plan.classes, (size,), generator=generator))
-
-        return draw(), draw()
+        """Random normal images or random tokens, the same for all levels."""
+        like = next(self.model.parameters())
+        train, validation = random_batches(self.model.plan, size, like, torch.Generator().manual_seed(0))
+        return train, validation
 
 
 class OperationCount(TorchDispatchMode):

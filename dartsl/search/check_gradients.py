@@ -20,9 +20,9 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.run.loop import NonFiniteError, own_generators
-from dartsl.search.bilevel import Unroll, alpha_gradient
+from dartsl.search.bilevel import alpha_gradient
 from dartsl.search.loop import compiled
-from dartsl.search.session import SearchSession, data_of
+from dartsl.search.sessions import data_of, session_of
 
 NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in for another
 ORDERS = ("1", "2", "exact")
@@ -53,7 +53,8 @@ class Comparison:
     """The alpha gradients of one step, over all cells' alphas together, against the exact order.
 
     gradients   of each order
-    term        xi * hvp, the second-order term, by finite difference (2) and exactly
+    examples    what `batch` counts
+    term        the second-order term, xi * hvp (text: xi * c * hvp), by finite difference (2) and exactly
     """
 
     network: str
@@ -61,10 +62,11 @@ class Comparison:
     r: float
     gradients: Mapping[str, Compared]
     term: Mapping[str, Compared]
+    examples: str = "images of each half"
 
     def text(self) -> str:
         """A table and what it means."""
-        head = f"alpha gradients of {self.network}, {self.batch} images of each half, r = {self.r:g}"
+        head = f"alpha gradients of {self.network}, {self.batch} {self.examples}, r = {self.r:g}"
         lines = [head, "", *_table("gradient", self.gradients)]
         lines += ["", *_table("second-order term", self.term)]
         return "\n".join([*lines, "", *self.verdict()])
@@ -111,10 +113,10 @@ def check_gradients(
     model = compiled(check(source), network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config.device):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))
-        unroll = Unroll.of(session.weights_optimizer, model.weights())
+        unroll = session.unroll()
         try:
             found = {
                 order: alpha_gradient(model, train, validation, order, unroll=unroll, r=config.r)
@@ -126,16 +128,17 @@ def check_gradients(
             ) from None
     gradients = {order: _flat(gradient.gradients) for order, gradient in found.items()}
     terms = {
-        order: unroll.xi * _flat(gradient.product)
+        order: gradient.scale * _flat(gradient.product)
         for order, gradient in found.items()
         if gradient.product is not None
     }
     return Comparison(
         model.plan.network.name,
-        len(train.labels),
+        train.size,
         config.r,
         {order: Compared.of(gradient, gradients["exact"]) for order, gradient in gradients.items()},
         {order: Compared.of(term, terms["exact"]) for order, term in terms.items()},
+        "rows of each text" if model.plan.is_text else "images of each half",
     )
 
 

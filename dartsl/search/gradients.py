@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
 from dartsl.nn.draws import seed_torch
 from dartsl.run.loop import NonFiniteError
+from dartsl.search.batches import Batch, Model, Outcome, Passed
 
 BatchKind = Literal["train", "validation"]
 
@@ -28,13 +27,11 @@ class Draws(Protocol):
     def at(self, step: int, batch: BatchKind) -> int: ...
 
 
-class SearchModel(Protocol):
+class SearchModel(Model, Protocol):
     """What the bilevel step needs of a supernet (`dartsl.nn.supernet.Supernet` has it)."""
 
     @property
     def draws(self) -> Draws: ...
-
-    def __call__(self, images: Tensor) -> Tensor: ...
 
     def weights(self) -> list[nn.Parameter]: ...
 
@@ -45,28 +42,11 @@ class SearchModel(Protocol):
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
-class Batch(NamedTuple):
-    """Images (B, C, H, W), floating, and their labels (B,), int64."""
-
-    images: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one pass over a batch gave: the mean loss, and how many of how many images were right."""
-
-    loss: float
-    correct: int
-    images: int
-
-
 @torch.no_grad()
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
-    """The loss and the right answers on a batch, in training mode; nothing changes. Raises NonFiniteError."""
+    """What a batch gives in training mode; nothing changes. Raises NonFiniteError."""
     with model.frozen_statistics():
-        logits = logits_of(model, batch, kind, step)
-    outcome = outcome_of(F.cross_entropy(logits, batch.labels), logits, batch)
+        outcome = passed_over(model, batch, kind, step).outcome()
     if not math.isfinite(outcome.loss):
         name = "training" if kind == "train" else "validation"
         raise NonFiniteError(f"{name} loss", "no parameter (none was taken)", 0.0)
@@ -77,10 +57,9 @@ def gradients_of(
     model: SearchModel, batch: Batch, kind: BatchKind, parameters: Sequence[nn.Parameter], step: int
 ) -> tuple[Outcome, list[Tensor]]:
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
-    logits = logits_of(model, batch, kind, step)
-    loss = F.cross_entropy(logits, batch.labels)
-    gradients = slopes(loss, parameters)
-    outcome = outcome_of(loss, logits, batch)
+    passed = passed_over(model, batch, kind, step)
+    gradients = slopes(passed.loss, parameters)
+    outcome = passed.outcome()
     name = "training" if kind == "train" else "validation"
     if not math.isfinite(outcome.loss):
         raise NonFiniteError(f"{name} loss", *largest_gradient(model, parameters, gradients))
@@ -88,20 +67,15 @@ def gradients_of(
     return outcome, gradients
 
 
-def logits_of(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> Tensor:
-    """(B, classes); all passes over one step's batch of a kind see the same random draws."""
+def passed_over(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> Passed:
+    """One pass; all passes over one step's batch of a kind see the same random draws."""
     seed_pass(model, batch, kind, step)
-    return model(batch.images)
+    return batch.take(model)
 
 
 def seed_pass(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> None:
     """Set the draws of random operations, and torch's own generators for plugins, to those of a step's batch."""
-    seed_torch(model.draws.at(step, kind), batch.images.device)
-
-
-def outcome_of(loss: Tensor, logits: Tensor, batch: Batch) -> Outcome:
-    correct = int((logits.detach().argmax(dim=1) == batch.labels).sum())
-    return Outcome(float(loss.detach()), correct, len(batch.labels))
+    seed_torch(model.draws.at(step, kind), batch.device)
 
 
 def require_finite(

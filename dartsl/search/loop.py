@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from dartsl.data.images import data_hash
+from dartsl.data.text import Corpus
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
 from dartsl.lang.check import check
@@ -19,7 +20,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.run.files import write_bytes, write_text
+from dartsl.run.files import write_bytes, write_json, write_text
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.loop import (
     RUNS,
@@ -35,7 +36,8 @@ from dartsl.run.loop import (
 )
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
-from dartsl.search.session import SearchSession, data_of
+from dartsl.search.session import SearchSession
+from dartsl.search.sessions import data_hash, data_of, session_of
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,12 @@ def search(
     model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config.device):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         info = run_info("search", source, spec, model.plan, config, data_hash(data), plugins, command)
         folder = RunFolder.create(out or free_name(RUNS, stem(source)), spec.files, info)
         with folder.held():
+            if isinstance(data, Corpus):
+                write_json(folder.vocabulary, data.record())
             save(session, folder)
             return _run(session, folder, console or Console())
 
@@ -100,9 +104,9 @@ def _resume(folder: RunFolder, device: str | None, console: Console) -> SearchRe
     model = compiled(spec, info.network, parameters, config, info.plugins)
     data = data_of(model, config)
     if data_hash(data) != info.data_hash:
-        raise UserError(f"the images of {data.name} are not those that the run was started with")
+        raise UserError(f"the data of {data.name} are not those that the run was started with")
     with own_generators(config.device):
-        session = SearchSession(model, config, data)
+        session = session_of(model, config, data)
         restore(session, folder)
         tell_changes(info, console)
         return _run(session, folder, console)
@@ -130,14 +134,14 @@ def compiled(
     )
 
 
-def _run(session: SearchSession, folder: RunFolder, console: Console) -> SearchResult:
+def _run(session: SearchSession[Any], folder: RunFolder, console: Console) -> SearchResult:
     config = session.config
     if run_session(session, folder, config.epochs, config.device, console, "dartsl search --resume"):
-        return _finish(folder, console)
+        return _finish(folder, console, session.closing(folder.history()[-1]))
     return SearchResult(folder.path, finished=False)
 
 
-def _finish(folder: RunFolder, console: Console) -> SearchResult:
+def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> SearchResult:
     """Derive the found architecture, write it, draw it, and report."""
     text = rederive(folder.path)
     write_text(folder.found, text)
@@ -150,6 +154,6 @@ def _finish(folder: RunFolder, console: Console) -> SearchResult:
         write_bytes(folder.path / "found.svg", render(dot, "svg"))
     except UserError as error:
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
-    report = found_report(cells, folder.path)
+    report = found_report(cells, folder.path, closing)
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
     return SearchResult(folder.path, finished=True, found=text)

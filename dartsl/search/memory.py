@@ -17,7 +17,6 @@ from typing import Any
 import networkx as nx
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -30,7 +29,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
-from dartsl.search.gradients import Batch, constant, restored, shift, slopes
+from dartsl.search.batches import Batch, random_batches
+from dartsl.search.gradients import constant, restored, shift, slopes
 
 _Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]
 ORDERS = ("1", "2", "exact")
@@ -118,7 +118,7 @@ class StepMemory:
     """Bytes of one search step at its peak, by what they hold.
 
     state       parameters, buffers, and what the two optimisers keep (momentum; two moments for the alphas)
-    passes      the most that images and all else that the passes make hold at once
+    passes      the most that images (or text) and all else that the passes make hold at once
     slack       what a CPU process takes besides: holes in its heap, and scratch memory of kernels
     """
 
@@ -141,7 +141,7 @@ def estimate_step(
     dtype: torch.dtype = torch.float32,
     plugins: Plugins = (),
 ) -> int:
-    """Bytes at the peak of a search step with `batch` images from each half, the process's base apart.
+    """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
 
     `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own level, type
     and `memory` count; the arguments are for a Plan.
@@ -186,20 +186,14 @@ def step_memory(
 
 
 def passes_peak(model: Supernet, batch: int, order: str) -> int:
-    """Bytes that the passes of a step of order 1 or 2 hold at most, images and gradients too.
+    """Bytes that the passes of a step of order 1 or 2 hold at most, inputs and gradients too.
 
     `model` may lie on the meta device.
     """
     place = next(model.parameters())
     held = Occupancy([*model.parameters(), *model.buffers()])
     with held:
-        train, validation = (
-            Batch(
-                torch.zeros(batch, *model.plan.image.dims, dtype=place.dtype, device=place.device),
-                torch.zeros(batch, dtype=torch.int64, device=place.device),
-            )
-            for _ in range(2)
-        )
+        train, validation = random_batches(model.plan, batch, place)
         with model.frozen_statistics():
             _fullest_pass(model, train, validation, order)
             if order == "1":
@@ -227,8 +221,7 @@ def _fullest_pass(model: Supernet, train: Batch, validation: Batch, order: str) 
 def _gradients(model: Supernet, batch: Batch, parameters: Sequence[Tensor]) -> list[Tensor]:
     if not parameters:
         return []
-    loss = F.cross_entropy(model(batch.images), batch.labels)
-    return slopes(loss, parameters)
+    return slopes(batch.take(model).loss, parameters)
 
 
 def _shadow(
@@ -242,8 +235,9 @@ def _shadow(
         level, target = model.level, model.target
     else:
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
-    if max(batch * _largest(graph), parameters(graph)) > MOST_NUMBERS:
-        raise UserError("a step needs more memory than can be told", help="try fewer images (--batch)")
+    length = plan.image.size[0] if plan.is_text else 1
+    if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+        raise UserError("a step needs more memory than can be told", help="try a smaller --batch")
     try:
         return Supernet(
             plan,

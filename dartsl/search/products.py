@@ -17,11 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 
+from dartsl.search.batches import Batch
 from dartsl.search.gradients import (
-    Batch,
     SearchModel,
     constant,
     gradients_of,
@@ -75,7 +74,7 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
         }
         # A buffer that a pass writes to in place would become dual itself: the pass gets copies.
         replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
-        gradients = torch.func.functional_call(step_of, replaced, (train.images, train.labels))
+        gradients = torch.func.functional_call(step_of, replaced, (train,))
         tangents = [_tangent(gradient) for gradient in gradients]
     return [
         torch.zeros_like(alpha) if tangent is None else tangent.detach()
@@ -91,9 +90,8 @@ class _AlphaGradient(nn.Module):
         self.model = model
         self._alphas = tuple(alphas)
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        loss = F.cross_entropy(self.model(images), labels)
-        return tuple(slopes(loss, self._alphas))
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        return tuple(slopes(batch.take(self.model).loss, self._alphas))
 
 
 @contextmanager

@@ -10,8 +10,11 @@ from dartsl.search.discretise import DerivedCell, KeptEdge
 from dartsl.search.emit import edge_text, weight_text
 
 
-def found_report(cells: Sequence[DerivedCell], run: Path) -> str:
-    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1."""
+def found_report(cells: Sequence[DerivedCell], run: Path, closing: Sequence[str] = ()) -> str:
+    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1.
+
+    `closing` are lines of the session's own, about how far it came.
+    """
     folder = shlex.quote(str(run))
     picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
     blocks = [cell_report(cell) for cell in cells]
@@ -19,6 +22,8 @@ def found_report(cells: Sequence[DerivedCell], run: Path) -> str:
         "weight: the operation's share of its edge; margins: its lead over the next operation on the edge,",
         "and over the strongest edge into the node that was left out",
         "",
+        *closing,
+        *([""] if closing else []),
         f"run folder  {run}",
         f"found       {run / 'found.darts'}, drawn in {run / picture}",
         f"next        dartsl info {folder}/found.darts",

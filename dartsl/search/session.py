@@ -1,96 +1,105 @@
-"""Everything that a search consists of while it runs: it steps, and its whole state is saved and restored."""
+"""Everything that a search consists of while it runs: it steps, and its whole state is saved and restored.
+
+What images and texts have in common; `image_session` and `text_session` add what an epoch's steps are.
+"""
 
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from dartsl.data import Augment, Batches, ImageData, RandomBatches, load, split_by_index
-from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
-from dartsl.nn.draws import stream_seed
-from dartsl.nn.supernet import Supernet, torch_dtype
-from dartsl.search.bilevel import (
-    Batch,
-    Outcome,
-    Unroll,
-    alpha_gradient,
-    alpha_step,
-    learning_rate,
-    measure,
-    weight_step,
-)
+from dartsl.nn.supernet import Supernet
+from dartsl.search.batches import Batch, Outcome
+from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
 from dartsl.search.discretise import entropies, softmax_rows
+
+Place = TypeVar("Place")  # what stands for a step's training batch
+Step = TypeVar("Step", covariant=True)
+
+
+class Steps(Protocol[Step]):
+    """Where an epoch's training batches come from: iterate it for those that are left of the current epoch."""
+
+    @property
+    def step(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Step]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 @dataclass
 class Tally:
-    """Sums over the batches of an epoch so far: losses weighted by images, right answers, images."""
+    """Sums over the batches of an epoch so far: losses weighted by predictions, right ones, predictions."""
 
     loss: float = 0.0
     correct: int = 0
-    images: int = 0
+    count: int = 0
 
     def add(self, outcome: Outcome) -> None:
-        self.loss += outcome.loss * outcome.images
-        self.correct += outcome.correct
-        self.images += outcome.images
+        self.loss += outcome.loss * outcome.count
+        self.correct += outcome.correct or 0
+        self.count += outcome.count
 
     @property
     def mean_loss(self) -> float | None:
-        return self.loss / self.images if self.images else None
+        return self.loss / self.count if self.count else None
 
     @property
     def accuracy(self) -> float | None:
-        return self.correct / self.images if self.images else None
+        return self.correct / self.count if self.count else None
+
+    @property
+    def perplexity(self) -> float | None:
+        loss = self.mean_loss
+        # exp of more than that is no float; such a loss says all there is to say
+        return None if loss is None else math.exp(min(loss, 700.0))
 
 
 def tallied(record: Mapping[str, Any]) -> Tally:
     """A tally from its fields."""
-    return Tally(float(record["loss"]), int(record["correct"]), int(record["images"]))
+    return Tally(float(record["loss"]), int(record["correct"]), int(record["count"]))
 
 
-class SearchSession:
+class SearchSession(ABC, Generic[Place]):
     """A supernet, its two optimisers, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `step` all steps taken. Iterate `batches` for the steps left in
-    the epoch and give each to `take_step`. The training images are split by index; each step draws its
-    validation batch anew from all of the other part, as the authors' `next(iter(valid_queue))` does. Losses
-    and accuracies of both parts are means over the epoch's batches as they were met, in training mode (for
-    orders 2 and exact the validation batch meets the unrolled weights): measuring costs no pass of its own.
+    the epoch and give each to `take_step`. Losses, accuracies and perplexities of both parts are means over the
+    epoch's batches as they were met, in training mode (for orders 2 and exact the validation batch meets the
+    unrolled weights): measuring costs no pass of its own.
     """
+
+    measure = (
+        "accuracy"  # beside the loss in the history: a property of Tally, and its short name for a display
+    )
+    short = "acc"
 
     advice: Mapping[str, str] = {
         "finite": "start again with a lower lr or alphas_lr, a lower clip, or dtype float64",
         "memory": "--memory low, a smaller --batch, fewer channels (--set C=...), or --order 1",
     }
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData) -> None:
-        """Raises UserError for data or settings that cannot be used together."""
+    def __init__(self, model: Supernet, config: SearchConfig, batches: Steps[Place]) -> None:
+        """Raises UserError for settings that cannot be used together, or with the network."""
         self.config = config
         self.model = model
-        self.data = data.to(config.device)
-        self.augment = Augment.of(
-            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
-        )
-        ours, theirs = split_by_index(data.train_labels, config.split)
-        self.batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
-        self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
-        try:
-            self.generator = torch.Generator(config.device)
-        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
-            raise UserError(
-                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
-            ) from error
-        self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
-        _require_usable(model, config, len(ours), len(theirs))
+        self.batches = batches
+        _require_usable(model, config)
         self.weights_optimizer = torch.optim.SGD(
             model.weights(),
             lr=config.lr,
@@ -104,6 +113,7 @@ class SearchSession:
             betas=(config.alphas_betas[0], config.alphas_betas[1]),
             weight_decay=config.alphas_decay,
         )
+        self.rate = config.lr
         self.epoch = 0
         self.step = 0
         self.seconds = 0.0
@@ -120,47 +130,73 @@ class SearchSession:
         """Steps of the current epoch that are done, the one in hand included."""
         return self.batches.step
 
-    def left(self) -> Iterator[Tensor]:
-        """The training batches that are left in the epoch, as indices."""
+    def left(self) -> Iterator[Place]:
+        """The places in the training data of the steps that are left in the epoch."""
         return iter(self.batches)
 
+    @abstractmethod
     def begin_epoch(self) -> None:
         """Set the epoch's learning rate; harmless in mid-epoch."""
-        config = self.config
-        for group in self.weights_optimizer.param_groups:
-            group["lr"] = learning_rate(self.epoch, config.epochs, config.lr, config.lr_min)
 
-    def take_step(self, indices: Tensor) -> None:
-        """Alphas on a validation batch (not in warm-up), then weights on the training batch of `indices`.
+    @abstractmethod
+    def draw(self, place: Place) -> tuple[Batch, Batch]:
+        """A step's training batch, and the validation batch that goes with it."""
+
+    @abstractmethod
+    def random_state(self) -> dict[str, Any]:
+        """Orders, positions and generators; what is drawn within a pass is keyed by step and batch instead."""
+
+    @abstractmethod
+    def load_random_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `random_state` gave."""
+
+    def unroll(self) -> Unroll:
+        """The virtual step of the weights that the alphas look through."""
+        return Unroll.of(self.weights_optimizer, self.model.weights())
+
+    def went_on(self, train: Outcome, validation: Outcome) -> None:
+        """Called behind each step with what its two passes gave."""
+
+    def closing(self, last: Mapping[str, Any]) -> list[str]:
+        """What to say behind the last epoch, whose row of the history is given: lines."""
+        return []
+
+    def set_rate(self, rate: float) -> None:
+        """Set the weights' learning rate of the epoch."""
+        self.rate = rate
+        for group in self.weights_optimizer.param_groups:
+            group["lr"] = rate
+
+    def take_step(self, place: Place) -> None:
+        """Alphas on a validation batch (not in warm-up), then weights on the training batch of `place`.
 
         Raises NonFiniteError; `undo` then brings back the state before this step.
         """
         started = time.perf_counter()
         self._before.take()
-        train, validation = self.draw(indices)
+        train, validation = self.draw(place)
         if self.epoch < self.config.warmup:
-            self.valid.add(measure(self.model, validation, "validation", self.step))
+            met = measure(self.model, validation, "validation", self.step)
         else:
             gradient = alpha_gradient(
                 self.model,
                 train,
                 validation,
                 self.config.order,
-                unroll=Unroll.of(self.weights_optimizer, self.model.weights()),
+                unroll=self.unroll(),
                 r=self.config.r,
                 step=self.step,
             )
             alpha_step(self.model, self.alphas_optimizer, gradient)
-            self.valid.add(gradient.outcome)
-        self.train.add(
-            weight_step(self.model, train, self.weights_optimizer, clip=self.config.clip, step=self.step)
+            met = gradient.outcome
+        self.valid.add(met)
+        trained = weight_step(
+            self.model, train, self.weights_optimizer, clip=self.config.clip, step=self.step
         )
+        self.train.add(trained)
+        self.went_on(trained, met)
         self.step += 1
         self.seconds += time.perf_counter() - started
-
-    def draw(self, indices: Tensor) -> tuple[Batch, Batch]:
-        """The training batch of `indices`, and a validation batch drawn for it."""
-        return self._batch(indices), self._batch(self.validation.draw())
 
     def undo(self) -> None:
         """Go back to before the last `take_step`, which failed before the weights were stepped."""
@@ -171,11 +207,11 @@ class SearchSession:
         self.epoch += 1
         row = {
             "epoch": self.epoch,
-            "lr": float(self.weights_optimizer.param_groups[0]["lr"]),
+            "lr": self.rate,
             "train_loss": self.train.mean_loss,
-            "train_accuracy": self.train.accuracy,
+            f"train_{self.measure}": getattr(self.train, self.measure),
             "validation_loss": self.valid.mean_loss,
-            "validation_accuracy": self.valid.accuracy,
+            f"validation_{self.measure}": getattr(self.valid, self.measure),
             "entropy": self.entropy(),
             "seconds": round(self.seconds, 3),
         }
@@ -202,11 +238,11 @@ class SearchSession:
         entropy = self.entropy()
         return {
             "loss": self.train.mean_loss,
-            "acc": self.train.accuracy,
+            self.short: getattr(self.train, self.measure),
             "val loss": self.valid.mean_loss,
-            "val acc": self.valid.accuracy,
+            f"val {self.short}": getattr(self.valid, self.measure),
             "entropy": sum(entropy.values()) / len(entropy),
-            "lr": float(self.weights_optimizer.param_groups[0]["lr"]),
+            "lr": self.rate,
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -232,33 +268,6 @@ class SearchSession:
         self.load_random_state(state)
         self.train, self.valid = tallied(state["train"]), tallied(state["valid"])
 
-    def random_state(self) -> dict[str, Any]:
-        """Orders and augmentation; what is drawn within a pass is keyed by step and batch instead."""
-        return {
-            "device": self.generator.device.type,
-            "batches": self.batches.state_dict(),
-            "validation": self.validation.state_dict(),
-            "augmentation": self.generator.get_state(),
-        }
-
-    def load_random_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what `random_state` gave.
-
-        Another kind of device has other generators: there, augmentation goes on with a stream of its own.
-        """
-        self.batches.load_state_dict(state["batches"])
-        self.validation.load_state_dict(state["validation"])
-        if state["device"] == self.generator.device.type:
-            self.generator.set_state(state["augmentation"])
-        else:
-            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
-
-    def _batch(self, indices: Tensor) -> Batch:
-        places = indices.to(self.data.train_images.device)
-        images = self.data.train_images[places]  # (B, H, W, C), uint8
-        dtype = torch_dtype(self.config.dtype)
-        return Batch(self.augment(images, self.generator, dtype), self.data.train_labels[places])
-
 
 class _Backup:
     """What a step that fails may have changed before it failed: all but the weights and their optimiser.
@@ -266,7 +275,7 @@ class _Backup:
     Alphas and running statistics are small beside the weights, so a copy a step costs little.
     """
 
-    def __init__(self, session: SearchSession) -> None:
+    def __init__(self, session: SearchSession[Any]) -> None:
         self._session = session
         self._groups: list[tuple[list[Tensor], list[Tensor]]] = []
         tensors = [*(a.detach() for a in session.model.alpha_parameters()), *session.model.buffers()]
@@ -292,17 +301,8 @@ class _Backup:
         session.valid = self._valid
 
 
-def data_of(model: Supernet, config: SearchConfig) -> ImageData:
-    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
-    image = model.plan.image
-    return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
-
-
-def _require_usable(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
-    """Refuse what would only fail, or mean nothing, after the first step.
-
-    `ours` and `theirs` count the images that train weights and alphas.
-    """
+def _require_usable(model: Supernet, config: SearchConfig) -> None:
+    """Refuse what would only fail, or mean nothing, after the first step."""
     if not model.alpha_parameters():
         raise UserError(
             f"network `{model.plan.network.name}` offers no choice: there is nothing to search",
@@ -319,13 +319,3 @@ def _require_usable(model: Supernet, config: SearchConfig, ours: int, theirs: in
         raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
     if config.amp and config.dtype != "float32":
         raise UserError(f"amp computes in bfloat16, which does not go with dtype {config.dtype}", exit_code=2)
-    smallest = min(ours % config.batch or config.batch, theirs)
-    nodes: Sequence[str] = list(model.graph.nodes)
-    applications = [application(model.graph, node) for node in nodes]
-    single = [op for op in applications if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
-    if smallest == 1 and single:
-        raise UserError(
-            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
-            help=f"another --batch or --split: {ours} images train weights, {theirs} alphas, "
-            f"in batches of {config.batch}",
-        )

@@ -35,7 +35,7 @@ from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.search.bilevel import Batch, learning_rate, weight_step
+from dartsl.search.bilevel import ImageBatch, learning_rate, weight_step
 from dartsl.search.discretise import softmax_rows
 from dartsl.search.emit import Provenance, found_text
 from dartsl.search.loop import search
@@ -69,7 +69,7 @@ def train(text: str, data: ImageData, seed: int, epochs: int, batch: int = 64) -
             group["lr"] = learning_rate(epoch, epochs, 0.025, 0.0)
         for indices in batches:
             images = augment(data.train_images[indices], generator)  # (B, C, H, W)
-            weight_step(model, Batch(images, data.train_labels[indices]), optimizer, clip=5.0)
+            weight_step(model, ImageBatch(images, data.train_labels[indices]), optimizer, clip=5.0)
     return test(model, augment.plain(data.test_images), data.test_labels)
 
 

@@ -19,7 +19,7 @@ from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import compile
 from dartsl.search.discretise import derive, softmax_rows
-from dartsl.search.session import SearchSession
+from dartsl.search.image_session import ImageSession
 
 from .mapping import checked
 
@@ -96,7 +96,7 @@ def found_again(seed: int) -> int:
     cell = model.plan.cells()[0]
     assert [(edge.source, edge.target) for edge in cell.searched_edges] == PAIRS
     config = SearchConfig(**{**vars(CONFIG), "seed": seed})
-    session = SearchSession(model, config, labelled(planted, seed))
+    session = ImageSession(model, config, labelled(planted, seed))
     for _ in range(config.epochs):
         session.begin_epoch()
         for indices in session.batches:

@@ -17,7 +17,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.search import bilevel
 from dartsl.search.bilevel import Unroll, alpha_gradient
 from dartsl.search.discretise import DerivedCell, derive, softmax_rows
-from dartsl.search.session import SearchSession
+from dartsl.search.image_session import ImageSession
 
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules
@@ -68,11 +68,11 @@ def sides(order: str, nodes: int = 2, level: int = 0) -> tuple[Search, Supernet]
 def test_search_steps(order: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
     oracle, model = sides(order, level=level)
-    session = SearchSession(model, dataclasses.replace(CONFIG, order=order), data(16))
-    drawn: list[bilevel.Batch] = []
+    session = ImageSession(model, dataclasses.replace(CONFIG, order=order), data(16))
+    drawn: list[bilevel.ImageBatch] = []
     make = session._batch
 
-    def recorded(indices: torch.Tensor) -> bilevel.Batch:
+    def recorded(indices: torch.Tensor) -> bilevel.ImageBatch:
         drawn.append(make(indices))
         return drawn[-1]
 
@@ -130,8 +130,8 @@ def test_alpha_gradients(stepped: Stepped) -> None:
         wanted = stepped.wanted(order)
         found = alpha_gradient(
             stepped.model,
-            bilevel.Batch(*stepped.train),
-            bilevel.Batch(*stepped.validation),
+            bilevel.ImageBatch(*stepped.train),
+            bilevel.ImageBatch(*stepped.validation),
             order,
             unroll=stepped.unroll,
             r=0.01,
@@ -150,7 +150,7 @@ def test_alpha_gradients(stepped: Stepped) -> None:
 def test_running_statistics_move_once_a_step() -> None:
     """By the weight step's batch alone, at the weights and alphas of that step."""
     _, model = sides("2")
-    session = SearchSession(model, dataclasses.replace(CONFIG, order="2"), data(8))
+    session = ImageSession(model, dataclasses.replace(CONFIG, order="2"), data(8))
     session.begin_epoch()
     session.take_step(next(iter(session.batches)))
     counts = [value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")]
@@ -212,7 +212,7 @@ def test_ranking_is_by_softmax() -> None:
             alpha[2] += 5.0  # c0 -> n1
             alpha[3, 4] = 0.5  # c1 -> n1
             alpha[4, 3] = 0.4  # n0 -> n1
-    session = SearchSession(model, CONFIG, data(8))
+    session = ImageSession(model, CONFIG, data(8))
     for cell in model.plan.cells():
         weights = softmax_rows(session.alphas()[cell.name])
         assert [pick[:2] for pick in picks(derive(cell, weights), 0)[1]] == [

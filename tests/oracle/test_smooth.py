@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from dartsl.nn.supernet import Supernet, compile
-from dartsl.search.bilevel import Batch, Unroll, alpha_gradient
+from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient
 
 from .mapping import batch, checked, randomise
 
@@ -48,7 +48,7 @@ XI = 0.025
 Tensors = list[torch.Tensor]
 
 
-def at_virtual_weights(model: Supernet, train: Batch, validation: Batch, unroll: Unroll) -> Tensors:
+def at_virtual_weights(model: Supernet, train: ImageBatch, validation: ImageBatch, unroll: Unroll) -> Tensors:
     """grad_alpha L_val at w', on a copy of the model: the alpha gradient but for its second term."""
     model = copy.deepcopy(model)
     slopes = torch.autograd.grad(F.cross_entropy(model(train.images), train.labels), model.weights())
@@ -68,7 +68,7 @@ def distance(one: Tensors, other: Tensors) -> float:
 def test_error_of_the_finite_difference_falls_as_r_squared(seed: int) -> None:
     model = compile(checked(SMOOTH), seed=seed, dtype="float64")
     randomise(model, seed)
-    train, validation = Batch(*batch((8, 8), 8, 10 + seed)), Batch(*batch((8, 8), 8, 20 + seed))
+    train, validation = ImageBatch(*batch((8, 8), 8, 10 + seed)), ImageBatch(*batch((8, 8), 8, 20 + seed))
     generator = torch.Generator().manual_seed(seed)
     buffers = [
         0.1 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype) for weight in model.weights()

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
 from dartsl.nn.supernet import Supernet
-from dartsl.search.bilevel import Batch, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient, alpha_step, weight_step
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, images, model, planned_text, same_state
 from tests.passes.test_equal import EXAMPLES, few
@@ -67,7 +67,7 @@ class Search:
         self.alphas = torch.optim.Adam(alphas, lr=0.01, betas=(0.5, 0.999)) if alphas else None
 
     def step(self, step: int) -> None:
-        train, validation = (Batch(*images(self.model.plan, 4, seed=2 * step + i)) for i in (0, 1))
+        train, validation = (ImageBatch(*images(self.model.plan, 4, seed=2 * step + i)) for i in (0, 1))
         if self.alphas is not None:
             unroll = Unroll.of(self.weights, self.model.weights())
             gradient = alpha_gradient(self.model, train, validation, self.order, unroll=unroll, step=step)

@@ -25,4 +25,8 @@ def test_what_can_stride() -> None:
     assert PRIMITIVES["conv_across"].stride(3) == (1, 3)
     assert PRIMITIVES["conv_down"].stride(3) == (3, 1)
     assert plugin("deform", ()).stride(2) == (2, 2)
-    assert {name for name, known in PRIMITIVES.items() if known.random} == {"noise"}
+    assert {name for name, known in PRIMITIVES.items() if known.random} == {
+        "noise",
+        "embedding",
+        "locked_dropout",
+    }

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.search.gradients import Batch, SearchModel
+from dartsl.search.batches import ImageBatch
+from dartsl.search.gradients import SearchModel
 
 
 def double_backward(
-    model: SearchModel, train: Batch, direction: Sequence[Tensor], step: int = 0
+    model: SearchModel, train: ImageBatch, direction: Sequence[Tensor], step: int = 0
 ) -> list[Tensor]:
     """d/d alpha <grad_w L_train(w, alpha), v>: the gradient, in alpha, of a product of gradients."""
     weights, alphas = model.weights(), model.alpha_parameters()

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from dartsl.search.bilevel import (
-    Batch,
+    ImageBatch,
     NonFiniteError,
     Unroll,
     alpha_gradient,
@@ -23,14 +23,14 @@ from dartsl.search.bilevel import (
 T, V = 0.9, -1.7  # the image of the training batch and of the validation batch, both of class 0
 
 
-def scalar_batch(x: float) -> Batch:
-    return Batch(torch.full((1, 1, 1, 1), x, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
+def scalar_batch(x: float) -> ImageBatch:
+    return ImageBatch(torch.full((1, 1, 1, 1), x, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
 
 
-def image_batch(seed: int, size: int = 6) -> Batch:
+def image_batch(seed: int, size: int = 6) -> ImageBatch:
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(size, 1, 5, 5, generator=generator, dtype=torch.float64)
-    return Batch(images, torch.randint(0, 4, (size,), generator=generator))
+    return ImageBatch(images, torch.randint(0, 4, (size,), generator=generator))
 
 
 def sigmoid(z: float) -> float:
@@ -133,7 +133,7 @@ def test_the_weight_step_clips_weights_and_leaves_alphas(mixed_model: Any) -> No
     assert torch.nn.utils.get_total_norm(moved).item() == pytest.approx(1e-3, rel=1e-3)
     assert torch.equal(alpha, mixed_model.alpha)
     assert mixed_model.alpha.grad is None
-    assert outcome.images == 6
+    assert outcome.count == 6
     assert 0 <= outcome.correct <= 6
     assert mixed_model.draws.asked == [(7, "train")]
 

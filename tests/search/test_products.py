@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dartsl.nn.supernet import Supernet
 from dartsl.search import bilevel
-from dartsl.search.bilevel import Batch, Unroll, alpha_gradient, weight_step
+from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient, weight_step
 from dartsl.search.products import exact_product
 from tests.nn.specs import RAGGED, SEARCHED, small
 
@@ -29,10 +29,10 @@ SMOOTH = (
 SPECS = {"darts": SEARCHED, "ragged": RAGGED, "smooth": SMOOTH}
 
 
-def batch_of(model: Supernet, seed: int, size: int = 5) -> Batch:
+def batch_of(model: Supernet, seed: int, size: int = 5) -> ImageBatch:
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(size, *model.plan.image.dims, generator=generator, dtype=torch.float64)
-    return Batch(images, torch.randint(0, model.plan.classes, (size,), generator=generator))
+    return ImageBatch(images, torch.randint(0, model.plan.classes, (size,), generator=generator))
 
 
 def close(found: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
@@ -80,7 +80,7 @@ def test_the_alpha_gradient_with_momentum(spec: str, monkeypatch: pytest.MonkeyP
 def test_a_model_whose_statistics_move_keeps_its_own(mixed_model: Any) -> None:
     """Outside `frozen_statistics` a pass writes to running statistics: those of copies."""
     images = torch.randn(4, 1, 5, 5, dtype=torch.float64)
-    train = Batch(images, torch.tensor([0, 1, 2, 3]))
+    train = ImageBatch(images, torch.tensor([0, 1, 2, 3]))
     direction = [torch.ones_like(weight) for weight in mixed_model.weights()]
     before = {name: buffer.clone() for name, buffer in mixed_model.named_buffers()}
     found = exact_product(mixed_model, train, direction, 0)
@@ -89,7 +89,7 @@ def test_a_model_whose_statistics_move_keeps_its_own(mixed_model: Any) -> None:
 
 
 def test_weights_that_alphas_do_not_meet_give_zeros(scalar_model: Any) -> None:
-    train = Batch(torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
+    train = ImageBatch(torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
     (product,) = exact_product(scalar_model, train, [torch.ones(1, dtype=torch.float64)], 0)
     assert product.item() == 0.0
 

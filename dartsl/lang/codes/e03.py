@@ -69,7 +69,7 @@ output mean(n0, n1) > mix_bn""",
     ),
     "E0308": Code(
         "a network needs an input, stems, stages and a head",
-        """A network has one `input image(channels, height, width)`, then at least one `stem`,
+        """A network has one `input image(channels, height, width)` or `input tokens(length)`, then at least one `stem`,
 then at least one `stage`, then one `head`, in this order.""",
         """network tiny(C = 8) {
   input image(1, 28, 28)
@@ -81,11 +81,19 @@ then at least one `stage`, then one `head`, in this order.""",
     "E0309": Code(
         "a node needs a merge",
         """Behind the `:` of a node stands how the edges that end at it are merged: `sum`,
-`concat`, `mean`, `product` or `lerp`, without arguments; behind it, only `mix_bn` may stand.
-Operations belong on edges.""",
+`concat`, `mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments;
+behind it, only `mix_bn` may stand. Operations belong on edges.""",
         """node n0 : relu           # no
 node n0 : sum            # yes
 node n1 : sum > mix_bn   # yes""",
+    ),
+    "E0311": Code(
+        "a highway that does not merge the inputs of its cell",
+        """`highway` is the first step of a recurrent cell: [c, t] = [x, h] W and then
+h + sigmoid(c) * (tanh(t) - h), with x the element and h the carry. One `identity` edge leads to it from each of the
+cell's two inputs, and nothing else.""",
+        """node s0 : highway
+edge x, h -> s0 : identity""",
     ),
     "E0310": Code(
         "too large to build",

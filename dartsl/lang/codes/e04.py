@@ -46,7 +46,7 @@ edge c0 -> n0 : sep_conv(3) | sep_conv_3x3      # accepted: another name""",
         "a number out of range",
         """Kernels are odd, so that an operation keeps the middle of the image in place; the one
 even form is a pool with k = stride. Kernels, dilations, repetitions and strides are whole numbers
-from 1. Numbers with an exponent stay within 1e40.""",
+from 1; a dropout is the part that is set to zero, from 0 to less than 1. Numbers with an exponent stay within 1e40.""",
         """conv(4)        # no
 max_pool(2)/2  # yes
 conv(3)*0      # no""",
@@ -114,5 +114,16 @@ returns a torch module whose output has out_channels channels and ceil(H/stride)
 pixels. It is tried once when the network is lowered.""",
         """def build(in_channels, out_channels, stride, affine, k):
     return nn.Conv2d(in_channels, out_channels, k, stride, k // 2)""",
+    ),
+    "E0413": Code(
+        "a matrix that cannot be shared",
+        """With share = "target", the matrix of a `linear` belongs to the node that its edge leads to: one for each
+place in the operation's body, whatever the arguments and whichever edge. So it stands on the edges of a cell that
+`scan` runs, and what arrives there over different edges must have the same width.""",
+        """op gate(act) = lerp(
+  identity,
+  linear(bias = false, share = "target") > act,
+  linear(bias = false, share = "target") > sigmoid,
+)""",
     ),
 }

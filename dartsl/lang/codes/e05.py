@@ -39,8 +39,8 @@ reductions.""",
     ),
     "E0505": Code(
         "a merge with a wrong number of inputs",
-        """`lerp(x, y, t)` is x + t * (y - x) and has exactly three inputs, in this order. `sum`, `concat`, `mean` and
-`product` take any number from one.""",
+        """`lerp(x, y, t)` is x + t * (y - x) and has exactly three inputs, in this order, `highway` the
+element and the carry. `sum`, `concat`, `mean` and `product` take any number from one.""",
         """op blend = lerp(identity, relu)   # t is missing""",
     ),
     "E0506": Code(
@@ -51,9 +51,19 @@ same strides. A 1x1 image (behind `global_avg_pool`) is the exception; it is bro
     ),
     "E0507": Code(
         "a primitive on the wrong kind of tensor",
-        """Convolutions, pools and shifts work on a map (channels, height, width); `linear` works on a vector, or on a
-map of 1x1. `global_avg_pool` makes a map of 1x1 of any map. A stem gives a map, a head a vector with one entry a
-class.""",
+        """Convolutions, pools and shifts work on a map (channels, height, width); `linear` works on a vector, on a
+map of 1x1, or on each vector of a sequence. `global_avg_pool` makes a map of 1x1 of any map. A stem gives a map, a
+head a vector with one entry a class. In a network of text, `embedding` makes a sequence of vectors of the tokens;
+all that follows works on sequences, and inside a cell on vectors.""",
         """head linear(10)   # of a map: write global_avg_pool > linear(10)""",
+    ),
+    "E0508": Code(
+        "a matrix that cannot be tied",
+        """With tie = "stem", a `linear` of the head computes with the matrix of the embedding, and owns no more than
+its bias. There must be exactly one embedding, with as many words as the `linear` has outputs, and as wide as what
+reaches it. Nothing but the head can be tied.""",
+        """stem  embedding(vocab, out = 300)
+stage scan(recurrent, carry = "h") width 200
+head  linear(vocab, tie = "stem")   # no: 200 channels reach it""",
     ),
 }

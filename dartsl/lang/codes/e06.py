@@ -57,10 +57,39 @@ cell normal = dag(my_ops)
 stage normal width C        # yes""",
     ),
     "E0607": Code(
-        "a part of recurrent cells",
-        """`scan`, `tokens` and `highway` belong to recurrent cells. The language knows them, this
-version does not build them yet.""",
-        """input tokens(35)            # not yet
-input image(3, 32, 32)      # yes""",
+        "a part of recurrent cells at a wrong place",
+        """`tokens` is the input of a network of text, `scan` a layer of its stages, and `highway` the
+merge of a node in a cell that a scan runs. A cell with a highway cannot be a layer of a network of
+images.""",
+        """input tokens(35)
+stage scan(recurrent, carry = "h") width H
+node  s0 : highway   # of the cell `recurrent`""",
+    ),
+    "E0608": Code(
+        "a carry that is no input of the cell",
+        """`scan` runs a cell along a sequence. The carry is the input of the cell that takes the
+cell's output at the element before; the other input takes the element. It is named in double
+quotes.""",
+        """cell recurrent { input x, h ... }
+stage scan(recurrent, carry = "state") width H   # no
+stage scan(recurrent, carry = "h") width H       # yes""",
+    ),
+    "E0609": Code(
+        "a cell of images in a network of text, or the reverse",
+        """A network of images uses a cell as a layer by its name; a network of text runs it along
+the sequence with `scan`. There is nothing to run along in an image, and a sequence is no map.""",
+        """input image(3, 32, 32)
+stage scan(recurrent, carry = "h") width H   # no
+input tokens(35)
+stage scan(recurrent, carry = "h") width H   # yes""",
+    ),
+    "E0610": Code(
+        "a cell that cannot run along a sequence",
+        """A cell that `scan` runs has exactly two inputs, the element and the carry, and takes them
+as they are. What prepares the element stands in the network, in front of the scan, or on the
+edges.""",
+        """input x, h              # yes
+input x, h, c           # no
+input x : linear, h     # no""",
     ),
 }

@@ -1,0 +1,118 @@
+"""The loop of a recurrent cell: which of a scan layer's applications stand within it, and the loop itself.
+
+What depends neither on the element nor on the carry is the same at every step and is computed once a pass. What
+depends on elements alone is computed for the whole sequence at once, where it treats each vector on its own. The
+rest is the layer's GraphModule, which is called once a time step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from dartsl.graph.operations import Application
+from dartsl.nn.recompute import recomputed
+
+# These give for a sequence (T, B, C) what they give for each of its vectors (B, C).
+VECTORWISE = frozenset(
+    {
+        "identity", "relu", "sigmoid", "tanh", "linear", "locked_dropout", "sum", "mean", "product", "lerp", "mix",
+        "combine", "multiply",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScanParts:
+    """The applications of a scan layer (ids, in order).
+
+    outside   computed once a pass, for all steps or for the whole sequence
+    inside    computed at each step
+    elements  what a step takes of each sequence that lies outside, in order
+    invariant what a step takes as it is
+    source    the sequence that the elements are of; body: the output of a step
+    """
+
+    outside: tuple[str, ...]
+    inside: tuple[str, ...]
+    elements: tuple[str, ...]
+    invariant: tuple[str, ...]
+    element: str | None
+    carry: str
+    body: str
+    sequence: str
+
+
+def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
+    """The parts of a scan layer, from its applications, inputs first."""
+    place: dict[str, str] = {}  # constant, wide (a whole sequence) or inner
+    carry = element = sequence = None
+    for node, each in applied.items():
+        sources = {place.get(source, "constant") for source in each.inputs}
+        if each.kind == "carry":
+            carry, place[node] = node, "carry"
+        elif each.kind == "element":
+            element, place[node] = node, "wide"
+        elif each.kind == "sequence":
+            sequence = node
+        elif sources <= {"constant"}:
+            place[node] = "constant"
+        elif sources <= {"constant", "wide"} and each.kind in VECTORWISE and each.batch == 1:
+            place[node] = "wide"
+        else:
+            place[node] = "inner"
+    if sequence is None:
+        raise TypeError("a scan layer without a sequence")
+    (body,) = applied[sequence].inputs
+    inside = [node for node, where in place.items() if where == "inner"]
+    read = [source for node in inside for source in applied[node].inputs] + [body]
+    return ScanParts(
+        outside=tuple(
+            node
+            for node, where in place.items()
+            if where in ("wide", "constant") and applied[node].kind != "element"
+        ),
+        inside=tuple(inside),
+        elements=_once(source for source in read if place.get(source) == "wide"),
+        invariant=_once(source for source in read if place.get(source, "constant") == "constant"),
+        element=element,
+        carry=carry or "",
+        body=body,
+        sequence=sequence,
+    )
+
+
+def _once(nodes: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(nodes))
+
+
+def scan(
+    layer: nn.Module,
+    sequences: Sequence[Tensor],
+    carry: Tensor,
+    invariants: Sequence[Any],
+    low_memory: bool = False,
+) -> Tensor:
+    """The outputs (T, B, H) of `layer`, called once a time step with an element of each sequence (T, B, C).
+
+    Each output is the next step's carry (B, H). With `low_memory` autograd keeps only the carries, and a step is
+    computed again in the backward pass.
+    """
+    outputs = []
+    for elements in zip(*(sequence.unbind(0) for sequence in sequences), strict=True):
+        inputs = (*elements, carry, *invariants)
+        carry = recomputed(layer, *inputs) if low_memory else layer(*inputs)
+        outputs.append(carry)
+    return torch.stack(outputs)
+
+
+def recompute_steps(network: fx.GraphModule) -> None:
+    """Make a lowered network keep only the carries of its loops."""
+    for node in network.graph.nodes:
+        if node.target is scan:
+            node.kwargs = {"low_memory": True}
+    network.recompile()

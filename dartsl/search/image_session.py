@@ -1,0 +1,110 @@
+"""A search on images: what an epoch's steps are, and which images each one sees."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Augment, Batches, ImageData, RandomBatches, load, split_by_index
+from dartsl.graph.operations import application
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.search.batches import ImageBatch
+from dartsl.search.bilevel import learning_rate
+from dartsl.search.session import SearchSession
+
+
+class ImageSession(SearchSession[Tensor]):
+    """A search on images; a step is given by the indices of its training images.
+
+    The training images are split by index; each step draws its validation batch anew from all of the other part,
+    as the authors' `next(iter(valid_queue))` does.
+    """
+
+    batches: Batches
+
+    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData) -> None:
+        """Raises UserError for data or settings that cannot be used together."""
+        self.data = data.to(config.device)
+        self.augment = Augment.of(
+            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
+        )
+        ours, theirs = split_by_index(data.train_labels, config.split)
+        batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
+        self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
+        try:
+            self.generator = torch.Generator(config.device)
+        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            ) from error
+        self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
+        super().__init__(model, config, batches)
+        _require_batch_norm(model, config, len(ours), len(theirs))
+
+    def begin_epoch(self) -> None:
+        config = self.config
+        self.set_rate(learning_rate(self.epoch, config.epochs, config.lr, config.lr_min))
+
+    def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
+        return self._batch(place), self._batch(self.validation.draw())
+
+    def random_state(self) -> dict[str, Any]:
+        return {
+            "device": self.generator.device.type,
+            "batches": self.batches.state_dict(),
+            "validation": self.validation.state_dict(),
+            "augmentation": self.generator.get_state(),
+        }
+
+    def load_random_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `random_state` gave.
+
+        Another kind of device has other generators: there, augmentation goes on with a stream of its own.
+        """
+        self.batches.load_state_dict(state["batches"])
+        self.validation.load_state_dict(state["validation"])
+        if state["device"] == self.generator.device.type:
+            self.generator.set_state(state["augmentation"])
+        else:
+            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
+
+    def _batch(self, indices: Tensor) -> ImageBatch:
+        places = indices.to(self.data.train_images.device)
+        images = self.data.train_images[places]  # (B, H, W, C), uint8
+        dtype = torch_dtype(self.config.dtype)
+        return ImageBatch(self.augment(images, self.generator, dtype), self.data.train_labels[places])
+
+
+def images_of(model: Supernet, config: SearchConfig) -> ImageData:
+    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
+    image = model.plan.image
+    return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
+
+
+def images_hash(data: ImageData) -> str:
+    """SHA-256 of the training images and labels."""
+    digest = hashlib.sha256()
+    for tensor in (data.train_images, data.train_labels):
+        digest.update(str(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
+    """Refuse a batch that leaves a batch norm a single number; `ours` and `theirs` count the images of each half."""
+    smallest = min(ours % config.batch or config.batch, theirs)
+    applications = [application(model.graph, str(node)) for node in model.graph.nodes]
+    single = [op for op in applications if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
+    if smallest == 1 and single:
+        raise UserError(
+            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
+            help=f"another --batch or --split: {ours} images train weights, {theirs} alphas, "
+            f"in batches of {config.batch}",
+        )

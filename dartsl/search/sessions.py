@@ -1,0 +1,30 @@
+"""The session for a network: on images or on text, as its input says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dartsl.data import ImageData
+from dartsl.data.text import Corpus
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.supernet import Supernet
+from dartsl.search.image_session import ImageSession, images_hash, images_of
+from dartsl.search.session import SearchSession
+from dartsl.search.text_session import TextSession, text_of
+
+Data = ImageData | Corpus
+
+
+def data_of(model: Supernet, config: SearchConfig) -> Data:
+    """The data that the settings name, if they fit the network. Raises UserError."""
+    return text_of(model, config) if model.plan.is_text else images_of(model, config)
+
+
+def session_of(model: Supernet, config: SearchConfig, data: Data) -> SearchSession[Any]:
+    """A search of the network that begins. Raises UserError for data or settings that cannot be used together."""
+    return TextSession(model, config, data) if isinstance(data, Corpus) else ImageSession(model, config, data)
+
+
+def data_hash(data: Data) -> str:
+    """SHA-256 of what is searched on: what a run must find again to go on."""
+    return data.fingerprint() if isinstance(data, Corpus) else images_hash(data)

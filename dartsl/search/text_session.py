@@ -1,0 +1,143 @@
+"""A search on text: windows in order, and the states that are carried from one to the next.
+
+Source: Liu, Simonyan and Yang, "DARTS" (arXiv 1806.09055), A.2, and the authors' implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.data.text import Corpus, Window, Windows, cut, in_rows, load_text
+from dartsl.graph.operations import application
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import Supernet
+from dartsl.search.batches import Outcome, TextBatch
+from dartsl.search.bilevel import Unroll
+from dartsl.search.session import SearchSession
+
+Carries = tuple[Tensor, ...] | None  # None: zeros
+
+
+class TextSession(SearchSession[Window]):
+    """A search on text; a step is given by a window of the training text.
+
+    Weights learn on the training text, alphas on the validation text, in windows of `bptt`, whose start follows
+    that of the training windows round the validation text. Each has a state of its own, carried on and detached,
+    zeros at the start of an epoch. The learning rate is constant, but for its scaling by a window's length.
+    """
+
+    measure = "perplexity"
+    short = "ppl"
+    batches: Windows
+
+    def __init__(self, model: Supernet, config: SearchConfig, data: Corpus) -> None:
+        """Raises UserError for a text or settings that cannot be used together."""
+        if torch.device(config.device).type == "meta":
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            )
+        self.data = data.to(config.device)
+        self.train_rows = in_rows(self.data.train, config.batch)  # (rows, B)
+        self.valid_rows = in_rows(self.data.valid, config.batch)  # (rows, B)
+        self.bptt = config.bptt or model.plan.image.size[0]
+        self.carries: Carries = None
+        self.valid_carries: Carries = None
+        self._held = tied_weights(model)
+        windows = Windows(
+            len(self.train_rows), self.bptt, config.short_windows, stream_seed(config.seed, "windows")
+        )
+        super().__init__(model, config, windows)
+        _require_batch_norm(model, config)
+
+    def begin_epoch(self) -> None:
+        self.rate = self.config.lr
+        if self.batches.step == 0:
+            self.carries = self.valid_carries = None
+
+    def draw(self, place: Window) -> tuple[TextBatch, TextBatch]:
+        """The window of the training text and that of the validation text; sets the window's learning rate.
+
+        The authors scale the rate by a window's length as drawn, though the last one of a text may be shorter.
+        """
+        for group in self.weights_optimizer.param_groups:
+            group["lr"] = self.rate * place.length / self.bptt
+        config = self.config
+        train = TextBatch(
+            *cut(self.train_rows, place.start, place.length), self.carries, config.ar, config.tar
+        )
+        start = place.start % (len(self.valid_rows) - 1)
+        return train, TextBatch(*cut(self.valid_rows, start, self.bptt), self.valid_carries)
+
+    def unroll(self) -> Unroll:
+        weights = self.model.weights()
+        return Unroll.of(self.weights_optimizer, weights, clip=self.config.clip, held=self._held)
+
+    def went_on(self, train: Outcome, validation: Outcome) -> None:
+        self.carries, self.valid_carries = train.carries, validation.carries
+
+    def random_state(self) -> dict[str, Any]:
+        return {
+            "batches": self.batches.state_dict(),
+            "carries": _saved(self.carries),
+            "validation_carries": _saved(self.valid_carries),
+        }
+
+    def load_random_state(self, state: Mapping[str, Any]) -> None:
+        self.batches.load_state_dict(state["batches"])
+        self.carries = self._restored(state["carries"])
+        self.valid_carries = self._restored(state["validation_carries"])
+
+    def closing(self, last: Mapping[str, Any]) -> list[str]:
+        """The perplexity found, and beside it what the text's source allows, where that is known."""
+        found = last["validation_perplexity"]
+        lines = [f"validation perplexity  {found:.3f}, of the supernet in its last epoch"]
+        source = self.data.source
+        if source is not None:
+            lines += [
+                f"best possible          {source.best:.3f}, from the entropy rate of `{self.data.name}`",
+                f"from letters alone     {source.bigram:.3f} by pairs, {source.unigram:.3f} by single ones",
+            ]
+        return lines
+
+    def _restored(self, carries: Sequence[Tensor] | None) -> Carries:
+        return None if carries is None else tuple(carry.to(self.config.device) for carry in carries)
+
+
+def _saved(carries: Carries) -> list[Tensor] | None:
+    return None if carries is None else list(carries)
+
+
+def text_of(model: Supernet, config: SearchConfig) -> Corpus:
+    """The text that the settings name, with the vocabulary that the network takes. Raises UserError."""
+    return load_text(config.data, config.level, expect=model.plan.classes)
+
+
+def tied_weights(model: Supernet) -> list[Tensor]:
+    """The weights that two kinds of application share: an embedding that is the head's matrix too."""
+    users: dict[str, set[str]] = {}
+    for node in model.graph.nodes:
+        used = application(model.graph, str(node))
+        for state in used.state:
+            users.setdefault(state, set()).add(used.kind)
+    tied = {f"network.{state}." for state, kinds in users.items() if len(kinds) > 1}
+    return [
+        parameter
+        for name, parameter in model.named_parameters()
+        if any(name.startswith(prefix) for prefix in tied)
+    ]
+
+
+def _require_batch_norm(model: Supernet, config: SearchConfig) -> None:
+    """Refuse one row of text where a batch norm would have a single number to normalise."""
+    kinds = {application(model.graph, str(node)).kind for node in model.graph.nodes}
+    if config.batch == 1 and any(kind.endswith("bn") for kind in kinds):
+        raise UserError(
+            "one row of text leaves the batch norms of the cell a single number to normalise",
+            help="give --batch 2 or more",
+        )

@@ -1,0 +1,133 @@
+"""Networks of text on the command line: info, search, resume, check-gradients, bench; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import Dartsl
+
+SMALL = ("--set", "H=4", "--batch", "64", "--epochs", "2", "--bptt", "8")
+STORY = "the cat sat on the mat\nthe dog sat by the cat\n"
+
+SPEC = """\
+darts 1
+
+import "std/rnn"
+
+cell recurrent {
+  input  x, h
+  node   s0     : highway > mix_bn
+  node   s1..s2 : sum > mix_bn keep 1
+  edge   x, h   -> s0     : identity
+  edge   s0..s1 -> s1..s2 : activations
+  output mean(s1..s2)
+}
+
+network story(H = 4, vocab = 9) {
+  input tokens(5)
+  stem  embedding(vocab, out = H) > locked_dropout(0.2)
+  stage scan(recurrent, carry = "h", dropout_x = 0.25, dropout_h = 0.25) width H
+  head  locked_dropout(0.25) > linear(vocab, tie = "stem")
+}
+
+search {
+  epochs = 2
+  batch  = 4
+  order  = 2
+}
+"""
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    """A spec of a small network, and a folder `texts` with a vocabulary of nine."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "train.txt").write_text(STORY * 20)
+    (texts / "valid.txt").write_text(STORY * 4 + "the bird sat\n")
+    (texts / "test.txt").write_text(STORY * 2)
+    path = tmp_path / "story.darts"
+    path.write_text(SPEC)
+    return path
+
+
+def test_info_tells_window_and_vocabulary(dartsl: Dartsl) -> None:
+    shown = dartsl("info", "text").stdout
+    assert "window         15 words of a vocabulary of 8\n" in shown
+    assert " a word\n" in shown
+    assert re.search(r"memory .* a step of 128 rows of text, order 1\n", shown)
+    record = json.loads(dartsl("info", "text", "--format", "json").stdout)
+    assert (record["window"], record["vocabulary"]) == (15, 8)
+    assert record["memory_bytes"] > 0
+    assert json.loads(dartsl("info", "digits", "--format", "json").stdout)["window"] is None
+
+
+def test_a_search_on_the_embedded_text_tells_what_is_possible(dartsl: Dartsl, tmp_path: Path) -> None:
+    result = dartsl("search", "text", *SMALL, "--out", "run")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"epoch 2/2  loss [\d.]+  ppl [\d.]+  val loss [\d.]+  val ppl [\d.]+", result.stdout)
+    assert re.search(r"validation perplexity  [\d.]+", result.stdout)
+    assert "best possible          3.364" in result.stdout
+    record = json.loads((tmp_path / "run" / "vocabulary.json").read_text())
+    assert sorted(record["vocabulary"]) == list("abcdefgh")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert rows[1]["train_perplexity"] < rows[0]["train_perplexity"]
+    assert [row["lr"] for row in rows] == [5.0, 5.0]
+    settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
+    assert (settings["momentum"], settings["tar"], settings["alphas_betas"]) == (0.0, 1e-3, [0.9, 0.999])
+    again = dartsl("search", "--resume", "run")
+    assert again.exit_code == 0
+    assert "best possible          3.364" in again.stdout
+    assert dartsl("check", "run/found.darts").exit_code == 0
+
+
+@pytest.mark.parametrize("order", ["1", "2", "exact"])
+def test_a_folder_of_texts_is_searched(dartsl: Dartsl, story: Path, tmp_path: Path, order: str) -> None:
+    result = dartsl("search", "story.darts", "--data", "texts", "--order", order, "--out", "run")
+    assert result.exit_code == 0, result.output
+    assert "best possible" not in result.stdout
+    record = json.loads((tmp_path / "run" / "vocabulary.json").read_text())
+    assert record["vocabulary"] == ["the", "cat", "sat", "<eos>", "on", "mat", "dog", "by", "<unk>"]
+    assert (record["level"], record["size"]) == ("word", 9)
+
+
+def test_the_orders_are_compared(dartsl: Dartsl, story: Path) -> None:
+    result = dartsl("search", "story.darts", "--data", "texts", "--check-gradients", "--dtype", "float64")
+    assert result.exit_code == 0, result.output
+    assert "4 rows of each text" in result.stdout
+
+
+def test_bench_measures_text(dartsl: Dartsl, story: Path) -> None:
+    result = dartsl("bench", "story.darts", "--repeats", "1", "--case", "first", "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert [row["level"] for row in json.loads(result.stdout)] == ["O0", "O2", "low"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--data", "markov"), "a vocabulary of 8 words, but the network's has 9"),
+        (("--data", "texts", "--crop", "4"), "the setting `crop` is for networks of images"),
+        (("--data", "texts", "--batch", "100"), "too short for 100 rows"),
+        (("--data", "texts", "--batch", "1"), "one row of text leaves the batch norms"),
+        (("--data", "digits"), "no such text"),
+        (("--data", "texts", "--level", "line"), "--level"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    dartsl: Dartsl, story: Path, arguments: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    result = dartsl("search", "story.darts", *arguments)
+    assert result.exit_code in (1, 2)
+    assert words in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_settings_of_text_are_refused_for_images(dartsl: Dartsl, good: Path) -> None:
+    result = dartsl("search", "good.darts", "--tar", "1")
+    assert result.exit_code == 2
+    assert "the setting `tar` is for networks of text" in result.stderr
