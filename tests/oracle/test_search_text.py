@@ -122,6 +122,23 @@ def test_zeros_where_no_state_is_given() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_operations_on_sequences(level: int) -> None:
+    """`concat` joins channels, and `noise` has its input's shape, outside of cells too."""
+    text = read("darts_rnn").text
+    plain, wide = "out = H) > locked_dropout(0.2)", "out = H) > concat(identity, relu) > linear(H)"
+    assert plain in text
+    size = {"H": SIZE, "vocab": VOCAB}
+    model = compile(checked(text.replace(plain, wide)), None, size, dtype="float64", level=level)
+    tokens = torch.randint(VOCAB, (STEPS, BATCH))
+    weights = {name: value.detach() for name, value in model.network.stem0.named_parameters()}
+    vectors = weights["embedding.weight"][tokens]
+    wanted = torch.cat((vectors, vectors.relu()), dim=2) @ weights["linear.weight"].T + weights["linear.bias"]
+    torch.testing.assert_close(model.network.stem0(tokens).detach(), wanted, rtol=1e-12, atol=1e-14)
+    noisy = compile(checked(text.replace(plain, f"{plain} > noise")), None, size, level=level)
+    assert noisy.network.stem0(tokens).shape == (STEPS, BATCH, SIZE)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("clip", [0.02, 0.25, 60.0])  # c below 1; c well above 1
 def test_alpha_gradients(clip: float, level: int) -> None:
     oracle = oracle_of()
