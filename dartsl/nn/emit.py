@@ -26,10 +26,8 @@ PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = frozenset(
-    {
-        "self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation", "fused", "scan",
-        "text",
-    }  # fmt: skip
+    {"self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "Noise", "implementation"}
+    | {"fused", "fused_stack", "fused_text", "scan", "text"}
 )
 
 

@@ -9,7 +9,7 @@ them, in one order: the state_dict is the same at every level.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import getitem
 from typing import Any
@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, fused_stack, primitives, text
+from dartsl.nn import fused, fused_stack, fused_text, primitives, text
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
@@ -29,7 +29,12 @@ from dartsl.nn.scan import ScanParts, scan, scan_parts
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS, **text.FUNCTIONS}  # kind -> function
+FUSED = {
+    **fused.FUNCTIONS,
+    **fused_stack.FUNCTIONS,
+    **fused_text.FUNCTIONS,
+    **text.FUNCTIONS,
+}  # kind -> function
 
 
 def lower(
@@ -330,29 +335,39 @@ def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
         leaving.update(
             s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
         )
-    tables = [table.cell for table in record.alphas]
-    found = {}
-    for layer, nodes in members.items():
-        applied_here = [application(graph, node) for node in nodes]
-        inside = set(nodes)
-        entering = {source for applied in applied_here for source in applied.inputs if source not in inside}
-        mixed = {dict(applied.attributes).get("cell") for applied in applied_here}
-        found[layer] = _Layer(
-            layer,
-            tuple(nodes),
-            tuple(sorted(entering, key=place.__getitem__)),
-            tuple(cell for cell in tables if cell in mixed),
-            tuple(node for node in nodes if node in leaving),
-            tuple(
-                dict.fromkeys(
-                    path for each in applied_here for path in each.state if _layer_of(path) != layer
-                )
-            ),
-            scan_parts(dict(zip(nodes, applied_here, strict=True)))
-            if any(each.kind == "sequence" for each in applied_here)
-            else None,
-        )
+    found = {
+        layer: _described(layer, {node: application(graph, node) for node in nodes}, record, leaving, place)
+        for layer, nodes in members.items()
+    }
     return {name: layer for name, layer in found.items() if layer.members}
+
+
+def _described(
+    layer: str,
+    members: Mapping[str, Application],
+    record: GraphInfo,
+    leaving: set[str],
+    place: Mapping[str, int],
+) -> _Layer:
+    """What a layer is, from its applications; `place` orders what enters it."""
+    here = members.values()
+    entering = {source for applied in here for source in applied.inputs if source not in members}
+    scan = scan_parts(members) if any(applied.kind == "sequence" for applied in here) else None
+    inside = here if scan is None else [members[node] for node in scan.inside]
+    mixed = {dict(applied.attributes).get("cell") for applied in inside}
+    return _Layer(
+        layer,
+        tuple(members),
+        tuple(sorted(entering, key=place.__getitem__)),
+        tuple(table.cell for table in record.alphas if table.cell in mixed),
+        tuple(node for node in members if node in leaving),
+        _once(path for applied in here for path in applied.state if _layer_of(path) != layer),
+        scan,
+    )
+
+
+def _once(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(paths))
 
 
 def _one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
