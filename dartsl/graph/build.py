@@ -171,7 +171,12 @@ class _Builder:
         return self._step(bn, merged, layer, "bn", (("affine", False),), (1, 1), shape, shape)
 
     def _highway(self, path: str, inputs: tuple[str, ...], shape: Shape, layer: str) -> None:
-        """The element and the carry as they enter the matrix, and the carry as it goes past it."""
+        """The element and the carry as they enter the matrix, and the carry as it goes past it.
+
+        The edges that lead there, an `identity` each, may stand in either order.
+        """
+        if self._loop is not None and self._loop.carry in nx.ancestors(self._graph, inputs[0]):
+            inputs = (inputs[1], inputs[0])
         element, carry = inputs
         widths = [application(self._graph, source).shape[0] for source in inputs]
         self._modules[path] = ModuleSpec("highway", (), (1, 1), (sum(widths),), (2 * shape.channels,))

@@ -40,7 +40,8 @@ class Kind:
 
 
 def _same_batch(applied: Application, batches: list[int]) -> Iterator[str]:
-    if set(batches) != {applied.batch}:
+    one_for_all = {1} if len(applied.shape) == 1 else set()  # a vector meets each of a stack
+    if set(batches) - one_for_all != {applied.batch} - one_for_all:
         yield f"batches of {batches} times the images give {applied.batch}"
 
 
@@ -146,6 +147,24 @@ def _highway(applied: Application, shapes: list[tuple[int, ...]], batches: list[
     yield from _same_batch(applied, batches)
 
 
+def _gathered(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if set(shapes) != {applied.shape} or set(batches) != {1} or len(shapes) != applied.batch:
+        yield f"{shapes} of batches {batches} are stacked to {applied.batch} x {applied.shape}"
+
+
+def _summed(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if shapes[0] != applied.shape or applied.batch != 1 or batches[0] < 2:
+        yield f"{batches[0]} x {shapes[0]} are added up to {applied.batch} x {applied.shape}"
+
+
+def _multiplied(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    vector, matrix, *added = shapes
+    if (*applied.shape, *vector) != matrix or any(shape != applied.shape for shape in added):
+        yield f"{vector} times {matrix} gives {applied.shape}"
+    if applied.batch != batches[0] or (added and applied.batch != 1):
+        yield f"batches of {batches} give {applied.batch}"
+
+
 def factors(applied: Application, name: str) -> tuple[int, int]:
     """A pair of whole numbers (down, across) among the attributes. Raises TypeError for anything else."""
     match applied.attribute(name):
@@ -167,6 +186,19 @@ KINDS: Mapping[str, Kind] = {
         Kind("highway", inputs=3, state=True, check=_highway),
         # What a network of text gives: logits, outputs, dropped outputs, and the sequences whose ends are carried on.
         Kind("bundle", inputs=None, view=True),
+        # The mixing weights of a cell, a tensor for each row of entries (a weight for each vector of a stack), and the
+        # sum of all rows; and the matrices of modules side by side (`rows`: some of a highway's).
+        Kind("factors", inputs=0, mixes=True),
+        Kind("weights", inputs=0, state=True),
+        # (start, gate, factors, ends ..): the sum of the lerps to all ends, each times its mixing weight.
+        Kind("mixed_lerp", inputs=None),
+        # Vectors stacked, as a batch of vectors; and the sum of a stack, with `factors` or without.
+        Kind("gather", inputs=None, check=_gathered),
+        Kind("batch_sum", inputs=None, check=_summed),
+        # (vector, weights), or (vector, weights, what is added).
+        Kind("multiply", inputs=None, check=_multiplied),
+        # (highway's product, carry past the matrix).
+        Kind("gates", inputs=2, check=same_batch),
         # The memory layout of what follows: `format`, contiguous or channels_last.
         Kind("layout", check=same_shape),
         # Every `stride`-th pixel, from the first: the image that a strided convolution with a 1 x 1 kernel sees.

@@ -23,7 +23,8 @@ def assemble(applied: Mapping[str, Application], record: GraphInfo) -> nx.DiGrap
 
     They may come in any order; the graph has them in an order that can be computed.
     """
-    needed, waiting = {record.input, record.output}, [record.output]
+    # a carry stays though its cell does not read it: the network takes it all the same
+    needed, waiting = {record.input, record.output, *applied.keys() & set(record.carries)}, [record.output]
     while waiting:
         new = set(applied[waiting.pop()].inputs) - needed
         needed |= new

@@ -93,7 +93,8 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iter
         yield f"its shape is {applied.shape}"
     if applied.layer not in {record.input, *(name for name, _ in record.layers)}:
         yield f"the layer {applied.layer} is unknown"
-    if kind is None and {applied.batch} != set(batches or [1]):
+    one_for_all = {1} if len(applied.shape) == 1 else set()  # a vector meets each of a stack
+    if kind is None and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:
         yield f"inputs of {batches} batches give {applied.batch}"
     yield from _state_faults(applied, record, shapes)
     primitive = PRIMITIVES.get(applied.kind)

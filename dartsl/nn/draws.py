@@ -122,7 +122,8 @@ class Noise(nn.Module):
     """The primitive `noise`: N(0, 1) of the output's shape, without a gradient to the input (RobustDARTS,
     S4).
 
-    (B, C_in, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)); a vector (B, C_in) -> (B, channels).
+    (B, C_in, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)); a vector (B, C_in) -> (B, channels), a
+    sequence (T, B, C_in) -> (T, B, channels).
     """
 
     def __init__(self, draws: Draws, path: str, channels: int, stride: tuple[int, int] = (1, 1)) -> None:
@@ -133,6 +134,8 @@ class Noise(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4:
+            return self.draws.normal(self.path, (*x.shape[:-1], self.channels), like=x)
         size = (-(-length // step) for length, step in zip(x.shape[2:], self.stride, strict=False))
         return self.draws.normal(self.path, (x.shape[0], self.channels, *size), like=x)
 

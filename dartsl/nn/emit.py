@@ -26,7 +26,25 @@ PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = frozenset(
-    "self torch nn F ops group draws Draws DropPath Noise implementation fused fused_stack packing scan text".split()
+    [
+        "self",
+        "torch",
+        "nn",
+        "F",
+        "ops",
+        "group",
+        "draws",
+        "Draws",
+        "DropPath",
+        "Noise",
+        "implementation",
+        "fused",
+        "fused_stack",
+        "fused_text",
+        "packing",
+        "scan",
+        "text",
+    ]
 )
 
 

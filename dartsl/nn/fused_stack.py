@@ -25,8 +25,8 @@ def repeat(x: Tensor, times: int) -> Tensor:
 
 
 def split(x: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
-    """The channels in parts of these widths."""
-    return torch.split_with_sizes(x, list(sizes), 1)
+    """The channels of images, or of vectors (.., C), in parts of these widths."""
+    return torch.split_with_sizes(x, list(sizes), 1 if x.dim() == 4 else -1)
 
 
 def piece(parts: Sequence[Tensor], index: int) -> Tensor:

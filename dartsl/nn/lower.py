@@ -21,16 +21,22 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
-from dartsl.nn import fused, fused_stack, packing, primitives, text
+from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
 from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
+from dartsl.nn.layers import Layer, layers_of, short_path
 from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
-from dartsl.nn.scan import ScanParts, scan, scan_parts
+from dartsl.nn.scan import ScanParts, scan
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS, **text.FUNCTIONS}  # kind -> function
+FUSED = {
+    **fused.FUNCTIONS,
+    **fused_stack.FUNCTIONS,
+    **fused_text.FUNCTIONS,
+    **text.FUNCTIONS,
+}  # kind -> function
 
 
 def lower(
@@ -91,23 +97,6 @@ def build_modules(
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """The applications of one layer, with what enters and what leaves it (ids of applications).
-
-    borrowed  paths of embeddings in other layers whose matrices it takes
-    scan      the parts of a layer that runs along a sequence
-    """
-
-    name: str
-    members: tuple[str, ...]
-    reads: tuple[str, ...]
-    cells: tuple[str, ...]
-    gives: tuple[str, ...]
-    borrowed: tuple[str, ...] = ()
-    scan: ScanParts | None = None
-
-
-@dataclass(frozen=True)
 class _Scope:
     """Where applications are written down: in a layer's code, or in that of the network.
 
@@ -127,7 +116,7 @@ class _Scope:
 
     def target(self, path: str) -> str:
         """The path of a module as it is seen from here."""
-        return path if self.layer is None else _short(path, self.layer)
+        return path if self.layer is None else short_path(path, self.layer)
 
     def name(self, node: str) -> str:
         return self.target(node).replace(".", "_")
@@ -139,11 +128,11 @@ class _Lowering:
     record: GraphInfo
     modules: Mapping[str, nn.Module]
     draws: Draws
-    layers: dict[str, _Layer] = field(default_factory=dict)
+    layers: dict[str, Layer] = field(default_factory=dict)
 
     def network(self) -> fx.GraphModule:
         """One GraphModule that calls the layers in order."""
-        self.layers = _layers(self.graph, self.record)
+        self.layers = layers_of(self.graph, self.record)
         network = _empty(f"{self.record.network}_network")
         code = fx.Graph()
         values = {self.record.input: code.placeholder("image" if not self.record.carries else "tokens")}
@@ -166,7 +155,7 @@ class _Lowering:
         network.graph = code
         return network
 
-    def call(self, outer: _Scope, layer: _Layer, values: dict[str, fx.Node]) -> None:
+    def call(self, outer: _Scope, layer: Layer, values: dict[str, fx.Node]) -> None:
         """The call of a layer in the code of the network."""
         code = outer.code
         arguments = (
@@ -182,7 +171,7 @@ class _Lowering:
             name = self.value_name(given)
             values[given] = code.create_node("call_function", getitem, (result, place), name=name)
 
-    def loop(self, outer: _Scope, layer: _Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
+    def loop(self, outer: _Scope, layer: Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
         """What a scan layer computes once a pass, then its loop, in the code of the network."""
         code = outer.code
         if parts.element is not None:
@@ -222,7 +211,7 @@ class _Lowering:
         root = nn.Module() if layer is None else _empty(name)
         for path, module in self.modules.items():
             if path.startswith(f"{name}."):
-                _attach(root, _short(path, name), module)
+                _attach(root, short_path(path, name), module)
         if layer is None or not isinstance(root, fx.GraphModule):
             return root
         code = fx.Graph(root)
@@ -324,61 +313,7 @@ class _Lowering:
         outside = len(found.gives) == 1 if found.scan is None else node == found.scan.sequence
         if outside:
             return layer
-        return f"{layer}_{_short(node, layer)}".replace(".", "_")
-
-
-def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
-    """The layers in order. Within one, applications keep the order in which they were added to the graph."""
-    place = {node: number for number, node in enumerate(graph)}
-    needed = nx.ancestors(graph, record.output) | {record.output}
-    order = [
-        node for node in nx.lexicographical_topological_sort(graph, key=place.__getitem__) if node in needed
-    ]
-    members: dict[str, list[str]] = {layer: [] for layer, _ in record.layers}
-    leaving = {record.output}
-    for node in order:
-        if node == record.input:
-            continue
-        applied = application(graph, node)
-        if applied.kind == "bundle":  # of values of several layers: the network's own
-            leaving.update(applied.inputs)
-            continue
-        members[applied.layer].append(node)
-        leaving.update(
-            s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
-        )
-    tables = [table.cell for table in record.alphas]
-    found = {}
-    for layer, nodes in members.items():
-        applied_here = [application(graph, node) for node in nodes]
-        inside = set(nodes)
-        entering = {source for applied in applied_here for source in applied.inputs if source not in inside}
-        mixed = {dict(applied.attributes).get("cell") for applied in applied_here}
-        found[layer] = _Layer(
-            layer,
-            tuple(nodes),
-            tuple(sorted(entering, key=place.__getitem__)),
-            tuple(cell for cell in tables if cell in mixed),
-            tuple(node for node in nodes if node in leaving),
-            tuple(
-                dict.fromkeys(
-                    path for each in applied_here for path in each.state if _layer_of(path) != layer
-                )
-            ),
-            scan_parts(dict(zip(nodes, applied_here, strict=True)))
-            if any(each.kind == "sequence" for each in applied_here)
-            else None,
-        )
-    return {name: layer for name, layer in found.items() if layer.members}
-
-
-def _layer_of(path: str) -> str:
-    return path.split(".")[0]
-
-
-def _short(path: str, layer: str) -> str:
-    """A path as it is seen from within its layer."""
-    return path.removeprefix(f"{layer}.")
+        return f"{layer}_{short_path(node, layer)}".replace(".", "_")
 
 
 def _empty(name: str) -> fx.GraphModule:

@@ -97,7 +97,9 @@ def product(*inputs: Tensor) -> Tensor:
 
 
 def concat(*inputs: Tensor) -> Tensor:
-    """The merge `concat`, along channels; 1 x 1 images are broadcast."""
+    """The merge `concat`, along channels, the last axis but of maps; 1 x 1 images are broadcast."""
+    if inputs[0].dim() != 4:
+        return torch.cat(inputs, dim=-1)  # vectors (B, C), or sequences of them (T, B, C)
     if len({x.shape[2:] for x in inputs}) > 1:
         size = max((x.shape[2:] for x in inputs), key=lambda shape: shape.numel())
         inputs = tuple(x.expand(*x.shape[:2], *size) for x in inputs)

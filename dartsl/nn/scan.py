@@ -20,10 +20,20 @@ from dartsl.nn.recompute import recomputed
 # These give for a sequence (T, B, C) what they give for each of its vectors (B, C).
 VECTORWISE = frozenset(
     {
-        "identity", "relu", "sigmoid", "tanh", "linear", "locked_dropout", "sum", "mean", "product", "lerp", "mix",
-        "combine", "multiply",
+        "identity",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "linear",
+        "locked_dropout",
+        "sum",
+        "mean",
+        "product",
+        "lerp",
+        "mix",
     }
-)  # fmt: skip
+    | {"combine", "multiply", "split", "piece"}
+)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,53 @@ def test_zeros_where_no_state_is_given() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_operations_on_sequences(level: int) -> None:
+    """`concat` joins channels, and `noise` has its input's shape, outside of cells too."""
+    text = read("darts_rnn").text
+    plain, wide = "out = H) > locked_dropout(0.2)", "out = H) > concat(identity, relu) > linear(H)"
+    assert plain in text
+    size = {"H": SIZE, "vocab": VOCAB}
+    model = compile(checked(text.replace(plain, wide)), None, size, dtype="float64", level=level)
+    tokens = torch.randint(VOCAB, (STEPS, BATCH))
+    weights = {name: value.detach() for name, value in model.network.stem0.named_parameters()}
+    vectors = weights["embedding.weight"][tokens]
+    wanted = torch.cat((vectors, vectors.relu()), dim=2) @ weights["linear.weight"].T + weights["linear.bias"]
+    torch.testing.assert_close(model.network.stem0(tokens).detach(), wanted, rtol=1e-12, atol=1e-14)
+    noisy = compile(checked(text.replace(plain, f"{plain} > noise")), None, size, level=level)
+    assert noisy.network.stem0(tokens).shape == (STEPS, BATCH, SIZE)
+
+
+FORGETFUL = """darts 1
+
+cell c {
+  input  x, h
+  node   a : sum keep 1
+  edge   x -> a : relu | tanh
+  output a
+}
+
+network n(H = 6, vocab = 11) {
+  input tokens(7)
+  stem  embedding(vocab, out = H)
+  stage scan(c, carry = "h") width H
+  head  linear(vocab)
+}
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_cell_that_does_not_read_its_carry(level: int) -> None:
+    model = compile(checked(FORGETFUL), dtype="float64", level=level)
+    tokens = torch.randint(VOCAB, (STEPS, BATCH))
+    vectors = dict(model.named_parameters())["network.stem0.embedding.weight"][tokens]
+    first, second = model.mixing_weights()["c"][0]
+    output = model(tokens, (carry_of(1),))
+    wanted = first * vectors.relu() + second * vectors.tanh()
+    torch.testing.assert_close(output.outputs, wanted, rtol=1e-12, atol=1e-14)
+    assert torch.equal(output.carries[0], output.outputs[-1])
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("clip", [0.02, 0.25, 60.0])  # c below 1; c well above 1
 def test_alpha_gradients(clip: float, level: int) -> None:
     oracle = oracle_of()

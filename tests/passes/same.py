@@ -17,6 +17,7 @@ from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
+from dartsl.nn.text import TextOutput
 
 TOLERANCE = 1e-10
 CPU = TARGETS["cpu"]
@@ -74,11 +75,19 @@ def images(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
     return drawn, torch.randint(planned.classes, (batch,), generator=generator)
 
 
+def words(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random words (T, B), a window one longer than the network's, and those that follow them."""
+    generator = torch.Generator().manual_seed(seed)
+    window = (planned.image.size[0] + 1, batch)
+    x, labels = (torch.randint(planned.classes, window, generator=generator) for _ in range(2))
+    return x, labels
+
+
 def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
     """The two, which have equal parameters, on one batch."""
-    x, labels = images(plain.plan, batch, seed=1)
+    x, labels = (words if plain.plan.is_text else images)(plain.plan, batch, seed=1)
     outputs, gradients = zip(*(_pass(each, x, labels) for each in (plain, other)), strict=True)
-    same({"logits": outputs[1]}, {"logits": outputs[0]})
+    same(outputs[1], outputs[0])
     same(gradients[1], gradients[0])
     same_state(other, plain)
     before = {name: value.clone() for name, value in other.state_dict().items()}
@@ -88,7 +97,7 @@ def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
     other.load_state_dict(plain.state_dict())
     plain.eval(), other.eval()
     with torch.no_grad():
-        same({"in evaluation": other(x)}, {"in evaluation": plain(x)})
+        same(_tensors(other(x)), _tensors(plain(x)))
     plain.train(), other.train()
 
 
@@ -110,9 +119,22 @@ def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: fl
         assert apart <= tolerance * size, f"{name}: {apart} apart, {size} large"
 
 
-def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What a network gives, and the gradients of a loss that all of it goes into."""
     names, parameters = zip(*each.named_parameters(), strict=True)
-    logits = each(x)
-    loss = F.cross_entropy(logits, labels)
+    outputs = _tensors(each(x))
+    loss = F.cross_entropy(outputs["logits"].flatten(0, -2), labels.flatten())
+    for name, value in outputs.items():
+        if name != "logits":
+            loss = loss + value.square().mean()
     gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-    return logits.detach(), dict(zip(names, gradients, strict=True))
+    given = {name: value.detach() for name, value in outputs.items()}
+    return given, dict(zip(names, gradients, strict=True))
+
+
+def _tensors(output: Tensor | TextOutput) -> dict[str, Tensor]:
+    """All tensors that a network gives, by name."""
+    if isinstance(output, Tensor):
+        return {"logits": output}
+    named = {f"carry {place}": carry for place, carry in enumerate(output.carries)}
+    return {"logits": output.logits, "outputs": output.outputs, "dropped": output.dropped, **named}

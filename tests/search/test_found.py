@@ -168,3 +168,17 @@ def test_names_that_count_up_become_a_range() -> None:
     assert names_text(["a", "b", "c"]) == "a, b, c"
     assert names_text(["n08", "n09", "n10"]) == "n08, n09, n10"
     assert names_text(["p2", "p3", "q4"]) == "p2, p3, q4"
+
+
+def test_a_recurrent_cell_is_written_whole_and_keeps_one_edge_a_node() -> None:
+    """`none` never wins, whatever it weighs: the next best candidate of the strongest edge does."""
+    text = emit(read("darts_rnn"), 0, {"H": Fraction(8), "vocab": Fraction(30)})
+    assert 'import "std/rnn"' in text
+    assert "network ptb(H = 8, vocab = 30) {\n  input tokens(35)\n" in text
+    assert "  node   s0     : highway > mix_bn\n" in text
+    assert 'scan(recurrent, carry = "h", dropout_x = 0.75, dropout_h = 0.25) width H' in text
+    drawn = [line.split() for line in text.splitlines() if line.startswith("  edge")]
+    assert [line[1] for line in drawn] == ["x", "h", *["s0"] * 8]
+    assert [line[3] for line in drawn] == ["s0", "s0", *(f"s{node}" for node in range(1, 9))]
+    assert {line[5] for line in drawn[2:]} == {"gate(tanh)"}
+    assert "none" not in text

@@ -13,7 +13,20 @@ from dataclasses import dataclass
 import networkx as nx
 
 from dartsl.graph.operations import info
-from dartsl.graph.passes import blend, cse, dead, depthwise, fold, layout, space_to_batch, stack
+from dartsl.graph.passes import (
+    blend,
+    cse,
+    dead,
+    depthwise,
+    fold,
+    gather,
+    highway,
+    layout,
+    linears,
+    mixed_lerp,
+    space_to_batch,
+    stack,
+)
 from dartsl.graph.rewrite import applications, assemble
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import Cost, cost
@@ -38,6 +51,10 @@ PASSES: tuple[Pass, ...] = (
     Pass("dead", 1, dead.run),
     Pass("cse", 1, cse.run),
     Pass("fold", 2, fold.run),
+    Pass("mixed_lerp", 2, mixed_lerp.run),
+    Pass("gather", 2, gather.run),
+    Pass("linears", 2, linears.run),
+    Pass("highway", 2, highway.run),
     Pass("space_to_batch", 2, space_to_batch.run),
     Pass("blend", 2, blend.run),
     Pass("depthwise", 2, depthwise.run),

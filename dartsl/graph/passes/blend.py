@@ -46,7 +46,7 @@ def _groups(done: Applications) -> dict[_Group, list[str]]:
     """Sources by the nodes that add them with a weight: whole images, each once in a node."""
     targets: dict[tuple[str, str, Value], list[str]] = {}
     for node, applied in done.items():
-        if applied.kind != "combine":
+        if applied.kind != "combine" or len(applied.shape) != 3:
             continue
         weighted = [x for x, entry in zip(applied.inputs, entries_of(applied), strict=True) if entry]
         for source in weighted:
