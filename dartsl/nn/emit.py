@@ -25,10 +25,10 @@ OWN = "dartsl.nn."
 PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
 
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
-TAKEN = frozenset(
-    ("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation")
-    + ("fused", "fused_stack", "fused_text", "packing", "scan", "text")
-)
+TAKEN = {
+    *("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation"),
+    *("fused", "fused_stack", "fused_text", "packing", "scan", "text"),
+}
 
 
 def emit_python(network: fx.GraphModule) -> str:
