@@ -107,7 +107,8 @@ class Supernet(nn.Module):
             return output.to(inputs.dtype)  # (B, classes)
         dtype = next(self.network.parameters()).dtype
         ends = tuple(carry.to(dtype) for carry in output.carries)
-        return TextOutput(*(each.to(dtype) for each in output[:3]), ends)
+        logits, outputs, dropped = (each.to(dtype) for each in output[:3])
+        return TextOutput(logits, outputs, dropped, ends)
 
     def _carries(self, inputs: Tensor, carries: Sequence[Tensor] | None) -> Sequence[Tensor]:
         """The state of each scan at the start of a window."""
