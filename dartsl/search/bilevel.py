@@ -188,9 +188,9 @@ def _at_virtual_weights(
     factor = _clipped(change, unroll.clip)
     with torch.no_grad():
         torch._foreach_add_(change, list[Tensor](weights), alpha=unroll.weight_decay)
-        for slope, buffer in zip(change, unroll.buffers, strict=True):
-            if buffer is not None:
-                slope.add_(buffer, alpha=unroll.momentum)
+        moving = [(s, b) for s, b in zip(change, unroll.buffers, strict=True) if b is not None]
+        if moving:
+            torch._foreach_add_([s for s, _ in moving], [b for _, b in moving], alpha=unroll.momentum)
         held = {id(weight) for weight in unroll.held}
         for weight, slope in zip(weights, change, strict=True):
             if id(weight) in held:
