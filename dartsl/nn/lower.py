@@ -9,7 +9,7 @@ them, in one order: the state_dict is the same at every level.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import getitem
 from typing import Any
@@ -24,8 +24,9 @@ from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, applicat
 from dartsl.nn import fused, fused_stack, fused_text, primitives, text
 from dartsl.nn.draws import Draws, Noise, seeded
 from dartsl.nn.emit import emit_python
+from dartsl.nn.layers import Layer, layers_of, short
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
-from dartsl.nn.scan import ScanParts, scan, scan_parts
+from dartsl.nn.scan import ScanParts, scan
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
@@ -95,23 +96,6 @@ def build_modules(
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """The applications of one layer, with what enters and what leaves it (ids of applications).
-
-    borrowed  paths of embeddings in other layers whose matrices it takes
-    scan      the parts of a layer that runs along a sequence
-    """
-
-    name: str
-    members: tuple[str, ...]
-    reads: tuple[str, ...]
-    cells: tuple[str, ...]
-    gives: tuple[str, ...]
-    borrowed: tuple[str, ...] = ()
-    scan: ScanParts | None = None
-
-
-@dataclass(frozen=True)
 class _Scope:
     """Where applications are written down: in a layer's code, or in that of the network.
 
@@ -129,7 +113,7 @@ class _Scope:
 
     def target(self, path: str) -> str:
         """The path of a module as it is seen from here."""
-        return path if self.layer is None else _short(path, self.layer)
+        return path if self.layer is None else short(path, self.layer)
 
     def name(self, node: str) -> str:
         return self.target(node).replace(".", "_")
@@ -141,11 +125,11 @@ class _Lowering:
     record: GraphInfo
     modules: Mapping[str, nn.Module]
     draws: Draws
-    layers: dict[str, _Layer] = field(default_factory=dict)
+    layers: dict[str, Layer] = field(default_factory=dict)
 
     def network(self) -> fx.GraphModule:
         """One GraphModule that calls the layers in order."""
-        self.layers = _layers(self.graph, self.record)
+        self.layers = layers_of(self.graph, self.record)
         network = _empty(f"{self.record.network}_network")
         code = fx.Graph()
         values = {self.record.input: code.placeholder("image" if not self.record.carries else "tokens")}
@@ -168,7 +152,7 @@ class _Lowering:
         network.graph = code
         return network
 
-    def call(self, outer: _Scope, layer: _Layer, values: dict[str, fx.Node]) -> None:
+    def call(self, outer: _Scope, layer: Layer, values: dict[str, fx.Node]) -> None:
         """The call of a layer in the code of the network."""
         code = outer.code
         arguments = (
@@ -184,7 +168,7 @@ class _Lowering:
             name = self.value_name(given)
             values[given] = code.create_node("call_function", getitem, (result, place), name=name)
 
-    def loop(self, outer: _Scope, layer: _Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
+    def loop(self, outer: _Scope, layer: Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
         """What a scan layer computes once a pass, then its loop, in the code of the network."""
         code = outer.code
         if parts.element is not None:
@@ -224,7 +208,7 @@ class _Lowering:
         root = nn.Module() if layer is None else _empty(name)
         for path, module in self.modules.items():
             if path.startswith(f"{name}."):
-                _attach(root, _short(path, name), module)
+                _attach(root, short(path, name), module)
         if layer is None or not isinstance(root, fx.GraphModule):
             return root
         code = fx.Graph(root)
@@ -312,62 +296,7 @@ class _Lowering:
         outside = len(found.gives) == 1 if found.scan is None else node == found.scan.sequence
         if outside:
             return layer
-        return f"{layer}_{_short(node, layer)}".replace(".", "_")
-
-
-def _layers(graph: nx.DiGraph, record: GraphInfo) -> dict[str, _Layer]:
-    """The layers in order. Within one, applications keep the order in which they were added to the graph."""
-    place = {node: number for number, node in enumerate(graph)}
-    needed = nx.ancestors(graph, record.output) | {record.output}
-    order = [
-        node for node in nx.lexicographical_topological_sort(graph, key=place.__getitem__) if node in needed
-    ]
-    members: dict[str, list[str]] = {layer: [] for layer, _ in record.layers}
-    leaving = {record.output}
-    for node in order:
-        if node == record.input:
-            continue
-        applied = application(graph, node)
-        if applied.kind == "bundle":  # of values of several layers: the network's own
-            leaving.update(applied.inputs)
-            continue
-        members[applied.layer].append(node)
-        leaving.update(
-            s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
-        )
-    found = {
-        layer: _described(layer, {node: application(graph, node) for node in nodes}, record, leaving, place)
-        for layer, nodes in members.items()
-    }
-    return {name: layer for name, layer in found.items() if layer.members}
-
-
-def _described(
-    layer: str,
-    members: Mapping[str, Application],
-    record: GraphInfo,
-    leaving: set[str],
-    place: Mapping[str, int],
-) -> _Layer:
-    """What a layer is, from its applications; `place` orders what enters it."""
-    here = members.values()
-    entering = {source for applied in here for source in applied.inputs if source not in members}
-    scan = scan_parts(members) if any(applied.kind == "sequence" for applied in here) else None
-    inside = here if scan is None else [members[node] for node in scan.inside]
-    mixed = {dict(applied.attributes).get("cell") for applied in inside}
-    return _Layer(
-        layer,
-        tuple(members),
-        tuple(sorted(entering, key=place.__getitem__)),
-        tuple(table.cell for table in record.alphas if table.cell in mixed),
-        tuple(node for node in members if node in leaving),
-        _once(path for applied in here for path in applied.state if _layer_of(path) != layer),
-        scan,
-    )
-
-
-def _once(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(paths))
+        return f"{layer}_{short(node, layer)}".replace(".", "_")
 
 
 def _one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
@@ -382,11 +311,6 @@ def _one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
 
 def _layer_of(path: str) -> str:
     return path.split(".")[0]
-
-
-def _short(path: str, layer: str) -> str:
-    """A path as it is seen from within its layer."""
-    return path.removeprefix(f"{layer}.")
 
 
 def _empty(name: str) -> fx.GraphModule:

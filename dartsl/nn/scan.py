@@ -19,7 +19,19 @@ from dartsl.nn.recompute import recomputed
 
 # These give for a sequence (T, B, C) what they give for each of its vectors (B, C).
 VECTORWISE = frozenset(
-    {"identity", "relu", "sigmoid", "tanh", "linear", "locked_dropout", "sum", "mean", "product", "lerp", "mix"}
+    {
+        "identity",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "linear",
+        "locked_dropout",
+        "sum",
+        "mean",
+        "product",
+        "lerp",
+        "mix",
+    }
     | {"combine", "multiply", "split", "piece"}
 )
 

@@ -87,8 +87,11 @@ def test_the_verifier_sees(
     assert expected in str(fault.value)
 
 
+LOOP = {"element", "carry", "sequence", "dropout_mask"}  # of recurrent cells: the lowering has them itself
+
+
 def test_every_kind_has_a_function() -> None:
-    assert set(KINDS) == set(FUSED)
+    assert set(KINDS) - LOOP == set(FUSED)
 
 
 # -------------------------------------------------------------------- rewriting

@@ -1,0 +1,88 @@
+"""The layers of an operation graph: what each computes, what enters it, and what leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from dartsl.graph.operations import Application, GraphInfo, application
+from dartsl.nn.scan import ScanParts, scan_parts
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The applications of one layer, with what enters and what leaves it (ids of applications).
+
+    borrowed  paths of embeddings in other layers whose matrices it takes
+    scan      the parts of a layer that runs along a sequence
+    """
+
+    name: str
+    members: tuple[str, ...]
+    reads: tuple[str, ...]
+    cells: tuple[str, ...]
+    gives: tuple[str, ...]
+    borrowed: tuple[str, ...] = ()
+    scan: ScanParts | None = None
+
+
+def layers_of(graph: nx.DiGraph, record: GraphInfo) -> dict[str, Layer]:
+    """The layers in order. Within one, applications keep the order in which they were added to the graph."""
+    place = {node: number for number, node in enumerate(graph)}
+    needed = nx.ancestors(graph, record.output) | {record.output}
+    order = [
+        node for node in nx.lexicographical_topological_sort(graph, key=place.__getitem__) if node in needed
+    ]
+    members: dict[str, list[str]] = {layer: [] for layer, _ in record.layers}
+    leaving = {record.output}
+    for node in order:
+        if node == record.input:
+            continue
+        applied = application(graph, node)
+        if applied.kind == "bundle":  # of values of several layers: the network's own
+            leaving.update(applied.inputs)
+            continue
+        members[applied.layer].append(node)
+        leaving.update(
+            s for s in applied.inputs if s != record.input and application(graph, s).layer != applied.layer
+        )
+    found = {
+        layer: _described(layer, {node: application(graph, node) for node in nodes}, record, leaving, place)
+        for layer, nodes in members.items()
+    }
+    return {name: layer for name, layer in found.items() if layer.members}
+
+
+def _described(
+    layer: str,
+    members: Mapping[str, Application],
+    record: GraphInfo,
+    leaving: set[str],
+    place: Mapping[str, int],
+) -> Layer:
+    """What a layer is, from its applications; `place` orders what enters it."""
+    here = members.values()
+    entering = {source for applied in here for source in applied.inputs if source not in members}
+    scan = scan_parts(members) if any(applied.kind == "sequence" for applied in here) else None
+    inside = here if scan is None else [members[node] for node in scan.inside]
+    mixed = {dict(applied.attributes).get("cell") for applied in inside}
+    return Layer(
+        layer,
+        tuple(members),
+        tuple(sorted(entering, key=place.__getitem__)),
+        tuple(table.cell for table in record.alphas if table.cell in mixed),
+        tuple(node for node in members if node in leaving),
+        _once(path for applied in here for path in applied.state if path.split(".")[0] != layer),
+        scan,
+    )
+
+
+def _once(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(paths))
+
+
+def short(path: str, layer: str) -> str:
+    """A path as it is seen from within its layer."""
+    return path.removeprefix(f"{layer}.")
