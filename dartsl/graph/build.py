@@ -202,6 +202,7 @@ class _Builder:
 
     def _leaf(self, step: Step, source: str, path: str, layer: str) -> str:
         place = self._paths.claim(path, safe(step.primitive))
+        arguments = tuple(each for each in step.arguments if each not in (("share", ""), ("tie", "")))
         state: tuple[str, ...] = (place,)
         if step.share and self._loop is not None:
             source = self._loop.masked(source, "h", place, step.input.channels)
@@ -212,7 +213,7 @@ class _Builder:
                 next(path for path, spec in self._modules.items() if spec.primitive == "embedding"),
             )
         return self._step(
-            place, source, layer, step.primitive, step.arguments, step.stride, step.input, step.output, state
+            place, source, layer, step.primitive, arguments, step.stride, step.input, step.output, state
         )
 
     def _step(

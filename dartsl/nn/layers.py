@@ -1,4 +1,4 @@
-"""The layers of an operation graph: what of it belongs to each, and what enters and leaves it."""
+"""The layers of an operation graph: what each computes, what enters it, and what leaves it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _described(
         tuple(sorted(entering, key=place.__getitem__)),
         tuple(table.cell for table in record.alphas if table.cell in mixed),
         tuple(node for node in members if node in leaving),
-        _once(path for applied in here for path in applied.state if _layer_of(path) != layer),
+        _once(path for applied in here for path in applied.state if path.split(".")[0] != layer),
         scan,
     )
 
@@ -83,10 +83,6 @@ def _once(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(paths))
 
 
-def _layer_of(path: str) -> str:
-    return path.split(".")[0]
-
-
-def short_path(path: str, layer: str) -> str:
+def short(path: str, layer: str) -> str:
     """A path as it is seen from within its layer."""
     return path.removeprefix(f"{layer}.")

@@ -24,7 +24,7 @@ from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, applicat
 from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
 from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
-from dartsl.nn.layers import Layer, layers_of, short_path
+from dartsl.nn.layers import Layer, layers_of, short
 from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
 from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
 from dartsl.nn.scan import ScanParts, scan
@@ -116,7 +116,7 @@ class _Scope:
 
     def target(self, path: str) -> str:
         """The path of a module as it is seen from here."""
-        return path if self.layer is None else short_path(path, self.layer)
+        return path if self.layer is None else short(path, self.layer)
 
     def name(self, node: str) -> str:
         return self.target(node).replace(".", "_")
@@ -211,7 +211,7 @@ class _Lowering:
         root = nn.Module() if layer is None else _empty(name)
         for path, module in self.modules.items():
             if path.startswith(f"{name}."):
-                _attach(root, short_path(path, name), module)
+                _attach(root, short(path, name), module)
         if layer is None or not isinstance(root, fx.GraphModule):
             return root
         code = fx.Graph(root)
@@ -313,7 +313,11 @@ class _Lowering:
         outside = len(found.gives) == 1 if found.scan is None else node == found.scan.sequence
         if outside:
             return layer
-        return f"{layer}_{short_path(node, layer)}".replace(".", "_")
+        return f"{layer}_{short(node, layer)}".replace(".", "_")
+
+
+def _layer_of(path: str) -> str:
+    return path.split(".")[0]
 
 
 def _empty(name: str) -> fx.GraphModule:

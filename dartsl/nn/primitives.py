@@ -33,6 +33,8 @@ def identity(x: Tensor) -> Tensor:
 
 def zeros(x: Tensor, channels: int, stride: Pair = (1, 1)) -> Tensor:
     """`none`: zeros of width `channels` and of the strided size."""
+    if x.dim() != 4:
+        return x.new_zeros((*x.shape[:-1], channels))  # vectors (B, channels), or sequences (T, B, channels)
     size = (-(-length // step) for length, step in zip(x.shape[2:], stride, strict=False))
     return x.new_zeros((x.shape[0], channels, *size))  # (B, channels, ceil(H/s), ceil(W/s))
 
@@ -228,11 +230,10 @@ MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
     "linear": text.build_linear,
 }
 
-RANDOM = frozenset(
-    {"noise", "locked_dropout", "embedding"}
-)  # they draw by key: the lowering gives them `Draws`
+# They draw by key: the lowering gives them `Draws`.
+RANDOM = frozenset({"noise", "locked_dropout", "embedding"})
 
-BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM})
+BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM}) - {"highway"}  # a merge
 
 
 def build_module(spec: ModuleSpec) -> nn.Module:

@@ -14,7 +14,7 @@ from dartsl.lang.resources import shipped_specs
 from dartsl.lang.source import Source
 
 GOOD = Path(__file__).parents[1] / "good"
-SHIPPED = ("darts_cnn", "nasbench201", "std/cells")
+SHIPPED = ("darts_cnn", "darts_rnn", "nasbench201", "std/cells", "std/rnn")
 PATHS = [*sorted(GOOD.glob("*.darts")), *(shipped_specs()[name] for name in SHIPPED)]
 TEXTS = [path.read_text(encoding="utf-8") for path in PATHS]
 TOKEN = re.compile(r"#[^\n]*|\"[^\"\n]*\"|\s+|[A-Za-z_]\w*|\d+(?:\.\d+)?|->|=>|\.\.|.", re.DOTALL)
@@ -22,6 +22,8 @@ SPARE = [
     *("relu", "none", "mix_bn", "darts", "dag", "normal", "c0", "n0", "n1", "C", "stride", "sum", "concat"),
     *("conv(3)", "x*2", "/2", "*", ">", "|", "(", ")", "{", "}", "0", "3", "1.5", "-1", '"s"', "true"),
     *("edge", "node", "cell", "op", "ops", "all", "keep 1", "output", "n0..n2", "image", "scan"),
+    *("tokens(5)", "highway", 'scan(recurrent, "h")', "gate(tanh)", "embedding(9)", "locked_dropout(0.5)"),
+    *('linear(9, tie = "stem")', 'linear(share = "target")', '"h"', "x", "h", "recurrent"),
     "match stride { 1 => relu }",
 ]
 KEYWORDS = frozenset(

@@ -87,8 +87,11 @@ def test_the_verifier_sees(
     assert expected in str(fault.value)
 
 
+LOOP = {"element", "carry", "sequence", "dropout_mask"}  # of recurrent cells: the lowering has them itself
+
+
 def test_every_kind_has_a_function() -> None:
-    assert set(KINDS) == {*FUSED, "drop_path"}  # the latter is a module, with draws
+    assert set(KINDS) - LOOP - {"drop_path"} == set(FUSED)  # the latter is a module, with draws
 
 
 # -------------------------------------------------------------------- rewriting

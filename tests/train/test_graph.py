@@ -93,11 +93,11 @@ def test_drop_path_keeps_the_mean_and_rests_in_evaluation() -> None:
     model = models(0)
     model.draws.drop_path = 0.25
     x = torch.ones(4000, 1, 1, 1)
-    kept = model.draws.kept("a.path", x)
+    kept = model.draws.kept_images("a.path", x)
     assert sorted(set(kept.flatten().tolist())) == [0.0, pytest.approx(4 / 3)]
     assert kept.mean() == pytest.approx(1, abs=0.05)
     model.eval()
     images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     assert torch.equal(model(images), model(images))
     model.draws.drop_path = 1.0
-    assert model.draws.kept("a.path", x).sum() == 0
+    assert model.draws.kept_images("a.path", x).sum() == 0
