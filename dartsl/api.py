@@ -8,7 +8,7 @@ imports torch before `compile`, `search` or the memory estimate of `info` need i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,28 +197,24 @@ def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None =
     from dartsl.lang.check import pick_network
 
     text = pick_network(spec, network).is_text
-    layers: list[Mapping[str, Any]] = [spec.search]
-    for name, value in settings.items():
-        try:
-            settled(text, {name: value})
-        except KeyError:
-            raise UserError(f"there is no setting `{name}`", exit_code=2) from None
-        except ValueError as fault:
-            raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
-        layers.append({name: value})
-    return settled(text, *layers)
+    return settled(text, spec.search, accepted(settings, lambda one: settled(text, one)))
 
 
 def configured(base: Config, settings: Mapping[str, Any]) -> Config:
     """`settings` over `base`. Raises UserError for one that is unknown or bad."""
+    return configure(base, accepted(settings, lambda one: configure(base, one)))
+
+
+def accepted(settings: Mapping[str, Any], judge: Callable[[Mapping[str, Any]], object]) -> Mapping[str, Any]:
+    """The settings, each of which `judge` accepts alone. Raises UserError for one that it does not."""
     for name, value in settings.items():
         try:
-            base = configure(base, {name: value})
+            judge({name: value})
         except KeyError:
             raise UserError(f"there is no setting `{name}`", exit_code=2) from None
         except ValueError as fault:
             raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
-    return base
+    return settings
 
 
 def derive(run: str | Path, epoch: int | None = None) -> str:
