@@ -71,7 +71,7 @@ def test_names_and_starts() -> None:
         if name.endswith("bias"):
             assert not parameter.any()
         else:
-            assert 0.03 < float(parameter.abs().max()) <= text.SCALE
+            assert 0.03 < float(parameter.detach().abs().max()) <= text.SCALE
     assert all(list(made(spec, 0).state_dict()) == list(made(spec).state_dict()) for spec in SPECS.values())
 
 
@@ -119,7 +119,7 @@ def test_masks() -> None:
     locked = text.LockedDropout(draws, "a", 0.25)(ones)
     assert torch.equal(locked[0], locked[3])
     assert not torch.equal(locked[0, 0], locked[0, 1])
-    assert set(locked.unique().tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert locked.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert float((locked > 0).float().mean()) == pytest.approx(0.75, abs=0.02)
     assert torch.equal(text.LockedDropout(draws, "a", 0.25)(ones[0]), locked[0])
     mask = text.DropoutMask(draws, "b", 0.5, 20)(ones)
@@ -172,6 +172,7 @@ def test_statistics_move_at_each_time_step(level: int) -> None:
     assert all(int(norm.num_batches_tracked) == 5 for norm in norms(model))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", SPECS)
 def test_second_derivatives(name: str, level: int) -> None:
