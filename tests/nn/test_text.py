@@ -28,6 +28,9 @@ from tests.nn.text_specs import DECIDED, IRREGULAR, SEARCHED, planned, tokens
 SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR}
 LEVELS = (0, 2)
 
+_make_dual: Any = forward_ad.make_dual  # torch has no types for them
+_unpack_dual: Any = forward_ad.unpack_dual
+
 
 def made(spec: str, level: int = 2, **settings: Any) -> Supernet:
     return compile(check(Source("test.darts", spec)), level=level, **{"dtype": "float64", **settings})
@@ -126,7 +129,7 @@ def test_masks() -> None:
     assert mask.shape == (300, 20)
     words = torch.randint(100, (6, 7))
     kept = text.WordDropout(draws, "c", 0.5, 100)(torch.ones(6, 7, 3), words)
-    assert all(len(kept[words == word].unique()) == 1 for word in words.unique())
+    assert all(len(set(kept[words == word].flatten().tolist())) == 1 for word in range(100) if word in words)
     assert set(kept.unique().tolist()) == {0.0, 2.0}
 
 
@@ -166,10 +169,10 @@ def test_statistics_move_at_each_time_step(level: int) -> None:
     x, _ = tokens(model, steps=5)
     with model.frozen_statistics():
         model(x)
-    assert all(not norm.num_batches_tracked and not norm.running_mean.any() for norm in norms(model))
+    assert not any(buffer.any() for name, buffer in model.named_buffers() if "running_var" not in name)
     model(x)
     assert len(norms(model)) == 4
-    assert all(int(norm.num_batches_tracked) == 5 for norm in norms(model))
+    assert {int(b) for name, b in model.named_buffers() if "num_batches" in name} == {5}
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
@@ -196,8 +199,8 @@ def test_second_derivatives(name: str, level: int) -> None:
     assert isinstance(inner, Tensor)
     reverse = torch.autograd.grad(inner, plain, materialize_grads=True)
     with forward_ad.dual_level():
-        dual = tuple(forward_ad.make_dual(p, t) for p, t in zip(plain, tangents, strict=True))
-        forward = [forward_ad.unpack_dual(g).tangent for g in gradients(dual, False)]
+        dual = tuple(map(_make_dual, plain, tangents))
+        forward = [_unpack_dual(g).tangent for g in gradients(dual, False)]
     for ours, theirs in zip(forward, reverse, strict=True):
         torch.testing.assert_close(
             torch.zeros_like(theirs) if ours is None else ours, theirs, atol=1e-10, rtol=1e-8
