@@ -28,6 +28,9 @@ from tests.nn.text_specs import DECIDED, IRREGULAR, SEARCHED, planned, tokens
 SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR}
 LEVELS = (0, 2)
 
+_make_dual: Any = forward_ad.make_dual  # torch has no types for them
+_unpack_dual: Any = forward_ad.unpack_dual
+
 
 def made(spec: str, level: int = 2, **settings: Any) -> Supernet:
     return compile(check(Source("test.darts", spec)), level=level, **{"dtype": "float64", **settings})
@@ -71,7 +74,7 @@ def test_names_and_starts() -> None:
         if name.endswith("bias"):
             assert not parameter.any()
         else:
-            assert 0.03 < float(parameter.abs().max()) <= text.SCALE
+            assert 0.03 < float(parameter.detach().abs().max()) <= text.SCALE
     assert all(list(made(spec, 0).state_dict()) == list(made(spec).state_dict()) for spec in SPECS.values())
 
 
@@ -119,14 +122,14 @@ def test_masks() -> None:
     locked = text.LockedDropout(draws, "a", 0.25)(ones)
     assert torch.equal(locked[0], locked[3])
     assert not torch.equal(locked[0, 0], locked[0, 1])
-    assert set(locked.unique().tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert locked.unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert float((locked > 0).float().mean()) == pytest.approx(0.75, abs=0.02)
     assert torch.equal(text.LockedDropout(draws, "a", 0.25)(ones[0]), locked[0])
     mask = text.DropoutMask(draws, "b", 0.5, 20)(ones)
     assert mask.shape == (300, 20)
     words = torch.randint(100, (6, 7))
     kept = text.WordDropout(draws, "c", 0.5, 100)(torch.ones(6, 7, 3), words)
-    assert all(len(kept[words == word].unique()) == 1 for word in words.unique())
+    assert all(len(set(kept[words == word].flatten().tolist())) == 1 for word in range(100) if word in words)
     assert set(kept.unique().tolist()) == {0.0, 2.0}
 
 
@@ -166,12 +169,13 @@ def test_statistics_move_at_each_time_step(level: int) -> None:
     x, _ = tokens(model, steps=5)
     with model.frozen_statistics():
         model(x)
-    assert all(not norm.num_batches_tracked and not norm.running_mean.any() for norm in norms(model))
+    assert not any(buffer.any() for name, buffer in model.named_buffers() if "running_var" not in name)
     model(x)
     assert len(norms(model)) == 4
-    assert all(int(norm.num_batches_tracked) == 5 for norm in norms(model))
+    assert {int(b) for name, b in model.named_buffers() if "num_batches" in name} == {5}
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", SPECS)
 def test_second_derivatives(name: str, level: int) -> None:
@@ -195,8 +199,8 @@ def test_second_derivatives(name: str, level: int) -> None:
     assert isinstance(inner, Tensor)
     reverse = torch.autograd.grad(inner, plain, materialize_grads=True)
     with forward_ad.dual_level():
-        dual = tuple(forward_ad.make_dual(p, t) for p, t in zip(plain, tangents, strict=True))
-        forward = [forward_ad.unpack_dual(g).tangent for g in gradients(dual, False)]
+        dual = tuple(map(_make_dual, plain, tangents))
+        forward = [_unpack_dual(g).tangent for g in gradients(dual, False)]
     for ours, theirs in zip(forward, reverse, strict=True):
         torch.testing.assert_close(
             torch.zeros_like(theirs) if ours is None else ours, theirs, atol=1e-10, rtol=1e-8
