@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.graph.build import build
+from dartsl.graph.operations import application, info
 from dartsl.graph.passes import Pass, Run, apply
 from dartsl.graph.target import TARGETS, Target
 from dartsl.lang.check import check, pick_network
@@ -83,6 +84,13 @@ def words(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
     return x, labels
 
 
+def carries(model: Supernet, x: Tensor) -> list[Tensor]:
+    """Random states (B, H): batch norms of the first step would see equal vectors, and magnify rounding, with zeros."""
+    generator = torch.Generator().manual_seed(2)
+    widths = [application(model.graph, carry).shape[0] for carry in info(model.graph).carries]
+    return [torch.randn(x.shape[1], width, generator=generator, dtype=torch.float64) for width in widths]
+
+
 def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
     """The two, which have equal parameters, on one batch."""
     x, labels = (words if plain.plan.is_text else images)(plain.plan, batch, seed=1)
@@ -122,7 +130,7 @@ def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: fl
 def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a network gives, and the gradients of a loss that all of it goes into."""
     names, parameters = zip(*each.named_parameters(), strict=True)
-    outputs = _tensors(each(x))
+    outputs = _tensors(each(x, carries(each, x)) if each.plan.is_text else each(x))
     loss = F.cross_entropy(outputs["logits"].flatten(0, -2), labels.flatten())
     for name, value in outputs.items():
         if name != "logits":
