@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,15 +85,6 @@ def images_of(model: Supernet, config: SearchConfig) -> ImageData:
     """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
     image = model.plan.image
     return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
-
-
-def images_hash(data: ImageData) -> str:
-    """SHA-256 of the training images and labels."""
-    digest = hashlib.sha256()
-    for tensor in (data.train_images, data.train_labels):
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.cpu().contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dartsl.data import ImageData
+from dartsl.data import ImageData, images
 from dartsl.data.text import Corpus
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.search.image_session import ImageSession, images_hash, images_of
+from dartsl.search.image_session import ImageSession, images_of
 from dartsl.search.session import SearchSession
 from dartsl.search.text_session import TextSession, text_of
 
@@ -27,4 +27,4 @@ def session_of(model: Supernet, config: SearchConfig, data: Data) -> SearchSessi
 
 def data_hash(data: Data) -> str:
     """SHA-256 of what is searched on: what a run must find again to go on."""
-    return data.fingerprint() if isinstance(data, Corpus) else images_hash(data)
+    return data.fingerprint() if isinstance(data, Corpus) else images.data_hash(data)

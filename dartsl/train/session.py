@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,7 +20,9 @@ from dartsl.nn.draws import seed_torch
 from dartsl.nn.supernet import Supernet
 from dartsl.run.files import Row
 from dartsl.run.loop import NonFiniteError
+from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
+from dartsl.search.session import Tally, tallied
 from dartsl.train.evaluation import Measured, measured
 from dartsl.train.feed import Batch, Feed
 from dartsl.train.regularisers import Average, drop_path, learning_rate
@@ -29,35 +30,12 @@ from dartsl.train.regularisers import Average, drop_path, learning_rate
 COMPILER = "inductor"  # torch.compile's backend
 
 
-@dataclass
-class Tally:
-    """Sums over the batches of an epoch so far: losses weighted by images, right answers, images."""
-
-    loss: float = 0.0
-    correct: int = 0
-    images: int = 0
-
-    def add(self, loss: float, correct: int, images: int) -> None:
-        self.loss += loss * images
-        self.correct += correct
-        self.images += images
-
-    @property
-    def mean_loss(self) -> float | None:
-        return self.loss / self.images if self.images else None
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.correct / self.images if self.images else None
-
-
 class ImageSession:
     """A decided network, its optimiser, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `place` the steps of the current one. The best weights are those of the
-    last epoch: nothing is chosen by the validation images, which are only watched. The model gives (B, classes) logits
-    or,
-    with an auxiliary head, (B, 2 * classes).
+    last epoch: nothing is chosen by the validation images, which are only watched. The model gives (B, classes)
+    logits or, with an auxiliary head, (B, 2 * classes).
     """
 
     advice: Mapping[str, str] = {
@@ -121,7 +99,7 @@ class ImageSession:
         self._apply(loss)
         if self.average is not None:
             self.average.update(number + 1)
-        self.tally.add(loss, correct, len(batch.labels))
+        self.tally.add(Outcome(loss, correct, len(batch.labels)))
         self.seconds += time.perf_counter() - started
 
     def _loss(self, part: Batch) -> tuple[Tensor, Tensor, int]:
@@ -216,8 +194,7 @@ class ImageSession:
             int(state["place"]),
             float(state["seconds"]),
         )
-        tally = state["tally"]
-        self.tally = Tally(float(tally["loss"]), int(tally["correct"]), int(tally["images"]))
+        self.tally = tallied(state["tally"])
 
     def _logits(self, images: Tensor) -> Tensor:
         """(B, classes), without those of an auxiliary head."""
