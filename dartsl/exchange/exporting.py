@@ -65,6 +65,11 @@ def export_bytes(subject: Subject, to: str, *, seed: int = 0, plugins: Sequence[
     """`onnx`, `torch` or `safetensors`: with the weights of a training, or fresh ones for a spec. Raises UserError."""
     from dartsl.exchange import weights
 
+    if subject.plan.is_text and to != "safetensors":
+        raise UserError(
+            f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
+            "its cell can be: --to genotype; and its weights: --to safetensors",
+        )
     folder, dtype = subject.folder, "float32"
     if folder is not None and folder.info.kind != "train":
         raise UserError(

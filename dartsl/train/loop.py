@@ -126,8 +126,13 @@ def reopened_session(folder: RunFolder, device: str | None) -> ImageSession:
 def decided_plan(
     spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], source: Source
 ) -> Plan:
-    """The plan of a network that leaves nothing to choose. Raises UserError for another, SpecError."""
+    """The plan of a network of images that leaves nothing to choose. Raises UserError for another, SpecError."""
     planned = make_plan(spec, network, parameters)
+    if planned.is_text:
+        raise UserError(
+            f"network `{network.name}` of {source.name} reads text, and only networks of images can be trained",
+            help="`dartsl search`, `info` and `draw` work on networks of text",
+        )
     open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
     if open_cells or not planned.decided:
         names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"

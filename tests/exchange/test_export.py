@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dartsl
 from dartsl import UserError
-from dartsl.exchange.exporting import export_text, subject_of_spec
+from dartsl.exchange.exporting import export_bytes, export_text, subject_of_spec
 from dartsl.exchange.genotype import (
     IMAGE_OPS,
     NASBENCH_OPS,
@@ -198,3 +198,10 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(UserError, match="no format `tf`"):
         dartsl.export("zoo/darts_v2", "tf")
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx"])
+def test_a_program_of_a_network_of_text_is_refused(to: str) -> None:
+    subject = subject_of_spec(check(read("zoo/rnn_v1")), None, {"H": 8, "vocab": 8})
+    with pytest.raises(UserError, match="only a network of images can be exported"):
+        export_bytes(subject, to)
