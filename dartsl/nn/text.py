@@ -178,12 +178,12 @@ def word_dropout(draws: Draws, applied: Application) -> WordDropout | None:
 
 
 def random_module(draws: Draws, applied: Application) -> nn.Module:
-    """The module of an application that draws a mask. Raises KeyError for another one."""
+    """The module of an application whose kind is in `RANDOM`: it draws a mask."""
     path = applied.random or ""
     p = float_of(applied, "p")
     if applied.kind == "dropout_mask":
         return DropoutMask(draws, path, p, applied.shape[0])
-    return {"locked_dropout": LockedDropout}[applied.kind](draws, path, p)
+    return LockedDropout(draws, path, p)
 
 
 def float_of(applied: Application, name: str) -> float:
