@@ -105,7 +105,7 @@ def source_to_train(name: str) -> tuple[Source, Sequence[str], Mapping[str, Any]
         raise UserError(
             f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
         )
-    inherited = {
-        name: folder.info.settings[name] for name in ("data", "level") if name in folder.info.settings
-    }
+    settings = folder.info.settings
+    names: tuple[str, ...] = ("data", "level")
+    inherited = {name: settings[name] for name in names if name in settings}
     return read(str(folder.found)), folder.info.plugins, inherited
