@@ -259,8 +259,8 @@ def test_the_mean_is_that_of_asgd() -> None:
     """Against torch.optim.ASGD at a constant rate."""
     models = [torch.nn.Linear(3, 2).double() for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
-    plain = torch.optim.SGD(models[0].parameters(), lr=0.3, weight_decay=0.01)
-    asgd = torch.optim.ASGD(models[1].parameters(), lr=0.3, t0=0, lambd=0.0, weight_decay=0.01)
+    plain = torch.optim.SGD(models[0].parameters(), lr=0.02, weight_decay=0.01)
+    asgd = torch.optim.ASGD(models[1].parameters(), lr=0.02, t0=0, lambd=0.0, weight_decay=0.01)
     mean = Mean(models[0])
     generator = torch.Generator().manual_seed(0)
     for _ in range(7):
@@ -272,8 +272,10 @@ def test_the_mean_is_that_of_asgd() -> None:
         mean.add()
     with mean.in_place():
         for ours, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
-            assert torch.allclose(ours, asgd.state[theirs]["ax"], rtol=1e-12, atol=1e-14)
-    assert torch.allclose(models[0].weight, models[1].weight, rtol=1e-12, atol=1e-14)
+            assert torch.allclose(
+                ours, asgd.state[theirs]["ax"], rtol=1e-6, atol=0
+            )  # torch's shares are float32
+    assert torch.allclose(models[0].weight, models[1].weight, rtol=1e-6, atol=0)
 
 
 def test_averaging_begins_by_the_authors_rule() -> None:
