@@ -217,7 +217,7 @@ def test_an_epoch_is_the_authors_loop(story: Path) -> None:
             for w in twin.weights():
                 assert w.grad is not None
                 slope = w.grad * min(1.0, 0.1 / (norm + 1e-6)) + 0.01 * w
-                w -= 5 * window.length / 6 * slope
+                w.sub_(5 * window.length / 6 * slope)
                 w.grad = None
         state = tuple(carry.detach() for carry in output.carries)
         start += window.length
@@ -319,7 +319,7 @@ def test_a_text_is_read_with_its_state_carried_and_all_of_it_counts(story: Path)
     assert whole.perplexity == pytest.approx(math.exp(float(losses.mean())))
     assert whole.loss_range.low is None
     assert whole.perplexity_range.high is None
-    windows = losses.split(6)
+    windows = torch.split(losses, 6)
     squares = sum(float((part - losses.mean()).sum()) ** 2 for part in windows)
     error = math.sqrt(squares * 5 / 4) / 27
     assert parts.error == pytest.approx(error, rel=1e-9)
