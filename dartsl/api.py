@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import Config, SearchConfig, configure
-from dartsl.lang.settings import search_config as settled
+from dartsl.lang.settings import Config, SearchConfig
+from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 
@@ -108,7 +108,7 @@ def describe_spec(
         planned = plan(checked, pick_network(checked, network), parameters or {})
     elif parameters:
         raise UserError("the spec has no network whose parameters could be set", exit_code=2)
-    config = settled(planned is not None and planned.is_text, checked.search)
+    config = of_search(planned is not None and planned.is_text, checked.search)
     return describe(
         checked,
         planned,
@@ -196,25 +196,25 @@ def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None =
     unknown or bad, or of another kind of network."""
     from dartsl.lang.check import pick_network
 
-    text = pick_network(spec, network).is_text
-    return settled(text, spec.search, accepted(settings, lambda one: settled(text, one)))
+    return settled(of_search, pick_network(spec, network).is_text, settings, spec.search)
 
 
-def configured(base: Config, settings: Mapping[str, Any]) -> Config:
-    """`settings` over `base`. Raises UserError for one that is unknown or bad."""
-    return configure(base, accepted(settings, lambda one: configure(base, one)))
+def settled(
+    complete: Callable[..., Config], text: bool, settings: Mapping[str, Any], *layers: Mapping[str, Any]
+) -> Config:
+    """`settings` over `layers` over the defaults for a network of text or images, by `complete`, which is
+    `dartsl.lang.settings.search_config` or `train_config`.
 
-
-def accepted(settings: Mapping[str, Any], judge: Callable[[Mapping[str, Any]], object]) -> Mapping[str, Any]:
-    """The settings, each of which `judge` accepts alone. Raises UserError for one that it does not."""
+    Raises UserError for a setting that is unknown or bad, or of another kind of network.
+    """
     for name, value in settings.items():
         try:
-            judge({name: value})
+            complete(text, {name: value})
         except KeyError:
             raise UserError(f"there is no setting `{name}`", exit_code=2) from None
         except ValueError as fault:
             raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
-    return settings
+    return complete(text, *layers, settings)
 
 
 def derive(run: str | Path, epoch: int | None = None) -> str:

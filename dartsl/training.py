@@ -5,13 +5,14 @@ As in `dartsl.api`, of which this is a part, a spec is given by its path, a ship
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dartsl.api import Parameters, Plugins, SpecLike, check, configured, names_a_run, source_of
+from dartsl.api import Parameters, Plugins, SpecLike, check, names_a_run, settled, source_of
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig, configure
+from dartsl.lang.model import Spec
+from dartsl.lang.settings import TrainConfig, train_config
 from dartsl.lang.source import Source
 
 if TYPE_CHECKING:
@@ -31,19 +32,19 @@ def train(
     """Train a decided spec's network, or what the run of a search has found, from scratch.
 
     `out` is the run's folder, by default `runs/`, the spec's name and `-trained`. `settings` are those of `train {}`,
-    over the spec's and the defaults (`TrainConfig`). The test images are looked at once, at the end.
+    over the spec's and the defaults for its network (`TrainConfig`). The test data are looked at once, at the end.
     Raises SpecError, UserError.
     """
     from dartsl.train import loop
 
     known: Sequence[str | Path] = plugins
-    data = ""
+    inherited: Mapping[str, Any] = {}
     if isinstance(spec, str | Path):
-        source, found, data = source_to_train(str(spec))
+        source, found, inherited = source_to_train(str(spec))
         known = plugins or found
     else:
         source = source_of(spec)
-    config = configured(configure(TrainConfig(data=data), check(source).train), settings)
+    config = config_to_train(check(source), settings, network=network, inherited=inherited)
     return loop.train(
         source,
         config,
@@ -61,8 +62,31 @@ def evaluate(run: str | Path, *, device: str | None = None) -> Evaluated:
     return evaluation.evaluate(Path(run), device=device)
 
 
-def source_to_train(name: str) -> tuple[Source, Sequence[str], str]:
-    """The text behind a SPEC, or of what the run of a search has found, and that run's plugins and data.
+def config_to_train(
+    spec: Spec,
+    settings: Mapping[str, Any],
+    *,
+    network: str | None = None,
+    inherited: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """`settings` over the spec's own over those of a search's run over the defaults for its network.
+
+    Raises UserError for a setting that is unknown or bad, or of another kind of network.
+    """
+    from dartsl.lang.check import pick_network
+
+    text = pick_network(spec, network).is_text
+    return settled(train_config, text, settings, inherited_by(text, inherited or {}), spec.train)
+
+
+def inherited_by(text: bool, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a search's settings says which data it was on: a network of images has no level."""
+    return {name: value for name, value in inherited.items() if text or name != "level"}
+
+
+def source_to_train(name: str) -> tuple[Source, Sequence[str], Mapping[str, Any]]:
+    """The text behind a SPEC, or of what the run of a search has found, with that run's plugins and the settings that
+    say what it was searched on.
 
     Raises UserError.
     """
@@ -70,7 +94,7 @@ def source_to_train(name: str) -> tuple[Source, Sequence[str], str]:
     from dartsl.run.folder import RunFolder
 
     if not names_a_run(name):
-        return read(name), (), ""
+        return read(name), (), {}
     folder = RunFolder.open(Path(name))
     if folder.info.kind != "search":
         raise UserError(
@@ -81,4 +105,7 @@ def source_to_train(name: str) -> tuple[Source, Sequence[str], str]:
         raise UserError(
             f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
         )
-    return read(str(folder.found)), folder.info.plugins, str(folder.info.settings.get("data", ""))
+    settings = folder.info.settings
+    names: tuple[str, ...] = ("data", "level")
+    inherited = {name: settings[name] for name in names if name in settings}
+    return read(str(folder.found)), folder.info.plugins, inherited

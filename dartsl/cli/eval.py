@@ -16,10 +16,12 @@ from dartsl.lang.diagnostics import UserError
 @click.option("--device", metavar="TEXT", help="In place of the device that the run was trained on.")
 @format_option
 def eval_command(run: Path, device: str | None, format_: str) -> None:
-    """Tell the test error of a trained RUN, with its 95 % confidence interval.
+    """Tell the test error of a trained RUN (of text: loss and perplexity), with its 95 % confidence interval.
 
     The weights are those of the last checkpoint: of the last epoch where the training is over, averaged where it
-    averaged them. The interval is Wilson's; it counts the test images as the only chance.
+    averaged them. An error's interval is Wilson's; it counts the test images as the only chance. A loss's is normal,
+    from how the mean losses of the windows of the test text vary, as if they were independent; a perplexity's
+    ends are exp of its ends.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ import click
 from dartsl.cli.options import complete_spec, network_options, plugin_option, target
 from dartsl.cli.output import say_diagnostics
 from dartsl.cli.settings import setting_options
-from dartsl.lang.settings import TrainConfig, configure
+from dartsl.lang.settings import TrainConfig, train_config
 
 INTERRUPTED = 130
 
@@ -50,8 +50,8 @@ def train_command(
     """Train a decided SPEC's network, or what a search's RUN has found, from scratch.
 
     An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its
-    search's. The test images are looked at once, at the end; the last part of the training images is set apart to be
-    watched, unless --final is given.
+    search's. The test images (or text) are looked at once, at the end. The last part of the training images is set
+    apart to be watched, unless --final is given; a text has a validation part of its own.
     Ctrl-C finishes the step and saves; --resume goes on from there.
 
     \b
@@ -59,6 +59,7 @@ def train_command(
       dartsl train runs/digits
       dartsl train zoo/darts_v2 --data cifar-10-batches-py --final --device cuda
       dartsl train found.darts --epochs 20 --seeds 5 --out runs/five
+      dartsl train zoo/rnn_v2 --data penn-treebank --device cuda
       dartsl train --resume runs/five
     """
     given = {name: value for name, value in settings.items() if value is not None}
@@ -86,14 +87,15 @@ def _start(
 ) -> bool:
     from dartsl.lang.check import check
     from dartsl.run.folder import command_line
-    from dartsl.training import source_to_train
+    from dartsl.training import inherited_by, source_to_train
 
-    source, known, data = source_to_train(name)
+    source, known, inherited = source_to_train(name)
     spec = check(source)
     if spec.warnings:
         say_diagnostics(spec.warnings)
-    config = configure(configure(TrainConfig(data=data), spec.train), given)
     chosen = target(spec, network, assignments)
+    text = chosen.network.is_text
+    config = train_config(text, inherited_by(text, inherited), spec.train, given)
     from dartsl.train.seeds import start
 
     return start(

@@ -5,8 +5,9 @@ Every field carries its help, its bounds and, where it is one of few, its values
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -37,6 +38,10 @@ def setting(
     return field(default=default, metadata=meta)
 
 
+of_images = partial(setting, only="images")
+of_text = partial(setting, only="text")
+
+
 @dataclass(frozen=True)
 class SearchConfig:
     """Settings of `dartsl search`.
@@ -56,9 +61,7 @@ class SearchConfig:
     batch: int = setting(64, "images a step, from each half; rows of text side by side", low=1, text=256)
     warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
     lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
-    lr_min: float = setting(
-        0.001, "learning rate of the weights that the cosine falls to", low=0, only="images"
-    )
+    lr_min: float = of_images(0.001, "learning rate of the weights that the cosine falls to", low=0)
     momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
     weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
     clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0, text=0.25)
@@ -70,58 +73,37 @@ class SearchConfig:
     r: float = setting(
         0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
     )
-    split: float = setting(
+    split: float = of_images(
         0.5,
         "part of the training data that trains weights; the rest trains alphas",
         low=0,
         high=1,
         open_low=True,
-        only="images",
     )
-    crop: int = setting(
-        4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256, only="images"
+    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
+    flip: bool = of_images(True, "flip images left to right at random")
+    cutout: int = of_images(
+        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
     )
-    flip: bool = setting(True, "flip images left to right at random", only="images")
-    cutout: int = setting(
-        0,
-        "side, in pixels, of the square that cutout blanks; 0 for none",
-        low=0,
-        high=1_000_000,
-        only="images",
+    mean: tuple[float, ...] = of_images(
+        (), "mean of each channel in 0..1; empty: measured on the training images"
     )
-    mean: tuple[float, ...] = setting(
-        (), "mean of each channel in 0..1; empty: measured on the training images", only="images"
+    std: tuple[float, ...] = of_images(
+        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
     )
-    std: tuple[float, ...] = setting(
-        (),
-        "deviation of each channel in 0..1; empty: measured on the training images",
-        low=0,
-        only="images",
-    )
-    level: str = setting(
-        "word", "what a text is split into: words or characters", values=("word", "char"), only="text"
-    )
-    bptt: int = setting(
+    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
+    bptt: int = of_text(
         0,
         "words (or characters) of a window of text; 0: what the network's `tokens` says",
         low=0,
         high=1_000_000,
-        only="text",
     )
-    short_windows: float = setting(
-        0.05, "probability that a training window is half as long", low=0, high=1, only="text"
+    short_windows: float = of_text(0.05, "probability that a training window is half as long", low=0, high=1)
+    ar: float = of_text(
+        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
     )
-    ar: float = setting(
-        0.0,
-        "activation regularisation: factor of the outputs' mean square, dropped ones",
-        low=0,
-        only="text",
-    )
-    tar: float = setting(
-        1e-3,
-        "temporal activation regularisation: factor of the mean square of the outputs' change",
-        low=0,
-        only="text",
+    tar: float = of_text(
+        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
@@ -140,67 +122,93 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of `train {}`. The defaults are DARTS's for CIFAR-10 (method.md; arXiv 1806.09055, A.1)."""
+    """Settings of `dartsl train`.
 
-    epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000)
-    batch: int = setting(96, "images a step", low=1)
-    lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True)
-    lr_min: float = setting(0.0, "learning rate that the cosine falls to", low=0)
-    schedule: str = setting("cosine", "how the learning rate falls", values=("cosine", "exponential"))
-    decay: float = setting(0.97, "factor an epoch of the exponential schedule", low=0, high=1, open_low=True)
-    warmup: int = setting(0, "epochs in which the learning rate rises linearly", low=0)
-    momentum: float = setting(0.9, "momentum of SGD", low=0, high=1)
-    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0)
-    clip: float = setting(5.0, "bound on the norm of the gradient; 0 for none", low=0)
-    auxiliary: float = setting(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
-    drop_path: float = setting(0.0, "drop-path probability at the last epoch", low=0, high=1)
-    label_smoothing: float = setting(0.0, "label smoothing", low=0, high=1)
-    crop: int = setting(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
-    flip: bool = setting(True, "flip images left to right at random")
-    cutout: int = setting(
+    The defaults are DARTS's for CIFAR-10, those for networks of text its for Penn Treebank (arXiv 1806.09055):
+    `train_config` gives them.
+    """
+
+    epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000, text=8000)
+    batch: int = setting(96, "images a step; rows of text side by side", low=1, text=64)
+    lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True, text=20.0)
+    lr_min: float = of_images(0.0, "learning rate that the cosine falls to", low=0)
+    schedule: str = of_images("cosine", "how the learning rate falls", values=("cosine", "exponential"))
+    decay: float = of_images(
+        0.97, "factor an epoch of the exponential schedule", low=0, high=1, open_low=True
+    )
+    warmup: int = of_images(0, "epochs in which the learning rate rises linearly", low=0)
+    momentum: float = setting(0.9, "momentum of SGD", low=0, high=1, text=0.0)
+    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=8e-7)
+    clip: float = setting(5.0, "bound on the norm of the gradient; 0 for none", low=0, text=0.25)
+    auxiliary: float = of_images(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
+    drop_path: float = of_images(0.0, "drop-path probability at the last epoch", low=0, high=1)
+    label_smoothing: float = of_images(0.0, "label smoothing", low=0, high=1)
+    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
+    flip: bool = of_images(True, "flip images left to right at random")
+    cutout: int = of_images(
         0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
     )
-    mean: tuple[float, ...] = setting(
+    mean: tuple[float, ...] = of_images(
         (), "mean of each channel in 0..1; empty: measured on the training images"
     )
-    std: tuple[float, ...] = setting(
+    std: tuple[float, ...] = of_images(
         (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
     )
+    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
+    bptt: int = of_text(
+        0,
+        "words (or characters) of a window of text, on average; 0: what the network's `tokens` says",
+        low=0,
+        high=1_000_000,
+    )
+    short_windows: float = of_text(
+        0.05, "probability that a training window is about half as long", low=0, high=1
+    )
+    ar: float = of_text(
+        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
+    )
+    tar: float = of_text(
+        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
+    )
+    asgd: bool = of_text(True, "average the weights (ASGD) once the validation loss no longer falls")
+    nonmono: int = of_text(
+        5, "last epochs that are left out where the least validation loss so far is sought", low=0
+    )
     seed: int = setting(0, "seed of everything random", low=0)
-    data: str = setting("", "data set: `digits`, or the path of a file or folder")
+    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
-    validation: float = setting(
+    validation: float = of_images(
         0.1, "part of the training data, its last images, that is set apart to be watched", low=0, high=1
     )
-    final: bool = setting(False, "train on all training data: nothing is set apart")
-    accumulate: int = setting(
+    final: bool = of_images(False, "train on all training data: nothing is set apart")
+    accumulate: int = of_images(
         1, "parts that a step's batch is computed in, one after another, to save memory", low=1
     )
-    ema: float = setting(
+    ema: float = of_images(
         0.0, "decay of the moving average of weights that is evaluated; 0 for none", low=0, high=1
     )
-    resized_crop: bool = setting(False, "train on random parts of images, resized (a folder of images)")
-    jitter: tuple[float, ...] = setting(
+    resized_crop: bool = of_images(False, "train on random parts of images, resized (a folder of images)")
+    jitter: tuple[float, ...] = of_images(
         (), "bounds on random changes of brightness, contrast, saturation, hue (a folder of images)", low=0
     )
-    resize: int = setting(
+    resize: int = of_images(
         0, "shorter side before the centre crop of evaluation; 0: 8 / 7 of the crop", low=0, high=100_000
     )
-    stream: str = setting(
+    stream: str = of_images(
         "auto",
         "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
         values=("auto", "always", "never"),
     )
-    workers: int = setting(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
+    workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
     dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
     optimise: int = setting(
         2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
     )
-    amp: bool = setting(False, "compute convolutions in a shorter type; weights stay float32")
-    amp_type: str = setting(
+    amp: bool = of_images(False, "compute convolutions in a shorter type; weights stay float32")
+    amp_type: str = of_images(
         "bfloat16", "the type of amp; float16 (on a GPU) scales the loss", values=("bfloat16", "float16")
     )
-    compile: bool = setting(False, "compile the network by torch.compile")
+    compile: bool = of_images(False, "compile the network by torch.compile")
     memory: str = setting(
         "normal",
         "`low` computes each layer again in the backward pass: less memory, more time",
@@ -268,13 +276,23 @@ def configure(base: Config, values: Mapping[str, object]) -> Config:
 
 
 def search_config(text: bool, *layers: Mapping[str, object]) -> SearchConfig:
-    """The settings of a search over a network of text, or of images: the defaults, and each layer over those before.
+    """The settings of a search over a network of text, or of images: see `_settled`."""
+    return _settled(SearchConfig(), text, layers)
+
+
+def train_config(text: bool, *layers: Mapping[str, object]) -> TrainConfig:
+    """The settings of the training of a network of text, or of images: see `_settled`."""
+    return _settled(TrainConfig(), text, layers)
+
+
+def _settled(base: Config, text: bool, layers: Sequence[Mapping[str, object]]) -> Config:
+    """The defaults for a network of text, or of images, and each layer over those before.
 
     Raises KeyError on an unknown name, ValueError on a bad value, and UserError on a setting of the other kind
     of network, which would do nothing.
     """
     ours, theirs = ("text", "images") if text else ("images", "text")
-    known = {spec.name: spec.metadata for spec in fields(SearchConfig)}
+    known = {spec.name: spec.metadata for spec in fields(base)}
     for name in (name for layer in layers for name in layer):
         if known[name]["only"] == theirs:
             raise UserError(
@@ -282,7 +300,6 @@ def search_config(text: bool, *layers: Mapping[str, object]) -> SearchConfig:
                 "leave it out: it would do nothing",
                 exit_code=2,
             )
-    base = SearchConfig()
     if text:
         base = configure(base, {n: meta["text"] for n, meta in known.items() if meta["text"] is not None})
     for layer in layers:

@@ -17,7 +17,7 @@ Data = ImageData | Corpus
 
 def data_of(model: Supernet, config: SearchConfig) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    return text_of(model, config) if model.plan.is_text else images_of(model, config)
+    return text_of(model.plan, config) if model.plan.is_text else images_of(model, config)
 
 
 def session_of(model: Supernet, config: SearchConfig, data: Data) -> SearchSession[Any]:

@@ -14,7 +14,8 @@ from torch import Tensor
 from dartsl.data.text import Corpus, Window, Windows, cut, in_rows, load_text
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
 from dartsl.search.batches import Outcome, TextBatch
@@ -53,7 +54,7 @@ class TextSession(SearchSession[Window]):
             len(self.train_rows), self.bptt, config.short_windows, stream_seed(config.seed, "windows")
         )
         super().__init__(model, config, windows)
-        _require_batch_norm(model, config)
+        require_rows(model, config.batch)
 
     def begin_epoch(self) -> None:
         self.rate = self.config.lr
@@ -84,14 +85,15 @@ class TextSession(SearchSession[Window]):
     def random_state(self) -> dict[str, Any]:
         return {
             "batches": self.batches.state_dict(),
-            "carries": _saved(self.carries),
-            "validation_carries": _saved(self.valid_carries),
+            "carries": saved_carries(self.carries),
+            "validation_carries": saved_carries(self.valid_carries),
         }
 
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         self.batches.load_state_dict(state["batches"])
-        self.carries = self._restored(state["carries"])
-        self.valid_carries = self._restored(state["validation_carries"])
+        device = self.config.device
+        self.carries = restored_carries(state["carries"], device)
+        self.valid_carries = restored_carries(state["validation_carries"], device)
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """The perplexity found, and beside it what the text's source allows, where that is known."""
@@ -105,17 +107,20 @@ class TextSession(SearchSession[Window]):
             ]
         return lines
 
-    def _restored(self, carries: Sequence[Tensor] | None) -> Carries:
-        return None if carries is None else tuple(carry.to(self.config.device) for carry in carries)
 
-
-def _saved(carries: Carries) -> list[Tensor] | None:
+def saved_carries(carries: Carries) -> list[Tensor] | None:
+    """States as a checkpoint holds them."""
     return None if carries is None else list(carries)
 
 
-def text_of(model: Supernet, config: SearchConfig) -> Corpus:
+def restored_carries(carries: Sequence[Tensor] | None, device: str) -> Carries:
+    """What `saved_carries` gave, on a device."""
+    return None if carries is None else tuple(carry.to(device) for carry in carries)
+
+
+def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:
     """The text that the settings name, with the vocabulary that the network takes. Raises UserError."""
-    return load_text(config.data, config.level, expect=model.plan.classes)
+    return load_text(config.data, config.level, expect=plan.classes)
 
 
 def tied_weights(model: Supernet) -> list[Tensor]:
@@ -133,10 +138,10 @@ def tied_weights(model: Supernet) -> list[Tensor]:
     ]
 
 
-def _require_batch_norm(model: Supernet, config: SearchConfig) -> None:
+def require_rows(model: Supernet, batch: int) -> None:
     """Refuse one row of text where a batch norm would have a single number to normalise."""
     kinds = {application(model.graph, str(node)).kind for node in model.graph.nodes}
-    if config.batch == 1 and any(kind.endswith("bn") for kind in kinds):
+    if batch == 1 and any(kind.endswith("bn") for kind in kinds):
         raise UserError(
             "one row of text leaves the batch norms of the cell a single number to normalise",
             help="give --batch 2 or more",

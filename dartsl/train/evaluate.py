@@ -8,8 +8,8 @@ from pathlib import Path
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import own_generators, restore
-from dartsl.train.evaluation import Measured
 from dartsl.train.loop import reopened_session
+from dartsl.train.text_evaluation import Tested
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Evaluated:
     """The test figures of a run, and how many epochs lie behind its weights."""
 
     epochs: int
-    test: Measured
+    test: Tested
 
 
 def evaluate(path: Path, *, device: str | None = None) -> Evaluated:
@@ -29,5 +29,5 @@ def evaluate(path: Path, *, device: str | None = None) -> Evaluated:
             restore(session, folder)
             test = session.test()
     if test is None:
-        raise UserError(f"{session.feed.name} has no test images")
+        raise UserError(f"{session.name} has no test images")
     return Evaluated(session.epoch, test)

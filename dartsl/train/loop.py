@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
@@ -33,10 +34,9 @@ from dartsl.run.loop import (
     stem,
     tell_changes,
 )
-from dartsl.train.data import feed_of
-from dartsl.train.evaluation import Measured
 from dartsl.train.report import trained_report
-from dartsl.train.session import ImageSession
+from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
+from dartsl.train.text_evaluation import Tested
 
 RESULT = "result.json"
 
@@ -52,7 +52,7 @@ class TrainResult:
     finished: bool
     parameters: int
     auxiliary_parameters: int
-    test: Measured | None = None
+    test: Tested | None = None
 
 
 def train(
@@ -70,7 +70,8 @@ def train(
     """Train a decided network of a spec from scratch, and leave everything in a run folder.
 
     `out` is that folder, which must not exist; by default it is `runs/` and the spec's name and `-trained`. The test
-    images are looked at once, at the end; a part of the training images is watched meanwhile, and chooses nothing.
+    images (or text) are looked at once, at the end; a part of the training images is watched meanwhile, and chooses
+    nothing. `config` is complete (`dartsl.lang.settings.train_config`).
     `before` is called once the folder is there, before the first step.
 
     Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
@@ -80,14 +81,16 @@ def train(
     config = replace(config, data=absolute(config.data))
     planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
     model = trained_model(spec, planned, config, plugins)
-    feed = feed_of(planned, config)
+    data = data_of(planned, config)
     with own_generators(config.device):
-        session = ImageSession(model, config, feed)
-        info = run_info("train", source, spec, planned, config, feed.fingerprint, plugins, command)
+        session = session_of(model, config, data)
+        info = run_info("train", source, spec, planned, config, data_hash(data), plugins, command)
         path = out or free_name(RUNS, f"{stem(source)}-trained")
         folder = RunFolder.create(path, spec.files, info)
         before()
         with folder.held():
+            if isinstance(data, Corpus):
+                write_json(folder.vocabulary, data.record())
             save(session, folder)
             return _run(session, folder, console or Console())
 
@@ -106,7 +109,7 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
             return _run(session, folder, console or Console())
 
 
-def reopened_session(folder: RunFolder, device: str | None) -> ImageSession:
+def reopened_session(folder: RunFolder, device: str | None) -> TrainSession:
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
     if info.kind != "train":
@@ -117,22 +120,18 @@ def reopened_session(folder: RunFolder, device: str | None) -> ImageSession:
     source, spec, config, parameters = reopened(folder, TrainConfig(), device)
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
     model = trained_model(spec, planned, config, info.plugins)
-    feed = feed_of(planned, config)
-    if feed.fingerprint != info.data_hash:
-        raise UserError(f"the images of {feed.name} are not those that the run was started with")
-    return ImageSession(model, config, feed)
+    data = data_of(planned, config)
+    if data_hash(data) != info.data_hash:
+        what = "texts" if planned.is_text else "images"
+        raise UserError(f"the {what} of {data.name} are not those that the run was started with")
+    return session_of(model, config, data)
 
 
 def decided_plan(
     spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], source: Source
 ) -> Plan:
-    """The plan of a network of images that leaves nothing to choose. Raises UserError for another, SpecError."""
+    """The plan of a network that leaves nothing to choose. Raises UserError for another, SpecError."""
     planned = make_plan(spec, network, parameters)
-    if planned.is_text:
-        raise UserError(
-            f"network `{network.name}` of {source.name} reads text, and only networks of images can be trained",
-            help="`dartsl search`, `info` and `draw` work on networks of text",
-        )
     open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
     if open_cells or not planned.decided:
         names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"
@@ -159,7 +158,7 @@ def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Sequence
     )
 
 
-def _run(session: ImageSession, folder: RunFolder, console: Console) -> TrainResult:
+def _run(session: TrainSession, folder: RunFolder, console: Console) -> TrainResult:
     config = session.config
     whole = count_parameters(session.model.graph)
     head = count_parameters(session.model.graph, layer="auxiliary")
@@ -169,7 +168,7 @@ def _run(session: ImageSession, folder: RunFolder, console: Console) -> TrainRes
     result = TrainResult(folder.path, True, whole - head, head, test)
     history = folder.history()
     write_json(folder.path / RESULT, _record(result, history[-1]))
-    text = trained_report(result, history[-1], session.feed.counts)
+    text = trained_report(result, session.closing(history))
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     return result
 

@@ -44,10 +44,12 @@ class Average:
         self._live = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
         self.values = {name: value.clone() for name, value in self._live.items()}
 
-    @torch.no_grad()
     def update(self, step: int) -> None:
         """Take the values after step `step`, from 1, into the average."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        self._take(1 - min(self.decay, (1 + step) / (10 + step)))
+
+    @torch.no_grad()
+    def _take(self, share: float) -> None:
         torch._foreach_lerp_(list(self.values.values()), list(self._live.values()), share)
 
     @contextmanager
@@ -71,3 +73,20 @@ class Average:
             raise KeyError("the averaged weights are not those of the network")
         for name, value in self.values.items():
             value.copy_(values[name])
+
+
+class Mean(Average):
+    """The mean of a model's weights and running statistics behind each step since it was made (ASGD).
+
+    As torch.optim.ASGD with t0 = 0 and lambd = 0 counts them: behind step t (from 1) the share of the new values is
+    1 / max(1, t - 1), so that the first step's are forgotten. Source: Polyak and Juditsky, 1992.
+    """
+
+    def __init__(self, model: nn.Module, steps: int = 0) -> None:
+        super().__init__(model, 0.0)
+        self.steps = steps
+
+    def add(self) -> None:
+        """Take the values of now, behind one more step, into the mean."""
+        self.steps += 1
+        self._take(1 / max(1, self.steps - 1))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Protocol
+from typing import Protocol
 
-from dartsl.train.evaluation import Interval, Measured
+from dartsl.train.evaluation import Interval
+from dartsl.train.text_evaluation import Range, Tested, TextMeasured
 
 
 class Result(Protocol):
@@ -24,19 +25,15 @@ class Result(Protocol):
     def auxiliary_parameters(self) -> int: ...
 
     @property
-    def test(self) -> Measured | None: ...
+    def test(self) -> Tested | None: ...
 
 
-def trained_report(result: Result, last: Mapping[str, Any], counts: tuple[int, int, int]) -> str:
-    """The end of a training: the last epoch's weights count, and the test images were looked at once."""
-    lines = [
-        "",
-        f"parameters  {result.parameters:,}{_with_head(result)}",
-        f"trained on  {counts[0]:,} images, {last['epoch']} epochs; the weights are those of the last one",
-    ]
-    watched = last["watched"]
-    if watched:
-        lines.append(f"watched     {counts[1]:,} images apart, error {_percent(1 - watched['val_acc'])}")
+def trained_report(result: Result, closing: Sequence[str]) -> str:
+    """The end of a training: the last epoch's weights count, and the test data were looked at once.
+
+    `closing` are the session's own lines, about what it was trained on and how far it came.
+    """
+    lines = ["", f"parameters  {result.parameters:,}{_with_head(result)}", *closing]
     if result.test is not None:
         lines += test_lines(result.test)
     folder = shlex.quote(str(result.path))
@@ -51,23 +48,32 @@ def _with_head(result: Result) -> str:
     )
 
 
-def test_lines(test: Measured) -> list[str]:
-    """The test error, with its interval."""
+def test_lines(test: Tested) -> list[str]:
+    """The test error, or loss and perplexity, with its interval."""
+    if isinstance(test, TextMeasured):
+        return [
+            f"test        perplexity {range_text(test.perplexity_range, 3)}",
+            f"            loss {range_text(test.loss_range, 4)} on {test.tokens:,} predictions",
+            f"95 %        normal, over the mean losses of {test.windows:,} windows, taken as independent",
+        ]
     lines = [f"test error  {interval_text(test.top1)} on {test.images:,} images"]
     if test.top5 is not None:
         lines.append(f"top 5       {interval_text(test.top5)}")
     return lines
 
 
-def seeds_report(errors: Sequence[float], path: Path) -> str:
-    """Mean and deviation of the test errors of several seeds."""
-    each = ", ".join(_percent(error) for error in errors)
-    spread = f" +- {100 * stdev(errors):.2f}" if len(errors) > 1 else ""
+def seeds_report(tests: Sequence[Tested], path: Path) -> str:
+    """Mean and deviation of the test errors, or perplexities, of several seeds."""
+    figures = [test.perplexity if isinstance(test, TextMeasured) else 100 * test.top1.error for test in tests]
+    text = isinstance(tests[0], TextMeasured)
+    what, digits, unit = ("perplexity", 3, "") if text else ("test errors", 2, " %")
+    each = ", ".join(f"{figure:.{digits}f}{unit}" for figure in figures)
+    spread = f" +- {stdev(figures):.{digits}f}" if len(figures) > 1 else ""
     return "\n".join(
         [
             "",
-            f"test errors  {each}",
-            f"mean         {100 * mean(errors):.2f}{spread} % over {len(errors)} seeds (+-: standard deviation)",
+            f"{what:<11}  {each}",
+            f"mean         {mean(figures):.{digits}f}{spread}{unit} over {len(figures)} seeds (+-: standard deviation)",
             f"run folders  {path}",
         ]
     )
@@ -76,6 +82,13 @@ def seeds_report(errors: Sequence[float], path: Path) -> str:
 def interval_text(found: Interval) -> str:
     """As `2.76 % (95 %: 2.46 to 3.10)`."""
     return f"{_percent(found.error)} (95 %: {100 * found.low:.2f} to {100 * found.high:.2f})"
+
+
+def range_text(found: Range, digits: int) -> str:
+    """As `3.412 (95 %: 3.380 to 3.445)`; without the interval where it cannot be told."""
+    if found.low is None or found.high is None:
+        return f"{found.value:.{digits}f}"
+    return f"{found.value:.{digits}f} (95 %: {found.low:.{digits}f} to {found.high:.{digits}f})"
 
 
 def _percent(share: float) -> str:

@@ -94,9 +94,9 @@ def _rest(
             say.print(f"go on with all seeds: dartsl train --resume {path}", highlight=False, markup=False)
             return False
         done.append(result)
-    errors = [result.test.top1.error for result in done if result.test is not None]
-    if errors:
-        say.print(seeds_report(errors, path), highlight=False, markup=False, soft_wrap=True)
+    tests = [result.test for result in done if result.test is not None]
+    if tests:
+        say.print(seeds_report(tests, path), highlight=False, markup=False, soft_wrap=True)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -49,6 +49,7 @@ class ImageSession:
         self.config = config
         self.model = model
         self.feed = feed
+        self.name = feed.name
         self.optimizer = torch.optim.SGD(
             model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
         )
@@ -160,6 +161,17 @@ class ImageSession:
     def test(self) -> Measured | None:
         """The network on the test images; to be asked once, when nothing is left to choose."""
         return self.measure(self.feed.test())
+
+    def closing(self, history: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What to say of a training whose history is given, beside parameters and test figures: lines."""
+        last = history[-1]
+        lines = [
+            f"trained on  {self.feed.counts[0]:,} images, {last['epoch']} epochs; the weights are those of the last one"
+        ]
+        if last["watched"]:
+            error = 100 * (1 - last["watched"]["val_acc"])
+            lines.append(f"watched     {self.feed.counts[1]:,} images apart, error {error:.2f} %")
+        return lines
 
     def figures(self) -> dict[str, float | None]:
         """What a progress display shows."""

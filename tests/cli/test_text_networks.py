@@ -131,3 +131,69 @@ def test_settings_of_text_are_refused_for_images(dartsl: Dartsl, good: Path) -> 
     result = dartsl("search", "good.darts", "--tar", "1")
     assert result.exit_code == 2
     assert "the setting `tar` is for networks of text" in result.stderr
+
+
+# ------------------------------------------------------------------- training
+
+
+def test_what_a_search_on_text_found_is_trained_and_evaluated(
+    dartsl: Dartsl, story: Path, tmp_path: Path
+) -> None:
+    """On the search's text, split as the search split it."""
+    text = "".join(sorted(set(STORY)))
+    options = ["--data", "story.txt", "--level", "char", "--set", f"vocab={len(text)}", "--out", "run"]
+    (tmp_path / "story.txt").write_text(STORY * 20)
+    assert dartsl("search", "story.darts", *options).exit_code == 0
+    result = dartsl("train", "run", "--epochs", "2", "--batch", "4", "--lr", "2", "--out", "trained")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"epoch 2/2  loss [\d.]+  ppl [\d.]+ .*val loss [\d.]+  val ppl [\d.]+", result.stdout)
+    assert "characters, 2 epochs" in result.stdout
+    record = json.loads((tmp_path / "trained" / "run.json").read_text())["settings"]
+    assert record["data"].endswith("story.txt")
+    assert (record["level"], record["clip"], record["weight_decay"]) == ("char", 0.25, 8e-7)
+    shown = dartsl("eval", "trained").stdout
+    assert re.search(r"test +perplexity [\d.]+ \(95 %: [\d.]+ to [\d.]+\)\n +loss [\d.]+ ", shown)
+    assert "windows, taken as independent" in shown
+    found = json.loads(dartsl("eval", "trained", "--format", "json").stdout)
+    assert found["epochs"] == 2
+    assert found["perplexity"]["low"] < found["perplexity"]["value"] < found["perplexity"]["high"]
+    assert dartsl("train", "--resume", "trained").exit_code == 0
+
+
+def test_seeds_of_text_give_a_mean_perplexity(dartsl: Dartsl) -> None:
+    options = [
+        "--set",
+        "H=4",
+        "--set",
+        "vocab=8",
+        "--data",
+        "markov",
+        "--epochs",
+        "1",
+        "--bptt",
+        "100",
+        "--batch",
+        "256",
+    ]
+    result = dartsl("train", "zoo/rnn_enas", *options, "--seeds", "2", "--out", "two")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"perplexity   [\d.]+, [\d.]+\nmean +[\d.]+ \+- [\d.]+ over 2 seeds", result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("zoo/rnn_v2", "--data", "markov", "--flip"), 2, "the setting `flip` is for networks of images"),
+        (("zoo/darts_v2", "--tar", "0"), 2, "the setting `tar` is for networks of text"),
+        (("zoo/rnn_v2", "--data", "markov"), 1, "a vocabulary of 8 words, but the network's has 10,000"),
+        (("zoo/rnn_v2",), 1, "no text is named"),
+        (("story.darts", "--data", "texts"), 1, "leaves choices open"),
+    ],
+)
+def test_training_on_text_refuses(
+    dartsl: Dartsl, story: Path, arguments: tuple[str, ...], code: int, words: str, tmp_path: Path
+) -> None:
+    result = dartsl("train", *arguments)
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert not (tmp_path / "runs").exists()

@@ -12,7 +12,6 @@ import torch
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.lang.settings import TrainConfig
 from dartsl.train import loop, seeds, session
 from dartsl.train.evaluate import evaluate
 from tests.search.runs import checkpoint_of, rows, same
@@ -179,8 +178,3 @@ def test_runs_that_were_tampered_with_are_refused(tiny: Path) -> None:
     (path / "run.json").write_text(json.dumps({**record, "kind": "search"}))
     with pytest.raises(UserError, match="not of a training"):
         loop.resume(path)
-
-
-def test_a_network_of_text_is_refused() -> None:
-    with pytest.raises(UserError, match="reads text, and only networks of images can be trained"):
-        loop.train(read("zoo/rnn_v1"), TrainConfig(data="markov"), parameters={"H": 8, "vocab": 8})

@@ -47,10 +47,11 @@ class Corpus:
             self, train=self.train.to(device), valid=self.valid.to(device), test=self.test.to(device)
         )
 
-    def fingerprint(self) -> str:
-        """SHA-256 of the vocabulary and of what a search reads: the training and the validation text."""
+    def fingerprint(self, *, test: bool = False) -> str:
+        """SHA-256 of the vocabulary and of what a search reads: the training and the validation text; with `test`
+        of the test text too, which a training reads at its end."""
         digest = hashlib.sha256(repr((self.level, self.vocabulary)).encode())
-        for part in (self.train, self.valid):
+        for part in (self.train, self.valid, *([self.test] if test else [])):
             digest.update(str(len(part)).encode())
             digest.update(part.cpu().contiguous().numpy().data)
         return digest.hexdigest()

@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+SPREAD = 5.0  # standard deviation of the length of a varied window
+LEAST = 5  # its least length
+OVER = 20  # how far beyond the mean it may go
+
 
 class Window(NamedTuple):
     """`length` is as drawn; the last window of a text may be shorter than that."""
@@ -23,15 +27,17 @@ class Windows:
     """Epochs over `rows` rows of text, in windows one behind the other.
 
     A window is `bptt` rows long, or with the probability `short` half of that, rounded down (35 or 17 in the
-    search of DARTS). Windows start wherever at least two rows are left, as the authors' do. Iterating
-    gives those left in the current epoch, and prepares the next epoch when none is left.
+    search of DARTS). `varied` ones, as in its training, are normally distributed around that, 17.5 where it is
+    halved: min(max(5, int(N(mean, 5))), bptt + 20) rows long. Windows start wherever at least two rows are left,
+    as the authors' do. Iterating gives those left in the current epoch, and prepares the next epoch when none is left.
     """
 
-    def __init__(self, rows: int, bptt: int, short: float, seed: int) -> None:
+    def __init__(self, rows: int, bptt: int, short: float, seed: int, *, varied: bool = False) -> None:
         """`rows` is at least 3."""
         self._rows = rows
         self._bptt = bptt
         self._short = short
+        self._varied = varied
         self._generator = torch.Generator().manual_seed(seed)
         self._begin()
 
@@ -40,11 +46,18 @@ class Windows:
         self._windows: list[Window] = []
         start = 0
         while start < self._rows - 2:
-            halved = torch.rand((), generator=self._generator, dtype=torch.float64).item() < self._short
-            length = max(1, self._bptt // 2) if halved else self._bptt
+            length = self._length()
             self._windows.append(Window(start, length))
             start += length
         self._step = 0
+
+    def _length(self) -> int:
+        halved = torch.rand((), generator=self._generator, dtype=torch.float64).item() < self._short
+        if not self._varied:
+            return max(1, self._bptt // 2) if halved else self._bptt
+        normal = torch.randn((), generator=self._generator, dtype=torch.float64).item()
+        mean = self._bptt / 2 if halved else self._bptt
+        return min(max(LEAST, int(mean + SPREAD * normal)), self._bptt + OVER)
 
     def __len__(self) -> int:
         """Steps of the current epoch."""

@@ -1,0 +1,348 @@
+"""The training of networks of text: windows, states and averages as the authors' loop has them; resumed bit for bit."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dartsl.data.text import Windows, in_rows, load_text
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
+from dartsl.lang.plan import plan
+from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.run.loop import NonFiniteError
+from dartsl.train import loop
+from dartsl.train.evaluate import evaluate
+from dartsl.train.loop import trained_model
+from dartsl.train.regularisers import Mean
+from dartsl.train.text_evaluation import TextMeasured, measured_text
+from dartsl.train.text_session import TextSession, worse
+from tests.search.runs import checkpoint_of, rows, same
+from tests.train.runs import quiet, same_runs
+
+SPEC = """darts 1
+
+import "std/rnn"
+
+cell recurrent {
+  input  x, h
+  node   s0     : highway
+  node   s1..s2 : sum
+  edge   x, h -> s0 : identity
+  edge   s0   -> s1 : gate(tanh)
+  edge   s1   -> s2 : gate(relu)
+  output mean(s1..s2)
+}
+
+network story(H = 4, vocab = 9) {
+  input tokens(6)
+  stem  embedding(vocab, out = H, dropout = 0.1) > locked_dropout(0.2)
+  stage scan(recurrent, carry = "h", dropout_x = 0.25, dropout_h = 0.25) width H
+  head  locked_dropout(0.25) > linear(vocab, tie = "stem")
+}
+
+train {
+  epochs  = 4
+  batch   = 4
+  lr      = 5
+  nonmono = 0
+}
+"""
+STORY = "the cat sat on the mat\nthe dog sat by the cat\n"
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Path:
+    """A decided spec and a folder `texts` beside it: 280 words that train (70 rows of 4), 61 that validate, 28 that
+    test."""
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "train.txt").write_text(STORY * 20)
+    (texts / "valid.txt").write_text(STORY * 4 + "the bird sat\n")
+    (texts / "test.txt").write_text(STORY * 2)
+    path = tmp_path / "story.darts"
+    path.write_text(SPEC)
+    return path
+
+
+def settings(spec: Path, **changes: Any) -> TrainConfig:
+    found = train_config(True, check(read(str(spec))).train)
+    # `replace`, so that a test can go beyond what the command line lets through.
+    return replace(found, **{"data": str(spec.parent / "texts"), **changes})
+
+
+def run(spec: Path, name: str, **changes: Any) -> loop.TrainResult:
+    out = spec.parent / name
+    return loop.train(read(str(spec)), settings(spec, **changes), out=out, command="typed", console=quiet())
+
+
+def session(spec: Path, **changes: Any) -> TextSession:
+    config = settings(spec, dtype="float64", **changes)
+    known = check(read(str(spec)))
+    planned = plan(known, pick_network(known, None), {})
+    return TextSession(trained_model(known, planned, config, ()), config, load_text(config.data, "word"))
+
+
+def still(spec: Path) -> None:
+    """Without any dropout."""
+    text = spec.read_text()
+    for part in (", dropout = 0.1", " > locked_dropout(0.2)", ", dropout_x = 0.25, dropout_h = 0.25"):
+        text = text.replace(part, "")
+    spec.write_text(text.replace("locked_dropout(0.25) > ", ""))
+
+
+# ------------------------------------------------------------------- runs
+
+
+def test_a_training_leaves_everything_in_its_folder(story: Path) -> None:
+    console, out = quiet(), story.parent / "run"
+    result = loop.train(read(str(story)), settings(story), out=out, command="typed", console=console)
+    assert result.finished
+    assert isinstance(result.test, TextMeasured)
+    assert (result.test.tokens, result.test.windows) == (27, 5)
+    history = rows(out / "history.jsonl")
+    assert [set(row["watched"]) for row in history] == [{"val_loss", "val_ppl"}] * 4
+    for row in history:
+        assert row["train_perplexity"] == pytest.approx(math.exp(row["train_loss"]))
+    found = json.loads((out / "result.json").read_text())
+    assert found["test"]["perplexity"]["value"] == pytest.approx(math.exp(result.test.mean))
+    assert found["watched"] == history[-1]["watched"]
+    assert json.loads((out / "vocabulary.json").read_text())["size"] == 9
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for words in ("ppl", "val ppl", "trained on  280 words, 4 epochs", "test        perplexity", "(95 %: "):
+        assert words in text
+    assert evaluate(out).test == result.test
+
+
+@pytest.mark.parametrize("changes", [{}, {"memory": "low", "asgd": False, "momentum": 0.5, "ar": 0.1}])
+def test_a_run_stopped_behind_every_step_goes_on_bit_for_bit(
+    story: Path, stop_after: Callable[[int], None], changes: dict[str, Any]
+) -> None:
+    run(story, "whole", **changes)
+    whole = checkpoint_of(story.parent / "whole")["state"]
+    stop_after(1)
+    result, stops = run(story, "parts", **changes), 1
+    while True:
+        torch.rand(3)
+        result = loop.resume(result.path, console=quiet())
+        if result.finished:
+            break
+        stops += 1
+    assert stops == whole["step"] > 30
+    same_runs(story.parent / "whole", story.parent / "parts")
+    if not changes:
+        # The weights were averaged for a while, and not from the start.
+        assert 0 < whole["averaged_steps"] < whole["step"]
+        assert {row["averaged"] for row in rows(story.parent / "whole" / "history.jsonl")} == {False, True}
+
+
+def test_a_step_that_fails_is_undone(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, other = session(story), session(story)
+    for each in (ours, other):
+        each.begin_epoch()
+        each.take_step(next(each.left()))
+
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise NonFiniteError("training loss", "cell", 1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dartsl.train.text_session.weight_step", fail)
+        with pytest.raises(NonFiniteError):
+            ours.take_step(next(ours.left()))
+    ours.undo()
+    for each in (ours, other):
+        each.take_step(next(each.left()))
+    same(ours.state_dict(), other.state_dict())
+
+
+def test_the_test_text_decides_nothing(story: Path) -> None:
+    run(story, "one")
+    (story.parent / "texts" / "test.txt").write_text("mat mat mat\n" * 3)
+    with pytest.raises(UserError, match="the texts of texts are not those"):
+        evaluate(story.parent / "one")
+    run(story, "two")
+    same(*(checkpoint_of(story.parent / name)["state"] for name in ("one", "two")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch": 100}, "too short for 100 rows"),
+        ({"device": "meta"}, "nothing can be trained on"),
+        ({"data": "markov"}, "a vocabulary of 8 words, but the network's has 9"),
+        ({"data": "digits"}, "no such text"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(
+    story: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        run(story, "run", **changes)
+    assert not (story.parent / "run").exists()
+
+
+# ------------------------------------------------------------------- steps
+
+
+def test_an_epoch_is_the_authors_loop(story: Path) -> None:
+    """Positions, carried states, rates, AR, TAR, decay and clipping of an epoch, against a plain loop."""
+    still(story)
+    ours = session(story, ar=0.2, tar=0.3, weight_decay=0.01, clip=0.1)
+    twin = session(story).model
+    data = load_text(ours.config.data, "word").train
+    text = data[: len(data) // 4 * 4].view(4, -1).t()
+    state: tuple[torch.Tensor, ...] | None = None
+    start = 0
+    ours.begin_epoch()
+    for window in ours.left():
+        ours.take_step(window)
+        assert window.start == start
+        end = min(start + window.length, len(text) - 1)
+        output = twin(text[start:end], state)
+        h = output.outputs
+        loss = F.cross_entropy(output.logits.reshape(-1, 9), text[start + 1 : end + 1].reshape(-1))
+        change = (h[1:] - h[:-1]).square().mean() if len(h) > 1 else torch.zeros(())
+        (loss + 0.2 * h.square().mean() + 0.3 * change).backward()
+        norm = math.sqrt(sum(float(w.grad.square().sum()) for w in twin.weights() if w.grad is not None))
+        with torch.no_grad():
+            for w in twin.weights():
+                assert w.grad is not None
+                slope = w.grad * min(1.0, 0.1 / (norm + 1e-6)) + 0.01 * w
+                w.sub_(5 * window.length / 6 * slope)
+                w.grad = None
+        state = tuple(carry.detach() for carry in output.carries)
+        start += window.length
+    for mine, theirs in zip(ours.model.weights(), twin.weights(), strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+    ours.end_epoch()
+    ours.begin_epoch()
+    assert ours.carries is None
+
+
+def test_windows_are_as_long_as_the_authors_are() -> None:
+    lengths = [window.length for window in Windows(2_000_000, 35, 0.05, seed=1, varied=True)]
+    usual = [length for length in lengths if length > 26]
+    assert 5 <= min(lengths) < 12
+    assert 50 < max(lengths) <= 55
+    assert len(usual) / len(lengths) == pytest.approx(0.95 * 0.945 + 0.05 * 0.03, abs=0.01)
+    assert sum(lengths) / len(lengths) == pytest.approx(0.95 * 34.5 + 0.05 * 17.0, abs=0.15)
+    assert {window.length for window in Windows(5000, 300, 0.0, seed=1, varied=True)} <= set(range(270, 321))
+    assert min(window.length for window in Windows(5000, 1, 1.0, seed=1, varied=True)) == 5
+
+
+def test_varied_windows_go_on_where_they_were_saved() -> None:
+    whole, first, second = (Windows(300, 12, 0.2, seed=3, varied=True) for _ in range(3))
+    expected = [list(whole) for _ in range(3)]
+    assert expected[0] != expected[1]
+    taken = iter(first)
+    list(first)  # an epoch
+    taken = iter(first)
+    assert [next(taken) for _ in range(4)] == expected[1][:4]
+    second.load_state_dict(first.state_dict())
+    assert list(second) == expected[1][4:]
+    assert list(second) == expected[2]
+
+
+# ------------------------------------------------------------------- averaging
+
+
+def test_the_mean_is_that_of_asgd() -> None:
+    """Against torch.optim.ASGD at a constant rate."""
+    models = [torch.nn.Linear(3, 2).double() for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    plain = torch.optim.SGD(models[0].parameters(), lr=0.02, weight_decay=0.01)
+    asgd = torch.optim.ASGD(models[1].parameters(), lr=0.02, t0=0, lambd=0.0, weight_decay=0.01)
+    mean = Mean(models[0])
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(7):
+        x = torch.randn(5, 3, generator=generator, dtype=torch.float64)
+        for model, optimizer in ((models[0], plain), (models[1], asgd)):
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            optimizer.step()
+        mean.add()
+    with mean.in_place():
+        for ours, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
+            assert torch.allclose(
+                ours, asgd.state[theirs]["ax"], rtol=1e-6, atol=0
+            )  # torch's shares are float32
+    assert torch.allclose(models[0].weight, models[1].weight, rtol=1e-6, atol=0)
+
+
+def test_averaging_begins_by_the_authors_rule() -> None:
+    earlier = [3.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    assert worse(earlier, 2.5, 5)
+    assert not worse(earlier, 1.9, 5)
+    assert not worse(earlier[:6], 2.5, 5)  # all but the last five are 3.0
+    assert not worse(earlier[:5], 9.0, 5)
+    assert worse([3.0], 3.1, 0)
+    assert not worse([], 3.1, 0)
+
+
+def test_averaged_weights_are_evaluated_and_the_others_are_trained(story: Path) -> None:
+    ours = session(story)
+    ours.mean = Mean(ours.model)
+    ours.begin_epoch()
+    for window in ours.left():
+        ours.take_step(window)
+    raw = measured_text(ours.model, ours.test_rows, 6)
+    with ours.mean.in_place():
+        averaged = measured_text(ours.model, ours.test_rows, 6)
+    assert ours.test() == averaged != raw
+    assert measured_text(ours.model, ours.test_rows, 6) == raw
+
+
+# ------------------------------------------------------------------- evaluation
+
+
+def test_a_text_is_read_with_its_state_carried_and_all_of_it_counts(story: Path) -> None:
+    model = session(story).model
+    data = load_text(str(story.parent / "texts"), "word").test
+    text = in_rows(data, 1)  # (28, 1)
+    parts, whole = measured_text(model, text, 6), measured_text(model, text, 100)
+    assert model.training
+    assert (parts.tokens, parts.windows, whole.windows) == (27, 5, 1)
+    assert parts.mean == pytest.approx(whole.mean, rel=1e-12)
+    model.eval()
+    with torch.no_grad():
+        losses = F.cross_entropy(model(text[:-1], None).logits[:, 0], text[1:, 0], reduction="none")
+    assert whole.mean == pytest.approx(float(losses.mean()), rel=1e-12)
+    assert whole.perplexity == pytest.approx(math.exp(float(losses.mean())))
+    assert whole.loss_range.low is None
+    assert whole.perplexity_range.high is None
+    windows = torch.split(losses, 6)
+    squares = sum(float((part - losses.mean()).sum()) ** 2 for part in windows)
+    error = math.sqrt(squares * 5 / 4) / 27
+    assert parts.error == pytest.approx(error, rel=1e-9)
+    low, high = parts.loss_range.low, parts.loss_range.high
+    assert low is not None
+    assert high is not None
+    assert (high - low) / 2 == pytest.approx(1.959964 * error, rel=1e-6)
+    assert parts.perplexity_range.low == pytest.approx(math.exp(low))
+
+
+# ------------------------------------------------------------------- settings
+
+
+def test_settings_of_text_have_defaults_of_their_own() -> None:
+    config = train_config(True, {"epochs": 2})
+    assert (config.epochs, config.batch, config.lr, config.clip) == (2, 64, 20.0, 0.25)
+    assert (config.momentum, config.weight_decay, config.tar, config.ar) == (0.0, 8e-7, 1e-3, 0.0)
+    assert (config.short_windows, config.asgd, config.nonmono) == (0.05, True, 5)
+    assert train_config(False) == TrainConfig()
+
+
+@pytest.mark.parametrize(("text", "name"), [(True, "crop"), (True, "ema"), (False, "tar"), (False, "asgd")])
+def test_a_setting_of_the_other_kind_is_refused(text: bool, name: str) -> None:
+    with pytest.raises(UserError, match=f"the setting `{name}` is for networks of") as caught:
+        train_config(text, {name: getattr(TrainConfig(), name)})
+    assert caught.value.exit_code == 2
