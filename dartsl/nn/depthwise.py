@@ -9,6 +9,7 @@ go through.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -36,14 +37,12 @@ def depthwise(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
 
 class _Depthwise(Function):
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
-        return F.conv2d(x, weight, None, stride, padding, 1, x.shape[1])
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Pair, Pair], output: Tensor) -> None:
-        x, weight, ctx.stride, ctx.padding = inputs
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
+        # Without `setup_context`, for which torch inspects a signature at each call.
+        ctx.stride, ctx.padding = stride, padding
         ctx.save_for_backward(x, weight)
         ctx.save_for_forward(x, weight)
+        return F.conv2d(x, weight, None, stride, padding, 1, x.shape[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -76,14 +75,35 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, 
     Column s + t of the kernel reads x at stride * j - padding + s + t for output column j: so does column t of a narrow
     kernel, without padding, on x moved by s - padding.
     """
-    columns, span = weight.shape[3], stride[1] * (gradient.shape[3] - 1) + COLUMNS
-    parts = []
-    for start in range(0, columns, COLUMNS):
-        first = min(start, columns - COLUMNS)  # the last part may lie over the one before it
-        left = padding[1] - first
-        moved = F.pad(x, (left, span - x.shape[3] - left))
-        geometry = (stride, (padding[0], 0), (1, 1), False, (0, 0), x.shape[1])
-        part = weight[:, :, :, first : first + COLUMNS]
+    columns, parts = weight.shape[3], []
+    geometry = (stride, (padding[0], 0), (1, 1), False, (0, 0), x.shape[1])
+    for start, moved in _moved(x, columns, gradient.shape[3], stride[1], padding[1]):
+        part = weight[:, :, :, :COLUMNS]  # its shape counts, not its values
         found = _backward(gradient, moved, part, None, *geometry, (False, True, False))[1]
-        parts.append(found[:, :, :, start - first :])
+        parts.append(found[:, :, :, len(parts) * COLUMNS - start :])
     return torch.cat(parts, dim=3)
+
+
+def _moved(x: Tensor, columns: int, outputs: int, stride: int, padding: int) -> Iterator[tuple[int, Tensor]]:
+    """For every few columns of a kernel the first one, and x as these columns read it.
+
+    The last few may lie over the ones before them. Where it can be, all are views of one padded copy: zeros at the left
+    end of a row, channels_last, are those at the right end of the row before it.
+    """
+    starts = [min(start, columns - COLUMNS) for start in range(0, columns, COLUMNS)]
+    batch, channels, height, width = x.shape
+    span = stride * (outputs - 1) + COLUMNS  # columns that are read; up to stride - 1 more change nothing
+    pitch = max(span, width + padding)
+    if pitch < span + stride and x.is_contiguous(memory_format=torch.channels_last):
+        left = pitch - width
+        copy = F.pad(x, (left, 0, 0, 0, 0, 0, 0, 1))  # the last row's right end lies in one more image
+        copy = copy.contiguous(memory_format=torch.channels_last)  # which a padded 1 x 1 image may not be
+        row = pitch * channels
+        strides = (height * row, 1, row, channels)
+        for start in starts:
+            offset = (left - padding + start) * channels
+            yield start, copy.as_strided((batch, channels, height, pitch), strides, offset)
+    else:
+        for start in starts:
+            left = padding - start
+            yield start, F.pad(x, (left, span - width - left))

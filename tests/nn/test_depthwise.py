@@ -18,18 +18,22 @@ Convolution = Callable[[Tensor, Tensor], Tensor]
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
 @pytest.mark.parametrize("k", [3, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("size", [(9, 8), (5, 7), (4, 4)])
-def test_as_torch(k: int, stride: int, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(9, 8), (5, 7), (4, 4), (1, 1), (6, 1)])
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize("format", [torch.contiguous_format, torch.channels_last])
+def test_as_torch(
+    k: int, stride: int, size: tuple[int, int], channels: int, format: torch.memory_format
+) -> None:
     generator = torch.Generator().manual_seed(k)
-    x = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64)
-    weight = torch.randn(3, 1, k, k, generator=generator, dtype=torch.float64)
+    x = torch.randn(2, channels, *size, generator=generator, dtype=torch.float64).to(memory_format=format)
+    weight = torch.randn(channels, 1, k, k, generator=generator, dtype=torch.float64)
     padding = (k // 2, k // 2)
 
     def ours(x: Tensor, weight: Tensor) -> Tensor:
         return depthwise(x, weight, (stride, stride), padding)
 
     def theirs(x: Tensor, weight: Tensor) -> Tensor:
-        return F.conv2d(x, weight, None, stride, padding, 1, 3)
+        return F.conv2d(x, weight, None, stride, padding, 1, channels)
 
     for found, expected in zip(_all_of(ours, x, weight), _all_of(theirs, x, weight), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)

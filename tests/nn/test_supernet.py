@@ -245,3 +245,13 @@ def test_what_cannot_be_compiled() -> None:
     with pytest.raises(UserError):
         small(DECIDED, parameters={"width": 3})
     assert small(DECIDED, parameters={"C": 6}).network.get_parameter("stem0.conv.weight").shape[0] == 18
+
+
+def test_weights_are_the_parameters_of_a_copy_and_of_another_type_too() -> None:
+    model = small(SEARCHED)
+    for each in (model, copy.deepcopy(model), model.double()):
+        assert [id(weight) for weight in each.weights()] == [id(w) for w in each.network.parameters()]
+        norms = [module for module in each.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        with each.frozen_statistics():
+            assert not any(norm.track_running_stats for norm in norms)
+        assert all(norm.track_running_stats for norm in norms)
