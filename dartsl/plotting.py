@@ -45,11 +45,14 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
         raise UserError(f"the history of {path} is damaged: {error}") from None
     searched = folder.info.kind == "search"
     wanted = OF_SEARCH if searched else OF_TRAINING
+    drawn = [panel for panel in panels if panel.title in wanted]
+    if not drawn:
+        raise UserError(f"the history of {path} tells nothing that could be drawn")
     write_bytes(
         target,
         picture(
             _title(folder.info, rows[-1]["epoch"]),
-            [panel for panel in panels if panel.title in wanted],
+            drawn,
             cell_shares(folder) if searched else [],
             averaged_since(rows),
             kind,
