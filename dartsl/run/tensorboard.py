@@ -41,20 +41,20 @@ def events(folder: RunFolder) -> Iterator[Callable[[Row], None]]:
         with _explained(path):
             if writer is None:
                 # A run that goes on may come to an epoch again that a crash has lost: what is there of it is purged.
-                writer = make(str(path), purge_step=row["epoch"])  # type: ignore[no-untyped-call]
+                writer = make(str(path), purge_step=row["epoch"])
             for panel in curves([row]):
                 for line in panel.lines:
                     tag = f"{panel.title}/{line.name}".replace(" ", "_")
                     for epoch, value in line.points:
-                        writer.add_scalar(tag, value, epoch)  # type: ignore[no-untyped-call]
-            writer.flush()  # type: ignore[no-untyped-call]
+                        writer.add_scalar(tag, value, epoch)
+            writer.flush()
 
     try:
         yield add
     finally:
         if writer is not None:
             with _explained(path):
-                writer.close()  # type: ignore[no-untyped-call]
+                writer.close()
 
 
 @contextmanager
