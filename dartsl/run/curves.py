@@ -21,6 +21,9 @@ LOSS, ACCURACY, PERPLEXITY, ENTROPY, RATE, DROP_PATH, SECONDS = (
     "drop path",
     "seconds",
 )
+LARGEST = (
+    1e100  # what is above is no point of a curve: NaN, infinities, and the perplexity of a loss that diverged
+)
 # Panel, line, and where a row has the number; an entry that holds a table (cell: number) gives a line for each name.
 _ENTRIES = (
     (LOSS, "training", ("train_loss",)),
@@ -126,7 +129,7 @@ def averaged_since(rows: Sequence[Row]) -> int | None:
 
 
 def _numbers(row: Row) -> Iterator[tuple[str, str, float]]:
-    """Panel, line and value of each number in a row; what is missing or null is passed over."""
+    """Panel, line and value of each number in a row; what is missing, null or beyond all bounds is passed over."""
     for title, name, place in _ENTRIES:
         value: Any = row
         for key in place:
@@ -140,6 +143,8 @@ def _numbers(row: Row) -> Iterator[tuple[str, str, float]]:
             if type(number) not in (int, float):
                 raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is no number")
             try:
-                yield title, line, float(number)
+                value = float(number)
             except OverflowError:
                 raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is too large") from None
+            if abs(value) < LARGEST:  # NaN is not
+                yield title, line, value

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from dartsl.run.curves import ENTROPY, LOSS, PERPLEXITY, CellShares, EdgeShares, Line, Panel
 
@@ -25,22 +24,19 @@ MOST_PIXELS = 60_000  # of a side, which is what can be drawn
 TEXT, SOFT, FAINT, GRID = "#111111", "#555555", "#9a9a9a", "#e4e4e4"
 # Blue, vermillion, green, sky blue, orange, purple, black; yellow is too faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#000000")
-SKIP, NONE = "#d55e00", FAINT
-FIXED = {"none": NONE, "skip_connect": SKIP, "identity": SKIP, "gate(identity)": SKIP}
+# What does nothing has the same colour in every picture.
+FIXED = {"none": FAINT} | dict.fromkeys(("skip_connect", "identity", "gate(identity)"), PALETTE[1])
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 UNITS = {LOSS: "loss, nats", ENTROPY: "entropy of the mixing weights, nats"}
 STYLE: Any = {  # the types that matplotlib gives its settings differ from version to version
-    "font.family": [
-        "DejaVu Sans",
-        "sans-serif",
-    ],  # the first comes with matplotlib: all machines measure the same
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # for who opens the SVG without it
+    # The first comes with matplotlib, so that all machines measure the same; the others are for who reads the SVG.
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 7,
     "text.parse_math": False,
     "axes.formatter.useoffset": False,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "dartsl",
-    "path.simplify": True,
 }
 METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "dartsl"},
@@ -51,6 +47,7 @@ METADATA: dict[str, dict[str, str | None]] = {
 MARGIN, PITCH, TOP = 0.35, 4.05, 0.75
 PANEL = (2.2, 1.75)  # width and height of a panel's axes
 PANEL_ROW = 2.75  # a panel with its title and its ticks
+LINE = 0.135  # of text
 SMALL = (1.22, 0.72)  # of an edge's axes
 SMALL_TITLE = 0.46  # its three lines
 SMALL_PITCH = (1.56, 1.47)
@@ -85,13 +82,12 @@ def picture(
             for place, panel in enumerate(panels[start : start + page.across]):
                 _panel(page, panel, MARGIN + place * PITCH, top, averaged)
             top += PANEL_ROW
+        if cells:
+            caption = textwrap.fill(CAPTION, 66)
+            page.write(MARGIN, top + 2.8, caption, color=SOFT, size=7, linespacing=1.25)
         looks = _looks([label for cell in cells for label in cell.labels])
         for cell in cells:
             _cell(page, cell, looks, top)
-            if cell is cells[0]:
-                page.write(
-                    MARGIN, top + 2.8, textwrap.fill(CAPTION, 66), color=SOFT, size=7, linespacing=1.25
-                )
             top += _cell_height(cell)
         dpi = min(PNG_DPI, MOST_PIXELS / max(page.width, page.height))
         file = io.BytesIO()
@@ -137,11 +133,16 @@ def _panel(page: _Page, panel: Panel, left: float, top: float, averaged: int | N
     values = [value for line in panel.lines for _, value in line.points]
     if panel.title == PERPLEXITY and max(values) > 10 * min(values) > 0:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
     if averaged is not None and panel.title in (LOSS, PERPLEXITY):
         axes.axvline(averaged, color=FAINT, linewidth=0.8, linestyle=":")
+        left_of_it = 2 * averaged > sum(axes.get_xlim())
         axes.text(
-            averaged, 1, " averaged weights", color=SOFT, va="top", transform=axes.get_xaxis_transform()
-        )
+            averaged, 1, f" averaged from epoch {averaged} ", color=SOFT, va="top",
+            ha="right" if left_of_it else "left", transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
     axes.set_xlabel("epoch", color=SOFT, labelpad=2)
     texts = [f"{line.name} {_number(line.points[-1][1])}" for line in panel.lines]
     _label(axes, panel.lines, looks, texts)
@@ -214,11 +215,12 @@ def _label(axes: Axes, lines: Sequence[Line], looks: Mapping[str, Look], texts: 
     """A text for each line at the right edge of its panel, as near to the line's end as the others let it."""
     to_panel = axes.transAxes.inverted()
     ends = [float(to_panel.transform(axes.transData.transform(line.points[-1]))[1]) for line in lines]
-    gap = 0.135 / PANEL[1]  # a line of text, as part of the panel's height
+    gap = min(LINE / PANEL[1], 1 / len(lines))  # as part of the panel's height
+    size = 7 * gap * PANEL[1] / LINE
     for line, text, end, place in zip(lines, texts, ends, apart(ends, gap), strict=True):
         look = {"color": looks[line.name]["color"], "transform": axes.transAxes, "clip_on": False}
         axes.plot([1.01, 1.05], [end, place], linewidth=0.6, **look)
-        axes.text(1.06, place, text, va="center", **look)
+        axes.text(1.06, place, text, va="center", size=size, **look)
 
 
 def apart(wanted: Sequence[float], gap: float) -> list[float]:
@@ -243,7 +245,7 @@ def apart(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def _looks(labels: Sequence[str]) -> dict[str, Look]:
-    """Colour and dashes of each operation: the parameterless ones have their own, where two share one dashes tell."""
+    """Colour and dashes of each operation; dashes tell apart those that share a colour."""
     names = dict.fromkeys(labels)
     free = [colour for colour in PALETTE if not any(FIXED.get(name) == colour for name in names)]
     uses: dict[str, int] = {}
@@ -258,9 +260,11 @@ def _looks(labels: Sequence[str]) -> dict[str, Look]:
 
 def _rows(cell: CellShares) -> list[list[EdgeShares]]:
     """Its edges as they are placed: those into one node side by side, in a row or a few."""
+    into: dict[str, list[EdgeShares]] = {}
+    for edge in cell.edges:
+        into.setdefault(edge.target, []).append(edge)
     rows = []
-    for _, group in groupby(cell.edges, key=lambda edge: edge.target):
-        edges = list(group)
+    for edges in into.values():
         rows += [edges[start : start + MOST_COLUMNS] for start in range(0, len(edges), MOST_COLUMNS)]
     return rows
 

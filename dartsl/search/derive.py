@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 from dartsl.lang.check import check
@@ -62,8 +63,11 @@ def all_mixing_weights(run: RunFolder) -> list[tuple[int, dict[str, list[list[fl
 
 
 def _weights(run: RunFolder, row: Row) -> tuple[int, dict[str, list[list[float]]]]:
+    """The epoch and the mixing weights of a row of the alphas."""
     try:
         weights = {str(cell): softmax_rows(table) for cell, table in row["alphas"].items()}
+        if not all(isfinite(weight) for table in weights.values() for line in table for weight in line):
+            raise ValueError
         return int(row["epoch"]), weights
     except (KeyError, AttributeError, TypeError, ValueError, OverflowError):
         raise UserError(f"a row of the alphas in {run.path} is damaged") from None

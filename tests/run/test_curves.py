@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -53,8 +54,8 @@ def test_a_training_of_text() -> None:
     assert averaged_since([TEXT, TEXT | {"epoch": 2, "averaged": True}]) == 2
 
 
-def test_what_is_missing_leaves_no_point() -> None:
-    """A training with --final watches nothing, and an accuracy of no image is null."""
+def test_what_is_missing_or_beyond_all_bounds_leaves_no_point() -> None:
+    """A training with --final watches nothing, an accuracy of no image is null, and a validation can diverge."""
     rows: list[dict[str, Any]] = [
         {"epoch": 1, "train_loss": 2.0, "train_accuracy": None, "watched": None},
         {
@@ -63,6 +64,7 @@ def test_what_is_missing_leaves_no_point() -> None:
             "train_accuracy": 0.5,
             "watched": {"val_acc": 0.25, "val_top5": None},
         },
+        {"epoch": 3, "train_loss": math.inf, "train_perplexity": 1e304, "watched": {"val_acc": math.nan}},
     ]
     assert curves(rows) == [
         Panel("loss", (Line("training", ((1, 2.0), (2, 1.0))),)),

@@ -45,7 +45,7 @@ def test_it_names_what_it_shows() -> None:
         "training 1.000",
         "validation 1.500",
         "normal 1.250",
-        " averaged weights",
+        " averaged from epoch 2 ",
         "cell normal",
         "skip_connect 0.62",
         "sep_conv_3x3 0.12",
@@ -54,6 +54,7 @@ def test_it_names_what_it_shows() -> None:
         "0.62 +0.375",
     ):
         assert words in found
+    assert not any("$" in text for text in found)  # as the labels of a logarithmic axis have it
     assert found.count("skip_connect") == 1  # of the edge that it wins
     assert found.count("sep_conv_3x3") == 1
 
@@ -71,6 +72,24 @@ def test_one_epoch_is_drawn_and_dollars_are_no_mathematics() -> None:
     panels = [Panel("loss", (Line("$a_$", ((1, 2.0),)), Line("validation", ((1, 2.0),))))]
     found = texts(picture("$x^$", panels))
     assert {"$x^$", "$a_$ 2.000", "validation 2.000"} <= set(found)
+
+
+def test_many_operations_of_long_names_and_huge_numbers_are_drawn() -> None:
+    labels = tuple(f"operation_of_a_long_name({place})" for place in range(20))
+    weights = tuple((1 / 20,) for _ in labels)
+    cell = CellShares("wide", (1,), (EdgeShares("a -> b", "b", labels, weights, 3, None, True),))
+    panels = [Panel("perplexity", (Line("training", ((1, 9e99), (2, 3.0))),))]
+    found = texts(picture("run", panels, [cell], averaged=1))
+    assert "operation_of_a_long_n…" in found
+    assert sum(text.startswith("operation_of_a_") for text in found) == 21
+
+
+def test_edges_into_one_node_stand_side_by_side_wherever_they_are_declared() -> None:
+    order = ["c0 -> n0", "c0 -> n1", "c1 -> n0"]
+    cell = CellShares("mixed", (1, 2), tuple(edge(name, name[-2:], 1, True) for name in order))
+    root = ElementTree.fromstring(picture("run", PANELS, [cell]))
+    places = {text.text: float(text.get("y", "")) for text in root.iter() if text.text in order}
+    assert places["c0 -> n0"] == places["c1 -> n0"] < places["c0 -> n1"]
 
 
 def test_a_very_high_picture_has_fewer_dots(monkeypatch: pytest.MonkeyPatch) -> None:

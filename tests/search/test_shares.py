@@ -102,6 +102,7 @@ def test_alphas_that_do_not_fit(run: RunFolder) -> None:
     [
         ({"epoch": 1, "alphas": {}}, "lacks the cell 'pair'"),
         ({"epoch": 1, "alphas": {"pair": [["a"]]}}, "is damaged"),
+        ({"epoch": 1, "alphas": {"pair": [[float("nan"), 0.0]]}}, "is damaged"),
         ({"epoch": 1}, "is damaged"),
     ],
 )
