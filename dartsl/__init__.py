@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dartsl.api import check, compile, derive, draw, export, import_genotype, info, parse, resume, search
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
+    from dartsl.plotting import plot
     from dartsl.training import evaluate, train
 
     __version__: str
@@ -36,6 +37,7 @@ __all__ = [
     "import_genotype",
     "info",
     "parse",
+    "plot",
     "resume",
     "search",
     "train",
@@ -47,6 +49,7 @@ _HOMES = {
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
     "evaluate": "dartsl.training",
+    "plot": "dartsl.plotting",
 }
 
 

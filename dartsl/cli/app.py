@@ -25,6 +25,7 @@ COMMANDS = {
     "bench": "bench",
     "search": "search",
     "derive": "search",
+    "plot": "plot",
     "import": "exchange",
     "export": "exchange",
     "train": "train",

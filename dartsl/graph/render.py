@@ -20,12 +20,12 @@ TIME_LIMIT = 120  # seconds
 INSTALL = "`pip install graphviz-pure`, or Graphviz (https://graphviz.org/download) with `dot` on the PATH"
 
 
-def picture_format(path: Path) -> str:
-    """The format that a file's name asks for. Raises UserError where it is none of `FORMATS`."""
+def picture_format(path: Path, formats: Sequence[str] = FORMATS) -> str:
+    """The format that a file's name asks for. Raises UserError where it is none of `formats`."""
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
+    if kind not in formats:
         raise UserError(
-            f"cannot draw into `{path.name}`: its name ends in none of .{', .'.join(FORMATS)}",
+            f"cannot draw into `{path.name}`: its name ends in none of .{', .'.join(formats)}",
             "name the picture, for example, cell.svg",
             exit_code=2,
         )

@@ -118,6 +118,9 @@ class SearchConfig:
         "`low` computes each layer again in the backward pass: less memory, more time",
         values=("normal", "low"),
     )
+    tensorboard: bool = setting(
+        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
+    )
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,9 @@ class TrainConfig:
         "normal",
         "`low` computes each layer again in the backward pass: less memory, more time",
         values=("normal", "low"),
+    )
+    tensorboard: bool = setting(
+        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
     )
 
 

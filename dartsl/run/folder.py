@@ -7,6 +7,8 @@
     checkpoint.pt     all that is needed to go on
     vocabulary.json   the words of a text, in the order of their numbers
     found.*           what came out (a search)
+    tensorboard/      event files, where they were asked for
+    curves.svg        what `dartsl plot` draws
 
 Nothing here imports torch, so a run can be drawn and derived from without it.
 """

@@ -30,6 +30,7 @@ from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder, RunInfo, spec_hash, versions
 from dartsl.run.interrupt import interruption
 from dartsl.run.progress import Figures, RunProgress
+from dartsl.run.tensorboard import events
 
 RUNS = Path("runs")  # where a run goes that was given no folder
 
@@ -98,6 +99,7 @@ def run_session(
     with (
         RunProgress(console, epochs, session.steps, done) as progress,
         interruption(progress.interrupted) as stop,
+        events(folder) as tell,
     ):
         while session.epoch < epochs:
             session.begin_epoch()
@@ -115,6 +117,7 @@ def run_session(
             figures = session.figures()
             history, alphas = session.end_epoch()
             folder.record(history, alphas)
+            tell(history)
             save(session, folder)
             progress.epoch(session.epoch, {**figures, **_watched(history)})
     return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.model import Network, Spec
+from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
 from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
 from dartsl.search.emit import Provenance, found_text
@@ -18,6 +20,7 @@ __all__ = [
     "KeptEdge",
     "Provenance",
     "Table",
+    "all_mixing_weights",
     "derive",
     "derived_cells",
     "entropies",
@@ -51,10 +54,22 @@ def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:
         raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds the epochs 1 to {len(rows)}")
+    return _weights(run, row)
+
+
+def all_mixing_weights(run: RunFolder) -> list[tuple[int, dict[str, list[list[float]]]]]:
+    """Each epoch that is recorded, with the mixing weights behind it, cell by cell. Raises UserError."""
+    return [_weights(run, row) for row in run.alphas()]
+
+
+def _weights(run: RunFolder, row: Row) -> tuple[int, dict[str, list[list[float]]]]:
+    """The epoch and the mixing weights of a row of the alphas."""
     try:
         weights = {str(cell): softmax_rows(table) for cell, table in row["alphas"].items()}
+        if not all(isfinite(weight) for table in weights.values() for line in table for weight in line):
+            raise ValueError
         return int(row["epoch"]), weights
-    except (KeyError, AttributeError, TypeError, ValueError):
+    except (KeyError, AttributeError, TypeError, ValueError, OverflowError):
         raise UserError(f"a row of the alphas in {run.path} is damaged") from None
 
 

@@ -40,7 +40,7 @@ class DerivedCell:
 
 
 @dataclass(frozen=True)
-class _Winner:
+class Winner:
     """The strongest candidate of an edge, and the strongest of the others that could have won."""
 
     edge: Edge
@@ -94,7 +94,7 @@ def derive(cell: Cell, weights: Table) -> DerivedCell:
 
 
 def _derive_node(node: Node, incoming: Sequence[tuple[Edge, Sequence[float]]]) -> list[KeptEdge]:
-    winners = [_winner(edge, row, node.keep is None) for edge, row in incoming]
+    winners = [edge_winner(edge, row, node.keep is None) for edge, row in incoming]
     if node.merge != "sum":
         return [winner.kept() for winner in winners]
     # sorted() is stable, so equal weights stay in order of declaration.
@@ -108,13 +108,13 @@ def _derive_node(node: Node, incoming: Sequence[tuple[Edge, Sequence[float]]]) -
     return [winners[0].kept()]
 
 
-def _winner(edge: Edge, row: Sequence[float], none_can_win: bool) -> _Winner:
-    """max() takes the first of equals, which is the earlier candidate."""
+def edge_winner(edge: Edge, row: Sequence[float], none_can_win: bool) -> Winner:
+    """The candidate that wins an edge; `none` only where it can, or where the edge offers nothing else."""
     able = [
         column
         for column, candidate in enumerate(edge.candidates)
         if none_can_win or not candidate.is_none or not edge.searched
     ]
-    best = max(able, key=lambda column: row[column])
+    best = max(able, key=lambda column: row[column])  # the first of equals, which is the earlier candidate
     others = [row[column] for column in able if column != best]
-    return _Winner(edge, edge.candidates[best], row[best], max(others, default=None))
+    return Winner(edge, edge.candidates[best], row[best], max(others, default=None))

@@ -34,6 +34,7 @@ from dartsl.run.loop import (
     stem,
     tell_changes,
 )
+from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
 from dartsl.search.session import SearchSession
@@ -69,6 +70,7 @@ def search(
     Raises SpecError for a fault in the spec, UserError for settings, data or a folder that cannot be used,
     and for a loss or gradient that is not finite: the state before that step is then saved.
     """
+    require_tensorboard(config.tensorboard)
     spec = check(source)
     config = replace(config, data=absolute(config.data))
     model = compiled(spec, network, parameters or {}, config, plugins)

@@ -34,6 +34,7 @@ from dartsl.run.loop import (
     stem,
     tell_changes,
 )
+from dartsl.run.tensorboard import require_tensorboard
 from dartsl.train.report import trained_report
 from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
 from dartsl.train.text_evaluation import Tested
@@ -77,6 +78,7 @@ def train(
     Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
     that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
     """
+    require_tensorboard(config.tensorboard)
     spec = check(source)
     config = replace(config, data=absolute(config.data))
     planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)

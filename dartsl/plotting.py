@@ -1,0 +1,68 @@
+"""The picture of a run, from Python: the function behind `dartsl.plot` and the command of that name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dartsl.lang.diagnostics import UserError
+
+if TYPE_CHECKING:
+    from dartsl.run.folder import RunInfo
+
+CURVES = "curves.svg"
+OF_SEARCH = ("loss", "accuracy", "perplexity", "entropy")
+OF_TRAINING = ("loss", "accuracy", "perplexity", "learning rate")
+
+
+def plot(run: str | Path, output: str | Path | None = None) -> Path:
+    """Draw a run's learning curves, and for a search how the weights of its operations went, edge by edge.
+
+    The run may be at work or interrupted: what it has recorded is drawn. `output` names the picture (.svg, .png,
+    .pdf), by default `curves.svg` in the run's folder; it is returned. Raises UserError for a folder that is no run,
+    is damaged or has no epoch yet; SpecError where a search's spec was broken.
+    """
+    from dartsl.graph.render import picture_format
+    from dartsl.run.curves import averaged_since, curves
+    from dartsl.run.files import write_bytes
+    from dartsl.run.folder import RUN, RunFolder
+    from dartsl.run.plot import FORMATS, picture
+    from dartsl.search.shares import cell_shares
+
+    path = Path(run)
+    target = path / CURVES if output is None else Path(output)
+    kind = picture_format(target, FORMATS)
+    if not (path / RUN).exists() and (path / "seed0" / RUN).exists():
+        raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: {path / 'seed0'}")
+    folder = RunFolder.open(path)
+    rows = folder.history()
+    if not rows:
+        go_on = f"dartsl {folder.info.kind} --resume {path}"
+        raise UserError(f"{path} has no epoch yet to draw", f"let it finish one: {go_on}")
+    try:
+        panels = curves(rows)
+    except ValueError as error:
+        raise UserError(f"the history of {path} is damaged: {error}") from None
+    searched = folder.info.kind == "search"
+    wanted = OF_SEARCH if searched else OF_TRAINING
+    drawn = [panel for panel in panels if panel.title in wanted]
+    if not drawn:
+        raise UserError(f"the history of {path} tells nothing that could be drawn")
+    write_bytes(
+        target,
+        picture(
+            _title(folder.info, rows[-1]["epoch"]),
+            drawn,
+            cell_shares(folder) if searched else [],
+            averaged_since(rows),
+            kind,
+        ),
+    )
+    return target
+
+
+def _title(info: RunInfo, epoch: int) -> str:
+    """What was run, and how far it has come."""
+    doing = "search" if info.kind == "search" else "training"
+    epochs = info.settings.get("epochs", epoch)
+    return f"{doing} of {Path(info.source).name}, network {info.network}: epoch {epoch} of {epochs}, seed {info.seed}"

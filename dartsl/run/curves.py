@@ -1,0 +1,150 @@
+"""What the picture of a run shows, as plain data: learning curves and shares of operations. No torch.
+
+`dartsl.run.plot` draws it, and TensorBoard gets the learning curves under the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from dartsl.run.files import Row
+
+LOSS, ACCURACY, PERPLEXITY, ENTROPY, RATE, DROP_PATH, SECONDS = (
+    "loss",
+    "accuracy",
+    "perplexity",
+    "entropy",
+    "learning rate",
+    "drop path",
+    "seconds",
+)
+LARGEST = (
+    1e100  # what is above is no point of a curve: NaN, infinities, and the perplexity of a loss that diverged
+)
+# Panel, line, and where a row has the number; an entry that holds a table (cell: number) gives a line for each name.
+_ENTRIES = (
+    (LOSS, "training", ("train_loss",)),
+    (LOSS, "validation", ("validation_loss",)),
+    (LOSS, "validation", ("watched", "val_loss")),
+    (ACCURACY, "training", ("train_accuracy",)),
+    (ACCURACY, "validation", ("validation_accuracy",)),
+    (ACCURACY, "validation", ("watched", "val_acc")),
+    (ACCURACY, "top 5", ("watched", "val_top5")),
+    (PERPLEXITY, "training", ("train_perplexity",)),
+    (PERPLEXITY, "validation", ("validation_perplexity",)),
+    (PERPLEXITY, "validation", ("watched", "val_ppl")),
+    (ENTROPY, "entropy", ("entropy",)),
+    (RATE, "lr", ("lr",)),
+    (DROP_PATH, "probability", ("drop_path",)),
+    (SECONDS, "epoch", ("seconds",)),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A named number over the epochs: (epoch, value) points, the first epoch first."""
+
+    name: str
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines that share an axis; `title` is one of the names above. Losses and entropies are in nats."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class EdgeShares:
+    """A searched edge over the epochs, and what discretisation makes of it behind the last one.
+
+    weights   for each candidate its mixing weight (softmax of the alphas) behind each epoch
+    strongest the column of the candidate that would win the edge
+    lead      of its last weight over the next one that could win; None without one
+    kept      whether the edge would stay
+    """
+
+    name: str
+    target: str
+    labels: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    strongest: int
+    lead: float | None
+    kept: bool
+
+
+@dataclass(frozen=True)
+class CellShares:
+    """The searched edges of a cell, in the order of its alphas, over some epochs."""
+
+    name: str
+    epochs: tuple[int, ...]
+    edges: tuple[EdgeShares, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All operations that its edges offer, in the order in which they are first met."""
+        return tuple(dict.fromkeys(label for edge in self.edges for label in edge.labels))
+
+    def means(self) -> tuple[Line, ...]:
+        """For each operation the mean of its weights over the edges (0 where an edge lacks it): they add up to 1."""
+        totals = {label: [0.0] * len(self.epochs) for label in self.labels}
+        for edge in self.edges:
+            for label, weights in zip(edge.labels, edge.weights, strict=True):
+                totals[label] = [sum(both) for both in zip(totals[label], weights, strict=True)]
+        return tuple(
+            Line(label, tuple((e, v / len(self.edges)) for e, v in zip(self.epochs, values, strict=True)))
+            for label, values in totals.items()
+        )
+
+
+def curves(rows: Sequence[Row]) -> list[Panel]:
+    """The panels of a history, those without a single number left out.
+
+    Raises ValueError for rows that no session writes: epochs that do not rise, or something that is no number.
+    """
+    epochs = [epoch for row in rows if type(epoch := row.get("epoch")) is int]
+    if len(epochs) < len(rows) or any(before >= epoch for before, epoch in pairwise(epochs)):
+        raise ValueError("its epochs are not in order")
+    panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for epoch, row in zip(epochs, rows, strict=True):
+        for title, name, value in _numbers(row):
+            panels.setdefault(title, {}).setdefault(name, []).append((epoch, value))
+    order = dict.fromkeys(title for title, _, _ in _ENTRIES)
+    return [
+        Panel(title, tuple(Line(name, tuple(points)) for name, points in panels[title].items()))
+        for title in order
+        if title in panels
+    ]
+
+
+def averaged_since(rows: Sequence[Row]) -> int | None:
+    """The first epoch whose figures are those of averaged weights (ASGD); None where there is none."""
+    return next((row["epoch"] for row in rows if row.get("averaged") is True), None)
+
+
+def _numbers(row: Row) -> Iterator[tuple[str, str, float]]:
+    """Panel, line and value of each number in a row; what is missing, null or beyond all bounds is passed over."""
+    for title, name, place in _ENTRIES:
+        value: Any = row
+        for key in place:
+            if value is not None and not isinstance(value, dict):
+                raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is not what it was")
+            value = None if value is None else value.get(key)
+        found = value.items() if isinstance(value, dict) else [(name, value)]
+        for line, number in found:
+            if number is None:
+                continue
+            if type(number) not in (int, float):
+                raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is no number")
+            try:
+                value = float(number)
+            except OverflowError:
+                raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is too large") from None
+            if abs(value) < LARGEST:  # NaN is not
+                yield title, line, value
