@@ -86,7 +86,8 @@ class Draws:
             return like.new_empty(shape)
         generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
-        return ((drawn < keep) / keep if keep > 0 else torch.zeros(shape)).to(like)
+        kept = (drawn < keep).to(like.dtype)  # first: a bool by a number is float32, and 1 / keep would be too
+        return (kept / keep if keep > 0 else kept).to(like.device)
 
     def kept(self, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
