@@ -20,6 +20,7 @@ from dartsl.train.evaluation import wilson
 from dartsl.train.loop import trained_model
 from dartsl.train.regularisers import Average, drop_path, learning_rate
 from dartsl.train.session import ImageSession
+from tests.search.runs import same
 
 
 def test_rates_are_those_of_the_paper() -> None:
@@ -113,3 +114,21 @@ def test_parts_of_a_batch_give_its_gradient_where_no_batch_norm_is() -> None:
         one.take_step(batch)
         found.append(torch.cat([weight.detach().flatten() for weight in one.model.weights()]))
     assert torch.allclose(found[0], found[1], rtol=1e-10, atol=1e-13)
+
+
+def test_all_weights_at_once_are_stepped_as_one_by_one() -> None:
+    """Bit for bit: `foreach` only saves calls."""
+    found = []
+    for foreach in (True, False):
+        one = session(weight_decay=3e-4, epochs=3)
+        assert one.optimizer.param_groups[0]["foreach"]
+        one.optimizer.param_groups[0]["foreach"] = foreach
+        for _ in range(2):
+            one.begin_epoch()
+            for batch in list(zip(range(3), one.left(), strict=False)):
+                one.take_step(batch[1])
+            one.end_epoch()
+        found.append(one.state_dict())
+    for state in found:
+        del state["optimizer"]["param_groups"]
+    same(*found)
