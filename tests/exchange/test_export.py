@@ -32,7 +32,7 @@ from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 
-from .genotypes import AMOEBANET, DARTS_V1, DARTS_V2, NASNET, RNN_V2, image
+from .genotypes import AMOEBANET, DARTS_V1, DARTS_V2, ENAS, NASNET, RNN_V1, RNN_V2, image
 
 SMALL = """\
 darts 1
@@ -92,7 +92,7 @@ def nasbenches(draw: st.DrawFn) -> Nasbench:
     )
 
 
-@pytest.mark.parametrize("text", [DARTS_V1, DARTS_V2, NASNET, AMOEBANET])
+@pytest.mark.parametrize("text", [DARTS_V1, DARTS_V2, NASNET, AMOEBANET, RNN_V1, RNN_V2, ENAS])
 def test_published_genotypes_come_back(text: str) -> None:
     assert exported(import_text(text)) == text
 
@@ -108,7 +108,9 @@ def test_any_genotype_comes_back(found: Genotype) -> None:
 @given(recurrents())
 @settings(max_examples=40, deadline=None)
 def test_any_recurrent_literal_is_read_back(found: Recurrent) -> None:
-    assert architecture(genotype_literal(found), "text", None) == (None, found)
+    literal = genotype_literal(found)
+    assert architecture(literal, "text", None) == (None, found)
+    assert exported(import_text(literal)) == literal
 
 
 def test_recurrent_literal_is_as_the_authors_write_it() -> None:
