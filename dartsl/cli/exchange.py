@@ -56,8 +56,9 @@ def export_command(
     """Write a SPEC, or a run's folder in place of it, for other tools.
 
     A genotype or a string of NAS-Bench-201 holds the cells alone. A torch.export program (.pt2), an ONNX file and
-    safetensors hold a network with its weights: those of a training's run, or fresh ones of a SPEC. Programs are
-    checked against the model before they are written.
+    safetensors hold a network with its weights: those of a training's run (averaged ones where it averages them,
+    and never the auxiliary head), or fresh ones of a SPEC. Programs are checked against the model before they are
+    written.
 
     \b
     Examples:

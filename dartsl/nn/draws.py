@@ -86,7 +86,10 @@ class Draws:
             return like.new_empty(shape)
         generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
-        return ((drawn < keep) / keep if keep > 0 else torch.zeros(shape)).to(like)
+        kept = (drawn < keep).to(
+            like.dtype
+        )  # first: a bool by a number is float32, and 1 / keep would be too
+        return (kept / keep if keep > 0 else kept).to(like.device)
 
     def kept(self, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
@@ -102,15 +105,21 @@ class DropPath(nn.Module):
     """Each image's map dropped with the probability of `draws.drop_path`, else scaled by 1 / (1 - p).
 
     (B, C, H, W), in training only. (Larsson et al., arXiv 1605.07648; as in DARTS, for each image.)
+    `drawn`, where it is given, is what is kept in the next pass, (B, 1, 1, 1), at any probability.
     """
 
     def __init__(self, draws: Draws, path: str) -> None:
         super().__init__()
         self.draws = draws
         self.path = path
+        self.drawn: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.draws.drop_path == 0:
+        if not self.training:
+            return x
+        if self.drawn is not None:
+            return x * self.drawn.reshape(-1, *(1 for _ in x.shape[1:])).to(x.dtype)
+        if self.draws.drop_path == 0:
             return x
         return x * self.draws.kept_images(self.path, x)
 

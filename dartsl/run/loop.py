@@ -139,7 +139,9 @@ def restore(session: Session, folder: RunFolder) -> None:
     state = checkpoint.load(folder.checkpoint, folder.info.identity)
     try:
         session.load_state_dict(state)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        if min(session.epoch, session.place) < 0:
+            raise ValueError("less than nothing is done")
+    except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
     folder.keep_epochs(session.epoch)
 

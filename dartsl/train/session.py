@@ -23,6 +23,7 @@ from dartsl.run.loop import NonFiniteError
 from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
 from dartsl.search.session import Tally, tallied
+from dartsl.train.compiling import draw_ahead, explained
 from dartsl.train.evaluation import Measured, measured
 from dartsl.train.feed import Batch, Feed
 from dartsl.train.regularisers import Average, drop_path, learning_rate
@@ -51,7 +52,11 @@ class ImageSession:
         self.feed = feed
         self.name = feed.name
         self.optimizer = torch.optim.SGD(
-            model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+            model.weights(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            foreach=True,  # the same numbers in a few operations for all weights, on the CPU too
         )
         self.scaler = torch.amp.GradScaler(
             torch.device(config.device).type, enabled=config.amp and config.amp_type == "float16"
@@ -82,6 +87,7 @@ class ImageSession:
             self.place += 1
             yield batch
 
+    @explained
     def take_step(self, batch: Batch) -> None:
         """One step of the weights. Raises NonFiniteError before any weight is touched; `undo` mends the rest."""
         started = time.perf_counter()
@@ -106,6 +112,8 @@ class ImageSession:
     def _loss(self, part: Batch) -> tuple[Tensor, Tensor, int]:
         """The network's loss, the one that is minimised (with the auxiliary head's), and the right answers."""
         smoothing = self.config.label_smoothing
+        if self.config.compile:
+            draw_ahead(self.model, part.images)
         with self._autocast():
             both = self._network(part.images)  # (B, classes) or (B, 2 * classes)
         logits, *others = both.to(part.images.dtype).split(self.model.plan.classes, dim=1)

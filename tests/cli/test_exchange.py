@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.exchange.genotypes import DARTS_V2, FILE
+import numpy as np
+import pytest
+
+from tests.exchange.genotypes import DARTS_V2, FILE, RNN_V2
 
 from .conftest import Dartsl
 
@@ -16,6 +19,27 @@ def test_import_then_everything_else(dartsl: Dartsl) -> None:
     assert "3,349,342" in dartsl("info", "v2.darts").stdout
     assert dartsl("diff", "v2.darts", "zoo/darts_v2").exit_code == 0
     assert dartsl("export", "v2.darts", "--to", "genotype").stdout == DARTS_V2 + "\n"
+
+
+NB201 = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (DARTS_V2, ("--set", "C=4", "--set", "n=1", "--data", "images.npz", "--batch", "8")),
+        (NB201, ("--set", "C=4", "--set", "n=1", "--data", "images.npz", "--batch", "8")),
+        (RNN_V2, ("--set", "H=8", "--set", "vocab=8", "--data", "markov", "--short-windows", "0")),
+    ],
+)
+def test_what_is_imported_is_trained_at_once(dartsl: Dartsl, text: str, settings: tuple[str, ...]) -> None:
+    draws = np.random.default_rng(0)
+    images, labels = draws.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8), np.arange(16) % 10
+    np.savez("images.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert dartsl("import", text, "-o", "mine.darts").exit_code == 0
+    result = dartsl("train", "mine.darts", "--epochs", "1", "--out", "run", *settings)
+    assert result.exit_code == 0, result.output
+    assert "95 %" in dartsl("eval", "run").stdout
 
 
 def test_import_reads_stdin_and_text(dartsl: Dartsl) -> None:

@@ -89,6 +89,8 @@ def test_forms_of_the_family(text: str) -> None:
     assert edges(spec, "normal") == wanted
     assert edges(spec, "reduction") == wanted
     assert spec.cells["normal"].output.nodes == ("n0", "n1")
+    wires = "[[('sep_conv_3x3', 0), ('skip_connect', 1)], [('max_pool_3x3', 0)]]"
+    assert dartsl.export(spec, "genotype") == image(wires, "[2, 3]")
 
 
 @pytest.mark.parametrize("nodes", [3, 4, 5, 6])
@@ -154,6 +156,9 @@ def test_choices_of_nni(form: str) -> None:
     spec, zoo = imported(json.dumps(nni_of_v2(form))), check(read("zoo/darts_v2"))
     for name in ("normal", "reduction"):
         assert sorted(edges(spec, name)) == sorted(edges(zoo, name))
+    literal = dartsl.export(spec, "genotype")
+    assert dartsl.export(imported(str(literal)), "genotype") == literal
+    assert (literal == DARTS_V2) == (form != "flags")  # which have no order of a node's edges
 
 
 def test_operations_are_in_the_library() -> None:

@@ -41,8 +41,11 @@ def dartsl_name(name: str, block: bool = False) -> str:
     kind, _, rest = name.partition(".")
     if kind == "alphas":
         return name
-    if kind == "stem":
-        return f"network.stem0.{rest}"
+    if kind in ("stem", "stem1", "auxiliary") and not rest.startswith("linear"):
+        part, _, leaf = rest.partition(".")
+        return f"network.{kind if kind != 'stem' else 'stem0'}.{PARTS[part]}.{leaf}"
+    if kind == "auxiliary":
+        return f"network.{name}"
     if kind == "classifier":
         return f"network.head.linear.{rest}"
     if kind == "last_bn":
@@ -72,7 +75,8 @@ def renamed(model: nn.Module, values: Mapping[str, torch.Tensor]) -> dict[str, t
 
 def spec_text(name: str, size: tuple[int, int], nodes: int = 4) -> str:
     """A shipped spec for images of another size, and perhaps for cells of fewer nodes than four."""
-    text, count = re.subn(r"image\(3, 32, 32\)", f"image(3, {size[0]}, {size[1]})", read(name).text)
+    image = rf"image\(3, {'224, 224' if 'imagenet' in name else '32, 32'}\)"
+    text, count = re.subn(image, f"image(3, {size[0]}, {size[1]})", read(name).text)
     assert count == 1
     return text.replace("n0..n3", f"n0..n{nodes - 1}")
 

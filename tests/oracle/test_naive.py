@@ -9,6 +9,7 @@ import torch
 
 from .naive.bilevel import Search, Settings, gradients
 from .naive.networks import DARTS_V1, DARTS_V2, Genotype, Network, alphas_of, weights_of
+from .naive.training import TrainedNetwork
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,19 @@ def test_published_parameter_counts(c: int, layers: int, genotype: Genotype | No
     with torch.device("meta"):
         model = Network(c, layers, genotype)
     assert sum(p.numel() for p in weights_of(model).values()) == count
+
+
+@pytest.mark.parametrize(
+    ("c", "layers", "classes", "imagenet", "count", "head"),
+    [(36, 20, 10, False, 3_349_342, 476_426), (48, 14, 1000, True, 4_718_752, 1_260_776)],
+)
+def test_published_parameter_counts_of_training(
+    c: int, layers: int, classes: int, imagenet: bool, count: int, head: int
+) -> None:
+    with torch.device("meta"):
+        model = TrainedNetwork(c, layers, DARTS_V2, classes=classes, imagenet=imagenet)
+    assert sum(p.numel() for p in model.auxiliary.parameters()) == head
+    assert sum(p.numel() for p in model.parameters()) == count + head
 
 
 def test_both_roads_to_the_exact_gradient_agree() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -111,6 +112,50 @@ def test_amp_and_compile_reach_torch(tiny: Path, monkeypatch: pytest.MonkeyPatch
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
     assert losses[2] == pytest.approx(losses[0], rel=0.05)
     assert losses[2] != losses[0]
+
+
+def test_drop_path_is_no_part_of_what_is_compiled(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One graph a size of batch, whatever the probability; and the numbers of a training that is not compiled."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: list[Any]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    changes: dict[str, Any] = {"epochs": 4, "drop_path": 0.8, "dtype": "float64"}
+    plain = run(tiny, "plain", **changes)
+    monkeypatch.setattr(session, "COMPILER", backend)
+    torch.compiler.reset()
+    compiled = run(tiny, "compiled", compile=True, **changes)
+    assert len(graphs) == 2  # of 8 images, and of any number
+    losses = [[row["train_loss"] for row in rows(each.path / "history.jsonl")] for each in (plain, compiled)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9)
+
+
+def test_what_torch_cannot_compile_is_said(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backend(_graph: torch.fx.GraphModule, _inputs: list[Any]) -> Callable[..., Any]:
+        raise OSError("no compiler here")
+
+    monkeypatch.setattr(session, "COMPILER", backend)
+    torch.compiler.reset()
+    with pytest.raises(UserError, match=r"torch\.compile fails: .*no compiler here") as caught:
+        run(tiny, "run", compile=True)
+    assert "leave --compile out" in str(caught.value.help)
+
+
+def test_the_test_images_decide_nothing(tiny: Path) -> None:
+    """Others give the same network and the same history; only the last line's figures are theirs."""
+    data = tiny.parent / "images.npz"
+    run(tiny, "one", ema=0.9)
+    with np.load(data) as found:
+        arrays = dict(found)
+    arrays["x_test"], arrays["y_test"] = 255 - arrays["x_test"], (arrays["y_test"] + 1) % 7
+    np.savez(data, **arrays)
+    run(tiny, "two", ema=0.9)
+    one, two = (tiny.parent / name for name in ("one", "two"))
+    same(checkpoint_of(one), checkpoint_of(two))
+    assert rows(one / "history.jsonl") == rows(two / "history.jsonl")
+    assert (one / "result.json").read_text() != (two / "result.json").read_text()
 
 
 def test_several_seeds_go_on_where_they_stopped(

@@ -146,11 +146,14 @@ class Network(nn.Module):
         candidates: Sequence[str] = DARTS,
         nodes: int = 4,
         channels: int = 3,
+        stem: int = 3,
+        halved: bool = False,
     ) -> None:
+        """The stem gives `stem * c` channels; where the first cell's second input is `halved`, a stem halved it."""
         super().__init__()
-        self.stem = Stem(3 * c, channels)
+        self.stem = Stem(stem * c, channels)
         self.cells = nn.ModuleList()
-        c_before, c_last, after_reduction = 3 * c, 3 * c, False
+        c_before, c_last, after_reduction = stem * c, stem * c, halved
         for index in range(layers):
             reduction = index in (layers // 3, 2 * layers // 3)
             c = 2 * c if reduction else c
