@@ -1,26 +1,29 @@
 """Less memory for more time: each layer's inner results are computed again in the backward pass.
 
 Only what leaves a layer is kept (Chen et al., "Training deep nets with sublinear memory cost", 2016), by
-torch's own checkpointing, without re-entering autograd, so that forward-mode differentiation and double
-backward go through. Computing again gives the same numbers: random primitives draw by key, torch's generators
+torch's own checkpointing, without re-entering autograd, so that double backward goes through. Within forward-mode
+differentiation nothing is computed again: autograd keeps all tangents, and both together would take more than either.
+Computing again gives the same numbers: random primitives draw by key, torch's generators
 are set back, and a layer's buffers (running statistics) move in the first pass alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import checkpoint
 
 
 def recomputed(layer: nn.Module, *inputs: Tensor) -> Any:
     """`layer(*inputs)`, of which autograd keeps the inputs alone."""
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or _is_dual(layer, inputs):
         return layer(*inputs)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
@@ -67,6 +70,13 @@ def _as_it_was(layer: nn.Module) -> AbstractContextManager[None]:
                     buffer.copy_(before)
 
     return restored()
+
+
+def _is_dual(layer: nn.Module, inputs: Sequence[Tensor]) -> bool:
+    """Whether a pass carries tangents: the layer's weights or what it reads are dual numbers."""
+    unpack_dual: Any = forward_ad.unpack_dual  # torch leaves it without types
+    tensors = chain(inputs, layer.parameters())
+    return any(unpack_dual(each).tangent is not None for each in tensors if isinstance(each, Tensor))
 
 
 def _track(norms: list[_NormBase], values: list[bool]) -> None:

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.nn.supernet import Supernet
+from dartsl.search.batches import random_batches
+from dartsl.search.memory import Occupancy
+from dartsl.search.products import exact_product
 from tests.nn.specs import RAGGED, SEARCHED, small
 
 Numbers = dict[str, Tensor]
@@ -106,3 +109,17 @@ def test_bfloat16_computes_and_float32_is_learnt(memory: str) -> None:
     assert all(p.dtype == torch.float32 and p.grad is not None for p in mixed.weights())
     assert mixed.alpha("normal").grad is not None
     assert seen <= {torch.bfloat16}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of forward mode
+def test_forward_mode_computes_nothing_again() -> None:
+    """Autograd keeps tangents anyway, so that both together would take more than either."""
+    held = []
+    for memory in ("normal", "low"):
+        model = small(SEARCHED, dtype="float64", memory=memory)
+        train, _ = random_batches(model.plan, 4, model.weights()[0])
+        direction = [torch.ones_like(weight) for weight in model.weights()]
+        with Occupancy([*model.parameters(), *model.buffers()]) as occupied, model.frozen_statistics():
+            exact_product(model, train, direction, 0)
+        held.append(occupied.peak)
+    assert held[1] == pytest.approx(held[0], rel=0.01)
