@@ -51,8 +51,8 @@ def _matrix(step: Step) -> str:
 
 
 def head_faults(head: Part, stems: Iterable[Term], span: Span) -> list[Diagnostic]:
-    """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509 for
-    a head that gives another vocabulary than an embedding knows."""
+    """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509
+    for a head that gives another vocabulary than an embedding knows."""
     embeddings = [s for stem in stems for s in steps(stem) if s.primitive == "embedding"]
     tied = (s for t in head.terms for s in steps(t) if s.primitive == "linear" and s.argument("tie"))
     faults = [fault for step in tied for fault in _tie_faults(step, embeddings)]
