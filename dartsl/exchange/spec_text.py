@@ -17,14 +17,7 @@ from dartsl.search.emit import names_text
 
 IMAGE_NETWORK = "zoo/darts_v2"  # the spec whose network and training recipe imported image cells stand in
 NASBENCH_NETWORK = "nasbench201"
-RECURRENT_NETWORK = """\
-network ptb(H = 850, vocab = 10000) {
-  input tokens(35)
-  stem embedding(vocab, out = H) > locked_dropout(0.2)
-  stage scan(recurrent, carry = "h", dropout_x = 0.75, dropout_h = 0.25) width H
-  head locked_dropout(0.75) > linear(vocab, tie = "stem")
-}
-"""
+RECURRENT_NETWORK = "zoo/rnn_v2"
 
 
 def spec_text(found: Architecture, name: str | None, source: str) -> str:
@@ -39,7 +32,7 @@ def spec_text(found: Architecture, name: str | None, source: str) -> str:
             top, bottom = _around(NASBENCH_NETWORK)
             cells = [_nasbench_cell(found)]
         case Recurrent():
-            top, bottom = 'darts 1\n\nimport "std/rnn"\n', RECURRENT_NETWORK
+            top, bottom = _around(RECURRENT_NETWORK)
             cells = [_recurrent_cell(found.cell)]
     header, _, rest = top.partition("\n")
     draft = "\n".join([header, "", f"# {comment}", rest, *cells, bottom])

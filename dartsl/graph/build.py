@@ -207,6 +207,10 @@ class _Builder:
         if step.share and self._loop is not None:
             source = self._loop.masked(source, "h", place, step.input.channels)
             state = (self._loop.shared(step.share),)
+        elif step.primitive == "noise" and self._loop is not None:
+            # It has nothing from what arrives but the shape. Drawn of the elements, it can be drawn for the whole
+            # sequence at once, anew for each of them.
+            source = self._loop.element
         elif tied(step):
             state = (
                 place,

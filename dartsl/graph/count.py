@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import prod
 
 import networkx as nx
@@ -26,10 +27,24 @@ def module_parameters(spec: ModuleSpec) -> int:
 
 
 def multiply_adds(graph: nx.DiGraph) -> int:
-    """Multiply-adds of convolutions and matrices for one image, or one word; all else is left out, as in DARTS."""
+    """Multiply-adds of convolutions and matrices for one image, or one word; all else is left out, as in DARTS.
+
+    What several candidates compute of the same by the same matrix, that of their node, counts once.
+    """
     modules = info(graph).modules
-    nodes = (application(graph, node) for node in graph)
-    return sum(_multiply_adds(node, modules[node.state[0]]) for node in nodes if node.state)
+    return sum(_multiply_adds(node, modules[node.state[0]]) for node in _distinct(graph) if node.state)
+
+
+def _distinct(graph: nx.DiGraph) -> Iterator[Application]:
+    """The applications of a graph, those that are equal once."""
+    names: dict[str, str] = {}  # of each application, that of the first one that is equal
+    first: dict[Application, str] = {}
+    for node in nx.topological_sort(graph):
+        applied = application(graph, node)
+        key = replace(applied, inputs=tuple(names[source] for source in applied.inputs))
+        names[node] = first.setdefault(key, node)
+        if names[node] == node:
+            yield applied
 
 
 def _multiply_adds(applied: Application, spec: ModuleSpec) -> int:

@@ -68,7 +68,10 @@ def _read(
 ) -> dict[str, list[Statement]]:
     for operation in operations.values():
         identities.declare(operation.name, operation.parameters)
-    return {name: list(_statements(cell, identities)) for name, cell in cells.items()}
+    mixing = any(
+        cell.searched_edges for cell in cells.values()
+    )  # else `mix_bn` is nothing (language rule 10)
+    return {name: list(_statements(cell, identities, mixing)) for name, cell in cells.items()}
 
 
 def _compare(name: str, before: list[Statement], after: list[Statement]) -> CellDiff:
@@ -86,29 +89,31 @@ def _missing(statements: Iterable[Statement], others: Iterable[Statement]) -> It
             yield statement.text
 
 
-def _statements(cell: Cell, identities: Identities) -> Iterator[Statement]:
+def _statements(cell: Cell, identities: Identities, mixing: bool) -> Iterator[Statement]:
     for place, item in enumerate(cell.inputs):
         operation = "" if item.operation is None else f" : {print_expr(item.operation)}"
         key = None if item.operation is None else identities.of(item.operation)
         yield Statement(("input", place, item.name, key), f"input {item.name}{operation}")
     searched = bool(cell.searched_edges)
     for node in cell.nodes:
-        yield _node_statement(node, searched)
+        yield _node_statement(node, searched, mixing)
         for place, edge in enumerate(cell.incoming(node.name)):
             yield _edge_statement(edge, node, place, identities)
     merge, nodes = cell.output.merge, cell.output.nodes
     ordered = nodes if merge in SEQUENCES else tuple(sorted(nodes))
     value = ", ".join(nodes) if merge is None else f"{merge}({', '.join(nodes)})"
-    text = f"output {value}{' > mix_bn' if cell.output.mix_bn else ''}"
-    yield Statement(("output", merge, ordered, cell.output.mix_bn), text)
+    mix_bn = cell.output.mix_bn and mixing
+    text = f"output {value}{' > mix_bn' if mix_bn else ''}"
+    yield Statement(("output", merge, ordered, mix_bn), text)
 
 
-def _node_statement(node: Node, searched: bool) -> Statement:
+def _node_statement(node: Node, searched: bool, mixing: bool) -> Statement:
     """In a cell without a choice `keep` has no say: it keeps every edge there is."""
     keep = node.keep if searched else None
-    text = f"node {node.name} : {node.merge}{' > mix_bn' if node.mix_bn else ''}"
+    mix_bn = node.mix_bn and mixing
+    text = f"node {node.name} : {node.merge}{' > mix_bn' if mix_bn else ''}"
     return Statement(
-        ("node", node.name, node.merge, node.mix_bn, keep),
+        ("node", node.name, node.merge, mix_bn, keep),
         text + (f" keep {keep}" if keep is not None else ""),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pydot
@@ -61,11 +61,27 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | Non
         fontname=_quoted(FONT), fontcolor=_quoted(TEXT), shape="box", style=_quoted("filled,rounded"),
     )  # fmt: skip
     graph.set_edge_defaults(color=_quoted(LINE), penwidth="1.2", arrowsize="0.8")
-    for index, cell in reversed(list(enumerate(cells))):  # a diagram from left to right is filled from below
+    for index, cell in reversed(
+        list(enumerate(_shown(tuple(cells))))
+    ):  # a diagram from left to right is filled from below
         table = weights.get(cell.name) if weights is not None else None
         stays = cell.edges if kept is None else kept[cell.name]
         graph.add_subgraph(_cell_cluster(cell, f"c{index}", table, stays))
     return str(graph.to_string())
+
+
+def _shown(cells: tuple[Cell, ...]) -> Iterable[Cell]:
+    """The cells as they are drawn: where none offers a choice, `mix_bn` is nothing (language rule 10) and left out."""
+    if any(cell.searched_edges for cell in cells):
+        return cells
+    return (
+        replace(
+            cell,
+            nodes=tuple(replace(node, mix_bn=False) for node in cell.nodes),
+            output=replace(cell.output, mix_bn=False),
+        )
+        for cell in cells
+    )
 
 
 def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strength]:

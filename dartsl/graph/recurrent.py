@@ -19,7 +19,7 @@ from dartsl.lang.terms import CellLayer, Step
 class Loop:
     """Builds what a scan layer has beside the applications of its cell.
 
-    carry  the id of its `carry`
+    carry  the id of its `carry`, element that of its `element`
     node   the path of the node whose edges are being built, which owns shared matrices
     """
 
@@ -34,7 +34,7 @@ class Loop:
         self._paths = paths
         self._masks: dict[tuple[str, int], str] = {}
         self._shared: dict[tuple[str, str], str] = {}
-        self.carry = ""
+        self.carry = self.element = ""
         self.node = layer.name
 
     def enter(self) -> dict[str, str]:
@@ -48,6 +48,8 @@ class Loop:
             values[item.name] = self._add(path, Application(kind, own, inputs, shape.dims, self._layer.name))
             if kind == "carry":
                 self.carry = path
+            else:
+                self.element = path
         return values
 
     def leave(self, output: str) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import Scope
-from dartsl.lang.parts import steps
+from dartsl.lang.parts import Part, steps
+from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Name
 from dartsl.lang.terms import Argument, Step, Term
+from dartsl.lang.widths import Width
 
 
 def misused(
@@ -48,13 +50,25 @@ def _matrix(step: Step) -> str:
     return f"{step.input.channels} x {step.output.channels} {bias} bias"
 
 
-def tie_faults(head: Iterable[Term], stems: Iterable[Term]) -> Iterator[Diagnostic]:
-    """E0508 for a tied `linear` of the head that the embedding of the stems does not fit."""
+def head_faults(head: Part, stems: Iterable[Term], span: Span) -> list[Diagnostic]:
+    """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509
+    for a head that gives another vocabulary than an embedding knows."""
     embeddings = [s for stem in stems for s in steps(stem) if s.primitive == "embedding"]
-    for term in head:
-        for step in steps(term):
-            if step.primitive == "linear" and step.argument("tie"):
-                yield from _tie_faults(step, embeddings)
+    tied = (s for t in head.terms for s in steps(t) if s.primitive == "linear" and s.argument("tie"))
+    faults = [fault for step in tied for fault in _tie_faults(step, embeddings)]
+    return faults or list(_vocabulary_faults(head.output.width, span, embeddings))
+
+
+def _vocabulary_faults(outputs: Width, span: Span, embeddings: list[Step]) -> Iterator[Diagnostic]:
+    for embedding in embeddings:
+        words = embedding.argument("vocab")
+        if words != outputs:
+            title = "the head and the embedding do not have the same vocabulary"
+            label = Label(span, f"this gives {outputs} outputs")
+            other = (Label(embedding.span, f"this knows {words} words"),)
+            help = "a head has an output for each word: write the same number, or one parameter, in both"
+            yield Diagnostic("E0509", title, label, other, help)
+            return
 
 
 def _tie_faults(step: Step, embeddings: list[Step]) -> Iterator[Diagnostic]:

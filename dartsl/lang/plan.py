@@ -14,7 +14,7 @@ from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
 from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
-from dartsl.lang.matrices import tie_faults
+from dartsl.lang.matrices import head_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
 from dartsl.lang.op_faults import cannot_stride, stride_text
 from dartsl.lang.parts import Part, term, term_size
@@ -193,7 +193,7 @@ class _Planner:
         self._add_term("head", "head", part, head.span)
         stems = [x.term for x in self._layers if isinstance(x, TermLayer) and x.kind == "stem"]
         if part.ok and len(stems) == len(self._network.stems):
-            self.faults.extend(tie_faults(part.terms, stems))
+            self.faults.extend(head_faults(part, stems, head.span))
 
     def _missing_arm(self, part: Part, span: Span, asked: int) -> None:
         if part.missing is not None:
@@ -262,7 +262,8 @@ class _Planner:
     def _scan(self, name: str, item: Item, expr: Call, width: Fraction) -> None:
         """A cell that runs along the sequence."""
         call = read_scan(expr)
-        assert not isinstance(call, Diagnostic)  # the reader of networks has refused it
+        if isinstance(call, Diagnostic):  # the reader of networks reports it before anything is planned
+            raise FaultError(call)
         try:
             scan = scan_of(call, self._scope)
         except FaultError as error:

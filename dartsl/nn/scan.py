@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from dartsl.graph.operations import Application
 from dartsl.nn.recompute import recomputed
 
-# These give for a sequence (T, B, C) what they give for each of its vectors (B, C).
+# These give for a sequence (T, B, C) what they give for each of its vectors (B, C), `noise` anew for each.
 VECTORWISE = frozenset(
     {
         "identity",
@@ -26,7 +26,9 @@ VECTORWISE = frozenset(
         "tanh",
         "linear",
         "locked_dropout",
+        "noise",
         "sum",
+        "concat",
         "mean",
         "product",
         "lerp",

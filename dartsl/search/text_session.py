@@ -45,7 +45,7 @@ class TextSession(SearchSession[Window]):
             )
         self.data = data.to(config.device)
         self.train_rows = in_rows(self.data.train, config.batch)  # (rows, B)
-        self.valid_rows = in_rows(self.data.valid, config.batch)  # (rows, B)
+        self.valid_rows = in_rows(self.data.valid, config.batch, "validation")  # (rows, B)
         self.bptt = config.bptt or model.plan.image.size[0]
         self.carries: Carries = None
         self.valid_carries: Carries = None
@@ -96,9 +96,16 @@ class TextSession(SearchSession[Window]):
         self.valid_carries = restored_carries(state["validation_carries"], device)
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
-        """The perplexity found, and beside it what the text's source allows, where that is known."""
+        """The perplexity met, and beside it what the text's source allows, where that is known.
+
+        No pass is made for it: it is that of the passes that the alphas were stepped by, so it is said which.
+        """
         found = last["validation_perplexity"]
-        lines = [f"validation perplexity  {found:.3f}, of the supernet in its last epoch"]
+        unrolled = "" if self.config.order == "1" else ", at the unrolled weights"
+        lines = [
+            f"validation perplexity  {found:.3f}, the mean of the last epoch's passes: in training mode{unrolled}",
+            "                       (the alphas learn from this text: train what is found to measure it)",
+        ]
         source = self.data.source
         if source is not None:
             lines += [
@@ -120,7 +127,9 @@ def restored_carries(carries: Sequence[Tensor] | None, device: str) -> Carries:
 
 def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:
     """The text that the settings name, with the vocabulary that the network takes. Raises UserError."""
-    return load_text(config.data, config.level, expect=plan.classes)
+    named = [name for name, value in plan.parameters.items() if value == plan.classes]
+    parameter = "vocab" if "vocab" in named else named[0] if len(named) == 1 else None
+    return load_text(config.data, config.level, expect=plan.classes, parameter=parameter)
 
 
 def tied_weights(model: Supernet) -> list[Tensor]:

@@ -58,8 +58,8 @@ class TextSession:
         self.data = data.to(config.device)
         self.name = data.name
         self.train_rows = in_rows(self.data.train, config.batch)  # (rows, B)
-        self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)))  # (rows, 10 or less)
-        self.test_rows = in_rows(self.data.test, 1)  # (rows, 1)
+        self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)), "validation")  # (rows, 10 or less)
+        self.test_rows = in_rows(self.data.test, 1, "test")  # (rows, 1)
         self.bptt = config.bptt or model.plan.image.size[0]
         seed = stream_seed(config.seed, "windows")
         self.windows = Windows(len(self.train_rows), self.bptt, config.short_windows, seed, varied=True)

@@ -111,6 +111,8 @@ def test_bench_measures_text(dartsl: Dartsl, story: Path) -> None:
     ("arguments", "words"),
     [
         (("--data", "markov"), "a vocabulary of 8 words, but the network's has 9"),
+        (("--data", "markov", "--set", "vocab=6"), "help: --set vocab=8, or name another text by --data"),
+        (("--data", "texts", "--set", "vocab=10000"), "help: --set vocab=9, or"),
         (("--data", "texts", "--crop", "4"), "the setting `crop` is for networks of images"),
         (("--data", "texts", "--batch", "100"), "too short for 100 rows"),
         (("--data", "texts", "--batch", "1"), "one row of text leaves the batch norms"),

@@ -11,6 +11,8 @@ import dartsl
 from dartsl import UserError
 from dartsl.exchange.genotype import IMAGE_OPS
 from dartsl.exchange.importing import import_text
+from dartsl.graph.diff import diff_specs
+from dartsl.graph.draw import draw
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
@@ -107,7 +109,13 @@ def test_recurrent() -> None:
     cell = next(d for d in parse(Source("rnn.darts", text)).declarations if isinstance(d, CellDecl))
     assert len(cell.items) == 3 + 1 + 8 + 1
     assert "  edge   s5   -> s8 : gate(relu)\n  output mean(s1..s8)\n" in text
-    assert "network ptb(H = 850, vocab = 10000) {" in text
+    assert "network ptb(H = 850, vocab = 10000, dropout = 1, dropout_h = 0.25) {" in text
+    assert "  weight_decay  = 8e-7\n" in text  # with the published training
+    spec = check(Source("rnn.darts", text))
+    # `mix_bn`, for whoever opens the cell again, is nothing in a decided cell.
+    assert diff_specs(spec, check(read("zoo/rnn_v2"))).equal
+    assert "mix_bn" in text
+    assert draw(spec.cells.values()) == draw(check(read("zoo/rnn_v2")).cells.values())
 
 
 def test_nasbench() -> None:

@@ -23,9 +23,9 @@ from dartsl.lang.source import Source
 from dartsl.nn import text
 from dartsl.nn.lower import emit_python
 from dartsl.nn.supernet import Supernet, compile
-from tests.nn.text_specs import DECIDED, IRREGULAR, SEARCHED, planned, tokens
+from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED, planned, tokens
 
-SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR}
+SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
 LEVELS = (0, 2)
 
 _make_dual: Any = forward_ad.make_dual  # torch has no types for them
@@ -79,7 +79,7 @@ def test_names_and_starts() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", ["searched", "decided", "irregular"])  # noise is another in each window
 def test_a_window_in_two_parts_is_a_window(name: str, level: int) -> None:
     model = made(SPECS[name], level).eval()
     x, _ = tokens(model, steps=6)
@@ -259,6 +259,52 @@ def multiply_of(model: Supernet) -> Any:
         if getattr(node.target, "__name__", "") == "multiply"
     ]
     return found[0]
+
+
+ONLY_NOISE = """darts 1
+
+cell recurrent {
+  input  x, h
+  node   a : sum
+  edge   h -> a : noise
+  edge   x -> a : identity
+  output a
+}
+
+network text(H = 5, vocab = 7) {
+  input tokens(4)
+  stem  embedding(vocab, out = H)
+  stage scan(recurrent, carry = "h") width H
+  head  linear(vocab)
+}
+"""
+
+
+@pytest.mark.parametrize("memory", ["normal", "low"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_noise_is_drawn_anew_at_each_step(level: int, memory: str) -> None:
+    model = made(ONLY_NOISE, level, memory=memory)
+    x, _ = tokens(model)
+    draws = (model(x).outputs - model.network.stem0(x)).detach()  # (T, B, H)
+    assert len({round(float(number), 9) for number in draws.flatten()}) == draws.numel()
+    reference = model.draws.normal("layer0.a.h.noise.noise", tuple(draws.shape), like=draws)
+    torch.testing.assert_close(draws, reference, rtol=0, atol=1e-12)
+    model.draws.at(1, "train")
+    assert not torch.allclose(model(x).outputs - model.network.stem0(x), draws)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_concat_in_a_step(level: int) -> None:
+    """Against plain torch, on the carry too."""
+    cell = "edge x -> a : linear(2) edge h -> a : linear(3) > tanh"
+    text = ONLY_NOISE.replace("edge   h -> a : noise\n  edge   x -> a : identity", cell)
+    model = made(text.replace("node   a : sum", "node a : concat"), level)
+    x, _ = tokens(model)
+    w, b, v, c = (p for name, p in model.network.named_parameters() if name.startswith("layer0"))
+    state = torch.zeros(x.shape[1], 5, dtype=torch.float64)
+    for vector, given in zip(model.network.stem0(x), model(x).outputs, strict=True):
+        state = torch.cat((F.linear(vector, w, b), F.linear(state, v, c).tanh()), dim=1)
+        torch.testing.assert_close(given, state, rtol=1e-12, atol=1e-14)
 
 
 def test_the_verifier_sees_a_value_that_leaves_the_loop() -> None:

@@ -97,6 +97,32 @@ network text(H = 4, vocab = 7) {
 }
 """
 
+# What `noise` and `concat` are in a step: in the cell and in an op, on elements and on the carry.
+NOISY = """darts 1
+
+op halves = concat(linear(C/2), linear(C/2) > tanh)
+
+cell recurrent {
+  input  x, h
+  node   a : sum
+  node   b : concat
+  node   c : sum
+  edge   x -> a : noise | tanh
+  edge   h -> a : tanh | noise | halves
+  edge   x, a -> b : linear(3)
+  edge   b -> c : linear(6, bias = false) > relu
+  edge   x -> c : concat(identity, noise) > linear(6) > tanh
+  output c
+}
+
+network text(H = 6, vocab = 7) {
+  input tokens(4)
+  stem  embedding(vocab, out = H)
+  stage scan(recurrent, carry = "h") width H
+  head  linear(vocab)
+}
+"""
+
 
 def planned(text: str) -> Plan:
     """The plan of the only network of a spec's text."""

@@ -8,12 +8,12 @@ from hypothesis import given
 
 from dartsl.graph.operations import application
 from dartsl.graph.passes import LEVELS, PASSES, Pass, passes_of
-from tests.nn.text_specs import DECIDED, IRREGULAR, SEARCHED
+from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED
 from tests.passes.random_cells import cell_texts
 from tests.passes.same import assert_same, graph_behind
 from tests.passes.test_equal import few
 
-SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR}
+SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from dartsl.graph import count
@@ -38,6 +40,26 @@ def test_parameters_of_darts(name: str, parameters: dict[str, int], expected: in
 @pytest.mark.parametrize(("name", "expected"), [("darts_cnn", 300_255_744), ("zoo/darts_v2", 528_359_040)])
 def test_multiply_adds_of_darts(name: str, expected: int) -> None:
     assert count.multiply_adds(graph_of(name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "h", "vocab", "sources", "matrices"),
+    [
+        ("text", 48, 8, (1, 2, 3, 4), 4),  # each node from every one before it
+        ("darts_rnn", 300, 10_000, range(1, 9), 8),
+        ("zoo/rnn_v1", 850, 10_000, (1,) * 8, 8),
+        ("zoo/rnn_v2", 850, 10_000, (1,) * 8, 8),
+        ("zoo/rnn_enas", 850, 10_000, (1,) * 11, 11),
+    ],
+)
+def test_counts_of_recurrent_networks(
+    name: str, h: int, vocab: int, sources: Iterable[int], matrices: int
+) -> None:
+    """A node has two matrices, which meet each of its sources once, whatever the candidates. The head's is the
+    embedding's, and has a bias of its own."""
+    graph = graph_of(name)
+    assert count.parameters(graph) == 2 * h * 2 * h + matrices * 2 * h * h + vocab * h + vocab
+    assert count.multiply_adds(graph) == 2 * h * 2 * h + sum(sources) * 2 * h * h + h * vocab
 
 
 def test_imagenet_network_of_darts_v2() -> None:

@@ -83,7 +83,9 @@ def test_published_cells(name: str) -> None:
     assert arrows(found)[2:] == wanted
     assert (found.output.merge, found.output.nodes) == ("mean", tuple(f"s{n}" for n in joined))
     assert spec.decided(spec.networks["ptb"])
-    assert [p.span.text for p in spec.networks["ptb"].parameters] == ["H = 850", "vocab = 10000"]
+    assert [p.span.text for p in spec.networks["ptb"].parameters] == [
+        *("H = 850", "vocab = 10000", "dropout = 1", "dropout_h = 0.25")
+    ]
     assert scans(planned(spec))[0].node_bn == (False,) * (len(wanted) + 1)
 
 

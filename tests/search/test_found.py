@@ -172,9 +172,9 @@ def test_names_that_count_up_become_a_range() -> None:
 
 def test_a_recurrent_cell_is_written_whole_and_keeps_one_edge_a_node() -> None:
     """`none` never wins, whatever it weighs: the next best candidate of the strongest edge does."""
-    text = emit(read("darts_rnn"), 0, {"H": Fraction(8), "vocab": Fraction(30)})
+    text = emit(read("darts_rnn"), 0, {"H": Fraction(8), "vocab": Fraction(30), "dropout_e": Fraction(0)})
     assert 'import "std/rnn"' in text
-    assert "network ptb(H = 8, vocab = 30) {\n  input tokens(35)\n" in text
+    assert "network ptb(H = 8, vocab = 30, dropout_e = 0) {\n  input tokens(35)\n" in text
     assert "  node   s0     : highway > mix_bn\n" in text
     assert 'scan(recurrent, carry = "h", dropout_x = 0.75, dropout_h = 0.25) width H' in text
     drawn = [line.split() for line in text.splitlines() if line.startswith("  edge")]

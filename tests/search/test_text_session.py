@@ -151,12 +151,15 @@ def test_unrolling_knows_rate_clip_and_embedding() -> None:
     assert [held.shape for held in unroll.held] == [(8, 6)]
 
 
-def test_what_is_told_at_the_end() -> None:
-    running = session()
+@pytest.mark.parametrize("order", ["1", "2", "exact"])
+def test_what_is_told_at_the_end(order: str) -> None:
+    running = session(order=order)
     lines = running.closing({"validation_perplexity": 6.5})
-    assert "6.500" in lines[0]
-    assert "6.000" in lines[1]
-    assert "7.000 by pairs, 8.000 by single ones" in lines[2]
+    assert "6.500, the mean of the last epoch's passes: in training mode" in lines[0]
+    assert ("unrolled" in lines[0]) == (order != "1")
+    assert "the alphas learn from this text" in lines[1]
+    assert "6.000" in lines[2]
+    assert "7.000 by pairs, 8.000 by single ones" in lines[3]
     assert running.figures()["ppl"] is None
     steps(running, 1)
     assert set(running.figures()) == {"loss", "ppl", "val loss", "val ppl", "entropy", "lr"}

@@ -288,6 +288,24 @@ def test_averaging_begins_by_the_authors_rule() -> None:
     assert not worse([], 3.1, 0)
 
 
+def test_a_training_that_stalls_ends_on_averaged_weights(story: Path) -> None:
+    """The switch in a whole run; that it goes on bit for bit before and behind it is tested above."""
+    result = run(story, "run")  # nonmono = 0: behind the first epoch that is worse than the best one
+    history = rows(story.parent / "run" / "history.jsonl")
+    losses = [row["watched"]["val_loss"] for row in history]
+    first = [row["averaged"] for row in history].index(True)
+    assert losses[first - 1] > min(losses[: first - 1])
+    assert all(losses[i] < min(losses[:i]) for i in range(1, first - 1))
+    state = checkpoint_of(story.parent / "run")["state"]
+    spec = check(read(str(story)))
+    model = trained_model(spec, plan(spec, pick_network(spec, None), {}), settings(story), ())
+    text = in_rows(load_text(settings(story).data, "word").test, 1)
+    model.load_state_dict(state["model"])
+    raw = measured_text(model, text, 6)
+    model.load_state_dict(state["model"] | state["average"])
+    assert result.test == evaluate(story.parent / "run").test == measured_text(model, text, 6) != raw
+
+
 def test_averaged_weights_are_evaluated_and_the_others_are_trained(story: Path) -> None:
     ours = session(story)
     ours.mean = Mean(ours.model)

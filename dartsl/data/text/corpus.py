@@ -88,15 +88,16 @@ def assemble(
     return Corpus(name, level, tuple(vocabulary), first, second, third, source)
 
 
-def in_rows(text: Tensor, batch: int) -> Tensor:
+def in_rows(text: Tensor, batch: int, part: str = "training") -> Tensor:
     """A text (N,) as (N // batch, batch): each column is a stretch of it, read downwards; what is over is cut.
+    `part` of a corpus is what a message calls it.
 
     Raises UserError for a text too short for a word, its successor and one word more in each column.
     """
     rows = len(text) // batch
     if rows < 3:
         raise UserError(
-            f"a text of {len(text):,} words or characters is too short for {batch} rows side by side",
+            f"the {part} text of {len(text):,} words or characters is too short for {batch} rows side by side",
             help="take a smaller --batch, or a longer text",
         )
     return text[: rows * batch].view(batch, rows).t().contiguous()  # (rows, batch)

@@ -19,20 +19,27 @@ FORMATS = (
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".gz")
 
 
-def load_text(name_or_path: str, level: str, *, expect: int | None = None) -> Corpus:
+def load_text(
+    name_or_path: str, level: str, *, expect: int | None = None, parameter: str | None = None
+) -> Corpus:
     """Read an embedded text by its name, or a file or folder, as words or characters (`level`).
 
-    `expect` is the vocabulary of the network that will use it. Raises UserError where there is no such text,
-    where it is damaged or empty, and where its vocabulary is not that.
+    `expect` is the vocabulary of the network that will use it, and `parameter` that of the network which sets it,
+    if there is one. Raises UserError where there is no such text, where it is damaged or empty, and where its
+    vocabulary is not that.
     """
     corpus = _read(name_or_path, level)
     size = len(corpus.vocabulary)
     if expect is not None and size != expect:
         what = "words" if level == "word" else "characters"
+        how = (
+            f"let the embedding and the head have {size}"
+            if parameter is None
+            else f"--set {parameter}={size}"
+        )
         raise UserError(
             f"{corpus.name}: a vocabulary of {size:,} {what}, but the network's has {expect:,}",
-            f"let the embedding and the head have {size} (--set, where the network has a parameter for it), "
-            "or name another text by --data",
+            f"{how}, or name another text by --data",
         )
     return corpus
 

@@ -12,6 +12,7 @@ NAMES = (
     ("train.txt", "valid.txt", "test.txt"),
     ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"),
     ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"),
+    ("wiki.train.raw", "wiki.valid.raw", "wiki.test.raw"),
 )
 SHARES = (90, 5)  # per cent of a single file that train and validate; the rest tests
 

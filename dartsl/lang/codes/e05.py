@@ -66,4 +66,16 @@ reaches it. Nothing but the head can be tied.""",
 stage scan(recurrent, carry = "h") width 200
 head  linear(vocab, tie = "stem")   # no: 200 channels reach it""",
     ),
+    "E0509": Code(
+        "a head of another vocabulary than the embedding's",
+        """A network of text tells for each word of its vocabulary how likely it comes next, so its head has as many
+outputs as its embedding has words. With fewer, some words could never be told; with more, some outputs would
+stand for nothing. Write the same number in both, or a parameter of the network, so that `--set` changes both.""",
+        """network text(H = 48, vocab = 8) {
+  input tokens(15)
+  stem  embedding(vocab, out = H)
+  stage scan(recurrent, carry = "h") width H
+  head  linear(vocab)   # not linear(9)
+}""",
+    ),
 }
