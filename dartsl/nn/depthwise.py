@@ -75,9 +75,9 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, 
     Column s + t of the kernel reads x at stride * j - padding + s + t for output column j: so does column t of a narrow
     kernel, without padding, on x moved by s - padding.
     """
-    columns, parts = weight.shape[3], []
+    parts: list[Tensor] = []
     geometry = (stride, (padding[0], 0), (1, 1), False, (0, 0), x.shape[1])
-    for start, moved in _moved(x, columns, gradient.shape[3], stride[1], padding[1]):
+    for start, moved in _moved(x, weight.shape[3], gradient.shape[3], stride[1], padding[1]):
         part = weight[:, :, :, :COLUMNS]  # its shape counts, not its values
         found = _backward(gradient, moved, part, None, *geometry, (False, True, False))[1]
         parts.append(found[:, :, :, len(parts) * COLUMNS - start :])

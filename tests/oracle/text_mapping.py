@@ -65,8 +65,8 @@ def text_spec(found: Found | None, nodes: int, embedding_dropout: float = 0.1) -
         cell.append("output mean(" + ", ".join(f"s{place}" for place in found.output) + ")")
     text, count = re.subn(r"(?s)  node   s0 .*output mean\(s1\.\.s8\)", "  " + "\n  ".join(cell), text)
     assert count == 1
-    assert "out = H)" in text
-    return text.replace("out = H)", f"out = H, dropout = {embedding_dropout})")
+    assert "dropout_e = 0" in text
+    return text.replace("dropout_e = 0", f"dropout_e = {embedding_dropout}")
 
 
 def text_twin(model: LanguageModel, level: int = 0, memory: str = "normal") -> Supernet:
