@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 
 import torch
 from rich.console import Console
@@ -202,6 +203,9 @@ def joined(device: str, found: Place | None = None) -> Iterator[Group]:
         return
     if on_gpu(device) and not dist.is_nccl_available():
         raise UserError("this torch has no nccl, by which several GPUs talk", help="--device cpu")
+    # torch's optimisers load it in any case. Loaded within a group it holds on to the group, whose threads are then
+    # still there when the process ends, and crash it now and then (seen with torch 2.13).
+    import_module("torch._dynamo")
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu(device) else "gloo",
@@ -217,6 +221,7 @@ def joined(device: str, found: Place | None = None) -> Iterator[Group]:
         if on_gpu(device) and found.local < torch.cuda.device_count():
             torch.cuda.set_device(found.local)
         yield group
+        group.any(False)  # no process leaves while another one still reads from it
     finally:
         dist.destroy_process_group()
 
