@@ -10,6 +10,7 @@ import click
 import dartsl
 from dartsl.cli.output import say_diagnostics, say_error
 from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.run.torchrun import OwnError, is_first, require_one_process
 
 # In the order of a day's work; each command lives, under its own name, in dartsl/cli/<module>.py.
 COMMANDS = {
@@ -32,6 +33,7 @@ COMMANDS = {
     "eval": "eval",
     "completion": "completion",
 }
+PARALLEL = ("search", "train")  # several processes of torchrun share their work
 INTERRUPTED = 130
 
 
@@ -48,6 +50,14 @@ class Commands(click.Group):
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        found = super().resolve_command(ctx, args)
+        if found[0] not in PARALLEL:
+            require_one_process(f"dartsl {found[0]}")
+        return found
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -55,7 +65,11 @@ class Commands(click.Group):
             say_diagnostics(fault.diagnostics)
             ctx.exit(1)
         except UserError as fault:
-            say_error(fault.message, fault.help)
+            say_error(fault.message, fault.help, own=isinstance(fault, OwnError))
+            ctx.exit(fault.exit_code)
+        except click.ClickException as fault:
+            if is_first():
+                raise
             ctx.exit(fault.exit_code)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import click
 
 from dartsl.lang.diagnostics import Diagnostic
+from dartsl.run.torchrun import is_first
 
 
 def coloured(stream: TextIO) -> bool:
@@ -19,15 +20,19 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def say_error(message: str, help: str | None) -> None:
-    """A mistake outside any spec, on stderr."""
+def say_error(message: str, help: str | None, own: bool = False) -> None:
+    """A mistake outside any spec, on stderr; of several processes the first one tells, or the one whose `own` it is."""
+    if not (own or is_first()):
+        return
     click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True)
     if help is not None:
         click.echo(f"  = help: {help}", err=True)
 
 
 def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Faults of a spec, on stderr."""
+    """Faults of a spec, on stderr; of several processes the first one tells."""
+    if not is_first():
+        return
     from dartsl.lang.render import render
 
     click.echo(render(tuple(diagnostics), color=coloured(sys.stderr)), err=True)

@@ -22,6 +22,7 @@ from dartsl.cli.settings import setting_options
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.lang.source import Source
+from dartsl.run.torchrun import require_one_process
 
 INTERRUPTED = 130
 
@@ -61,13 +62,15 @@ def search_command(
     """Search a SPEC's network for its best cells.
 
     An option goes before the spec's `search {}`, and that before the defaults in brackets. Ctrl-C finishes
-    the step and saves; --resume goes on from there.
+    the step and saves; --resume goes on from there. Started by torchrun, the processes share each batch, with the
+    numbers of one process; batch norm is taken over the whole batch.
 
     \b
     Examples:
       dartsl search digits
       dartsl search mine.darts --epochs 20 --order 2 --set C=8 --out runs/first
       dartsl search --resume runs/first
+      torchrun --nproc-per-node 4 -m dartsl search mine.darts --device cuda
       dartsl search mine.darts --check-gradients --batch 16
     """
     given = {name: value for name, value in settings.items() if value is not None}
@@ -110,6 +113,7 @@ def _compare(
 ) -> None:
     if out is not None or "order" in given:
         raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
+    require_one_process("dartsl search --check-gradients")
     source, config, chosen = _read(name, network, assignments, given)
     from dartsl.search.check_gradients import check_gradients
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -35,6 +36,13 @@ def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     means = [int(s) / count for s in total]
     variances = [(count * int(q) - int(s) ** 2) / count**2 for s, q in zip(total, squares, strict=True)]
     return tuple(m / 255 for m in means), tuple(v**0.5 / 255 if v > 0 else 1.0 for v in variances)
+
+
+class Rows(NamedTuple):
+    """Which images of a batch of `whole` these are: `numbers` int64. Draws are made for all, and theirs are taken."""
+
+    numbers: Tensor
+    whole: int
 
 
 @dataclass(frozen=True)
@@ -83,14 +91,20 @@ class Augment:
         """Normalised only, as for evaluation: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
         return normalise(images, self.mean, self.std, dtype)
 
-    def __call__(self, images: Tensor, generator: Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Augmented and normalised: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generator,
+        dtype: torch.dtype = torch.float32,
+        rows: Rows | None = None,
+    ) -> Tensor:
+        """Augmented and normalised: uint8 (B, H, W, C) to `dtype` (B, C, H, W). `rows`: they are part of a batch."""
         if self.crop:
-            images = random_crop(images, self.crop, generator)
+            images = random_crop(images, self.crop, generator, rows)
         if self.flip:
-            images = random_flip(images, generator)
+            images = random_flip(images, generator, rows)
         result = normalise(images, self.mean, self.std, dtype)
-        return cutout(result, self.cutout, generator) if self.cutout else result
+        return cutout(result, self.cutout, generator, rows) if self.cutout else result
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Tensor:
@@ -101,40 +115,42 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype
     return (planes / 255 - shift) / scale
 
 
-def random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
+def random_crop(images: Tensor, padding: int, generator: Generator, rows: Rows | None = None) -> Tensor:
     """Images padded with zeros, then cut to their old size at a random place. (B, H, W, C), any type."""
     batch, height, width, _ = images.shape
     padded = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))  # (B, H+2p, W+2p, C)
-    corner = _whole_numbers((2, batch), 2 * padding + 1, generator)  # (2, B): top and left
-    rows = corner[0, :, None] + torch.arange(height, device=images.device)  # (B, H)
+    corner = _whole_numbers(2, batch, 2 * padding + 1, generator, rows)  # (2, B): top and left
+    lines = corner[0, :, None] + torch.arange(height, device=images.device)  # (B, H)
     columns = corner[1, :, None] + torch.arange(width, device=images.device)  # (B, W)
     image = torch.arange(batch, device=images.device)[:, None, None]  # (B, 1, 1)
-    return padded[image, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
+    return padded[image, lines[:, :, None], columns[:, None, :]]  # (B, H, W, C)
 
 
-def random_flip(images: Tensor, generator: Generator) -> Tensor:
+def random_flip(images: Tensor, generator: Generator, rows: Rows | None = None) -> Tensor:
     """Each image turned left to right with probability one half. (B, H, W, C), any type."""
-    flipped = _whole_numbers((len(images), 1, 1, 1), 2, generator).bool()  # (B, 1, 1, 1)
+    flipped = _whole_numbers(1, len(images), 2, generator, rows).bool().view(-1, 1, 1, 1)  # (B, 1, 1, 1)
     return torch.where(flipped, images.flip(2), images)  # (B, H, W, C)
 
 
-def cutout(images: Tensor, side: int, generator: Generator) -> Tensor:
+def cutout(images: Tensor, side: int, generator: Generator, rows: Rows | None = None) -> Tensor:
     """A square of `side` pixels set to 0 in each image (DeVries and Taylor, arXiv 1708.04552). (B, C, H, W).
 
     Its centre is uniform over the image, and what lies beyond the border is lost. It covers
     centre - side // 2 .. centre - side // 2 + side - 1, which for even sides is DARTS's square.
     """
     batch, _, height, width = images.shape
-    top = _whole_numbers((batch, 1), height, generator) - side // 2  # (B, 1)
-    left = _whole_numbers((batch, 1), width, generator) - side // 2  # (B, 1)
-    rows = torch.arange(height, device=images.device)  # (H,)
+    top = _whole_numbers(1, batch, height, generator, rows).T - side // 2  # (B, 1)
+    left = _whole_numbers(1, batch, width, generator, rows).T - side // 2  # (B, 1)
+    lines = torch.arange(height, device=images.device)  # (H,)
     columns = torch.arange(width, device=images.device)  # (W,)
-    in_rows = (rows >= top) & (rows < top + side)  # (B, H)
+    in_rows = (lines >= top) & (lines < top + side)  # (B, H)
     in_columns = (columns >= left) & (columns < left + side)  # (B, W)
     hidden = in_rows[:, :, None] & in_columns[:, None, :]  # (B, H, W)
     return images.masked_fill(hidden[:, None], 0)  # (B, C, H, W)
 
 
-def _whole_numbers(shape: tuple[int, ...], below: int, generator: Generator) -> Tensor:
-    """Uniform in 0 .. below - 1, on the generator's device."""
-    return torch.randint(below, shape, generator=generator, device=generator.device)
+def _whole_numbers(each: int, batch: int, below: int, generator: Generator, rows: Rows | None) -> Tensor:
+    """Uniform in 0 .. below - 1, `each` for an image: (each, B), on the generator's device."""
+    count = batch if rows is None else rows.whole
+    drawn = torch.randint(below, (each, count), generator=generator, device=generator.device)
+    return drawn if rows is None else drawn[:, rows.numbers.to(drawn.device)]

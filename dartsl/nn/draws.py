@@ -15,6 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dartsl.nn.share import WHOLE, Share
+
 Batch = Literal["train", "validation"]
 
 
@@ -43,6 +45,11 @@ def seed_torch(seed: int, device: torch.device | None = None) -> None:
             torch.cuda.manual_seed(seed)
 
 
+def seed_of(share: Share, seed: int) -> int:
+    """The seed of torch's own generators, where plugins draw: another one for each process, the first's as it is."""
+    return stream_seed(seed, "from row", share.first) if share.first else seed
+
+
 class Draws:
     """The random primitives' source of numbers, one for a network.
 
@@ -54,6 +61,7 @@ class Draws:
         self.seed = seed
         self.step = 0
         self.batch: Batch = "train"
+        self.share: Share = WHOLE
         self.drop_path = 0.0  # the probability, which a training raises from epoch to epoch
 
     def at(self, step: int, batch: Batch) -> int:
@@ -73,7 +81,10 @@ class Draws:
             return like.new_empty(shape)
         generator = torch.Generator(device=like.device)
         generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
-        return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+        rows = 0 if len(shape) == 4 else len(shape) - 2  # images; a vector or a sequence
+        whole = self.share.widened(shape, rows)
+        drawn = torch.randn(whole, generator=generator, device=like.device, dtype=like.dtype)
+        return self.share.own(drawn, rows)
 
     def kept_images(self, path: str, like: Tensor) -> Tensor:
         """For each image of `like`, 0 with probability `drop_path`, else 1 / (1 - drop_path): (B, 1, ...).
@@ -85,7 +96,8 @@ class Draws:
         if like.is_meta:
             return like.new_empty(shape)
         generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
-        drawn = torch.rand(shape, generator=generator, dtype=torch.float64)
+        drawn = torch.rand(self.share.widened(shape, 0), generator=generator, dtype=torch.float64)
+        drawn = self.share.own(drawn, 0)  # (B, 1, ...)
         kept = (drawn < keep).to(
             like.dtype
         )  # first: a bool by a number is float32, and 1 / keep would be too
@@ -97,7 +109,11 @@ class Draws:
             return like.new_empty(shape)
         generator = torch.Generator(device=like.device)
         generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
-        drawn = torch.rand(shape, generator=generator, device=like.device)
+        if len(shape) == 1:  # for words of a vocabulary, not rows of a batch
+            drawn = torch.rand(shape, generator=generator, device=like.device)
+        else:
+            whole = self.share.widened(shape, 0)
+            drawn = self.share.own(torch.rand(whole, generator=generator, device=like.device), 0)
         return (drawn >= p).to(like.dtype) / (1 - p)
 
 

@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.depthwise import depthwise
 from dartsl.nn.packing import STATISTICS, Weights
+from dartsl.nn.synchronised import batch_norm
 
 Pair = tuple[int, int]
 Entry = tuple[int, int] | tuple[()]
@@ -115,7 +116,7 @@ def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) ->
     mean, variance = (first.running_mean, first.running_var) if read else (None, None)
     training = first.training or mean is None
     momentum = 0.0 if first.momentum is None else first.momentum
-    return F.batch_norm(x, mean, variance, weight, None, training, momentum, first.eps)
+    return batch_norm(first, x, mean, variance, weight, None, training, momentum)
 
 
 def tie(modules: Sequence[_NormBase]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.fused import norms
 from dartsl.nn.packing import statistics
+from dartsl.nn.synchronised import batch_norm
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -49,12 +49,12 @@ def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -
     first = modules[0]
     moving = first.training and first.track_running_stats
     if not (moving or not first.training) or first.running_mean is None:
-        return F.batch_norm(x, None, None, weight, None, True, 0.0, first.eps)
+        return batch_norm(first, x, None, None, weight, None, True, 0.0)
     mean, variance, count = statistics(modules)
     if moving and count is not None:
         count.add_(1)
     momentum = 0.0 if first.momentum is None else first.momentum
-    return F.batch_norm(x, mean, variance, weight, None, first.training, momentum, first.eps)
+    return batch_norm(first, x, mean, variance, weight, None, first.training, momentum)
 
 
 # Kind -> the function.

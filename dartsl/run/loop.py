@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,8 +29,10 @@ from dartsl.run import checkpoint
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder, RunInfo, spec_hash, versions
 from dartsl.run.interrupt import interruption
+from dartsl.run.parallel import ALONE, Group
 from dartsl.run.progress import Figures, RunProgress
 from dartsl.run.tensorboard import events
+from dartsl.run.torchrun import OwnError
 
 RUNS = Path("runs")  # where a run goes that was given no folder
 
@@ -88,37 +90,46 @@ class Session(Protocol):
 
 
 def run_session(
-    session: Session, folder: RunFolder, epochs: int, device: str, console: Console, command: str
+    session: Session,
+    folder: RunFolder,
+    epochs: int,
+    device: str,
+    console: Console,
+    command: str,
+    group: Group = ALONE,
 ) -> bool:
     """Take all steps that are left; False where Ctrl-C stopped it. `command` resumes such a run.
 
     A checkpoint is written behind each epoch and wherever it is stopped. Raises UserError for a step that is
-    not finite or finds too little memory: the state before it is then saved.
+    not finite or finds too little memory: the state before it is then saved (of several processes, one that finds
+    too little memory saves nothing: the others are in mid-step). All processes of a `group` stop at the same step.
     """
     done = session.epoch * session.steps + session.place
     with (
         RunProgress(console, epochs, session.steps, done) as progress,
-        interruption(progress.interrupted) as stop,
+        interruption(progress.interrupted if group.chief else lambda: None) as stop,
         events(folder) as tell,
     ):
         while session.epoch < epochs:
             session.begin_epoch()
             for batch in session.left():
-                with _failing_safely(session, folder, device):
+                with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
                 progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
-                if stop.requested:
-                    save(session, folder)
+                if group.any(stop.requested):
+                    save(session, folder, group)
                     progress.say(
                         f"stopped in epoch {session.epoch + 1} behind step {session.place}; everything is saved"
                     )
-                    progress.say(f"go on with: {command} {folder.path}")
+                    progress.say(f"go on with: {group.command(command)} {folder.path}")
                     return False
             figures = session.figures()
             history, alphas = session.end_epoch()
-            folder.record(history, alphas)
-            tell(history)
-            save(session, folder)
+            with group.together():
+                if group.chief:
+                    folder.record(history, alphas)
+                    tell(history)
+            save(session, folder, group)
             progress.epoch(session.epoch, {**figures, **_watched(history)})
     return True
 
@@ -129,12 +140,15 @@ def _watched(history: Row) -> dict[str, float | None]:
     return {name.replace("_", " "): value for name, value in found.items()}
 
 
-def save(session: Session, folder: RunFolder) -> None:
-    """Write the checkpoint. Raises UserError."""
-    checkpoint.save(folder.checkpoint, folder.info.identity, session.state_dict())
+def save(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
+    """Write the checkpoint, of several processes the first one. Raises UserError."""
+    state = session.state_dict()  # on all of them: each may hold a part
+    with group.together():
+        if group.chief:
+            checkpoint.save(folder.checkpoint, folder.info.identity, state)
 
 
-def restore(session: Session, folder: RunFolder) -> None:
+def restore(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
     """Bring a session to where the run stopped, and forget what came behind. Raises UserError for a misfit."""
     state = checkpoint.load(folder.checkpoint, folder.info.identity)
     try:
@@ -143,18 +157,19 @@ def restore(session: Session, folder: RunFolder) -> None:
             raise ValueError("less than nothing is done")
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
-    folder.keep_epochs(session.epoch)
+    if group.chief:
+        folder.keep_epochs(session.epoch)
 
 
 @contextmanager
-def _failing_safely(session: Session, folder: RunFolder, device: str) -> Iterator[None]:
+def _failing_safely(session: Session, folder: RunFolder, device: str, group: Group) -> Iterator[None]:
     """A step that fails leaves the state before it in the checkpoint, and a message with advice."""
     try:
         yield
     except NonFiniteError as fault:
         place = f"step {session.place} of epoch {session.epoch + 1}"
         session.undo()
-        save(session, folder)
+        save(session, folder, group)
         raise UserError(
             f"{place}: the {fault.quantity} is not finite; "
             f"the largest gradient is {fault.largest:g}, of {fault.parameter}",
@@ -163,11 +178,33 @@ def _failing_safely(session: Session, folder: RunFolder, device: str) -> Iterato
     except RuntimeError as error:  # GPUs have an error of their own for it, the CPU has not
         if not isinstance(error, torch.OutOfMemoryError) and "you tried to allocate" not in str(error):
             raise
+        if group.world > 1:
+            raise OwnError(
+                f"process {group.rank}: {device} has too little memory for a step of this size",
+                help=session.advice["memory"],
+            ) from error
         session.undo()
         save(session, folder)
         raise UserError(
             f"{device} has too little memory for a step of this size", help=session.advice["memory"]
         ) from error
+
+
+def created(path: Path, spec: Spec, info: RunInfo, group: Group) -> RunFolder:
+    """The folder of a run that begins; of several processes the first one makes it. Raises UserError."""
+    path = Path(group.told(str(path)))
+    with group.together():
+        return RunFolder.create(path, spec.files, info) if group.chief else RunFolder(path, info)
+
+
+@contextmanager
+def held(folder: RunFolder, group: Group) -> Iterator[None]:
+    """Hold the folder for this run alone; of several processes the first one does. Raises UserError."""
+    with ExitStack() as stack:
+        with group.together():
+            if group.chief:
+                stack.enter_context(folder.held())
+        yield
 
 
 @contextmanager
@@ -187,6 +224,7 @@ def run_info(
     data_hash: str,
     plugins: Sequence[str | Path],
     command: str,
+    group: Group = ALONE,
 ) -> RunInfo:
     """What `run.json` is to hold of a run; `config` is its settings, a dataclass."""
     return RunInfo(
@@ -200,7 +238,7 @@ def run_info(
         command=command,
         plugins=[str(Path(plugin).resolve()) for plugin in plugins],
         data_hash=data_hash,
-        versions=_surroundings(),
+        versions=_surroundings(group),
     )
 
 
@@ -227,11 +265,11 @@ def reopened(
     return source, spec, config if device is None else replace(config, device=device), parameters
 
 
-def tell_changes(info: RunInfo, console: Console) -> None:
+def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
     """Say what has changed since a run was started, and may change its numbers."""
     changes = [
         f"{name} was {before}, is {now}"
-        for name, now in _surroundings().items()
+        for name, now in _surroundings(group).items()
         if (before := info.versions.get(name, now)) != now
     ]
     if changes:
@@ -239,9 +277,9 @@ def tell_changes(info: RunInfo, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _surroundings() -> dict[str, str]:
+def _surroundings(group: Group) -> dict[str, str]:
     """What decides a run's numbers besides the run."""
-    return versions() | {"threads": str(torch.get_num_threads())}
+    return versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
 
 
 def stem(source: Source) -> str:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dartsl.nn.share import WHOLE, Share
+
 if TYPE_CHECKING:
     from dartsl.lang.terms import Plan
     from dartsl.nn.text import TextOutput
@@ -32,6 +34,15 @@ class Outcome:
     correct: int | None
     count: int
     carries: tuple[Tensor, ...] = ()
+
+    def over_all(self, share: Share) -> Outcome:
+        """That of the whole batch, where this is the one of a share; the carries stay those of its rows."""
+        if share.total is None:
+            return self
+        counted = 1 if share.counts else 0
+        right = 0 if self.correct is None else self.correct
+        loss, correct, count = share.figures(self.loss * share.weight, right * counted, self.count * counted)
+        return Outcome(loss, None if self.correct is None else int(correct), int(count), self.carries)
 
 
 class Passed(Protocol):
@@ -57,6 +68,11 @@ class Batch(Protocol):
         """Images, or rows of text."""
         ...
 
+    @property
+    def share(self) -> Share:
+        """What part they are of a batch that several processes share."""
+        ...
+
     def take(self, model: Model) -> Passed:
         """One pass of the model over the batch."""
         ...
@@ -67,6 +83,7 @@ class ImageBatch(NamedTuple):
 
     images: Tensor
     labels: Tensor
+    share: Share = WHOLE
 
     @property
     def device(self) -> torch.device:
@@ -110,6 +127,7 @@ class TextBatch:
     carries: tuple[Tensor, ...] | None = None
     ar: float = 0.0
     tar: float = 0.0
+    share: Share = WHOLE
 
     @property
     def device(self) -> torch.device:

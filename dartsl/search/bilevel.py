@@ -6,6 +6,9 @@ Source: Liu, Simonyan and Yang, "DARTS", ICLR 2019 (arXiv 1806.09055), equations
 implementation. Every pass of the alpha step leaves batch norm's running statistics alone and sees, on one
 batch, the same random draws (a plugin's too, which come from torch's own generators: each pass seeds them
 anew); the weights come out of it bit for bit as they went in.
+
+Where processes share the batches, every gradient here is that of the whole batch, and so are norms, what is clipped
+and the difference's epsilon.
 """
 
 from __future__ import annotations
@@ -164,10 +167,11 @@ def weight_step(
     with constant(model.alpha_parameters()):
         passed = passed_over(model, batch, "train", step)
         objective = passed.loss if passed.penalty is None else passed.loss + passed.penalty
-        objective.backward()  # type: ignore[no-untyped-call]
-    outcome = passed.outcome()
+        batch.share.weighed(objective).backward()  # type: ignore[no-untyped-call]
+    outcome = passed.outcome().over_all(batch.share)
     fed = [weight for weight in weights if weight.grad is not None]
     gradients = [weight.grad for weight in fed if weight.grad is not None]
+    batch.share.sum_(gradients)
     if not math.isfinite(outcome.loss):
         raise NonFiniteError("training loss", *largest_gradient(model, fed, gradients))
     require_finite(model, "weights' gradient", fed, gradients)

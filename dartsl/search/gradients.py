@@ -1,5 +1,7 @@
 """One pass over a batch: the loss, its gradients in some of the parameters, and what is not finite.
 
+Where several processes share the batch, every gradient and every figure that leaves here is the whole batch's.
+
 Here stand also the ways in which the passes of a step leave a model as it was.
 """
 
@@ -14,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from dartsl.nn.draws import seed_torch
+from dartsl.nn.draws import seed_of, seed_torch
+from dartsl.nn.share import Share
 from dartsl.run.loop import NonFiniteError
 from dartsl.search.batches import Batch, Model, Outcome, Passed
 
@@ -23,6 +26,8 @@ BatchKind = Literal["train", "validation"]
 
 class Draws(Protocol):
     """Where the random operations of a model take their draws from."""
+
+    share: Share
 
     def at(self, step: int, batch: BatchKind) -> int: ...
 
@@ -46,7 +51,7 @@ class SearchModel(Model, Protocol):
 def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
     """What a batch gives in training mode; nothing changes. Raises NonFiniteError."""
     with model.frozen_statistics():
-        outcome = passed_over(model, batch, kind, step).outcome()
+        outcome = passed_over(model, batch, kind, step).outcome().over_all(batch.share)
     if not math.isfinite(outcome.loss):
         name = "training" if kind == "train" else "validation"
         raise NonFiniteError(f"{name} loss", "no parameter (none was taken)", 0.0)
@@ -58,8 +63,9 @@ def gradients_of(
 ) -> tuple[Outcome, list[Tensor]]:
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
     passed = passed_over(model, batch, kind, step)
-    gradients = slopes(passed.loss, parameters)
-    outcome = passed.outcome()
+    gradients = slopes(batch.share.weighed(passed.loss), parameters)
+    batch.share.sum_(gradients)
+    outcome = passed.outcome().over_all(batch.share)
     name = "training" if kind == "train" else "validation"
     if not math.isfinite(outcome.loss):
         raise NonFiniteError(f"{name} loss", *largest_gradient(model, parameters, gradients))
@@ -75,7 +81,8 @@ def passed_over(model: SearchModel, batch: Batch, kind: BatchKind, step: int) ->
 
 def seed_pass(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> None:
     """Set the draws of random operations, and torch's own generators for plugins, to those of a step's batch."""
-    seed_torch(model.draws.at(step, kind), batch.device)
+    model.draws.share = batch.share
+    seed_torch(seed_of(batch.share, model.draws.at(step, kind)), batch.device)
 
 
 def require_finite(

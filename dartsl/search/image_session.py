@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dartsl.data import Augment, Batches, ImageData, RandomBatches, load, split_by_index
+from dartsl.data import Augment, Batches, ImageData, RandomBatches, Rows, load, split_by_index
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import ImageBatch
 from dartsl.search.bilevel import learning_rate
 from dartsl.search.session import SearchSession
@@ -23,13 +24,14 @@ class ImageSession(SearchSession[Tensor]):
     """A search on images; a step is given by the indices of its training images.
 
     The training images are split by index; each step draws its validation batch anew from all of the other part,
-    as the authors' `next(iter(valid_queue))` does.
+    as the authors' `next(iter(valid_queue))` does. Processes draw the same indices and each takes its part of them.
     """
 
     batches: Batches
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData) -> None:
+    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData, group: Group = ALONE) -> None:
         """Raises UserError for data or settings that cannot be used together."""
+        self.group = group
         self.data = data.to(config.device)
         self.augment = Augment.of(
             data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
@@ -44,7 +46,7 @@ class ImageSession(SearchSession[Tensor]):
                 f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
             ) from error
         self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
-        super().__init__(model, config, batches)
+        super().__init__(model, config, batches, group)
         _require_batch_norm(model, config, len(ours), len(theirs))
 
     def begin_epoch(self) -> None:
@@ -75,10 +77,14 @@ class ImageSession(SearchSession[Tensor]):
             self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
 
     def _batch(self, indices: Tensor) -> ImageBatch:
-        places = indices.to(self.data.train_images.device)
+        share = self.group.share(len(indices))
+        places = share.own(indices, 0).to(self.data.train_images.device)
         images = self.data.train_images[places]  # (B, H, W, C), uint8
         dtype = torch_dtype(self.config.dtype)
-        return ImageBatch(self.augment(images, self.generator, dtype), self.data.train_labels[places])
+        rows = None if share.total is None else Rows(share.index, share.whole)
+        return ImageBatch(
+            self.augment(images, self.generator, dtype, rows), self.data.train_labels[places], share
+        )
 
 
 def images_of(model: Supernet, config: SearchConfig) -> ImageData:

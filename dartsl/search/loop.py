@@ -25,6 +25,8 @@ from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.loop import (
     RUNS,
     absolute,
+    created,
+    held,
     own_generators,
     reopened,
     restore,
@@ -34,6 +36,7 @@ from dartsl.run.loop import (
     stem,
     tell_changes,
 )
+from dartsl.run.parallel import Group, joined
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
@@ -73,17 +76,25 @@ def search(
     require_tensorboard(config.tensorboard)
     spec = check(source)
     config = replace(config, data=absolute(config.data))
-    model = compiled(spec, network, parameters or {}, config, plugins)
-    data = data_of(model, config)
-    with own_generators(config.device):
-        session = session_of(model, config, data)
-        info = run_info("search", source, spec, model.plan, config, data_hash(data), plugins, command)
-        folder = RunFolder.create(out or free_name(RUNS, stem(source)), spec.files, info)
-        with folder.held():
-            if isinstance(data, Corpus):
-                write_json(folder.vocabulary, data.record())
-            save(session, folder)
-            return _run(session, folder, console or Console())
+    with joined(config.device) as group:
+        console = group.console(console)
+        with group.together():
+            here = replace(config, device=group.device(config.device))
+            model = compiled(spec, network, parameters or {}, here, plugins)
+            data = data_of(model, here)
+        with own_generators(here.device):
+            with group.together():
+                session = session_of(model, here, data, group)
+            group.require_same("data", data_hash(data))
+            plan = model.plan
+            info = run_info("search", source, spec, plan, config, data_hash(data), plugins, command, group)
+            folder = created(out or free_name(RUNS, stem(source)), spec, info, group)
+            with held(folder, group):
+                with group.together():
+                    if group.chief and isinstance(data, Corpus):
+                        write_json(folder.vocabulary, data.record())
+                save(session, folder, group)
+                return _run(session, folder, console, group)
 
 
 def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> SearchResult:
@@ -96,22 +107,25 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
     folder = RunFolder.open(path)
     if folder.info.kind != "search":
         raise UserError(f"{path} is a run of `{folder.info.kind}`, not of a search")
-    with folder.held():
-        return _resume(folder, device, console or Console())
+    with joined(device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+        return _resume(folder, device, group.console(console), group)
 
 
-def _resume(folder: RunFolder, device: str | None, console: Console) -> SearchResult:
+def _resume(folder: RunFolder, device: str | None, console: Console, group: Group) -> SearchResult:
     info = folder.info
-    _, spec, config, parameters = reopened(folder, SearchConfig(), device)
-    model = compiled(spec, info.network, parameters, config, info.plugins)
-    data = data_of(model, config)
-    if data_hash(data) != info.data_hash:
-        raise UserError(f"the data of {data.name} are not those that the run was started with")
+    with group.together():
+        _, spec, config, parameters = reopened(folder, SearchConfig(), device)
+        config = replace(config, device=group.device(config.device))
+        model = compiled(spec, info.network, parameters, config, info.plugins)
+        data = data_of(model, config)
+        if data_hash(data) != info.data_hash:
+            raise UserError(f"the data of {data.name} are not those that the run was started with")
     with own_generators(config.device):
-        session = session_of(model, config, data)
-        restore(session, folder)
-        tell_changes(info, console)
-        return _run(session, folder, console)
+        with group.together():
+            session = session_of(model, config, data, group)
+            restore(session, folder, group)
+        tell_changes(info, console, group)
+        return _run(session, folder, console, group)
 
 
 def compiled(
@@ -136,15 +150,20 @@ def compiled(
     )
 
 
-def _run(session: SearchSession[Any], folder: RunFolder, console: Console) -> SearchResult:
-    config = session.config
-    if run_session(session, folder, config.epochs, config.device, console, "dartsl search --resume"):
-        return _finish(folder, console, session.closing(folder.history()[-1]))
-    return SearchResult(folder.path, finished=False)
+def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:
+    epochs, device = session.config.epochs, session.config.device
+    group.align(session.model)
+    if not run_session(session, folder, epochs, device, console, "dartsl search --resume", group):
+        return SearchResult(folder.path, finished=False)
+    found = ""
+    with group.together():
+        if group.chief:
+            found = _finish(folder, console, session.closing(folder.history()[-1]))
+    return SearchResult(folder.path, finished=True, found=group.told(found))
 
 
-def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> SearchResult:
-    """Derive the found architecture, write it, draw it, and report."""
+def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
+    """Derive the found architecture, write it, draw it, and report; its text."""
     text = rederive(folder.path)
     write_text(folder.found, text)
     cells = derived_cells(folder)
@@ -158,4 +177,4 @@ def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> Sear
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
     report = found_report(cells, folder.path, closing)
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
-    return SearchResult(folder.path, finished=True, found=text)
+    return text

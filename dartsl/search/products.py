@@ -76,10 +76,12 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
         replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
         gradients = torch.func.functional_call(step_of, replaced, (train,))
         tangents = [_tangent(gradient) for gradient in gradients]
-    return [
+    product = [
         torch.zeros_like(alpha) if tangent is None else tangent.detach()
         for alpha, tangent in zip(alphas, tangents, strict=True)
     ]
+    train.share.sum_(product)
+    return product
 
 
 class _AlphaGradient(nn.Module):
@@ -91,7 +93,8 @@ class _AlphaGradient(nn.Module):
         self._alphas = tuple(alphas)
 
     def forward(self, batch: Batch) -> tuple[Tensor, ...]:
-        return tuple(slopes(batch.take(self.model).loss, self._alphas))
+        loss = batch.share.weighed(batch.take(self.model).loss)
+        return tuple(slopes(loss, self._alphas))
 
 
 @contextmanager

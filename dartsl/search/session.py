@@ -19,6 +19,8 @@ from torch import Tensor
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
+from dartsl.nn.synchronised import synchronise
+from dartsl.run.parallel import Group
 from dartsl.search.batches import Batch, Outcome
 from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
 from dartsl.search.discretise import entropies, softmax_rows
@@ -94,8 +96,10 @@ class SearchSession(ABC, Generic[Place]):
         "memory": "--memory low, a smaller --batch, fewer channels (--set C=...), or --order 1",
     }
 
-    def __init__(self, model: Supernet, config: SearchConfig, batches: Steps[Place]) -> None:
+    def __init__(self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group) -> None:
         """Raises UserError for settings that cannot be used together, or with the network."""
+        if group.world > 1:
+            synchronise(model, model.draws)
         self.config = config
         self.model = model
         self.batches = batches

@@ -8,6 +8,7 @@ from dartsl.data import ImageData, images
 from dartsl.data.text import Corpus
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.image_session import ImageSession, images_of
 from dartsl.search.session import SearchSession
 from dartsl.search.text_session import TextSession, text_of
@@ -20,9 +21,11 @@ def data_of(model: Supernet, config: SearchConfig) -> Data:
     return text_of(model.plan, config) if model.plan.is_text else images_of(model, config)
 
 
-def session_of(model: Supernet, config: SearchConfig, data: Data) -> SearchSession[Any]:
+def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE) -> SearchSession[Any]:
     """A search of the network that begins. Raises UserError for data or settings that cannot be used together."""
-    return TextSession(model, config, data) if isinstance(data, Corpus) else ImageSession(model, config, data)
+    if isinstance(data, Corpus):
+        return TextSession(model, config, data, group)
+    return ImageSession(model, config, data, group)
 
 
 def data_hash(data: Data) -> str:

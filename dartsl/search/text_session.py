@@ -17,12 +17,15 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import Outcome, TextBatch
 from dartsl.search.bilevel import Unroll
 from dartsl.search.session import SearchSession
 
 Carries = tuple[Tensor, ...] | None  # None: zeros
+CARRIES = ("carries", "validation_carries")
 
 
 class TextSession(SearchSession[Window]):
@@ -31,21 +34,23 @@ class TextSession(SearchSession[Window]):
     Weights learn on the training text, alphas on the validation text, in windows of `bptt`, whose start follows
     that of the training windows round the validation text. Each has a state of its own, carried on and detached,
     zeros at the start of an epoch. The learning rate is constant, but for its scaling by a window's length.
+    Processes share the rows of text: each reads its own to the end, and keeps their states.
     """
 
     measure = "perplexity"
     short = "ppl"
     batches: Windows
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: Corpus) -> None:
+    def __init__(self, model: Supernet, config: SearchConfig, data: Corpus, group: Group = ALONE) -> None:
         """Raises UserError for a text or settings that cannot be used together."""
         if torch.device(config.device).type == "meta":
             raise UserError(
                 f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
             )
         self.data = data.to(config.device)
-        self.train_rows = in_rows(self.data.train, config.batch)  # (rows, B)
-        self.valid_rows = in_rows(self.data.valid, config.batch, "validation")  # (rows, B)
+        self.share = group.share(config.batch)
+        self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
+        self.valid_rows = self.share.own(in_rows(self.data.valid, config.batch, "validation"), 1)  # (rows, B)
         self.bptt = config.bptt or model.plan.image.size[0]
         self.carries: Carries = None
         self.valid_carries: Carries = None
@@ -53,7 +58,7 @@ class TextSession(SearchSession[Window]):
         windows = Windows(
             len(self.train_rows), self.bptt, config.short_windows, stream_seed(config.seed, "windows")
         )
-        super().__init__(model, config, windows)
+        super().__init__(model, config, windows, group)
         require_rows(model, config.batch)
 
     def begin_epoch(self) -> None:
@@ -69,11 +74,11 @@ class TextSession(SearchSession[Window]):
         for group in self.weights_optimizer.param_groups:
             group["lr"] = self.rate * place.length / self.bptt
         config = self.config
-        train = TextBatch(
-            *cut(self.train_rows, place.start, place.length), self.carries, config.ar, config.tar
-        )
+        learnt = cut(self.train_rows, place.start, place.length)
+        train = TextBatch(*learnt, self.carries, config.ar, config.tar, self.share)
         start = place.start % (len(self.valid_rows) - 1)
-        return train, TextBatch(*cut(self.valid_rows, start, self.bptt), self.valid_carries)
+        looked = cut(self.valid_rows, start, self.bptt)
+        return train, TextBatch(*looked, self.valid_carries, share=self.share)
 
     def unroll(self) -> Unroll:
         weights = self.model.weights()
@@ -94,6 +99,14 @@ class TextSession(SearchSession[Window]):
         device = self.config.device
         self.carries = restored_carries(state["carries"], device)
         self.valid_carries = restored_carries(state["validation_carries"], device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states are those of all rows of the batch, whatever number of processes shares them."""
+        state = super().state_dict()
+        return {**state, **{name: gathered(self.share, state[name]) for name in CARRIES}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict({**state, **{name: own(self.share, state[name]) for name in CARRIES}})
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """The perplexity met, and beside it what the text's source allows, where that is known.
@@ -123,6 +136,20 @@ def saved_carries(carries: Carries) -> list[Tensor] | None:
 def restored_carries(carries: Sequence[Tensor] | None, device: str) -> Carries:
     """What `saved_carries` gave, on a device."""
     return None if carries is None else tuple(carry.to(device) for carry in carries)
+
+
+def gathered(share: Share, carries: Sequence[Tensor] | None) -> list[Tensor] | None:
+    """The states of all rows of a batch, from those of a share's."""
+    return None if carries is None else [share.gathered(carry) for carry in carries]
+
+
+def own(share: Share, carries: Sequence[Tensor] | None) -> list[Tensor] | None:
+    """The states of a share's rows, from those of all. Raises ValueError for another number of rows."""
+    if carries is None:
+        return None
+    if any(len(carry) != share.whole for carry in carries):
+        raise ValueError(f"states of other than {share.whole} rows")
+    return [share.own(carry, 0) for carry in carries]
 
 
 def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:

@@ -21,18 +21,19 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
-from dartsl.train.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoch_order, set_apart
+from dartsl.run.parallel import ALONE, Group
+from dartsl.train.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoch_order, set_apart, taken
 
 IN_MEMORY = 2 * 1024**3  # bytes of images that are held in memory
 SAMPLE = 512  # images on which mean and deviation are measured, where memory does not hold all
 
 
-def feed_of(plan: Plan, config: TrainConfig) -> Feed:
+def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
     """The images, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
     path = Path(os.path.expanduser(config.data)) if config.data and config.data not in EMBEDDED else None
     if path is not None and config.stream != "never" and path.is_dir() and folder.is_image_folder(path):
-        feed = StreamFeed(path, plan, config)
+        feed = StreamFeed(path, plan, config, group)
         if config.stream == "always" or config.resized_crop or config.jitter or feed.bytes > IN_MEMORY:
             return feed.measured()
     elif config.stream == "always":
@@ -42,13 +43,13 @@ def feed_of(plan: Plan, config: TrainConfig) -> Feed:
         )
     image = plan.image
     data = load(config.data, expect=(image.channels, image.size[0], image.size[1], plan.classes))
-    return MemoryFeed(data, config, data_hash(data))
+    return MemoryFeed(data, config, data_hash(data), group)
 
 
 class StreamFeed:
     """A folder of images that is read by worker processes, batch by batch. See `dartsl.train.feed.Feed`."""
 
-    def __init__(self, path: Path, plan: Plan, config: TrainConfig) -> None:
+    def __init__(self, path: Path, plan: Plan, config: TrainConfig, group: Group = ALONE) -> None:
         """Only lists the files. Raises UserError."""
         train, test, classes = folder.listing(path)
         if len(classes) != plan.classes:
@@ -67,6 +68,7 @@ class StreamFeed:
             plan.image.channels, (height, width), config.seed, config.resized_crop, config.jitter, shorter
         )
         self._config = config
+        self._group = group
         self._train = FolderImages(train, reading)
         self._test = FolderImages(test, reading)
         self._ours, self._theirs = set_apart(len(train), config, torch.tensor([label for _, label in train]))
@@ -97,13 +99,17 @@ class StreamFeed:
         """The batches of an epoch behind its first `step`, augmented."""
         config = self._config
         order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)[step:]
+        parts = [taken(len(whole), config, self._group) for whole in order]
+        own = [whole[rows.numbers] for whole, (_, rows) in zip(order, parts, strict=True)]
         generator = torch.Generator(config.device)
         for number, (images, labels) in enumerate(
-            batches(self._train, epoch, order, config.workers), start=step
+            batches(self._train, epoch, own, config.workers), start=step
         ):
             generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
+            shares, rows = parts[number - step]
             moved = images.to(config.device, non_blocking=True)
-            yield Batch(self._augment(moved, generator, torch_dtype(config.dtype)), labels.to(config.device))
+            seen = self._augment(moved, generator, torch_dtype(config.dtype), rows)
+            yield Batch(seen, labels.to(config.device), shares)
 
     def watched(self) -> Iterator[Batch]:
         """The validation images."""

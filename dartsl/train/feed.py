@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from dartsl.data import Augment, ImageData
+from dartsl.data import Augment, ImageData, Rows
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.share import Share
 from dartsl.nn.supernet import torch_dtype
+from dartsl.run.parallel import ALONE, Group
 
 EVALUATION_BATCH = 256
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W), floating, and their labels (B,), int64."""
+    """Images (B, C, H, W), floating, and their labels (B,), int64.
+
+    shares   of a batch to train on: the parts in which it is taken, `shares[i].size` images each
+    """
 
     images: Tensor
     labels: Tensor
+    shares: Sequence[Share] = ()
 
 
 class Feed(Protocol):
@@ -37,7 +44,7 @@ class Feed(Protocol):
     counts: tuple[int, int, int]
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
-        """The batches of an epoch (from 0) behind its first `step`."""
+        """The batches of an epoch (from 0) behind its first `step`; of several processes, this one's part of them."""
 
     def watched(self) -> Iterator[Batch]:
         """The validation images, in order, as they are."""
@@ -71,10 +78,18 @@ def epoch_order(indices: Tensor, seed: int, epoch: int) -> Tensor:
     return indices[torch.randperm(len(indices), generator=generator)]
 
 
+def taken(count: int, config: TrainConfig, group: Group) -> tuple[list[Share], Rows]:
+    """What this process takes of a batch of `count` images: a share of each part, and the rows of all of them."""
+    shares = group.shares(count, config.accumulate)
+    starts = accumulate((share.whole for share in shares), initial=0)
+    index = [start + share.index for start, share in zip(starts, shares, strict=False)]
+    return shares, Rows(torch.cat(index), count)
+
+
 class MemoryFeed:
     """A data set that lies on the device as uint8."""
 
-    def __init__(self, data: ImageData, config: TrainConfig, fingerprint: str) -> None:
+    def __init__(self, data: ImageData, config: TrainConfig, fingerprint: str, group: Group = ALONE) -> None:
         """Raises UserError for settings that do not go with the data."""
         if config.resized_crop or config.jitter:
             name = "resized_crop" if config.resized_crop else "jitter"
@@ -85,6 +100,7 @@ class MemoryFeed:
         self.name = data.name
         self.fingerprint = fingerprint
         self._config = config
+        self._group = group
         self._augment = Augment.of(
             data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
         )
@@ -99,9 +115,11 @@ class MemoryFeed:
         generator = torch.Generator(config.device)
         for number in range(step, -(-len(order) // config.batch)):
             generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
-            places = order[number * config.batch : (number + 1) * config.batch].to(data.train_images.device)
-            images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype))
-            yield Batch(images, data.train_labels[places])
+            whole = order[number * config.batch : (number + 1) * config.batch]
+            shares, rows = taken(len(whole), config, self._group)
+            places = whole[rows.numbers].to(data.train_images.device)
+            images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype), rows)
+            yield Batch(images, data.train_labels[places], shares)
 
     def watched(self) -> Iterator[Batch]:
         """The validation images."""

@@ -25,6 +25,8 @@ from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.loop import (
     RUNS,
     absolute,
+    created,
+    held,
     own_generators,
     reopened,
     restore,
@@ -34,6 +36,7 @@ from dartsl.run.loop import (
     stem,
     tell_changes,
 )
+from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.train.report import trained_report
 from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
@@ -82,19 +85,25 @@ def train(
     spec = check(source)
     config = replace(config, data=absolute(config.data))
     planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
-    model = trained_model(spec, planned, config, plugins)
-    data = data_of(planned, config)
-    with own_generators(config.device):
-        session = session_of(model, config, data)
-        info = run_info("train", source, spec, planned, config, data_hash(data), plugins, command)
-        path = out or free_name(RUNS, f"{stem(source)}-trained")
-        folder = RunFolder.create(path, spec.files, info)
-        before()
-        with folder.held():
-            if isinstance(data, Corpus):
-                write_json(folder.vocabulary, data.record())
-            save(session, folder)
-            return _run(session, folder, console or Console())
+    with joined(config.device) as group:
+        console = group.console(console)
+        with group.together():
+            here = replace(config, device=group.device(config.device))
+            model = trained_model(spec, planned, here, plugins)
+            data = data_of(planned, here, group)
+        with own_generators(here.device):
+            with group.together():
+                session = session_of(model, here, data, group)
+            group.require_same("data", data_hash(data))
+            info = run_info("train", source, spec, planned, config, data_hash(data), plugins, command, group)
+            folder = created(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group)
+            before()
+            with held(folder, group):
+                with group.together():
+                    if group.chief and isinstance(data, Corpus):
+                        write_json(folder.vocabulary, data.record())
+                save(session, folder, group)
+                return _run(session, folder, console, group)
 
 
 def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> TrainResult:
@@ -103,15 +112,18 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
     Raises UserError for a folder, checkpoint or data set that is not what the run left, and whatever `train` raises.
     """
     folder = RunFolder.open(path)
-    with folder.held():
-        session = reopened_session(folder, device)
+    with joined(device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+        console = group.console(console)
+        with group.together():
+            session = reopened_session(folder, device, group)
         with own_generators(session.config.device):
-            restore(session, folder)
-            tell_changes(folder.info, console or Console())
-            return _run(session, folder, console or Console())
+            with group.together():
+                restore(session, folder, group)
+            tell_changes(folder.info, console, group)
+            return _run(session, folder, console, group)
 
 
-def reopened_session(folder: RunFolder, device: str | None) -> TrainSession:
+def reopened_session(folder: RunFolder, device: str | None, group: Group = ALONE) -> TrainSession:
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
     if info.kind != "train":
@@ -120,13 +132,14 @@ def reopened_session(folder: RunFolder, device: str | None) -> TrainSession:
             help=f"`dartsl train {folder.path}` trains what a search has found",
         )
     source, spec, config, parameters = reopened(folder, TrainConfig(), device)
+    config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
     model = trained_model(spec, planned, config, info.plugins)
-    data = data_of(planned, config)
+    data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:
         what = "texts" if planned.is_text else "images"
         raise UserError(f"the {what} of {data.name} are not those that the run was started with")
-    return session_of(model, config, data)
+    return session_of(model, config, data, group)
 
 
 def decided_plan(
@@ -160,18 +173,22 @@ def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Sequence
     )
 
 
-def _run(session: TrainSession, folder: RunFolder, console: Console) -> TrainResult:
+def _run(session: TrainSession, folder: RunFolder, console: Console, group: Group) -> TrainResult:
     config = session.config
     whole = count_parameters(session.model.graph)
     head = count_parameters(session.model.graph, layer="auxiliary")
-    if not run_session(session, folder, config.epochs, config.device, console, "dartsl train --resume"):
+    group.align(session.model)
+    resume_by = "dartsl train --resume"
+    if not run_session(session, folder, config.epochs, config.device, console, resume_by, group):
         return TrainResult(folder.path, False, whole - head, head)
     test = session.test()
     result = TrainResult(folder.path, True, whole - head, head, test)
-    history = folder.history()
-    write_json(folder.path / RESULT, _record(result, history[-1]))
-    text = trained_report(result, session.closing(history))
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    with group.together():
+        if group.chief:
+            history = folder.history()
+            write_json(folder.path / RESULT, _record(result, history[-1]))
+            text = trained_report(result, session.closing(history))
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
     return result
 
 

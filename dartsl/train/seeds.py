@@ -16,6 +16,7 @@ from dartsl.lang.source import Source
 from dartsl.run.files import write_json
 from dartsl.run.folder import RUN, RunFolder, free_name
 from dartsl.run.loop import RUNS, reopened, stem
+from dartsl.run.torchrun import require_one_process
 from dartsl.train import loop
 from dartsl.train.report import seeds_report
 
@@ -51,6 +52,7 @@ def start(
             console=console,
         )
         return result.finished
+    require_one_process("dartsl train --seeds")
     path = out or free_name(RUNS, f"{stem(source)}-seeds")
     if path.exists():
         raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
@@ -72,6 +74,7 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
     """Go on with one training, or with several seeds; False where it was interrupted. Raises UserError."""
     if not (path / SEEDS).exists():
         return loop.resume(path, device=device, console=console).finished
+    require_one_process("dartsl train --seeds")
     try:
         record = json.loads((path / SEEDS).read_bytes())
         count = record["seeds"] if record["format"] == FORMAT else None

@@ -16,10 +16,13 @@ from torch.nn.utils import clip_grad_norm_
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
-from dartsl.nn.draws import seed_torch
+from dartsl.nn.draws import seed_of, seed_torch
+from dartsl.nn.share import WHOLE, Share
 from dartsl.nn.supernet import Supernet
+from dartsl.nn.synchronised import synchronise
 from dartsl.run.files import Row
 from dartsl.run.loop import NonFiniteError
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
 from dartsl.search.session import Tally, tallied
@@ -44,9 +47,13 @@ class ImageSession:
         "memory": "--accumulate 2, --memory low, a smaller --batch, --amp, or fewer channels (--set C=...)",
     }
 
-    def __init__(self, model: Supernet, config: TrainConfig, feed: Feed) -> None:
-        """Raises UserError for data or settings that cannot be used together."""
+    def __init__(self, model: Supernet, config: TrainConfig, feed: Feed, group: Group = ALONE) -> None:
+        """Raises UserError for data or settings that cannot be used together. `group` is the feed's."""
         _require_usable(model, config, feed)
+        if group.world > 1:
+            if config.compile:
+                raise UserError("`compile` is for one process", help="leave --compile out, or torchrun")
+            synchronise(model, model.draws)
         self.config = config
         self.model = model
         self.feed = feed
@@ -94,19 +101,23 @@ class ImageSession:
         config, number = self.config, self.epoch * self.steps + self.place - 1
         torch._foreach_copy_(self._before, self._buffers)
         self.optimizer.zero_grad()
-        parts = list(_parts(batch, config.accumulate))
+        draws, whole = self.model.draws, sum(share.whole for share in batch.shares)
         loss, correct = 0.0, 0
-        for place, part in enumerate(parts):
-            seed_torch(self.model.draws.at(number * config.accumulate + place, "train"), part.images.device)
-            share = len(part.labels) / len(batch.labels)
+        for place, (share, part) in enumerate(_parts(batch)):
+            draws.share = share
+            seed = draws.at(number * config.accumulate + place, "train")
+            seed_torch(seed_of(share, seed), part.images.device)
+            portion = share.whole / whole
             part_loss, total, right = self._loss(part)
-            self.scaler.scale(total * share).backward()  # type: ignore[no-untyped-call]
-            loss += float(part_loss.detach()) * share
-            correct += right
+            self.scaler.scale(share.weighed(total * portion)).backward()  # type: ignore[no-untyped-call]
+            found = Outcome(float(part_loss.detach()), right, len(part.labels)).over_all(share)
+            loss += found.loss * portion
+            correct += found.correct or 0
+        batch.shares[0].sum_([weight.grad for weight in self.model.weights() if weight.grad is not None])
         self._apply(loss)
         if self.average is not None:
             self.average.update(number + 1)
-        self.tally.add(Outcome(loss, correct, len(batch.labels)))
+        self.tally.add(Outcome(loss, correct, whole))
         self.seconds += time.perf_counter() - started
 
     def _loss(self, part: Batch) -> tuple[Tensor, Tensor, int]:
@@ -162,7 +173,11 @@ class ImageSession:
         return row, None
 
     def measure(self, batches: Iterator[Batch]) -> Measured | None:
-        """The network on some images, with its averaged weights where it has them; None where there are none."""
+        """The network on some images, with its averaged weights where it has them; None where there are none.
+
+        Of several processes each looks at all of them.
+        """
+        self.model.draws.share = WHOLE
         with self.average.in_place() if self.average is not None else nullcontext():
             return measured(self.model, self._logits, batches)
 
@@ -229,13 +244,12 @@ class ImageSession:
         return torch.autocast(torch.device(self.config.device).type, kind)
 
 
-def _parts(batch: Batch, count: int) -> Iterator[Batch]:
-    """A batch in `count` parts of nearly equal size, as far as it has images."""
-    count = min(count, len(batch.labels))
-    for images, labels in zip(
-        batch.images.tensor_split(count), batch.labels.tensor_split(count), strict=True
-    ):
-        yield Batch(images, labels)
+def _parts(batch: Batch) -> Iterator[tuple[Share, Batch]]:
+    """A batch in the parts in which it is taken."""
+    sizes = [share.size for share in batch.shares]
+    split = zip(batch.shares, torch.split(batch.images, sizes), torch.split(batch.labels, sizes), strict=True)
+    for share, images, labels in split:
+        yield share, Batch(images, labels)
 
 
 def _watched(found: Measured) -> dict[str, float | None]:

@@ -10,6 +10,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
 from dartsl.run.loop import Session
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.text_session import text_of
 from dartsl.train.data import feed_of
 from dartsl.train.feed import Feed
@@ -34,9 +35,9 @@ class TrainSession(Session, Protocol):
         """What to say behind the last epoch, beside parameters and test figures: lines."""
 
 
-def data_of(plan: Plan, config: TrainConfig) -> Data:
+def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    return text_of(plan, config) if plan.is_text else feed_of(plan, config)
+    return text_of(plan, config) if plan.is_text else feed_of(plan, config, group)
 
 
 def data_hash(data: Data) -> str:
@@ -44,6 +45,8 @@ def data_hash(data: Data) -> str:
     return data.fingerprint(test=True) if isinstance(data, Corpus) else data.fingerprint
 
 
-def session_of(model: Supernet, config: TrainConfig, data: Data) -> TrainSession:
+def session_of(model: Supernet, config: TrainConfig, data: Data, group: Group = ALONE) -> TrainSession:
     """A training that begins. Raises UserError for data or settings that cannot be used together."""
-    return TextSession(model, config, data) if isinstance(data, Corpus) else ImageSession(model, config, data)
+    if isinstance(data, Corpus):
+        return TextSession(model, config, data, group)
+    return ImageSession(model, config, data, group)

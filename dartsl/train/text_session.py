@@ -18,12 +18,15 @@ from dartsl.data.text import Corpus, Window, Windows, cut, in_rows
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.share import WHOLE
 from dartsl.nn.supernet import Supernet
+from dartsl.nn.synchronised import synchronise
 from dartsl.run.files import Row
+from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import TextBatch
 from dartsl.search.bilevel import weight_step
 from dartsl.search.session import Tally, tallied
-from dartsl.search.text_session import Carries, require_rows, restored_carries, saved_carries
+from dartsl.search.text_session import Carries, gathered, own, require_rows, restored_carries
 from dartsl.train.regularisers import Mean
 from dartsl.train.text_evaluation import TextMeasured, measured_text
 
@@ -37,6 +40,7 @@ class TextSession:
     start of an epoch. The learning rate is constant, but for its scaling by a window's length. The validation text
     is read behind each epoch and decides one thing: from when on weights are averaged (ASGD) and the averaged ones
     evaluated. The weights that count are those of the last epoch. The test text is read once, by `test`.
+    Processes share the rows of the training text: each reads its own to the end, and keeps their states.
     """
 
     advice: Mapping[str, str] = {
@@ -44,7 +48,7 @@ class TextSession:
         "memory": "--memory low, a smaller --batch, a smaller --bptt, or a smaller network (--set H=...)",
     }
 
-    def __init__(self, model: Supernet, config: TrainConfig, data: Corpus) -> None:
+    def __init__(self, model: Supernet, config: TrainConfig, data: Corpus, group: Group = ALONE) -> None:
         """Raises UserError for a text or settings that cannot be used together."""
         if not model.weights():
             raise UserError(f"network `{model.plan.network.name}` has no weights to train")
@@ -53,11 +57,14 @@ class TextSession:
                 f"nothing can be trained on the device `{config.device}`", help="try --device cpu"
             )
         require_rows(model, config.batch)
+        if group.world > 1:
+            synchronise(model, model.draws)
         self.config = config
         self.model = model
         self.data = data.to(config.device)
         self.name = data.name
-        self.train_rows = in_rows(self.data.train, config.batch)  # (rows, B)
+        self.share = group.share(config.batch)
+        self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)), "validation")  # (rows, 10 or less)
         self.test_rows = in_rows(self.data.test, 1, "test")  # (rows, 1)
         self.bptt = config.bptt or model.plan.image.size[0]
@@ -111,7 +118,7 @@ class TextSession:
         for group in self.optimizer.param_groups:
             group["lr"] = config.lr * window.length / self.bptt
         tokens, targets = cut(self.train_rows, window.start, window.length)  # (T, B) each
-        batch = TextBatch(tokens, targets, self.carries, config.ar, config.tar)
+        batch = TextBatch(tokens, targets, self.carries, config.ar, config.tar, self.share)
         outcome = weight_step(self.model, batch, self.optimizer, clip=config.clip, step=self.step)
         if self.mean is not None:
             self.mean.add()
@@ -148,7 +155,8 @@ class TextSession:
         return row, None
 
     def _measured(self, rows: Tensor) -> TextMeasured:
-        """The network on a text in rows, with its averaged weights where it has them."""
+        """The network on a text in rows, with its averaged weights where it has them; each process reads it all."""
+        self.model.draws.share = WHOLE
         with self.mean.in_place() if self.mean is not None else nullcontext():
             return measured_text(self.model, rows, self.bptt)
 
@@ -191,7 +199,7 @@ class TextSession:
             "averaged_steps": None if self.mean is None else self.mean.steps,
             "optimizer": self.optimizer.state_dict(),
             "windows": self.windows.state_dict(),
-            "carries": saved_carries(self.carries),
+            "carries": gathered(self.share, self.carries),
             "losses": list(self.losses),
         }
 
@@ -204,7 +212,7 @@ class TextSession:
             self.mean.load(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.windows.load_state_dict(state["windows"])
-        self.carries = restored_carries(state["carries"], self.config.device)
+        self.carries = restored_carries(own(self.share, state["carries"]), self.config.device)
         self.losses = [float(loss) for loss in state["losses"]]
         self.epoch, self.step, self.seconds = int(state["epoch"]), int(state["step"]), float(state["seconds"])
         self.tally = tallied(state["tally"])

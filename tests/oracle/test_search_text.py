@@ -125,7 +125,10 @@ def test_zeros_where_no_state_is_given() -> None:
 def test_operations_on_sequences(level: int) -> None:
     """`concat` joins channels, and `noise` has its input's shape, outside of cells too."""
     text = read("darts_rnn").text
-    plain, wide = "out = H, dropout = dropout_e) > locked_dropout(0.2)", "out = H) > concat(identity, relu) > linear(H)"
+    plain, wide = (
+        "out = H, dropout = dropout_e) > locked_dropout(0.2)",
+        "out = H) > concat(identity, relu) > linear(H)",
+    )
     assert plain in text
     size = {"H": SIZE, "vocab": VOCAB}
     model = compile(checked(text.replace(plain, wide)), None, size, dtype="float64", level=level)
