@@ -94,7 +94,6 @@ class Supernet(nn.Module):
             self.register_buffer(f"spare_{table.cell}", _spare(table).to(device), persistent=False)
         # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
         self._weights = list(self.network.parameters())
-        self._norms = [module for module in self.modules() if isinstance(module, _NormBase)]
 
     def forward(self, inputs: Tensor, carries: Sequence[Tensor] | None = None) -> Any:
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
@@ -150,14 +149,15 @@ class Supernet(nn.Module):
 
         A training pass still normalises with the statistics of its batch.
         """
-        tracked = [norm.track_running_stats for norm in self._norms]
-        frozen = [norm for norm in self._norms if norm.training]  # in evaluation, running statistics are read
+        norms = [module for module in self.modules() if isinstance(module, _NormBase)]
+        tracked = [norm.track_running_stats for norm in norms]
+        frozen = [norm for norm in norms if norm.training]  # in evaluation, running statistics are read
         for norm in frozen:
             norm.track_running_stats = False
         try:
             yield
         finally:
-            for norm, before in zip(self._norms, tracked, strict=True):
+            for norm, before in zip(norms, tracked, strict=True):
                 norm.track_running_stats = before
 
 

@@ -202,7 +202,7 @@ def test_a_failed_step_leaves_no_trace(what: str, monkeypatch: pytest.MonkeyPatc
             patch.setattr(train_session, "clip_grad_norm_", _no_memory)
         if what == "gradient":
             hook = session.model.weights()[0].register_hook(lambda gradient: gradient * math.nan)
-        failing = Batch(poisoned(batch.images), batch.labels) if what == "loss" else batch
+        failing = batch._replace(images=poisoned(batch.images)) if what == "loss" else batch
         with pytest.raises((NonFiniteError, torch.OutOfMemoryError)):
             session.take_step(failing)
         if what == "gradient":
