@@ -94,7 +94,8 @@ def _moved(x: Tensor, columns: int, outputs: int, stride: int, padding: int) -> 
     batch, channels, height, width = x.shape
     span = stride * (outputs - 1) + COLUMNS  # columns that are read; up to stride - 1 more change nothing
     pitch = max(span, width + padding)
-    if pitch < span + stride and x.is_contiguous(memory_format=torch.channels_last):
+    inside = columns - COLUMNS <= width + padding  # the last columns of the last row end within that image
+    if inside and pitch < span + stride and x.is_contiguous(memory_format=torch.channels_last):
         left = pitch - width
         copy = F.pad(x, (left, 0, 0, 0, 0, 0, 0, 1))  # the last row's right end lies in one more image
         copy = copy.contiguous(memory_format=torch.channels_last)  # which a padded 1 x 1 image may not be
@@ -104,6 +105,7 @@ def _moved(x: Tensor, columns: int, outputs: int, stride: int, padding: int) -> 
             offset = (left - padding + start) * channels
             yield start, copy.as_strided((batch, channels, height, pitch), strides, offset)
     else:
+        right = max(starts[-1] + span - padding - width, 0)
+        wide = F.pad(x, (padding, right))  # no side is cut: torch refuses to cut more than there is
         for start in starts:
-            left = padding - start
-            yield start, F.pad(x, (left, span - width - left))
+            yield start, wide.narrow(3, start, span)  # (B, C, H, span)

@@ -39,6 +39,22 @@ def test_as_torch(
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 5])
+@pytest.mark.parametrize(("k", "padding", "width"), [(9, 4, 1), (11, 5, 1), (11, 5, 2), (7, 4, 2), (5, 4, 1)])
+@pytest.mark.parametrize("format", [torch.contiguous_format, torch.channels_last])
+def test_columns_that_read_zeros_alone(
+    k: int, padding: int, width: int, stride: int, format: torch.memory_format
+) -> None:
+    x = torch.randn(2, 3, 1, width, dtype=torch.float64).to(memory_format=format)
+    weight = torch.randn(3, 1, 3, k, dtype=torch.float64, requires_grad=True)
+    geometry = ((1, stride), (1, padding))
+    found, expected = (
+        torch.autograd.grad(output.pow(3).sum(), weight)[0]
+        for output in (depthwise(x, weight, *geometry), F.conv2d(x, weight, None, *geometry, 1, 3))
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
 def _all_of(convolution: Convolution, x: Tensor, weight: Tensor) -> list[Tensor]:
     """Output, gradients, second derivatives, and the tangents of the gradients."""
     leaves = [x.clone().requires_grad_(), weight.clone().requires_grad_()]
