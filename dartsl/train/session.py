@@ -99,7 +99,8 @@ class ImageSession:
         """One step of the weights. Raises NonFiniteError before any weight is touched; `undo` mends the rest."""
         started = time.perf_counter()
         config, number = self.config, self.epoch * self.steps + self.place - 1
-        torch._foreach_copy_(self._before, self._buffers)
+        if self._buffers:  # torch takes no empty list
+            torch._foreach_copy_(self._before, self._buffers)
         self.optimizer.zero_grad()
         draws, whole = self.model.draws, sum(share.whole for share in batch.shares)
         loss, correct = 0.0, 0
@@ -152,7 +153,8 @@ class ImageSession:
 
     def undo(self) -> None:
         """Go back to before the last `take_step`, which failed before the weights were stepped."""
-        torch._foreach_copy_(self._buffers, self._before)
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, self._before)
         self.optimizer.zero_grad()
         self.place -= 1
 

@@ -96,6 +96,17 @@ def _no_memory(*_: object) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory")
 
 
+def test_a_network_without_batch_norm_is_trained(tiny: Path) -> None:
+    """It has no running statistics to keep for a step that fails."""
+    head, _, rest = tiny.read_text().partition("cell normal")
+    cell = "cell normal {\n  input c0\n  node n : sum\n  edge c0 -> n : conv(3, out = C)\n  output n\n}\n"
+    network = "network tiny" + rest.partition("network tiny")[2].replace(" > bn", "")
+    tiny.write_text(f"{head}{cell}\n{network.replace('stage reduction/2 width 2*C', '')}")
+    assert run(tiny, "plain", auxiliary=0.0, drop_path=0.0).finished
+    with pytest.raises(UserError, match="is not finite"):
+        run(tiny, "wild", auxiliary=0.0, drop_path=0.0, lr=1e30, clip=0.0)
+
+
 def test_final_trains_on_all(tiny: Path) -> None:
     result = run(tiny, "run", final=True, epochs=1)
     (row,) = rows(result.path / "history.jsonl")
