@@ -108,11 +108,11 @@ def run_session(
     with (
         RunProgress(console, epochs, session.steps, done) as progress,
         interruption(progress.interrupted if group.chief else lambda: None) as stop,
-        events(folder) as tell,
+        events(folder, group.chief) as tell,
     ):
         while session.epoch < epochs:
             session.begin_epoch()
-            for batch in session.left():
+            for batch in _read(session, group):
                 with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
                 progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
@@ -132,6 +132,20 @@ def run_session(
             save(session, folder, group)
             progress.epoch(session.epoch, {**figures, **_watched(history)})
     return True
+
+
+def _read(session: Session, group: Group) -> Iterator[Any]:
+    """The batches that are left. Of several processes one alone may meet a file that cannot be read, and tells of it.
+
+    Raises UserError.
+    """
+    try:
+        yield from session.left()
+    except UserError as error:
+        if group.world == 1:
+            raise
+        message = f"process {group.rank}: {error.message}"
+        raise OwnError(message, help=error.help, exit_code=error.exit_code) from error
 
 
 def _watched(history: Row) -> dict[str, float | None]:

@@ -1,0 +1,59 @@
+"""The loop that every run goes through, where one of several processes has a fault of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.run.loop import run_session
+from dartsl.run.parallel import ALONE, Group
+from dartsl.run.torchrun import OwnError
+
+
+class _Damaged:
+    """A session whose first batch cannot be read."""
+
+    epoch, steps, place = 0, 1, 0
+
+    def begin_epoch(self) -> None:
+        pass
+
+    def left(self) -> Iterator[Any]:
+        raise UserError("cat.png: not a readable image", "mend or remove the file")
+        yield
+
+
+class _Second(Group):
+    rank = 1
+    world = 2
+
+
+def _run(folder: Path, group: Group, **settings: bool) -> None:
+    run: Any = SimpleNamespace(path=folder, info=SimpleNamespace(settings=settings))
+    session: Any = _Damaged()
+    run_session(session, run, 1, "cpu", Console(quiet=True), "dartsl train --resume", group)
+
+
+def test_a_file_that_one_process_cannot_read_is_told_by_it(tmp_path: Path) -> None:
+    with pytest.raises(OwnError, match=r"^process 1: cat\.png: not a readable image$") as told:
+        _run(tmp_path, _Second())
+    assert told.value.help == "mend or remove the file"
+    with pytest.raises(UserError, match=r"^cat\.png") as alone:
+        _run(tmp_path, ALONE)
+    assert not isinstance(alone.value, OwnError)
+
+
+def test_the_first_process_alone_writes_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others need no package for it."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(OwnError, match=r"cat\.png"):
+        _run(tmp_path, _Second(), tensorboard=True)
+    with pytest.raises(UserError, match="need the package tensorboard"):
+        _run(tmp_path, ALONE, tensorboard=True)
