@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -15,6 +16,14 @@ from dartsl.nn.share import WHOLE, Share
 if TYPE_CHECKING:
     from dartsl.lang.terms import Plan
     from dartsl.nn.text import TextOutput
+
+
+MOST = 700.0  # exp of more is no float; such a loss says all there is to say
+
+
+def perplexity(loss: float) -> float:
+    """Of a mean loss in nats."""
+    return math.exp(min(loss, MOST))
 
 
 class Model(Protocol):

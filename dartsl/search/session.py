@@ -6,7 +6,6 @@ What images and texts have in common; `image_session` and `text_session` add wha
 from __future__ import annotations
 
 import copy
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.parallel import Group
-from dartsl.search.batches import Batch, Outcome
+from dartsl.search.batches import Batch, Outcome, perplexity
 from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
 from dartsl.search.discretise import entropies, softmax_rows
 
@@ -68,8 +67,7 @@ class Tally:
     @property
     def perplexity(self) -> float | None:
         loss = self.mean_loss
-        # exp of more than that is no float; such a loss says all there is to say
-        return None if loss is None else math.exp(min(loss, 700.0))
+        return None if loss is None else perplexity(loss)
 
 
 def tallied(record: Mapping[str, Any]) -> Tally:

@@ -11,10 +11,8 @@ from torch import Tensor
 
 from dartsl.data.text import cut
 from dartsl.nn.supernet import Supernet
-from dartsl.search.batches import TextBatch
+from dartsl.search.batches import TextBatch, perplexity
 from dartsl.train.evaluation import Z95, Measured
-
-MOST = 700.0  # exp of more is no float; such a loss says all there is to say
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,6 @@ class TextMeasured:
 
 
 Tested = Measured | TextMeasured
-
-
-def perplexity(loss: float) -> float:
-    """Of a mean loss in nats."""
-    return math.exp(min(loss, MOST))
 
 
 @torch.no_grad()
