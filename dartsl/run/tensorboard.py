@@ -25,13 +25,12 @@ def require_tensorboard(wanted: bool) -> None:
 
 
 @contextmanager
-def events(folder: RunFolder, chief: bool = True) -> Iterator[Callable[[Row], None]]:
-    """What adds a row of the history to a run's event files; nothing, where its settings do not ask for them, or by
-    a process that is not the `chief`, which writes.
+def events(folder: RunFolder) -> Iterator[Callable[[Row], None]]:
+    """What adds a row of the history to a run's event files; nothing, where its settings do not ask for them.
 
     Raises UserError where they do and the package is missing, or the files cannot be written.
     """
-    if not (chief and folder.info.settings.get("tensorboard")):
+    if not folder.info.settings.get("tensorboard"):
         yield lambda row: None
         return
     make, path = _writer_class(), folder.path / EVENTS

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import loop as run_loop
+from dartsl.run.parallel import Group
 from dartsl.search import loop
 from tests.search.runs import quiet, rows, run
 
@@ -42,10 +43,10 @@ def test_a_run_that_goes_on_tells_each_epoch_once(tiny: Path, monkeypatch: pytes
     """The run dies behind an epoch's events, before its checkpoint: the epoch comes again."""
     save = run_loop.save
 
-    def die(session: run_loop.Session, folder: run_loop.RunFolder) -> None:
+    def die(session: run_loop.Session, folder: run_loop.RunFolder, group: Group) -> None:
         if session.epoch == 2:
             raise Died
-        save(session, folder)
+        save(session, folder, group)
 
     monkeypatch.setattr(run_loop, "save", die)
     with pytest.raises(Died):
