@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -108,7 +108,7 @@ def run_session(
     with (
         RunProgress(console, epochs, session.steps, done) as progress,
         interruption(progress.interrupted if group.chief else lambda: None) as stop,
-        events(folder, group.chief) as tell,
+        events(folder) if group.chief else nullcontext(lambda row: None) as tell,
     ):
         while session.epoch < epochs:
             session.begin_epoch()
