@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE, averaged_since, curves
 
 if TYPE_CHECKING:
     from dartsl.run.folder import RunInfo
 
 CURVES = "curves.svg"
-OF_SEARCH = ("loss", "accuracy", "perplexity", "entropy")
-OF_TRAINING = ("loss", "accuracy", "perplexity", "learning rate")
+OF_SEARCH = (LOSS, ACCURACY, PERPLEXITY, ENTROPY)
+OF_TRAINING = (LOSS, ACCURACY, PERPLEXITY, RATE)
 
 
 def plot(run: str | Path, output: str | Path | None = None) -> Path:
@@ -23,7 +24,6 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
     is damaged or has no epoch yet; SpecError where a search's spec was broken.
     """
     from dartsl.graph.render import picture_format
-    from dartsl.run.curves import averaged_since, curves
     from dartsl.run.files import write_bytes
     from dartsl.run.folder import RUN, RunFolder
     from dartsl.run.plot import FORMATS, picture
