@@ -74,7 +74,7 @@ def _help(spec: Field[Any]) -> str:
 
 
 def _default(spec: Field[Any]) -> str:
-    default = _value(spec.default) or ("measured" if isinstance(spec.default, tuple) else "the spec's")
+    default = _value(spec.default) or ("the spec's" if spec.name == "data" else "empty")
     of_text = spec.metadata["text"]
     return default if of_text is None else f"{default}; of text {_value(of_text)}"
 

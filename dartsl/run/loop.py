@@ -27,7 +27,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.run import checkpoint
 from dartsl.run.files import Row
-from dartsl.run.folder import RunFolder, RunInfo, spec_hash, versions
+from dartsl.run.folder import RUN, RunFolder, RunInfo, spec_hash, versions
 from dartsl.run.interrupt import interruption
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.progress import Figures, RunProgress
@@ -297,8 +297,12 @@ def _surroundings(group: Group) -> dict[str, str]:
 
 
 def stem(source: Source) -> str:
-    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere."""
-    return source.path.stem if source.path is not None else "spec"
+    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere; of what lies in a run's
+    folder, as a found spec does, that folder's name."""
+    path = source.path
+    if path is None:
+        return "spec"
+    return path.resolve().parent.name if (path.parent / RUN).exists() else path.stem
 
 
 def absolute(data: str) -> str:

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.loop import run_session
+from dartsl.lang.loader import read
+from dartsl.run.loop import run_session, stem
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.torchrun import OwnError
 
@@ -57,3 +58,13 @@ def test_the_first_process_alone_writes_events(tmp_path: Path, monkeypatch: pyte
         _run(tmp_path, _Second(), tensorboard=True)
     with pytest.raises(UserError, match="need the package tensorboard"):
         _run(tmp_path, ALONE, tensorboard=True)
+
+
+def test_a_run_of_what_a_run_has_found_is_named_after_it(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for place in (tmp_path, folder):
+        (place / "found.darts").write_text("darts 1\n")
+    (folder / "run.json").write_text("{}")
+    assert stem(read(str(folder / "found.darts"))) == "mine"
+    assert stem(read(str(tmp_path / "found.darts"))) == "found"
