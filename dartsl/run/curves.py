@@ -21,9 +21,8 @@ LOSS, ACCURACY, PERPLEXITY, ENTROPY, RATE, DROP_PATH, SECONDS = (
     "drop path",
     "seconds",
 )
-LARGEST = (
-    1e100  # what is above is no point of a curve: NaN, infinities, and the perplexity of a loss that diverged
-)
+# What is above is no point of a curve: NaN, infinities, and the perplexity of a loss that diverged.
+LARGEST = 1e100
 # Panel, line, and where a row has the number; an entry that holds a table (cell: number) gives a line for each name.
 _ENTRIES = (
     (LOSS, "training", ("train_loss",)),
