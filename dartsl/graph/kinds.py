@@ -116,6 +116,14 @@ def _repeated(applied: Application, shapes: list[tuple[int, ...]], batches: list
     yield from _same_batch(applied, batches)
 
 
+def _beside(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if {shape[1:] for shape in shapes} != {applied.shape[1:]} or sum(s[0] for s in shapes) != applied.shape[
+        0
+    ]:
+        yield f"{shapes} side by side give {applied.shape}"
+    yield from _same_batch(applied, batches)
+
+
 def _split(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
     sizes = applied.attribute("sizes")
     if not isinstance(sizes, tuple) or sum(size for size in sizes if isinstance(size, int)) != shapes[0][0]:
@@ -201,6 +209,10 @@ KINDS: Mapping[str, Kind] = {
         Kind("gates", inputs=2, check=same_batch),
         # The memory layout of what follows: `format`, contiguous or channels_last.
         Kind("layout", check=same_shape),
+        # The merge `concat` of images of one size, whose gradient comes back as images of their own.
+        Kind("side_by_side", inputs=None, check=_beside),
+        # A ReLU that writes over its input, which nothing else reads.
+        Kind("relu_in_place", check=same_shape),
         # Every `stride`-th pixel, from the first: the image that a strided convolution with a 1 x 1 kernel sees.
         Kind("subsample", check=_strided),
         # The phases of the image, `factor` (down, across) of them, moved into the batch: phase-major, the phase

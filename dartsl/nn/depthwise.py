@@ -28,7 +28,7 @@ _backward = torch.ops.aten.convolution_backward
 def depthwise(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
     """(B, C, H, W) with (C, 1, k, l) -> (B, C, H', W'): torch's conv2d with C groups."""
     kind = x.device.type
-    plain = weight.shape[3] <= COLUMNS or kind not in ("cpu", "meta")
+    plain = weight.shape[3] <= COLUMNS or kind not in ("cpu", "meta") or not weight.requires_grad
     if plain or (kind != "meta" and torch.is_autocast_enabled(kind)):
         return F.conv2d(x, weight, None, stride, padding, 1, x.shape[1])
     result: Tensor = _Depthwise.apply(x, weight, stride, padding)  # type: ignore[no-untyped-call]
@@ -76,6 +76,8 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, 
     kernel, without padding, on x moved by s - padding.
     """
     parts: list[Tensor] = []
+    if x.shape[2] < weight.shape[2]:  # the library's kernel takes no image with fewer rows than the kernel
+        x, padding = F.pad(x, (0, 0, padding[0], padding[0])), (0, padding[1])
     geometry = (stride, (padding[0], 0), (1, 1), False, (0, 0), x.shape[1])
     for start, moved in _moved(x, weight.shape[3], gradient.shape[3], stride[1], padding[1]):
         part = weight[:, :, :, :COLUMNS]  # its shape counts, not its values

@@ -10,14 +10,17 @@ double backward, forward-mode differentiation and functional_call go through. A 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.depthwise import depthwise
 from dartsl.nn.packing import STATISTICS, Weights
+from dartsl.nn.primitives import total
 from dartsl.nn.synchronised import batch_norm
 
 Pair = tuple[int, int]
@@ -65,6 +68,42 @@ def batch_to_space(x: Tensor, factor: Pair) -> Tensor:
     y = x.permute(0, 2, 3, 1).reshape(down, across, batch, height, width, channels)
     y = y.permute(2, 3, 0, 4, 1, 5)  # (B, H, down, W, across, C)
     return y.reshape(batch, height * down, width * across, channels).permute(0, 3, 1, 2)
+
+
+def side_by_side(*inputs: Tensor) -> Tensor:
+    """The merge `concat` of images of one size, channels_last: (B, C, H, W) each -> (B, sum of all C, H, W)."""
+    if torch.compiler.is_compiling():
+        return torch.cat(inputs, dim=1)
+    result: Tensor = _SideBySide.apply(*inputs)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _SideBySide(Function):
+    """A concatenation that hands back the parts of its gradient as images of their own, not as views of one.
+
+    On views torch's batch norm takes several times as long, and a sum hands its gradient to every batch norm in it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        ctx.widths = [x.shape[1] for x in inputs]
+        return torch.cat(inputs, dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        (gradient,) = gradients
+        parts = torch.split_with_sizes(gradient, ctx.widths, dim=1)
+        return tuple(part.contiguous(memory_format=torch.channels_last) for part in parts)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        like = next(tangent for tangent in tangents if tangent is not None)
+        batch, _, height, width = like.shape
+        parts = [
+            like.new_zeros(batch, channels, height, width) if tangent is None else tangent
+            for tangent, channels in zip(tangents, ctx.widths, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
 
 
 # ---------------------------------------------------------------- convolutions
@@ -134,6 +173,11 @@ def tie(modules: Sequence[_NormBase]) -> None:
                 module._buffers[name] = held.detach()
 
 
+def relu_in_place(x: Tensor) -> Tensor:
+    """A ReLU that writes over its input."""
+    return torch.relu_(x)
+
+
 # ----------------------------------------------------------------------- sums
 
 
@@ -142,13 +186,9 @@ def combine(*inputs: Tensor, weights: Weights, entries: Sequence[Entry]) -> Tens
 
     1 x 1 images are broadcast.
     """
-    terms = [
-        x * weights[entry[0]][entry[1]] if entry else x for x, entry in zip(inputs, entries, strict=True)
-    ]
-    result = terms[0]
-    for term in terms[1:]:
-        result = result + term
-    return result
+    return total(
+        *(x * weights[entry[0]][entry[1]] if entry else x for x, entry in zip(inputs, entries, strict=True))
+    )
 
 
 def blend(
@@ -172,7 +212,9 @@ def blend(
 # Kind -> the function.
 FUNCTIONS: Mapping[str, Callable[..., Tensor | tuple[Tensor, ...]]] = {
     "layout": layout,
+    "relu_in_place": relu_in_place,
     "subsample": subsample,
+    "side_by_side": side_by_side,
     "space_to_batch": space_to_batch,
     "batch_to_space": batch_to_space,
     "convolution": convolution,

@@ -337,6 +337,15 @@ def _attach(root: nn.Module, target: str, module: nn.Module) -> None:
         child = parent._modules.get(level)
         if child is None:
             child = nn.Module()
-            parent.add_module(level, child)
+            _add(parent, level, child)
         parent = child
-    parent.add_module(last, module)
+    _add(parent, last, module)
+
+
+def _add(parent: nn.Module, name: str, child: nn.Module) -> None:
+    """Put a module where python itself finds it: torch's own look-up is slow, and a pass looks up some ten thousand.
+
+    (torch takes it out of there again if another module is set in its place.)
+    """
+    parent.add_module(name, child)
+    parent.__dict__[name] = child

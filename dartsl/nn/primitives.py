@@ -61,12 +61,10 @@ def global_avg_pool(x: Tensor) -> Tensor:
 def shift(x: Tensor, dy: int, dx: int) -> Tensor:
     """out[y, x] = in[y + dy, x + dx], zeros beyond the image."""
     height, width = x.shape[2:]
-    dy = max(-height, min(height, dy))
-    dx = max(-width, min(width, dx))
-    # Padded first and cropped after: a crop by negative padding may not leave an axis empty.
-    padded = F.pad(x, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)))
-    top, left = max(dy, 0), max(dx, 0)
-    return padded[:, :, top : top + height, left : left + width]  # (B, C, H, W)
+    if abs(dy) >= height or abs(dx) >= width:
+        return torch.zeros_like(x)
+    # Cropped by negative padding, not by a slice, whose gradient torch would lay out anew.
+    return F.pad(x, (-dx, dx, -dy, dy))  # (B, C, H, W)
 
 
 def flatten(x: Tensor) -> Tensor:
@@ -80,8 +78,10 @@ def flatten(x: Tensor) -> Tensor:
 def total(*inputs: Tensor) -> Tensor:
     """The merge `sum`, added from the left; 1 x 1 images are broadcast."""
     result = inputs[0]
-    for x in inputs[1:]:
-        result = result + x
+    for place, x in enumerate(inputs[1:]):
+        # From the second one on into the memory of the sum so far: no gradient needs what it was.
+        own = place > 0 and (result.shape, result.dtype) == (x.shape, x.dtype)
+        result = result.add_(x) if own else result + x
     return result
 
 

@@ -21,6 +21,7 @@ from dartsl.graph.passes import (
     fold,
     gather,
     highway,
+    in_place,
     layout,
     linears,
     mixed_lerp,
@@ -60,6 +61,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("depthwise", 2, depthwise.run),
     Pass("stack", 2, stack.run),
     Pass("layout", 2, layout.run),
+    Pass("in_place", 2, in_place.run),
 )
 
 

@@ -9,6 +9,7 @@ Exact: no number changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import networkx as nx
 
@@ -19,6 +20,7 @@ from dartsl.graph.target import Target
 from dartsl.lang.primitives import MERGES, PRIMITIVES
 
 MADE_ANEW = frozenset({"none", "noise"})
+SUMS = frozenset({"sum", "combine"})
 FORMAT = (("format", "channels_last"),)
 
 
@@ -37,8 +39,17 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
             if _may_lose(before[source], before):
                 names[source] = fresh(f"{source}.layout", before)
                 done[names[source]] = _layout(source, before[source], applied.layer)
-        done[node] = renamed(applied, names)
+        done[node] = renamed(_beside(applied, before), names)
     return assemble(done, info(graph))
+
+
+def _beside(applied: Application, before: Mapping[str, Application]) -> Application:
+    """A concatenation of sums as `side_by_side`: their terms get its gradient (dartsl/nn/fused.py)."""
+    sources = [before[source] for source in applied.inputs]
+    sizes = {source.shape[1:] for source in sources}
+    if applied.kind != "concat" or len(applied.shape) != 3 or len(sizes) > 1:
+        return applied
+    return replace(applied, kind="side_by_side") if any(s.kind in SUMS for s in sources) else applied
 
 
 def _may_lose(applied: Application, before: Mapping[str, Application]) -> bool:

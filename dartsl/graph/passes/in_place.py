@@ -1,0 +1,38 @@
+"""A ReLU that alone reads a batch norm writes over what it reads.
+
+Exact: no number changes, and no gradient needs what is written over: that of a batch norm reads its input and the
+statistics, that of a ReLU its own result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import networkx as nx
+
+from dartsl.graph.operations import Application, info
+from dartsl.graph.rewrite import Applications, applications, assemble
+from dartsl.graph.target import Target
+
+NORMS = frozenset({"bn", "mix_bn", "scaled_bn", "bn_stack", "scaled_bn_stack"})
+
+
+def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+    """The graph with `relu` behind batch norms as `relu_in_place`, where nothing else reads them."""
+    before = applications(graph)
+    readers = Counter(source for applied in before.values() for source in applied.inputs)
+    readers[info(graph).output] += 1
+    done: Applications = {
+        node: replace(applied, kind="relu_in_place") if _may(applied, before, readers) else applied
+        for node, applied in before.items()
+    }
+    return assemble(done, info(graph))
+
+
+def _may(applied: Application, before: Mapping[str, Application], readers: Mapping[str, int]) -> bool:
+    if applied.kind != "relu":
+        return False
+    (source,) = applied.inputs
+    return before[source].kind in NORMS and readers[source] == 1
