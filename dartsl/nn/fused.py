@@ -200,13 +200,11 @@ def blend(
     """
     factors = torch.stack([weights[row][column] for result in entries for row, column in result])
     matrix = factors.view(len(entries), len(inputs))  # (results, n)
-    # The order in memory of the inputs is that of the stack, so that nothing is moved twice.
-    together = all(x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) for x in inputs)
-    if together:
-        inputs = tuple(x.permute(0, 2, 3, 1) for x in inputs)
-    stack = torch.stack(inputs)  # (n, B, H, W, C)
-    results = (matrix @ stack.flatten(1)).view(-1, *stack.shape[1:]).unbind()
-    return tuple(x.permute(0, 3, 1, 2) for x in results) if together else results
+    stack = torch.cat(inputs)  # (n * B, C, H, W)
+    together = stack.dim() == 4 and stack.is_contiguous(memory_format=torch.channels_last)
+    stack = stack.permute(0, 2, 3, 1) if together else stack  # as it lies in memory
+    mixed = (matrix @ stack.reshape(len(inputs), -1)).view(-1, *stack.shape[1:])  # (results * B, ..)
+    return torch.split(mixed.permute(0, 3, 1, 2) if together else mixed, inputs[0].shape[0])
 
 
 # Kind -> the function.
