@@ -112,7 +112,9 @@ class _Stacking:
         for members in found.values():
             members.sort(key=lambda node: self.where(node, order))
             first = self.before[members[0]]
-            yield from self.bounded(members, max(1, self.limit // (prod(first.shape) * first.batch)))
+            given = self.before[first.inputs[0]]
+            numbers = max(prod(each.shape) * each.batch for each in (first, given))
+            yield from self.bounded(members, max(1, self.limit // numbers))
 
     def where(self, node: str, order: Mapping[str, int]) -> tuple[int, int, int]:
         (source,) = self.before[node].inputs
