@@ -27,6 +27,7 @@ from dartsl.graph.passes import (
     mixed_lerp,
     space_to_batch,
     stack,
+    sums,
 )
 from dartsl.graph.rewrite import applications, assemble
 from dartsl.graph.target import Target
@@ -60,6 +61,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("blend", 2, blend.run),
     Pass("depthwise", 2, depthwise.run),
     Pass("stack", 2, stack.run),
+    Pass("sums", 2, sums.run),
     Pass("layout", 2, layout.run),
     Pass("in_place", 2, in_place.run),
 )
