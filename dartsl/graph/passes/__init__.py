@@ -25,6 +25,7 @@ from dartsl.graph.passes import (
     layout,
     linears,
     mixed_lerp,
+    order,
     space_to_batch,
     stack,
     sums,
@@ -64,6 +65,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("sums", 2, sums.run),
     Pass("layout", 2, layout.run),
     Pass("in_place", 2, in_place.run),
+    Pass("order", 2, order.run),
 )
 
 
