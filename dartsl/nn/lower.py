@@ -343,9 +343,6 @@ def _attach(root: nn.Module, target: str, module: nn.Module) -> None:
 
 
 def _add(parent: nn.Module, name: str, child: nn.Module) -> None:
-    """Put a module where python itself finds it: torch's own look-up is slow, and a pass looks up some ten thousand.
-
-    (torch takes it out of there again if another module is set in its place.)
-    """
+    """Put a module where python itself finds it: torch's look-up is slow, and a pass looks up some ten thousand."""
     parent.add_module(name, child)
     parent.__dict__[name] = child

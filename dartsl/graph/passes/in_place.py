@@ -1,4 +1,4 @@
-"""A ReLU that alone reads a batch norm writes over what it reads.
+"""A ReLU that alone reads a batch norm of its own layer writes over what it reads.
 
 Exact: no number changes, and no gradient needs what is written over: that of a batch norm reads its input and the
 statistics, that of a ReLU its own result.
@@ -35,4 +35,6 @@ def _may(applied: Application, before: Mapping[str, Application], readers: Mappi
     if applied.kind != "relu":
         return False
     (source,) = applied.inputs
-    return before[source].kind in NORMS and readers[source] == 1
+    given = before[source]
+    # What enters a layer stays as it is: `--memory low` computes the layer from it again.
+    return given.kind in NORMS and given.layer == applied.layer and readers[source] == 1
