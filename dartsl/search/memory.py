@@ -38,8 +38,8 @@ MOST_NUMBERS = 2**50  # in one tensor: torch counts its bytes in 63 bits, and th
 # What a CPU process takes besides (glibc's heap, oneDNN), as measured on specs/darts_cnn.darts: code and
 # python objects that the first pass brings, and holes, more of them where layers are computed twice.
 FIXED = 40 * 10**6
-DUAL = 1.25  # as measured there
-SLACK = {"normal": 0.25, "low": 0.7}
+DUAL = 1.3  # as measured there
+SLACK = {"normal": 0.2, "low": 0.5}
 
 
 class Occupancy(TorchDispatchMode):
