@@ -1,8 +1,8 @@
 """What the primitives of std/prelude.darts compute, in torch.
 
 Primitives with parameters or buffers are built as modules (`build_module`); the others, and the merges, are
-functions of tensors (`function_of`). Nothing here works in place, so that functional_call, double backward
-and forward-mode differentiation go through. A strided primitive gives ceil(H / stride) for every H, odd or
+functions of tensors (`function_of`). Nothing here writes over what it is given, so that functional_call, double
+backward and forward-mode differentiation go through. A strided primitive gives ceil(H / stride) for every H, odd or
 even.
 """
 
@@ -62,7 +62,8 @@ def shift(x: Tensor, dy: int, dx: int) -> Tensor:
     """out[y, x] = in[y + dy, x + dx], zeros beyond the image."""
     height, width = x.shape[2:]
     if abs(dy) >= height or abs(dx) >= width:
-        return torch.zeros_like(x)
+        # Zeros, but of x: what is in front of it has a gradient, zero, and takes its step.
+        return x.masked_fill(torch.ones_like(x, dtype=torch.bool), 0.0)
     # Cropped by negative padding, not by a slice, whose gradient torch would lay out anew.
     return F.pad(x, (-dx, dx, -dy, dy))  # (B, C, H, W)
 

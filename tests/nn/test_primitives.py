@@ -137,7 +137,10 @@ def test_shift(size: tuple[int, int], dy: int, dx: int) -> None:
     for y, at in itertools.product(range(size[0]), range(size[1])):
         if 0 <= y + dy < size[0] and 0 <= at + dx < size[1]:
             expected[:, :, y, at] = x[:, :, y + dy, at + dx]
-    torch.testing.assert_close(primitives.shift(x, dy=dy, dx=dx), expected)
+    shifted = primitives.shift(x.requires_grad_(), dy=dy, dx=dx)
+    torch.testing.assert_close(shifted, expected)
+    (slope,) = torch.autograd.grad(shifted.sum(), x)  # there is one, even where nothing of x is left
+    assert slope.sum() == expected.count_nonzero()
 
 
 @pytest.mark.parametrize("size", SIZES)

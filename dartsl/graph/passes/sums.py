@@ -70,8 +70,10 @@ def _target(piece: str, before: Applications, readers: Mapping[str, Sequence[str
     """The one sum that reads a piece, without a weight, as an image of its own size."""
     if len(readers[piece]) != 1 or readers[piece][0] not in before:
         return None
-    applied = before[readers[piece][0]]
-    if applied.kind not in ("sum", "combine") or applied.shape != before[piece].shape:
+    applied, given = before[readers[piece][0]], before[piece]
+    if applied.kind not in ("sum", "combine"):
+        return None
+    if (applied.shape, applied.layer) != (given.shape, given.layer):
         return None
     return None if entries_of(applied)[applied.inputs.index(piece)] else readers[piece][0]
 
