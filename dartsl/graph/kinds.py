@@ -117,9 +117,8 @@ def _repeated(applied: Application, shapes: list[tuple[int, ...]], batches: list
 
 
 def _beside(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
-    if {shape[1:] for shape in shapes} != {applied.shape[1:]} or sum(s[0] for s in shapes) != applied.shape[
-        0
-    ]:
+    sizes, width = {shape[1:] for shape in shapes}, sum(shape[0] for shape in shapes)
+    if sizes != {applied.shape[1:]} or width != applied.shape[0]:
         yield f"{shapes} side by side give {applied.shape}"
     yield from _same_batch(applied, batches)
 

@@ -13,7 +13,7 @@ class Target:
     channels_last   images are kept with their channels together
     space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
     narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
-    stack_limit     numbers an image that applications side by side may have together
+    stack_limit     numbers an image that applications side by side may read, or have, together
     measured        the choices rest on measurements; else on the count of operations alone
     """
 

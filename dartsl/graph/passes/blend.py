@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from dartsl.graph.operations import Application, Value, info
-from dartsl.graph.passes.fold import combined, entries_of
+from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 from dartsl.graph.target import Target
 
@@ -79,17 +79,25 @@ def _blend(group: _Group, sources: Sequence[str], done: Applications) -> None:
 
 def _replace(target: str, sources: Sequence[str], blend: str, place: int, done: Applications) -> None:
     """A node's sum with a piece of the blend for the terms of the sources; the piece alone where no other is."""
-    applied = done[target]
-    piece = replace(applied, kind="piece", attributes=(("index", place),), inputs=(blend,))
-    old = zip(applied.inputs, entries_of(applied), strict=True)
+    old = zip(done[target].inputs, entries_of(done[target]), strict=True)
     rest = [(source, entry) for source, entry in old if not (entry and source in sources)]
+    add_piece(target, rest, blend, place, done)
+
+
+def add_piece(
+    target: str, rest: Sequence[tuple[str, Entry]], parts: str, place: int, done: Applications
+) -> None:
+    """A node's sum of the other terms, with their entries, and of one of several parts; that alone if none is."""
+    applied = done[target]
+    piece = replace(applied, kind="piece", attributes=(("index", place),), inputs=(parts,))
     if not rest:
         done[target] = piece
         return
     name = fresh(f"{target}.piece", done)
     done[name] = piece
     inputs = (*(source for source, _ in rest), name)
-    summed = combined(applied, inputs, [*(entry for _, entry in rest), ()], applied.attribute("cell"))
+    cell = dict(applied.attributes).get("cell")
+    summed = combined(applied, inputs, [*(entry for _, entry in rest), ()], cell)
     if isinstance(summed, str):
         raise TypeError(f"{target}: a sum of {summed} alone")
     done[target] = summed

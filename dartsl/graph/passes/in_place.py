@@ -6,14 +6,13 @@ statistics, that of a ReLU its own result.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import networkx as nx
 
 from dartsl.graph.operations import Application, info
-from dartsl.graph.rewrite import Applications, applications, assemble
+from dartsl.graph.rewrite import Applications, applications, assemble, users
 from dartsl.graph.target import Target
 
 NORMS = frozenset({"bn", "mix_bn", "scaled_bn", "bn_stack", "scaled_bn_stack"})
@@ -22,8 +21,7 @@ NORMS = frozenset({"bn", "mix_bn", "scaled_bn", "bn_stack", "scaled_bn_stack"})
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     """The graph with `relu` behind batch norms as `relu_in_place`, where nothing else reads them."""
     before = applications(graph)
-    readers = Counter(source for applied in before.values() for source in applied.inputs)
-    readers[info(graph).output] += 1
+    readers = users(graph)
     done: Applications = {
         node: replace(applied, kind="relu_in_place") if _may(applied, before, readers) else applied
         for node, applied in before.items()
@@ -31,10 +29,12 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     return assemble(done, info(graph))
 
 
-def _may(applied: Application, before: Mapping[str, Application], readers: Mapping[str, int]) -> bool:
+def _may(
+    applied: Application, before: Mapping[str, Application], readers: Mapping[str, Sequence[str]]
+) -> bool:
     if applied.kind != "relu":
         return False
     (source,) = applied.inputs
     given = before[source]
     # What enters a layer stays as it is: `--memory low` computes the layer from it again.
-    return given.kind in NORMS and given.layer == applied.layer and readers[source] == 1
+    return given.kind in NORMS and given.layer == applied.layer and len(readers[source]) == 1

@@ -3,6 +3,8 @@
 The image is laid out once; what follows keeps the layout. It is renewed behind what may lose it: an operation from
 outside (a plugin), zeros and noise, which are made anew, and a concatenation that broadcasts.
 
+A concatenation of sums, such as a cell's output, becomes `side_by_side`, which lays its gradient out for their terms.
+
 Exact: no number changes.
 """
 

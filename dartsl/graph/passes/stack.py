@@ -7,7 +7,7 @@ ReLUs behind them stay side by side for as long as they too are equal. `split` t
 a part of it; a `piece` is a part, a view.
 
 * The level of an application is the number of such applications before it on the longest path in its layer.
-* A stack has at most `Target.stack_limit` numbers an image: larger ones fall out of the cache and cost time.
+* A stack reads and has at most `Target.stack_limit` numbers an image: larger ones fall out of the cache and cost time.
 
 Exact: channels of a depthwise convolution, groups of a grouped one, and channels of a batch norm are independent. What
 runs together does not depend on each other, since what depends on an application in its layer has a higher level.

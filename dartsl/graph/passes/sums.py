@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from dartsl.graph.operations import Application, info
-from dartsl.graph.passes.fold import combined, entries_of
+from dartsl.graph.passes.blend import add_piece
+from dartsl.graph.passes.fold import entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, users
 from dartsl.graph.target import Target
 
@@ -130,21 +131,9 @@ def _add(
     done[split] = replace(given, attributes=(("sizes", sizes),), inputs=(whole,), shape=shape)
     for place, target in enumerate(first.targets):
         replaced = {parts[found.split][found.start + place] for found in runs}
-        applied = done[target]
-        piece = replace(applied, kind="piece", attributes=(("index", place),), inputs=(split,))
-        old = zip(applied.inputs, entries_of(applied), strict=True)
+        old = zip(done[target].inputs, entries_of(done[target]), strict=True)
         rest = [(source, entry) for source, entry in old if source not in replaced]
-        if not rest:
-            done[target] = piece
-            continue
-        name = fresh(f"{target}.terms", done)
-        done[name] = piece
-        inputs = (*(source for source, _ in rest), name)
-        cell = dict(applied.attributes).get("cell")
-        summed = combined(applied, inputs, [*(entry for _, entry in rest), ()], cell)
-        if isinstance(summed, str):
-            raise TypeError(f"{target}: a sum of {summed} alone")
-        done[target] = summed
+        add_piece(target, rest, split, place, done)
 
 
 def _index(piece: Application) -> int:
