@@ -28,6 +28,7 @@ def test_levels_are_measured_side_by_side(dartsl: Dartsl, good: Path) -> None:
     ]
     for row in rows:
         assert row["median_s"] > 0
+        assert row["faster"] == pytest.approx(rows[0]["median_s"] / row["median_s"])  # of one round
         assert row["peak_bytes"] == 1000
     plain, passed, low = (row["ops"] for row in rows)
     assert passed < low  # what is computed again counts again
