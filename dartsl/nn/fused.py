@@ -19,6 +19,7 @@ from torch.autograd import Function
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.depthwise import depthwise
+from dartsl.nn.lean import conv2d
 from dartsl.nn.packing import STATISTICS, Weights
 from dartsl.nn.primitives import total
 from dartsl.nn.synchronised import batch_norm
@@ -115,7 +116,7 @@ def convolution(
     """A convolution with a module's weight, or several side by side, and another geometry than the modules' own."""
     if groups == x.shape[1] == weight.shape[0] and dilation == (1, 1):
         return depthwise(x, weight, stride, padding)
-    return F.conv2d(x, weight, None, stride, padding, dilation, groups)
+    return conv2d(x, weight, stride, padding, dilation, groups)
 
 
 # ----------------------------------------------------------------- batch norms

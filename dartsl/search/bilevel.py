@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_, get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from dartsl.run.loop import NonFiniteError
 from dartsl.search.batches import Batch, ImageBatch, Outcome, TextBatch
@@ -174,9 +174,9 @@ def weight_step(
     batch.share.sum_(gradients)
     if not math.isfinite(outcome.loss):
         raise NonFiniteError("training loss", *largest_gradient(model, fed, gradients))
-    require_finite(model, "weights' gradient", fed, gradients)
+    norm = require_finite(model, "weights' gradient", fed, gradients)
     if clip > 0:
-        clip_grad_norm_(fed, clip)
+        clip_grads_with_norm_(fed, clip, norm)
     optimizer.step()
     optimizer.zero_grad()
     return outcome

@@ -87,9 +87,12 @@ def seed_pass(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> N
 
 def require_finite(
     model: SearchModel, quantity: str, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
-) -> None:
-    if gradients and not math.isfinite(get_total_norm(gradients).item()):
+) -> Tensor:
+    """The norm over all gradients, (). Raises NonFiniteError where it is not finite."""
+    norm = get_total_norm(gradients)
+    if not math.isfinite(norm.item()):
         raise NonFiniteError(quantity, *largest_gradient(model, parameters, gradients))
+    return norm
 
 
 def largest_gradient(
