@@ -110,7 +110,7 @@ def _in_pairs(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, padding
     channels, _, rows, _ = weight.shape
     near = (padding[0], 1)
     middle = _narrow(gradient, x, weight[:, :, :, :COLUMNS], stride, near)  # (C, 1, k, 3)
-    kernel = weight.new_zeros(2 * channels, 1, rows, COLUMNS)
+    kernel = weight[:1, :, :, :COLUMNS].expand(2 * channels, 1, rows, COLUMNS)
     outer = _narrow(_paired(gradient), _paired(x), kernel, stride, near)  # (2 * C, 1, k, 3)
     outer = outer.view(2, *middle.shape).sum(0)  # (C, 1, k, 3)
     return torch.cat((outer[:, :, :, :1], middle, outer[:, :, :, 2:]), dim=3)
