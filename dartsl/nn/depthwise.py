@@ -80,46 +80,12 @@ def _weight_gradient(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, 
     parts: list[Tensor] = []
     if x.shape[2] < weight.shape[2]:  # the library's kernel takes no image with fewer rows than the kernel
         x, padding = F.pad(x, (0, 0, padding[0], padding[0])), (0, padding[1])
-    if weight.shape[3] == 5 and _pairs_up(gradient, x, stride[1], padding[1]):
-        return _in_pairs(gradient, x, weight, stride, padding)
+    geometry = (stride, (padding[0], 0), (1, 1), False, (0, 0), x.shape[1])
     for start, moved in _moved(x, weight.shape[3], gradient.shape[3], stride[1], padding[1]):
-        found = _narrow(gradient, moved, weight[:, :, :, :COLUMNS], stride, (padding[0], 0))
+        part = weight[:, :, :, :COLUMNS]  # its shape counts, not its values
+        found = _backward(gradient, moved, part, None, *geometry, (False, True, False))[1]
         parts.append(found[:, :, :, len(parts) * COLUMNS - start :])
     return torch.cat(parts, dim=3)
-
-
-def _narrow(gradient: Tensor, x: Tensor, kernel: Tensor, stride: Pair, padding: Pair) -> Tensor:
-    """The gradient of a kernel of at most 3 columns, of which the shape counts, not the values."""
-    geometry = (stride, padding, (1, 1), False, (0, 0), x.shape[1])
-    found: Tensor = _backward(gradient, x, kernel, None, *geometry, (False, True, False))[1]
-    return found
-
-
-def _pairs_up(gradient: Tensor, x: Tensor, stride: int, padding: int) -> bool:
-    """Whether two pixels side by side can be seen as one with twice the channels, as many in as out of 5 columns."""
-    even = stride == 1 and padding == 2 and x.shape[3] % 2 == 0
-    return even and all(each.is_contiguous(memory_format=torch.channels_last) for each in (gradient, x))
-
-
-def _in_pairs(gradient: Tensor, x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
-    """The gradient of 5 columns from what lies in memory already, without a padded copy.
-
-    The middle three are those of a narrow kernel with padding 1. Columns 0, 2 and 4 read two pixels to the left, none,
-    and two to the right: so does a narrow kernel on pairs of pixels, one pair to the left, none, and one to the right.
-    """
-    channels, _, rows, _ = weight.shape
-    near = (padding[0], 1)
-    middle = _narrow(gradient, x, weight[:, :, :, :COLUMNS], stride, near)  # (C, 1, k, 3)
-    kernel = weight[:1, :, :, :COLUMNS].expand(2 * channels, 1, rows, COLUMNS)
-    outer = _narrow(_paired(gradient), _paired(x), kernel, stride, near)  # (2 * C, 1, k, 3)
-    outer = outer.view(2, *middle.shape).sum(0)  # (C, 1, k, 3)
-    return torch.cat((outer[:, :, :, :1], middle, outer[:, :, :, 2:]), dim=3)
-
-
-def _paired(x: Tensor) -> Tensor:
-    """(B, C, H, W), channels_last -> (B, 2 * C, H, W / 2), the same memory."""
-    batch, channels, height, width = x.shape
-    return x.permute(0, 2, 3, 1).view(batch, height, width // 2, 2 * channels).permute(0, 3, 1, 2)
 
 
 def _moved(x: Tensor, columns: int, outputs: int, stride: int, padding: int) -> Iterator[tuple[int, Tensor]]:
