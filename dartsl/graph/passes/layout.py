@@ -5,6 +5,9 @@ outside (a plugin), zeros and noise, which are made anew, and a concatenation th
 
 A concatenation of sums, such as a cell's output, becomes `side_by_side`, which lays its gradient out for their terms.
 
+A strided 1 x 1 convolution becomes a plain one of every stride-th pixel: for channels together, as many as are no
+multiple of 16, the CPU library's own weight gradient writes beyond its memory (two threads, an odd number of images).
+
 Exact: no number changes.
 """
 
@@ -41,7 +44,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
             if _may_lose(before[source], before):
                 names[source] = fresh(f"{source}.layout", before)
                 done[names[source]] = _layout(source, before[source], applied.layer)
-        done[node] = renamed(_beside(applied, before), names)
+        done[node] = _unstrided(node, renamed(_beside(applied, before), names), done)
     return assemble(done, info(graph))
 
 
@@ -52,6 +55,27 @@ def _beside(applied: Application, before: Mapping[str, Application]) -> Applicat
     if applied.kind != "concat" or len(applied.shape) != 3 or len(sizes) > 1:
         return applied
     return replace(applied, kind="side_by_side") if any(s.kind in SUMS for s in sources) else applied
+
+
+def _unstrided(node: str, applied: Application, done: Applications) -> Application:
+    """A strided 1 x 1 convolution as a plain one; the pixels that it reads stand in `done` then."""
+    attributes = dict(applied.attributes)
+    stride = attributes.get("stride", (1, 1))
+    if applied.kind != "conv" or attributes["k"] != 1 or stride == (1, 1):
+        return applied
+    (source,) = applied.inputs
+    name = fresh(f"{node}.pixels", done)
+    shape = (done[source].shape[0], *applied.shape[1:])
+    done[name] = Application(
+        "subsample", (("stride", stride),), (source,), shape, applied.layer, batch=applied.batch
+    )
+    geometry = (
+        ("stride", (1, 1)),
+        ("padding", (0, 0)),
+        ("dilation", (1, 1)),
+        ("groups", 1),
+    )
+    return replace(applied, kind="convolution", attributes=geometry, inputs=(name,))
 
 
 def _may_lose(applied: Application, before: Mapping[str, Application]) -> bool:
