@@ -80,7 +80,7 @@ def bench_command(
 
 
 def as_text(rows: list[Row]) -> str:
-    """A table; ratios are to -O0 in the same case: times faster (median of the rounds), part of memory."""
+    """A table; ratios are to -O0 in the same case: times faster, part of memory and of ops."""
     lines = [
         f"{'case':<16}  {'level':<5}  {'median':>9}  {'faster':>6}  {'peak':>10}  {'part':>5}  {'ops':>7}  {'part':>5}"
     ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+import networkx as nx
 import pytest
 import torch
 from torch import fx
@@ -21,6 +24,26 @@ TEXTS = {
     name: getattr(specs, name).replace("HEIGHT", "8").replace("WIDTH", "8")
     for name in ("SEARCHED", "RAGGED", "DECIDED")
 }
+
+
+STRIDED = """darts 1
+import "std/cnn"
+
+cell one {
+  input  c0, c1 : identity
+  node   a, b : sum keep 1
+  edge   c0 -> a : conv(1)/stride > bn | conv_across(1)/stride > conv_down(1)/stride > bn | conv(1)/stride > relu
+  edge   c1 -> b : factorized_reduce | dwconv(1)/stride > conv(3)
+  output concat(a, b)
+}
+
+network small(C = 4) {
+  input image(3, 9, 8)
+  stem  conv(3) > bn
+  stage one/2 width C
+  head  global_avg_pool > linear(5)
+}
+"""
 
 
 class _Strided(fx.Interpreter):
@@ -83,3 +106,45 @@ def test_only_where_the_target_likes_it() -> None:
     assert layout.run(plain, TARGETS["cuda"]) is not plain
     none = replace(CPU, channels_last=False)
     assert layout.run(plain, none) is plain
+
+
+def test_strided_convolutions_of_one_pixel_read_it_first() -> None:
+    before = build(planned_text(STRIDED))
+    graph = layout.run(before, CPU)
+
+    def strided(graph: nx.DiGraph) -> list[str]:
+        found = {node: application(graph, node) for node in graph}
+        return [
+            node
+            for node, each in found.items()
+            if each.kind in ("conv", "conv_across", "conv_down", "convolution")
+            and dict(each.attributes).get("k", 1) == 1
+            and each.attribute("stride") != (1, 1)
+        ]
+
+    assert len(strided(before)) == 6
+    assert strided(graph) == []
+    read = [node for node in graph if application(graph, node).kind == "subsample"]
+    assert len(read) == 5  # the two of c0 -> a that stride both ways share one
+    assert_same(STRIDED, [layout.run])
+
+
+# Where torch's own weight gradient writes beyond its memory: several threads, an odd number of images, 8 channels.
+STEPS = """
+import sys
+import torch
+from dartsl.lang.check import check
+from dartsl.lang.source import Source
+from dartsl.nn.supernet import compile
+
+torch.set_num_threads(2)
+model = compile(check(Source("strided.darts", sys.argv[1])))
+for _ in range(10):
+    model(torch.randn(25, 3, 16, 16)).square().sum().backward()
+"""
+
+
+def test_strided_convolutions_spare_the_heap() -> None:
+    text = STRIDED.replace("image(3, 9, 8)", "image(3, 16, 16)").replace("C = 4", "C = 8")
+    done = subprocess.run([sys.executable, "-c", STEPS, text], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -5,8 +5,9 @@ outside (a plugin), zeros and noise, which are made anew, and a concatenation th
 
 A concatenation of sums, such as a cell's output, becomes `side_by_side`, which lays its gradient out for their terms.
 
-A strided 1 x 1 convolution becomes a plain one of every stride-th pixel: for channels together, as many as are no
-multiple of 16, the CPU library's own weight gradient writes beyond its memory (two threads, an odd number of images).
+A strided 1 x 1 convolution becomes a plain one of every stride-th pixel, which all of a layer share. The CPU library's
+weight gradient of a strided one, channels together, writes beyond its memory where several threads share an odd number
+of images and the channels are no multiple of 16.
 
 Exact: no number changes.
 """
@@ -19,14 +20,20 @@ from dataclasses import replace
 import networkx as nx
 
 from dartsl.graph.kinds import KINDS
-from dartsl.graph.operations import Application, info
+from dartsl.graph.operations import Application, Value, info
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed
 from dartsl.graph.target import Target
+from dartsl.graph.traffic import CONVOLUTIONS
 from dartsl.lang.primitives import MERGES, PRIMITIVES
 
 MADE_ANEW = frozenset({"none", "noise"})
 SUMS = frozenset({"sum", "combine"})
+DENSE = CONVOLUTIONS - {"dwconv"}
 FORMAT = (("format", "channels_last"),)
+
+Pixels = dict[
+    tuple[str, Value, str], str
+]  # every stride-th pixel of a value, for a layer: source, stride, layer -> id
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
@@ -36,6 +43,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     before = applications(graph)
     done: Applications = {}
     names: dict[str, str] = {}  # the id of each laid out value
+    pixels: Pixels = {}
     for node, applied in before.items():
         if applied.kind == "layout":
             done[node] = applied
@@ -44,7 +52,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
             if _may_lose(before[source], before):
                 names[source] = fresh(f"{source}.layout", before)
                 done[names[source]] = _layout(source, before[source], applied.layer)
-        done[node] = _unstrided(node, renamed(_beside(applied, before), names), done)
+        done[node] = _unstrided(renamed(_beside(applied, before), names), pixels, done)
     return assemble(done, info(graph))
 
 
@@ -57,25 +65,21 @@ def _beside(applied: Application, before: Mapping[str, Application]) -> Applicat
     return replace(applied, kind="side_by_side") if any(s.kind in SUMS for s in sources) else applied
 
 
-def _unstrided(node: str, applied: Application, done: Applications) -> Application:
-    """A strided 1 x 1 convolution as a plain one; the pixels that it reads stand in `done` then."""
+def _unstrided(applied: Application, pixels: Pixels, done: Applications) -> Application:
+    """A strided 1 x 1 convolution as a plain one of the pixels that it reads, which stand in `done` then."""
     attributes = dict(applied.attributes)
     stride = attributes.get("stride", (1, 1))
-    if applied.kind != "conv" or attributes["k"] != 1 or stride == (1, 1):
+    if applied.kind not in DENSE or attributes["k"] != 1 or stride == (1, 1):
         return applied
     (source,) = applied.inputs
-    name = fresh(f"{node}.pixels", done)
-    shape = (done[source].shape[0], *applied.shape[1:])
-    done[name] = Application(
-        "subsample", (("stride", stride),), (source,), shape, applied.layer, batch=applied.batch
-    )
-    geometry = (
-        ("stride", (1, 1)),
-        ("padding", (0, 0)),
-        ("dilation", (1, 1)),
-        ("groups", 1),
-    )
-    return replace(applied, kind="convolution", attributes=geometry, inputs=(name,))
+    key = (source, stride, applied.layer)
+    if key not in pixels:
+        pixels[key] = name = fresh(f"{source}.pixels", done)
+        shape = (done[source].shape[0], *applied.shape[1:])
+        attribute = (("stride", stride),)
+        done[name] = Application("subsample", attribute, (source,), shape, applied.layer, batch=applied.batch)
+    geometry = (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1)), ("groups", 1))
+    return replace(applied, kind="convolution", attributes=geometry, inputs=(pixels[key],))
 
 
 def _may_lose(applied: Application, before: Mapping[str, Application]) -> bool:
