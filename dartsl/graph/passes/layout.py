@@ -31,9 +31,8 @@ SUMS = frozenset({"sum", "combine"})
 DENSE = CONVOLUTIONS - {"dwconv"}
 FORMAT = (("format", "channels_last"),)
 
-Pixels = dict[
-    tuple[str, Value, str], str
-]  # every stride-th pixel of a value, for a layer: source, stride, layer -> id
+# Every stride-th pixel of a value, for a layer: (source, stride, layer) -> id.
+Pixels = dict[tuple[str, Value, str], str]
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
@@ -52,7 +51,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
             if _may_lose(before[source], before):
                 names[source] = fresh(f"{source}.layout", before)
                 done[names[source]] = _layout(source, before[source], applied.layer)
-        done[node] = _unstrided(renamed(_beside(applied, before), names), pixels, done)
+        done[node] = _unstrided(renamed(_beside(applied, before), names), pixels, before, done)
     return assemble(done, info(graph))
 
 
@@ -65,7 +64,9 @@ def _beside(applied: Application, before: Mapping[str, Application]) -> Applicat
     return replace(applied, kind="side_by_side") if any(s.kind in SUMS for s in sources) else applied
 
 
-def _unstrided(applied: Application, pixels: Pixels, done: Applications) -> Application:
+def _unstrided(
+    applied: Application, pixels: Pixels, before: Mapping[str, Application], done: Applications
+) -> Application:
     """A strided 1 x 1 convolution as a plain one of the pixels that it reads, which stand in `done` then."""
     attributes = dict(applied.attributes)
     stride = attributes.get("stride", (1, 1))
@@ -74,7 +75,7 @@ def _unstrided(applied: Application, pixels: Pixels, done: Applications) -> Appl
     (source,) = applied.inputs
     key = (source, stride, applied.layer)
     if key not in pixels:
-        pixels[key] = name = fresh(f"{source}.pixels", done)
+        pixels[key] = name = fresh(f"{source}.pixels", {**before, **done})
         shape = (done[source].shape[0], *applied.shape[1:])
         attribute = (("stride", stride),)
         done[name] = Application("subsample", attribute, (source,), shape, applied.layer, batch=applied.batch)
