@@ -11,6 +11,7 @@ class Target:
     """One kind of device, as switches of the passes that depend on it.
 
     channels_last   images are kept with their channels together
+    pixels_first    with them, a strided 1 x 1 convolution reads every stride-th pixel first
     space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
     narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
     stack_limit     numbers an image that applications side by side may read, or have, together
@@ -19,6 +20,7 @@ class Target:
 
     name: str
     channels_last: bool
+    pixels_first: bool
     space_to_batch: bool
     narrow_depthwise: bool
     stack_limit: int
@@ -32,15 +34,17 @@ TARGETS: Mapping[str, Target] = {
         Target(
             "cpu",
             channels_last=True,
+            pixels_first=True,
             space_to_batch=True,
             narrow_depthwise=True,
             stack_limit=32768,
             measured=True,
         ),
-        # Kernels are launched one by one there, so fewer operations win; space-to-batch only adds some.
+        # Kernels are launched one by one there, so fewer operations win; space-to-batch and pixels first only add some.
         Target(
             "cuda",
             channels_last=True,
+            pixels_first=False,
             space_to_batch=False,
             narrow_depthwise=False,
             stack_limit=1 << 30,

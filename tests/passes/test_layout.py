@@ -124,6 +124,7 @@ def test_strided_convolutions_of_one_pixel_read_it_first() -> None:
 
     assert len(strided(before)) == 6
     assert strided(graph) == []
+    assert strided(layout.run(before, TARGETS["cuda"])) == strided(before)
     read = [node for node in graph if application(graph, node).kind == "subsample"]
     assert len(read) == 5  # the two of c0 -> a that stride both ways share one
     assert_same(STRIDED, [layout.run])

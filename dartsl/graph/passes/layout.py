@@ -5,9 +5,9 @@ outside (a plugin), zeros and noise, which are made anew, and a concatenation th
 
 A concatenation of sums, such as a cell's output, becomes `side_by_side`, which lays its gradient out for their terms.
 
-A strided 1 x 1 convolution becomes a plain one of every stride-th pixel, which all of a layer share. The CPU library's
-weight gradient of a strided one, channels together, writes beyond its memory where several threads share an odd number
-of images and the channels are no multiple of 16.
+On a CPU a strided 1 x 1 convolution becomes a plain one of every stride-th pixel, which all of a layer share. The
+library's weight gradient of a strided one, channels together, writes beyond its memory where several threads share an
+odd number of images and the channels are no multiple of 16.
 
 Exact: no number changes.
 """
@@ -36,7 +36,7 @@ Pixels = dict[tuple[str, Value, str], str]
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
-    """The graph with a `layout` where images enter and where the layout may be lost."""
+    """The graph with a `layout` where images enter and where one may be lost; strides as the target takes them."""
     if not target.channels_last:
         return graph
     before = applications(graph)
@@ -51,7 +51,8 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
             if _may_lose(before[source], before):
                 names[source] = fresh(f"{source}.layout", before)
                 done[names[source]] = _layout(source, before[source], applied.layer)
-        done[node] = _unstrided(renamed(_beside(applied, before), names), pixels, before, done)
+        laid = renamed(_beside(applied, before), names)
+        done[node] = _unstrided(laid, pixels, before, done) if target.pixels_first else laid
     return assemble(done, info(graph))
 
 
