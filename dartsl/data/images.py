@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,8 @@ class ImageData:
     """A data set for classification, on one device.
 
     Images are uint8 of shape (N, H, W, C), labels int64 of shape (N,) in 0 .. classes - 1. Both parts
-    hold at least one image and all images have one shape.
+    hold at least one image and all images have one shape. `names` are those of the classes, in the order of their
+    numbers; empty where the data set gives none.
     """
 
     name: str
@@ -31,6 +33,12 @@ class ImageData:
     test_images: Tensor
     test_labels: Tensor
     classes: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; their numbers where the data set gives none."""
+        return self.names or tuple(str(number) for number in range(self.classes))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -50,12 +58,18 @@ class ImageData:
 
 
 def assemble(
-    name: str, train: tuple[Array, Array], test: tuple[Array, Array], *, classes: int | None = None
+    name: str,
+    train: tuple[Array, Array],
+    test: tuple[Array, Array],
+    *,
+    classes: int | None = None,
+    names: Sequence[str] = (),
 ) -> ImageData:
     """Check what a reader found and make tensors of it.
 
     `train` and `test` are (images, labels): uint8 (N, H, W, C) or (N, H, W), integers (N,) or (N, 1).
-    Without `classes` their number is the largest training label and one. Raises UserError.
+    Without `classes` their number is that of their `names`, or else the largest training label and one.
+    Raises UserError.
     """
     images = [_images(name, part, found[0]) for part, found in (("training", train), ("test", test))]
     labels = [_labels(name, part, found[1]) for part, found in (("training", train), ("test", test))]
@@ -70,7 +84,7 @@ def assemble(
             f"{name}: training images are {_size(images[0])}, test images {_size(images[1])}",
             "all images of a data set must have one size",
         )
-    count = classes if classes is not None else int(labels[0].max()) + 1
+    count = classes or len(names) or int(labels[0].max()) + 1
     for part, y in zip(("training", "test"), labels, strict=True):
         if int(y.min()) < 0 or int(y.max()) >= count:
             wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
@@ -85,6 +99,7 @@ def assemble(
         test_images=torch.from_numpy(images[1]),  # (N, H, W, C)
         test_labels=torch.from_numpy(labels[1]),  # (N,)
         classes=count,
+        names=tuple(names),
     )
 
 

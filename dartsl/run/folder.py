@@ -37,6 +37,7 @@ from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
+from dartsl.run.inputs import Inputs, read_inputs
 
 FORMAT = 1
 SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
@@ -68,7 +69,8 @@ class RunInfo:
     """What `run.json` holds.
 
     `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
-    `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses.
+    `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
+    how images are normalised and what the classes are called.
     """
 
     kind: str
@@ -81,6 +83,7 @@ class RunInfo:
     command: str
     plugins: list[str]
     data_hash: str
+    inputs: Inputs
     versions: dict[str, str]
     format: int = FORMAT
 
@@ -148,7 +151,11 @@ class RunFolder:
             fits = isinstance(value, kinds.get(str(annotation), dict))
             if not fits or (name == "parameters" and not all(map(_is_fraction, value.values()))):
                 raise UserError(f"{path / RUN} is damaged: `{name}` is missing or not what it was")
-        return cls(path, RunInfo(**{name: record[name] for name in wanted}))
+        try:
+            inputs = read_inputs(record["inputs"])
+        except ValueError as fault:
+            raise UserError(f"{path / RUN} is damaged: `inputs` is not what it was ({fault})") from None
+        return cls(path, RunInfo(**{name: record[name] for name in wanted} | {"inputs": inputs}))
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -28,6 +28,7 @@ from dartsl.lang.terms import Plan
 from dartsl.run import checkpoint
 from dartsl.run.files import Row
 from dartsl.run.folder import RUN, RunFolder, RunInfo, spec_hash, versions
+from dartsl.run.inputs import Inputs
 from dartsl.run.interrupt import interruption
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.progress import Figures, RunProgress
@@ -236,6 +237,7 @@ def run_info(
     plan: Plan,
     config: Any,
     data_hash: str,
+    inputs: Inputs,
     plugins: Sequence[str | Path],
     command: str,
     group: Group = ALONE,
@@ -252,6 +254,7 @@ def run_info(
         command=command,
         plugins=[str(Path(plugin).resolve()) for plugin in plugins],
         data_hash=data_hash,
+        inputs=inputs,
         versions=_surroundings(group),
     )
 

@@ -14,6 +14,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import ImageBatch
 from dartsl.search.bilevel import learning_rate
@@ -36,6 +37,7 @@ class ImageSession(SearchSession[Tensor]):
         self.augment = Augment.of(
             data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
         )
+        self.inputs = ImageInputs(data.shape, self.augment.mean, self.augment.std, data.class_names)
         ours, theirs = split_by_index(data.train_labels, config.split)
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))

@@ -87,7 +87,8 @@ def search(
                 session = session_of(model, here, data, group)
             group.require_same("data", data_hash(data))
             plan = model.plan
-            info = run_info("search", source, spec, plan, config, data_hash(data), plugins, command, group)
+            found, inputs = data_hash(data), session.inputs
+            info = run_info("search", source, spec, plan, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, stem(source)), spec, info, group)
             with held(folder, group):
                 with group.together():

@@ -19,6 +19,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
+from dartsl.run.inputs import Inputs
 from dartsl.run.parallel import Group
 from dartsl.search.batches import Batch, Outcome, perplexity
 from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
@@ -83,6 +84,8 @@ class SearchSession(ABC, Generic[Place]):
     epoch's batches as they were met, in training mode (for orders 2 and exact the validation batch meets the
     unrolled weights): measuring costs no pass of its own.
     """
+
+    inputs: Inputs
 
     measure = (
         "accuracy"  # beside the loss in the history: a property of Tally, and its short name for a display

@@ -19,6 +19,7 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
+from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import Outcome, TextBatch
 from dartsl.search.bilevel import Unroll
@@ -48,6 +49,7 @@ class TextSession(SearchSession[Window]):
                 f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
             )
         self.data = data.to(config.device)
+        self.inputs = TextInputs(data.level)
         self.share = group.share(config.batch)
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = self.share.own(in_rows(self.data.valid, config.batch, "validation"), 1)  # (rows, B)

@@ -21,6 +21,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
+from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.train.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoch_order, set_apart, taken
 
@@ -77,6 +78,8 @@ class StreamFeed:
             config.mean, config.std, 0 if config.resized_crop else config.crop, config.flip, config.cutout
         )
         self._channels = plan.image.channels
+        shape = (plan.image.channels, height, width)
+        self.inputs = ImageInputs(shape, (), (), tuple(classes), shorter)
 
     def measured(self) -> StreamFeed:
         """Itself, with mean and deviation: the settings', or those of the first images that train (their order is
@@ -93,6 +96,7 @@ class StreamFeed:
                 help=f"give {self._channels} numbers each, none of `std` 0, or none",
             )
         self._augment = replace(self._augment, mean=numbers[0], std=numbers[1])
+        self.inputs = replace(self.inputs, mean=numbers[0], std=numbers[1])
         return self
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import torch_dtype
+from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 
 EVALUATION_BATCH = 256
@@ -37,10 +38,12 @@ class Feed(Protocol):
 
     name, fingerprint   of the data set; `fingerprint` is what a run must find again
     counts              training images, those that are watched, test images
+    inputs              how the images become what the network takes
     """
 
     name: str
     fingerprint: str
+    inputs: ImageInputs
     counts: tuple[int, int, int]
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
@@ -104,6 +107,8 @@ class MemoryFeed:
         self._augment = Augment.of(
             data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
         )
+        # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
+        self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
         self._data = data.to(config.device)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels)
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))

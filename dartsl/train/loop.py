@@ -95,7 +95,8 @@ def train(
             with group.together():
                 session = session_of(model, here, data, group)
             group.require_same("data", data_hash(data))
-            info = run_info("train", source, spec, planned, config, data_hash(data), plugins, command, group)
+            found, inputs = data_hash(data), session.inputs
+            info = run_info("train", source, spec, planned, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group)
             before()
             with held(folder, group):

@@ -58,6 +58,7 @@ class ImageSession:
         self.model = model
         self.feed = feed
         self.name = feed.name
+        self.inputs = feed.inputs
         self.optimizer = torch.optim.SGD(
             model.weights(),
             lr=config.lr,

@@ -9,6 +9,7 @@ from dartsl.data.text import Corpus
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
+from dartsl.run.inputs import Inputs
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.text_session import text_of
@@ -27,6 +28,10 @@ class TrainSession(Session, Protocol):
     config: TrainConfig
     model: Supernet
     name: str
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the network takes and gives, for `run.json`."""
 
     def test(self) -> Tested | None:
         """The network on the test data, if there are any; to be asked once, when nothing is left to choose."""

@@ -22,6 +22,7 @@ from dartsl.nn.share import WHOLE
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.files import Row
+from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import TextBatch
 from dartsl.search.bilevel import weight_step
@@ -63,6 +64,7 @@ class TextSession:
         self.model = model
         self.data = data.to(config.device)
         self.name = data.name
+        self.inputs = TextInputs(data.level)
         self.share = group.share(config.batch)
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)), "validation")  # (rows, 10 or less)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.run.folder import RunFolder, RunInfo, free_name, spec_hash
+from dartsl.run.inputs import ImageInputs
 
 PART = 'darts 1\n\nimport "std/cnn"\n\nop mine = relu > conv(3)/stride > bn\n'
 ROOT = """darts 1
@@ -44,6 +45,7 @@ INFO = RunInfo(
     command="dartsl search root.darts",
     plugins=[],
     data_hash="1" * 64,
+    inputs=ImageInputs((1, 8, 8), (0.25,), (0.5,), ("cat", "dog")),
     versions={"dartsl": "0"},
 )
 
@@ -110,8 +112,9 @@ def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
         ("[]", "run format None"),
         (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads format 1"),
         (json.dumps({"format": 1, "kind": "search"}), "`source` is missing"),
-        (json.dumps({**vars(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
-        (json.dumps({**vars(INFO), "parameters": {"C": "wide"}}), "`parameters` is missing or not"),
+        (json.dumps({**asdict(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
+        (json.dumps({**asdict(INFO), "parameters": {"C": "wide"}}), "`parameters` is missing or not"),
+        (json.dumps({**asdict(INFO), "inputs": {"kind": "text"}}), "`inputs` is not what it was"),
     ],
 )
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, text: str | None, words: str) -> None:

@@ -11,6 +11,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder, RunInfo
+from dartsl.run.inputs import TextInputs
 from dartsl.search.shares import cell_shares
 
 SPEC = """darts 1
@@ -51,7 +52,9 @@ LAST = [[0.6, 0.3, 0.1], [0.3, 0.7], [0.4, 0.6], [0.9, 0.1]]
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     spec = check(Source("small", SPEC))
-    info = RunInfo("search", "small", "0" * 64, "small", {"C": "4"}, {}, 0, "", [], "1" * 64, {})
+    info = RunInfo(
+        "search", "small", "0" * 64, "small", {"C": "4"}, {}, 0, "", [], "1" * 64, TextInputs("word"), {}
+    )
     return RunFolder.create(tmp_path / "run", spec.files, info)
 
 

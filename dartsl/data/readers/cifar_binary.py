@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.readers.names import listed_names
 from dartsl.lang.diagnostics import UserError
 
 CIFAR10_TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
@@ -17,13 +18,16 @@ def read_cifar10(folder: Path) -> ImageData:
     """Images (N, 32, 32, 3) of data_batch_1.bin .. 5 and test_batch.bin; 10 classes."""
     parts = [_read_file(folder / name, label_bytes=1) for name in CIFAR10_TRAIN]
     train = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    return assemble("CIFAR-10", train, _read_file(folder / "test_batch.bin", label_bytes=1), classes=10)
+    test = _read_file(folder / "test_batch.bin", label_bytes=1)
+    names = listed_names(folder / "batches.meta.txt", 10)
+    return assemble("CIFAR-10", train, test, classes=10, names=names)
 
 
 def read_cifar100(folder: Path) -> ImageData:
     """Images (N, 32, 32, 3) of train.bin and test.bin with their fine labels; 100 classes."""
     train, test = (_read_file(folder / name, label_bytes=2) for name in ("train.bin", "test.bin"))
-    return assemble("CIFAR-100", train, test, classes=100)
+    names = listed_names(folder / "fine_label_names.txt", 100)
+    return assemble("CIFAR-100", train, test, classes=100, names=names)
 
 
 def _read_file(path: Path, label_bytes: int) -> tuple[Array, Array]:

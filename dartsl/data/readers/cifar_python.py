@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.readers.names import pickled_names
 from dartsl.data.readers.unpickle import read_pickle
 from dartsl.lang.diagnostics import UserError
 
@@ -17,13 +18,16 @@ def read_cifar10(folder: Path) -> ImageData:
     """Images (N, 32, 32, 3) of data_batch_1 .. 5 and test_batch; 10 classes."""
     parts = [_read_file(folder / name, "labels") for name in CIFAR10_TRAIN]
     train = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    return assemble("CIFAR-10", train, _read_file(folder / "test_batch", "labels"), classes=10)
+    names = pickled_names(folder / "batches.meta", "label_names", 10)
+    test = _read_file(folder / "test_batch", "labels")
+    return assemble("CIFAR-10", train, test, classes=10, names=names)
 
 
 def read_cifar100(folder: Path) -> ImageData:
     """Images (N, 32, 32, 3) of train and test with their fine labels; 100 classes."""
     train, test = (_read_file(folder / name, "fine_labels") for name in ("train", "test"))
-    return assemble("CIFAR-100", train, test, classes=100)
+    names = pickled_names(folder / "meta", "fine_label_names", 100)
+    return assemble("CIFAR-100", train, test, classes=100, names=names)
 
 
 def _read_file(path: Path, labels_key: str) -> tuple[Array, Array]:

@@ -35,7 +35,7 @@ def read(folder: Path, expect: tuple[int, int, int] | None) -> ImageData:
     channels = expect[0] if expect is not None else _common_channels([path for path, _ in train + test])
     size = expect[1:] if expect is not None else None
     parts = [_read_all(part, channels, size) for part in (train, test)]
-    return assemble(folder.resolve().name, parts[0], parts[1], classes=len(classes))
+    return assemble(folder.resolve().name, parts[0], parts[1], names=classes)
 
 
 Listed = list[tuple[Path, int]]

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dartsl.data.images import ImageData, assemble
+from dartsl.data.images import Array, ImageData, assemble
 from dartsl.lang.diagnostics import UserError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
+NAMES = ("class_names", "label_names")
 
 
 def read(path: Path) -> ImageData:
-    """Images uint8 (N, H, W, C) or (N, H, W), labels integers (N,) or (N, 1); other arrays are ignored."""
+    """Images uint8 (N, H, W, C) or (N, H, W), labels integers (N,) or (N, 1); names of classes, strings (classes,), in
+    `class_names` or `label_names`, if there are any. Other arrays are ignored.
+
+    Raises UserError.
+    """
     try:
         # A file of our own: numpy leaves one that it opened itself open where it finds no zip archive in it.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
@@ -26,6 +31,7 @@ def read(path: Path) -> ImageData:
                     f"a data set needs the arrays {', '.join(KEYS)}",
                 )
             arrays = {key: found[key] for key in KEYS}
+            names = next((found[key] for key in NAMES if key in found.files), None)
     except (
         OSError,
         EOFError,
@@ -40,4 +46,17 @@ def read(path: Path) -> ImageData:
             f"{path}: not a readable .npz file of plain arrays ({error})",
             "is the file complete? write it by numpy.savez; arrays of objects are not read",
         ) from None
-    return assemble(path.name, (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"]))
+    train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    return assemble(path.name, train, test, names=_class_names(path, names))
+
+
+def _class_names(path: Path, names: Array | None) -> tuple[str, ...]:
+    """The names of the classes, where an array of strings gives them."""
+    if names is None:
+        return ()
+    if names.ndim != 1 or names.dtype.kind != "U" or not all(names):
+        raise UserError(
+            f"{path}: its names of classes are {names.dtype} of shape {names.shape}",
+            "store them as an array of strings, one for each class: numpy.array(['cat', 'dog'])",
+        )
+    return tuple(str(name) for name in names)

@@ -1,0 +1,83 @@
+"""What a run's network takes and gives, as `run.json` keeps it: enough to use the network without its data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dartsl.lang.settings import MOST
+
+LEVELS = ("word", "char")
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """How an image becomes what the network takes, and what its outputs stand for.
+
+    shape      channels, height, width
+    mean, std  of each channel, of pixels in 0..1: (pixel - mean) / std
+    classes    their names, in the order of the outputs
+    resize     the shorter side before the centre crop to height x width, as evaluation takes it; 0: images are
+               resized to height x width as they are
+    """
+
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+    resize: int = 0
+    kind: str = "images"
+
+
+@dataclass(frozen=True)
+class TextInputs:
+    """What a text was split into, `word` or `char`; `vocabulary.json` has them in the order of their numbers."""
+
+    level: str
+    kind: str = "text"
+
+
+Inputs = ImageInputs | TextInputs
+
+
+def read_inputs(record: object) -> Inputs:
+    """The inputs that a JSON object holds. Raises ValueError for anything that no run has written."""
+    if not isinstance(record, dict):
+        raise ValueError("no object")
+    if record.get("kind") == "text":
+        level = record.get("level")
+        if level not in LEVELS:
+            raise ValueError("level")
+        return TextInputs(level)
+    if record.get("kind") != "images":
+        raise ValueError("kind")
+    return _image_inputs(record)
+
+
+def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
+    shape, resize, classes = record.get("shape"), record.get("resize"), record.get("classes")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(_is_size(side) and side for side in shape):
+        raise ValueError("shape")
+    if not isinstance(resize, int) or not _is_size(resize):
+        raise ValueError("resize")
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError("classes")
+    mean, std = (_numbers(record, name, shape[0]) for name in ("mean", "std"))
+    if min(std) <= 0:
+        raise ValueError("std")
+    channels, height, width = shape
+    return ImageInputs((channels, height, width), mean, std, tuple(classes), resize)
+
+
+def _numbers(record: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:
+    found = record.get(name)
+    if not isinstance(found, list) or len(found) != count:
+        raise ValueError(name)
+    if not all(type(number) in (int, float) and abs(number) <= MOST for number in found):  # no NaN either
+        raise ValueError(name)
+    return tuple(float(number) for number in found)
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 1_000_000

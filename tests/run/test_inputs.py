@@ -1,0 +1,50 @@
+"""What `run.json` keeps of a run's data: it comes back exactly, and what no run has written is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from dartsl.run.inputs import ImageInputs, Inputs, TextInputs, read_inputs
+
+IMAGES = ImageInputs((3, 8, 6), (0.1, 1 / 3, 0.7), (0.2, 0.3, 1e-7), ("cat", "f\udcff", "ō"), 9)
+
+
+@pytest.mark.parametrize("inputs", [IMAGES, TextInputs("char"), TextInputs("word")])
+def test_inputs_come_back_to_the_last_bit(inputs: Inputs) -> None:
+    assert read_inputs(json.loads(json.dumps(asdict(inputs)))) == inputs
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"kind": "sound"}, "kind"),
+        ({"shape": [3, 8]}, "shape"),
+        ({"shape": [3, 0, 8]}, "shape"),
+        ({"shape": [3, True, 8]}, "shape"),
+        ({"mean": [0.1]}, "mean"),
+        ({"mean": [0.1, "0.2", 0.3]}, "mean"),
+        ({"std": [0.1, 0.2, 0.0]}, "std"),
+        ({"std": [0.1, 0.2, float("nan")]}, "std"),
+        ({"std": [0.1, 0.2, 10**400]}, "std"),
+        ({"classes": []}, "classes"),
+        ({"classes": ["cat", 5]}, "classes"),
+        ({"resize": -1}, "resize"),
+        ({"resize": None}, "resize"),
+        ({"kind": "text", "level": "line"}, "level"),
+        ({"kind": "text", "level": ["word"]}, "level"),
+    ],
+)
+def test_what_no_run_has_written_is_refused(change: dict[str, Any], what: str) -> None:
+    record = json.loads(json.dumps(asdict(IMAGES)))
+    with pytest.raises(ValueError, match=what):
+        read_inputs(record | change)
+
+
+@pytest.mark.parametrize("record", [None, [], "images", {}])
+def test_what_is_no_object_is_refused(record: object) -> None:
+    with pytest.raises(ValueError, match=r"no object|kind"):
+        read_inputs(record)
