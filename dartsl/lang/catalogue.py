@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import networkx as nx
+from collections.abc import Iterable
 
 from dartsl.lang.constants import names
-from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.model import Operation
 from dartsl.lang.offers import Offers
+from dartsl.lang.order import ordered, recursion
 from dartsl.lang.resolve import Symbols
 from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import ExternDecl, Name, OpDecl, OpsDecl
@@ -25,11 +23,10 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
     Raises TooLargeError where `ops` hold too many candidates.
     """
     declared = {n: d for n, d in symbols.names.items() if isinstance(d, OpDecl | ExternDecl | OpsDecl)}
-    calls = _calls(declared, symbols)
-    loops = [part for part in nx.strongly_connected_components(calls) if _is_loop(part, calls)]
+    calls = {name: _calls(declaration, declared, symbols) for name, declaration in declared.items()}
+    order, loops = ordered(calls)
     looped = {name for part in loops for name in part}
-    order = list(nx.topological_sort(calls.subgraph(set(calls) - looped)))
-    for name in [*reversed(order), *(n for n in declared if n in looped)]:
+    for name in [*order, *(n for n in declared if n in looped)]:
         declaration = declared[name]
         if isinstance(declaration, OpsDecl):
             offer = offers.read(declaration.body, Scope("edge"))
@@ -41,8 +38,7 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
             if name not in looped:
                 offers.checker.signatures[name] = signature
                 offers.identities.declare(name, declaration.parameters)
-    rank = {name: place for place, name in enumerate(declared)}
-    offers.checker.faults += [recursion(part, calls, rank) for part in loops]
+    offers.checker.faults += [recursion(part, calls) for part in loops]
     return {
         name: Operation(name, d.parameters, d.body if isinstance(d, OpDecl) else None, d.name.span)
         for name, d in declared.items()
@@ -75,14 +71,14 @@ def _check_operation(declaration: OpDecl | ExternDecl, symbols: Symbols, offers:
     )
 
 
-def _calls(declared: dict[str, OperationDecl], symbols: Symbols) -> nx.DiGraph[str]:
-    """Who uses whom; each arc holds the name that makes the first use."""
-    calls: nx.DiGraph[str] = nx.DiGraph()
-    calls.add_nodes_from(declared)
-    for name, declaration in declared.items():
-        for used in _uses(declaration):
-            if used.id in declared and symbols.find(used) is not None and not calls.has_edge(name, used.id):
-                calls.add_edge(name, used.id, use=used)
+def _calls(
+    declaration: OperationDecl, declared: dict[str, OperationDecl], symbols: Symbols
+) -> dict[str, Name]:
+    """What a declaration uses; each with the name that makes the first use."""
+    calls: dict[str, Name] = {}
+    for used in _uses(declaration):
+        if used.id in declared and symbols.find(used) is not None:
+            calls.setdefault(used.id, used)
     return calls
 
 
@@ -92,21 +88,3 @@ def _uses(declaration: OperationDecl) -> Iterable[Name]:
     body = [] if isinstance(declaration, ExternDecl) else names(declaration.body)
     defaults = [name for p in parameters if p.default is not None for name in names(p.default)]
     return [name for name in [*defaults, *body] if name.id not in own]
-
-
-def _is_loop(part: set[str], calls: nx.DiGraph[str]) -> bool:
-    return len(part) > 1 or any(calls.has_edge(name, name) for name in part)
-
-
-def recursion(part: set[str], calls: nx.DiGraph[str], rank: Mapping[str, int]) -> Diagnostic:
-    """E0208 for one loop among declarations that use each other."""
-    start = min(part, key=rank.__getitem__)
-    uses = [calls.edges[a, b]["use"] for a, b in nx.find_cycle(calls.subgraph(part), start)]
-    label = "uses itself here" if len(uses) == 1 else f"`{uses[0].id}` is used here"
-    return Diagnostic(
-        "E0208",
-        f"`{uses[-1].id}` is defined by itself",
-        Label(uses[0].span, label),
-        tuple(Label(use.span, f"`{use.id}` is used here") for use in uses[1:9]),
-        "a definition must end in what is defined without it",
-    )

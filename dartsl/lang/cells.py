@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import networkx as nx
-
-from dartsl.lang.catalogue import recursion
 from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
@@ -15,6 +12,7 @@ from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.offers import Offer, Offers
+from dartsl.lang.order import ordered, recursion
 from dartsl.lang.outline import Outline, outline
 from dartsl.lang.resolve import noun
 from dartsl.lang.scans import highway_faults
@@ -58,19 +56,15 @@ class CellReader:
 
     def _alias_order(self, declared: Mapping[str, CellDecl | AliasDecl]) -> list[str]:
         """Aliases behind what they stand for; those in a loop are reported and left out."""
-        uses: nx.DiGraph[str] = nx.DiGraph()
-        uses.add_nodes_from(declared)
+        uses: dict[str, dict[str, Name]] = {name: {} for name in declared}
         for name, declaration in declared.items():
             if isinstance(declaration, AliasDecl):
                 target = _target(declaration)
                 if target.id in declared:
-                    uses.add_edge(name, target.id, use=target)
-        rank = {name: place for place, name in enumerate(declared)}
-        parts = list(nx.strongly_connected_components(uses))
-        loops = [part for part in parts if len(part) > 1 or any(uses.has_edge(n, n) for n in part)]
-        self.checker.faults += [recursion(part, uses, rank) for part in loops]
-        looped = {name for part in loops for name in part}
-        return list(reversed(list(nx.topological_sort(uses.subgraph(set(uses) - looped)))))
+                    uses[name][target.id] = target
+        order, loops = ordered(uses)
+        self.checker.faults += [recursion(part, uses) for part in loops]
+        return order
 
     # ------------------------------------------------------------------ cells that are written out
 

@@ -7,17 +7,28 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lark import Lark, Token
-from lark.lexer import PatternStr
+from lark.lexer import BasicLexer, PatternStr
 
 from dartsl.lang.resources import grammars_dir
 
 if TYPE_CHECKING:
+    from lark.common import LexerConf
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 VERSIONS = (1,)
 
 # Comments and blanks may stand above the header; the possessive `++` keeps the match linear.
 HEADER = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+darts[ \t]+([0-9]+)")
+
+
+class Lexer(BasicLexer):
+    """Lark's, without its search for collisions of tokens at every start: a test of the grammar makes it once."""
+
+    __future_interface__ = 2  # Lark calls `lex` as it calls its own lexers'
+
+    def __init__(self, conf: LexerConf) -> None:
+        conf.skip_validation = True
+        super().__init__(conf)
 
 
 class Grammar:
@@ -27,9 +38,9 @@ class Grammar:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
         self._skipped: list[Token] = []
         callbacks = dict.fromkeys(("COMMENT", "UNCLOSED", "STRANGE"), self._skip)
-        # `basic` keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
+        # A basic lexer keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
         self._lark = Lark(
-            text, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=False,
+            text, parser="lalr", lexer=Lexer, propagate_positions=True, maybe_placeholders=False,
             lexer_callbacks=callbacks,
         )  # fmt: skip
         # How a token type is spelt, for those that have one spelling.

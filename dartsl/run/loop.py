@@ -55,10 +55,7 @@ class Session(Protocol):
     """
 
     epoch: int
-
-    @property
-    def advice(self) -> Mapping[str, str]:
-        """What may help, by what went wrong."""
+    advice: Mapping[str, str]
 
     @property
     def steps(self) -> int:
