@@ -87,5 +87,10 @@ def export_bytes(subject: Subject, to: str, *, seed: int = 0, plugins: Sequence[
         return weights.safetensors_bytes(model, {"format": "pt", "network": subject.plan.network.name})
     from dartsl.exchange import programs
 
+    if programs.draws_noise(model):
+        raise UserError(
+            f"`{subject.plan.network.name}` has `noise` in it, drawn for each batch, which no program of {to} can hold",
+            "its weights can be exported: --to safetensors; and its cells: --to genotype",
+        )
     export = programs.torch_program if to == "torch" else programs.onnx_bytes
     return export(model, subject.plan)

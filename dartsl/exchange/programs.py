@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dartsl.exchange.extras import needed
 from dartsl.exchange.weights import differs, example
+from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
@@ -69,6 +70,12 @@ def onnx_bytes(model: Supernet, plan: Plan) -> bytes:
         with torch.no_grad():
             _check(torch.from_numpy(given), model(images))
     return data
+
+
+def draws_noise(model: Supernet) -> bool:
+    """Whether the network draws random numbers in evaluation too, where its output needs them."""
+    graph = model.optimised.graph
+    return any(application(graph, node).kind == "noise" for node in graph)
 
 
 def _exported(model: Supernet, plan: Plan) -> Any:

@@ -55,7 +55,10 @@ class Session(Protocol):
     """
 
     epoch: int
-    advice: Mapping[str, str]
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What may help, by what went wrong."""
 
     @property
     def steps(self) -> int:

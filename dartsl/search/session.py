@@ -19,6 +19,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
+from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.parallel import Group
 from dartsl.search.batches import Batch, Outcome, perplexity
@@ -92,10 +93,7 @@ class SearchSession(ABC, Generic[Place]):
     )
     short = "acc"
 
-    advice: Mapping[str, str] = {
-        "finite": "start again with a lower lr or alphas_lr, a lower clip, or dtype float64",
-        "memory": "--memory low, a smaller --batch, fewer channels (--set C=...), or --order 1",
-    }
+    usual_clip = 5.0  # DARTS's
 
     def __init__(self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group) -> None:
         """Raises UserError for settings that cannot be used together, or with the network."""
@@ -124,6 +122,24 @@ class SearchSession(ABC, Generic[Place]):
         self.seconds = 0.0
         self.train, self.valid = Tally(), Tally()
         self._before = _Backup(self)
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What may help where a number is not finite, and where memory is short."""
+        config = self.config
+        rates = "a lower lr or alphas_lr"
+        wider = None if config.dtype == "float64" else "--dtype float64"
+        return {
+            "finite": finite([rates, clipping(config.clip, self.usual_clip), wider]),
+            "memory": one_of(
+                [
+                    None if config.memory == "low" else "--memory low",
+                    "a smaller --batch" if config.batch > 1 else None,
+                    narrower(self.model.plan),
+                    None if config.order == "1" else "--order 1",
+                ]
+            ),
+        }
 
     @property
     def steps(self) -> int:

@@ -40,6 +40,7 @@ class TextSession(SearchSession[Window]):
 
     measure = "perplexity"
     short = "ppl"
+    usual_clip = 0.25
     batches: Windows
 
     def __init__(self, model: Supernet, config: SearchConfig, data: Corpus, group: Group = ALONE) -> None:

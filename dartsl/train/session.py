@@ -20,6 +20,7 @@ from dartsl.nn.draws import seed_of, seed_torch
 from dartsl.nn.share import WHOLE, Share
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
+from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.files import Row
 from dartsl.run.loop import NonFiniteError
 from dartsl.run.parallel import ALONE, Group
@@ -41,11 +42,6 @@ class ImageSession:
     last epoch: nothing is chosen by the validation images, which are only watched. The model gives (B, classes)
     logits or, with an auxiliary head, (B, 2 * classes).
     """
-
-    advice: Mapping[str, str] = {
-        "finite": "start again with a lower lr, a lower clip, some warmup, or without amp",
-        "memory": "--accumulate 2, --memory low, a smaller --batch, --amp, or fewer channels (--set C=...)",
-    }
 
     def __init__(self, model: Supernet, config: TrainConfig, feed: Feed, group: Group = ALONE) -> None:
         """Raises UserError for data or settings that cannot be used together. `group` is the feed's."""
@@ -77,6 +73,30 @@ class ImageSession:
         self.place = 0
         self.seconds = 0.0
         self.tally = Tally()
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What may help where a number is not finite, and where memory is short."""
+        config = self.config
+        return {
+            "finite": finite(
+                [
+                    "a lower lr",
+                    clipping(config.clip, 5.0),
+                    None if config.warmup else "some --warmup",
+                    "--no-amp" if config.amp else None,
+                ]
+            ),
+            "memory": one_of(
+                [
+                    f"--accumulate {2 * config.accumulate}",
+                    None if config.memory == "low" else "--memory low",
+                    "a smaller --batch" if config.batch > 1 else None,
+                    None if config.amp or config.dtype != "float32" else "--amp",
+                    narrower(self.model.plan),
+                ]
+            ),
+        }
 
     @property
     def steps(self) -> int:

@@ -45,14 +45,17 @@ class TextMeasured:
 
     @property
     def loss_range(self) -> Range:
-        """The mean loss -+ 1.96 standard errors: normal, and the windows taken as independent of each other."""
+        """The mean loss -+ 1.96 standard errors: normal, and the windows taken as independent of each other.
+
+        No loss is below 0, so the interval is not.
+        """
         if self.error is None:
             return Range(self.mean, None, None)
-        return Range(self.mean, self.mean - Z95 * self.error, self.mean + Z95 * self.error)
+        return Range(self.mean, max(0.0, self.mean - Z95 * self.error), self.mean + Z95 * self.error)
 
     @property
     def perplexity_range(self) -> Range:
-        """exp of the loss and of the ends of its interval."""
+        """exp of the loss and of the ends of its interval: 1 or more."""
         found = self.loss_range
         if found.low is None or found.high is None:
             return Range(self.perplexity, None, None)

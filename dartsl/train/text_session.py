@@ -21,6 +21,7 @@ from dartsl.nn.draws import stream_seed
 from dartsl.nn.share import WHOLE
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
+from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.files import Row
 from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
@@ -43,11 +44,6 @@ class TextSession:
     evaluated. The weights that count are those of the last epoch. The test text is read once, by `test`.
     Processes share the rows of the training text: each reads its own to the end, and keeps their states.
     """
-
-    advice: Mapping[str, str] = {
-        "finite": "start again with a lower lr or a lower clip",
-        "memory": "--memory low, a smaller --batch, a smaller --bptt, or a smaller network (--set H=...)",
-    }
 
     def __init__(self, model: Supernet, config: TrainConfig, data: Corpus, group: Group = ALONE) -> None:
         """Raises UserError for a text or settings that cannot be used together."""
@@ -88,6 +84,22 @@ class TextSession:
         self.step = 0  # all steps taken
         self.seconds = 0.0
         self.tally = Tally()
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What may help where a number is not finite, and where memory is short."""
+        config = self.config
+        return {
+            "finite": finite(["a lower lr", clipping(config.clip, 0.25)]),
+            "memory": one_of(
+                [
+                    None if config.memory == "low" else "--memory low",
+                    "a smaller --batch" if config.batch > 1 else None,
+                    "a smaller --bptt",
+                    narrower(self.model.plan),
+                ]
+            ),
+        }
 
     @property
     def steps(self) -> int:

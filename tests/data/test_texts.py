@@ -164,6 +164,28 @@ def test_rows_are_stretches_side_by_side() -> None:
         in_rows(torch.arange(11), 4)
 
 
+@pytest.mark.parametrize(
+    ("words", "batch", "title", "help"),
+    [
+        (
+            11,
+            4,
+            "11 words or characters is too short for 4 rows side by side",
+            "take --batch 3 or less, or a longer",
+        ),
+        (5, 4, "5 words or characters is too short for 4 rows side by side", "take a longer text"),
+        (2, 1, "2 words or characters is too short for 1 row", "take a longer text"),
+    ],
+)
+def test_a_text_that_is_too_short_is_told_by_what_would_help(
+    words: int, batch: int, title: str, help: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        in_rows(torch.arange(words), batch)
+    assert caught.value.message.endswith(title)
+    assert str(caught.value.help).startswith(help)
+
+
 def test_targets_follow_and_the_last_window_is_shorter() -> None:
     rows = in_rows(torch.arange(10), 2)
     tokens, targets = cut(rows, 1, 2)

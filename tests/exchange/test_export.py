@@ -202,3 +202,22 @@ def test_a_program_of_a_network_of_text_is_refused(to: str) -> None:
     subject = subject_of_spec(check(read("zoo/rnn_v1")), None, {"H": 8, "vocab": 8})
     with pytest.raises(UserError, match="only a network of images can be exported"):
         export_bytes(subject, to)
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx"])
+def test_a_network_that_draws_noise_is_refused_by_name(to: str) -> None:
+    noisy = SMALL.replace("a -> p : sep_conv(3)", "a -> p : noise").replace("C = 4", "C = 2")
+    subject = subject_of_spec(check(Source("noisy.darts", noisy)), None, None)
+    with pytest.raises(
+        UserError, match=f"`small` has `noise` in it, .* no program of {to} can hold"
+    ) as caught:
+        export_bytes(subject, to)
+    assert "safetensors" in str(caught.value.help)
+    assert export_bytes(subject, "safetensors")
+
+
+def test_noise_that_the_output_does_not_need_is_no_hindrance() -> None:
+    spare = SMALL.replace("node   p, q", "node   p, q, r").replace(
+        "  output", "  edge   a -> r : noise\n  output"
+    )
+    assert export_bytes(subject_of_spec(check(Source("spare.darts", spare)), None, None), "torch")

@@ -348,6 +348,13 @@ def test_a_text_is_read_with_its_state_carried_and_all_of_it_counts(story: Path)
     assert parts.perplexity_range.low == pytest.approx(math.exp(low))
 
 
+def test_an_interval_ends_where_losses_and_perplexities_do() -> None:
+    """0.5 -+ 1.96 * 0.4: from -0.28 to 1.28."""
+    sure = TextMeasured(tokens=20, mean=0.5, windows=2, error=0.4)
+    assert (sure.loss_range.low, sure.perplexity_range.low) == (0.0, 1.0)
+    assert sure.loss_range.high == pytest.approx(0.5 + 1.959964 * 0.4)
+
+
 # ------------------------------------------------------------------- settings
 
 

@@ -96,8 +96,12 @@ def in_rows(text: Tensor, batch: int, part: str = "training") -> Tensor:
     """
     rows = len(text) // batch
     if rows < 3:
+        most = len(text) // 3
         raise UserError(
-            f"the {part} text of {len(text):,} words or characters is too short for {batch} rows side by side",
-            help="take a smaller --batch, or a longer text",
+            f"the {part} text of {len(text):,} words or characters is too short for {batch} "
+            f"row{'s side by side' if batch > 1 else ''}",
+            help=f"take --batch {most} or less, or a longer text"
+            if 1 < most < batch
+            else "take a longer text",
         )
     return text[: rows * batch].view(batch, rows).t().contiguous()  # (rows, batch)
