@@ -146,6 +146,11 @@ class TrainConfig:
     auxiliary: float = of_images(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
     drop_path: float = of_images(0.0, "drop-path probability at the last epoch", low=0, high=1)
     label_smoothing: float = of_images(0.0, "label smoothing", low=0, high=1)
+    class_weights: str = of_images(
+        "none",
+        "weights of the classes in the training loss; balanced: images / (classes * images of the class)",
+        values=("none", "balanced"),
+    )
     crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
     flip: bool = of_images(True, "flip images left to right at random")
     cutout: int = of_images(

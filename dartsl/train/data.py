@@ -72,7 +72,9 @@ class StreamFeed:
         self._group = group
         self._train = FolderImages(train, reading)
         self._test = FolderImages(test, reading)
-        self._ours, self._theirs = set_apart(len(train), config, torch.tensor([label for _, label in train]))
+        labels = torch.tensor([label for _, label in train])
+        self._ours, self._theirs = set_apart(len(train), config, labels)
+        self.labels = labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(test))
         self._augment = Augment(
             config.mean, config.std, 0 if config.resized_crop else config.crop, config.flip, config.cutout

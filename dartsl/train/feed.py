@@ -39,11 +39,13 @@ class Feed(Protocol):
     name, fingerprint   of the data set; `fingerprint` is what a run must find again
     counts              training images, those that are watched, test images
     inputs              how the images become what the network takes
+    labels              of the images that train, int64 (N,)
     """
 
     name: str
     fingerprint: str
     inputs: ImageInputs
+    labels: Tensor
     counts: tuple[int, int, int]
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
@@ -111,6 +113,7 @@ class MemoryFeed:
         self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
         self._data = data.to(config.device)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels)
+        self.labels = data.train_labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:

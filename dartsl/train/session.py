@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from dartsl.graph.operations import application
@@ -18,7 +17,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import seed_of, seed_torch
 from dartsl.nn.share import WHOLE, Share
-from dartsl.nn.supernet import Supernet
+from dartsl.nn.supernet import Supernet, torch_dtype
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.files import Row
@@ -27,6 +26,7 @@ from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
 from dartsl.search.session import Tally, tallied
+from dartsl.train.class_weights import Loss, balanced_weights
 from dartsl.train.compiling import draw_ahead, explained
 from dartsl.train.evaluation import Measured, measured
 from dartsl.train.feed import Batch, Feed
@@ -66,6 +66,7 @@ class ImageSession:
             torch.device(config.device).type, enabled=config.amp and config.amp_type == "float16"
         )
         self.average = Average(model, config.ema) if config.ema else None
+        self._loss = Loss(config.label_smoothing, _class_weights(config, feed))
         self._network: Any = torch.compile(model, backend=COMPILER) if config.compile else model
         self._buffers = list(model.buffers())
         self._before = [buffer.clone() for buffer in self._buffers]
@@ -125,12 +126,13 @@ class ImageSession:
         self.optimizer.zero_grad()
         draws, whole = self.model.draws, sum(share.whole for share in batch.shares)
         loss, correct = 0.0, 0
+        self._begin_loss(batch, whole)
         for place, (share, part) in enumerate(_parts(batch)):
             draws.share = share
             seed = draws.at(number * config.accumulate + place, "train")
             seed_torch(seed_of(share, seed), part.images.device)
             portion = share.whole / whole
-            part_loss, total, right = self._loss(part)
+            part_loss, total, right = self._losses(part)
             self.scaler.scale(share.weighed(total * portion)).backward()  # type: ignore[no-untyped-call]
             found = Outcome(float(part_loss.detach()), right, len(part.labels)).over_all(share)
             loss += found.loss * portion
@@ -142,19 +144,23 @@ class ImageSession:
         self.tally.add(Outcome(loss, correct, whole))
         self.seconds += time.perf_counter() - started
 
-    def _loss(self, part: Batch) -> tuple[Tensor, Tensor, int]:
+    def _begin_loss(self, batch: Batch, whole: int) -> None:
+        """Tell the loss the weight of all labels of a batch, those of other processes too."""
+        if self._loss.weighted:
+            own = sum(self._loss.mass(part.labels) for share, part in _parts(batch) if share.counts)
+            self._loss.begin(whole, batch.shares[0].figures(own)[0])
+
+    def _losses(self, part: Batch) -> tuple[Tensor, Tensor, int]:
         """The network's loss, the one that is minimised (with the auxiliary head's), and the right answers."""
-        smoothing = self.config.label_smoothing
         if self.config.compile:
             draw_ahead(self.model, part.images)
         with self._autocast():
             both = self._network(part.images)  # (B, classes) or (B, 2 * classes)
         logits, *others = both.to(part.images.dtype).split(self.model.plan.classes, dim=1)
-        loss = F.cross_entropy(logits, part.labels, label_smoothing=smoothing)
+        loss = self._loss(logits, part.labels)
         total = loss
         for other in others:
-            extra = F.cross_entropy(other, part.labels, label_smoothing=smoothing)
-            total = total + self.config.auxiliary * extra
+            total = total + self.config.auxiliary * self._loss(other, part.labels)
         return loss, total, int((logits.detach().argmax(dim=1) == part.labels).sum())
 
     def _apply(self, loss: float) -> None:
@@ -265,6 +271,14 @@ class ImageSession:
             return nullcontext()
         kind = torch.float16 if self.config.amp_type == "float16" else torch.bfloat16
         return torch.autocast(torch.device(self.config.device).type, kind)
+
+
+def _class_weights(config: TrainConfig, feed: Feed) -> Tensor | None:
+    """(classes,), on the device; None where all classes count the same. Raises UserError."""
+    if config.class_weights == "none":
+        return None
+    weights = balanced_weights(feed.labels, feed.inputs.classes)
+    return weights.to(config.device, torch_dtype(config.dtype))
 
 
 def _parts(batch: Batch) -> Iterator[tuple[Share, Batch]]:

@@ -19,7 +19,8 @@ from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import STEPS, quiet, run, same_runs, settings
 
 EVERYTHING: dict[str, Any] = {
-    "ema": 0.9, "cutout": 2, "label_smoothing": 0.1, "accumulate": 2, "warmup": 1, "schedule": "exponential"
+    "ema": 0.9, "cutout": 2, "label_smoothing": 0.1, "accumulate": 2, "warmup": 1, "schedule": "exponential",
+    "class_weights": "balanced",
 }  # fmt: skip
 
 

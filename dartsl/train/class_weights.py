@@ -1,0 +1,65 @@
+"""The loss of a training, in which rare classes may weigh more than frequent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dartsl.lang.diagnostics import UserError
+
+
+def balanced_weights(labels: Tensor, names: Sequence[str]) -> Tensor:
+    """images / (classes * images of the class) for each class, float64: scikit-learn's `balanced`.
+
+    `labels` int64 (N,) are those of the images that train. Raises UserError where a class has none.
+    """
+    # Imported here since scikit-learn takes a second to import and other trainings do without it.
+    from sklearn.utils.class_weight import compute_class_weight
+
+    lacking = sorted(set(range(len(names))) - set(labels.tolist()))
+    if lacking:
+        raise UserError(
+            f"class `{names[lacking[0]]}` has no image to train on, so that no weight balances it",
+            help="add images of it, set fewer apart (--validation, or --final), or leave --class-weights out",
+        )
+    answers = labels.cpu().numpy()
+    return torch.from_numpy(compute_class_weight("balanced", classes=np.arange(len(names)), y=answers))
+
+
+class Loss:
+    """The mean cross entropy over a batch; with weights sum(w[label] * loss) / sum(w[label]), as torch has it.
+
+    A batch may be computed in parts, and shared by processes, whose means are then averaged by their numbers of
+    images. The denominator is that of the whole batch, which `begin` is given.
+    """
+
+    def __init__(self, smoothing: float, weights: Tensor | None) -> None:
+        """`weights` (classes,), of the logits' type and on their device; None: all count the same."""
+        self._smoothing = smoothing
+        self._weights = weights
+        self._scale = 1.0
+
+    @property
+    def weighted(self) -> bool:
+        return self._weights is not None
+
+    def mass(self, labels: Tensor) -> float:
+        """The sum of the weights of labels (N,)."""
+        return float(len(labels)) if self._weights is None else float(self._weights[labels].sum())
+
+    def begin(self, images: int, mass: float) -> None:
+        """Take the size of a whole batch, and the sum of its labels' weights."""
+        self._scale = images / mass
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Of logits (B, classes) and labels (B,), int64."""
+        if self._weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
+        total = F.cross_entropy(
+            logits, labels, self._weights, reduction="sum", label_smoothing=self._smoothing
+        )
+        return total * (self._scale / len(labels))
