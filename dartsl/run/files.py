@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,23 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def read_file(path: Path) -> bytes:
+    """All that is in a regular file. Raises UserError for one that cannot be read.
+
+    Anything else is refused unread: a pipe would be waited for, and a device may have no end.
+    """
+    with _explained("read", path), open(path, "rb", opener=_regular) as file:
+        return file.read()
+
+
+def parse_json(data: bytes | str) -> Any:
+    """What a JSON text stands for. Raises ValueError for any other text, or one that is nested too deeply."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Add a line to a file of one JSON object a line, and see it on the disk. Raises UserError.
 
@@ -57,12 +75,10 @@ def read_rows(path: Path) -> list[Row]:
 
     Raises UserError for a file that cannot be read, or a whole line that is no JSON object.
     """
-    with _explained("read", path):
-        data = path.read_bytes()
     rows: list[Row] = []
-    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
+    for number, line in enumerate(read_file(path).split(b"\n")[:-1], start=1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError:
             row = None
         if not isinstance(row, dict):
@@ -78,6 +94,15 @@ def keep_rows(path: Path, keep: Callable[[Row], bool]) -> list[Row]:
     return rows
 
 
+def _regular(name: str, flags: int) -> int:
+    """Open a regular file; without O_NONBLOCK the opening of a pipe would wait for its other end."""
+    file = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise OSError("it is not a regular file")
+
+
 @contextmanager
 def _explained(doing: str, path: Path) -> Iterator[None]:
     """Turn an operating system's refusal into a message for the user."""
@@ -85,3 +110,5 @@ def _explained(doing: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(f"cannot {doing} {path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UserError(f"cannot {doing} {path}: there is too little memory for it") from error

@@ -70,7 +70,7 @@ def copies(runs: Path, dartsl: Dartsl, tmp_path: Path) -> Path:
 
 
 def other_format(path: Path) -> None:
-    torch.save({**torch.load(path, weights_only=True), "format": 99}, path)
+    checkpoint.write_record(path, {**torch.load(path, weights_only=True), "format": 99})
 
 
 def other_tool(path: Path) -> None:
@@ -84,7 +84,14 @@ def other_file(path: Path) -> None:
 
 def other_run(path: Path) -> None:
     record = torch.load(path, weights_only=True)
-    torch.save({**record, "identity": {**record["identity"], "spec_hash": "0" * 64}}, path)
+    checkpoint.write_record(path, {**record, "identity": {**record["identity"], "spec_hash": "0" * 64}})
+
+
+def a_bit_flipped(path: Path) -> None:
+    """In the middle: a weight, or an average."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 16
+    path.write_bytes(data)
 
 
 def truncated(path: Path) -> None:
@@ -99,13 +106,19 @@ def missing(path: Path) -> None:
     path.unlink()
 
 
+def a_pipe(path: Path) -> None:
+    """Whose other end nobody opens."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 def a_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
 def code(path: Path) -> None:
-    torch.save({**torch.load(path, weights_only=True), "more": Malicious()}, path)
+    checkpoint.write_record(path, {**torch.load(path, weights_only=True), "more": Malicious()})
 
 
 def code_in_a_bare_pickle(path: Path) -> None:
@@ -113,14 +126,16 @@ def code_in_a_bare_pickle(path: Path) -> None:
 
 
 FILES: list[tuple[Callable[[Path], None], str]] = [
-    (other_format, "checkpoint format 99, and this version of dartsl reads format 1"),
+    (other_format, "checkpoint format 99, and this version of dartsl reads format 2"),
     (other_tool, "checkpoint format None"),
     (other_file, "is damaged"),
     (other_run, "was written for another spec"),
+    (a_bit_flipped, "its SHA-256 is not the one that was written with it"),
     (truncated, "is damaged"),
     (empty, "is damaged"),
     (missing, "nothing to continue"),
-    (a_folder, "cannot read"),
+    (a_pipe, "it is not a regular file"),
+    (a_folder, "it is not a regular file"),
     (code, "holds something other than data"),
     (code_in_a_bare_pickle, "is damaged"),
 ]
@@ -159,7 +174,7 @@ def test_a_forged_state_does_not_fit(dartsl: Dartsl, copies: Path, run: str) -> 
     for key in record["state"]:
         for value in FORGED:
             (copies / run / "history.jsonl").write_bytes(rows)
-            torch.save({**record, "state": {**record["state"], key: value}}, path)
+            checkpoint.write_record(path, {**record, "state": {**record["state"], key: value}})
             result = dartsl(command, "--resume", run)
             if key in UNREAD or type(value) is int:  # a count may be one that nothing contradicts
                 assert result.exit_code in (0, 1)
@@ -173,5 +188,5 @@ def test_the_checkpoint_that_the_run_wrote_is_taken(dartsl: Dartsl, copies: Path
     path = copies / "trained" / "checkpoint.pt"
     record = torch.load(path, weights_only=True)
     assert record["format"] == checkpoint.FORMAT
-    torch.save(record, path)
+    checkpoint.write_record(path, record)
     assert dartsl("eval", "trained").exit_code == 0

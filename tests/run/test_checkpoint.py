@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
-from dataclasses import replace
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import torch
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.folder import Identity
+from tests.search.runs import same
 
 OURS = Identity("search", "a" * 64, "net", {"C": "16"})
 
@@ -60,6 +64,81 @@ def test_a_checkpoint_of_another_run_is_refused(path: Path, changed: dict[str, A
 
 def test_no_checkpoint_is_a_message(path: Path) -> None:
     with pytest.raises(UserError, match="nothing to continue"):
+        checkpoint.load(path, OURS)
+
+
+def flipped(data: bytes, bits: Iterable[int]) -> Iterator[bytes]:
+    for bit in bits:
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        yield bytes(changed)
+
+
+STATE = {"w": torch.arange(5.0), "rng": torch.ones(3, dtype=torch.uint8), "epoch": 3, "loss": [1.5, "a"]}
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(path: Path) -> None:
+    """Also in the seal, without which the file would be one of the old format."""
+    checkpoint.save(path, OURS, STATE)
+    data = path.read_bytes()
+    anywhere = random.Random(0).sample(range(8 * len(data)), 500)
+    seal = range(8 * (len(data) - checkpoint.SEALED), 8 * len(data))
+    for changed in flipped(data, [*anywhere, *seal]):
+        path.write_bytes(changed)
+        with pytest.raises(UserError, match="is damaged"):
+            checkpoint.load(path, OURS)
+
+
+def unsealed(path: Path) -> None:
+    """Write a checkpoint as the versions of dartsl before there was a seal did."""
+    torch.save({"format": 1, "identity": asdict(OURS), "state": STATE}, path)
+
+
+def test_a_checkpoint_of_format_1_is_read_by_its_sums(path: Path) -> None:
+    """A flipped bit is found, or stands where it means nothing."""
+    unsealed(path)
+    data, found = path.read_bytes(), 0
+    for changed in flipped(data, random.Random(1).sample(range(8 * len(data)), 500)):
+        path.write_bytes(changed)
+        try:
+            same(checkpoint.load(path, OURS), STATE)
+        except UserError:
+            found += 1
+    assert found > 100
+    path.write_bytes(data)
+    same(checkpoint.load(path, OURS), STATE)
+
+
+def test_a_tensor_that_is_marked_as_a_folder_is_read_all_the_same(path: Path) -> None:
+    """The flag of a folder in the zip's index, by which torch takes a member for empty."""
+    unsealed(path)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\1\2") + 38] |= 16
+    path.write_bytes(data)
+    same(checkpoint.load(path, OURS), STATE)
+
+
+def test_a_zip_that_torch_does_not_write_is_refused(path: Path) -> None:
+    unsealed(path)
+    with zipfile.ZipFile(path) as members:
+        content = {name: members.read(name) for name in members.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as members:
+        for name, data in content.items():
+            members.writestr(name, data)
+    with pytest.raises(UserError, match="is damaged"):
+        checkpoint.load(path, OURS)
+
+
+def test_a_checkpoint_is_still_what_torch_reads(path: Path) -> None:
+    checkpoint.save(path, OURS, STATE)
+    assert torch.load(path, weights_only=True)["format"] == checkpoint.FORMAT
+    with zipfile.ZipFile(path) as members:
+        assert members.comment.startswith(b"dartsl sha256 ")
+
+
+def test_a_checkpoint_without_its_seal_is_refused(path: Path) -> None:
+    torch.save({"format": checkpoint.FORMAT, "identity": asdict(OURS), "state": STATE}, path)
+    with pytest.raises(UserError, match="lost its seal"):
         checkpoint.load(path, OURS)
 
 
@@ -110,7 +189,7 @@ def test_code_in_a_checkpoint_never_runs(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"format": 2}, "checkpoint format 2, and this version of dartsl reads format 1"),
+        ({"format": 3}, "checkpoint format 3, and this version of dartsl reads format 2"),
         ({}, "format None"),
         ({"format": 1}, "is not a checkpoint of dartsl"),
         ([1, 2], "is not a checkpoint of dartsl"),

@@ -62,3 +62,18 @@ def test_a_whole_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> N
     path.write_text('{"epoch": 1}\n' + line)
     with pytest.raises(UserError, match="line 2 of"):
         read_rows(path)
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(UserError, match="it is not a regular file"):
+            read_rows(path)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"epoch": ' + "9" * 5000 + "}"])
+def test_a_line_that_no_reader_takes_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(UserError, match="line 1 of"):
+        read_rows(path)

@@ -16,6 +16,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
+from dartsl.run import checkpoint
 from dartsl.search import loop
 from dartsl.search.derive import rederive
 from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same_runs, settings
@@ -144,7 +145,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_taken_over(
     monkeypatch.undo()
     record = checkpoint_of(path)
     record["state"] |= {"device": "cuda", "augmentation": torch.zeros(16, dtype=torch.uint8)}
-    torch.save(record, path / "checkpoint.pt")
+    checkpoint.write_record(path / "checkpoint.pt", record)
     assert loop.resume(path, console=quiet()).finished
 
 
@@ -264,7 +265,7 @@ def _change_kind(path: Path) -> None:
 def _change_checkpoint(path: Path) -> None:
     record = checkpoint_of(path)
     del record["state"]["model"]["alphas.normal"]
-    torch.save(record, path / "checkpoint.pt")
+    checkpoint.write_record(path / "checkpoint.pt", record)
 
 
 def _cut_checkpoint(path: Path) -> None:
