@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dartsl.data.images import Expected, ImageData, check_expected
 from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
+from dartsl.data.readers.layout import is_image_folder, unwrapped
 from dartsl.lang.diagnostics import UserError
 
 EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
@@ -69,21 +70,32 @@ def _read_file(path: Path) -> ImageData:
 
 
 def _read_folder(path: Path, expect: Expected | None) -> ImageData:
-    """A data set that lies in `path`, or in one of the folders that torchvision makes under its root."""
-    found = _recognise(path)
-    if found is None:
-        inner = sorted(child for child in path.iterdir() if child.is_dir())
-        inner += [child / "raw" for child in inner if (child / "raw").is_dir()]
-        below = {child: reader for child in inner if (reader := _recognise(child)) is not None}
-        if len(below) > 1:
-            names = ", ".join(str(child) for child in below)
-            raise UserError(f"{path}: holds several data sets", f"name one of them: {names}")
-        found = next(iter(below.values()), None)
+    """A data set that lies in `path`, in a folder that it only wraps, or in one that torchvision makes below it."""
+    found = _found(path) or _found(unwrapped(path))
     if found is not None:
         return found()
-    if folder.is_image_folder(path):
+    if is_image_folder(path):
         return folder.read(path, expect[:3] if expect is not None else None)
+    files = sorted(path.rglob("*.npz"))
+    if files:
+        raise UserError(
+            f"{path}: a folder of .npz files", f"name one of them: {', '.join(map(str, files[:4]))}"
+        )
     raise UserError(f"{path}: a folder of an unknown format", f"give {FORMATS}")
+
+
+def _found(path: Path) -> Callable[[], ImageData] | None:
+    """The reader of CIFAR or IDX files in a folder or those below it. Raises UserError for several data sets."""
+    found = _recognise(path)
+    if found is not None:
+        return found
+    inner = sorted(child for child in path.iterdir() if child.is_dir())
+    inner += [child / "raw" for child in inner if (child / "raw").is_dir()]
+    below = {child: reader for child in inner if (reader := _recognise(child)) is not None}
+    if len(below) > 1:
+        names = ", ".join(str(child) for child in below)
+        raise UserError(f"{path}: holds several data sets", f"name one of them: {names}")
+    return next(iter(below.values()), None)
 
 
 def _recognise(path: Path) -> Callable[[], ImageData] | None:

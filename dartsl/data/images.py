@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dartsl.data.labels import class_numbers, count_classes, renumbering
 from dartsl.lang.diagnostics import UserError
 
 Array = NDArray[Any]
@@ -22,9 +23,10 @@ Expected = tuple[int, int, int, int]  # channels, height, width, classes
 class ImageData:
     """A data set for classification, on one device.
 
-    Images are uint8 of shape (N, H, W, C), labels int64 of shape (N,) in 0 .. classes - 1. Both parts
-    hold at least one image and all images have one shape. `names` are those of the classes, in the order of their
-    numbers; empty where the data set gives none.
+    Images are uint8 of shape (N, H, W, C), labels int64 of shape (N,) in 0 .. classes - 1. Each part holds at least
+    one image and all images have one shape. There is a validation part only where the data set brings one of its own.
+    `names` are those of the classes, in the order of their numbers; empty where the data set gives none. `notes` are
+    what a user should know about how the data set was understood, a sentence each.
     """
 
     name: str
@@ -34,6 +36,9 @@ class ImageData:
     test_labels: Tensor
     classes: int
     names: tuple[str, ...] = ()
+    valid_images: Tensor | None = None
+    valid_labels: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -54,6 +59,8 @@ class ImageData:
             train_labels=self.train_labels.to(device),
             test_images=self.test_images.to(device),
             test_labels=self.test_labels.to(device),
+            valid_images=None if self.valid_images is None else self.valid_images.to(device),
+            valid_labels=None if self.valid_labels is None else self.valid_labels.to(device),
         )
 
 
@@ -62,51 +69,52 @@ def assemble(
     train: tuple[Array, Array],
     test: tuple[Array, Array],
     *,
+    valid: tuple[Array, Array] | None = None,
     classes: int | None = None,
     names: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> ImageData:
     """Check what a reader found and make tensors of it.
 
-    `train` and `test` are (images, labels): uint8 (N, H, W, C) or (N, H, W), integers (N,) or (N, 1).
+    `train`, `test` and `valid` are (images, labels): uint8 (N, H, W, C) or (N, H, W), integers (N,) or (N, 1).
     Without `classes` their number is that of their `names`, or else the largest training label and one.
     Raises UserError.
     """
-    images = [_images(name, part, found[0]) for part, found in (("training", train), ("test", test))]
-    labels = [_labels(name, part, found[1]) for part, found in (("training", train), ("test", test))]
-    for part, x, y in zip(("training", "test"), images, labels, strict=True):
-        if len(x) != len(y):
+    parts = {"training": train, "test": test} | ({} if valid is None else {"validation": valid})
+    images = {part: _images(name, part, found[0]) for part, found in parts.items()}
+    labels = {part: class_numbers(name, part, found[1]) for part, found in parts.items()}
+    for part, x in images.items():
+        if len(x) != len(labels[part]):
             raise UserError(
-                f"{name}: {len(x)} {part} images, but {len(y)} labels",
+                f"{name}: {len(x)} {part} images, but {len(labels[part])} labels",
                 "each image needs one label, in the same order",
             )
-    if images[0].shape[1:] != images[1].shape[1:]:
-        raise UserError(
-            f"{name}: training images are {_size(images[0])}, test images {_size(images[1])}",
-            "all images of a data set must have one size",
-        )
-    count = classes or len(names) or int(labels[0].max()) + 1
-    for part, y in zip(("training", "test"), labels, strict=True):
-        if int(y.min()) < 0 or int(y.max()) >= count:
-            wrong = int(y.min()) if int(y.min()) < 0 else int(y.max())
+        if x.shape[1:] != images["training"].shape[1:]:
             raise UserError(
-                f"{name}: {part} label {wrong} is out of range",
-                f"labels go from 0 to {count - 1} here, and stand for classes in that order",
+                f"{name}: training images are {_size(images['training'])}, {part} images {_size(x)}",
+                "all images of a data set must have one size",
             )
+    count, found_notes = count_classes(name, labels, classes or len(names) or None)
     return ImageData(
         name=name,
-        train_images=torch.from_numpy(images[0]),  # (N, H, W, C)
-        train_labels=torch.from_numpy(labels[0]),  # (N,)
-        test_images=torch.from_numpy(images[1]),  # (N, H, W, C)
-        test_labels=torch.from_numpy(labels[1]),  # (N,)
+        train_images=torch.from_numpy(images["training"]),  # (N, H, W, C)
+        train_labels=torch.from_numpy(labels["training"]),  # (N,)
+        test_images=torch.from_numpy(images["test"]),  # (N, H, W, C)
+        test_labels=torch.from_numpy(labels["test"]),  # (N,)
         classes=count,
         names=tuple(names),
+        valid_images=None if valid is None else torch.from_numpy(images["validation"]),  # (N, H, W, C)
+        valid_labels=None if valid is None else torch.from_numpy(labels["validation"]),  # (N,)
+        notes=(*notes, *found_notes),
     )
 
 
 def data_hash(data: ImageData) -> str:
-    """SHA-256 of the training images and labels: what a run must find again to go on."""
+    """SHA-256 of the images and labels that train and, of a part of their own, validate: what a run must find again
+    to go on."""
     digest = hashlib.sha256()
-    for tensor in (data.train_images, data.train_labels):
+    of_validation = [part for part in (data.valid_images, data.valid_labels) if part is not None]
+    for tensor in (data.train_images, data.train_labels, *of_validation):
         digest.update(str(tuple(tensor.shape)).encode())
         digest.update(tensor.cpu().contiguous().numpy().data)
     return digest.hexdigest()
@@ -127,7 +135,8 @@ def check_expected(data: ImageData, expect: Expected) -> None:
     if data.classes != classes:
         raise UserError(
             f"{data.name}: {data.classes} classes, but the spec's head gives {classes}",
-            f"let the head end in `linear({data.classes})`, or name other data by --data",
+            renumbering(data.train_labels.cpu().numpy(), classes)
+            or f"let the head end in `linear({data.classes})`, or name other data by --data",
         )
 
 
@@ -148,26 +157,6 @@ def _images(name: str, part: str, images: Array) -> Array:
         raise UserError(f"{name}: there are no {part} images (shape {images.shape})", "is the file complete?")
     # A copy where needed: torch wants writable memory without negative strides.
     return np.require(images, requirements=["C", "W"])
-
-
-def _labels(name: str, part: str, labels: Array) -> Array:
-    if labels.dtype.kind not in "iu":
-        raise UserError(
-            f"{name}: {part} labels are {labels.dtype}, not whole numbers",
-            "store each label as its class's number, from 0",
-        )
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise UserError(
-            f"{name}: {part} labels have shape {labels.shape}",
-            "store one class number an image: shape (images,)",
-        )
-    if labels.size and labels.dtype.kind == "u" and int(labels.max()) > np.iinfo(np.int64).max:
-        raise UserError(
-            f"{name}: {part} label {int(labels.max())} is out of range", "labels are small, from 0"
-        )
-    return labels.astype(np.int64)
 
 
 def _size(images: Array) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
-from dartsl.data.readers import folder
+from dartsl.data.readers.image_file import read_image
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.draws import stream_seed
 
@@ -52,7 +52,7 @@ class FolderImages(Dataset[Item]):
         epoch, place = key
         path, label = self._listed[place]
         try:
-            image = folder.read_image(path, self._reading.channels)
+            image = read_image(path, self._reading.channels)
         except UserError as error:
             return error
         random = Random(stream_seed(self._reading.seed, "large images", epoch, place))

@@ -90,6 +90,6 @@ def _first_line(words: str) -> str:
 
 def _pdf_of_png(png: bytes) -> bytes:
     page = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         image.convert("RGB").save(page, "PDF", resolution=PRINT_DPI)
     return page.getvalue()

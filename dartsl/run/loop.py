@@ -285,6 +285,12 @@ def reopened(
     return source, spec, config if device is None else replace(config, device=device), parameters
 
 
+def say_notes(notes: Sequence[str], console: Console) -> None:
+    """Say how the data was understood, a line each."""
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+
+
 def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
     """Say what has changed since a run was started, and may change its numbers."""
     changes = [

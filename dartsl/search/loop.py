@@ -33,6 +33,7 @@ from dartsl.run.loop import (
     run_info,
     run_session,
     save,
+    say_notes,
     stem,
     tell_changes,
 )
@@ -41,7 +42,7 @@ from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
 from dartsl.search.session import SearchSession
-from dartsl.search.sessions import data_hash, data_of, session_of
+from dartsl.search.sessions import data_hash, data_of, notes_of, session_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def search(
             found, inputs = data_hash(data), session.inputs
             info = run_info("search", source, spec, plan, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, stem(source)), spec, info, group)
+            say_notes(notes_of(data), console)
             with held(folder, group):
                 with group.together():
                     if group.chief and isinstance(data, Corpus):

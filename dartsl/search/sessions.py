@@ -28,6 +28,18 @@ def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group =
     return ImageSession(model, config, data, group)
 
 
+def notes_of(data: Data) -> tuple[str, ...]:
+    """What a user should know about how the data was understood."""
+    if isinstance(data, Corpus):
+        return ()
+    if data.valid_labels is None:
+        return data.notes
+    return (
+        *data.notes,
+        f"{data.name}: a search halves the training images; the validation images are not used",
+    )
+
+
 def data_hash(data: Data) -> str:
     """SHA-256 of what is searched on: what a run must find again to go on."""
     return data.fingerprint() if isinstance(data, Corpus) else images.data_hash(data)

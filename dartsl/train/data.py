@@ -14,7 +14,7 @@ from dartsl.data import Augment, load, measure
 from dartsl.data.detect import EMBEDDED
 from dartsl.data.images import data_hash
 from dartsl.data.large import require_bounds
-from dartsl.data.readers import folder
+from dartsl.data.readers.layout import is_image_folder, listing
 from dartsl.data.stream import FolderImages, Reading, batches, listing_hash
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
@@ -33,7 +33,7 @@ def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
     """The images, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
     path = Path(os.path.expanduser(config.data)) if config.data and config.data not in EMBEDDED else None
-    if path is not None and config.stream != "never" and path.is_dir() and folder.is_image_folder(path):
+    if path is not None and config.stream != "never" and path.is_dir() and is_image_folder(path):
         feed = StreamFeed(path, plan, config, group)
         if config.stream == "always" or config.resized_crop or config.jitter or feed.bytes > IN_MEMORY:
             return feed.measured()
@@ -52,7 +52,8 @@ class StreamFeed:
 
     def __init__(self, path: Path, plan: Plan, config: TrainConfig, group: Group = ALONE) -> None:
         """Only lists the files. Raises UserError."""
-        train, test, classes = folder.listing(path)
+        found = listing(path)
+        train, valid, test, classes = found.train, found.valid, found.test, found.classes
         if len(classes) != plan.classes:
             raise UserError(
                 f"{path}: {len(classes)} classes, but the spec's head gives {plan.classes}",
@@ -64,16 +65,18 @@ class StreamFeed:
         shorter = config.resize or (-(-8 * max(height, width) // 7) if config.resized_crop else 0)
         self.name = path.resolve().name
         self.bytes = len(train) * plan.image.channels * height * width
-        self.fingerprint = listing_hash(path, train, test)
+        self.notes = found.notes
+        self.fingerprint = listing_hash(path, train, test, *([valid] if valid else []))
         reading = Reading(
             plan.image.channels, (height, width), config.seed, config.resized_crop, config.jitter, shorter
         )
         self._config = config
         self._group = group
         self._train = FolderImages(train, reading)
+        self._valid = FolderImages(valid, reading) if valid else self._train
         self._test = FolderImages(test, reading)
         labels = torch.tensor([label for _, label in train])
-        self._ours, self._theirs = set_apart(len(train), config, labels)
+        self._ours, self._theirs = set_apart(len(train), config, labels, len(valid) or None)
         self.labels = labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(test))
         self._augment = Augment(
@@ -119,7 +122,7 @@ class StreamFeed:
 
     def watched(self) -> Iterator[Batch]:
         """The validation images."""
-        return self._plain(self._train, self._theirs)
+        return self._plain(self._valid, self._theirs)
 
     def test(self) -> Iterator[Batch]:
         """The test images."""

@@ -40,12 +40,14 @@ class Feed(Protocol):
     counts              training images, those that are watched, test images
     inputs              how the images become what the network takes
     labels              of the images that train, int64 (N,)
+    notes               what a user should know about how the data set was understood
     """
 
     name: str
     fingerprint: str
     inputs: ImageInputs
     labels: Tensor
+    notes: tuple[str, ...]
     counts: tuple[int, int, int]
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
@@ -58,10 +60,18 @@ class Feed(Protocol):
         """The test images, in order, as they are."""
 
 
-def set_apart(count: int, config: TrainConfig, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices of the images that train, and of the last part, which is watched. Raises UserError."""
+def set_apart(
+    count: int, config: TrainConfig, labels: Tensor, valid: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Indices of the images that train, and of those that are watched. Raises UserError.
+
+    The latter are the last part of the training images or, of a data set with a validation part of its own, of
+    `valid` images, that part.
+    """
     if config.final or config.validation == 0:
         return torch.arange(count), torch.arange(0)
+    if valid is not None:
+        return torch.arange(count), torch.arange(valid)
     first = count - int(config.validation * count)
     if not 0 < first < count:
         lacking = "train on" if first == 0 else "watch"
@@ -111,8 +121,10 @@ class MemoryFeed:
         )
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
+        self.notes = data.notes
         self._data = data.to(config.device)
-        self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels)
+        own = None if data.valid_labels is None else len(data.valid_labels)
+        self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)
         self.labels = data.train_labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 
@@ -131,8 +143,12 @@ class MemoryFeed:
 
     def watched(self) -> Iterator[Batch]:
         """The validation images."""
-        places = self._theirs.to(self._data.train_images.device)
-        return self._plain(self._data.train_images[places], self._data.train_labels[places])
+        data = self._data
+        images, labels = data.train_images, data.train_labels
+        if data.valid_images is not None and data.valid_labels is not None:
+            images, labels = data.valid_images, data.valid_labels
+        places = self._theirs.to(images.device)
+        return self._plain(images[places], labels[places])
 
     def test(self) -> Iterator[Batch]:
         """The test images."""

@@ -33,6 +33,7 @@ from dartsl.run.loop import (
     run_info,
     run_session,
     save,
+    say_notes,
     stem,
     tell_changes,
 )
@@ -99,6 +100,7 @@ def train(
             info = run_info("train", source, spec, planned, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group)
             before()
+            say_notes(() if isinstance(data, Corpus) else data.notes, console)
             with held(folder, group):
                 with group.together():
                     if group.chief and isinstance(data, Corpus):

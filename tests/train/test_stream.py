@@ -13,9 +13,10 @@ from PIL import Image
 
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.loader import read
 from dartsl.train import loop
 from tests.search.runs import rows
-from tests.train.runs import quiet, run, same_runs
+from tests.train.runs import quiet, run, same_runs, settings
 
 LARGE: dict[str, Any] = {
     "stream": "always",
@@ -103,3 +104,28 @@ def test_evaluation_sees_the_middle() -> None:
     middle = centre_crop(Image.fromarray(pixels), (8, 8), 16)
     assert np.asarray(middle).shape == (8, 8, 3)
     assert np.asarray(middle).min() == 255
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_a_validation_part_of_its_own_is_measured_and_all_training_images_train(
+    tiny: Path, images: Path, stream: str
+) -> None:
+    given: dict[str, Any] = {"data": str(images), "stream": stream, "workers": 0, "epochs": 1}
+    (images / "val").rename(images / "Test")
+    first = run(tiny, "before", **given)
+    generator = np.random.default_rng(1)
+    for label in range(7):
+        folder = images / "Validation" / f"n{label:08}"
+        folder.mkdir(parents=True)
+        pixels = generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "0.png")
+    console = quiet()
+    with pytest.raises(UserError, match="are not those"):
+        loop.resume(first.path, console=console)
+    seen = loop.train(read(str(tiny)), settings(tiny, **given), out=tiny.parent / "run", console=console)
+    said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "trained on 28 images" in said  # 23 without a part of its own
+    assert "7 images apart" in said
+    assert seen.test is not None
+    final = run(tiny, "final", **given, final=True)
+    assert rows(final.path / "history.jsonl")[0]["watched"] is None
