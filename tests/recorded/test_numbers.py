@@ -14,7 +14,6 @@ import torch
 
 from tests.recorded.numbers import NAMES, RECORD, largest_difference, measured
 
-
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in NAMES if "order 2" in name]
 
 
