@@ -22,11 +22,12 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
 from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
+from dartsl.nn.contract import Builder, PluginError, build_plugin
 from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.layers import Layer, layers_of, short
 from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
-from dartsl.nn.plugins import Builder, PluginError, affine_at, build_plugin
+from dartsl.nn.plugins import affine_at
 from dartsl.nn.scan import ScanParts, scan
 
 __all__ = ["build_modules", "emit_python", "lower"]
@@ -87,7 +88,12 @@ def build_modules(
             affine = affine_at(record, path)
             with seeded(seed, path):
                 module = build_plugin(
-                    plugins[spec.primitive], spec, affine, probe=(spec, affine) not in probed
+                    plugins[spec.primitive],
+                    spec,
+                    affine,
+                    probe=(spec, affine) not in probed,
+                    device=device,
+                    dtype=dtype,
                 )
             probed.add((spec, affine))
         else:

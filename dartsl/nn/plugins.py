@@ -9,96 +9,70 @@ name in `dartsl.primitives`.
 
 from __future__ import annotations
 
-import copy
-import importlib.util
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
-from pathlib import Path
-from types import ModuleType
 
-import torch
-from torch import Tensor, nn
-
-from dartsl.graph.operations import GraphInfo, ModuleSpec
+from dartsl.graph.operations import GraphInfo
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.source import Span
-from dartsl.lang.terms import Argument, CellLayer, Plan, Step, Term
+from dartsl.lang.terms import CellLayer, Plan, Step, Term
 from dartsl.lang.terms import Sequence as Steps
+from dartsl.nn.contract import Builder, PluginError
+from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
 from dartsl.nn.primitives import BUILT_IN
 
 GROUP = "dartsl.primitives"
 
-Builder = Callable[..., nn.Module]
-Plugins = Sequence[str | Path] | Mapping[str, Builder]
-
-
-class PluginError(Exception):
-    """An implementation that breaks its contract; `primitive` names the operation, `reason` says how."""
-
-    def __init__(self, primitive: str, reason: str) -> None:
-        super().__init__(f"{primitive}: {reason}")
-        self.primitive = primitive
-        self.reason = reason
+Plugins = Files | Mapping[str, Builder]
 
 
 # --------------------------------------------------------------------- finding
 
 
-def implementation(primitive: str, files: Sequence[str | Path] = ()) -> Builder | None:
+def implementation(primitive: str, files: Named = ()) -> Builder | None:
     """The implementation of one operation: from the first file that has it, else an entry point, else None.
 
     Raises UserError for a file that is missing or fails when it runs, and for an entry point that fails to
     load.
     """
-    for file in files:
-        found = getattr(_load(Path(file)), primitive, None)
+    return _implementation(primitive, [run_file(file) for file in named_files(files)])
+
+
+def _implementation(primitive: str, modules: Iterable[object]) -> Builder | None:
+    for module in modules:
+        found = getattr(module, primitive, None)
         if callable(found):
             builder: Builder = found
             return builder
     for entry in entry_points(group=GROUP, name=primitive):
         try:
             loaded: Builder = entry.load()
-        except Exception as fault:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:  # SystemExit too: a plugin does not end the program
             raise UserError(
-                f"the plugin of `{primitive}` ({entry.value}) cannot be loaded: {_summary(fault)}"
+                f"the plugin of `{primitive}` ({entry.value}) cannot be loaded: {summary(fault)}"
             ) from fault
         return loaded
     return None
-
-
-def _load(path: Path) -> ModuleType:
-    """The module in a file that the user has named. Running it is what `--plugin` asks for."""
-    if not path.is_file():
-        raise UserError(f"no plugin file {path}", help="--plugin takes the path of a Python file")
-    found = importlib.util.spec_from_file_location(f"dartsl_plugin_{path.stem}", path)
-    if found is None or found.loader is None:
-        raise UserError(f"{path} is no Python file", help="the name of a plugin file ends in .py")
-    module = importlib.util.module_from_spec(found)
-    try:
-        found.loader.exec_module(module)
-    except Exception as fault:
-        raise UserError(f"the plugin file {path} fails: {_summary(fault)}") from fault
-    return module
-
-
-def _summary(fault: BaseException) -> str:
-    return f"{type(fault).__name__}: {fault}".rstrip(": ")
 
 
 def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> dict[str, Builder]:
     """The implementation of every operation of a plan that is not built in.
 
     `declared` holds the places of the `extern op` declarations; `plugins` are files, or implementations by
-    name (entry points are looked up too). Raises SpecError (E0411) that reports every operation without one.
+    name (entry points are looked up too). No file is run where no operation needs one. Raises SpecError (E0411) that
+    reports every operation without one, UserError for a file that is missing or fails.
     """
+    needed = uses(plan)
+    if not needed:
+        return {}
     given = plugins if isinstance(plugins, Mapping) else {}
-    files = () if isinstance(plugins, Mapping) else plugins
-    for file in files:
-        _load(Path(file))  # so that a file which is wrong is reported even where nothing needs it
+    modules = [] if isinstance(plugins, Mapping) else [run_file(file) for file in named_files(plugins)]
     found: dict[str, Builder] = {}
     faults = []
-    for name, span in uses(plan).items():
-        builder = given.get(name) or implementation(name, files)
+    for name, span in needed.items():
+        builder = given.get(name) or _implementation(name, modules)
         if builder is None:
             faults.append(_missing(name, span, declared.get(name)))
         else:
@@ -141,42 +115,6 @@ def affine_at(record: GraphInfo, path: str) -> bool:
     return dict(record.layers).get(path.split(".")[0]) is None or not record.alphas
 
 
-def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool, *, probe: bool = True) -> nn.Module:
-    """The module of a plugin operation on the CPU, checked on a batch of two images of zeros.
-
-    Raises PluginError where `build` fails, gives no module, or gives one whose output has another shape than
-    (B, out_channels, ceil(H / stride), ceil(W / stride)).
-    """
-    arguments: dict[str, Argument] = dict(spec.arguments)
-    name = spec.primitive
-    try:
-        module: object = builder(spec.in_shape[0], spec.out_shape[0], spec.stride[0], affine, **arguments)
-    except Exception as fault:
-        raise PluginError(name, f"its `build` fails with {_summary(fault)}") from fault
-    if not isinstance(module, nn.Module):
-        raise PluginError(name, f"its `build` gives {type(module).__name__}, not an nn.Module")
-    if probe:
-        _check(module, spec)
-    return module
-
-
-def _check(module: nn.Module, spec: ModuleSpec) -> None:
-    image = torch.zeros(2, *spec.in_shape)
-    wanted = (2, *spec.out_shape)
-    try:
-        with torch.no_grad():
-            output: object = copy.deepcopy(module)(image)  # a copy: running statistics must not move
-    except Exception as fault:
-        reason = f"it fails on an input of shape {tuple(image.shape)} with {_summary(fault)}"
-        raise PluginError(spec.primitive, reason) from fault
-    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if shape != wanted:
-        raise PluginError(
-            spec.primitive,
-            f"at stride {spec.stride[0]} it gives {shape} for {tuple(image.shape)}, where {wanted} is due",
-        )
-
-
 # ---------------------------------------------------------------- diagnostics
 
 
@@ -201,6 +139,6 @@ def contract_error(fault: PluginError, use: Span, declared: Span | None) -> Spec
         Label(use, fault.reason),
         secondary,
         "it must be build(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
-        "whose output has out_channels channels and size ceil(H / stride)",
+        "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input",
     )
     return SpecError([diagnostic])

@@ -21,9 +21,10 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
+from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
-from dartsl.nn.plugins import Builder, PluginError, Plugins, contract_error, resolve, uses
+from dartsl.nn.plugins import Plugins, contract_error, resolve, uses
 from dartsl.nn.recompute import recompute_layers
 from dartsl.nn.scan import recompute_steps
 from dartsl.nn.text import TextOutput

@@ -27,7 +27,8 @@ from dartsl.graph.passes import DEFAULT_LEVEL
 from dartsl.graph.target import Target
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
-from dartsl.nn.plugins import PluginError, Plugins, contract_error, resolve, uses
+from dartsl.nn.contract import PluginError
+from dartsl.nn.plugins import Plugins, contract_error, resolve, uses
 from dartsl.nn.supernet import Supernet
 from dartsl.search.batches import Batch, random_batches
 from dartsl.search.gradients import constant, restored, shift, slopes

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import py_compile
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from dartsl.graph.operations import ModuleSpec
+from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
-from dartsl.nn import plugins
+from dartsl.lang.loader import read
+from dartsl.lang.plan import plan
+from dartsl.nn import plugin_files, plugins
+from dartsl.nn.contract import PluginError, build_plugin
 from dartsl.nn.lower import emit_python, lower
-from dartsl.nn.plugins import PluginError, build_plugin, implementation
+from dartsl.nn.plugin_files import PluginFile
+from dartsl.nn.plugins import implementation
 from tests.nn.graphs import Sketch, half
 
 SPEC = ModuleSpec("blur", (("k", 3), ("scale", 0.5)), (2, 2), (3, 7, 6), (4, 4, 3))
@@ -146,3 +156,151 @@ def test_initial_weights_of_a_plugin_depend_on_the_path() -> None:
     first, second = (lower(sketch.finish(out), plugins={"blur": blur}) for _ in range(2))
     assert torch.equal(first.get_parameter("stem0.a.0.weight"), second.get_parameter("stem0.a.0.weight"))
     assert not torch.equal(first.get_parameter("stem0.a.0.weight"), first.get_parameter("stem0.b.0.weight"))
+
+
+# -------------------------------------------------------------------- contracts
+
+
+class Returns(nn.Module):
+    """Gives what a function makes of its input."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__()
+        self.make = make
+
+    def forward(self, x: Tensor) -> Any:
+        return self.make(self, x)
+
+
+class Gone(BaseException):
+    """What is no Exception, as asyncio's CancelledError is none."""
+
+
+def leave(*_: Any, **__: Any) -> Any:
+    sys.exit(0)
+
+
+def go(*_: Any, **__: Any) -> Any:
+    raise Gone("away")
+
+
+class BadSlope(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fault: Any) -> Tensor:
+        ctx.fault = fault
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Any, None]:
+        return ctx.fault(slopes[0]), None
+
+
+PLAIN = ModuleSpec("blur", (), (1, 1), (3, 4, 4), (3, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda _, x: None, "it gives NoneType, not a tensor"),
+        (lambda _, x: (x, x), "it gives tuple, not a tensor"),
+        (lambda _, x: x[0], r"it gives \(3, 4, 4\) for \(2, 3, 4, 4\), where \(2, 3, 4, 4\) is due"),
+        (lambda _, x: x.double(), "it gives float64 for float32"),
+        (lambda _, x: x.half(), "it gives float16 for float32"),
+        (lambda _, x: x > 0, "it gives bool for float32"),
+        (lambda _, x: x.to("meta"), "it gives a tensor on meta for one on cpu"),
+        (lambda _, x: x / 0, "it gives NaN or infinity"),
+        (lambda _, x: x * float("nan"), "it gives NaN or infinity"),
+        (lambda self, x: x if self.training else None, "it gives NoneType"),
+        (lambda _, x: x.mul_(2), "it changes its input in place"),
+        (leave, "it fails on an input of .* with SystemExit: 0"),
+        (go, "it fails on an input of .* with Gone: away"),
+        (lambda _, x: BadSlope.apply(x, leave), "it fails on an input of .* with SystemExit: 0"),
+        (lambda _, x: BadSlope.apply(x, lambda slope: slope[0]), "it fails on an input of"),
+        (lambda _, x: BadSlope.apply(x, lambda slope: slope / 0), "its gradient on .* is not finite"),
+    ],
+)
+def test_what_is_given_must_be_numbers_of_the_input_s_kind(make: Any, reason: str) -> None:
+    with pytest.raises(PluginError, match=reason):
+        build_plugin(lambda *_, **__: Returns(make), PLAIN, affine=True)
+
+
+@pytest.mark.parametrize("build", [leave, go])
+def test_a_builder_that_leaves_is_a_fault(build: Any) -> None:
+    with pytest.raises(PluginError, match=r"its `build` fails with (SystemExit: 0|Gone: away)"):
+        build_plugin(build, PLAIN, affine=True)
+
+
+def test_the_type_asked_for_is_the_one_that_is_tried() -> None:
+    def build(*_: Any, **__: Any) -> nn.Module:
+        return Returns(lambda _, x: x.float())
+
+    build_plugin(build, PLAIN, affine=True)
+    with pytest.raises(PluginError, match="it gives float32 for float64"):
+        build_plugin(build, PLAIN, affine=True, dtype=torch.float64)
+
+
+def test_a_constant_has_no_gradient_and_is_sound() -> None:
+    build_plugin(lambda *_, **__: Returns(lambda _, x: torch.zeros_like(x)), PLAIN, affine=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["import sys\nsys.exit(0)\n", "raise BaseException\n", "raise GeneratorExit\n"]
+)
+def test_a_file_that_leaves_is_a_fault(tmp_path: Path, text: str) -> None:
+    (tmp_path / "leaves.py").write_text(text)
+    with pytest.raises(UserError, match=r"leaves\.py fails: "):
+        implementation("blur", [tmp_path / "leaves.py"])
+
+
+def test_an_entry_point_that_leaves_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = SimpleNamespace(load=leave, value="package:blur")
+    monkeypatch.setattr(plugins, "entry_points", lambda group, name: [entry])
+    with pytest.raises(UserError, match=r"the plugin of `blur` .* cannot be loaded: SystemExit: 0"):
+        implementation("blur")
+
+
+# ------------------------------------------------------------------- what is run
+
+
+def test_only_the_text_that_was_read_is_run(tmp_path: Path) -> None:
+    """A compiled file beside it, as Python would take in its place, is not looked at; and none is left."""
+    path = tmp_path / "mine.py"
+    path.write_text("blur = print\n" + "#" * 40 + "\n")
+    compiled = Path(py_compile.compile(str(path), doraise=True))
+    stamp = path.stat()
+    path.write_text("blur = repr \n" + "#" * 40 + "\n")
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert implementation("blur", [path]) is repr
+    compiled.unlink()
+    implementation("blur", [path])
+    assert not compiled.exists()
+
+
+def test_a_file_that_has_changed_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    file = plugin_files.pinned(PluginFile(str(path)))
+    assert file == PluginFile(str(path.resolve()), hashlib.sha256(FILE.encode()).hexdigest())
+    assert implementation("blur", [file]) is not None
+    path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n" + FILE)
+    with pytest.raises(UserError, match="is not the plugin that the run was started with: its SHA-256 is"):
+        implementation("blur", [file])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_class_of_a_plugin_finds_its_module(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass blur:\n    k: int = __file__\n"
+    )
+    found: Any = implementation("blur", [path])
+    assert found().k == str(path)
+
+
+def test_what_needs_no_implementation_runs_no_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    spec = check(read("digits"))
+    assert plugins.resolve(plan(spec, pick_network(spec, None), {}), {}, [tmp_path / "mine.py"]) == {}
+    assert not (tmp_path / "ran").exists()

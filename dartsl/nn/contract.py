@@ -1,0 +1,117 @@
+"""What an implementation of an operation promises, and a look at whether it keeps it: see `dartsl.nn.plugins`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from dartsl.graph.operations import ModuleSpec
+from dartsl.lang.terms import Argument
+from dartsl.nn.plugin_files import summary
+
+Builder = Callable[..., nn.Module]
+
+
+class PluginError(Exception):
+    """An implementation that breaks its contract; `primitive` names the operation, `reason` says how."""
+
+    def __init__(self, primitive: str, reason: str) -> None:
+        super().__init__(f"{primitive}: {reason}")
+        self.primitive = primitive
+        self.reason = reason
+
+
+def build_plugin(
+    builder: Builder,
+    spec: ModuleSpec,
+    affine: bool,
+    *,
+    probe: bool = True,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> nn.Module:
+    """The module of a plugin operation, on the CPU as `build` makes it.
+
+    With `probe` a copy of it, on the device and in the type asked for (on the CPU instead of the meta device), takes
+    two random inputs, in training and in evaluation, forward and backward. Raises PluginError where `build` fails or
+    gives no module, or where the copy fails, changes its input, or gives anything but finite numbers of its input's
+    type and device and of shape (B, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+    arguments: dict[str, Argument] = dict(spec.arguments)
+    name = spec.primitive
+    try:
+        module: object = builder(spec.in_shape[0], spec.out_shape[0], spec.stride[0], affine, **arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # SystemExit too: a plugin does not end the program
+        raise PluginError(name, f"its `build` fails with {summary(fault)}") from fault
+    if not isinstance(module, nn.Module):
+        raise PluginError(name, f"its `build` gives {type(module).__name__}, not an nn.Module")
+    if probe:
+        found = torch.device(device)
+        place = torch.device("cpu") if found.type == "meta" else found
+        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), torch.enable_grad():
+            for training in (True, False):
+                reason = _broken(module, spec, training, place, dtype)
+                if reason is not None:
+                    raise PluginError(name, reason)
+    return module
+
+
+def _broken(
+    module: nn.Module, spec: ModuleSpec, training: bool, device: torch.device, dtype: torch.dtype
+) -> str | None:
+    """How a module breaks its contract; None where it does not."""
+    generator = torch.Generator().manual_seed(0)
+    image = (
+        torch.randn((2, *spec.in_shape), generator=generator).to(device, dtype).requires_grad_()
+    )  # (B, C, H, W)
+    given = image.clone()  # no leaf, so that a change in place is met by the words below, not by autograd's
+    where = f"an input of shape {tuple(image.shape)} and type {_name(dtype)}"
+    try:
+        probed = (
+            copy.deepcopy(module).to(device, dtype).train(training)
+        )  # a copy: running statistics must not move
+        output: object = probed(given)
+        reason = _misfit(output, given, spec) or _changed(given, image)
+        if reason is not None or not isinstance(output, Tensor) or not output.requires_grad:
+            return reason
+        sources = [image, *(weight for weight in probed.parameters() if weight.requires_grad)]
+        slopes = torch.autograd.grad(output, sources, torch.ones_like(output), allow_unused=True)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:
+        return f"it fails on {where} with {summary(fault)}"
+    if not all(slope is None or bool(slope.isfinite().all()) for slope in slopes):
+        return f"its gradient on {where} is not finite"
+    return None
+
+
+def _misfit(output: object, given: Tensor, spec: ModuleSpec) -> str | None:
+    """What is wrong with what it gave."""
+    wanted, shape = (len(given), *spec.out_shape), tuple(given.shape)
+    if not isinstance(output, Tensor):
+        return f"it gives {type(output).__name__}, not a tensor"
+    if tuple(output.shape) != wanted:
+        return f"at stride {spec.stride[0]} it gives {tuple(output.shape)} for {shape}, where {wanted} is due"
+    if output.dtype != given.dtype:
+        return f"it gives {_name(output.dtype)} for {_name(given.dtype)}"
+    if output.device != given.device:
+        return f"it gives a tensor on {output.device} for one on {given.device}"
+    return (
+        None
+        if bool(output.isfinite().all())
+        else f"it gives NaN or infinity for finite numbers of shape {shape}"
+    )
+
+
+def _changed(given: Tensor, image: Tensor) -> str | None:
+    """Other operations read the same input."""
+    return None if torch.equal(given.detach(), image.detach()) else "it changes its input in place"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
