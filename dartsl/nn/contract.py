@@ -24,22 +24,8 @@ class PluginError(Exception):
         self.reason = reason
 
 
-def build_plugin(
-    builder: Builder,
-    spec: ModuleSpec,
-    affine: bool,
-    *,
-    probe: bool = True,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> nn.Module:
-    """The module of a plugin operation, on the CPU as `build` makes it.
-
-    With `probe` a copy of it, on the device and in the type asked for (on the CPU instead of the meta device), takes
-    two random inputs, in training and in evaluation, forward and backward. Raises PluginError where `build` fails or
-    gives no module, or where the copy fails, changes its input, or gives anything but finite numbers of its input's
-    type and device and of shape (B, out_channels, ceil(H / stride), ceil(W / stride)).
-    """
+def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool) -> nn.Module:
+    """The module of a plugin operation, on the CPU. Raises PluginError where `build` fails, or gives no module."""
     arguments: dict[str, Argument] = dict(spec.arguments)
     name = spec.primitive
     try:
@@ -50,15 +36,28 @@ def build_plugin(
         raise PluginError(name, f"its `build` fails with {summary(fault)}") from fault
     if not isinstance(module, nn.Module):
         raise PluginError(name, f"its `build` gives {type(module).__name__}, not an nn.Module")
-    if probe:
-        found = torch.device(device)
-        place = torch.device("cpu") if found.type == "meta" else found
-        with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), torch.enable_grad():
-            for training in (True, False):
-                reason = _broken(module, spec, training, place, dtype)
-                if reason is not None:
-                    raise PluginError(name, reason)
     return module
+
+
+def probe(
+    module: nn.Module,
+    spec: ModuleSpec,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Try a copy of a module on two random inputs, in training and in evaluation, forward and backward.
+
+    It is tried on the device (on the CPU instead of the meta device) and in the type asked for. Raises PluginError
+    where it fails, changes its input, or gives anything but finite numbers of its input's type and device and of
+    shape (B, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+    found = torch.device(device)
+    place = torch.device("cpu") if found.type == "meta" else found
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), torch.enable_grad():
+        for training in (True, False):
+            reason = _broken(module, spec, training, place, dtype)
+            if reason is not None:
+                raise PluginError(spec.primitive, reason)
 
 
 def _broken(

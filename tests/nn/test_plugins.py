@@ -21,7 +21,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.nn import plugin_files, plugins
-from dartsl.nn.contract import PluginError, build_plugin
+from dartsl.nn.contract import PluginError, build_plugin, probe
 from dartsl.nn.lower import emit_python, lower
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.nn.plugins import implementation
@@ -37,6 +37,13 @@ def blur(in_channels, out_channels, stride, affine, k, scale):
 """
 
 
+def tried(build: Any, spec: ModuleSpec, affine: bool, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """The module that an implementation gives, tried as a compiled network tries it."""
+    module = build_plugin(build, spec, affine)
+    probe(module, spec, dtype=dtype)
+    return module
+
+
 def blur(in_channels: int, out_channels: int, stride: int, affine: bool, k: int, scale: float) -> nn.Module:
     conv = nn.Conv2d(in_channels, out_channels, k, stride, padding=k // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(out_channels, affine=affine))
@@ -49,7 +56,7 @@ def test_a_builder_gets_its_place_and_its_arguments() -> None:
         seen.update(arguments, place=(in_channels, out_channels, stride, affine))
         return blur(in_channels, out_channels, stride, affine, **arguments)
 
-    module = build_plugin(build, SPEC, affine=False)
+    module = tried(build, SPEC, affine=False)
     assert seen == {"place": (3, 4, 2, False), "k": 3, "scale": 0.5}
     assert module(torch.zeros(2, 3, 7, 6)).shape == (2, 4, 4, 3)
     assert module.get_buffer("1.num_batches_tracked") == 1  # this pass; the probe left nothing behind
@@ -83,7 +90,7 @@ def test_a_broken_contract(result: object, reason: str) -> None:
         return result
 
     with pytest.raises(PluginError, match=reason) as caught:
-        build_plugin(build, SPEC, affine=True)
+        tried(build, SPEC, affine=True)
     assert caught.value.primitive == "blur"
 
 
@@ -92,7 +99,7 @@ def test_a_builder_that_fails() -> None:
         return nn.Identity()
 
     with pytest.raises(PluginError, match="`build` fails with TypeError"):
-        build_plugin(build, SPEC, affine=True)
+        tried(build, SPEC, affine=True)
 
 
 def test_files_are_looked_through_in_order(tmp_path: Path) -> None:
@@ -100,7 +107,7 @@ def test_files_are_looked_through_in_order(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FILE)
     found = implementation("blur", [tmp_path / "empty.py", tmp_path / "mine.py"])
     assert found is not None
-    assert build_plugin(found, SPEC, affine=True)(torch.zeros(1, 3, 5, 5)).shape == (1, 4, 3, 3)
+    assert tried(found, SPEC, affine=True)(torch.zeros(1, 3, 5, 5)).shape == (1, 4, 3, 3)
     assert implementation("other", [tmp_path / "mine.py"]) is None
 
 
@@ -221,26 +228,26 @@ PLAIN = ModuleSpec("blur", (), (1, 1), (3, 4, 4), (3, 4, 4))
 )
 def test_what_is_given_must_be_numbers_of_the_input_s_kind(make: Any, reason: str) -> None:
     with pytest.raises(PluginError, match=reason):
-        build_plugin(lambda *_, **__: Returns(make), PLAIN, affine=True)
+        tried(lambda *_, **__: Returns(make), PLAIN, affine=True)
 
 
 @pytest.mark.parametrize("build", [leave, go])
 def test_a_builder_that_leaves_is_a_fault(build: Any) -> None:
     with pytest.raises(PluginError, match=r"its `build` fails with (SystemExit: 0|Gone: away)"):
-        build_plugin(build, PLAIN, affine=True)
+        tried(build, PLAIN, affine=True)
 
 
 def test_the_type_asked_for_is_the_one_that_is_tried() -> None:
     def build(*_: Any, **__: Any) -> nn.Module:
         return Returns(lambda _, x: x.float())
 
-    build_plugin(build, PLAIN, affine=True)
+    tried(build, PLAIN, affine=True)
     with pytest.raises(PluginError, match="it gives float32 for float64"):
-        build_plugin(build, PLAIN, affine=True, dtype=torch.float64)
+        tried(build, PLAIN, affine=True, dtype=torch.float64)
 
 
 def test_a_constant_has_no_gradient_and_is_sound() -> None:
-    build_plugin(lambda *_, **__: Returns(lambda _, x: torch.zeros_like(x)), PLAIN, affine=True)
+    tried(lambda *_, **__: Returns(lambda _, x: torch.zeros_like(x)), PLAIN, affine=True)
 
 
 @pytest.mark.parametrize(
