@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.terms import Plan
+
+if TYPE_CHECKING:
+    from dartsl.graph.unused import Unused
 
 NO_IMPLEMENTATION = "E0411"
 
@@ -38,7 +42,8 @@ class Info:
     """A spec in numbers; without a network, only its cells.
 
     parameters      of the network, alphas and those of `extern op`s left out
-    multiply_adds   of its convolutions and linear layers, for one image or one word
+    multiply_adds   of its convolutions and linear layers, for one image or one word, as far as they run
+    unused          parameters and multiply-adds that never run: nothing leads from them to the output
     space_size      the number of networks that discretisation can give
     memory_bytes    of one search step at its peak, for `batch` images from each half (or rows of text, a
                     window long) and the alpha gradient
@@ -62,6 +67,7 @@ class Info:
     memory: str | None = None
     window: int | None = None
     vocabulary: int | None = None
+    unused: Unused | None = None
 
 
 def describe(
@@ -84,6 +90,7 @@ def describe(
         return Info(described, space_size(cells))
     from dartsl.graph import count
     from dartsl.graph.build import build
+    from dartsl.graph.unused import running, unused
 
     graph = build(plan)
     return Info(
@@ -93,7 +100,7 @@ def describe(
         plan.parameters,
         len(plan.layers),
         count.parameters(graph),
-        count.multiply_adds(graph),
+        count.multiply_adds(running(graph)),
         _memory(plan, batch, order, level, memory, dtype, plugins),
         batch,
         order,
@@ -101,6 +108,7 @@ def describe(
         memory,
         plan.image.size[0] if plan.is_text else None,
         plan.classes if plan.is_text else None,
+        unused(graph),
     )
 
 

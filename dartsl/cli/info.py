@@ -20,6 +20,8 @@ from dartsl.cli.options import (
 from dartsl.cli.output import say_json
 from dartsl.summary import Info, readable_bytes, readable_count
 
+MOST_PARTS = 8  # named of those that never run
+
 
 @click.command("info")
 @spec_argument
@@ -90,6 +92,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "layers": info.layers,
         "parameters": info.parameters,
         "multiply_adds": info.multiply_adds,
+        "unused": None if info.unused is None else vars(info.unused),
         "space_size": info.space_size,
         "memory_bytes": info.memory_bytes,
         "batch": info.batch,
@@ -129,8 +132,23 @@ def _network_lines(info: Info) -> list[str]:
         *window,
         f"  parameters     {info.parameters:,}",
         f"  multiply-adds  {info.multiply_adds:,} {'an image' if info.window is None else 'a word'}",
+        *_unused_lines(info),
         f"  memory         {memory}",
         f"  space          {_architectures(info.space_size)}",
+    ]
+
+
+def _unused_lines(info: Info) -> list[str]:
+    """What is written and never runs, where there is any."""
+    found = info.unused
+    if found is None or not found.parts:
+        return []
+    named = ", ".join(found.parts[:MOST_PARTS])
+    more = len(found.parts) - MOST_PARTS
+    return [
+        f"  unused         {found.parameters:,} of the parameters, and {found.multiply_adds:,} multiply-adds that are "
+        f"not counted above:",
+        f"                 nothing reaches the output from {named}{f' and {more} more' if more > 0 else ''}",
     ]
 
 
