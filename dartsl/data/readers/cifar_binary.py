@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.readers.bounded import require_plausible
 from dartsl.data.readers.names import listed_names
 from dartsl.lang.diagnostics import UserError
 
@@ -34,13 +35,13 @@ def _read_file(path: Path, label_bytes: int) -> tuple[Array, Array]:
     """Records of `label_bytes` labels (the last is the one wanted) and 3,072 pixels, channel by channel."""
     if not path.is_file():
         raise UserError(f"{path}: no such file", "unpack the archive again; all of its files are needed")
-    content = np.fromfile(path, dtype=np.uint8)
-    record = label_bytes + _PIXELS
-    if content.size % record:
+    size, record = path.stat().st_size, label_bytes + _PIXELS
+    if size % record:
         raise UserError(
-            f"{path}: {content.size} bytes, which is no whole number of {record}-byte images",
+            f"{path}: {size} bytes, which is no whole number of {record}-byte images",
             "is the file complete, and in the folder of its own data set?",
         )
-    records = content.reshape(-1, record)
+    require_plausible(path, f"holds {size // record:,} images", size, size, packed=False)
+    records = np.fromfile(path, dtype=np.uint8).reshape(-1, record)
     images = records[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)  # (N, H, W, C)
     return images, records[:, label_bytes - 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.labels import class_numbers
 from dartsl.data.readers.names import pickled_names
 from dartsl.data.readers.unpickle import read_pickle
 from dartsl.lang.diagnostics import UserError
@@ -47,5 +48,11 @@ def _read_file(path: Path, labels_key: str) -> tuple[Array, Array]:
         raise UserError(f"{path}: `{labels_key}` is no list", "is this a CIFAR file?")
     if isinstance(labels, list) and not all(type(label) is int and abs(label) < 2**31 for label in labels):
         raise UserError(f"{path}: `{labels_key}` does not hold small whole numbers", "is this a CIFAR file?")
-    images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)  # (N, H, W, C)
-    return images, np.asarray(labels, dtype=np.int64 if isinstance(labels, list) else None)
+    numbers = class_numbers(
+        str(path), "its", np.asarray(labels, dtype=np.int64 if isinstance(labels, list) else None)
+    )
+    if len(numbers) != len(pixels):
+        raise UserError(
+            f"{path}: {len(pixels)} images, but {len(numbers)} labels", "each image needs one label, in order"
+        )
+    return pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), numbers  # (N, H, W, C), (N,)

@@ -8,12 +8,12 @@ import zlib
 from math import prod
 from pathlib import Path
 
-import numpy as np
-
 from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.readers.bounded import read_exactly, require_plausible
 from dartsl.lang.diagnostics import UserError
 
 _UNSIGNED_BYTE = 0x08
+_MOST_AXES = 4
 
 
 def find_file(folder: Path, part: str, kind: str) -> Path | None:
@@ -46,27 +46,32 @@ def read(folder: Path, name: str) -> ImageData:
 
 def read_file(path: Path) -> Array:
     """The array of unsigned bytes in one IDX file. Raises UserError on any other content."""
+    packed = path.suffix == ".gz"
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read()
+        with gzip.open(path) if packed else path.open("rb") as file:
+            start = file.read(4)
+            if len(start) < 4 or start[:2] != b"\0\0":
+                raise UserError(
+                    f"{path}: not an IDX file",
+                    "an IDX file starts with two zero bytes; is it another format?",
+                )
+            if start[2] != _UNSIGNED_BYTE:
+                raise UserError(
+                    f"{path}: its values are of type {start[2]:#x}, not unsigned bytes (0x8)",
+                    "store it as uint8",
+                )
+            axes = start[3]
+            if axes > _MOST_AXES:
+                raise UserError(
+                    f"{path}: an array of {axes} axes", "images have three: number, height, width"
+                )
+            sides = file.read(4 * axes)
+            if len(sides) < 4 * axes:
+                raise UserError(f"{path}: ends within its header", "is the file complete?")
+            shape = struct.unpack(f">{axes}I", sides)
+            what = f"says {'x'.join(map(str, shape))} values"
+            stored = path.stat().st_size - (0 if packed else 4 + 4 * axes)
+            require_plausible(path, what, prod(shape), stored, packed=packed)
+            return read_exactly(file, prod(shape), path, what).reshape(shape)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error})", "is the file complete?") from None
-    if len(content) < 4 or content[:2] != b"\0\0":
-        raise UserError(
-            f"{path}: not an IDX file", "an IDX file starts with two zero bytes; is it another format?"
-        )
-    if content[2] != _UNSIGNED_BYTE:
-        raise UserError(
-            f"{path}: its values are of type {content[2]:#x}, not unsigned bytes (0x8)", "store it as uint8"
-        )
-    axes = content[3]
-    start = 4 + 4 * axes
-    if len(content) < start:
-        raise UserError(f"{path}: ends within its header", "is the file complete?")
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    if len(content) - start != prod(shape):
-        raise UserError(
-            f"{path}: says {'x'.join(map(str, shape))} values, but holds {len(content) - start}",
-            "is the file complete?",
-        )
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,13 @@ from numpy.typing import NDArray
 from dartsl.lang.diagnostics import UserError
 
 _PLAIN_TYPES = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"}
+# CIFAR-100's training file has 155 MB and some 250,000 opcodes, most of them for labels and file names.
+MOST_BYTES = 1 << 30
+MOST_OPCODES = 2_000_000
+MOST_TUPLES = 1_000  # an array takes five; tuples within tuples are hashed on the C stack
+_COPIES = 4  # how many times its own size a file's arrays may take
+_TUPLES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET"})
+_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
 class _Dtype:
@@ -28,31 +38,48 @@ class _Dtype:
         self.code = ("" if order == "|" else order) + self.code
 
 
+class _Room:
+    """The bytes that arrays may still take: one text of a file can be made into many."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise pickle.UnpicklingError("arrays that are larger than the file")
+
+
 class _Array:
     """Stands for an array that numpy's `_reconstruct` made: filled by its state alone."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, room: _Room, *_: object) -> None:
         self.value: NDArray[Any] = np.empty(0, np.uint8)
+        self._room = room
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, is_fortran, data = state
         if not isinstance(data, bytes | bytearray):
             raise pickle.UnpicklingError(f"an array's data of type {type(data).__name__}")
+        self._room.take(len(data))
         flat = np.frombuffer(bytes(data), np.dtype(dtype.code))
         self.value = flat.reshape(shape, order="F" if is_fortran else "C")
 
 
-def _from_buffer(data: bytes | bytearray, dtype: _Dtype, shape: tuple[int, ...], order: str) -> _Array:
+def _from_buffer(
+    room: _Room, data: bytes | bytearray, dtype: _Dtype, shape: tuple[int, ...], order: str
+) -> _Array:
     """What numpy writes for arrays in protocol 5."""
-    array = _Array()
+    array = _Array(room)
     array.__setstate__((1, shape, dtype, order == "F", data))
     return array
 
 
-def _encode(text: str, encoding: str) -> bytes:
+def _encode(room: _Room, text: str, encoding: str) -> bytes:
     """What Python 3 writes for bytes in old protocols: `_codecs.encode(text, "latin1")`."""
     if encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError(f"an encoding {encoding!r}")
+    room.take(len(text))
     return text.encode("latin-1")
 
 
@@ -68,11 +95,33 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content), encoding="bytes")
+        self._room = _Room(_COPIES * len(content))
+
     def find_class(self, module_name: str, global_name: str) -> Any:
         try:
-            return _ALLOWED[module_name, global_name]
+            found = _ALLOWED[module_name, global_name]
         except KeyError:
             raise pickle.UnpicklingError(f"`{module_name}.{global_name}`") from None
+        return found if found in (None, _Dtype) else partial(found, self._room)
+
+
+def _survey(content: bytes) -> None:
+    """Raise UnpicklingError for what would take more memory or stack than its bytes: it is only looked at here.
+
+    A length beyond the file's end is ValueError, as is an unknown opcode. The memo is an array in C, as long as the
+    largest number in it.
+    """
+    tuples = 0
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if count == MOST_OPCODES:
+            raise pickle.UnpicklingError(f"more than {MOST_OPCODES:,} opcodes")
+        if opcode.name in _MEMO and not 0 <= int(argument or 0) <= MOST_OPCODES:
+            raise pickle.UnpicklingError(f"the number {argument} in its memo")
+        tuples += opcode.name in _TUPLES
+    if tuples > MOST_TUPLES:
+        raise pickle.UnpicklingError(f"{tuples:,} tuples")
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -82,9 +131,13 @@ def read_pickle(path: Path) -> dict[str, Any]:
     from an untrusted place does no harm. Raises UserError where the file cannot be read, is cut short,
     or names anything but plain containers and arrays of numbers.
     """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise UserError(f"{path}: {size:,} bytes, more than any CIFAR file", "is this a CIFAR file?")
     try:
-        with path.open("rb") as file:
-            found = _Unpickler(file, encoding="bytes").load()
+        content = path.read_bytes()
+        _survey(content)
+        found = _Unpickler(content).load()
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path}: refused, since it holds more than arrays and plain containers, or is damaged ({error})",

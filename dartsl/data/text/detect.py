@@ -63,6 +63,8 @@ def _read(name_or_path: str, level: str) -> Corpus:
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
+    if path.exists():
+        raise UserError(f"{path}: neither a file nor a folder", f"give {FORMATS}")
     near = difflib.get_close_matches(name_or_path, TEXTS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"give {FORMATS}"
     raise UserError(f"{name_or_path}: no such text, file or folder", hint)

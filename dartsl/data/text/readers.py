@@ -14,6 +14,7 @@ NAMES = (
     ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"),
     ("wiki.train.raw", "wiki.valid.raw", "wiki.test.raw"),
 )
+MOST_BYTES = 2 << 30  # of a file; its words take many times that in memory
 SHARES = (90, 5)  # per cent of a single file that train and validate; the rest tests
 
 
@@ -49,6 +50,11 @@ def read_file(path: Path, level: str) -> Corpus:
 def read(path: Path) -> str:
     """A UTF-8 file, its byte-order mark left out and its line ends made `\\n`. Raises UserError."""
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UserError(
+                f"{path}: {size:,} bytes, more than the {MOST_BYTES:,} of a text", "name a part of it"
+            )
         content = path.read_bytes()
     except OSError as error:
         raise UserError(
