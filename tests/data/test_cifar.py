@@ -86,6 +86,16 @@ def test_cifar_binary(tmp_path: Path, classes: int) -> None:
     refused(tmp_path, "no such file")
 
 
+def test_many_file_names_as_python_3_pickles_those_of_python_2(tmp_path: Path) -> None:
+    """Each is a call of `_codecs.encode` with a tuple of its own."""
+    write_cifar10_python(tmp_path / "c")
+    images, labels = cifar_part(4, 10)
+    names = [b"%d.png" % number for number in range(5000)]
+    content = {b"data": flat_planes(images), b"labels": labels, b"filenames": names}
+    (tmp_path / "c" / "test_batch").write_bytes(pickle.dumps(content, protocol=2))
+    assert np.array_equal(data.load(str(tmp_path)).test_images.numpy(), images)
+
+
 class Malice:
     def __init__(self, target: Path) -> None:
         self.target = target

@@ -203,6 +203,7 @@ def test_a_gzip_bomb(tmp_path: Path) -> None:
         b"}p99999999999\n.",
         b"}p-5\n.",
         b"}" + b"(" + b"N\x85" + b"\x85" * 5000 + b"Nu.",  # a key of tuples within tuples
+        b"cnumpy.core.multiarray\n_reconstruct\nq\0" + b"NNN\x87" + b"q\1h\0h\1\x85R0h\1\x85" * 5000 + b".",
         b"]" + b"(" * 1 + b"]" * 50_000,
         b"L" + b"9" * 100_000 + b"L\n.",
         b"(lp0\n" + b"0" * 10,

@@ -18,16 +18,35 @@ _PLAIN_TYPES = {"u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"}
 # CIFAR-100's training file has 155 MB and some 250,000 opcodes, most of them for labels and file names.
 MOST_BYTES = 1 << 30
 MOST_OPCODES = 2_000_000
-MOST_TUPLES = 1_000  # an array takes five; tuples within tuples are hashed on the C stack
+MOST_OBJECTS = 1_000  # of tuples that stay, and of arrays and their types: an array takes five
 _COPIES = 4  # how many times its own size a file's arrays may take
 _TUPLES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET"})
-_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+_MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
+
+
+class _Room:
+    """What arrays may still take: one text of a file can be made into many of them."""
+
+    def __init__(self, most: int) -> None:
+        self._bytes = most
+        self._objects = MOST_OBJECTS
+
+    def take(self, count: int) -> None:
+        self._bytes -= count
+        if self._bytes < 0:
+            raise pickle.UnpicklingError("arrays that are larger than the file")
+
+    def enter(self) -> None:
+        self._objects -= 1
+        if self._objects < 0:
+            raise pickle.UnpicklingError(f"more than {MOST_OBJECTS:,} arrays")
 
 
 class _Dtype:
     """Stands for numpy.dtype: keeps the type's code, and the byte order that its state holds."""
 
-    def __init__(self, code: str | bytes, *_: object) -> None:
+    def __init__(self, room: _Room, code: str | bytes, *_: object) -> None:
+        room.enter()
         text = code.decode("ascii") if isinstance(code, bytes) else code
         if text not in _PLAIN_TYPES:
             raise pickle.UnpicklingError(f"an array of type {text!r}")
@@ -38,24 +57,13 @@ class _Dtype:
         self.code = ("" if order == "|" else order) + self.code
 
 
-class _Room:
-    """The bytes that arrays may still take: one text of a file can be made into many."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def take(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise pickle.UnpicklingError("arrays that are larger than the file")
-
-
 class _Array:
     """Stands for an array that numpy's `_reconstruct` made: filled by its state alone."""
 
     def __init__(self, room: _Room, *_: object) -> None:
         self.value: NDArray[Any] = np.empty(0, np.uint8)
         self._room = room
+        room.enter()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, is_fortran, data = state
@@ -104,23 +112,27 @@ class _Unpickler(pickle.Unpickler):
             found = _ALLOWED[module_name, global_name]
         except KeyError:
             raise pickle.UnpicklingError(f"`{module_name}.{global_name}`") from None
-        return found if found in (None, _Dtype) else partial(found, self._room)
+        return None if found is None else partial(found, self._room)
 
 
 def _survey(content: bytes) -> None:
     """Raise UnpicklingError for what would take more memory or stack than its bytes: it is only looked at here.
 
     A length beyond the file's end is ValueError, as is an unknown opcode. The memo is an array in C, as long as the
-    largest number in it.
+    largest number in it. Tuples within tuples are hashed on the C stack, so few may stay: most are the arguments of the
+    call that follows them, which is `_encode`'s of two strings or is counted.
     """
-    tuples = 0
+    tuples, fresh = 0, False
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         if count == MOST_OPCODES:
             raise pickle.UnpicklingError(f"more than {MOST_OPCODES:,} opcodes")
-        if opcode.name in _MEMO and not 0 <= int(argument or 0) <= MOST_OPCODES:
-            raise pickle.UnpicklingError(f"the number {argument} in its memo")
-        tuples += opcode.name in _TUPLES
-    if tuples > MOST_TUPLES:
+        if opcode.name in _MEMO:
+            if not 0 <= int(argument or 0) <= MOST_OPCODES:
+                raise pickle.UnpicklingError(f"the number {argument} in its memo")
+            continue
+        tuples += (opcode.name in _TUPLES) - (fresh and opcode.name == "REDUCE")
+        fresh = opcode.name in _TUPLES
+    if tuples > MOST_OBJECTS:
         raise pickle.UnpicklingError(f"{tuples:,} tuples")
 
 
