@@ -43,4 +43,15 @@ def interruption(notify: Callable[[], None] = lambda: None) -> Iterator[Interrup
         yield flag
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == handle:  # else `outlive_torchrun` has the last word
+                signal.signal(number, handler)
+
+
+def outlive_torchrun() -> None:
+    """Ignore SIGTERM from now on: of a process that is about to end by itself, with a message.
+
+    torchrun sends it to all processes as soon as one has died, so that it would depend on the quicker side whether
+    the others can still say what happened. A process that hangs all the same is killed by torchrun half a minute later.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)

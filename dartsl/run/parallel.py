@@ -19,6 +19,7 @@ from torch import distributed as dist
 
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.nn.share import Share
+from dartsl.run.interrupt import outlive_torchrun
 from dartsl.run.torchrun import OwnError, Place, place
 
 PATIENCE = timedelta(minutes=10)  # that a process waits for the others
@@ -185,6 +186,7 @@ class Processes(Group):
         try:
             talk(*arguments)
         except RuntimeError as error:
+            outlive_torchrun()
             raise OwnError(
                 f"process {self.rank} of {self.world} has lost the others: one of them ended, or did not answer",
                 help="the run goes on from its last checkpoint with --resume",

@@ -18,6 +18,7 @@ ROOT = Path(package.__file__).parents[1]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dartsl"]
 FRAIL = """
 import os
+from pathlib import Path
 from torch import nn
 
 class Frail(nn.Module):
@@ -25,22 +26,12 @@ class Frail(nn.Module):
 
     def forward(self, x):
         Frail.passes += self.training
-        if os.environ["RANK"] == "1" and Frail.passes == 12:
+        if os.environ.get("RANK") == "1" and Frail.passes == 12 and Path(__file__).with_name("die").exists():
             os._exit(7)
         return 0.5 * x
 
 def half(in_channels, out_channels, stride, affine):
     return Frail()
-"""
-SOUND = """
-from torch import nn
-
-class Half(nn.Module):
-    def forward(self, x):
-        return 0.5 * x
-
-def half(in_channels, out_channels, stride, affine):
-    return Half()
 """
 
 
@@ -54,15 +45,15 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_process_that_dies_ends_the_run_and_it_goes_on(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
     text = good.read_text().replace("cell pair", "extern op half\n\ncell pair")
     good.write_text(text.replace("skip_connect\n  edge   p", "skip_connect | half\n  edge   p"))
-    plugin = tmp_path / "frail.py"
-    plugin.write_text(FRAIL)
+    (tmp_path / "frail.py").write_text(FRAIL)
+    (tmp_path / "die").touch()
     died = torchrun("search", "good.darts", "--out", "run", "--plugin", "frail.py", "--epochs", "3")
     assert died.returncode == 1
     assert "has lost the others" in died.stderr
     assert "--resume" in died.stderr
     assert 'File "' not in died.stderr.split("lost the others")[0]
     assert not (tmp_path / "run" / "found.darts").exists()
-    plugin.write_text(SOUND)
+    (tmp_path / "die").unlink()
     went_on = torchrun("search", "--resume", "run")
     assert went_on.returncode == 0, went_on.stderr
     assert went_on.stdout.count("epoch 3/3") == 1

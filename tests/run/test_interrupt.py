@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dartsl.run.interrupt import interruption
+from dartsl.run.interrupt import interruption, outlive_torchrun
 
 
 def test_the_first_signal_raises_the_flag_and_the_second_stops() -> None:
@@ -53,3 +53,16 @@ def test_other_threads_have_a_flag_without_a_handler() -> None:
     thread.start()
     thread.join()
     assert seen == [True, True]
+
+
+def test_a_process_that_will_end_by_itself_is_not_ended_before_it_has_spoken() -> None:
+    """Neither inside nor after what put a handler of its own there."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with interruption() as stop:
+            outlive_torchrun()
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # else the end of this test's process
+        assert not stop.requested
+    finally:
+        signal.signal(signal.SIGTERM, before)
