@@ -101,16 +101,17 @@ class _Builder:
             path = self._paths.claim(layer.name, safe(node.name))
             if self._loop is not None:
                 self._loop.node = path
-            inputs = [
-                self._edge(layer, edge, terms, values[edge.source], path, rows.get(id(edge)))
+            given = {
+                id(edge): self._edge(layer, edge, terms, values[edge.source], path, rows.get(id(edge)))
                 for edge, terms in incoming[node.name]
-            ]
+            }
+            inputs = [given[id(edge)] for edge in cell.incoming(node.name)]
             values[node.name] = self._merge(node.merge, inputs, shape, path, layer.name, has_bn)
-        given = self._output(layer, values)
+        output = self._output(layer, values)
         if self._loop is None:
-            return given
+            return output
         loop, self._loop = self._loop, None
-        return loop.leave(given)
+        return loop.leave(output)
 
     def _inputs(self, layer: CellLayer) -> dict[str, str]:
         """The inputs of a cell by their names, behind the operations that the cell has for them."""

@@ -14,8 +14,8 @@ def cell_graph(cell: Cell) -> nx.MultiDiGraph:
 
     Nodes have a `kind` (input, node, output); nodes and the output also `merge` (None: the output is one
     node) and `mix_bn`, nodes `keep`, inputs `operation`. Edges, their keys counting twins from 0, have
-    `candidates`, and `row`, their row of alphas (None where nothing is chosen). Those into the output have no
-    candidates.
+    `candidates`, `row`, their row of alphas (None where nothing is chosen), and `place`, that in the order in
+    which their target merges them. Those into the output have no candidates.
     """
     graph = nx.MultiDiGraph(cell=cell.name)
     for item in cell.inputs:
@@ -23,11 +23,17 @@ def cell_graph(cell: Cell) -> nx.MultiDiGraph:
     for node in cell.nodes:
         graph.add_node(node.name, kind="node", merge=node.merge, mix_bn=node.mix_bn, keep=node.keep)
     graph.add_node(OUTPUT, kind="output", merge=cell.output.merge, mix_bn=cell.output.mix_bn)
-    row = 0
+    places = {id(edge): place for node in cell.nodes for place, edge in enumerate(cell.incoming(node.name))}
+    rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
     for edge in cell.edges:
-        place = row if edge.searched else None
-        row += edge.searched
-        graph.add_edge(edge.source, edge.target, key=edge.twin, candidates=edge.candidates, row=place)
-    for name in cell.output.nodes:
-        graph.add_edge(name, OUTPUT, candidates=(), row=None)
+        graph.add_edge(
+            edge.source,
+            edge.target,
+            key=edge.twin,
+            candidates=edge.candidates,
+            row=rows.get(id(edge)),
+            place=places[id(edge)],
+        )
+    for place, name in enumerate(cell.output.nodes):
+        graph.add_edge(name, OUTPUT, candidates=(), row=None, place=place)
     return graph

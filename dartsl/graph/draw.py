@@ -16,7 +16,7 @@ from typing import Any
 import pydot
 
 from dartsl.graph.legend import Legend, legend
-from dartsl.lang.model import Cell, Edge
+from dartsl.lang.model import ORDERED_MERGES, Cell, Edge
 
 # The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
 INPUT_COLOUR, NODE_COLOUR, OUTPUT_COLOUR = "darkseagreen2", "lightblue", "palegoldenrod"
@@ -118,16 +118,34 @@ def _cell_cluster(
         margin="12",
     )
     _add_vertices(cluster, cell, ids, f"{prefix}_out")
+    numbers = _numbers(cell)
     highways = {node.name for node in cell.nodes if node.merge == "highway"}
     for place, edge in enumerate(cell.edges):
         labels = [candidate.label for candidate in edge.candidates]
         # A highway takes the inputs as they are, so there is nothing to write.
         text = [] if edge.target in highways else key.texts.get(place, labels)
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
-        _add_edge(cluster, ends, text, strong.get(place), edge in kept)
-    for name in cell.output.nodes:
-        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9"))
+        _add_edge(cluster, ends, text, strong.get(place), edge in kept, numbers.get(id(edge), {}))
+    in_order = list(cell.output.nodes) == [name for name in names if name in cell.output.nodes]
+    for number, name in enumerate(cell.output.nodes, start=1):
+        look = {} if in_order or cell.output.merge not in ORDERED_MERGES else _number(number)
+        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9", **look))
     return cluster
+
+
+def _numbers(cell: Cell) -> dict[int, dict[str, Any]]:
+    """By the id of each edge into a node that does not merge in order of declaration, the look of its number."""
+    found: dict[int, dict[str, Any]] = {}
+    for node in cell.nodes:
+        merged = cell.incoming(node.name)
+        if node.merge != "highway" and merged != cell.declared(node.name):
+            found |= {id(edge): _number(number) for number, edge in enumerate(merged, start=1)}
+    return found
+
+
+def _number(number: int) -> dict[str, Any]:
+    """The place of what an arrow brings among what its head merges."""
+    return {"headlabel": str(number), "labelfontsize": "10"}
 
 
 def _add_vertices(cluster: pydot.Subgraph, cell: Cell, ids: Mapping[str, str], output: str) -> None:
@@ -171,6 +189,7 @@ def _add_edge(
     text: Sequence[str],
     strong: Strength | None,
     kept: bool,
+    number: dict[str, Any],
 ) -> None:
     """An edge with its text in the middle, or one plain arrow where there is nothing to write.
 
@@ -186,12 +205,12 @@ def _add_edge(
     if not kept:
         look |= {"style": "dashed"}
     if not text:
-        cluster.add_edge(pydot.Edge(source, target, **look))
+        cluster.add_edge(pydot.Edge(source, target, **look, **number))
         return
     cluster.add_node(_operation(middle, text))
     # Ports hold both halves of the edge at the middle of the text's sides, so that they read as one line.
     cluster.add_edge(pydot.Edge(source, middle, headport="w", arrowhead="none", **look))
-    cluster.add_edge(pydot.Edge(middle, target, tailport="e", **look))
+    cluster.add_edge(pydot.Edge(middle, target, tailport="e", **look, **number))
 
 
 def _operation(node_id: str, text: Sequence[str]) -> pydot.Node:

@@ -121,7 +121,10 @@ class CellReader:
             name,
             tuple(replace(given, operation=inputs.get(id(given.operation))) for given in shape.inputs),
             tuple(shape.nodes),
-            tuple(Edge(p.source, p.target, p.twin, offered[p.item], spans[p.item]) for p in shape.pairs),
+            tuple(
+                Edge(p.source, p.target, p.twin, offered[p.item], spans[p.item], (p.item, p.place))
+                for p in shape.pairs
+            ),
             shape.output,
             at.span,
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
@@ -45,6 +47,13 @@ def expand(
         budget.take_names(last - first + 1, name.span)
         members += (Member(f"{prefix}{i:0{width}}", name.span, False) for i in range(first, last + 1))
     return members
+
+
+def as_written(members: Iterable[Member], order: Mapping[str, int]) -> list[Member]:
+    """A list in the order that it means: as it is written, where a range stands for its names by `order`, in which
+    they are declared."""
+    runs = groupby(members, key=lambda member: member.span)
+    return [member for _, run in runs for member in sorted(run, key=lambda member: order[member.id])]
 
 
 def _bounds(name: Range) -> tuple[str, int, int, int] | Diagnostic:

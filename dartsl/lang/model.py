@@ -12,6 +12,10 @@ from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Expr, File, Parameter
 
+ORDERED_MERGES = frozenset(
+    {"concat", "lerp", "highway"}
+)  # what they give depends on the order of what they merge
+
 SettingLiteral = int | float | str | bool | tuple["SettingLiteral", ...]
 
 
@@ -69,13 +73,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """One edge after expansion; `twin` counts the edges of the same pair from 0."""
+    """One edge after expansion; `twin` counts the edges of the same pair from 0.
+
+    `written` is its place in the text: its statement's number, and its source's place in that statement's list.
+    """
 
     source: str
     target: str
     twin: int
     candidates: tuple[Candidate, ...]
     span: Span = field(compare=False, repr=False)  # of the statement
+    written: tuple[int, int] = (0, 0)
 
     @property
     def searched(self) -> bool:
@@ -109,9 +117,25 @@ class Cell:
         """The edges that have a row of alphas, in the order of the rows."""
         return tuple(edge for edge in self.edges if edge.searched)
 
-    def incoming(self, node: str) -> tuple[Edge, ...]:
-        """The edges into a node, in order of declaration."""
+    def declared(self, node: str) -> tuple[Edge, ...]:
+        """The edges into a node, in order of declaration, which is that of `edges`."""
         return tuple(edge for edge in self.edges if edge.target == node)
+
+    def incoming(self, node: str) -> tuple[Edge, ...]:
+        """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
+        else in order of declaration."""
+        edges = self.declared(node)
+        ordered = any(each.name == node and each.merge in ORDERED_MERGES for each in self.nodes)
+        return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
+
+    @property
+    def reordered(self) -> bool:
+        """Whether some node gives something else than it would if it merged its edges in order of declaration.
+
+        A `highway` does not: it knows the carry from the element.
+        """
+        nodes = [node.name for node in self.nodes if node.merge != "highway"]
+        return any(self.incoming(node) != self.declared(node) for node in nodes)
 
 
 @dataclass(frozen=True)

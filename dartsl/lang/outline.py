@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dartsl.lang import graph_faults as faults_of
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
-from dartsl.lang.members import Member, expand, unknown_member
+from dartsl.lang.members import Member, as_written, expand, unknown_member
 from dartsl.lang.model import CellInput, Node, Output
 from dartsl.lang.node_items import read_merge, read_output
 from dartsl.lang.resolve import MAX_SUGGESTIONS, defined_twice, reserved
@@ -18,12 +18,14 @@ from dartsl.lang.syntax import All, CellDecl, EdgeItem, InputItem, Name, NodeIte
 
 @dataclass(frozen=True)
 class Pair:
-    """One edge: `item` is the place of its statement in `Outline.edge_items`."""
+    """One edge: `item` is the place of its statement in `Outline.edge_items`, `place` that of its source in the
+    statement's list."""
 
     source: str
     target: str
     twin: int
     item: int
+    place: int
 
 
 @dataclass
@@ -188,6 +190,7 @@ class _Reader:
         return list(first.values())
 
     def _draw(self, number: int, item: EdgeItem, sources: list[Member], targets: list[Member]) -> None:
+        written = {member.id: place for place, member in enumerate(as_written(sources, self.order))}
         sources = sorted(sources, key=lambda member: self.order[member.id])
         places = [self.order[member.id] for member in sources]
         ends = [bisect_left(places, self.order[target.id]) for target in targets]
@@ -196,7 +199,7 @@ class _Reader:
         backward = None
         for target, end in zip(targets, ends, strict=True):
             for source in sources[:end]:
-                self._pair(source.id, target.id, number, item)
+                self._pair(source.id, target.id, number, written[source.id], item)
             last = (len(sources) if target.listed else listed) - 1
             if last >= end and not isinstance(item.sources, All):
                 backward = backward or (item, sources[last].id, target.id)
@@ -206,14 +209,14 @@ class _Reader:
         if backward is not None:
             self.backward.append(backward)
 
-    def _pair(self, source: str, target: str, number: int, item: EdgeItem) -> None:
+    def _pair(self, source: str, target: str, number: int, place: int, item: EdgeItem) -> None:
         before = self.drawn.setdefault((source, target), [])
         # Whatever stands behind a first statement that is not plain is refused, so only the first can be one.
         if before and not (self.plain[before[0]] and self.plain[number]):
             first = self.result.edge_items[before[0]].span
             self._report(faults_of.drawn_twice(source, target, item.span, first))
             return
-        self.result.pairs.append(Pair(source, target, len(before), number))
+        self.result.pairs.append(Pair(source, target, len(before), number, place))
         before.append(number)
 
     # ------------------------------------------------------------------ output, and what needs the whole cell

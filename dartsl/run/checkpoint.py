@@ -70,8 +70,15 @@ def load(path: Path, identity: Identity) -> dict[str, Any]:
     theirs, state = record.get("identity"), record.get("state")
     if not isinstance(theirs, dict) or not isinstance(state, dict):
         raise UserError(f"{path} is not a checkpoint of dartsl")
+    theirs = {"format": 1, **theirs}  # format 1 had no need to say it
     ours = asdict(identity)
-    names = {"kind": "kind of run", "spec_hash": "spec", "network": "network", "parameters": "parameters"}
+    names = {
+        "kind": "kind of run",
+        "spec_hash": "spec",
+        "network": "network",
+        "parameters": "parameters",
+        "format": "run format",
+    }
     for key, name in names.items():
         if theirs.get(key) != ours[key]:
             raise UserError(

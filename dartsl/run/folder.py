@@ -31,7 +31,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.loader import read
 from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
@@ -39,7 +41,9 @@ from dartsl.lang.syntax import File
 from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
 from dartsl.run.inputs import Inputs, read_inputs
 
-FORMAT = 1
+FORMAT = (
+    2  # 1: into `concat` and `lerp`, sources were merged in order of declaration, however they were written
+)
 SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
     "spec.darts",
     "run.json",
@@ -55,13 +59,15 @@ VOCABULARY = "vocabulary.json"
 class Identity:
     """What a checkpoint must agree with to be continued.
 
-    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text.
+    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text; `format` is that of
+    the run, which says how its spec is read.
     """
 
     kind: str
     spec_hash: str
     network: str
     parameters: dict[str, str]
+    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class RunInfo:
     @property
     def identity(self) -> Identity:
         """What a checkpoint of this run must carry."""
-        return Identity(self.kind, self.spec_hash, self.network, self.parameters)
+        return Identity(self.kind, self.spec_hash, self.network, self.parameters, self.format)
 
 
 class RunFolder:
@@ -139,11 +145,13 @@ class RunFolder:
             raise UserError(f"cannot read {path / RUN}: {error.strerror or error}") from error
         except ValueError:
             raise UserError(f"{path / RUN} is damaged: it is not JSON") from None
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            found = record.get("format") if isinstance(record, dict) else None
+        found = record.get("format") if isinstance(record, dict) else None
+        if not isinstance(record, dict) or found not in (1, FORMAT):
             raise UserError(
-                f"{path} has run format {found!r}, and this version of dartsl reads format {FORMAT}"
+                f"{path} has run format {found!r}, and this version of dartsl reads formats 1 and {FORMAT}"
             )
+        if found == 1:
+            _require_same_meaning(path)
         wanted = {spec.name: spec.type for spec in fields(RunInfo)}
         kinds = {"str": str, "int": int, "list[str]": list}
         for name, annotation in wanted.items():
@@ -251,6 +259,22 @@ def free_name(parent: Path, stem: str) -> Path:
         number += 1
         path = parent / f"{stem}-{number}"
     return path
+
+
+def _require_same_meaning(run: Path) -> None:
+    """Raises UserError where the spec of a run of format 1 says something else today than it did then."""
+    try:
+        cells = check(read(str(run / SPEC))).cells.values()
+    except (UserError, SpecError):  # reported by what needs the spec
+        return
+    changed = [cell.name for cell in cells if cell.reordered]
+    if changed:
+        found = f"; {run / FOUND} still says what it found" if (run / FOUND).exists() else ""
+        raise UserError(
+            f"{run} has run format 1, which merged sources in order of declaration, but cell `{changed[0]}` of its "
+            "spec lists them in another order, which counts now",
+            help=f"start a new run of the spec{found}",
+        )
 
 
 def _is_fraction(value: object) -> bool:

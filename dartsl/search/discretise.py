@@ -76,8 +76,8 @@ def derive(cell: Cell, weights: Table) -> DerivedCell:
     On each edge the heaviest candidate wins, ties go to the earlier. Into a node with `keep k`, `none` cannot
     win, and the k edges with the heaviest winners stay, ties to the earlier. Into a node without, all edges
     stay but those that `none` wins; where it wins them all, one edge from the node's first source says so.
-    An edge that offers one operation weighs 1.0. A `sum` lists its edges strongest first, another merge in
-    order of declaration. Raises ValueError where `weights` does not fit the cell.
+    An edge that offers one operation weighs 1.0. A `sum` lists its edges strongest first, another merge in the
+    order in which it merges them. Raises ValueError where `weights` does not fit the cell.
     """
     searched = cell.searched_edges
     sizes = [len(edge.candidates) for edge in searched]
@@ -86,10 +86,10 @@ def derive(cell: Cell, weights: Table) -> DerivedCell:
             f"cell `{cell.name}` has rows of {sizes} weights, not {[len(row) for row in weights]}"
         )
     rows = iter(weights)
-    table = [(edge, next(rows) if edge.searched else (1.0,)) for edge in cell.edges]
+    table = {id(edge): next(rows) if edge.searched else (1.0,) for edge in cell.edges}
     edges: list[KeptEdge] = []
     for node in cell.nodes:
-        edges += _derive_node(node, [(edge, row) for edge, row in table if edge.target == node.name])
+        edges += _derive_node(node, [(edge, table[id(edge)]) for edge in cell.incoming(node.name)])
     return DerivedCell(cell, tuple(edges))
 
 

@@ -62,6 +62,15 @@ def test_a_checkpoint_of_another_run_is_refused(path: Path, changed: dict[str, A
         checkpoint.load(path, replace(OURS, **changed))
 
 
+def test_a_checkpoint_of_format_1_belongs_to_a_run_of_format_1(path: Path) -> None:
+    """It did not say its run's format; that of a spec which lists sources out of order means another network."""
+    old = {"kind": "search", "spec_hash": "a" * 64, "network": "net", "parameters": {"C": "16"}}
+    torch.save({"format": 1, "identity": old, "state": {"epoch": 1}}, path)
+    assert checkpoint.load(path, replace(OURS, format=1)) == {"epoch": 1}
+    with pytest.raises(UserError, match="another run format: `1`, not `2`"):
+        checkpoint.load(path, OURS)
+
+
 def test_no_checkpoint_is_a_message(path: Path) -> None:
     with pytest.raises(UserError, match="nothing to continue"):
         checkpoint.load(path, OURS)

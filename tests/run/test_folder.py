@@ -11,6 +11,7 @@ import pytest
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
+from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder, RunInfo, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
 
@@ -110,7 +111,7 @@ def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
         (None, "is not a run folder"),
         ("{", "is not JSON"),
         ("[]", "run format None"),
-        (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads format 1"),
+        (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads formats 1 and 2"),
         (json.dumps({"format": 1, "kind": "search"}), "`source` is missing"),
         (json.dumps({**asdict(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
         (json.dumps({**asdict(INFO), "parameters": {"C": "wide"}}), "`parameters` is missing or not"),
@@ -122,6 +123,46 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, text: str | None, wo
         (tmp_path / "run.json").write_text(text)
     with pytest.raises(UserError, match=words):
         RunFolder.open(tmp_path)
+
+
+BLEND = """darts 1
+
+cell block {
+  input  a, b, t
+  node   y : MERGE
+  edge   a, t -> y : relu
+  edge   b -> y : identity
+  output y
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "same"),
+    [
+        (BLEND.replace("MERGE", "lerp"), True),
+        (BLEND.replace("MERGE", "lerp").replace("a, t", "t, a"), False),
+        (BLEND.replace("MERGE", "concat").replace("a, t", "t, a"), False),
+        (BLEND.replace("MERGE", "sum").replace("a, t", "t, a"), True),
+    ],
+)
+def test_a_run_of_format_1_opens_where_its_spec_means_what_it_meant(
+    tmp_path: Path, cell: str, same: bool
+) -> None:
+    files = check(Source("root.darts", cell)).files
+    run = RunFolder.create(tmp_path / "run", files, replace(INFO, format=1))
+    if same:
+        assert RunFolder.open(run.path).info.identity.format == 1
+        return
+    with pytest.raises(
+        UserError, match=r"run format 1, which merged sources in order of declaration.*`block`"
+    ) as caught:
+        RunFolder.open(run.path)
+    assert caught.value.help == "start a new run of the spec"
+    run.found.write_text("")
+    with pytest.raises(UserError) as caught:
+        RunFolder.open(run.path)
+    assert "found.darts still says what it found" in str(caught.value.help)
 
 
 def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
