@@ -88,3 +88,27 @@ def test_commands_without_tensors_do_not_import_torch(arguments: list[str]) -> N
         assert "torch" not in sys.modules
     """
     assert run_python(code, *arguments) or arguments[0] in ("check", "fmt")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["search", "digits", "--data", "nowhere"],
+        ["search", "digits", "--data", "nowhere", "--check-gradients"],
+        ["search", "text", "--data", "nowhere"],
+        ["train", "zoo/darts_v2", "--data", "nowhere"],
+        ["train", "zoo/rnn_v2", "--data", "nowhere"],
+    ],
+)
+def test_data_that_is_not_there_is_said_before_torch_is_imported(arguments: list[str]) -> None:
+    code = """if True:
+        import sys
+        from dartsl.cli import main
+        sys.stderr = sys.stdout
+        try:
+            main()
+        except SystemExit as end:
+            assert end.code == 1, end.code
+        assert "torch" not in sys.modules
+    """
+    assert "nowhere: no such" in run_python(code, *arguments)

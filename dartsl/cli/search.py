@@ -99,7 +99,11 @@ def _read(
     if spec.warnings:
         say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
-    return source, search_config(chosen.network.is_text, spec.search, given), chosen
+    config = search_config(chosen.network.is_text, spec.search, given)
+    from dartsl.data.named import locate
+
+    locate(config.data, text=chosen.network.is_text)  # before torch is imported and anything is built
+    return source, config, chosen
 
 
 def _compare(

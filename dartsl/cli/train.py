@@ -98,6 +98,10 @@ def _start(
     chosen = target(spec, network, assignments)
     text = chosen.network.is_text
     config = train_config(text, inherited_by(text, inherited), spec.train, given)
+    from dartsl.data.named import locate
+
+    if config.data:  # before torch is imported and anything is built
+        locate(config.data, text=text)
     from dartsl.train.seeds import start
 
     return start(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from dartsl.data.images import Expected, ImageData, check_expected
+from dartsl.data.named import IMAGE_FORMATS, locate
 from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
 from dartsl.data.readers.layout import is_image_folder, unwrapped
 from dartsl.lang.diagnostics import UserError
 
 EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
-FORMATS = (
-    "`digits`, an .npz file with x_train, y_train, x_test and y_test, or a folder: "
-    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images a class"
-)
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
@@ -40,25 +35,15 @@ def load(name_or_path: str, *, expect: Expected | None = None) -> ImageData:
 
 
 def _read(name_or_path: str, expect: Expected | None) -> ImageData:
-    if not name_or_path:
-        raise UserError("no data set is named", f'name one by --data or `data = "..."`: {FORMATS}')
-    if name_or_path in EMBEDDED:
+    path = locate(name_or_path)
+    if path is None:
         return EMBEDDED[name_or_path]()
-    path = Path(os.path.expanduser(name_or_path))
     try:
-        if path.is_dir():
-            return _read_folder(path, expect)
-        if path.is_file():
-            return _read_file(path)
-    except OSError as error:  # not allowed, or a name too long
+        return _read_folder(path, expect) if path.is_dir() else _read_file(path)
+    except OSError as error:  # not allowed, or gone
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
-    if path.exists():
-        raise UserError(f"{path}: neither a file nor a folder", f"give {FORMATS}")
-    near = difflib.get_close_matches(name_or_path, EMBEDDED, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"give {FORMATS}"
-    raise UserError(f"{name_or_path}: no such data set, file or folder", hint)
 
 
 def _read_file(path: Path) -> ImageData:
@@ -68,7 +53,7 @@ def _read_file(path: Path) -> ImageData:
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
     if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):
         raise UserError(f"{path}: one file of a data set of several", f"name its folder: {path.parent}")
-    raise UserError(f"{path}: a file of an unknown format", f"give {FORMATS}")
+    raise UserError(f"{path}: a file of an unknown format", f"give {IMAGE_FORMATS}")
 
 
 def _read_folder(path: Path, expect: Expected | None) -> ImageData:
@@ -83,7 +68,7 @@ def _read_folder(path: Path, expect: Expected | None) -> ImageData:
         raise UserError(
             f"{path}: a folder of .npz files", f"name one of them: {', '.join(map(str, files[:4]))}"
         )
-    raise UserError(f"{path}: a folder of an unknown format", f"give {FORMATS}")
+    raise UserError(f"{path}: a folder of an unknown format", f"give {IMAGE_FORMATS}")
 
 
 def _found(path: Path) -> Callable[[], ImageData] | None:

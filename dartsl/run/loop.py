@@ -16,8 +16,7 @@ from typing import Any, Protocol
 import torch
 from rich.console import Console
 
-from dartsl.data.detect import EMBEDDED
-from dartsl.data.text import TEXTS
+from dartsl.data.named import is_embedded
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
@@ -319,7 +318,7 @@ def stem(source: Source) -> str:
 
 def absolute(data: str) -> str:
     """A path that still names the data when the run goes on from another folder."""
-    if not data or data in EMBEDDED or data in TEXTS:
+    if not data or is_embedded(data):
         return data
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data

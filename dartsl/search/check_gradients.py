@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dartsl.lang.check import check
+from dartsl.data.named import locate
+from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
@@ -110,7 +111,9 @@ def check_gradients(
 
     Raises SpecError, UserError as a search does; also where a loss or gradient is not finite.
     """
-    model = compiled(check(source), network, parameters or {}, config, plugins)
+    spec = check(source)
+    locate(config.data, text=pick_network(spec, network).is_text)
+    model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
     with own_generators(config.device):
         session = session_of(model, config, data)

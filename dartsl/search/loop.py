@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
+from dartsl.data.named import locate
 from dartsl.data.text import Corpus
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
-from dartsl.lang.check import check
+from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig
@@ -81,6 +82,7 @@ def search(
         console = group.console(console)
         with group.together():
             here = replace(config, device=group.device(config.device))
+            locate(config.data, text=pick_network(spec, network).is_text)
             model = compiled(spec, network, parameters or {}, here, plugins)
             data = data_of(model, here)
         with own_generators(here.device):
@@ -119,6 +121,7 @@ def _resume(folder: RunFolder, device: str | None, console: Console, group: Grou
     with group.together():
         _, spec, config, parameters = reopened(folder, SearchConfig(), device)
         config = replace(config, device=group.device(config.device))
+        locate(config.data, text=pick_network(spec, info.network).is_text)
         model = compiled(spec, info.network, parameters, config, info.plugins)
         data = data_of(model, config)
         if data_hash(data) != info.data_hash:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dartsl.data.named import locate
 from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.check import check, pick_network
@@ -90,6 +91,7 @@ def train(
         console = group.console(console)
         with group.together():
             here = replace(config, device=group.device(config.device))
+            locate(config.data, text=planned.is_text)
             model = trained_model(spec, planned, here, plugins)
             data = data_of(planned, here, group)
         with own_generators(here.device):
@@ -137,6 +139,7 @@ def reopened_session(folder: RunFolder, device: str | None, group: Group = ALONE
     source, spec, config, parameters = reopened(folder, TrainConfig(), device)
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
+    locate(config.data, text=planned.is_text)
     model = trained_model(spec, planned, config, info.plugins)
     data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:

@@ -1,0 +1,51 @@
+"""What `--data` names: an embedded data set, or a file or folder that is there. Needs no torch: it is asked first."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from dartsl.lang.diagnostics import UserError
+
+IMAGES = ("digits",)
+TEXTS = ("markov",)
+IMAGE_FORMATS = (
+    "`digits`, an .npz file with x_train, y_train, x_test and y_test, or a folder: "
+    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images a class"
+)
+TEXT_FORMATS = (
+    "`markov`, a plain text file, or a folder with train.txt, valid.txt and test.txt "
+    "(or the names of Penn Treebank or WikiText)"
+)
+
+
+def is_embedded(name: str) -> bool:
+    """Whether a name means a data set that dartsl brings, of images or of text."""
+    return name in IMAGES or name in TEXTS
+
+
+def locate(name: str, *, text: bool = False) -> Path | None:
+    """The file or folder that a name means, for a network of text or of images; None where it is embedded.
+
+    Raises UserError where there is no such thing.
+    """
+    ours, theirs, formats = (TEXTS, IMAGES, TEXT_FORMATS) if text else (IMAGES, TEXTS, IMAGE_FORMATS)
+    what = "text" if text else "data set"
+    if not name:
+        raise UserError(f"no {what} is named", f'name one by --data or `data = "..."`: {formats}')
+    if name in ours:
+        return None
+    path = Path(os.path.expanduser(name))
+    try:
+        if path.is_dir() or path.is_file():
+            return path
+        if path.exists():  # a pipe, a device: reading it could take for ever
+            raise UserError(f"{path}: neither a file nor a folder", f"give {formats}")
+    except (OSError, ValueError) as error:  # not allowed, a name too long, a zero byte in it
+        raise UserError(f"{name}: cannot be read ({error})", "check the path and its permissions") from None
+    near = get_close_matches(name, ours, n=1)
+    help_ = f"did you mean `{near[0]}`?" if near else f"give {formats}"
+    if name in theirs:
+        help_ = f"`{name}` is {'a data set of images' if text else 'a text'}: give {formats}"
+    raise UserError(f"{name}: no such {what}, file or folder", help_)

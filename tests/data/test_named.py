@@ -1,0 +1,62 @@
+"""What --data may name, asked before anything is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dartsl.data.detect import EMBEDDED
+from dartsl.data.named import IMAGES, TEXTS, is_embedded, locate
+from dartsl.data.text import TEXTS as TEXT_READERS
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.source import Source
+from dartsl.search import loop as search_loop
+from dartsl.train import loop as train_loop
+from tests.data.files import write_images
+from tests.search.runs import quiet
+from tests.train.conftest import TINY
+from tests.train.runs import settings
+
+
+def test_the_names_are_those_of_the_readers() -> None:
+    assert tuple(EMBEDDED) == IMAGES
+    assert tuple(TEXT_READERS) == TEXTS
+    assert is_embedded("digits")
+    assert is_embedded("markov")
+    assert not is_embedded("digit")
+
+
+def test_embedded_data_is_nowhere_and_the_rest_is_a_path(tmp_path: Path) -> None:
+    assert locate("digits") is None
+    assert locate("markov", text=True) is None
+    assert locate(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words", "help_"),
+    [
+        ("markov", False, "no such data set", "`markov` is a text"),
+        ("digits", True, "no such text", "`digits` is a data set of images"),
+        ("marcov", True, "no such text", "did you mean `markov`?"),
+        ("a\0b", False, "no such data set|cannot be read", ""),
+        ("x" * 5000, True, "cannot be read", "permissions"),
+        ("", False, "no data set is named", "--data"),
+    ],
+)
+def test_what_is_not_there(name: str, text: bool, words: str, help_: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        locate(name, text=text)
+    assert help_ in str(caught.value.help)
+
+
+def test_a_run_whose_data_is_gone_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "data", {str(label): 5 for label in range(7)}, size=(8, 8), mode="L")
+    (tmp_path / "tiny.darts").write_text(TINY)
+    config = settings(tmp_path / "tiny.darts", data=str(tmp_path / "data"), epochs=1, final=True)
+    run = train_loop.train(Source("tiny", TINY), config, out=tmp_path / "run", console=quiet()).path
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(train_loop, "trained_model", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(search_loop, "compiled", lambda *_: pytest.fail("a network was built"))
+    with pytest.raises(UserError, match="no such data set"):
+        train_loop.resume(run, console=quiet())
