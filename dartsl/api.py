@@ -322,11 +322,14 @@ def export(
     epoch: int | None = None,
     seed: int = 0,
     plugins: Plugins = (),
+    normalisation: bool = True,
+    uint8: bool = False,
 ) -> str | bytes:
     """A spec or a run's folder for other tools: genotype or nasbench201 (text); onnx, torch or safetensors (bytes).
 
-    The weights are those of a training's run, or fresh ones of a spec. `output` names a file to write too. Raises
-    SpecError, UserError.
+    The weights are those of a training's run, or fresh ones of a spec. A training's program takes images in 0..1 and
+    normalises them, unless `normalisation` is False; with `uint8` it takes uint8. `output` names a file to write too.
+    Raises SpecError, UserError.
     """
     from dartsl.exchange import exporting
     from dartsl.run.files import write_bytes
@@ -342,7 +345,9 @@ def export(
         if output is not None:
             write_bytes(Path(output), f"{text}\n".encode())
         return text
-    data = exporting.export_bytes(subject, to, seed=seed, plugins=plugins)
+    found = exporting.export_bytes(
+        subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
+    )
     if output is not None:
-        write_bytes(Path(output), data)
-    return data
+        write_bytes(Path(output), found.data)
+    return found.data

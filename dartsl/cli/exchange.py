@@ -40,6 +40,13 @@ def import_command(source: str, name: str | None, output: Path | None) -> None:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of a SPEC's fresh weights."
 )
+@click.option(
+    "--normalisation/--no-normalisation",
+    default=True,
+    show_default=True,
+    help="A training's program normalises the images itself, and takes them in 0..1.",
+)
+@click.option("--uint8", is_flag=True, help="A training's program takes uint8 images, 0 to 255.")
 @network_options
 @plugin_option
 @output_option("Where to write it. Texts go to stdout without it.")
@@ -48,6 +55,8 @@ def export_command(
     to: str,
     epoch: int | None,
     seed: int,
+    normalisation: bool,
+    uint8: bool,
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -57,8 +66,9 @@ def export_command(
 
     A genotype or a string of NAS-Bench-201 holds the cells alone. A torch.export program (.pt2), an ONNX file and
     safetensors hold a network with its weights: those of a training's run (averaged ones where it averages them,
-    and never the auxiliary head), or fresh ones of a SPEC. Programs are checked against the model before they are
-    written.
+    and never the auxiliary head), or fresh ones of a SPEC. Programs of a training take images (B, C, H, W) in 0..1 and
+    normalise them with its mean and deviation; these, the size and the names of the classes are in the metadata of
+    every file. Programs are checked against the model before they are written.
 
     \b
     Examples:
@@ -86,6 +96,9 @@ def export_command(
         return
     from dartsl.run.files import write_bytes
 
-    write_bytes(output, exporting.export_bytes(subject, to, seed=seed, plugins=plugins))
+    found = exporting.export_bytes(
+        subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
+    )
+    write_bytes(output, found.data)
     fresh = "" if subject.folder is not None else f" with fresh weights (seed {seed})"
-    click.echo(f"wrote {output}{fresh}", err=True)
+    click.echo(f"wrote {output}{fresh}\ntakes {found.takes}", err=True)

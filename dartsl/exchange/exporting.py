@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from dartsl.exchange.about import About
 from dartsl.exchange.writing import genotype_text, nasbench_string
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
@@ -15,7 +16,8 @@ from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
-from dartsl.run.folder import RunFolder
+from dartsl.run.folder import RUN, RunFolder
+from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
 
 Format = Literal["genotype", "nasbench201", "onnx", "torch", "safetensors"]
 TEXTS = ("genotype", "nasbench201")
@@ -61,30 +63,44 @@ def export_text(subject: Subject, to: str) -> str:
     return write(subject.spec, subject.plan)
 
 
-def export_bytes(subject: Subject, to: str, *, seed: int = 0, plugins: Sequence[str | Path] = ()) -> bytes:
-    """`onnx`, `torch` or `safetensors`: with the weights of a training, or fresh ones for a spec. Raises UserError."""
+@dataclass(frozen=True)
+class Exported:
+    """The content of a file, and what the network in it takes."""
+
+    data: bytes
+    takes: str
+
+
+def export_bytes(
+    subject: Subject,
+    to: str,
+    *,
+    seed: int = 0,
+    plugins: Sequence[str | Path] = (),
+    normalisation: bool = True,
+    uint8: bool = False,
+) -> Exported:
+    """`onnx`, `torch` or `safetensors`: with the weights of a training, or fresh ones for a spec.
+
+    A program of a training takes images in 0..1 and normalises them, unless `normalisation` is False; with `uint8` it
+    takes them as they are stored, 0 .. 255. Raises UserError.
+    """
     from dartsl.exchange import weights
 
-    if subject.plan.is_text and to != "safetensors":
-        raise UserError(
-            f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
-            "its cell can be: --to genotype; and its weights: --to safetensors",
-        )
+    _require_possible(subject, to, normalisation, uint8)
     folder, dtype = subject.folder, "float32"
-    if folder is not None and folder.info.kind != "train":
-        raise UserError(
-            f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
-            f"dartsl train {folder.path}",
-        )
     if folder is not None:
         plugins = [*folder.info.plugins, *plugins]
         dtype = str(folder.info.settings.get("dtype", dtype))
         seed = folder.info.seed
+    about = _about(subject, dtype, normalisation and to != "safetensors", uint8)
     model = weights.model_of(subject.spec, subject.plan, seed=seed, dtype=dtype, plugins=list(plugins))
     if folder is not None:
-        weights.load_trained(model, folder)
+        from dartsl.train.weights import load_trained
+
+        load_trained(model, folder)
     if to == "safetensors":
-        return weights.safetensors_bytes(model, {"format": "pt", "network": subject.plan.network.name})
+        return Exported(weights.safetensors_bytes(model, about.texts()), about.takes)
     from dartsl.exchange import programs
 
     if programs.draws_noise(model):
@@ -93,4 +109,43 @@ def export_bytes(subject: Subject, to: str, *, seed: int = 0, plugins: Sequence[
             "its weights can be exported: --to safetensors; and its cells: --to genotype",
         )
     export = programs.torch_program if to == "torch" else programs.onnx_bytes
-    return export(model, subject.plan)
+    return Exported(export(model, about), about.takes)
+
+
+def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: bool) -> None:
+    """Refuse what no file of the format `to` can hold. Raises UserError."""
+    folder = subject.folder
+    if subject.plan.is_text and to != "safetensors":
+        raise UserError(
+            f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
+            "its cell can be: --to genotype; and its weights: --to safetensors",
+        )
+    if folder is not None and folder.info.kind != "train":
+        raise UserError(
+            f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
+            f"dartsl train {folder.path}",
+        )
+    if not uint8:
+        return
+    if to == "safetensors":
+        raise UserError("safetensors hold weights, no program that could take uint8 images", exit_code=2)
+    if not normalisation:
+        raise UserError("images that are normalised before are no uint8", "leave one of the two out", 2)
+    if folder is None:
+        raise UserError(
+            "fresh weights have no mean and deviation that uint8 images could be normalised by",
+            "train the spec first: dartsl train",
+            exit_code=2,
+        )
+
+
+def _about(subject: Subject, dtype: str, normalised: bool, uint8: bool) -> About:
+    """What the export takes. Raises UserError for a run whose files do not fit together."""
+    folder = subject.folder
+    if folder is None:
+        return About(subject.plan, dtype)
+    inputs = folder.info.inputs
+    require_fitting(inputs, subject.plan, folder.path / RUN)
+    if isinstance(inputs, TextInputs):
+        return About(subject.plan, dtype, inputs, read_vocabulary(folder.vocabulary, subject.plan.classes))
+    return About(subject.plan, dtype, inputs, (), normalised, uint8)

@@ -3,49 +3,83 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from dartsl.data.augment import normalise
+from dartsl.exchange.about import About
 from dartsl.exchange.extras import needed
-from dartsl.exchange.weights import differs, example
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
+from dartsl.run.inputs import ImageInputs
 
 TOLERANCE = 1e-4  # of float32; other programs order their sums differently
 BATCHES = (2, 3)  # images of the example, and of the check
+EXTRA_FILE = "dartsl.json"  # of a torch.export program
 
 
-def torch_program(model: Supernet, plan: Plan) -> bytes:
-    """A `.pt2` for torch.export.load: images (B, C, H, W), normalised, of any number -> (B, classes) logits.
+class Program(nn.Module):
+    """A network and what comes before it: images (B, C, H, W), as `about` says, -> (B, classes) logits."""
 
-    Raises UserError where torch cannot export the network, or the program gives other outputs than the model.
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Supernet, about: About) -> None:
+        super().__init__()
+        self.model = model
+        self._dtype = next(model.parameters()).dtype
+        self._uint8 = about.uint8
+        self._normalised = about.normalised
+        if about.normalised and isinstance(about.inputs, ImageInputs):
+            for name, values in (("mean", about.inputs.mean), ("std", about.inputs.std)):
+                self.register_buffer(
+                    name, torch.tensor(values, dtype=self._dtype).view(-1, 1, 1)
+                )  # (C, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self._uint8:
+            images = images.to(self._dtype) / 255
+        if self._normalised:
+            images = (images - self.mean) / self.std
+        logits: Tensor = self.model(images)
+        return logits
+
+
+def torch_program(model: Supernet, about: About) -> bytes:
+    """A `.pt2` for torch.export.load: images (B, C, H, W) of any number -> (B, classes) logits.
+
+    What it takes stands in the extra file `dartsl.json`. Raises UserError where torch cannot export the network, or
+    the program gives other outputs than the model.
     """
     with _explained("torch"):
-        program = _exported(model, plan)
+        images, _ = examples(model, about, BATCHES[0])
+        dynamic = ({0: torch.export.Dim("batch")},)
+        program = torch.export.export(Program(model, about), (images,), dynamic_shapes=dynamic)
         content = io.BytesIO()
-        torch.export.save(program, content)
+        extra = {EXTRA_FILE: json.dumps(about.record(), indent=2)}
+        torch.export.save(program, content, extra_files=extra)
         content.seek(0)
         again = torch.export.load(content).module()
-        images = example(model, plan, BATCHES[1])
+        given, wanted = examples(model, about, BATCHES[1])
         with torch.no_grad():
-            _check(again(images), model(images))
+            _check(again(given), model(wanted))
     return content.getvalue()
 
 
-def onnx_bytes(model: Supernet, plan: Plan) -> bytes:
+def onnx_bytes(model: Supernet, about: About) -> bytes:
     """An ONNX file of the same, its input `images` and its output `logits`, checked with onnxruntime.
 
-    Raises UserError where a package is missing, the network cannot be exported, or the outputs differ.
+    What it takes stands in its metadata. Raises UserError where a package is missing, the network cannot be
+    exported, or the outputs differ.
     """
     for module in ("onnx", "onnxscript"):
         needed(module, "onnx")
@@ -53,8 +87,8 @@ def onnx_bytes(model: Supernet, plan: Plan) -> bytes:
     with _explained("ONNX"), TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
-            model,
-            (example(model, plan, BATCHES[0]),),
+            Program(model, about),
+            (examples(model, about, BATCHES[0])[0],),
             str(path),
             dynamo=True,
             external_data=False,
@@ -63,13 +97,21 @@ def onnx_bytes(model: Supernet, plan: Plan) -> bytes:
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
-        data = path.read_bytes()
+        data = _with_metadata(path.read_bytes(), about)
         session = runtime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        images = example(model, plan, BATCHES[1])
-        (given,) = session.run(None, {"images": images.numpy()})
+        given, wanted = examples(model, about, BATCHES[1])
+        (logits,) = session.run(None, {"images": given.numpy()})
         with torch.no_grad():
-            _check(torch.from_numpy(given), model(images))
+            _check(torch.from_numpy(logits), model(wanted))
     return data
+
+
+def _with_metadata(data: bytes, about: About) -> bytes:
+    onnx = needed("onnx", "onnx")
+    found = onnx.load_from_string(data)
+    onnx.helper.set_model_props(found, about.texts())
+    content: bytes = found.SerializeToString()
+    return content
 
 
 def draws_noise(model: Supernet) -> bool:
@@ -78,13 +120,23 @@ def draws_noise(model: Supernet) -> bool:
     return any(application(graph, node).kind == "noise" for node in graph)
 
 
-def _exported(model: Supernet, plan: Plan) -> Any:
-    images = example(model, plan, BATCHES[0])
-    return torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+def examples(model: Supernet, about: About, batch: int) -> tuple[Tensor, Tensor]:
+    """Random images as the program takes them, and the same as the network does: (B, C, H, W) each."""
+    dtype = next(model.parameters()).dtype
+    generator = torch.Generator().manual_seed(batch)
+    channels, height, width = about.plan.image.dims
+    if not about.normalised or not isinstance(about.inputs, ImageInputs):
+        images = torch.randn((batch, channels, height, width), generator=generator, dtype=dtype)
+        return images, images
+    size = (batch, height, width, channels)
+    pixels = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)  # (B, H, W, C)
+    planes = pixels.permute(0, 3, 1, 2).contiguous()  # (B, C, H, W)
+    wanted = normalise(pixels, about.inputs.mean, about.inputs.std, dtype)
+    return planes if about.uint8 else planes.to(dtype) / 255, wanted
 
 
 def _check(given: Tensor, wanted: Tensor) -> None:
-    found = differs(given, wanted)
+    found = float((given - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
     if not found <= TOLERANCE:
         raise UserError(
             f"the exported program's outputs differ from the model's by {found:.1e} of the largest"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import MOST
+from dartsl.lang.terms import Plan
 
 LEVELS = ("word", "char")
 
@@ -53,6 +57,31 @@ def read_inputs(record: object) -> Inputs:
     if record.get("kind") != "images":
         raise ValueError("kind")
     return _image_inputs(record)
+
+
+def require_fitting(inputs: Inputs, plan: Plan, path: Path) -> None:
+    """Raise UserError unless the inputs in the file `path` are those of the run's network."""
+    if isinstance(inputs, TextInputs):
+        fits = plan.is_text
+    else:
+        fits = not plan.is_text and inputs.shape == plan.image.dims and len(inputs.classes) == plan.classes
+    if not fits:
+        raise UserError(f"{path} is damaged: `inputs` do not fit the network `{plan.network.name}`")
+
+
+def read_vocabulary(path: Path, size: int) -> tuple[str, ...]:
+    """The words of `vocabulary.json`, in the order of their numbers. Raises UserError unless there are `size`."""
+    try:
+        found = json.loads(path.read_bytes())["vocabulary"]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise UserError(f"{path} is damaged: it holds no vocabulary")
+    if len(found) != size or len(set(found)) != size:
+        raise UserError(f"{path} is damaged: its {len(found):,} words are not the network's {size:,}")
+    return tuple(found)
 
 
 def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:

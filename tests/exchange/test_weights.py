@@ -16,6 +16,7 @@ from dartsl.exchange.exporting import Subject, subject_of_spec
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run import checkpoint
 from dartsl.run.folder import Identity, RunFolder
+from dartsl.train.weights import load_trained
 
 IDENTITY = Identity("train", "hash", "cifar10", {})
 
@@ -41,8 +42,8 @@ def test_weights_of_a_training_without_its_auxiliary_head(
 ) -> None:
     folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": {}})
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
-    weights.load_trained(mine, folder)
-    images = weights.example(mine, subject.plan, 2)
+    load_trained(mine, folder)
+    images = torch.randn(2, *subject.plan.image.dims)
     torch.testing.assert_close(mine(images), model(images)[:, :10], rtol=1e-4, atol=1e-5)
 
 
@@ -50,7 +51,7 @@ def test_averaged_weights_go_before_others(tmp_path: Path, subject: Subject, mod
     average = {"network.head.linear.bias": torch.full((10,), 3.0)}
     folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": average})
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
-    weights.load_trained(mine, folder)
+    load_trained(mine, folder)
     assert torch.equal(mine.state_dict()["network.head.linear.bias"], torch.full((10,), 3.0))
 
 
@@ -58,4 +59,4 @@ def test_averaged_weights_go_before_others(tmp_path: Path, subject: Subject, mod
 def test_another_checkpoint_is_refused(tmp_path: Path, subject: Subject, state: dict[str, Any]) -> None:
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
     with pytest.raises(UserError, match="does not fit"):
-        weights.load_trained(mine, trained(tmp_path / "checkpoint.pt", state))
+        load_trained(mine, trained(tmp_path / "checkpoint.pt", state))

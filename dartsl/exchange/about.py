@@ -1,0 +1,85 @@
+"""What an exported network takes and gives: the line that `dartsl export` prints, and the metadata of every file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dartsl
+from dartsl.lang.terms import Plan
+from dartsl.run.inputs import ImageInputs, Inputs, TextInputs
+
+
+@dataclass(frozen=True)
+class About:
+    """A network as its export describes it.
+
+    inputs      what the run has kept; None for fresh weights, which were never given an image
+    vocabulary  of a network of text
+    normalised  whether the program normalises images itself
+    uint8       whether it takes them as uint8, and else as floats of `dtype`
+    """
+
+    plan: Plan
+    dtype: str
+    inputs: Inputs | None = None
+    vocabulary: tuple[str, ...] = ()
+    normalised: bool = False
+    uint8: bool = False
+
+    @property
+    def takes(self) -> str:
+        """What the network takes, in a line."""
+        if self.plan.is_text:
+            words = "characters" if self._level == "char" else "words"
+            return f"int64 tokens (T, B), numbers of {self.plan.classes:,} {words}"
+        shape = f"(B, {', '.join(map(str, self.plan.image.dims))})"
+        if not isinstance(self.inputs, ImageInputs):
+            return f"{self.dtype} images, normalised, {shape}"
+        known = f"mean {_short(self.inputs.mean)}, std {_short(self.inputs.std)}"
+        if not self.normalised:
+            return f"{self.dtype} images, normalised, {shape}: (x - mean) / std of x in 0..1 ({known})"
+        kind = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
+        return f"{kind}, {shape}, normalised inside ({known})"
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        found: dict[str, Any] = {
+            "dartsl": dartsl.__version__,
+            "network": self.plan.network.name,
+            "takes": self.takes,
+            "dtype": self.dtype,
+        }
+        if isinstance(self.inputs, TextInputs):
+            return {**found, "level": self.inputs.level, "vocabulary": list(self.vocabulary)}
+        if self.plan.is_text:
+            return found
+        found |= {
+            "shape": list(self.plan.image.dims),
+            "normalised": "inside" if self.normalised else "outside",
+        }
+        if isinstance(self.inputs, ImageInputs):
+            found |= {
+                "mean": list(self.inputs.mean),
+                "std": list(self.inputs.std),
+                "resize": self.inputs.resize,
+                "classes": list(self.inputs.classes),
+            }
+        return found
+
+    def texts(self) -> dict[str, str]:
+        """The same for metadata that only hold text: what is no string stands as JSON."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in self.record().items()
+        }
+
+    @property
+    def _level(self) -> str:
+        return self.inputs.level if isinstance(self.inputs, TextInputs) else "word"
+
+
+def _short(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:.3g}" for number in numbers)
