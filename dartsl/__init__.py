@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, export, import_genotype, info, parse, resume, search
+    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.exchanging import export, import_genotype
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
     from dartsl.plotting import plot
@@ -49,6 +50,8 @@ _HOMES = {
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
     "evaluate": "dartsl.training",
+    "export": "dartsl.exchanging",
+    "import_genotype": "dartsl.exchanging",
     "plot": "dartsl.plotting",
 }
 
