@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dartsl.lang.source import Source, Span
@@ -21,7 +21,8 @@ class Label:
 class Diagnostic:
     """A fault in a spec: what (`title`), where (`primary`), why (`secondary`, also in other files), what next.
 
-    `code` is a key of `dartsl.lang.codes.CODES`; one that starts with W is a warning.
+    `code` is a key of `dartsl.lang.codes.CODES`; one that starts with W is a warning. Diagnostics of one `group`
+    are one mistake, made several times: `arranged` makes one report of them.
     """
 
     code: str
@@ -29,14 +30,19 @@ class Diagnostic:
     primary: Label
     secondary: tuple[Label, ...] = ()
     help: str | None = None
+    group: str = ""
 
     @property
     def severity(self) -> Literal["error", "warning"]:
         return "warning" if self.code.startswith("W") else "error"
 
 
+MAX_PLACES = 8  # of one mistake that a report shows
+
+
 def arranged(faults: Iterable[Diagnostic], order: Iterable[Source]) -> list[Diagnostic]:
-    """One diagnostic a (code, primary span), the first found, in order of file, line, column and code."""
+    """One diagnostic a (code, primary span), the first found, and one a group, in order of file, line, column
+    and code."""
     place: dict[int, int] = {}
     for source in order:
         place.setdefault(id(source), len(place))
@@ -44,7 +50,25 @@ def arranged(faults: Iterable[Diagnostic], order: Iterable[Source]) -> list[Diag
     for fault in faults:
         span = fault.primary.span
         kept.setdefault((place.get(id(span.source), -1), span.start, fault.code, span.end), fault)
-    return [kept[key] for key in sorted(kept)]
+    return grouped(kept[key] for key in sorted(kept))
+
+
+def grouped(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Diagnostics with one for each group: the first, with the places of the others."""
+    groups: dict[object, list[Diagnostic]] = {}
+    for number, fault in enumerate(faults):
+        groups.setdefault((fault.code, fault.group) if fault.group else number, []).append(fault)
+    return [_merged(*group) for group in groups.values()]
+
+
+def _merged(first: Diagnostic, *others: Diagnostic) -> Diagnostic:
+    if not others:
+        return first
+    labels = [other.primary for other in others[: MAX_PLACES - 1]]
+    if len(others) > len(labels):
+        count = len(others) - len(labels)
+        labels[-1] = replace(labels[-1], text=f"and in {count} more place{'s' * (count > 1)}")
+    return replace(first, secondary=(*first.secondary, *labels))
 
 
 class SpecError(Exception):

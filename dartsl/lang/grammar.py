@@ -37,7 +37,7 @@ class Grammar:
     def __init__(self, version: int) -> None:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
         self._skipped: list[Token] = []
-        callbacks = dict.fromkeys(("COMMENT", "UNCLOSED", "STRANGE"), self._skip)
+        callbacks = dict.fromkeys(("COMMENT", "FOREIGN", "UNCLOSED", "STRANGE"), self._skip)
         # A basic lexer keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
         self._lark = Lark(
             text, parser="lalr", lexer=Lexer, propagate_positions=True, maybe_placeholders=False,
@@ -54,7 +54,8 @@ class Grammar:
         return token
 
     def tokens(self, text: str) -> tuple[list[Token], list[Token]]:
-        """The tokens of a text, and those skipped: COMMENT, UNCLOSED (a string) and STRANGE (a character)."""
+        """The tokens of a text, and those skipped: COMMENT, FOREIGN, UNCLOSED (a string) and STRANGE (a
+        character)."""
         self._skipped.clear()
         state = self._lark.parse_interactive(text)
         kept = list(state.lexer_thread.lex(state.parser_state))  # type: ignore[no-untyped-call]

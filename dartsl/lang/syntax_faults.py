@@ -10,7 +10,8 @@ from lark import Token
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.grammar import Grammar
-from dartsl.lang.source import Source, Span
+from dartsl.lang.slips import Finding, Site
+from dartsl.lang.source import Span
 
 OPERATORS = frozenset({"VBAR", "MORETHAN", "STAR", "SLASH", "PLUS", "MINUS"})
 DECLARATIONS = frozenset({"OP", "EXTERN", "OPS", "CELL", "NETWORK", "SEARCH", "TRAIN"})
@@ -30,12 +31,6 @@ _WORDS = {
     "HEADER": "`darts 1`",
     "$END": "the end of the file",
 }
-_HINTS = {
-    "'": "strings stand in double quotes",
-    ";": "nothing stands between items; a new line is enough",
-    ".": "a number has digits on both sides of its dot (`0.5`), and a range has two dots (`n0..n3`)",
-    '"': "strings end on the line that they begin on",
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +46,12 @@ class Place:
     @property
     def after_expression(self) -> bool:
         return "STAR" in self.accepts
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next statement starts, on a line of its own, before the one above it is whole."""
+        starts_next = self.token.type in NEXT - {"$END"}
+        return starts_next and self.starts_line and not self.accepts & NEXT
 
     @property
     def before_expression(self) -> bool:
@@ -73,11 +74,24 @@ def alternatives(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def unexpected(place: Place) -> Diagnostic:
-    """The E0100 for a token that does not fit."""
+def unexpected(place: Place, site: Site) -> Diagnostic:
+    """The E0100 for a token that does not fit, where no slip is known."""
+    source = place.span.source
+    if place.unfinished and site.where != "top":
+        end = place.span.start - site.blank
+        title = f"this `{site.where.rpartition(' ')[2]}` is not complete"
+        return Diagnostic("E0100", title, Label(Span(source, end, end), _expected(place)), help=_help(place))
     at_end = place.token.type == "$END"
     title = "unexpected end of the file" if at_end else f"unexpected {shown(place.token)}"
     return Diagnostic("E0100", title, Label(place.span, _expected(place)), help=_help(place))
+
+
+def slipped(found: Finding, span: Span) -> Diagnostic:
+    """The E0100 for a token, at `span`, where a slip is known."""
+    source, start = span.source, span.start
+    marked = Span(source, start + found.start, start + found.end)
+    title = found.title or f"unexpected {shown(' '.join(marked.text.split()))}"
+    return Diagnostic("E0100", title, Label(marked, found.label), help=found.help, group=str(id(found.slip)))
 
 
 def keyword_as_name(token: Token, span: Span) -> Diagnostic:
@@ -86,32 +100,6 @@ def keyword_as_name(token: Token, span: Span) -> Diagnostic:
         "E0101", f"`{token}` is a keyword", Label(span, "cannot be used as a name"),
         help=f"choose another name, for example `{token}_`",
     )  # fmt: skip
-
-
-def no_token(source: Source, skipped: list[Token]) -> list[Diagnostic]:
-    """The E0103 for text that is no token; neighbouring characters make one report."""
-    runs: list[tuple[str, int, str]] = []
-    for token in skipped:
-        start = token.start_pos or 0
-        if runs and token.type == runs[-1][0] == "STRANGE" and start == runs[-1][1] + len(runs[-1][2]):
-            runs[-1] = ("STRANGE", runs[-1][1], runs[-1][2] + token)
-        else:
-            runs.append((token.type, start, str(token)))
-    found = []
-    for kind, start, text in runs:
-        span = Span(source, start, start + len(text))
-        hint = _HINTS.get(text[0])
-        if kind == "UNCLOSED":
-            found.append(
-                Diagnostic("E0103", "this string is not closed", Label(span, 'no `"` ends it'), help=hint)
-            )
-            continue
-        if hint is None and text.isalpha():
-            hint = "names are made of the letters a to z, digits and `_`"
-        title = f"{shown(text)} is not part of the language"
-        label = Label(span, "unexpected character" if len(text) == 1 else "unexpected characters")
-        found.append(Diagnostic("E0103", title, label, help=hint))
-    return found
 
 
 def _word(grammar: Grammar, kind: str) -> str:
@@ -143,16 +131,21 @@ def _expected(place: Place) -> str:
 
 
 def _help(place: Place) -> str | None:
-    return _misspelt(place) or _misplaced_keyword(place) or _arrow(place) or _missing(place)
+    return _did_you_mean(place) or _misplaced_keyword(place) or _arrow(place) or _missing(place)
 
 
-def _misspelt(place: Place) -> str | None:
+def misspelt(place: Place) -> str | None:
+    """The keyword that a name may have been meant for."""
     if place.token.type != "NAME":
         return None
     kinds = place.accepts if place.starts_line else place.accepts & {"KEEP", "WIDTH"}
-    near = get_close_matches(place.token, [place.grammar.spelling.get(kind, "") for kind in kinds])
-    near = [word for word in near if word.isidentifier()]
-    return f"did you mean `{near[0]}`?" if near else None
+    near = get_close_matches(place.token.lower(), [place.grammar.spelling.get(kind, "") for kind in kinds])
+    return next((word for word in near if word.isidentifier()), None)
+
+
+def _did_you_mean(place: Place) -> str | None:
+    near = misspelt(place)
+    return f"did you mean `{near}`?" if near else None
 
 
 def _misplaced_keyword(place: Place) -> str | None:

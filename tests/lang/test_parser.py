@@ -138,7 +138,7 @@ network n {
   head linear(10)
 }
 """
-    assert [line for _, line, _ in reports(text)] == [2, 3, 5, 6, 7, 9, 13, 14]
+    assert [line for _, line, _ in reports(text)] == [2, 3, 5, 6, 7, 8, 12, 13]
 
 
 def test_what_is_whole_is_kept() -> None:
@@ -151,7 +151,9 @@ def test_what_is_whole_is_kept() -> None:
 
 def test_settings_are_read_one_by_one() -> None:
     text = "darts 1\nsearch {\n  order = exact\n  train = 3\n  lr = 0.1\n  crop = [1, x]\n}\nop a = b c\n"
-    assert [line for _, line, _ in reports(text)] == [3, 4, 6, 8]
+    assert [line for _, line, _ in reports(text)] == [3, 4, 8]
+    (same,) = faults(text)[0].secondary  # the same mistake as in line 3, reported with it
+    assert same.span.position == (6, 14)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_settings_are_read_one_by_one() -> None:
         ('op f = relu\nimport "std/cnn"', "imports stand above all declarations"),
         ("op f = match stride { 1 -> relu }", "the arms of a `match` are written with `=>`"),
         ("op f = relu\ndarts 1", "the version of the language stands once, above everything else"),
-        ("op f = 'a'", "strings stand in double quotes"),
+        ("op f = 'a'", 'strings stand in straight double quotes: `"a"`'),
     ],
 )
 def test_help(text: str, help: str) -> None:

@@ -1,0 +1,171 @@
+"""Slips in cells: nodes, edges, inputs, outputs."""
+
+from __future__ import annotations
+
+from dartsl.lang.slips.slip import Slip
+
+_NAME = r"[A-Za-z_]\w*"
+_LISTS = r"cell (?:input|node|edge)"
+_END = r"(?=(?:input|node|edge|output|cell|network|op|ops|search|train)\b|\}|\Z)"
+_BARE = "names stand without brackets and quotes: `a, b`"
+_RANGE = "a range is written with two dots: `{a}..{b}`"
+_SHORT_RANGE = "both ends of a range are names: `{a}..{s}{b}`"
+_NUMBERED = rf"(?P<m>\b(?P<a>(?P<s>{_NAME}?)\d+))"
+_BETWEEN = r"(?:-(?!>)|:|to\b|through\b)"
+
+SLIPS: tuple[Slip, ...] = (
+    # ------------------------------------------------------------ lists of names
+    Slip(r"(?P<b>\d+)", _SHORT_RANGE, before=rf"{_NUMBERED}\s*\.\.\s*", where="cell .*"),
+    Slip(rf"{_BETWEEN}\s*(?P<b>\d+)", _SHORT_RANGE, before=rf"{_NUMBERED}\s*", where=_LISTS),
+    Slip(rf"(?:-(?!>)|to\b)\s*(?P<b>{_NAME}\d)", _RANGE, before=rf"{_NUMBERED}\s*", where=_LISTS),
+    Slip(rf":\s*(?P<b>{_NAME}\d)(?=\s*->)", _RANGE, before=rf"{_NUMBERED}\s*", where="cell edge"),
+    Slip(r"(?=:)", _RANGE, before=rf"{_NUMBERED}\s*:\s*(?P<b>{_NAME}\d)\s*", where=_LISTS),
+    Slip(r"[\[({\"]", _BARE, before=r"(?:\b(?:node|edge|input)|->)\s*", where=_LISTS),
+    Slip(
+        r"\[",
+        "nodes are declared by their names: `n0..n3`",
+        before=rf"\b(?:node|edge|input)\s+(?P<m>{_NAME})",
+        where=_LISTS,
+    ),
+    Slip(r":|->", "leave the last comma out", before=r"(?P<m>,)\s*", where=_LISTS),
+    Slip(
+        r"(?:and\b|\+|\|)",
+        "names are separated by commas",
+        before=rf"\b(?:node|edge|input)\s+[^:>]*{_NAME}\s*",
+        where=_LISTS,
+    ),
+    # ------------------------------------------------------------ nodes
+    Slip(
+        r"keep\s+(?P<k>\d+)(?:\s+\w+)?",
+        "`keep` stands after the merge: `sum keep {k}`",
+        before=r":\s*",
+        where="cell node",
+    ),
+    Slip(r"[=:(]\s*(?P<k>\d+)\)?", "write `keep {k}`", before=r"(?P<m>\bkeep)\s*", where="cell node"),
+    Slip(
+        r"all\b",
+        "leave `keep` out: without it, every edge stays",
+        before=r"(?P<m>\bkeep)\s*",
+        where="cell node",
+    ),
+    Slip(r"\S+?\b", "`keep` takes a whole number: `keep 2`", before=r"(?P<m>\bkeep)\s*", where="cell node"),
+    Slip(r",(?=\s*keep)", "leave the comma out: `sum keep 2`", where="cell node"),
+    Slip(
+        r"(?:(?:top|best|max|most|with|retain|select|k)\b[\s=_]*)?(?P<k>\d+)",
+        "how many edges a node keeps is written `sum keep {k}`",
+        before=r"\bsum\s*",
+        where="cell node|in cell",
+    ),
+    Slip(
+        r"=",
+        "the merge of a node stands after a colon: `node {n} : sum`",
+        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
+        where="cell node",
+    ),
+    Slip(
+        r"(?P<g>sum|concat|mean|product|lerp|highway)\b",
+        "the merge of a node stands after a colon: `node {n} : {g}`",
+        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s+",
+        where="cell node",
+    ),
+    Slip(
+        rf"(?P<b>{_NAME})",
+        "names are separated by commas: `node {n}, {b}`",
+        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s+",
+        where="cell node",
+    ),
+    Slip(
+        _END,
+        "say how the edges that end here are merged: `node {n} : sum`",
+        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
+        where="cell node",
+        title="this node has no merge",
+        label="`: sum` is missing here",
+        ends=True,
+    ),
+    # ------------------------------------------------------------ edges
+    Slip(r"\*", "`all` stands for all inputs and earlier nodes", before=r"\bedge\s*", where="cell edge"),
+    Slip(
+        r"\*|all\b",
+        "`all` stands for sources only: name the targets, such as `n0..n3`",
+        before=r"->\s*",
+        where="cell edge",
+    ),
+    Slip(
+        r"(?:=>|-+>?|>|=|to\b|into\b)",
+        "edges are drawn with `->`: `edge {s} -> ...`",
+        before=r"\bedge\s+(?P<s>[\w., ]*\w)\s*",
+        where="cell edge",
+    ),
+    Slip(
+        r":",
+        "an edge leads to a node: `edge {s} -> n0 : ...`",
+        before=r"\bedge\s+(?P<s>[\w., ]*\w)\s*",
+        where="cell edge",
+        label="expected `->`",
+    ),
+    Slip(
+        r"=|with\b|by\b",
+        "what an edge offers stands after a colon: `edge {e} : ...`",
+        before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
+        where="cell edge",
+    ),
+    Slip(
+        r"->",
+        "an edge has one arrow: write two edges, or one operation that chains two",
+        before=r"->[\w., ]*",
+        where="cell edge",
+    ),
+    Slip(
+        _END,
+        "say what the edge offers: `edge {e} : sep_conv(3)`",
+        before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
+        where="cell edge",
+        title="this edge has no operation",
+        label="`:` and an operation are missing here",
+        ends=True,
+    ),
+    # ------------------------------------------------------------ outputs
+    Slip(
+        r"all\b",
+        "name the nodes that the output merges, such as `concat(n0..n3)`",
+        where="cell output",
+        label="`all` stands for the sources of an edge",
+    ),
+    Slip(
+        r",\s*(?P<b>[\w.][\w., ]*)",
+        "several nodes are merged: `output concat({a}, {b})`",
+        before=r"(?P<m>\boutput\s*\(?\s*(?P<a>[\w.]+))\s*",
+        where="cell output",
+    ),
+    Slip(
+        r"[\[{]\s*(?P<a>[\w.][\w., ]*)[\]}]?",
+        "several nodes are merged: `output concat({a})`",
+        before=r"\boutput\s*",
+        where="cell output",
+    ),
+    Slip(
+        rf"(?P<a>{_NAME}[\w., ]*)",
+        "the nodes of a merge stand in brackets: `output {g}({a})`",
+        before=r"(?P<m>\boutput\s+(?P<g>concat|sum|mean|product))\s*",
+        where="cell output",
+    ),
+    Slip(
+        rf"(?P<b>{_NAME}[\w., ]*)",
+        "several nodes are merged: `output concat({a}, {b})`",
+        before=r"(?P<m>\boutput\s+(?P<a>[\w.]+))\s+",
+        where="cell output",
+    ),
+    # ------------------------------------------------------------ between items
+    Slip(r"return\b", "what a cell gives is its `output`: `output concat(n0..n3)`", where="in cell"),
+    Slip(
+        r"(?P<e>[\w., ]*\w\s*-+>\s*[\w., ]*\w)",
+        "an edge starts with `edge`: `edge {e} : ...`",
+        where="in cell",
+    ),
+    Slip(
+        rf"(?P<n>{_NAME})\s*[=:](?!=)",
+        "a cell has `input`, `node`, `edge` and `output` items: `node {n} : sum`",
+        where="in cell",
+    ),
+)

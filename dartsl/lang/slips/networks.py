@@ -1,0 +1,129 @@
+"""Slips in networks: the input, stages, widths, parameters."""
+
+from __future__ import annotations
+
+from dartsl.lang.slips.slip import Slip
+
+_NAME = r"[A-Za-z_]\w*"
+_END = r"(?=(?:input|stem|stage|head|cell|network|op|ops|search|train)\b|\}|\Z)"
+_SEP = r"\s*[,xX\u00d7 ]\s*"
+_IMAGE = "the input is written `input image(channels, height, width)`"
+
+SLIPS: tuple[Slip, ...] = (
+    # ------------------------------------------------------------ input
+    Slip(
+        rf"[:=]?\s*(?:image\s*)?[\[(]?\s*(?P<a>\d+){_SEP}(?P<b>\d+){_SEP}(?P<c>\d+)\s*[\])]?",
+        "write `input image({a}, {b}, {c})`: channels, height, width",
+        before=r"\binput\s*(?:image\s*)?",
+        where="network input",
+    ),
+    Slip(r"[:=]|[\[(]|\d+|\"", _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input"),
+    Slip(_END, _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input", ends=True),
+    # ------------------------------------------------------------ stages
+    Slip(
+        r"[=:]\s*(?P<w>[\w*/]+)",
+        "the width stands after the word: `width {w}`",
+        before=r"(?P<m>\bwidth)\s*",
+        where="network stage",
+    ),
+    Slip(
+        r"width\s+(?P<w>\S+)\s+(?P<s>[^\n#]*[^\s#])",
+        "the width comes last: `stage {s} width {w}`",
+        before=r"\bstage\s+",
+        where="network stage",
+    ),
+    Slip(r",(?=\s*width\b)", "leave the comma out: `stage normal width C`", where="network stage"),
+    Slip(
+        r",\s*(?P<w>[\w*/]+)(?=\s*(?:\n|\Z|#))",
+        "the width of a stage is written `width {w}`",
+        where="network stage",
+    ),
+    Slip(
+        r"(?:with|channels|filters|ch|out|wide|size)\b\s*=?\s*(?P<w>[\w*/]+)",
+        "the width of a stage is written `width {w}`",
+        where="network stage",
+    ),
+    Slip(
+        r"(?:x|X|times)\b\s*(?P<n>\w+)",
+        "a repetition is written `{f}*{n}`",
+        before=rf"(?P<m>\b(?P<f>{_NAME}))\s+",
+        where="network stage",
+    ),
+    Slip(
+        r"(?:x|X|times)\b\s*(?P<f>\w+)",
+        "a repetition is written `{f}*{n}`",
+        before=r"\bstage\s+(?P<m>(?P<n>\w+))\s*",
+        where="network stage",
+    ),
+    Slip(
+        r"(?P<w>(?:\d+\s*\*?\s*)?C\b)",
+        "the width of a stage is written `width {w}`",
+        before=r"\w\s+",
+        where="network stage",
+    ),
+    Slip(
+        r"(?P<n>\d+)",
+        "a repetition is written `{f}*{n}`, a width `width {n}`",
+        before=rf"(?P<m>\b(?P<f>{_NAME}))\s+",
+        where="network stage",
+    ),
+    Slip(
+        _END,
+        "say how many channels the stage gives: `stage {s} width C`",
+        before=r"\bstage\s+(?P<s>[^\n#]*[\w)])\s*",
+        where="network stage",
+        title="this stage has no width",
+        label="`width` is missing here",
+        ends=True,
+    ),
+    # ------------------------------------------------------------ the first line
+    Slip(
+        r":\s*(?P<v>[^,)\s]+)",
+        "a parameter is given with `=`: `{n} = {v}`",
+        before=rf"[(,]\s*(?P<m>(?P<n>{_NAME}))\s*",
+        where="network",
+    ),
+    Slip(
+        rf"(?P<n>{_NAME})\s*=",
+        "parameters have no types: `{n} = 16`",
+        before=rf"[(,]\s*(?P<m>{_NAME})\s+",
+        where="network",
+    ),
+    Slip(
+        r"\[",
+        "parameters stand in round brackets: `network {n}(C = 16)`",
+        before=rf"\bnetwork\s+(?P<n>{_NAME})\s*",
+        where="network",
+    ),
+    Slip(
+        rf"{_NAME}\s*=",
+        "parameters stand in round brackets: `network {n}(C = 16) {{`",
+        before=rf"\bnetwork\s+(?P<n>{_NAME})\s*",
+        where="network",
+    ),
+    Slip(
+        r"[({]",
+        "give the network a name: `network small{m}`",
+        before=r"\bnetwork\s*",
+        where="network",
+    ),
+    # ------------------------------------------------------------ between items
+    Slip(
+        rf"(?P<n>{_NAME})\s*=",
+        "parameters stand after the network's name: `network small({n} = ...) {{`",
+        where="in network",
+    ),
+    Slip(
+        r"output\b", "a network ends with its head: `head global_avg_pool > linear(10)`", where="in network"
+    ),
+    Slip(
+        r"(?P<m>layers?|blocks?|body|backbone)\b",
+        "the layers of a network are written `stage normal*2 width C`",
+        where="in network",
+    ),
+    Slip(
+        r"(?P<m>classifier|fc|final|tail)\b",
+        "a network ends with its head: `head global_avg_pool > linear(10)`",
+        where="in network",
+    ),
+)

@@ -1,0 +1,106 @@
+"""Slips in `search { }` and `train { }`, which hold literals alone."""
+
+from __future__ import annotations
+
+from dartsl.lang.slips.slip import Slip
+
+_IN = r"in (?:search|train)"
+_NAME = r"[A-Za-z_]\w*"
+_VALUE = r"(?P<v>\"[^\"\n]*\"|[^\s,}#]+)"
+
+SLIPS: tuple[Slip, ...] = (
+    # ------------------------------------------------------------ names and signs
+    Slip(
+        rf":?=?\s*{_VALUE}",
+        "a setting is written with `=`: `{n} = {v}`",
+        before=rf"(?P<m>\b(?P<n>{_NAME}))\s*(?=:)",
+        where=_IN,
+    ),
+    Slip(
+        rf"(?P<m>[:+-]?=|:)\s*{_VALUE}",
+        "a setting is written with one `=`: `{n} = {v}`",
+        before=rf"\b(?P<n>{_NAME})\s*",
+        where=_IN,
+    ),
+    Slip(
+        rf"=\s*{_VALUE}",
+        "a setting is written with one `=`: `{n} = {v}`",
+        before=rf"\b(?P<n>{_NAME})\s*(?P<m>=)",
+        where=_IN,
+    ),
+    Slip(
+        r"(?P<v>[\d\"\[].*)",
+        "a setting is written with `=`: `{n} = {v}`",
+        before=rf"(?:\A|[\s{{])(?P<m>(?P<n>{_NAME}))\s+",
+        where=_IN,
+    ),
+    Slip(r"\"(?P<n>\w+)\"\s*[:=]\s*(?P<v>[^\s,}]*)", "names stand without quotes: `{n} = {v}`", where=_IN),
+    Slip(r"-+\s*(?P<n>\w+)", "a setting is written as `{n} = ...`", where=_IN, before=r"(?:\A|\n)\s*"),
+    Slip(
+        r"\{",
+        "settings are not nested: write them one below the other",
+        before=rf"(?P<m>\b{_NAME})\s*[=:]?\s*",
+        where=_IN,
+    ),
+    # ------------------------------------------------------------ values
+    Slip(r"(?P<m>True|TRUE|yes|Yes|on|On|ON)\b", "write `true`", before=r"[=\[,]\s*", where=_IN),
+    Slip(r"(?P<m>False|FALSE|no|No|off|Off|OFF)\b", "write `false`", before=r"[=\[,]\s*", where=_IN),
+    Slip(
+        r"(?P<m>None|none|NONE|null|nil|undefined)\b",
+        "leave the setting out to have its default",
+        before=r"[=\[,]\s*",
+        where=_IN,
+        label="there is no such value",
+    ),
+    Slip(
+        r"-?(?P<m>NaN|nan|inf|Inf|Infinity)\b",
+        "numbers are finite: leave the setting out to have its default",
+        before=r"[=\[,]\s*-?\s*",
+        where=_IN,
+    ),
+    Slip(
+        r"(?P<m>[A-Za-z_/][\w./:-]*)",
+        'strings stand in double quotes: `"{m}"`',
+        before=r"[=\[,]\s*",
+        where=_IN,
+        label="a name is not a value",
+    ),
+    Slip(r"\((?P<x>[^)\n]*)\)?", "a list is written `[{x}]`", before=r"=\s*", where=_IN),
+    Slip(r"(?=[\d\"])", "the items of a list are separated by commas", before=r"\[[^\]=]*", where=_IN),
+    Slip(
+        r"\*+|/+|\+|-",
+        "settings are literals: write the number that comes out",
+        before=r"\d\s*",
+        where=_IN,
+        label="nothing is computed here",
+    ),
+    Slip(r",\d{3}\b", "write the digits without separators", before=r"(?P<m>\b\d+)", where=_IN),
+    Slip(r"_\d\w*", "write the digits without `_`", before=r"(?P<m>\b\d+)", where=_IN),
+    Slip(r",", "leave it out: a new line is enough between settings", where=_IN),
+    Slip(rf"{_NAME}", "a number stands alone, without a unit", before=r"=\s*\d[\d.e-]*\s*", where=_IN),
+    Slip(
+        r"(?=\}|\w+\s*=|\Z)",
+        "write its value: `{n} = ...`, or leave the setting out",
+        before=rf"\b(?P<n>{_NAME})\s*=\s*",
+        where=_IN,
+        title="this setting has no value",
+        label="a value is missing here",
+        ends=True,
+    ),
+    Slip(
+        r"(?=\}|\w+\s*=|\Z)",
+        "write its value: `{n} = ...`, or leave the setting out",
+        before=rf"\b(?P<n>{_NAME})\s*",
+        where=_IN,
+        title="this setting has no value",
+        label="`=` and a value are missing here",
+        ends=True,
+    ),
+    # ------------------------------------------------------------ the first line
+    Slip(
+        r"[:=(\[]|\w+",
+        "settings stand in braces: `{k} {{ epochs = 10 }}`",
+        before=r"(?P<m>\b(?P<k>search|train))\s*",
+        where="search|train",
+    ),
+)
