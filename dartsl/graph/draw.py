@@ -24,6 +24,10 @@ FONT = "Helvetica"  # one whose widths every Graphviz knows
 LINE, FAINT, TEXT, SOFT_TEXT = "#333333", "#9a9a9a", "#111111", "#555555"
 LABEL_WIDTH = 30  # characters of an operation in one line
 CAPTION_WIDTH = 84
+# Graphviz's time grows much faster than the number of edges: with more than MANY of them its search for the best
+# layout is cut short, and in a cell of more than LABELLED what is written on edges, or left out by a run, goes.
+MANY, LABELLED = 150, 600
+ROUGH = {"nslimit": "1", "nslimit1": "1", "mclimit": "0.05", "splines": "line"}
 
 Weights = Mapping[str, Sequence[Sequence[float]]]
 Kept = Mapping[str, Collection[Edge]]
@@ -51,8 +55,10 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | Non
     the order of `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation
     other than `none`, with its weight, and is the wider the further that is above an equal share; without
     them a searched edge shows its candidates. `kept` names each cell's edges that discretisation keeps; the
-    others are dashed. Raises ValueError where a table does not fit its cell.
+    others are dashed. A cell of very many edges is drawn without their text, and of a run without those that are
+    dropped; its title says so. Raises ValueError where a table does not fit its cell.
     """
+    shown = list(_shown(tuple(cells)))
     graph = pydot.Dot(
         "cells", graph_type="digraph", rankdir="LR", bgcolor="white", nodesep="0.22", ranksep="0.3"
     )
@@ -61,9 +67,11 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | Non
         fontname=_quoted(FONT), fontcolor=_quoted(TEXT), shape="box", style=_quoted("filled,rounded"),
     )  # fmt: skip
     graph.set_edge_defaults(color=_quoted(LINE), penwidth="1.2", arrowsize="0.8")
-    for index, cell in reversed(
-        list(enumerate(_shown(tuple(cells))))
-    ):  # a diagram from left to right is filled from below
+    if sum(len(cell.edges) for cell in shown) > MANY:
+        for name, value in ROUGH.items():
+            graph.set(name, value)
+    # a diagram from left to right is filled from below
+    for index, cell in reversed(list(enumerate(shown))):
         table = weights.get(cell.name) if weights is not None else None
         stays = cell.edges if kept is None else kept[cell.name]
         graph.add_subgraph(_cell_cluster(cell, f"c{index}", table, stays))
@@ -107,11 +115,18 @@ def _cell_cluster(
 ) -> pydot.Subgraph:
     strong = strengths(cell, table) if table is not None else {}
     key = legend(cell) if table is None else Legend((), {})
+    large = len(cell.edges) > LABELLED
+    drawn = {
+        place: edge
+        for place, edge in enumerate(cell.edges)
+        if not (large and table is not None) or edge in kept
+    }
+    bare = len(drawn) > LABELLED
     names = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
     ids = {name: f"{prefix}_v{place}" for place, name in enumerate(names)}
     cluster = pydot.Subgraph(
         f"cluster_{prefix}",
-        label=_title(cell.name, key.captions),
+        label=_title(cell.name, [*key.captions, *_left_out(len(cell.edges), len(drawn), bare)]),
         labeljust="l",
         labelloc="t",
         pencolor="none",
@@ -120,12 +135,12 @@ def _cell_cluster(
     _add_vertices(cluster, cell, ids, f"{prefix}_out")
     numbers = _numbers(cell)
     highways = {node.name for node in cell.nodes if node.merge == "highway"}
-    for place, edge in enumerate(cell.edges):
+    for place, edge in drawn.items():
         labels = [candidate.label for candidate in edge.candidates]
         # A highway takes the inputs as they are, so there is nothing to write.
         text = [] if edge.target in highways else key.texts.get(place, labels)
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
-        _add_edge(cluster, ends, text, strong.get(place), edge in kept, numbers.get(id(edge), {}))
+        _add_edge(cluster, ends, text, strong.get(place), edge in kept, numbers.get(id(edge), {}), bare)
     in_order = list(cell.output.nodes) == [name for name in names if name in cell.output.nodes]
     for number, name in enumerate(cell.output.nodes, start=1):
         look = {} if in_order or cell.output.merge not in ORDERED_MERGES else _number(number)
@@ -146,6 +161,12 @@ def _numbers(cell: Cell) -> dict[int, dict[str, Any]]:
 def _number(number: int) -> dict[str, Any]:
     """The place of what an arrow brings among what its head merges."""
     return {"headlabel": str(number), "labelfontsize": "10"}
+
+
+def _left_out(edges: int, drawn: int, bare: bool) -> list[str]:
+    """What a drawing leaves out of a cell of very many edges, in words."""
+    dropped = [f"{edges - drawn:,} edges that are dropped are not drawn"] if drawn < edges else []
+    return dropped + ([f"{drawn:,} edges, too many to name their operations"] if bare else [])
 
 
 def _add_vertices(cluster: pydot.Subgraph, cell: Cell, ids: Mapping[str, str], output: str) -> None:
@@ -190,8 +211,9 @@ def _add_edge(
     strong: Strength | None,
     kept: bool,
     number: dict[str, Any],
+    bare: bool,
 ) -> None:
-    """An edge with its text in the middle, or one plain arrow where there is nothing to write.
+    """An edge with its text in the middle, or one plain arrow where there is nothing to write, or it is to be `bare`.
 
     `ends` are the ids of its source, of its text and of its target.
     """
@@ -204,7 +226,7 @@ def _add_edge(
         look = {"style": "dashed", "color": _quoted(FAINT)}
     if not kept:
         look |= {"style": "dashed"}
-    if not text:
+    if bare or not text:
         cluster.add_edge(pydot.Edge(source, target, **look, **number))
         return
     cluster.add_node(_operation(middle, text))

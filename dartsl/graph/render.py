@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from dartsl.lang.diagnostics import UserError
 FORMATS = ("svg", "png", "pdf", "dot")
 PNG_DPI, PRINT_DPI = 144, 300
 TIME_LIMIT = 120  # seconds
+MOST_LINES = (
+    2_500  # with more edges in it than that, no picture is done within the limit, nor could it be read
+)
 INSTALL = "`pip install graphviz-pure`, or Graphviz (https://graphviz.org/download) with `dot` on the PATH"
 
 
@@ -48,10 +52,16 @@ def render(dot: str, kind: str) -> bytes:
     """The picture of some DOT text, in one of `FORMATS`.
 
     A PDF is drawn with lines and letters where a system `dot` is installed; else it holds the picture at
-    300 dots an inch. Raises UserError where no program can draw it.
+    300 dots an inch. Raises UserError where it has too many edges, or no program can draw it.
     """
     if kind == "dot":
         return dot.encode()
+    lines = len(re.findall(r"^\S+ -> \S+", dot, re.MULTILINE))
+    if lines > MOST_LINES:
+        raise UserError(
+            f"{lines:,} edges are too many for a picture: {MOST_LINES:,} can be drawn",
+            "draw one cell of several by --cell, or what a search found in place of its space",
+        )
     options = [f"-T{kind}", *([f"-Gdpi={PNG_DPI}"] if kind == "png" else [])]
     picture, complaints = _first_that_draws(dot, options)
     if picture is None and kind == "pdf":
