@@ -184,11 +184,15 @@ def search(
     )
 
 
-def resume(run: str | Path, *, device: str | None = None) -> SearchResult:
-    """Go on with a run that was interrupted, as if it had never stopped. Raises UserError."""
+def resume(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> SearchResult:
+    """Go on with a run that was interrupted, as if it had never stopped.
+
+    `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
     from dartsl.search import loop
 
-    return loop.resume(Path(run), device=device)
+    return loop.resume(Path(run), Anew(device, plugins))
 
 
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:

@@ -9,7 +9,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE, averaged_since, curves
 
 if TYPE_CHECKING:
-    from dartsl.run.folder import RunInfo
+    from dartsl.run.records import RunInfo
 
 CURVES = "curves.svg"
 OF_SEARCH = (LOSS, ACCURACY, PERPLEXITY, ENTROPY)

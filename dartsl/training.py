@@ -5,7 +5,7 @@ As in `dartsl.api`, of which this is a part, a spec is given by its path, a ship
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import TrainConfig, train_config
 from dartsl.lang.source import Source
+from dartsl.nn.plugin_files import Files
 
 if TYPE_CHECKING:
     from dartsl.train.evaluate import Evaluated
@@ -37,7 +38,7 @@ def train(
     """
     from dartsl.train import loop
 
-    known: Sequence[str | Path] = plugins
+    known: Files = plugins
     inherited: Mapping[str, Any] = {}
     if isinstance(spec, str | Path):
         source, found, inherited = source_to_train(str(spec))
@@ -55,11 +56,15 @@ def train(
     )
 
 
-def evaluate(run: str | Path, *, device: str | None = None) -> Evaluated:
-    """The test figures of a trained run's last checkpoint, with confidence intervals. Raises UserError."""
+def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> Evaluated:
+    """The test figures of a trained run's last checkpoint, with confidence intervals.
+
+    `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
     from dartsl.train import evaluate as evaluation
 
-    return evaluation.evaluate(Path(run), device=device)
+    return evaluation.evaluate(Path(run), Anew(device, plugins))
 
 
 def config_to_train(
@@ -84,7 +89,7 @@ def inherited_by(text: bool, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in inherited.items() if text or name != "level"}
 
 
-def source_to_train(name: str) -> tuple[Source, Sequence[str], Mapping[str, Any]]:
+def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:
     """The text behind a SPEC, or of what the run of a search has found, with that run's plugins and the settings that
     say what it was searched on.
 
@@ -108,4 +113,4 @@ def source_to_train(name: str) -> tuple[Source, Sequence[str], Mapping[str, Any]
     settings = folder.info.settings
     names: tuple[str, ...] = ("data", "level")
     inherited = {name: settings[name] for name in names if name in settings}
-    return read(str(folder.found)), folder.info.plugins, inherited
+    return read(str(folder.found)), folder.plugins, inherited

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dartsl.cli.options import format_option
+from dartsl.cli.options import format_option, plugin_option
 from dartsl.cli.output import say_json
 from dartsl.lang.diagnostics import UserError
 
@@ -14,8 +14,9 @@ from dartsl.lang.diagnostics import UserError
 @click.command("eval")
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--device", metavar="TEXT", help="In place of the device that the run was trained on.")
+@plugin_option
 @format_option
-def eval_command(run: Path, device: str | None, format_: str) -> None:
+def eval_command(run: Path, device: str | None, plugins: tuple[Path, ...], format_: str) -> None:
     """Tell the test error of a trained RUN (of text: loss and perplexity), with its 95 % confidence interval.
 
     The weights are those of the last checkpoint: of the last epoch where the training is over, averaged where it
@@ -33,7 +34,7 @@ def eval_command(run: Path, device: str | None, format_: str) -> None:
     from dartsl.train.report import test_lines
     from dartsl.training import evaluate
 
-    found = evaluate(run, device=device)
+    found = evaluate(run, device=device, plugins=plugins)
     if format_ == "json":
         say_json({"epochs": found.epochs, **found.test.record()})
         return

@@ -138,3 +138,15 @@ def target(spec: Spec, network: str | None, assignments: tuple[str, ...]) -> Tar
                 exit_code=2,
             )
     return Target(spec, picked, values)
+
+
+RESUMABLE = ("device",)  # settings that may be given anew
+
+
+def require_resumable(ctx: click.Context, settings: Mapping[str, Any], *others: object) -> None:
+    """Raises UsageError where --resume stands beside what would make it another run."""
+    if any(others) or not settings.keys() <= set(RESUMABLE):
+        raise click.UsageError(
+            "--resume goes on with a run as it was started; only --device and --plugin may be given with it.",
+            ctx,
+        )

@@ -15,6 +15,7 @@ from dartsl.cli.options import (
     output_option,
     plugin_option,
     read_source,
+    require_resumable,
     target,
 )
 from dartsl.cli.output import deliver, say_diagnostics
@@ -75,10 +76,11 @@ def search_command(
     """
     given = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
-        _only_device(ctx, spec, out, check_gradients, network, assignments, plugins, given)
+        require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
+        from dartsl.run.resuming import Anew
         from dartsl.search.loop import resume as go_on
 
-        result = go_on(resume, device=given.get("device"))
+        result = go_on(resume, Anew(given.get("device"), plugins))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
@@ -147,16 +149,6 @@ def _start(
         plugins=plugins,
         command=command_line(["dartsl", *sys.argv[1:]]),
     )
-
-
-def _only_device(ctx: click.Context, spec: str | None, *others: Any) -> None:
-    """A run goes on as it was started: nothing but its device can be given anew."""
-    *rest, given = others
-    extra = [f"--{name.replace('_', '-')}" for name in given if name != "device"]
-    if spec is not None or any(rest) or extra:
-        raise click.UsageError(
-            "--resume goes on with a run as it was started; give only --device with it.", ctx
-        )
 
 
 @click.command("derive")

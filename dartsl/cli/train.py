@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dartsl.cli.options import complete_spec, network_options, plugin_option, target
+from dartsl.cli.options import complete_spec, network_options, plugin_option, require_resumable, target
 from dartsl.cli.output import say_diagnostics
 from dartsl.cli.settings import setting_options
 from dartsl.lang.settings import TrainConfig, train_config
@@ -66,10 +66,11 @@ def train_command(
     """
     given = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
-        _only_device(ctx, (spec, out, seeds, network, assignments, plugins), given)
+        require_resumable(ctx, given, spec, out, seeds, network, assignments)
+        from dartsl.run.resuming import Anew
         from dartsl.train.seeds import resume as go_on
 
-        ctx.exit(0 if go_on(resume, device=given.get("device")) else INTERRUPTED)
+        ctx.exit(0 if go_on(resume, Anew(given.get("device"), plugins)) else INTERRUPTED)
     if spec is None:
         raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
     if seeds is not None and "seed" in given:
@@ -114,11 +115,3 @@ def _start(
         command=command_line(["dartsl", *sys.argv[1:]]),
         seeds=seeds,
     )
-
-
-def _only_device(ctx: click.Context, others: tuple[Any, ...], given: dict[str, Any]) -> None:
-    """A run goes on as it was started: nothing but its device can be given anew."""
-    if any(others) or any(name != "device" for name in given):
-        raise click.UsageError(
-            "--resume goes on with a run as it was started; give only --device with it.", ctx
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn.plugin_files import Files
 from dartsl.run.folder import RUN, RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
 
@@ -89,12 +91,12 @@ def export_bytes(
 
     _require_possible(subject, to, normalisation, uint8)
     folder, dtype = subject.folder, "float32"
+    files: Files = plugins if folder is None else partial(folder.plugins, plugins)
     if folder is not None:
-        plugins = [*folder.info.plugins, *plugins]
         dtype = str(folder.info.settings.get("dtype", dtype))
         seed = folder.info.seed
     about = _about(subject, dtype, normalisation and to != "safetensors", uint8)
-    model = weights.model_of(subject.spec, subject.plan, seed=seed, dtype=dtype, plugins=list(plugins))
+    model = weights.model_of(subject.spec, subject.plan, seed=seed, dtype=dtype, plugins=files)
     if folder is not None:
         from dartsl.train.weights import load_trained
 

@@ -21,7 +21,7 @@ import torch
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.files import read_file, write_bytes
-from dartsl.run.folder import Identity
+from dartsl.run.records import Identity
 
 FORMAT = 2
 UNSEALED = 1  # the format of the checkpoints before there was a seal

@@ -16,14 +16,12 @@ Nothing here imports torch, so a run can be drawn and derived from without it.
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import posixpath
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,12 +36,11 @@ from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
+from dartsl.nn.plugin_files import Named, PluginFile
 from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
-from dartsl.run.inputs import Inputs, read_inputs
+from dartsl.run.records import RunInfo, read_info
+from dartsl.run.trust import approved, holds, seal
 
-FORMAT = (
-    2  # 1: into `concat` and `lerp`, sources were merged in order of declaration, however they were written
-)
 SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
     "spec.darts",
     "run.json",
@@ -53,50 +50,6 @@ SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
 )
 FOUND = "found.darts"
 VOCABULARY = "vocabulary.json"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a checkpoint must agree with to be continued.
-
-    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text; `format` is that of
-    the run, which says how its spec is read.
-    """
-
-    kind: str
-    spec_hash: str
-    network: str
-    parameters: dict[str, str]
-    format: int = FORMAT
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """What `run.json` holds.
-
-    `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
-    `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
-    how images are normalised and what the classes are called.
-    """
-
-    kind: str
-    source: str
-    spec_hash: str
-    network: str
-    parameters: dict[str, str]
-    settings: dict[str, Any]
-    seed: int
-    command: str
-    plugins: list[str]
-    data_hash: str
-    inputs: Inputs
-    versions: dict[str, str]
-    format: int = FORMAT
-
-    @property
-    def identity(self) -> Identity:
-        """What a checkpoint of this run must carry."""
-        return Identity(self.kind, self.spec_hash, self.network, self.parameters, self.format)
 
 
 class RunFolder:
@@ -128,42 +81,40 @@ class RunFolder:
         write_text(path / HISTORY, "")
         if info.kind == "search":
             write_text(path / ALPHAS, "")
+        info = replace(info, seal=seal(path, info.plugins))
         write_json(path / RUN, asdict(info))  # last: a folder with a run.json is a whole one
         return cls(path, info)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Raises UserError where `path` is no run folder, or one of another format."""
-        try:
-            record = json.loads((path / RUN).read_bytes())
-        except FileNotFoundError:
+        if not (path / RUN).exists():
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
                 help="name the folder that `dartsl search` printed",
-            ) from None
-        except OSError as error:
-            raise UserError(f"cannot read {path / RUN}: {error.strerror or error}") from error
-        except ValueError:
-            raise UserError(f"{path / RUN} is damaged: it is not JSON") from None
-        found = record.get("format") if isinstance(record, dict) else None
-        if not isinstance(record, dict) or found not in (1, FORMAT):
-            raise UserError(
-                f"{path} has run format {found!r}, and this version of dartsl reads formats 1 and {FORMAT}"
             )
-        if found == 1:
+        info = read_info(path, path / RUN)
+        if info.format == 1:
             _require_same_meaning(path)
-        wanted = {spec.name: spec.type for spec in fields(RunInfo)}
-        kinds = {"str": str, "int": int, "list[str]": list}
-        for name, annotation in wanted.items():
-            value: Any = record.get(name)
-            fits = isinstance(value, kinds.get(str(annotation), dict))
-            if not fits or (name == "parameters" and not all(map(_is_fraction, value.values()))):
-                raise UserError(f"{path / RUN} is damaged: `{name}` is missing or not what it was")
-        try:
-            inputs = read_inputs(record["inputs"])
-        except ValueError as fault:
-            raise UserError(f"{path / RUN} is damaged: `inputs` is not what it was ({fault})") from None
-        return cls(path, RunInfo(**{name: record[name] for name in wanted} | {"inputs": inputs}))
+        return cls(path, info)
+
+    def plugins(self, named: Named = ()) -> list[PluginFile]:
+        """The plugins in which an operation may be looked for: nothing in the folder decides that alone.
+
+        To be asked once an operation needs one; `named` are those that the user names now. Raises UserError where
+        they must be named, or are not those that the run was started with.
+        """
+        return approved(self.path, self.info.plugins, self.info.seal, named)
+
+    def adopt(self, plugins: Sequence[PluginFile]) -> None:
+        """Record where the plugins lie now, and that the user has named them for this folder. Raises UserError."""
+        if list(plugins) != self.info.plugins or not holds(self.info.seal, self.path, plugins):
+            self.rewrite(replace(self.info, plugins=list(plugins), seal=seal(self.path, plugins)))
+
+    def rewrite(self, info: RunInfo) -> None:
+        """Replace what is recorded of the run. Raises UserError."""
+        write_json(self.path / RUN, asdict(info))
+        self.info = info
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -275,11 +226,6 @@ def _require_same_meaning(run: Path) -> None:
             "spec lists them in another order, which counts now",
             help=f"start a new run of the spec{found}",
         )
-
-
-def _is_fraction(value: object) -> bool:
-    """Whether a value is what `str` of a Fraction gives, and no longer than a network could use."""
-    return isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?", value) is not None
 
 
 def _texts(files: Sequence[File]) -> dict[str, str]:

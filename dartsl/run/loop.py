@@ -5,36 +5,22 @@ It knows nothing of what is trained: a `Session` does, of which a search and a t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, replace
-from fractions import Fraction
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from rich.console import Console
 
-from dartsl.data.named import is_embedded
-from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.settings import Config, configure
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
 from dartsl.run import checkpoint
 from dartsl.run.files import Row
-from dartsl.run.folder import RUN, RunFolder, RunInfo, spec_hash, versions
-from dartsl.run.inputs import Inputs
+from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.progress import Figures, RunProgress
 from dartsl.run.tensorboard import events
 from dartsl.run.torchrun import OwnError
-
-RUNS = Path("runs")  # where a run goes that was given no folder
 
 
 class NonFiniteError(Exception):
@@ -207,13 +193,6 @@ def _failing_safely(session: Session, folder: RunFolder, device: str, group: Gro
         ) from error
 
 
-def created(path: Path, spec: Spec, info: RunInfo, group: Group) -> RunFolder:
-    """The folder of a run that begins; of several processes the first one makes it. Raises UserError."""
-    path = Path(group.told(str(path)))
-    with group.together():
-        return RunFolder.create(path, spec.files, info) if group.chief else RunFolder(path, info)
-
-
 @contextmanager
 def held(folder: RunFolder, group: Group) -> Iterator[None]:
     """Hold the folder for this run alone; of several processes the first one does. Raises UserError."""
@@ -230,95 +209,3 @@ def own_generators(device: str) -> Iterator[None]:
     found = torch.device(device)
     with torch.random.fork_rng(devices=[found] if found.type == "cuda" else []):
         yield
-
-
-def run_info(
-    kind: str,
-    source: Source,
-    spec: Spec,
-    plan: Plan,
-    config: Any,
-    data_hash: str,
-    inputs: Inputs,
-    plugins: Sequence[str | Path],
-    command: str,
-    group: Group = ALONE,
-) -> RunInfo:
-    """What `run.json` is to hold of a run; `config` is its settings, a dataclass."""
-    return RunInfo(
-        kind=kind,
-        source=source.name,
-        spec_hash=spec_hash(spec.files),
-        network=plan.network.name,
-        parameters={name: str(value) for name, value in plan.parameters.items()},
-        settings=json.loads(json.dumps(asdict(config))),
-        seed=config.seed,
-        command=command,
-        plugins=[str(Path(plugin).resolve()) for plugin in plugins],
-        data_hash=data_hash,
-        inputs=inputs,
-        versions=_surroundings(group),
-    )
-
-
-def reopened(
-    folder: RunFolder, base: Config, device: str | None
-) -> tuple[Source, Spec, Config, dict[str, Fraction]]:
-    """A run's spec, settings (over `base`, the defaults; `device` over both) and parameters.
-
-    Raises UserError where the spec is not the one that the run was started with, or run.json is damaged.
-    """
-    info = folder.info
-    source = read(str(folder.spec))
-    spec = check(source)
-    if spec_hash(spec.files) != info.spec_hash:
-        raise UserError(
-            f"{folder.spec} or a file it imports is not the one that the run was started with",
-            help="a run can only go on with its own spec; start another one for a changed spec",
-        )
-    try:
-        config = configure(base, info.settings)
-        parameters = {name: Fraction(value) for name, value in info.parameters.items()}
-    except (KeyError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{folder.path / 'run.json'} is damaged: {error}") from None
-    return source, spec, config if device is None else replace(config, device=device), parameters
-
-
-def say_notes(notes: Sequence[str], console: Console) -> None:
-    """Say how the data was understood, a line each."""
-    for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
-
-
-def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
-    """Say what has changed since a run was started, and may change its numbers."""
-    changes = [
-        f"{name} was {before}, is {now}"
-        for name, now in _surroundings(group).items()
-        if (before := info.versions.get(name, now)) != now
-    ]
-    if changes:
-        line = f"goes on, but perhaps not bit for bit: {'; '.join(changes)}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _surroundings(group: Group) -> dict[str, str]:
-    """What decides a run's numbers besides the run."""
-    return versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
-
-
-def stem(source: Source) -> str:
-    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere; of what lies in a run's
-    folder, as a found spec does, that folder's name."""
-    path = source.path
-    if path is None:
-        return "spec"
-    return path.resolve().parent.name if (path.parent / RUN).exists() else path.stem
-
-
-def absolute(data: str) -> str:
-    """A path that still names the data when the run goes on from another folder."""
-    if not data or is_embedded(data):
-        return data
-    path = Path(data).expanduser()
-    return str(path.resolve()) if path.exists() else data

@@ -19,26 +19,15 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
 from dartsl.run.files import write_bytes, write_json, write_text
 from dartsl.run.folder import RunFolder, free_name
-from dartsl.run.loop import (
-    RUNS,
-    absolute,
-    created,
-    held,
-    own_generators,
-    reopened,
-    restore,
-    run_info,
-    run_session,
-    save,
-    say_notes,
-    stem,
-    tell_changes,
-)
+from dartsl.run.loop import held, own_generators, restore, run_session, save
 from dartsl.run.parallel import Group, joined
+from dartsl.run.resuming import AS_IT_WAS, Anew, adopt, reopened, tell_changes
+from dartsl.run.starting import RUNS, absolute, created, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
@@ -62,7 +51,7 @@ def search(
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
     out: Path | None = None,
-    plugins: Sequence[str | Path] = (),
+    plugins: Files = (),
     command: str = "dartsl.search(...)",
     console: Console | None = None,
 ) -> SearchResult:
@@ -89,9 +78,8 @@ def search(
             with group.together():
                 session = session_of(model, here, data, group)
             group.require_same("data", data_hash(data))
-            plan = model.plan
             found, inputs = data_hash(data), session.inputs
-            info = run_info("search", source, spec, plan, config, found, inputs, plugins, command, group)
+            info = run_info("search", source, spec, model, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, stem(source)), spec, info, group)
             say_notes(notes_of(data), console)
             with held(folder, group):
@@ -102,27 +90,27 @@ def search(
                 return _run(session, folder, console, group)
 
 
-def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> SearchResult:
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> SearchResult:
     """Go on with a run as if it had never stopped; on the CPU bit for bit.
 
     That takes the torch and the number of threads that the run was started with: sums depend on both, so
-    others are told on the console. `device` overrides the run's own. Raises UserError for a folder, checkpoint
-    or data set that is not what the run left, and whatever `search` raises.
+    others are reported on the console. Raises UserError for a folder, checkpoint or data set that is not what the run
+    left, and whatever `search` raises.
     """
     folder = RunFolder.open(path)
     if folder.info.kind != "search":
         raise UserError(f"{path} is a run of `{folder.info.kind}`, not of a search")
-    with joined(device or str(folder.info.settings.get("device"))) as group, held(folder, group):
-        return _resume(folder, device, group.console(console), group)
+    with joined(anew.device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+        return _resume(folder, anew, group.console(console), group)
 
 
-def _resume(folder: RunFolder, device: str | None, console: Console, group: Group) -> SearchResult:
+def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> SearchResult:
     info = folder.info
     with group.together():
-        _, spec, config, parameters = reopened(folder, SearchConfig(), device)
+        _, spec, config, parameters = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
         locate(config.data, text=pick_network(spec, info.network).is_text)
-        model = compiled(spec, info.network, parameters, config, info.plugins)
+        model = compiled(spec, info.network, parameters, config, lambda: folder.plugins(anew.plugins))
         data = data_of(model, config)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
@@ -130,6 +118,7 @@ def _resume(folder: RunFolder, device: str | None, console: Console, group: Grou
         with group.together():
             session = session_of(model, config, data, group)
             restore(session, folder, group)
+            adopt(folder, model, anew, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group)
 
@@ -139,7 +128,7 @@ def compiled(
     network: str | None,
     parameters: Mapping[str, Fraction | int],
     config: SearchConfig,
-    plugins: Sequence[str | Path],
+    plugins: Files,
 ) -> Supernet:
     """The supernet that the settings ask for. Raises SpecError, UserError."""
     return compile_network(
@@ -150,7 +139,7 @@ def compiled(
         seed=config.seed,
         device=config.device,
         dtype=config.dtype,
-        plugins=list(plugins),
+        plugins=plugins,
         memory=config.memory,
         amp=config.amp,
     )

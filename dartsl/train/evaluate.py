@@ -8,6 +8,7 @@ from pathlib import Path
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import own_generators, restore
+from dartsl.run.resuming import AS_IT_WAS, Anew
 from dartsl.train.loop import reopened_session
 from dartsl.train.text_evaluation import Tested
 
@@ -20,11 +21,11 @@ class Evaluated:
     test: Tested
 
 
-def evaluate(path: Path, *, device: str | None = None) -> Evaluated:
+def evaluate(path: Path, anew: Anew = AS_IT_WAS) -> Evaluated:
     """The test figures of a run's last checkpoint. Raises UserError where there is none, or no test image."""
     folder = RunFolder.open(path)
     with folder.held():
-        session = reopened_session(folder, device)
+        session = reopened_session(folder, anew)
         with own_generators(session.config.device):
             restore(session, folder)
             test = session.test()

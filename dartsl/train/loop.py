@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,25 +20,14 @@ from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.files import write_json
 from dartsl.run.folder import RunFolder, free_name
-from dartsl.run.loop import (
-    RUNS,
-    absolute,
-    created,
-    held,
-    own_generators,
-    reopened,
-    restore,
-    run_info,
-    run_session,
-    save,
-    say_notes,
-    stem,
-    tell_changes,
-)
+from dartsl.run.loop import held, own_generators, restore, run_session, save
 from dartsl.run.parallel import ALONE, Group, joined
+from dartsl.run.resuming import AS_IT_WAS, Anew, adopt, reopened, tell_changes
+from dartsl.run.starting import RUNS, absolute, created, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.train.report import trained_report
 from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
@@ -68,7 +57,7 @@ def train(
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
     out: Path | None = None,
-    plugins: Sequence[str | Path] = (),
+    plugins: Files = (),
     command: str = "dartsl.train(...)",
     console: Console | None = None,
     before: Callable[[], None] = lambda: None,
@@ -99,7 +88,7 @@ def train(
                 session = session_of(model, here, data, group)
             group.require_same("data", data_hash(data))
             found, inputs = data_hash(data), session.inputs
-            info = run_info("train", source, spec, planned, config, found, inputs, plugins, command, group)
+            info = run_info("train", source, spec, model, config, found, inputs, plugins, command, group)
             folder = created(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group)
             before()
             say_notes(() if isinstance(data, Corpus) else data.notes, console)
@@ -111,24 +100,25 @@ def train(
                 return _run(session, folder, console, group)
 
 
-def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> TrainResult:
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> TrainResult:
     """Go on with a training as if it had never stopped; on the CPU bit for bit (with the same torch and threads).
 
     Raises UserError for a folder, checkpoint or data set that is not what the run left, and whatever `train` raises.
     """
     folder = RunFolder.open(path)
-    with joined(device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+    with joined(anew.device or str(folder.info.settings.get("device"))) as group, held(folder, group):
         console = group.console(console)
         with group.together():
-            session = reopened_session(folder, device, group)
+            session = reopened_session(folder, anew, group)
         with own_generators(session.config.device):
             with group.together():
                 restore(session, folder, group)
+                adopt(folder, session.model, anew, group)
             tell_changes(folder.info, console, group)
             return _run(session, folder, console, group)
 
 
-def reopened_session(folder: RunFolder, device: str | None, group: Group = ALONE) -> TrainSession:
+def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = ALONE) -> TrainSession:
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
     if info.kind != "train":
@@ -136,11 +126,11 @@ def reopened_session(folder: RunFolder, device: str | None, group: Group = ALONE
             f"{folder.path} is a run of `{info.kind}`, not of a training",
             help=f"`dartsl train {folder.path}` trains what a search has found",
         )
-    source, spec, config, parameters = reopened(folder, TrainConfig(), device)
+    source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
     locate(config.data, text=planned.is_text)
-    model = trained_model(spec, planned, config, info.plugins)
+    model = trained_model(spec, planned, config, lambda: folder.plugins(anew.plugins))
     data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:
         what = "texts" if planned.is_text else "images"
@@ -163,7 +153,7 @@ def decided_plan(
     return planned
 
 
-def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Sequence[str | Path]) -> Supernet:
+def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Files) -> Supernet:
     """The network as it is trained, with the auxiliary head and drop-path that the settings ask for."""
     return from_plan(
         spec,
@@ -172,7 +162,7 @@ def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Sequence
         seed=config.seed,
         device=config.device,
         dtype=config.dtype,
-        plugins=list(plugins),
+        plugins=plugins,
         memory=config.memory,
         drop_path=config.drop_path > 0,
         auxiliary=config.auxiliary > 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,9 +13,11 @@ from rich.console import Console
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
+from dartsl.nn.plugin_files import Files
 from dartsl.run.files import write_json
 from dartsl.run.folder import RUN, RunFolder, free_name
-from dartsl.run.loop import RUNS, reopened, stem
+from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
+from dartsl.run.starting import RUNS, stem
 from dartsl.run.torchrun import require_one_process
 from dartsl.train import loop
 from dartsl.train.report import seeds_report
@@ -31,7 +33,7 @@ def start(
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
     out: Path | None = None,
-    plugins: Sequence[str | Path] = (),
+    plugins: Files = (),
     command: str = "dartsl.train(...)",
     seeds: int | None = None,
     console: Console | None = None,
@@ -67,13 +69,13 @@ def start(
         console=console,
         before=lambda: write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds}),
     )
-    return first.finished and _rest(path, seeds, None, console, [first])
+    return first.finished and _rest(path, seeds, AS_IT_WAS, console, [first])
 
 
-def resume(path: Path, *, device: str | None = None, console: Console | None = None) -> bool:
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> bool:
     """Go on with one training, or with several seeds; False where it was interrupted. Raises UserError."""
     if not (path / SEEDS).exists():
-        return loop.resume(path, device=device, console=console).finished
+        return loop.resume(path, anew, console=console).finished
     require_one_process("dartsl train --seeds")
     try:
         record = json.loads((path / SEEDS).read_bytes())
@@ -82,17 +84,15 @@ def resume(path: Path, *, device: str | None = None, console: Console | None = N
         count = None
     if not isinstance(count, int) or not count >= 2:
         raise UserError(f"{path / SEEDS} is damaged, or of another version of dartsl")
-    return _rest(path, count, device, console, [])
+    return _rest(path, count, anew, console, [])
 
 
-def _rest(
-    path: Path, seeds: int, device: str | None, console: Console | None, done: list[loop.TrainResult]
-) -> bool:
+def _rest(path: Path, seeds: int, anew: Anew, console: Console | None, done: list[loop.TrainResult]) -> bool:
     """The seeds behind those in `done`: those that were begun go on, the others start as the first one did."""
     say = console or Console()
     for seed in range(len(done), seeds):
         say.print(f"seed {seed} of {seeds}", highlight=False, markup=False)
-        result = _one(path, seed, device, console)
+        result = _one(path, seed, anew, console)
         if not result.finished:
             say.print(f"go on with all seeds: dartsl train --resume {path}", highlight=False, markup=False)
             return False
@@ -103,19 +103,19 @@ def _rest(
     return True
 
 
-def _one(path: Path, seed: int, device: str | None, console: Console | None) -> loop.TrainResult:
+def _one(path: Path, seed: int, anew: Anew, console: Console | None) -> loop.TrainResult:
     folder = path / f"seed{seed}"
     if (folder / RUN).exists():
-        return loop.resume(folder, device=device, console=console)
+        return loop.resume(folder, anew, console=console)
     like = RunFolder.open(path / "seed0")
-    source, _, config, parameters = reopened(like, TrainConfig(), device)
+    source, _, config, parameters = reopened(like, TrainConfig(), anew)
     return loop.train(
         source,
         replace(config, seed=seed),
         network=like.info.network,
         parameters=parameters,
         out=folder,
-        plugins=like.info.plugins,
+        plugins=lambda: like.plugins(anew.plugins),
         command=like.info.command,
         console=console,
     )

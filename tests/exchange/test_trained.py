@@ -88,7 +88,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(run: Path, averaged: bool = True) -> tuple[Tensor, Tensor]:
     """All test images, normalised, and their logits as `dartsl eval` sees them; or without the averages."""
     folder = RunFolder.open(run)
-    session = reopened_session(folder, None)
+    session = reopened_session(folder)
     assert isinstance(session, ImageSession)
     restore(session, folder)
     images = torch.cat([batch.images for batch in session.feed.test()])

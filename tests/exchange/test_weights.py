@@ -15,7 +15,8 @@ from dartsl.exchange import weights
 from dartsl.exchange.exporting import Subject, subject_of_spec
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run import checkpoint
-from dartsl.run.folder import Identity, RunFolder
+from dartsl.run.folder import RunFolder
+from dartsl.run.records import Identity
 from dartsl.train.weights import load_trained
 
 IDENTITY = Identity("train", "hash", "cifar10", {})

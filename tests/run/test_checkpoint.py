@@ -17,7 +17,7 @@ import torch
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.run.folder import Identity
+from dartsl.run.records import Identity
 from tests.search.runs import same
 
 OURS = Identity("search", "a" * 64, "net", {"C": "16"})
@@ -167,7 +167,7 @@ import resource, signal, torch
 from pathlib import Path
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.run.folder import Identity
+from dartsl.run.records import Identity
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

@@ -12,8 +12,9 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
-from dartsl.run.folder import RunFolder, RunInfo, free_name, spec_hash
+from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
+from dartsl.run.records import RunInfo
 
 PART = 'darts 1\n\nimport "std/cnn"\n\nop mine = relu > conv(3)/stride > bn\n'
 ROOT = """darts 1
@@ -114,7 +115,7 @@ def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
         (json.dumps({"format": 7}), "run format 7, and this version of dartsl reads formats 1 and 2"),
         (json.dumps({"format": 1, "kind": "search"}), "`source` is missing"),
         (json.dumps({**asdict(INFO), "seed": "x"}), "`seed` is missing or not what it was"),
-        (json.dumps({**asdict(INFO), "parameters": {"C": "wide"}}), "`parameters` is missing or not"),
+        (json.dumps({**asdict(INFO), "parameters": {"C": "wide"}}), "`parameters.C` is missing or not"),
         (json.dumps({**asdict(INFO), "inputs": {"kind": "text"}}), "`inputs` is not what it was"),
     ],
 )

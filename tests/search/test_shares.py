@@ -10,8 +10,9 @@ import pytest
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
-from dartsl.run.folder import RunFolder, RunInfo
+from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
+from dartsl.run.records import RunInfo
 from dartsl.search.shares import cell_shares
 
 SPEC = """darts 1

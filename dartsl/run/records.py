@@ -1,0 +1,127 @@
+"""What the JSON files of a run folder hold, and what each entry must be, declared in one place. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.nn.plugin_files import PluginFile
+from dartsl.run.files import parse_json, read_file
+from dartsl.run.inputs import Inputs, read_inputs
+from dartsl.run.schema import (
+    MisfitError,
+    anything,
+    either,
+    like,
+    many,
+    maybe,
+    one_of,
+    record,
+    table,
+    text,
+    whole,
+)
+
+FORMAT = (
+    2  # 1: into `concat` and `lerp`, sources were merged in order of declaration, however they were written
+)
+FORMATS = (1, FORMAT)
+
+HASH = like("[0-9a-f]{64}")
+# What `str` of a Fraction gives, and no longer than a network could use.
+FRACTION = like(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?")
+PLUGIN = record({"path": text, "sha256": maybe(HASH)})
+
+RUN = record(
+    {
+        "format": one_of(*FORMATS),
+        "kind": one_of("search", "train"),
+        "source": text,
+        "spec_hash": HASH,
+        "network": text,
+        "parameters": table(FRACTION),
+        "settings": table(anything),  # `dartsl.lang.settings` knows what each must be
+        "seed": whole(high=None),
+        "command": text,
+        "plugins": many(either(PLUGIN, text)),  # a path alone, before its SHA-256 was recorded
+        "data_hash": text,
+        "inputs": record({}),  # `dartsl.run.inputs` knows what is in it
+        "versions": table(text),
+    },
+    {"seal": either(HASH, like(""))},
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint must agree with to be continued.
+
+    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text; `format` is that of
+    the run, which says how its spec is read.
+    """
+
+    kind: str
+    spec_hash: str
+    network: str
+    parameters: dict[str, str]
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What `run.json` holds.
+
+    `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
+    `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
+    how images are normalised and what the classes are called; `seal` says who has named the plugins: see
+    `dartsl.run.trust`.
+    """
+
+    kind: str
+    source: str
+    spec_hash: str
+    network: str
+    parameters: dict[str, str]
+    settings: dict[str, Any]
+    seed: int
+    command: str
+    plugins: list[PluginFile]
+    data_hash: str
+    inputs: Inputs
+    versions: dict[str, str]
+    format: int = FORMAT
+    seal: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """What a checkpoint of this run must carry."""
+        return Identity(self.kind, self.spec_hash, self.network, self.parameters, self.format)
+
+
+def read_info(run: Path, path: Path) -> RunInfo:
+    """What the `run.json` at `path` says of a run. Raises UserError where it cannot be read, or says it wrongly."""
+    try:
+        found = parse_json(read_file(path))
+    except ValueError:
+        raise UserError(f"{path} is damaged: it is not JSON") from None
+    version: Any = found.get("format") if isinstance(found, dict) else None
+    if type(version) is not int or version not in FORMATS:
+        raise UserError(
+            f"{run} has run format {str(version)[:20]}, and this version of dartsl reads formats 1 and {FORMAT}"
+        )
+    try:
+        RUN(found, "")
+    except MisfitError as place:
+        raise UserError(f"{path} is damaged: `{place}` is missing or not what it was") from None
+    try:
+        inputs = read_inputs(found["inputs"])
+    except ValueError as fault:
+        raise UserError(f"{path} is damaged: `inputs` is not what it was ({fault})") from None
+    known = {spec.name: found[spec.name] for spec in fields(RunInfo) if spec.name in found}
+    return RunInfo(**known | {"inputs": inputs, "plugins": [_plugin(file) for file in found["plugins"]]})
+
+
+def _plugin(record: Any) -> PluginFile:
+    return PluginFile(record) if isinstance(record, str) else PluginFile(record["path"], record["sha256"])

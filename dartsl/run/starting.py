@@ -1,0 +1,89 @@
+"""How a run starts: its folder, what is recorded of it, and its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from dartsl.data.named import is_embedded
+from dartsl.lang.model import Spec
+from dartsl.lang.source import Source
+from dartsl.nn.plugin_files import Files, named_files, pinned
+from dartsl.nn.supernet import Supernet
+from dartsl.run.folder import RUN, RunFolder, spec_hash, versions
+from dartsl.run.inputs import Inputs
+from dartsl.run.parallel import ALONE, Group
+from dartsl.run.records import RunInfo
+
+RUNS = Path("runs")  # where a run goes that was given no folder
+
+
+def created(path: Path, spec: Spec, info: RunInfo, group: Group) -> RunFolder:
+    """The folder of a run that begins; of several processes the first one makes it. Raises UserError."""
+    path = Path(group.told(str(path)))
+    with group.together():
+        return RunFolder.create(path, spec.files, info) if group.chief else RunFolder(path, info)
+
+
+def run_info(
+    kind: str,
+    source: Source,
+    spec: Spec,
+    model: Supernet,
+    config: Any,
+    data_hash: str,
+    inputs: Inputs,
+    plugins: Files,
+    command: str,
+    group: Group = ALONE,
+) -> RunInfo:
+    """What `run.json` is to hold of a run; `config` is its settings, a dataclass."""
+    plan = model.plan
+    return RunInfo(
+        kind=kind,
+        source=source.name,
+        spec_hash=spec_hash(spec.files),
+        network=plan.network.name,
+        parameters={name: str(value) for name, value in plan.parameters.items()},
+        settings=json.loads(json.dumps(asdict(config))),
+        seed=config.seed,
+        command=command,
+        plugins=[pinned(file) for file in named_files(plugins)] if model.plugins else [],
+        data_hash=data_hash,
+        inputs=inputs,
+        versions=surroundings(group),
+    )
+
+
+def surroundings(group: Group) -> dict[str, str]:
+    """What decides a run's numbers besides the run."""
+    return versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
+
+
+def stem(source: Source) -> str:
+    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere; of what lies in a run's
+    folder, as a found spec does, that folder's name."""
+    path = source.path
+    if path is None:
+        return "spec"
+    return path.resolve().parent.name if (path.parent / RUN).exists() else path.stem
+
+
+def absolute(data: str) -> str:
+    """A path that still names the data when the run goes on from another folder."""
+    if not data or is_embedded(data):
+        return data
+    path = Path(data).expanduser()
+    return str(path.resolve()) if path.exists() else data
+
+
+def say_notes(notes: Sequence[str], console: Console) -> None:
+    """Say how the data was understood, a line each."""
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
