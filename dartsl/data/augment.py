@@ -7,7 +7,7 @@ which is the mean).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,14 +70,38 @@ class Augment:
 
         Raises UserError where they do not have one number a channel (or one for all), or a deviation is 0.
         """
-        channels = data.shape[0]
-        measured = measure(data.train_images) if not (mean and std) else ((), ())
+        return cls.measured(
+            data.name,
+            data.shape[0],
+            lambda: data.train_images,
+            mean=mean,
+            std=std,
+            crop=crop,
+            flip=flip,
+            cutout=cutout,
+        )
+
+    @classmethod
+    def measured(
+        cls,
+        name: str,
+        channels: int,
+        images: Callable[[], Tensor],
+        *,
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+        crop: int = 0,
+        flip: bool = False,
+        cutout: int = 0,
+    ) -> Augment:
+        """The same for the data set `name`, measured on `images` where that is needed: uint8 (N, H, W, C)."""
+        measured = measure(images()) if not (mean and std) else ((), ())
         values = []
-        for name, given, found in (("mean", mean, measured[0]), ("std", std, measured[1])):
+        for setting, given, found in (("mean", mean, measured[0]), ("std", std, measured[1])):
             numbers = tuple(given) or found
             if len(numbers) not in (1, channels):
                 raise UserError(
-                    f"`{name}` has {len(numbers)} numbers, but {data.name}'s images have {channels} channels",
+                    f"`{setting}` has {len(numbers)} numbers, but {name}'s images have {channels} channels",
                     "give one number a channel, or none: then they are measured",
                 )
             values.append(numbers * channels if len(numbers) == 1 else numbers)

@@ -8,6 +8,7 @@ it exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from math import floor
 from typing import Any
 
@@ -75,6 +76,11 @@ class Batches:
             yield self._order[start : start + self._batch]  # (batch,), the last one perhaps shorter
         self._begin()
 
+    def upcoming(self) -> Iterator[Tensor]:
+        """The batches that are left in the current epoch, as they will be given, without taking them."""
+        order, batch = self._order, self._batch
+        return (order[step * batch : (step + 1) * batch] for step in range(self._step, len(self)))
+
     def state_dict(self) -> dict[str, Any]:
         """The place in the current epoch; the batch in hand counts as done."""
         return {"generator": self._at_epoch_start, "step": self._step}
@@ -101,6 +107,12 @@ class RandomBatches:
         """Index tensor int64 (min(batch, N),) on the CPU."""
         order = torch.randperm(len(self._indices), generator=self._generator)
         return self._indices[order[: self._batch]]
+
+    def upcoming(self) -> Iterator[Tensor]:
+        """The batches that will be drawn from here on, without drawing them; endless."""
+        ahead = RandomBatches(self._indices, self._batch, 0)
+        ahead.load_state_dict(self.state_dict())
+        return (ahead.draw() for _ in count())
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self._generator.get_state()}

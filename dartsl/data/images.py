@@ -46,6 +46,11 @@ class ImageData:
         return self.names or tuple(str(number) for number in range(self.classes))
 
     @property
+    def has_validation(self) -> bool:
+        """Whether there is a validation part of its own."""
+        return self.valid_labels is not None
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
         _, height, width, channels = self.train_images.shape
@@ -109,11 +114,11 @@ def assemble(
     )
 
 
-def data_hash(data: ImageData) -> str:
-    """SHA-256 of the images and labels that train and, of a part of their own, validate: what a run must find again
-    to go on."""
+def data_hash(data: ImageData, *, valid: bool = False) -> str:
+    """SHA-256 of the training images and labels, with `valid` of the validation images of their own too: what a run
+    must find again to go on."""
     digest = hashlib.sha256()
-    of_validation = [part for part in (data.valid_images, data.valid_labels) if part is not None]
+    of_validation = [part for part in (data.valid_images, data.valid_labels) if valid and part is not None]
     for tensor in (data.train_images, data.train_labels, *of_validation):
         digest.update(str(tuple(tensor.shape)).encode())
         digest.update(tensor.cpu().contiguous().numpy().data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -74,13 +74,14 @@ class FolderImages(Dataset[Item]):
 
 
 def batches(
-    images: FolderImages, epoch: int, order: Sequence[Tensor], workers: int
+    images: FolderImages, epoch: int, order: Iterable[Tensor], workers: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of places read by `workers` processes (0: by this one): uint8 (B, H, W, C), labels (B,).
 
-    They come in order, whatever the workers do. Raises UserError for a file that cannot be read.
+    They come in order, whatever the workers do; `order` is asked for few beyond the one that is given. Raises UserError
+    for a file that cannot be read.
     """
-    keys = [[(epoch, int(place)) for place in places] for places in order]
+    keys = ([(epoch, int(place)) for place in places] for places in order)
     loader = DataLoader(
         images,
         batch_sampler=keys,

@@ -91,6 +91,12 @@ class SearchConfig:
     std: tuple[float, ...] = of_images(
         (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
     )
+    stream: str = of_images(
+        "auto",
+        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
+        values=("auto", "always", "never"),
+    )
+    workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
     level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
     bptt: int = of_text(
         0,

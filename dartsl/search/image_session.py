@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dartsl.data import Augment, Batches, ImageData, RandomBatches, Rows, load, split_by_index
+from dartsl.data import Batches, RandomBatches, Rows, split_by_index
+from dartsl.data.folders import FolderData
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
@@ -18,6 +20,7 @@ from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import ImageBatch
 from dartsl.search.bilevel import learning_rate
+from dartsl.search.images import Images, InMemory, Streamed
 from dartsl.search.session import SearchSession
 
 
@@ -30,13 +33,15 @@ class ImageSession(SearchSession[Tensor]):
 
     batches: Batches
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: ImageData, group: Group = ALONE) -> None:
+    def __init__(self, model: Supernet, config: SearchConfig, data: Images, group: Group = ALONE) -> None:
         """Raises UserError for data or settings that cannot be used together."""
         self.group = group
-        self.data = data.to(config.device)
-        self.augment = Augment.of(
-            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
-        )
+        self.images: InMemory | Streamed
+        if isinstance(data, FolderData):
+            self.images = Streamed(data, config, self._upcoming)
+        else:
+            self.images = InMemory(data, config)
+        self.augment = self.images.augment
         self.inputs = ImageInputs(data.shape, self.augment.mean, self.augment.std, data.class_names)
         ours, theirs = split_by_index(data.train_labels, config.split)
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
@@ -80,19 +85,17 @@ class ImageSession(SearchSession[Tensor]):
 
     def _batch(self, indices: Tensor) -> ImageBatch:
         share = self.group.share(len(indices))
-        places = share.own(indices, 0).to(self.data.train_images.device)
-        images = self.data.train_images[places]  # (B, H, W, C), uint8
+        images, labels = self.images.take(share.own(indices, 0))  # uint8 (B, H, W, C), int64 (B,)
         dtype = torch_dtype(self.config.dtype)
         rows = None if share.total is None else Rows(share.index, share.whole)
-        return ImageBatch(
-            self.augment(images, self.generator, dtype, rows), self.data.train_labels[places], share
-        )
+        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share)
 
-
-def images_of(model: Supernet, config: SearchConfig) -> ImageData:
-    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
-    image = model.plan.image
-    return load(config.data, expect=(image.channels, image.size[0], image.size[1], model.plan.classes))
+    def _upcoming(self) -> Iterator[Tensor]:
+        """This process's indices of the batches that follow a training batch in the epoch: its step's validation batch,
+        then both batches of each step that is left."""
+        left, validation = self.batches.upcoming(), self.validation.upcoming()
+        both = chain([next(validation)], chain.from_iterable(zip(left, validation, strict=False)))
+        return (self.group.share(len(whole)).own(whole, 0) for whole in both)
 
 
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:

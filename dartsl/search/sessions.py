@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from dartsl.data import ImageData, images
+from dartsl.data import images
+from dartsl.data.folders import FolderData
 from dartsl.data.text import Corpus
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.parallel import ALONE, Group
-from dartsl.search.image_session import ImageSession, images_of
+from dartsl.search.image_session import ImageSession
+from dartsl.search.images import Images, images_of
 from dartsl.search.session import SearchSession
 from dartsl.search.text_session import TextSession, text_of
 
-Data = ImageData | Corpus
+Data = Images | Corpus
 
 
 def data_of(model: Supernet, config: SearchConfig) -> Data:
@@ -32,14 +34,12 @@ def notes_of(data: Data) -> tuple[str, ...]:
     """What a user should know about how the data was understood."""
     if isinstance(data, Corpus):
         return ()
-    if data.valid_labels is None:
-        return data.notes
-    return (
-        *data.notes,
-        f"{data.name}: a search halves the training images; the validation images are not used",
-    )
+    unused = f"{data.name}: a search halves the training images; the validation images are not used"
+    return (*data.notes, unused) if data.has_validation else data.notes
 
 
 def data_hash(data: Data) -> str:
     """SHA-256 of what is searched on: what a run must find again to go on."""
+    if isinstance(data, FolderData):
+        return data.fingerprint(data.listed.train)
     return data.fingerprint() if isinstance(data, Corpus) else images.data_hash(data)

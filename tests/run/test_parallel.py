@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -163,18 +164,26 @@ def test_a_training_is_that_of_one_process(folder: Path) -> None:
     agree(jobs, folder)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_folder_of_images_is_read_in_parts(folder: Path) -> None:
     draws = np.random.default_rng(1)
-    for part, count in {"train": 4, "test": 1}.items():
-        for label in range(7):
-            place = folder / "large" / part / f"class{label}"
+    for (name, classes), (part, count) in product(
+        {"large": 7, "three": 3}.items(), {"train": 4, "test": 1}.items()
+    ):
+        for label in range(classes):
+            place = folder / name / part / f"class{label}"
             place.mkdir(parents=True)
             for number in range(count):
                 pixels = draws.integers(0, 256, (12, 14), dtype=np.uint8)
                 Image.fromarray(pixels).save(place / f"{number}.png")
     large = {"stream": "always", "resized_crop": True, "jitter": (0.2, 0.2, 0.2, 0.1), "workers": 0}
     more = {"epochs": 1, "batch": 10, "validation": 0.0, "mean": (0.5,), "std": (0.25,)}
-    agree([job(folder, "train", "decided", "run", "large", **large, **more)], folder)
+    searched = {"stream": "always", "workers": 1, "epochs": 1, "warmup": 0, "batch": 5}
+    jobs = [
+        job(folder, "train", "decided", "run", "large", **large, **more),
+        job(folder, "search", "searched", "found", "three", **searched),
+    ]
+    agree(jobs, folder)
 
 
 @pytest.mark.usefixtures("undrawn")

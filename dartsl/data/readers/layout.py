@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -48,10 +49,9 @@ class Listing:
 
 
 def is_image_folder(folder: Path) -> bool:
-    """Whether a folder holds images somewhere, or a folder for training images."""
-    if any(_kind(child) == "train" for child in _sub_folders(folder)):
-        return True
-    return next(_images(folder), None) is not None
+    """Whether a folder holds images somewhere, or a folder for training images. Raises UserError."""
+    with _readable(folder):
+        return any(_kind(child) == "train" for child in _sub_folders(folder)) or any(_images(folder))
 
 
 def listing(folder: Path) -> Listing:
@@ -61,13 +61,9 @@ def listing(folder: Path) -> Listing:
     valid or validation, in any case. Where there are no splits a fixed, random fifth of each class is the test part;
     where there is no test/ val/ is. Raises UserError where the folders cannot be understood without a guess.
     """
-    try:
+    with _readable(folder):
         root = unwrapped(folder)
         found = _of_splits(root) if _splits(root) else _of_classes(root)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be read ({error})", "check the folders and their permissions"
-        ) from None
     order = np.random.default_rng(0).permutation(len(found.train))
     through = (f"{folder} holds {root.relative_to(folder)}/ alone, which is read",) if root != folder else ()
     return Listing(
@@ -291,6 +287,16 @@ def _images(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, onerror=_fail):
         folders[:] = [name for name in folders if not _idle(name)]
         yield from (path for path in (Path(place, name) for name in names) if _is_image(path))
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be read ({error})", "check the folders and their permissions"
+        ) from None
 
 
 def _fail(error: OSError) -> None:

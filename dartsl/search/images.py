@@ -1,0 +1,68 @@
+"""Where a search's images come from: memory, or a folder that is read as it is needed. Both give the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Augment, ImageData, load
+from dartsl.data.folders import Ahead, FolderData, large_folder, sample
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.supernet import Supernet
+
+Images = ImageData | FolderData
+
+
+def images_of(model: Supernet, config: SearchConfig) -> Images:
+    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
+    image = model.plan.image
+    expect = (image.channels, image.size[0], image.size[1], model.plan.classes)
+    return large_folder(config.data, config.stream, expect) or load(config.data, expect=expect)
+
+
+class InMemory:
+    """Training images that lie on the device as uint8."""
+
+    def __init__(self, data: ImageData, config: SearchConfig) -> None:
+        """Raises UserError for a mean or deviation that does not fit the images."""
+        self.augment = Augment.of(data, **_augmentation(config))
+        self._data = data.to(config.device)
+
+    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Images uint8 (B, H, W, C) and labels (B,) at places among the training images, int64 (B,)."""
+        images, labels = self._data.train_images, self._data.train_labels
+        on_device = places.to(images.device)
+        return images[on_device], labels[on_device]
+
+
+class Streamed:
+    """Training images that worker processes read, those of the next steps while a step is taken."""
+
+    def __init__(
+        self, data: FolderData, config: SearchConfig, upcoming: Callable[[], Iterable[Tensor]]
+    ) -> None:
+        """Mean and deviation are the settings', or those of the first images (their order is random). `upcoming` gives
+        the places of the batches that follow the one that is taken.
+
+        Raises UserError for a mean or deviation that does not fit the images, and for a file that cannot be read.
+        """
+        self._ahead = Ahead(data, config.workers, upcoming)
+        self._device = config.device
+        self.augment = Augment.measured(
+            data.name,
+            data.shape[0],
+            lambda: sample(self._ahead.images, torch.arange(len(self._ahead.images))),
+            **_augmentation(config),
+        )
+
+    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """As from memory. Raises UserError."""
+        images, labels = self._ahead.take(places)
+        return images.to(self._device), labels.to(self._device)
+
+
+def _augmentation(config: SearchConfig) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in ("mean", "std", "crop", "flip", "cutout")}
