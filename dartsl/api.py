@@ -70,9 +70,9 @@ def info(
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
 
-    `batch` (images a step from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
-    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. A spec without a network
-    tells of its cells.
+    `batch` (images per step, from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
+    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. With memory = "none" it is
+    left out: all else takes no torch and no seconds. A spec without a network has its cells alone.
     Raises SpecError, UserError.
     """
     return describe_spec(

@@ -41,15 +41,16 @@ def export(
     Raises SpecError, UserError.
     """
     from dartsl.exchange import exporting
+    from dartsl.exchange.formats import FORMATS, TEXTS
     from dartsl.run.files import write_bytes
 
-    if to not in exporting.FORMATS:
-        raise UserError(f"there is no format `{to}`", "one of " + ", ".join(exporting.FORMATS), 2)
+    if to not in FORMATS:
+        raise UserError(f"there is no format `{to}`", "one of " + ", ".join(FORMATS), 2)
     if isinstance(spec, str | Path) and names_a_run(spec):
         subject = exporting.subject_of_run(Path(spec), epoch)
     else:
         subject = exporting.subject_of_spec(check(spec), network, parameters)
-    if to in exporting.TEXTS:
+    if to in TEXTS:
         text = exporting.export_text(subject, to)
         if output is not None:
             write_bytes(Path(output), f"{text}\n".encode())

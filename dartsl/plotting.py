@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,19 +26,26 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
     """
     from dartsl.graph.render import picture_format
     from dartsl.run.files import write_bytes
+    from dartsl.run.plot import FORMATS
+
+    target = Path(run) / CURVES if output is None else Path(output)
+    write_bytes(target, picture(Path(run), picture_format(target, FORMATS)))
+    return target
+
+
+def picture(path: Path, kind: str) -> bytes:
+    """What `plot` draws, as a file of the format `kind`. Raises UserError, SpecError."""
     from dartsl.run.folder import RUN, RunFolder
-    from dartsl.run.plot import FORMATS, picture
+    from dartsl.run.plot import picture
     from dartsl.search.shares import cell_shares
 
-    path = Path(run)
-    target = path / CURVES if output is None else Path(output)
-    kind = picture_format(target, FORMATS)
     if not (path / RUN).exists() and (path / "seed0" / RUN).exists():
-        raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: {path / 'seed0'}")
+        one = shlex.quote(str(path / "seed0"))
+        raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: dartsl plot {one}")
     folder = RunFolder.open(path)
     rows = folder.history()
     if not rows:
-        go_on = f"dartsl {folder.info.kind} --resume {path}"
+        go_on = f"dartsl {folder.info.kind} --resume {shlex.quote(str(path))}"
         raise UserError(f"{path} has no epoch yet to draw", f"let it finish one: {go_on}")
     try:
         panels = curves(rows)
@@ -47,18 +55,9 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
     wanted = OF_SEARCH if searched else OF_TRAINING
     drawn = [panel for panel in panels if panel.title in wanted]
     if not drawn:
-        raise UserError(f"the history of {path} tells nothing that could be drawn")
-    write_bytes(
-        target,
-        picture(
-            _title(folder.info, rows[-1]["epoch"]),
-            drawn,
-            cell_shares(folder) if searched else [],
-            averaged_since(rows),
-            kind,
-        ),
-    )
-    return target
+        raise UserError(f"the history of {path} holds nothing that could be drawn")
+    title = _title(folder.info, rows[-1]["epoch"])
+    return picture(title, drawn, cell_shares(folder) if searched else [], averaged_since(rows), kind)
 
 
 def _title(info: RunInfo, epoch: int) -> str:

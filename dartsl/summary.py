@@ -48,7 +48,8 @@ class Info:
     memory_bytes    of one search step at its peak, for `batch` images from each half (or rows of text, a
                     window long) and the alpha gradient
                     of `order`, at the `level` of optimisation and with `memory` (normal, or low:
-                    layers computed again); None where an `extern op` has no implementation here
+                    layers computed again); None where an `extern op` has no implementation here, or
+                    `memory` is none: the estimate was not asked for
     window          words (or characters) of a window; None for images
     vocabulary      how many of them the network knows; None for images
     """
@@ -101,7 +102,7 @@ def describe(
         len(plan.layers),
         count.parameters(graph),
         count.multiply_adds(running(graph)),
-        _memory(plan, batch, order, level, memory, dtype, plugins),
+        None if memory == "none" else _memory(plan, batch, order, level, memory, dtype, plugins),
         batch,
         order,
         level,

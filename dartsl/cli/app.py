@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 import dartsl
-from dartsl.cli.output import say_diagnostics, say_error
+from dartsl.cli import output
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.run.torchrun import OwnError, is_first, require_one_process
 
@@ -32,9 +35,9 @@ COMMANDS = {
     "train": "train",
     "eval": "eval",
     "completion": "completion",
+    "help": "help",
 }
 PARALLEL = ("search", "train")  # several processes of torchrun share their work
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -53,30 +56,62 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        found = super().resolve_command(ctx, args)
-        if found[0] not in PARALLEL:
-            require_one_process(f"dartsl {found[0]}")
-        return found
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, COMMANDS, 1)
+            advice = f"Did you mean '{near[0]}'?" if near else "'dartsl --help' lists them."
+            raise click.UsageError(f"No such command '{name}'. {advice}", ctx)
+        if name not in PARALLEL:
+            require_one_process(f"dartsl {name}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SpecError as fault:
-            say_diagnostics(fault.diagnostics)
-            ctx.exit(1)
+            output.say_diagnostics(fault.diagnostics)
+            ctx.exit(output.current().fault)
         except UserError as fault:
-            say_error(fault.message, fault.help, own=isinstance(fault, OwnError))
-            ctx.exit(fault.exit_code)
-        except click.ClickException as fault:
-            if is_first():
-                raise
-            ctx.exit(fault.exit_code)
+            output.say_error(fault.message, fault.help, own=isinstance(fault, OwnError))
+            ctx.exit(output.current().fault if fault.exit_code == output.FAULT else fault.exit_code)
         except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
+            if output.current().json:
+                output.say_error("interrupted", None)
+            ctx.exit(output.INTERRUPTED)
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *others: Any, **extra: Any
+    ) -> NoReturn:
+        report = output.Report(json=output.asks_for_json(sys.argv[1:] if args is None else args))
+        extra |= {"standalone_mode": False, "obj": report, "color": output.colour()}
+        try:
+            code = super().main(args, prog_name, *others, **extra) or 0
+        except click.ClickException as wrong:
+            code = wrong.exit_code
+            if report.json:
+                output.add_fault(report, wrong.format_message(), _help_of(wrong))
+            elif is_first():
+                wrong.show()
+        output.finish(report)
+        sys.exit(code)
+
+
+def _help_of(wrong: click.ClickException) -> str | None:
+    ctx = wrong.ctx if isinstance(wrong, click.UsageError) else None
+    return None if ctx is None else f"{ctx.command_path} --help"
+
+
+def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"dartsl, version {dartsl.__version__}")
+        ctx.exit()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version=dartsl.__version__)
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def cli() -> None:
     """A language and compiler for differentiable architecture search.
 
@@ -88,6 +123,8 @@ def cli() -> None:
       dartsl check mine.darts     look for mistakes in it
       dartsl search digits        find a cell on handwritten digits, in about two minutes
       dartsl train runs/digits    train what was found, from scratch
+
+    Exit codes: 0 done, 1 a fault was found, 2 wrong use, 130 interrupted by Ctrl-C.
     """
 
 

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dartsl.cli.options import (
-    format_option,
-    network_options,
-    plugin_option,
-    read_source,
-    spec_argument,
-    target,
-)
-from dartsl.cli.output import say_diagnostics, say_json
-from dartsl.summary import readable_bytes
+from dartsl.cli.options import command, network_options, plugin_option, read_source, spec_argument, target
+from dartsl.cli.output import answer, note, say_diagnostics
 
 if TYPE_CHECKING:
     from dartsl.search.bench import Row
@@ -25,7 +17,7 @@ if TYPE_CHECKING:
 CASES = ("forward_backward", "first", "second", "exact")
 
 
-@click.command("bench")
+@command("bench")
 @spec_argument
 @network_options
 @click.option(
@@ -33,16 +25,15 @@ CASES = ("forward_backward", "first", "second", "exact")
     type=click.IntRange(min=2),
     default=4,
     show_default=True,
-    help="Images a step, of each half, or rows of text.",
+    help="Images per step, of each half, or rows of text.",
 )
 @click.option(
-    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds behind each median."
+    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds per median."
 )
 @click.option(
     "--case", "cases", multiple=True, type=click.Choice(CASES), help="Only this; may be given again."
 )
 @plugin_option
-@format_option
 def bench_command(
     spec: str,
     network: str | None,
@@ -51,7 +42,6 @@ def bench_command(
     repeats: int,
     cases: tuple[str, ...],
     plugins: tuple[Path, ...],
-    format_: str,
 ) -> None:
     """Measure what the optimising passes gain on a SPEC's network.
 
@@ -68,19 +58,17 @@ def bench_command(
 
     source = read_source(spec)
     checked = check(source)
-    if checked.warnings:
-        say_diagnostics(checked.warnings)
+    say_diagnostics(checked.warnings)
     chosen = target(checked, network, assignments)
     job = Job(source, chosen.network.name, chosen.parameters, batch, plugins)
-    rows = bench(job, cases or CASES, repeats=repeats, say=lambda text: click.echo(text, err=True))
-    if format_ == "json":
-        say_json([asdict(row) for row in rows])
-    else:
-        click.echo(as_text(rows))
+    rows = bench(job, cases or CASES, repeats=repeats, say=note)
+    answer({"rows": [asdict(row) for row in rows]}, as_text(rows))
 
 
 def as_text(rows: list[Row]) -> str:
     """A table; ratios are to -O0 in the same case: times faster, part of memory and of ops."""
+    from dartsl.summary import readable_bytes
+
     lines = [
         f"{'case':<16}  {'level':<5}  {'median':>9}  {'faster':>6}  {'peak':>10}  {'part':>5}  {'ops':>7}  {'part':>5}"
     ]

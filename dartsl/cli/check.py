@@ -8,48 +8,40 @@ from typing import Any
 
 import click
 
-from dartsl.cli.options import complete_spec, format_option, read_source
-from dartsl.cli.output import coloured, say_json
+from dartsl.cli.options import command, complete_spec, read_source
+from dartsl.cli.output import answer, coloured, current, say_diagnostics
 from dartsl.lang.diagnostics import Diagnostic, SpecError
 
 
-@click.command("check")
-@click.argument("files", nargs=-1, required=True, shell_complete=complete_spec, metavar="SPEC...")
-@format_option
+@command("check")
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_spec, metavar="SPEC...")
 @click.pass_context
-def check_command(ctx: click.Context, files: tuple[str, ...], format_: str) -> None:
+def check_command(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Look for every mistake in specs.
 
-    Names, graph, shapes and settings are checked, without building anything. `-` reads stdin. The exit
-    code is 1 where there is an error; warnings alone leave it 0.
+    Names, graph, shapes and settings are checked, without building anything. `-` reads stdin. A run's folder
+    stands for what it has found, or else for its spec. The exit code is 1 where there is an error; warnings alone
+    leave it 0.
 
     \b
     Examples:
       dartsl check mine.darts
       dartsl check --format json mine.darts other.darts
     """
-    from dartsl.lang.render import report, to_json
+    from dartsl.lang.render import report
 
-    reports: list[dict[str, Any]] = []
-    failed = False
-    for name in files:
+    files: list[dict[str, Any]] = []
+    for name in names:
         shown, faults, edges = _diagnose(name)
         errors = sum(fault.severity == "error" for fault in faults)
-        failed = failed or errors > 0
-        if format_ == "text":
-            click.echo(report(shown, faults, edges, color=coloured(sys.stdout)))
-        reports.append(
-            {
-                "file": shown,
-                "errors": errors,
-                "warnings": len(faults) - errors,
-                "edges": edges,
-                "diagnostics": to_json(faults),
-            }
+        files.append({"file": shown, "errors": errors, "warnings": len(faults) - errors, "edges": edges})
+        if current().json:
+            say_diagnostics(faults)
+        answer(
+            {"files": files},
+            report(shown, faults, edges, color=coloured(sys.stdout)),
         )
-    if format_ == "json":
-        say_json({"files": reports})
-    ctx.exit(1 if failed else 0)
+    ctx.exit(1 if any(file["errors"] for file in files) else 0)
 
 
 def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
@@ -64,7 +56,7 @@ def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
     return source.name, found.diagnostics, found.edges
 
 
-@click.command("explain")
+@command("explain")
 @click.argument("code", required=False)
 def explain_command(code: str | None) -> None:
     """Tell what a diagnostic's code means, with an example.
@@ -79,7 +71,10 @@ def explain_command(code: str | None) -> None:
     from dartsl.lang.codes import CODES, explain
 
     if code is None:
-        for known in sorted(CODES, key=lambda item: (item[1:], item[0])):
-            click.echo(f"{known}  {CODES[known].title}")
+        known = sorted(CODES, key=lambda item: (item[1:], item[0]))
+        titles = [{"code": name, "title": CODES[name].title} for name in known]
+        answer({"codes": titles}, "\n".join(f"{one['code']}  {one['title']}" for one in titles))
         return
-    click.echo(explain(code), nl=False)
+    text = explain(code)
+    name = code.upper()
+    answer({"codes": [{"code": name, "title": CODES[name].title, "text": text}]}, text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dartsl.cli.options import (
+    command,
     level_option,
     network_options,
     output_option,
@@ -15,11 +16,10 @@ from dartsl.cli.options import (
     spec_argument,
 )
 from dartsl.cli.output import deliver
-from dartsl.graph.target import TARGETS
 from dartsl.lang.diagnostics import UserError
 
 
-@click.command("compile")
+@command("compile")
 @spec_argument
 @click.option(
     "--emit",
@@ -30,9 +30,9 @@ from dartsl.lang.diagnostics import UserError
     "optimising pass did.",
 )
 @level_option
-@click.option("--after", "until", metavar="PASS", help="Stop behind this pass; --emit passes names them.")
+@click.option("--after", "until", metavar="PASS", help="Stop after this pass; --emit passes names them.")
 @click.option(
-    "--target", "device", type=click.Choice(list(TARGETS)), default="cpu", show_default=True,
+    "--target", "device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
     help="The kind of device that passes choose for.",
 )  # fmt: skip
 @network_options
@@ -60,6 +60,7 @@ def compile_command(
       dartsl compile darts_cnn --emit passes
     """
     from dartsl.graph.passes import passes_of
+    from dartsl.graph.target import TARGETS
     from dartsl.lang.plan import plan
 
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+
+from dartsl.cli.options import command
+from dartsl.cli.output import answer
 
 
-@click.command("completion")
+@command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
     """Print the script that completes dartsl's commands, options and specs in a shell.
@@ -16,8 +18,11 @@ def completion_command(shell: str) -> None:
       dartsl completion bash >> ~/.bashrc
       dartsl completion fish > ~/.config/fish/completions/dartsl.fish
     """
+    from click.shell_completion import get_completion_class
+
     from dartsl.cli.app import cli
 
     completer = get_completion_class(shell)
     assert completer is not None  # click knows each of the shells above
-    click.echo(completer(cli, {}, "dartsl", "_DARTSL_COMPLETE").source())
+    script = completer(cli, {}, "dartsl", "_DARTSL_COMPLETE").source()
+    answer({"text": script}, script)

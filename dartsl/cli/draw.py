@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from dartsl.cli.options import complete_spec, format_option, output_option, spec_argument
-from dartsl.cli.output import say_json
+from dartsl.cli.options import command, complete_spec, output_option, read_spec, spec_argument, spec_in_run
+from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, written
 
 
-@click.command("draw")
+@command("draw")
 @spec_argument
 @click.option("--cell", metavar="NAME", help="Draw this cell alone.")
 @click.option("--network", metavar="NAME", help="Draw the cells of this network.")
 @click.option("--epoch", type=click.IntRange(min=1), help="Of a run: draw it as of this epoch.")
+@click.option(
+    "--to",
+    type=click.Choice(["dot", "svg", "png", "pdf"]),
+    help="The format, of a file whose name does not say it, and on stdout. [dot]",
+)
 @output_option("The picture: .svg, .png, .pdf or .dot. Without it DOT text goes to stdout.")
 def draw_command(
-    spec: str, cell: str | None, network: str | None, epoch: int | None, output: Path | None
+    spec: str, cell: str | None, network: str | None, epoch: int | None, to: str | None, output: Path | None
 ) -> None:
     """Draw the cells of a SPEC, or of a run, from left to right.
 
@@ -32,63 +36,56 @@ def draw_command(
       dartsl draw zoo/darts_v2 -o darts_v2.svg
       dartsl draw darts_cnn --cell normal -o space.pdf
       dartsl draw runs/digits -o run.png
+      dartsl draw digits --to svg -o - > digits.svg
     """
     from dartsl.api import draw
-    from dartsl.graph.render import picture_format
+    from dartsl.graph.render import picture_format, render
 
-    if output is not None:
+    onto_file = output is not None and output != STDOUT
+    if output is not None and onto_file and to is None:
         picture_format(output)
-    text = draw(spec, output, cell=cell, network=network, epoch=epoch)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        click.echo(f"wrote {output}", err=True)
+        draw(spec, output, cell=cell, network=network, epoch=epoch)
+        written([output])
+        return
+    text = draw(spec, cell=cell, network=network, epoch=epoch)
+    picture = text if to in (None, "dot") else render(text, to)
+    deliver(picture.decode() if isinstance(picture, bytes) and to == "svg" else picture, output)
 
 
-@click.command("diff")
+@command("diff")
 @click.argument("first", shell_complete=complete_spec, metavar="A")
 @click.argument("second", shell_complete=complete_spec, metavar="B")
-@format_option
 @click.pass_context
-def diff_command(ctx: click.Context, first: str, second: str, format_: str) -> None:
+def diff_command(ctx: click.Context, first: str, second: str) -> None:
     """Compare the cells of two specs by their edges.
 
-    The order of edges counts only where they are not summed. The exit code is 1 where the specs differ.
+    The order of edges counts only where they are not summed. A run's folder stands for what it has found, or else for
+    its spec. The exit code is 0 where the specs are the same, 1 where they differ, 2 where they cannot be compared.
 
     \b
     Examples:
       dartsl diff zoo/darts_v1 zoo/darts_v2
-      dartsl diff runs/a/found.darts runs/b/found.darts --format json
+      dartsl diff runs/a runs/b --format json
     """
-    from dartsl.cli.options import read_spec
     from dartsl.graph.diff import diff_specs
 
+    current().fault = WRONG_USE  # 1 means that they differ
+    first, second = spec_in_run(first), spec_in_run(second)
     found = diff_specs(read_spec(first), read_spec(second))
-    if format_ == "json":
-        cells: list[dict[str, Any]] = [
-            {"name": cell.name, "equal": cell.equal, "removed": cell.removed, "added": cell.added}
-            for cell in found.cells
-        ]
-        say_json(
-            {
-                "first": first,
-                "second": second,
-                "equal": found.equal,
-                "cells": cells,
-                "only_first": found.only_first,
-                "only_second": found.only_second,
-            }
-        )
-    else:
-        for cell in found.cells:
-            click.echo(f"cell {cell.name}" + (": the same" if cell.equal else ""))
-            _lines("-", cell.removed, "red")
-            _lines("+", cell.added, "green")
-        for name, where in [(n, first) for n in found.only_first] + [(n, second) for n in found.only_second]:
-            click.echo(f"cell {name}: only in {where}")
+    lines = []
+    for cell in found.cells:
+        lines.append(f"cell {cell.name}" + (": the same" if cell.equal else ""))
+        lines += [*_lines("-", cell.removed, "red"), *_lines("+", cell.added, "green")]
+    for name, where in [(n, first) for n in found.only_first] + [(n, second) for n in found.only_second]:
+        lines.append(f"cell {name}: only in {where}")
+    cells = [
+        {"name": cell.name, "equal": cell.equal, "removed": cell.removed, "added": cell.added}
+        for cell in found.cells
+    ]
+    only = {"only_first": found.only_first, "only_second": found.only_second}
+    answer({"first": first, "second": second, "equal": found.equal, "cells": cells, **only}, "\n".join(lines))
     ctx.exit(0 if found.equal else 1)
 
 
-def _lines(sign: str, texts: Iterable[str], colour: str) -> None:
-    for text in texts:
-        click.secho(f"  {sign} {text}", fg=colour)
+def _lines(sign: str, texts: Iterable[str], colour: str) -> list[str]:
+    return [click.style(f"  {sign} {text}", fg=colour) for text in texts]

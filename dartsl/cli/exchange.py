@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
-from dartsl.cli.options import network_options, output_option, plugin_option, read_target, spec_argument
+from dartsl.cli.options import (
+    command,
+    network_options,
+    output_option,
+    plugin_option,
+    read_target,
+    spec_argument,
+)
 from dartsl.cli.output import deliver
-from dartsl.exchange.exporting import FORMATS
+from dartsl.exchange.formats import FORMATS, TEXTS
 from dartsl.lang.diagnostics import UserError
 
 
-@click.command("import")
+@command("import")
 @click.argument("source", metavar="FILE_OR_TEXT")
 @click.option("--name", metavar="NAME", help="Which one, where a Python file holds several.")
 @output_option("Where to write the spec. Without it the text goes to stdout.")
@@ -33,7 +40,7 @@ def import_command(source: str, name: str | None, output: Path | None) -> None:
     deliver(import_text(source, name), output)
 
 
-@click.command("export")
+@command("export")
 @spec_argument
 @click.option("--to", type=click.Choice(FORMATS), required=True, help="What to write.")
 @click.option("--epoch", type=click.IntRange(min=1), help="Of a search's run: as of this epoch.")
@@ -78,8 +85,8 @@ def export_command(
     from dartsl.api import names_a_run
     from dartsl.exchange import exporting
 
-    if output is None and to not in exporting.TEXTS:
-        raise UserError(f"--to {to} needs a file to write to", "name it by -o", exit_code=2)
+    if output is None and to not in TEXTS:
+        raise UserError(f"--to {to} needs a file to write to", "name it by -o; `-` is stdout", exit_code=2)
     if names_a_run(spec):
         if network is not None or assignments:
             raise UserError(
@@ -91,14 +98,11 @@ def export_command(
             raise UserError("only a run has epochs", "name a run's folder", 2)
         chosen = read_target(spec, network, assignments)
         subject = exporting.subject_of_spec(chosen.spec, chosen.network.name, chosen.parameters)
-    if to in exporting.TEXTS or output is None:
+    if to in TEXTS:
         deliver(exporting.export_text(subject, to), output)
         return
-    from dartsl.run.files import write_bytes
-
     found = exporting.export_bytes(
         subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
     )
-    write_bytes(output, found.data)
     fresh = "" if subject.folder is not None else f" with fresh weights (seed {seed})"
-    click.echo(f"wrote {output}{fresh}\ntakes {found.takes}", err=True)
+    deliver(found.data, output, fresh, takes=found.takes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dartsl.api import describe_spec, root_networks
 from dartsl.cli.options import (
-    format_option,
+    command,
     network_options,
     parse_assignments,
     plugin_option,
@@ -17,16 +16,20 @@ from dartsl.cli.options import (
     spec_argument,
     target,
 )
-from dartsl.cli.output import say_json
-from dartsl.summary import Info, readable_bytes, readable_count
+from dartsl.cli.output import answer
+
+if TYPE_CHECKING:
+    from dartsl.summary import Info
 
 MOST_PARTS = 8  # named of those that never run
 
 
-@click.command("info")
+@command("info")
 @spec_argument
 @network_options
-@click.option("--batch", type=click.IntRange(min=1), help="Images (or rows of text) a step, for the memory.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="Images (or rows of text) per step, for the memory."
+)
 @click.option(
     "--order", type=click.Choice(["1", "2", "exact"]), help="Of the alpha gradient, for the memory."
 )
@@ -38,10 +41,11 @@ MOST_PARTS = 8  # named of those that never run
     help="Level of optimisation, for the memory.",
 )
 @click.option(
-    "--memory", type=click.Choice(["normal", "low"]), help="`low`: of a step that computes layers again."
+    "--memory",
+    type=click.Choice(["normal", "low", "none"]),
+    help="`low`: of a step that computes layers again; `none`: leave the estimate out, which takes seconds.",
 )
 @plugin_option
-@format_option
 def info_command(
     spec: str,
     network: str | None,
@@ -51,18 +55,21 @@ def info_command(
     level: int | None,
     memory: str | None,
     plugins: tuple[Path, ...],
-    format_: str,
 ) -> None:
-    """Tell the size of a search space and the cost of its network.
+    """Report the size of a search space and the cost of its network.
 
     Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers for one
-    image or word. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it.
+    image or word. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it. A
+    run's folder stands for what it has found, or else for its spec.
 
     \b
     Examples:
       dartsl info darts_cnn
       dartsl info zoo/darts_v2 --set C=36 --format json
+      dartsl info nasbench201 --memory none
     """
+    from dartsl.api import describe_spec, root_networks
+
     checked = read_spec(spec)
     values = parse_assignments(assignments)
     if network is not None or root_networks(checked):
@@ -77,10 +84,7 @@ def info_command(
         memory=memory,
         plugins=plugins,
     )
-    if format_ == "json":
-        say_json(as_json(found))
-    else:
-        click.echo(as_text(found))
+    answer(as_json(found), as_text(found))
 
 
 def as_json(info: Info) -> dict[str, Any]:
@@ -119,11 +123,6 @@ def as_text(info: Info) -> str:
 
 def _network_lines(info: Info) -> list[str]:
     values = ", ".join(f"{name} = {value}" for name, value in (info.values or {}).items())
-    memory = "unknown: an `extern op` has no implementation here (--plugin)"
-    if info.memory_bytes is not None:
-        one, many = ("image", "images") if info.window is None else ("row of text", "rows of text")
-        images = f"1 {one}" if info.batch == 1 else f"{info.batch} {many}"
-        memory = f"{readable_bytes(info.memory_bytes)} a step of {images}, order {info.order}"
     window = []
     if info.window is not None:
         window = [f"  window         {info.window} words of a vocabulary of {info.vocabulary:,}"]
@@ -131,9 +130,9 @@ def _network_lines(info: Info) -> list[str]:
         f"network {info.network}({values}), {info.layers} layers",
         *window,
         f"  parameters     {info.parameters:,}",
-        f"  multiply-adds  {info.multiply_adds:,} {'an image' if info.window is None else 'a word'}",
+        f"  multiply-adds  {info.multiply_adds:,} per {'image' if info.window is None else 'word'}",
         *_unused_lines(info),
-        f"  memory         {memory}",
+        *([] if info.memory == "none" else [f"  memory         {_memory(info)}"]),
         f"  space          {_architectures(info.space_size)}",
     ]
 
@@ -152,5 +151,15 @@ def _unused_lines(info: Info) -> list[str]:
     ]
 
 
+def _memory(info: Info) -> str:
+    from dartsl.summary import readable_bytes
+
+    if info.memory_bytes is None:
+        return "unknown: an `extern op` has no implementation here (--plugin)"
+    return f"{readable_bytes(info.memory_bytes)} per step (batch {info.batch}, order {info.order})"
+
+
 def _architectures(number: int) -> str:
+    from dartsl.summary import readable_count
+
     return "decided: nothing is left to choose" if number == 1 else f"{readable_count(number)} architectures"

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
-from dartsl.lang.constants import exact
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Network, Spec
-from dartsl.lang.source import Source
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from dartsl.lang.model import Network, Spec
+    from dartsl.lang.source import Source
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def command(
+    name: str, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with `--format`, which every command has; `dartsl.cli.output` reads it."""
+
+    def made(function: Callable[..., Any]) -> click.Command:
+        made = click.command(name, cls=cls)(function)
+        kinds = click.Choice(["text", "json"])
+        help = "For a reader, or one JSON document for a program."
+        made.params.append(
+            click.Option(["--format"], type=kinds, default="text", expose_value=False, help=help)
+        )
+        return made
+
+    return made
+
+
 def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What the shell offers for a SPEC: the shipped specs' names, and files."""
+    from click.shell_completion import CompletionItem
+
     from dartsl.lang.resources import shipped_specs
 
     shipped = [CompletionItem(name) for name in shipped_specs() if name.startswith(incomplete)]
@@ -30,13 +52,6 @@ def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 def spec_argument(function: Command) -> Command:
     return click.argument("spec", metavar="SPEC", shell_complete=complete_spec)(function)
-
-
-def format_option(function: Command) -> Command:
-    kinds = click.Choice(["text", "json"])
-    return click.option(
-        "--format", "format_", type=kinds, default="text", help="For a reader, or for a program."
-    )(function)
 
 
 def network_options(function: Command) -> Command:
@@ -67,13 +82,50 @@ def level_option(function: Command) -> Command:
 
 
 def output_option(help: str) -> Callable[[Command], Command]:
+    """`-o FILE`: where to write; `-` is standard output."""
+    kind = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
     return click.option(
-        "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=help
+        "-o", "--output", "--out", "output", type=kind, metavar="FILE", help=f"{help} `-` is stdout."
     )
 
 
+def folder_option(function: Command) -> Command:
+    """`--out FOLDER`: where a run goes."""
+    return click.option(
+        "-o", "--out", "--output", "out", type=click.Path(path_type=Path), metavar="FOLDER",
+        callback=_no_stdout, help="The run's folder. [runs/ and its name]",
+    )(function)  # fmt: skip
+
+
+def _no_stdout(ctx: click.Context, param: click.Parameter, out: Path | None) -> Path | None:
+    if out == Path("-"):
+        raise click.BadParameter("a run is a folder, which standard output cannot take.", ctx, param)
+    return out
+
+
+def resume_option(function: Command) -> Command:
+    """`--resume RUN`."""
+    return click.option(
+        "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN",
+        help="Go on with the run in this folder, in place of a SPEC.",
+    )(function)  # fmt: skip
+
+
+def run_argument(function: Command) -> Command:
+    """RUN: a folder that exists."""
+    return click.argument("run", type=click.Path(path_type=Path), metavar="RUN", callback=_existing)(function)
+
+
+def _existing(ctx: click.Context, param: click.Parameter, run: Path) -> Path:
+    if not run.is_dir():
+        raise UserError(f"there is no run folder {run}", exit_code=2)
+    return run
+
+
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
-    """`C=36` and the like. Raises UserError: exit code 2 for what is no assignment, 1 for a bad value."""
+    """`C=36` and the like. Raises UserError for what is no assignment of a number."""
+    from dartsl.lang.constants import exact
+
     values: dict[str, Fraction] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -84,7 +136,7 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
         except (ValueError, ZeroDivisionError):
             number = None
         if number is None:
-            raise UserError(f"`{value}` is no value for `{name}`", "give a number")
+            raise UserError(f"`{value}` is no value for `{name}`", "give a number", exit_code=2)
         values[name.strip()] = number
     return values
 
@@ -99,10 +151,26 @@ class Target:
 
 
 def read_source(name: str) -> Source:
-    """The text of a SPEC argument; `-` is stdin. Raises UserError, SpecError."""
+    """The text of a SPEC argument; `-` is stdin, and a run's folder stands for what it has found, or else for its spec.
+
+    Raises UserError, SpecError.
+    """
     from dartsl.lang.loader import read
 
-    return read(name)
+    return read(spec_in_run(name))
+
+
+def spec_in_run(name: str) -> str:
+    """The found.darts of a run's folder, or its spec.darts where nothing is found yet; any other name as it is.
+
+    Raises UserError where the run is damaged.
+    """
+    if not os.path.exists(os.path.join(name, "run.json")):
+        return name
+    from dartsl.run.folder import RunFolder
+
+    folder = RunFolder.open(Path(name))
+    return str(folder.found if folder.found.exists() else folder.spec)
 
 
 def read_spec(name: str) -> Spec:
@@ -111,8 +179,7 @@ def read_spec(name: str) -> Spec:
     from dartsl.lang.check import check
 
     spec = check(read_source(name))
-    if spec.warnings:
-        say_diagnostics(spec.warnings)
+    say_diagnostics(spec.warnings)
     return spec
 
 

@@ -1,4 +1,8 @@
-"""How the command line speaks: results to stdout, complaints to stderr, files whole or not at all."""
+"""How the command line answers: results to stdout, all else to stderr, files whole or not at all.
+
+A command calls `answer` with its result, or `deliver` with what it wrote. Under `--format json` these are kept, with
+all diagnostics, for one document that `finish` prints at the end (dartsl/cli/README.md describes it).
+"""
 
 from __future__ import annotations
 
@@ -6,49 +10,168 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.diagnostics import Diagnostic, UserError
 from dartsl.run.torchrun import is_first
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-def coloured(stream: TextIO) -> bool:
-    """Whether a stream wants colour: a terminal does, unless NO_COLOR is set (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+VERSION = 1  # of the JSON document
+FAULT, WRONG_USE, INTERRUPTED = 1, 2, 130
+STDOUT = Path("-")
+
+
+@dataclass
+class Report:
+    """What one call of the command line has to say.
+
+    json         whether it is said as one JSON document
+    fault        the exit code of a fault
+    diagnostics  faults and warnings, as JSON has them
+    result       what was asked for; None until the command has answered
+    """
+
+    json: bool = False
+    fault: int = FAULT
+    diagnostics: list[dict[str, Any]] = field(default_factory=list)
+    result: Any = None
+
+
+def current() -> Report:
+    """The report of the command that runs."""
+    found = click.get_current_context().find_root().obj
+    assert isinstance(found, Report)
+    return found
+
+
+def asks_for_json(arguments: Iterable[str]) -> bool:
+    """Whether a command line has `--format json`; read before it is parsed, which may fail."""
+    chosen, before = "text", ""
+    for argument in arguments:
+        if argument == "--":
+            break
+        option, equals, value = argument.partition("=")
+        if before == "--format":
+            chosen = argument
+        elif option == "--format" and equals:
+            chosen = value
+        before = argument
+    return chosen == "json"
+
+
+def answer(result: Any, text: str) -> None:
+    """The result of a command: its `text` on stdout, or `result` in the JSON document."""
+    report = current()
+    report.result = result
+    if text and not report.json:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+def note(text: str) -> None:
+    """A line for the reader, on stderr; nothing under --format json, whose document says the same."""
+    if not current().json:
+        click.echo(text, err=True)
+
+
+def deliver(content: str | bytes, output: Path | None, remark: str = "", **facts: str) -> None:
+    """A file's content to stdout (where `output` is None or `-`), or atomically into a file.
+
+    The reader's line about the file ends with `remark`; `facts` are lines of their own, and parts of the result.
+
+    Raises UserError where it cannot be written, or is binary and would go into the JSON document.
+    """
+    if isinstance(content, str) and not content.endswith("\n"):
+        content += "\n"
+    if output is not None and output != STDOUT:
+        from dartsl.run.files import write_bytes
+
+        write_bytes(output, content if isinstance(content, bytes) else content.encode())
+        written([output], remark)
+        current().result |= facts
+    elif isinstance(content, str):
+        answer({"text": content, **facts}, content)
+    elif current().json:
+        raise UserError("a binary file does not fit into JSON", "name a file by -o", WRONG_USE)
+    else:
+        current().result = facts
+        sys.stdout.buffer.write(content)
+    for name, fact in facts.items():
+        note(f"{name} {fact}")
+
+
+def written(paths: Iterable[Path], remark: str = "") -> None:
+    """Say which files were written."""
+    names = [str(path) for path in paths]
+    current().result = {"written": names}
+    note(f"wrote {names[0]}{remark}")
+
+
+def console() -> Console:
+    """Where a run's progress goes: stdout, or stderr under --format json. A bar is for a terminal alone."""
+    from rich.console import Console
+
+    stream = sys.stderr if current().json else sys.stdout
+    return Console(file=stream, force_terminal=stream.isatty())
 
 
 def say_error(message: str, help: str | None, own: bool = False) -> None:
-    """A mistake outside any spec, on stderr; of several processes the first one tells, or the one whose `own` it is."""
+    """A mistake outside any spec; of several processes the first one reports it, or the one whose `own` it is."""
     if not (own or is_first()):
+        return
+    if current().json:
+        add_fault(current(), message, help)
         return
     click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True)
     if help is not None:
         click.echo(f"  = help: {help}", err=True)
 
 
+def add_fault(report: Report, message: str, help: str | None = None) -> None:
+    """A fault outside any spec, for the JSON document: one without a code or a place."""
+    report.diagnostics.append(
+        {"code": None, "severity": "error", "title": message, "primary": None, "secondary": [], "help": help}
+    )
+
+
 def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Faults of a spec, on stderr; of several processes the first one tells."""
+    """Faults and warnings of a spec; of several processes the first one reports them."""
     if not is_first():
         return
-    from dartsl.lang.render import render
+    from dartsl.lang.render import render, to_json
 
-    click.echo(render(tuple(diagnostics), color=coloured(sys.stderr)), err=True)
+    found = tuple(diagnostics)
+    if current().json:
+        current().diagnostics += to_json(found)
+    elif found:
+        click.echo(render(found, color=coloured(sys.stderr)), err=True)
 
 
-def say_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2))
+def finish(report: Report) -> None:
+    """Print the JSON document, where one was asked for and there is something to say."""
+    if report.json and (report.result is not None or report.diagnostics) and is_first():
+        document = {"version": VERSION, "diagnostics": report.diagnostics, "result": report.result}
+        click.echo(json.dumps(document, indent=2))
 
 
-def deliver(text: str, path: Path | None) -> None:
-    """Text to stdout, or atomically into a file."""
-    if path is None:
-        click.echo(text, nl=not text.endswith("\n"))
-        return
-    from dartsl.run.files import write_text
+def colour() -> bool | None:
+    """Whether to colour all output, or none; None where a terminal gets colour and nothing else does.
 
-    write_text(path, text if text.endswith("\n") else text + "\n")
-    click.echo(f"wrote {path}", err=True)
+    NO_COLOR (no-color.org) goes before FORCE_COLOR (force-color.org), and that before TERM=dumb.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether to colour what goes to a stream."""
+    chosen = colour()
+    return stream.isatty() if chosen is None else chosen

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from dartsl.cli.options import output_option
-from dartsl.lang.diagnostics import UserError
+from dartsl.cli.options import command, output_option, run_argument
+from dartsl.cli.output import STDOUT, deliver, written
 
 
-@click.command("plot")
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@command("plot")
+@run_argument
+@click.option(
+    "--to",
+    type=click.Choice(["svg", "png", "pdf"]),
+    help="The format, of a file whose name does not say it. [svg]",
+)
 @output_option("The picture: .svg, .png or .pdf. [curves.svg in the run's folder]")
-def plot_command(run: Path, output: Path | None) -> None:
+def plot_command(run: Path, to: str | None, output: Path | None) -> None:
     """Draw how a RUN went: loss, accuracy or perplexity by epoch.
 
     Of a search also the entropy of each cell, the weight of each operation over a cell's edges (skip_connect gaining
@@ -24,9 +29,12 @@ def plot_command(run: Path, output: Path | None) -> None:
     Examples:
       dartsl plot runs/digits
       dartsl plot runs/digits-trained -o trained.pdf
+      dartsl plot runs/digits --to png -o - > curves.png
     """
-    from dartsl.plotting import plot
+    from dartsl.plotting import picture, plot
 
-    if not run.is_dir():
-        raise UserError(f"there is no run folder {run}", exit_code=2)
-    click.echo(f"wrote {plot(run, output)}", err=True)
+    if output == STDOUT or (output is not None and to is not None):
+        found = picture(run, to or "svg")
+        deliver(found.decode() if to in (None, "svg") else found, output)
+    else:
+        written([plot(run, output)])

@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dartsl.cli.options import (
-    Target,
+    command,
     complete_spec,
+    folder_option,
     network_options,
     output_option,
     plugin_option,
-    read_source,
     require_resumable,
+    resume_option,
+    run_argument,
     target,
 )
-from dartsl.cli.output import deliver, say_diagnostics
-from dartsl.cli.settings import setting_options
-from dartsl.lang.diagnostics import UserError
+from dartsl.cli.output import INTERRUPTED, answer, console, deliver, say_diagnostics
+from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import SearchConfig, search_config
-from dartsl.lang.source import Source
 from dartsl.run.torchrun import require_one_process
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from dartsl.cli.options import Target
+    from dartsl.lang.source import Source
+    from dartsl.search.loop import SearchResult
 
 
-@click.command("search")
+@command("search", SettingsCommand)
 @click.argument("spec", metavar="SPEC", required=False, shell_complete=complete_spec)
-@click.option(
-    "--resume",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="RUN",
-    help="Go on with the run in this folder, in place of a SPEC.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="The run's folder. [runs/ and its name]"
-)
+@resume_option
+@folder_option
 @click.option(
     "--check-gradients",
     is_flag=True,
@@ -80,7 +77,7 @@ def search_command(
         from dartsl.run.resuming import Anew
         from dartsl.search.loop import resume as go_on
 
-        result = go_on(resume, Anew(given.get("device"), plugins))
+        result = go_on(resume, Anew(given.get("device"), plugins), console=console())
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
@@ -88,6 +85,7 @@ def search_command(
             _compare(ctx, spec, out, network, assignments, plugins, given)
             return
         result = _start(spec, out, network, assignments, plugins, given)
+    answer({"run": str(result.path), "finished": result.finished, "found": result.found}, "")
     ctx.exit(0 if result.finished else INTERRUPTED)
 
 
@@ -95,11 +93,11 @@ def _read(
     name: str, network: str | None, assignments: tuple[str, ...], given: dict[str, Any]
 ) -> tuple[Source, SearchConfig, Target]:
     from dartsl.lang.check import check
+    from dartsl.lang.loader import read
 
-    source = read_source(name)
+    source = read(name)
     spec = check(source)
-    if spec.warnings:
-        say_diagnostics(spec.warnings)
+    say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
     config = search_config(chosen.network.is_text, spec.search, given)
     from dartsl.data.named import locate
@@ -124,7 +122,7 @@ def _compare(
     from dartsl.search.check_gradients import check_gradients
 
     compared = check_gradients(source, config, network=network, parameters=chosen.parameters, plugins=plugins)
-    click.echo(compared.text())
+    answer(asdict(compared), compared.text())
 
 
 def _start(
@@ -134,7 +132,7 @@ def _start(
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
     given: dict[str, Any],
-) -> Any:
+) -> SearchResult:
     from dartsl.run.folder import command_line
 
     source, config, chosen = _read(name, network, assignments, given)
@@ -148,11 +146,12 @@ def _start(
         out=out,
         plugins=plugins,
         command=command_line(["dartsl", *sys.argv[1:]]),
+        console=console(),
     )
 
 
-@click.command("derive")
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@command("derive")
+@run_argument
 @click.option("--epoch", type=click.IntRange(min=1), help="As of this epoch; the last one by default.")
 @output_option("Where to write the found spec. Without it the text goes to stdout.")
 def derive_command(run: Path, epoch: int | None, output: Path | None) -> None:
@@ -165,6 +164,4 @@ def derive_command(run: Path, epoch: int | None, output: Path | None) -> None:
     """
     from dartsl.search.derive import rederive
 
-    if not run.is_dir():
-        raise UserError(f"there is no run folder {run}", exit_code=2)
     deliver(rederive(run, epoch), output)

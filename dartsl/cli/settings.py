@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -13,6 +13,39 @@ from dartsl.lang.settings import SearchConfig, TrainConfig, coerce
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
 METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT"}
+
+
+class SettingsCommand(click.Command):
+    """A command with settings, where a list of numbers may be typed as `0.5,0.9` or as `0.5 0.9`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        lists = {
+            name: param.metavar == METAVARS[tuple]
+            for param in self.params
+            if isinstance(param, click.Option)
+            for name in param.opts
+        }
+        return super().parse_args(ctx, joined_numbers(args, {name for name, many in lists.items() if many}))
+
+
+def joined_numbers(args: Sequence[str], lists: Collection[str]) -> list[str]:
+    """Arguments in which the numbers that follow an option of `lists` are one argument, with commas."""
+    rest, joined = list(args), []
+    while rest:
+        argument = rest.pop(0)
+        option, equals, value = argument.partition("=")
+        if option in lists:
+            if not equals and rest:
+                joined.append(argument)
+                argument = value = rest.pop(0)
+            while _is_number(value) and rest and _is_number(rest[0]):
+                argument = f"{argument.rstrip(',')},{rest.pop(0)}"
+        joined.append(argument)
+    return joined
+
+
+def _is_number(text: str) -> bool:
+    return not isinstance(_number(text.rstrip(",")), str)
 
 
 def _number(text: str) -> int | float | str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from dartsl.cli.options import format_option
-from dartsl.cli.output import say_json
+from dartsl.cli.options import command, output_option
+from dartsl.cli.output import STDOUT, answer, deliver
 from dartsl.lang.diagnostics import UserError
 
 STARTER = """\
@@ -54,9 +55,8 @@ search {
 """
 
 
-@click.command("specs")
-@format_option
-def specs_command(format_: str) -> None:
+@command("specs")
+def specs_command() -> None:
     """List the specs that come with dartsl.
 
     Any of their names stands for a SPEC, where no file is called the same.
@@ -68,12 +68,9 @@ def specs_command(format_: str) -> None:
     from dartsl.lang.resources import shipped_specs
 
     found = {name: _first_comment(path) for name, path in shipped_specs().items()}
-    if format_ == "json":
-        say_json([{"name": name, "about": about} for name, about in found.items()])
-        return
     width = max(map(len, found), default=0)
-    for name, about in found.items():
-        click.echo(f"{name:<{width}}  {about}".rstrip())
+    lines = (f"{name:<{width}}  {about}".rstrip() for name, about in found.items())
+    answer({"specs": [{"name": name, "about": about} for name, about in found.items()]}, "\n".join(lines))
 
 
 def _first_comment(path: Path) -> str:
@@ -90,21 +87,24 @@ def _first_comment(path: Path) -> str:
     return sentence + (stop and ".")
 
 
-@click.command("new")
-@click.argument("name", metavar="NAME")
-def new_command(name: str) -> None:
+@command("new")
+@click.argument("name", metavar="NAME", required=False)
+@output_option("Where to write it, in place of NAME.darts.")
+@click.pass_context
+def new_command(ctx: click.Context, name: str | None, output: Path | None) -> None:
     """Write a commented starter spec into NAME.darts.
 
     \b
-    Example:
+    Examples:
       dartsl new mine && dartsl search mine.darts
+      dartsl new -o -
     """
-    from dartsl.run.files import write_text
-
-    path = Path(name if name.endswith(".darts") else f"{name}.darts")
+    if name is None and output is None:
+        raise click.UsageError("Give a NAME, or a file by -o.", ctx)
+    path = Path(f"{(name or '').removesuffix('.darts')}.darts") if output is None else output
     if path.name == ".darts":
         raise UserError(f"`{name}` names no file", "write, for example, `dartsl new mine`", exit_code=2)
-    if path.exists():
+    if path != STDOUT and path.exists():
         raise UserError(f"{path} exists", "choose another name")
-    write_text(path, STARTER)
-    click.echo(f"wrote {path}; now `dartsl check {path}`, or `dartsl search {path}`")
+    quoted = shlex.quote(str(path))
+    deliver(STARTER, path, f"; now `dartsl check {quoted}`, or `dartsl search {quoted}`")

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dartsl.cli.options import complete_spec, network_options, plugin_option, require_resumable, target
-from dartsl.cli.output import say_diagnostics
-from dartsl.cli.settings import setting_options
+from dartsl.cli.options import (
+    command,
+    complete_spec,
+    folder_option,
+    network_options,
+    plugin_option,
+    require_resumable,
+    resume_option,
+    target,
+)
+from dartsl.cli.output import INTERRUPTED, answer, console, say_diagnostics
+from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import TrainConfig, train_config
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from dartsl.train.loop import TrainResult
 
 
-@click.command("train")
+@command("train", SettingsCommand)
 @click.argument("spec", metavar="SPEC|RUN", required=False, shell_complete=complete_spec)
-@click.option(
-    "--resume",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="RUN",
-    help="Go on with the training in this folder, in place of a SPEC.",
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="The run's folder. [runs/ and its name]"
-)
+@resume_option
+@folder_option
 @click.option(
     "--seeds", type=click.IntRange(min=2), metavar="N",
     help="Train the seeds 0 to N - 1, each in a folder of its own, and report mean and deviation.",
@@ -70,13 +73,26 @@ def train_command(
         from dartsl.run.resuming import Anew
         from dartsl.train.seeds import resume as go_on
 
-        ctx.exit(0 if go_on(resume, Anew(given.get("device"), plugins)) else INTERRUPTED)
-    if spec is None:
-        raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
-    if seeds is not None and "seed" in given:
-        raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
-    finished = _start(spec, out, seeds, network, assignments, plugins, given)
+        results = go_on(resume, Anew(given.get("device"), plugins), console=console())
+    else:
+        if spec is None:
+            raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
+        if seeds is not None and "seed" in given:
+            raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
+        results = _start(spec, out, seeds, network, assignments, plugins, given)
+    finished = results[-1].finished
+    answer({"finished": finished, "runs": [_as_json(result) for result in results]}, "")
     ctx.exit(0 if finished else INTERRUPTED)
+
+
+def _as_json(result: TrainResult) -> dict[str, Any]:
+    return {
+        "run": str(result.path),
+        "finished": result.finished,
+        "parameters": result.parameters,
+        "auxiliary_parameters": result.auxiliary_parameters,
+        "test": None if result.test is None else result.test.record(),
+    }
 
 
 def _start(
@@ -87,15 +103,14 @@ def _start(
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
     given: dict[str, Any],
-) -> bool:
+) -> list[TrainResult]:
     from dartsl.lang.check import check
     from dartsl.run.folder import command_line
     from dartsl.training import inherited_by, source_to_train
 
     source, known, inherited = source_to_train(name)
     spec = check(source)
-    if spec.warnings:
-        say_diagnostics(spec.warnings)
+    say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
     text = chosen.network.is_text
     config = train_config(text, inherited_by(text, inherited), spec.train, given)
@@ -114,4 +129,5 @@ def _start(
         plugins=plugins or known,
         command=command_line(["dartsl", *sys.argv[1:]]),
         seeds=seeds,
+        console=console(),
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from dartsl.exchange.about import About
 from dartsl.exchange.writing import genotype_text, nasbench_string
@@ -20,10 +19,6 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.run.folder import RUN, RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
-
-Format = Literal["genotype", "nasbench201", "onnx", "torch", "safetensors"]
-TEXTS = ("genotype", "nasbench201")
-FORMATS = (*TEXTS, "onnx", "torch", "safetensors")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -37,13 +38,13 @@ def start(
     command: str = "dartsl.train(...)",
     seeds: int | None = None,
     console: Console | None = None,
-) -> bool:
-    """Train the seed of the settings, or the seeds 0 to seeds - 1; False where it was interrupted.
+) -> list[loop.TrainResult]:
+    """Train the seed of the settings, or the seeds 0 to seeds - 1; of the results the last may be of one interrupted.
 
     Raises what `dartsl.train.loop.train` raises, and UserError where `out` exists.
     """
     if seeds is None:
-        result = loop.train(
+        one = loop.train(
             source,
             config,
             network=network,
@@ -53,7 +54,7 @@ def start(
             command=command,
             console=console,
         )
-        return result.finished
+        return [one]
     require_one_process("dartsl train --seeds")
     path = out or free_name(RUNS, f"{stem(source)}-seeds")
     if path.exists():
@@ -69,13 +70,13 @@ def start(
         console=console,
         before=lambda: write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds}),
     )
-    return first.finished and _rest(path, seeds, AS_IT_WAS, console, [first])
+    return _rest(path, seeds, AS_IT_WAS, console, [first]) if first.finished else [first]
 
 
-def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> bool:
-    """Go on with one training, or with several seeds; False where it was interrupted. Raises UserError."""
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> list[loop.TrainResult]:
+    """Go on with one training, or with several seeds; results as those of `start`. Raises UserError."""
     if not (path / SEEDS).exists():
-        return loop.resume(path, anew, console=console).finished
+        return [loop.resume(path, anew, console=console)]
     require_one_process("dartsl train --seeds")
     try:
         record = json.loads((path / SEEDS).read_bytes())
@@ -87,20 +88,23 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
     return _rest(path, count, anew, console, [])
 
 
-def _rest(path: Path, seeds: int, anew: Anew, console: Console | None, done: list[loop.TrainResult]) -> bool:
-    """The seeds behind those in `done`: those that were begun go on, the others start as the first one did."""
+def _rest(
+    path: Path, seeds: int, anew: Anew, console: Console | None, done: list[loop.TrainResult]
+) -> list[loop.TrainResult]:
+    """The seeds after those in `done`: those that were begun go on, the others start as the first one did."""
     say = console or Console()
     for seed in range(len(done), seeds):
         say.print(f"seed {seed} of {seeds}", highlight=False, markup=False)
         result = _one(path, seed, anew, console)
-        if not result.finished:
-            say.print(f"go on with all seeds: dartsl train --resume {path}", highlight=False, markup=False)
-            return False
         done.append(result)
+        if not result.finished:
+            command = f"dartsl train --resume {shlex.quote(str(path))}"
+            say.print(f"go on with all seeds: {command}", highlight=False, markup=False, soft_wrap=True)
+            return done
     tests = [result.test for result in done if result.test is not None]
     if tests:
         say.print(seeds_report(tests, path), highlight=False, markup=False, soft_wrap=True)
-    return True
+    return done
 
 
 def _one(path: Path, seed: int, anew: Anew, console: Console | None) -> loop.TrainResult:

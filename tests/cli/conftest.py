@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +14,20 @@ from click.testing import CliRunner, Result
 from dartsl.cli import cli
 
 Dartsl = Callable[..., Result]
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The one JSON document on stdout, whose parts are always the same."""
+    found = json.loads(result.stdout)
+    assert set(found) == {"version", "diagnostics", "result"}
+    assert found["version"] == 1
+    return cast(dict[str, Any], found)
+
+
+def result_of(result: Result) -> Any:
+    """The result in that document."""
+    return document(result)["result"]
+
 
 GOOD = """\
 darts 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from .conftest import Dartsl
+from .conftest import Dartsl, result_of
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +21,7 @@ def test_levels_are_measured_side_by_side(dartsl: Dartsl, good: Path) -> None:
         "--case", "first", "--format", "json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    rows = json.loads(result.stdout)
+    rows = result_of(result)["rows"]
     assert [(row["case"], row["level"]) for row in rows] == [
         ("first", level) for level in ("O0", "O2", "low")
     ]

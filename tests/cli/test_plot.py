@@ -94,7 +94,7 @@ def test_plot_refuses(
         ("history.jsonl", "", "has no epoch yet to draw"),
         ("history.jsonl", "[]\n", "line 1 of run/history.jsonl is no JSON object"),
         ("history.jsonl", '{"epoch": 1, "lr": "high"}\n', "the history of run is damaged: `lr` of epoch 1"),
-        ("history.jsonl", '{"epoch": 1}\n', "tells nothing that could be drawn"),
+        ("history.jsonl", '{"epoch": 1}\n', "holds nothing that could be drawn"),
         ("alphas.jsonl", "", "holds no alphas"),
         ("alphas.jsonl", '{"epoch": 1, "alphas": {"pair": [[0.0]]}}\n', "do not fit its spec"),
         ("run.json", "{", "it is not JSON"),

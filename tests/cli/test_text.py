@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from dartsl.cli import cli
 from dartsl.cli.app import COMMANDS
 
-from .conftest import GOOD, Dartsl
+from .conftest import GOOD, Dartsl, document, result_of
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -49,10 +48,12 @@ def test_check_of_a_bad_spec_shows_every_fault(dartsl: Dartsl, bad: Path) -> Non
 def test_check_of_several_files_as_json(dartsl: Dartsl, good: Path, bad: Path) -> None:
     result = dartsl("check", "--format", "json", "good.darts", "bad.darts")
     assert result.exit_code == 1
-    first, second = json.loads(result.stdout)["files"]
-    assert first == {"file": "good.darts", "errors": 0, "warnings": 0, "edges": 3, "diagnostics": []}
+    found = document(result)
+    first, second = found["result"]["files"]
+    assert first == {"file": "good.darts", "errors": 0, "warnings": 0, "edges": 3}
     assert second["errors"] == 2
-    assert {found["code"] for found in second["diagnostics"]} == {"E0201"}
+    faults = [(fault["code"], fault["primary"]["file"]) for fault in found["diagnostics"]]
+    assert faults == [("E0201", "bad.darts")] * 2
 
 
 def test_check_reads_stdin_and_shipped_names(dartsl: Dartsl) -> None:
@@ -64,8 +65,7 @@ def test_check_of_what_is_no_text(dartsl: Dartsl, tmp_path: Path) -> None:
     (tmp_path / "binary.darts").write_bytes(b"darts 1\n\xff")
     result = dartsl("check", "--format", "json", "binary.darts")
     assert result.exit_code == 1
-    (report,) = json.loads(result.stdout)["files"]
-    assert [fault["code"] for fault in report["diagnostics"]] == ["E0106"]
+    assert [fault["code"] for fault in document(result)["diagnostics"]] == ["E0106"]
 
 
 def test_check_of_what_is_not_there(dartsl: Dartsl) -> None:
@@ -131,7 +131,7 @@ def test_explain(dartsl: Dartsl) -> None:
 
 
 def test_specs_are_listed_and_check(dartsl: Dartsl) -> None:
-    names = [item["name"] for item in json.loads(dartsl("specs", "--format", "json").stdout)]
+    names = [item["name"] for item in result_of(dartsl("specs", "--format", "json"))["specs"]]
     assert {"digits", "darts_cnn", "zoo/darts_v2", "std/cnn"} <= set(names)
     assert all(f"\n{name} " in f"\n{dartsl('specs').stdout}" for name in names)
 

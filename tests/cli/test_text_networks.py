@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Dartsl
+from .conftest import Dartsl, result_of
 
 SMALL = ("--set", "H=4", "--batch", "64", "--epochs", "2", "--bptt", "8")
 STORY = "the cat sat on the mat\nthe dog sat by the cat\n"
@@ -58,12 +58,12 @@ def story(tmp_path: Path) -> Path:
 def test_info_tells_window_and_vocabulary(dartsl: Dartsl) -> None:
     shown = dartsl("info", "text").stdout
     assert "window         15 words of a vocabulary of 8\n" in shown
-    assert " a word\n" in shown
-    assert re.search(r"memory .* a step of 128 rows of text, order 1\n", shown)
-    record = json.loads(dartsl("info", "text", "--format", "json").stdout)
+    assert " per word\n" in shown
+    assert re.search(r"memory .* per step \(batch 128, order 1\)\n", shown)
+    record = result_of(dartsl("info", "text", "--format", "json"))
     assert (record["window"], record["vocabulary"]) == (15, 8)
     assert record["memory_bytes"] > 0
-    assert json.loads(dartsl("info", "digits", "--format", "json").stdout)["window"] is None
+    assert result_of(dartsl("info", "digits", "--format", "json"))["window"] is None
 
 
 def test_a_search_on_the_embedded_text_tells_what_is_possible(dartsl: Dartsl, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_orders_are_compared(dartsl: Dartsl, story: Path) -> None:
 def test_bench_measures_text(dartsl: Dartsl, story: Path) -> None:
     result = dartsl("bench", "story.darts", "--repeats", "1", "--case", "first", "--format", "json")
     assert result.exit_code == 0, result.output
-    assert [row["level"] for row in json.loads(result.stdout)] == ["O0", "O2", "low"]
+    assert [row["level"] for row in result_of(result)["rows"]] == ["O0", "O2", "low"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_a_search_on_text_found_is_trained_and_evaluated(
     shown = dartsl("eval", "trained").stdout
     assert re.search(r"test +perplexity [\d.]+ \(95 %: [\d.]+ to [\d.]+\)\n +loss [\d.]+ ", shown)
     assert "windows, taken as independent" in shown
-    found = json.loads(dartsl("eval", "trained", "--format", "json").stdout)
+    found = result_of(dartsl("eval", "trained", "--format", "json"))
     assert found["epochs"] == 2
     assert found["perplexity"]["low"] < found["perplexity"]["value"] < found["perplexity"]["high"]
     assert dartsl("train", "--resume", "trained").exit_code == 0

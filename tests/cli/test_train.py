@@ -11,7 +11,7 @@ import pytest
 import dartsl as api
 from dartsl.lang.settings import TrainConfig
 
-from .conftest import Dartsl
+from .conftest import Dartsl, result_of
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_spec_is_trained_and_evaluated(dartsl: Dartsl, decided: Path, tmp_path
     shown = dartsl("eval", "run")
     assert "test error" in shown.stdout
     assert "95 %" in shown.stdout
-    found = json.loads(dartsl("eval", "run", "--format", "json").stdout)
+    found = result_of(dartsl("eval", "run", "--format", "json"))
     assert found["epochs"] == 1
     assert found["top1"]["low"] <= found["top1"]["error"] <= found["top1"]["high"]
     assert found["top5"] is not None

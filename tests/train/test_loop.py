@@ -176,10 +176,10 @@ def test_several_seeds_go_on_where_they_stopped(
     config, source = settings(tiny, epochs=1), read(str(tiny))
     stop_after(2)
     path = tiny.parent / "five"
-    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())
+    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())[-1].finished
     monkeypatch.undo()
     console = quiet()
-    assert seeds.resume(path, console=console)
+    assert [result.finished for result in seeds.resume(path, console=console)] == [True, True]
     assert "over 2 seeds" in console.file.getvalue()  # type: ignore[attr-defined]
     whole = run(tiny, "whole", epochs=1, seed=1)
     same(checkpoint_of(path / "seed1")["state"], checkpoint_of(whole.path)["state"])
