@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
+from hashlib import sha256
+
+LONGEST = 200  # characters of a candidate's name
 
 # What nn.Module and fx.GraphModule call their own attributes; a test holds the list against torch.
 TORCH_NAMES = frozenset(
@@ -84,8 +87,13 @@ def safe(name: str) -> str:
 
 
 def candidate_name(label: str) -> str:
-    """`sep_conv(3)` as `sep_conv_3`: every run of other characters becomes one `_`, none at the ends."""
+    """`sep_conv(3)` as `sep_conv_3`: every run of other characters becomes one `_`, none at the ends.
+
+    A long name is cut, and ends in a digest of the whole: it stands in front of each of the candidate's parameters.
+    """
     name = re.sub(r"[^0-9A-Za-z]+", "_", label).strip("_")
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 9].rstrip('_')}_{sha256(label.encode()).hexdigest()[:8]}"
     return safe(name if name[:1].isalpha() else f"op_{name}")
 
 
@@ -94,12 +102,15 @@ class Paths:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}  # of a path: the last number tried behind it; all before are taken
 
     def claim(self, parent: str, name: str) -> str:
         """A free path under `parent`."""
-        path, count = f"{parent}.{name}", 1
+        path = first = f"{parent}.{name}"
+        count = self._counts.get(first, 1)
         while path in self._taken:
             count += 1
-            path = f"{parent}.{name}_{count}"
+            path = f"{first}_{count}"
+        self._counts[first] = count
         self._taken.add(path)
         return path

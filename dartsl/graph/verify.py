@@ -22,9 +22,11 @@ def verify(graph: nx.DiGraph) -> None:
     """
     found = list(_graph_faults(graph))
     if not found:
-        tables = {table.cell: table for table in info(graph).alphas}
+        record = info(graph)
+        tables = {table.cell: table for table in record.alphas}
+        layers = {record.input, *(name for name, _ in record.layers)}
         for node in graph:
-            found.extend(f"{node}: {text}" for text in _faults(graph, node, tables))
+            found.extend(f"{node}: {text}" for text in _faults(graph, node, tables, layers))
     if found:
         raise GraphError("\n".join(found))
 
@@ -71,7 +73,7 @@ def _loop_faults(graph: nx.DiGraph, record: GraphInfo) -> Iterator[str]:
         yield "a carry is not among those of the network"
 
 
-def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iterator[str]:
+def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers: set[str]) -> Iterator[str]:
     applied, record = application(graph, node), info(graph)
     shapes = [application(graph, source).shape for source in applied.inputs]
     batches = [application(graph, source).batch for source in applied.inputs]
@@ -91,7 +93,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable]) -> Iter
         yield f"a {applied.kind} with {len(shapes)} inputs"
     if not applied.shape or min(applied.shape) < 1:
         yield f"its shape is {applied.shape}"
-    if applied.layer not in {record.input, *(name for name, _ in record.layers)}:
+    if applied.layer not in layers:
         yield f"the layer {applied.layer} is unknown"
     one_for_all = {1} if len(applied.shape) == 1 else set()  # a vector meets each of a stack
     if kind is None and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:

@@ -34,10 +34,11 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
             if name not in looped:
                 offers.choices[name] = offer.options
         else:
-            signature = _check_operation(declaration, symbols, offers)
+            signature, sound = _check_operation(declaration, symbols, offers)
             if name not in looped:
                 offers.checker.signatures[name] = signature
-                offers.identities.declare(name, declaration.parameters)
+                if sound:  # the arguments of an unsound default cannot be told apart
+                    offers.identities.declare(name, declaration.parameters)
     offers.checker.faults += [recursion(part, calls) for part in loops]
     return {
         name: Operation(name, d.parameters, d.body if isinstance(d, OpDecl) else None, d.name.span)
@@ -46,8 +47,12 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
     }
 
 
-def _check_operation(declaration: OpDecl | ExternDecl, symbols: Symbols, offers: Offers) -> Signature:
+def _check_operation(
+    declaration: OpDecl | ExternDecl, symbols: Symbols, offers: Offers
+) -> tuple[Signature, bool]:
+    """The signature of an operation, and whether its defaults are sound."""
     checker = offers.checker
+    sound = True
     extern = isinstance(declaration, ExternDecl)
     builtin = symbols.builtin(declaration)
     unset = (Kind.NUMBER if builtin else Kind.LITERAL) if extern else Kind.ANY
@@ -58,7 +63,7 @@ def _check_operation(declaration: OpDecl | ExternDecl, symbols: Symbols, offers:
         if parameter.default is not None:
             scope = Scope("default", dict(known))
             kind = checker.kind_of(parameter.default, scope)
-            checker.check(parameter.default, Kind.LITERAL if extern else Kind.ANY, scope)
+            sound &= checker.check(parameter.default, Kind.LITERAL if extern else Kind.ANY, scope)
             mix_bn = mix_bn or scope.mix_bn
         known.setdefault(parameter.name.id, Local(parameter.name, kind))
     if isinstance(declaration, OpDecl):
@@ -66,9 +71,8 @@ def _check_operation(declaration: OpDecl | ExternDecl, symbols: Symbols, offers:
         checker.check(declaration.body, Kind.OPERATION, scope)
         mix_bn = mix_bn or scope.mix_bn
     kinds = {name: local.kind for name, local in known.items()}
-    return Signature(
-        declaration.name.id, declaration.parameters, declaration.name.span, kinds, builtin, mix_bn
-    )
+    name = declaration.name
+    return Signature(name.id, declaration.parameters, name.span, kinds, builtin, mix_bn), sound
 
 
 def _calls(

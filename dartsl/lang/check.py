@@ -18,10 +18,12 @@ from dartsl.lang.limits import Budget, TooLargeError
 from dartsl.lang.model import Network, Operation, SettingLiteral, Spec
 from dartsl.lang.networks import NetworkReader
 from dartsl.lang.offers import Offers
+from dartsl.lang.paths import resolved
 from dartsl.lang.resolve import Symbols, close, declare
 from dartsl.lang.source import Source, Span
 from dartsl.lang.syntax import File, Import, NetworkDecl
 
+UNREAD = ("E01", "E0310")  # codes of what is read no further
 IMPORT_FAULTS = ("E0204", "E0205", "E0207")
 
 
@@ -56,7 +58,7 @@ def diagnose(root: Source) -> Report:
     loaded = loader.load(root)
     faults = list(loaded.diagnostics)
     order = [file.source for file in loaded.files]
-    if not loaded.files or any(fault.code.startswith("E01") for fault in faults):
+    if any(fault.code.startswith(UNREAD) for fault in faults):
         return Report(None, tuple(arranged(faults, [*order, root])), 0)
     reading = _Reading(loaded, faults)
     spec = reading.read()
@@ -152,7 +154,7 @@ class _Reading:
 
 def visibility(files: tuple[File, ...]) -> dict[int, frozenset[int]]:
     """For every source, by id, the ids of those it sees: itself, the prelude and all that it imports."""
-    read = {file.source.path.resolve(): file.source for file in files if file.source.path is not None}
+    read = {resolved(file.source.path): file.source for file in files if file.source.path is not None}
     seen: dict[int, frozenset[int]] = {}
     prelude = frozenset((id(files[0].source),))
     for file in files:  # imported before importer
@@ -169,4 +171,7 @@ def _target(file: File, item: Import) -> Path | None:
         path = resources.shipped_specs().get(text)
         return None if path is None else path.resolve()
     here = file.source.path
-    return None if here is None else (here.parent / f"{text}.darts").resolve()
+    try:
+        return None if here is None else resolved(here.parent / f"{text}.darts")
+    except OSError:
+        return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 from lark import Lark, Token
 from lark.lexer import BasicLexer, PatternStr
 
+from dartsl.lang.limits import MAX_STRANGE, MAX_TOKENS
 from dartsl.lang.resources import grammars_dir
 
 if TYPE_CHECKING:
@@ -31,12 +33,34 @@ class Lexer(BasicLexer):
         super().__init__(conf)
 
 
+@dataclass
+class Tokens:
+    """The tokens of a text: those of the grammar, the comments, and what is no token (FOREIGN, STRANGE, UNCLOSED).
+
+    `whole` is False where there were more than MAX_TOKENS, or more than MAX_STRANGE that are none: the text is
+    then read no further.
+    """
+
+    kept: list[Token] = field(default_factory=list)
+    comments: list[Token] = field(default_factory=list)
+    strange: list[Token] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        few = len(self.kept) + len(self.comments) <= MAX_TOKENS
+        return few and len(self.strange) <= MAX_STRANGE
+
+
+class _FullError(Exception):
+    """Stops the lexer."""
+
+
 class Grammar:
     """A grammar with its lexer; the tokens that Lark skips (comments, what is no token) are kept apart."""
 
     def __init__(self, version: int) -> None:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
-        self._skipped: list[Token] = []
+        self._tokens = Tokens()
         callbacks = dict.fromkeys(("COMMENT", "FOREIGN", "UNCLOSED", "STRANGE"), self._skip)
         # A basic lexer keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
         self._lark = Lark(
@@ -50,16 +74,23 @@ class Grammar:
         self.keywords = {text: name for name, text in self.spelling.items() if text.isidentifier()}
 
     def _skip(self, token: Token) -> Token:
-        self._skipped.append(token)
+        (self._tokens.comments if token.type == "COMMENT" else self._tokens.strange).append(token)
+        if not self._tokens.whole:
+            raise _FullError
         return token
 
-    def tokens(self, text: str) -> tuple[list[Token], list[Token]]:
-        """The tokens of a text, and those skipped: COMMENT, FOREIGN, UNCLOSED (a string) and STRANGE (a
-        character)."""
-        self._skipped.clear()
+    def tokens(self, text: str) -> Tokens:
+        """The tokens of a text, as far as it is read."""
+        found = self._tokens = Tokens()
         state = self._lark.parse_interactive(text)
-        kept = list(state.lexer_thread.lex(state.parser_state))  # type: ignore[no-untyped-call]
-        return kept, list(self._skipped)
+        try:
+            for token in state.lexer_thread.lex(state.parser_state):  # type: ignore[no-untyped-call]
+                found.kept.append(token)
+                if len(found.kept) + len(found.comments) > MAX_TOKENS:
+                    break
+        except _FullError:
+            pass
+        return found
 
     def start(self) -> InteractiveParser:
         """A parser that tokens are fed to one by one."""

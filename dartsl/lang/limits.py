@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Span
 
+MAX_BYTES = 4_000_000  # of a file, and of all the files that it imports together
+MAX_FILES = 2_000  # of a spec, the library's included
+MAX_TOKENS = 1_000_000  # of a file: words, numbers and signs
+MAX_STRANGE = 1_000  # characters of a file that are not part of the language, and strings without an end
 MAX_NODES = 10_000  # inputs and nodes of one cell
 MAX_EDGES = 100_000  # edges of all the cells of a spec
 MAX_CANDIDATES = 1_000_000  # operations offered, over all the edges of a spec

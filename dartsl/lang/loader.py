@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.lang.limits import MAX_BYTES, MAX_FILES, too_large
 from dartsl.lang.parser import parse_recovering
+from dartsl.lang.paths import reason, resolved
+from dartsl.lang.resolve import MAX_SUGGESTIONS, close
 from dartsl.lang.resources import shipped_specs, specs_dir
 from dartsl.lang.source import Source, Span
 from dartsl.lang.syntax import File, Import
+from dartsl.lang.syntax_faults import shown
 
 PRELUDE = "std/prelude"
 
@@ -31,10 +37,13 @@ class Loaded:
 def read(path_or_name: str) -> Source:
     """The text of a file, of a shipped spec (`digits`, `zoo/darts_v2`), or of standard input (`-`).
 
-    Raises UserError where there is no such file, SpecError (E0106) where it is not UTF-8.
+    Raises UserError where there is no such file or it is too large, SpecError (E0106) where it is not UTF-8.
     """
     if path_or_name == "-":
-        return decode("<stdin>", sys.stdin.buffer.read(), None)
+        try:
+            return decode("<stdin>", _bounded(sys.stdin.buffer), None)
+        except OSError as error:
+            raise UserError(f"cannot read standard input: {reason(error)}") from error
     path = Path(path_or_name)
     if not path_or_name:  # Path("") is the folder that one stands in
         raise UserError("the name of a spec is empty", "`dartsl specs` lists the shipped specs", exit_code=2)
@@ -42,20 +51,37 @@ def read(path_or_name: str) -> Source:
         if path.is_file():
             return read_file(path, path_or_name)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot read `{path_or_name}`: {_reason(error)}") from error
+        raise UserError(f"cannot read {shown(path_or_name)}: {reason(error)}") from error
     name = path_or_name.removesuffix(".darts")
     shipped = shipped_specs().get(name)
     if shipped:
         return read_file(shipped, f"{name}.darts")
     near = get_close_matches(name, shipped_specs(), n=1)
     help = f"did you mean `{near[0]}`?" if near else "`dartsl specs` lists the shipped specs"
-    what = "is a folder, not a spec" if path.is_dir() else "is neither a file nor a shipped spec"
-    raise UserError(f"`{path_or_name}` {what}", help, exit_code=2)
+    raise UserError(f"{shown(path_or_name)} {_what(path)}", help, exit_code=2)
+
+
+def _what(path: Path) -> str:
+    """What a path that is no file is."""
+    if path.is_dir():
+        return "is a folder, not a spec"
+    if path.is_symlink():
+        return "is a symbolic link that leads to no file"
+    return "is not a regular file" if path.exists() else "is neither a file nor a shipped spec"
 
 
 def read_file(path: Path, name: str) -> Source:
-    """The text of a file. Raises OSError, and SpecError (E0106) where it is not UTF-8."""
-    return decode(name, path.read_bytes(), path)
+    """The text of a file. Raises OSError, also where it is too large, and SpecError (E0106) where it is not UTF-8."""
+    with open(path, "rb") as file:
+        return decode(name, _bounded(file), path)
+
+
+def _bounded(file: BinaryIO) -> bytes:
+    """All that a file holds. Raises OSError, after MAX_BYTES, for one that holds more."""
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"a spec has at most {MAX_BYTES:,} bytes")
+    return data
 
 
 def decode(name: str, data: bytes, path: Path | None) -> Source:
@@ -75,10 +101,6 @@ def decode(name: str, data: bytes, path: Path | None) -> Source:
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def load(root: Source) -> Loaded:
@@ -103,11 +125,14 @@ class _Loader:
     def __init__(self, root: Source) -> None:
         self.root = root
         self.library = specs_dir().resolve()
-        self.folder = root.path.resolve().parent if root.path else None
+        self.folder = resolved(root.path).parent if root.path else None
         self.files: list[File] = []
         self.diagnostics: list[Diagnostic] = []
         self.done: set[Path] = set()
         self.stack: list[_Visit] = []
+        self.open: set[Path] = set()  # the files on the stack
+        self.sought = 0
+        self.left = MAX_BYTES  # to be read of files that are imported
 
     def run(self) -> None:
         """Depth first, on a stack of its own: a chain of imports may be of any length."""
@@ -115,7 +140,7 @@ class _Loader:
         if prelude is None:
             raise UserError(f"`{PRELUDE}.darts` is missing from this installation", "install dartsl again")
         for source in (read_file(prelude, f"{PRELUDE}.darts"), self.root):
-            if source.path is None or source.path.resolve() not in self.done:
+            if source.path is None or resolved(source.path) not in self.done:
                 self._enter(source, None)
                 self._drain()
 
@@ -129,13 +154,16 @@ class _Loader:
             self.stack.pop()
             if visit.key is not None:
                 self.done.add(visit.key)
+                self.open.discard(visit.key)
             if visit.file is not None:
                 self.files.append(visit.file)
 
     def _enter(self, source: Source, via: Import | None) -> None:
         file, faults = parse_recovering(source)
         self.diagnostics += faults
-        key = source.path.resolve() if source.path else None
+        key = resolved(source.path) if source.path else None
+        if key is not None:
+            self.open.add(key)
         self.stack.append(_Visit(source, key, file, iter(file.imports if file else ()), via))
 
     def _follow(self, visit: _Visit, node: Import) -> None:
@@ -145,23 +173,37 @@ class _Loader:
             if found is None:
                 return
             path, name = found
-            key = path.resolve()
+            key = resolved(path)
             if key in self.done:
                 return
-            if any(open_file.key == key for open_file in self.stack):
+            if key in self.open:
                 self._cycle(key, node)
                 return
-            self._enter(read_file(path, name), node)
+            if len(self.done) + len(self.open) >= MAX_FILES:
+                self.done.add(key)
+                self.diagnostics.append(too_large(node.path.span, "files", MAX_FILES + 1, MAX_FILES))
+                return
+            self._enter(self._taken(read_file(path, name)), node)
         except SpecError as error:
             self.diagnostics += error.diagnostics
             self.done.add(key)
-        except (OSError, RuntimeError) as error:  # RuntimeError: links that run in a circle
-            self._missing(node, f"it cannot be read: {_reason(error)}", None)
+        except OSError as error:
+            self._missing(node, f"it cannot be read: {reason(error)}", None)
+
+    def _taken(self, source: Source) -> Source:
+        """A file that is imported, counted. Raises OSError where all of them hold too much together."""
+        self.left -= len(source.text)
+        if self.left < 0:
+            raise OSError(errno.EFBIG, f"the files of a spec have at most {MAX_BYTES:,} bytes together")
+        return source
 
     def _find(self, visit: _Visit, node: Import) -> tuple[Path, str] | None:
         """The path and the display name of what an import names; else a diagnostic and None."""
         text = node.path.value
-        if not text.isprintable() or "\\" in text:
+        if not text.isprintable():
+            self._missing(node, "a name has printable characters only", None)
+            return None
+        if "\\" in text:
             self._outside(node, "folders are separated by `/`")
             return None
         if text.startswith("/") or text[1:2] == ":":
@@ -173,12 +215,12 @@ class _Loader:
         if path is not None:
             return path, f"{text}.darts"
         name = text.removesuffix(".darts")
-        near = get_close_matches(name, shipped_specs(), n=1)
+        near = self._near(name, shipped_specs())
         help = "imports start with `std/`, or with `./` for a file of your own"
         if visit.source.path is not None and (visit.source.path.parent / f"{name}.darts").is_file():
             help = f'a file beside this one is imported as `import "./{name}"`'
         elif near:
-            help = f'did you mean `import "{near[0]}"`?'
+            help = f'did you mean `import "{near}"`?'
         self._missing(node, "no shipped spec has this name", help)
         return None
 
@@ -188,16 +230,20 @@ class _Loader:
             self._missing(node, "this text is not in a file, so nothing is beside it", None)
             return None
         path = here.parent / f"{node.path.value}.darts"
-        real = path.resolve()
+        real = resolved(path)
         if not any(home and real.is_relative_to(home) for home in (self.folder, self.library)):
             self._outside(node, "outside the folder of the root file")
             return None
         if path.is_file():
             return path, self._display(visit.source, node.path.value)
+        if path.exists():
+            self._missing(
+                node, f"`{self._display(visit.source, node.path.value)}` is not a regular file", None
+            )
+            return None
         wanted = node.path.value.removesuffix(".darts")
-        others = [other.stem for other in path.parent.glob("*.darts")] if path.parent.is_dir() else []
-        near = get_close_matches(PurePosixPath(wanted).name, others, n=1)
-        help = f'did you mean `import "{wanted.rpartition("/")[0]}/{near[0]}"`?' if near else None
+        near = self._near(PurePosixPath(wanted).name, (other.stem for other in path.parent.glob("*.darts")))
+        help = f'did you mean `import "{wanted.rpartition("/")[0]}/{near}"`?' if near else None
         self._missing(node, f"no file `{self._display(visit.source, node.path.value)}`", help)
         return None
 
@@ -205,10 +251,15 @@ class _Loader:
         folder = PurePosixPath(Path(importer.name).parent.as_posix())
         return f"{folder / text}.darts"
 
+    def _near(self, name: str, others: Iterable[str]) -> str | None:
+        """The nearest of other names to one that is not found, for the first of these."""
+        self.sought += 1
+        return close(name, others) if self.sought <= MAX_SUGGESTIONS else None
+
     # -------------------------------------------------------- diagnostics
 
     def _missing(self, node: Import, label: str, help: str | None) -> None:
-        title = f'import "{node.path.value}" is not found'
+        title = f'import "{shown(node.path.value).strip("`")}" is not found'
         self.diagnostics.append(Diagnostic("E0204", title, Label(node.path.span, label), help=help))
 
     def _outside(self, node: Import, label: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from lark import Token
 
-from dartsl.lang.diagnostics import Diagnostic, SpecError, grouped
-from dartsl.lang.grammar import grammar
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, grouped
+from dartsl.lang.grammar import Tokens, grammar
 from dartsl.lang.header import read_header
+from dartsl.lang.limits import MAX_STRANGE, MAX_TOKENS, too_large
 from dartsl.lang.recovery import SYNC, Recovery, too_deep
-from dartsl.lang.source import Source
+from dartsl.lang.source import Source, Span
 from dartsl.lang.strange import no_token
 from dartsl.lang.syntax import Comment, File
 from dartsl.lang.tree import Builder
@@ -32,22 +33,35 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
     if header.version is None:
         return None, list(header.faults)
     rules = grammar(header.version)
-    tokens, skipped = rules.tokens(header.text)
+    found = rules.tokens(header.text)
+    tokens = found.kept
     faults = list(header.faults)
     if faults:
         if not tokens or tokens[0].type not in SYNC:
             return None, faults
         tokens.insert(0, Token("HEADER", "", start_pos=0, end_pos=0))
-    strange = [token for token in skipped if token.type != "COMMENT"]
-    faults += no_token(source, strange)
-    run = Recovery(source, rules, tokens, [token.start_pos or 0 for token in strange])
+    faults += no_token(source, found.strange)
+    if not found.whole:
+        return None, grouped([_unread(source, found), *faults])
+    run = Recovery(source, rules, tokens, [token.start_pos or 0 for token in found.strange])
     tree = run.parse()
     faults += run.faults
     builder = Builder(source, header.version)
-    comments = tuple(_comment(source, token) for token in skipped if token.type == "COMMENT")
+    comments = tuple(_comment(source, token) for token in found.comments)
     file = builder.file(tree, comments)
     faults += [too_deep(span) for span in builder.too_deep]
     return file, grouped(sorted(faults, key=lambda fault: (fault.primary.span.start, fault.code)))
+
+
+def _unread(source: Source, found: Tokens) -> Diagnostic:
+    """Why a text was not read to its end."""
+    last = max((found.kept[-1:] + found.comments[-1:] + found.strange[-1:]), key=lambda t: t.start_pos or 0)
+    span = Span(source, last.start_pos or 0, last.end_pos or 0)
+    if len(found.strange) <= MAX_STRANGE:
+        return too_large(span, "words and signs", MAX_TOKENS + 1, MAX_TOKENS)
+    label = Label(span, "the file is not read from here on")
+    title = f"more than {MAX_STRANGE:,} characters are not part of the language"
+    return Diagnostic("E0103", title, label, help="is this a .darts file?")
 
 
 def _comment(source: Source, token: Token) -> Comment:

@@ -13,12 +13,20 @@ from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Source, Span
 
 TAB = 4
+MOST = 100  # reports shown
 _WIDEST = 140  # columns of a source line; of a longer one the part around the label is shown
 
 
 def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
-    """The reports one below the other, an empty line between two of them; no line end behind the last."""
-    return "\n\n".join(_Report(diagnostic, color).text() for diagnostic in diagnostics)
+    """The reports one below the other, an empty line between two of them; no line end behind the last.
+
+    Of more than MOST the others are counted, and not shown.
+    """
+    found = list(diagnostics)
+    reports = [_Report(diagnostic, color).text() for diagnostic in found[:MOST]]
+    if len(found) > MOST:
+        reports.append(f"and {len(found) - MOST:,} more, which are not shown")
+    return "\n\n".join(reports)
 
 
 def summary(name: str, diagnostics: Sequence[Diagnostic], edges: int) -> str:

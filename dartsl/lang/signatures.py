@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind
 from dartsl.lang.printer import print_expr
-from dartsl.lang.resolve import close
+from dartsl.lang.resolve import MAX_SUGGESTIONS, close
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Argument, Call, Expr, Name, Parameter
 
@@ -85,7 +85,8 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
         elif argument.name is None and position >= len(names):
             extra.append(argument)
         elif argument.name is not None and argument.name.id not in names:
-            faults.append(_unknown_argument(signature, argument, argument.name, names, declared))
+            seek = names if len(faults) < MAX_SUGGESTIONS else []
+            faults.append(_unknown_argument(signature, argument, argument.name, seek, declared))
             stray.append(argument)
         else:
             name = argument.name.id if argument.name else names[position]

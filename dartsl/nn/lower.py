@@ -140,8 +140,11 @@ class _Lowering:
         for carry in self.record.carries:
             values[carry] = code.placeholder(carry.replace(".", "_"))
         weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
-        for name, _ in self.record.layers:
-            network.add_module(name, self.layer(name))
+        own: dict[str, dict[str, nn.Module]] = {name: {} for name, _ in self.record.layers}
+        for path, module in self.modules.items():
+            own[_layer_of(path)][path] = module
+        for name, modules in own.items():
+            network.add_module(name, self.layer(name, modules))
         outer = _Scope(code, network, None, weights)
         for layer in self.layers.values():
             if layer.scan is None:
@@ -202,7 +205,7 @@ class _Lowering:
         """The carry of a scan layer, which its cell need not read."""
         return next(carry for carry in self.record.carries if carry.split(".")[0] == layer)
 
-    def layer(self, name: str) -> nn.Module:
+    def layer(self, name: str, own: Mapping[str, nn.Module]) -> nn.Module:
         """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses.
 
         That of a scan layer is one step: elements, the carry, what is the same at every step, mixing weights.
@@ -210,9 +213,8 @@ class _Lowering:
         """
         layer = self.layers.get(name)
         root = nn.Module() if layer is None else _empty(name)
-        for path, module in self.modules.items():
-            if path.startswith(f"{name}."):
-                _attach(root, short(path, name), module)
+        for path, module in own.items():
+            _attach(root, short(path, name), module)
         if layer is None or not isinstance(root, fx.GraphModule):
             return root
         code = fx.Graph(root)

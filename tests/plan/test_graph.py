@@ -173,3 +173,21 @@ def test_the_verifier_finds_what_is_wrong() -> None:
             verify(graph)
     with pytest.raises(GraphError, match="GraphInfo"):
         verify(nx.DiGraph())
+
+
+def test_the_thousandth_of_a_name_is_found_at_once() -> None:
+    paths = Paths()
+    assert paths.claim("n", "relu") == "n.relu"
+    assert paths.claim("n", "relu_2") == "n.relu_2"
+    assert [paths.claim("n", "relu") for _ in range(3)] == ["n.relu_3", "n.relu_4", "n.relu_5"]
+    assert paths.claim("n", "relu_3") == "n.relu_3_2"
+    assert paths.claim("m", "relu") == "m.relu"
+
+
+def test_a_long_candidate_has_a_short_name() -> None:
+    label = " > ".join(["conv(1)"] * 1000)
+    name = candidate_name(label)
+    assert len(name) == 200
+    assert name.startswith("conv_1_conv_1_")
+    assert name != candidate_name(label + " > bn")
+    assert candidate_name("sep_conv(3) > bn") == "sep_conv_3_bn"

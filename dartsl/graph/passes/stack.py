@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby, pairwise
 from math import prod
 
@@ -108,18 +109,23 @@ class _Stacking:
             layer = applied.layer
             key = (layer, *what, dict(kernel).get("k", 0), stack, shape, applied.shape, applied.batch)
             found.setdefault(key, []).append(node)
-        order = {node: number for number, node in enumerate(self.before)}
         for members in found.values():
-            members.sort(key=lambda node: self.where(node, order))
+            members.sort(key=self.where)
             first = self.before[members[0]]
             given = self.before[first.inputs[0]]
             numbers = max(prod(each.shape) * each.batch for each in (first, given))
             yield from self.bounded(members, max(1, self.limit // numbers))
 
-    def where(self, node: str, order: Mapping[str, int]) -> tuple[int, int, int]:
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The place of each application of the graph."""
+        return {node: number for number, node in enumerate(self.before)}
+
+    def where(self, node: str) -> tuple[int, int, int]:
+        """What members of a stack are sorted by: the place of the input, then their own."""
         (source,) = self.before[node].inputs
         stack, place = self.place.get(source, (source, 0))
-        return self.rank.get(stack, order.get(stack, 0)), place, order[node]
+        return self.rank.get(stack, self.order.get(stack, 0)), place, self.order[node]
 
     def bounded(self, members: Sequence[str], size: int) -> Iterable[list[str]]:
         """At most `size` at a time; what reads one input or one stack is kept together where it fits."""
