@@ -32,12 +32,8 @@ from dartsl.nn.scan import ScanParts, scan
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-FUSED = {
-    **fused.FUNCTIONS,
-    **fused_stack.FUNCTIONS,
-    **fused_text.FUNCTIONS,
-    **text.FUNCTIONS,
-}  # kind -> function
+# The functions that applications of these kinds become.
+FUSED = {**fused.FUNCTIONS, **fused_stack.FUNCTIONS, **fused_text.FUNCTIONS, **text.FUNCTIONS}
 
 
 def lower(
