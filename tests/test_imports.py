@@ -75,6 +75,7 @@ def test_importing_dartsl_does_not_import_torch() -> None:
         ["explain", "E0501"],
         ["specs"],
         ["search", "--help"],
+        ["info", "digits", "--memory", "none"],
     ],
 )
 def test_commands_without_tensors_do_not_import_torch(arguments: list[str]) -> None:
@@ -88,6 +89,28 @@ def test_commands_without_tensors_do_not_import_torch(arguments: list[str]) -> N
         assert "torch" not in sys.modules
     """
     assert run_python(code, *arguments) or arguments[0] in ("check", "fmt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slow"),
+    [
+        (["--help"], ["lark", "networkx", "numpy", "importlib.metadata"]),
+        (["check", "digits"], ["networkx", "numpy"]),
+    ],
+)
+def test_what_starts_at_once_imports_nothing_slow(arguments: list[str], slow: list[str]) -> None:
+    code = """if True:
+        import sys
+        from dartsl.cli import main
+        arguments, slow = sys.argv[1:-1], sys.argv[-1].split(",")
+        sys.argv[1:] = arguments
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, end.code
+        assert [name for name in slow if name in sys.modules] == []
+    """
+    assert run_python(code, *arguments, ",".join(slow))
 
 
 @pytest.mark.parametrize(

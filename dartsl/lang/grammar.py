@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lark import Lark, Token
-from lark.lexer import BasicLexer, PatternStr
+from lark import Lark, Token, lexer
+from lark.lexer import PatternStr
 
 from dartsl.lang.limits import MAX_STRANGE, MAX_TOKENS
 from dartsl.lang.resources import grammars_dir
 
 if TYPE_CHECKING:
-    from lark.common import LexerConf
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 VERSIONS = (1,)
@@ -23,14 +24,18 @@ VERSIONS = (1,)
 HEADER = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+darts[ \t]+([0-9]+)")
 
 
-class Lexer(BasicLexer):
-    """Lark's, without its search for collisions of tokens at every start: a test of the grammar makes it once."""
+@contextmanager
+def _no_search_for_collisions() -> Iterator[None]:
+    """Keep Lark from comparing all tokens at every start, as it does where interegular is installed (by dartsl[test]).
 
-    __future_interface__ = 2  # Lark calls `lex` as it calls its own lexers'
-
-    def __init__(self, conf: LexerConf) -> None:
-        conf.skip_validation = True
-        super().__init__(conf)
+    That takes a third of a `check`; a test of the grammar makes it once.
+    """
+    before = lexer.has_interegular
+    lexer.has_interegular = False
+    try:
+        yield
+    finally:
+        lexer.has_interegular = before
 
 
 @dataclass
@@ -62,11 +67,12 @@ class Grammar:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
         self._tokens = Tokens()
         callbacks = dict.fromkeys(("COMMENT", "FOREIGN", "UNCLOSED", "STRANGE"), self._skip)
-        # A basic lexer keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
-        self._lark = Lark(
-            text, parser="lalr", lexer=Lexer, propagate_positions=True, maybe_placeholders=False,
-            lexer_callbacks=callbacks,
-        )  # fmt: skip
+        # `basic` keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
+        with _no_search_for_collisions():
+            self._lark = Lark(
+                text, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=False,
+                lexer_callbacks=callbacks,
+            )  # fmt: skip
         # How a token type is spelt, for those that have one spelling.
         self.spelling = {
             t.name: t.pattern.value for t in self._lark.terminals if isinstance(t.pattern, PatternStr)
