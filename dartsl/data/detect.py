@@ -47,7 +47,7 @@ def _read(name_or_path: str, expect: Expected | None) -> ImageData:
 
 
 def _read_file(path: Path) -> ImageData:
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return npz.read(path)
     if path.name.endswith(_ARCHIVES):
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")

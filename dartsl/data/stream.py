@@ -115,6 +115,7 @@ def listing_hash(root: Path, *parts: Sequence[tuple[Path, int]]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         for path, label in part:
-            digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0{label}\n".encode())
+            line = f"{path.relative_to(root)}\0{path.stat().st_size}\0{label}\n"
+            digest.update(line.encode(errors="surrogateescape"))  # a name need not be UTF-8
         digest.update(b"\0")
     return digest.hexdigest()

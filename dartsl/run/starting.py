@@ -86,4 +86,5 @@ def absolute(data: str) -> str:
 def say_notes(notes: Sequence[str], console: Console) -> None:
     """Say how the data was understood, a line each."""
     for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        shown = note.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
+        console.print(f"note: {shown}", highlight=False, markup=False, soft_wrap=True)

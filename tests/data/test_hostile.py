@@ -280,6 +280,6 @@ def test_a_pipe_is_no_data_set_and_nothing_waits_for_it(tmp_path: Path) -> None:
 def test_a_text_that_memory_does_not_hold(tmp_path: Path) -> None:
     with (tmp_path / "line.txt").open("wb") as file:
         file.truncate(MOST_BYTES + 1)  # a hole: it takes no space
-    with pytest.raises(UserError, match="more than the 2,147,483,648 of a text") as caught:
+    with pytest.raises(UserError, match="more than the 1,073,741,824 of a text") as caught:
         load_text(str(tmp_path / "line.txt"), "word")
     assert caught.value.help

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from dartsl import data
+from dartsl.data.folders import large_folder
 from dartsl.data.images import data_hash
 from dartsl.lang.diagnostics import UserError
 from tests.data.files import refused, write_images, write_mnist
@@ -174,3 +177,14 @@ def test_a_folder_that_may_not_be_read_is_no_empty_one(
     monkeypatch.setattr("os.scandir", denied)
     with pytest.raises(UserError, match="Permission denied"):
         data.load(str(tmp_path))
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="its names are Unicode")
+def test_names_that_are_no_utf8_are_classes_like_others(tmp_path: Path) -> None:
+    name = os.fsdecode(b"a\xff")
+    tree(tmp_path, name, "b")
+    found = data.load(str(tmp_path))
+    assert found.class_names == (name, "b")
+    folder = large_folder(str(tmp_path), "always", (3, 6, 5, 2))
+    assert folder is not None
+    assert len(folder.fingerprint(folder.listed.train)) == 64

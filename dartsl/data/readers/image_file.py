@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 # What a file holds counts, not its suffix: Pillow would start Ghostscript for EPS under the name of a .png.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _DEEP_MODES = ("I", "F")  # 16 or 32 bits a pixel: I, I;16, I;16B, F
+
+logging.getLogger("PIL").addHandler(
+    logging.NullHandler()
+)  # else it speaks of faults itself, and names no file
 
 
 def read_image(path: Path, channels: int) -> Image.Image:

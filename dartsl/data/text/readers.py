@@ -14,7 +14,7 @@ NAMES = (
     ("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"),
     ("wiki.train.raw", "wiki.valid.raw", "wiki.test.raw"),
 )
-MOST_BYTES = 2 << 30  # of a file; its words take many times that in memory
+MOST_BYTES = 1 << 30  # of a file; its words take many times that in memory
 SHARES = (90, 5)  # per cent of a single file that train and validate; the rest tests
 
 
