@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
     from dartsl.plotting import plot
-    from dartsl.training import evaluate, train
+    from dartsl.training import evaluate, generate, predict, train
 
     __version__: str
 
@@ -35,10 +35,12 @@ __all__ = [
     "draw",
     "evaluate",
     "export",
+    "generate",
     "import_genotype",
     "info",
     "parse",
     "plot",
+    "predict",
     "resume",
     "search",
     "train",
@@ -52,7 +54,9 @@ _HOMES = {
     "evaluate": "dartsl.training",
     "export": "dartsl.exchanging",
     "import_genotype": "dartsl.exchanging",
+    "generate": "dartsl.training",
     "plot": "dartsl.plotting",
+    "predict": "dartsl.training",
 }
 
 

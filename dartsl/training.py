@@ -1,4 +1,5 @@
-"""The training of what was found, from Python: the functions behind `dartsl.train` and `dartsl.evaluate`.
+"""The training of what was found, and its use, from Python: the functions behind `dartsl.train`, `dartsl.evaluate`,
+`dartsl.predict` and `dartsl.generate`.
 
 As in `dartsl.api`, of which this is a part, a spec is given by its path, a shipped spec's name, a `Source` or a `Spec`.
 """
@@ -18,7 +19,9 @@ from dartsl.nn.plugin_files import Files
 
 if TYPE_CHECKING:
     from dartsl.train.evaluate import Evaluated
+    from dartsl.train.generate import Continued
     from dartsl.train.loop import TrainResult
+    from dartsl.train.predict import Images, Prediction
 
 
 def train(
@@ -65,6 +68,52 @@ def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = (
     from dartsl.train import evaluate as evaluation
 
     return evaluation.evaluate(Path(run), Anew(device, plugins))
+
+
+def predict(
+    run: str | Path,
+    images: Images,
+    *,
+    top_k: int = 1,
+    device: str | None = None,
+    plugins: Plugins = (),
+) -> list[Prediction]:
+    """The likeliest classes of each image, by a trained run's network, with the weights that `evaluate` measures.
+
+    `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`; or an
+    array, uint8 (N, H, W, C), or (N, H, W) of one channel. Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
+    from dartsl.train import predict as prediction
+    from dartsl.train.trained import trained
+
+    if top_k < 1:
+        raise UserError("top_k is a number from 1", exit_code=2)
+    return prediction.predictions(trained(Path(run), Anew(device, plugins)), images, top_k)
+
+
+def generate(
+    run: str | Path,
+    prompt: str,
+    *,
+    length: int = 100,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int = 0,
+    device: str | None = None,
+    plugins: Plugins = (),
+) -> Continued:
+    """What a run trained on text makes of a prompt: `length` more words (or characters), drawn one after another.
+
+    The logits are divided by `temperature` (0: always the likeliest); `top_k` leaves the k likeliest alone (0: all).
+    Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
+    from dartsl.train import generate as generation
+    from dartsl.train.trained import trained
+
+    sampling = generation.Sampling(length, temperature, top_k, seed)
+    return generation.continued(trained(Path(run), Anew(device, plugins)), prompt, sampling)
 
 
 def config_to_train(

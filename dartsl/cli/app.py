@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "exchange",
     "train": "train",
     "eval": "eval",
+    "predict": "predict",
     "completion": "completion",
     "help": "help",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dartsl.lang.settings import TrainConfig
 from dartsl.train.feed import Batch
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -60,6 +62,14 @@ def wilson(wrong: int, count: int, z: float = Z95) -> Interval:
     centre = (share + z * z / (2 * count)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+
+
+def autocast(config: TrainConfig) -> AbstractContextManager[Any]:
+    """The shorter type that the setting `amp` asks for; else nothing."""
+    if not config.amp:
+        return nullcontext()
+    kind = torch.float16 if config.amp_type == "float16" else torch.bfloat16
+    return torch.autocast(torch.device(config.device).type, kind)
 
 
 @torch.no_grad()

@@ -121,11 +121,7 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
 def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = ALONE) -> TrainSession:
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
-    if info.kind != "train":
-        raise UserError(
-            f"{folder.path} is a run of `{info.kind}`, not of a training",
-            help=f"`dartsl train {folder.path}` trains what a search has found",
-        )
+    require_training(folder)
     source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
@@ -136,6 +132,15 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
         what = "texts" if planned.is_text else "images"
         raise UserError(f"the {what} of {data.name} are not those that the run was started with")
     return session_of(model, config, data, group)
+
+
+def require_training(folder: RunFolder) -> None:
+    """Raise UserError for the run of a search, whose network is still to be trained."""
+    if folder.info.kind != "train":
+        raise UserError(
+            f"{folder.path} is a run of `{folder.info.kind}`, not of a training",
+            help=f"`dartsl train {folder.path}` trains what a search has found",
+        )
 
 
 def decided_plan(

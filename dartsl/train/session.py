@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ from dartsl.search.gradients import largest_gradient, require_finite
 from dartsl.search.session import Tally, tallied
 from dartsl.train.class_weights import Loss, balanced_weights
 from dartsl.train.compiling import draw_ahead, explained
-from dartsl.train.evaluation import Measured, measured
+from dartsl.train.evaluation import Measured, autocast, measured
 from dartsl.train.feed import Batch, Feed
 from dartsl.train.regularisers import Average, drop_path, learning_rate
 
@@ -154,7 +154,7 @@ class ImageSession:
         """The network's loss, the one that is minimised (with the auxiliary head's), and the right answers."""
         if self.config.compile:
             draw_ahead(self.model, part.images)
-        with self._autocast():
+        with autocast(self.config):
             both = self._network(part.images)  # (B, classes) or (B, 2 * classes)
         logits, *others = both.to(part.images.dtype).split(self.model.plan.classes, dim=1)
         loss = self._loss(logits, part.labels)
@@ -262,15 +262,9 @@ class ImageSession:
 
     def _logits(self, images: Tensor) -> Tensor:
         """(B, classes), without those of an auxiliary head."""
-        with self._autocast():
+        with autocast(self.config):
             both: Tensor = self.model(images)
         return both[:, : self.model.plan.classes].to(images.dtype)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if not self.config.amp:
-            return nullcontext()
-        kind = torch.float16 if self.config.amp_type == "float16" else torch.bfloat16
-        return torch.autocast(torch.device(self.config.device).type, kind)
 
 
 def _class_weights(config: TrainConfig, feed: Feed) -> Tensor | None:

@@ -13,15 +13,17 @@ from dartsl.run.folder import RunFolder
 AUXILIARY = "network.auxiliary."  # tensors of the head that only training uses
 
 
-def load_trained(model: Supernet, folder: RunFolder) -> None:
+def load_trained(model: Supernet, folder: RunFolder) -> int:
     """Give a model the weights of a training's checkpoint: the averaged ones where the run averages.
 
-    The auxiliary head is left out. Raises UserError where the checkpoint is not one of this network.
+    The auxiliary head is left out. Returns how many epochs lie behind the weights. Raises UserError where the
+    checkpoint is not one of this network.
     """
     state = checkpoint.load(folder.checkpoint, folder.info.identity)
     try:
         tensors: Mapping[str, Any] = {**state["model"], **state.get("average", {})}
         kept = {name: value for name, value in tensors.items() if not name.startswith(AUXILIARY)}
         model.load_state_dict(kept)
+        return int(state["epoch"])
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error

@@ -41,16 +41,20 @@ def model(subject: Subject) -> Supernet:
 def test_weights_of_a_training_without_its_auxiliary_head(
     tmp_path: Path, subject: Subject, model: Supernet
 ) -> None:
-    folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": {}})
+    folder = trained(
+        tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": {}, "epoch": 3}
+    )
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
-    load_trained(mine, folder)
+    assert load_trained(mine, folder) == 3
     images = torch.randn(2, *subject.plan.image.dims)
     torch.testing.assert_close(mine(images), model(images)[:, :10], rtol=1e-4, atol=1e-5)
 
 
 def test_averaged_weights_go_before_others(tmp_path: Path, subject: Subject, model: Supernet) -> None:
     average = {"network.head.linear.bias": torch.full((10,), 3.0)}
-    folder = trained(tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": average})
+    folder = trained(
+        tmp_path / "checkpoint.pt", {"model": dict(model.state_dict()), "average": average, "epoch": 3}
+    )
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
     load_trained(mine, folder)
     assert torch.equal(mine.state_dict()["network.head.linear.bias"], torch.full((10,), 3.0))

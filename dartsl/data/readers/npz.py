@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,17 +42,37 @@ def read(path: Path) -> ImageData:
 
     Raises UserError.
     """
+    with _opened(path) as archive:
+        members = _members(path, archive)
+        missing = [key for key in KEYS if key not in members]
+        if missing:
+            raise UserError(
+                f"{path}: has no {', '.join(missing)} (it has {', '.join(members) or 'nothing'})",
+                f"a data set needs the arrays {', '.join(KEYS)}",
+            )
+        named = [key for key in NAMES if key in members][:1]
+        arrays = {key: _read_member(path, archive, members[key], key) for key in (*KEYS, *named)}
+    train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
+    return assemble(path.name, train, test, names=_class_names(path, arrays[named[0]] if named else None))
+
+
+def read_array(path: Path, keys: Sequence[str]) -> Array:
+    """The first of the arrays `keys` that a file has. Raises UserError."""
+    with _opened(path) as archive:
+        members = _members(path, archive)
+        found = [key for key in keys if key in members]
+        if not found:
+            has = ", ".join(members) or "nothing"
+            raise UserError(f"{path}: has no array {' or '.join(keys)}", f"it has {has}")
+        return _read_member(path, archive, members[found[0]], found[0])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive. Raises UserError for what cannot be read in it."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            members = _members(path, archive)
-            missing = [key for key in KEYS if key not in members]
-            if missing:
-                raise UserError(
-                    f"{path}: has no {', '.join(missing)} (it has {', '.join(members) or 'nothing'})",
-                    f"a data set needs the arrays {', '.join(KEYS)}",
-                )
-            named = [key for key in NAMES if key in members][:1]
-            arrays = {key: _read_member(path, archive, members[key], key) for key in (*KEYS, *named)}
+            yield archive
     except UserError:
         raise
     except (
@@ -60,8 +82,6 @@ def read(path: Path) -> ImageData:
             f"{path}: not a readable .npz file of plain arrays ({str(error) or type(error).__name__})",
             "is the file complete? write it by numpy.savez; arrays of objects are not read",
         ) from None
-    train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
-    return assemble(path.name, train, test, names=_class_names(path, arrays[named[0]] if named else None))
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -60,14 +60,19 @@ def read(path: Path) -> str:
         raise UserError(
             f"{path}: cannot be read ({error.strerror or error})", "check the path and its permissions"
         ) from None
+    return decoded(content, str(path))
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a UTF-8 file, as `read` gives it; `name` is what a message calls it. Raises UserError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{path}: is not UTF-8 text (byte {error.start})", "store it as plain text in UTF-8"
+            f"{name}: is not UTF-8 text (byte {error.start})", "store it as plain text in UTF-8"
         ) from None
     if "\0" in text:
-        raise UserError(f"{path}: holds zero bytes, so it is no text", "name a plain text file")
+        raise UserError(f"{name}: holds zero bytes, so it is no text", "name a plain text file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,0 +1,141 @@
+"""`dartsl predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dartsl.cli.options import command, plugin_option, run_argument
+from dartsl.cli.output import answer, note
+
+STDIN = Path("-")
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dartsl.run.resuming import Anew
+    from dartsl.train.predict import Prediction
+    from dartsl.train.trained import Trained
+
+
+@command("predict")
+@run_argument
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
+@click.option("--prompt", metavar="TEXT", help="The text that is continued, in place of a file's.")
+@click.option(
+    "--top-k", type=click.IntRange(min=1), metavar="K",
+    help="How many classes are shown; of text: draw from the K likeliest words alone. [1; of text all]",
+)  # fmt: skip
+@click.option(
+    "--length", type=click.IntRange(min=0), metavar="N", help="Words (or characters) to add to a text. [100]"
+)
+@click.option(
+    "--temperature", type=click.FloatRange(min=0), metavar="NUMBER",
+    help="Below 1 a text is more likely, above 1 more varied; 0: always the likeliest word. [1]",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of what is drawn for a text. [0]")
+@click.option("--device", metavar="TEXT", help="In place of the device that the run was trained on.")
+@plugin_option
+def predict_command(
+    run: Path,
+    files: tuple[Path, ...],
+    prompt: str | None,
+    top_k: int | None,
+    device: str | None,
+    plugins: tuple[Path, ...],
+    **sampling: Any,
+) -> None:
+    """Say what the network of a trained RUN sees in images, or let it continue a text.
+
+    FILES are images, folders of images, or .npz files with an array `x_test` or `x`; each image is resized, cropped and
+    normalised as `dartsl eval` does it, and its likeliest class is shown, with its probability. Where one file cannot
+    be read nothing is shown. A RUN trained on text continues --prompt, or the text of one file (`-`: stdin), without
+    the end of its last line. Words that the vocabulary lacks are read as <unk>, where it has that.
+
+    The weights are those that `dartsl eval` measures. No data set is needed.
+
+    \b
+    Examples:
+      dartsl predict runs/digits-trained seven.png
+      dartsl predict runs/digits-trained scans/ --top-k 3 --format json
+      dartsl predict runs/text-trained --prompt 'a b' --length 20 --temperature 0.5
+    """
+    from dartsl.run.folder import RunFolder
+    from dartsl.run.resuming import Anew
+
+    given = {name: value for name, value in sampling.items() if value is not None}
+    info, anew = RunFolder.open(run).info, Anew(device, plugins)
+    if info.kind == "train" and info.inputs.kind == "text":
+        settings = given if top_k is None else {**given, "top_k": top_k}
+        _continue(run, _prompt(files, prompt), settings, anew)
+        return
+    if info.kind == "train":
+        _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
+    from dartsl.train.predict import predictions
+
+    network = _trained(run, anew)
+    found = predictions(network, files, top_k or 1)
+    records = [each.record() for each in found]
+    answer({"epochs": network.epochs, "images": records}, "\n".join(_lines(found)))
+
+
+def _trained(run: Path, anew: Anew) -> Trained:
+    """The network; where its training is not over, that is said."""
+    from dartsl.train.trained import trained
+
+    found = trained(run, anew)
+    if found.epochs < found.config.epochs:
+        after = f"after epoch {found.epochs} of {found.config.epochs}"
+        note(f"note: the training is not over: the weights are those {after}")
+    return found
+
+
+def _require_images(files: Sequence[Path], of_text: Sequence[str]) -> None:
+    if of_text:
+        raise click.UsageError(f"--{of_text[0]} is for a text; this RUN was trained on images.")
+    if not files:
+        raise click.UsageError("Missing argument 'FILES...': the images.")
+
+
+def _prompt(files: Sequence[Path], prompt: str | None) -> str:
+    """What is to be continued. Raises UserError."""
+    if (prompt is None) == (not files) or len(files) > 1:
+        raise click.UsageError(
+            "This RUN was trained on text: give --prompt TEXT, or one file with a text (`-` is stdin)."
+        )
+    from dartsl.data.text.readers import decoded, read
+
+    if prompt is not None:
+        return decoded(prompt.encode(errors="surrogateescape"), "--prompt")
+    text = decoded(sys.stdin.buffer.read(), "stdin") if files[0] == STDIN else read(files[0])
+    return text.removesuffix("\n")
+
+
+def _continue(run: Path, prompt: str, settings: dict[str, Any], anew: Anew) -> None:
+    from dartsl.train.generate import Sampling, continued
+
+    network = _trained(run, anew)
+    found = continued(network, prompt, Sampling(**settings))
+    if found.unknown:
+        words = ", ".join(f"`{word}`" for word in found.unknown)
+        note(f"note: not in the vocabulary, and read as <unk>: {words}")
+    answer({"epochs": network.epochs, **found.record()}, found.text)
+
+
+def _lines(found: Sequence[Prediction]) -> list[str]:
+    """A line for each image, its classes in columns."""
+    names = [click.format_filename(each.image) for each in found]
+    rows = [[click.format_filename(name) for name in each.classes] for each in found]
+    first = max(map(len, names), default=0)
+    width = max((len(name) for row in rows for name in row), default=0)
+    lines = []
+    for name, row, each in zip(names, rows, found, strict=True):
+        parts = [
+            f"{known:<{width}} {100 * chance:5.1f} %"
+            for known, chance in zip(row, each.probabilities, strict=True)
+        ]
+        lines.append("   ".join([f"{name:<{first}}", *parts]))
+    return lines

@@ -1,0 +1,86 @@
+"""Images without labels, from files, folders, .npz files and arrays, as a trained network takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dartsl.data.images import Array
+from dartsl.data.readers.image_file import SUFFIXES
+from dartsl.data.readers.npz import read_array
+from dartsl.data.stream import FolderImages, Reading, batches
+from dartsl.lang.diagnostics import UserError
+from dartsl.run.inputs import ImageInputs
+
+BATCH = 256
+KEYS = ("x_test", "x")  # the array of an .npz file that holds the images
+
+
+class Pictures(NamedTuple):
+    """Images uint8 (B, H, W, C), and what each is called."""
+
+    names: Sequence[str]
+    images: Tensor
+
+
+def pictures_in(places: Sequence[Path], inputs: ImageInputs) -> Iterator[Pictures]:
+    """The images of files, of folders (and the folders in them) and of .npz files, in batches, in order.
+
+    Each is resized and cropped as evaluation does it. Raises UserError that names the file, for a place that is not
+    there before anything is read.
+    """
+    listed = [item for place in places for item in _listed(place)]
+    channels, *size = inputs.shape
+    files = [path for path in listed if path.suffix != ".npz"]
+    reading = Reading(channels, (size[0], size[1]), shorter=inputs.resize)
+    images = batches(FolderImages([(path, 0) for path in files], reading), -1, _order(len(files)), 0)
+    names = iter(files)
+    for pixels, _ in images:
+        yield Pictures([str(next(names)) for _ in range(len(pixels))], pixels)
+    for path in (path for path in listed if path.suffix == ".npz"):
+        yield from pictures_of(read_array(path, KEYS), inputs, str(path))
+
+
+def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "images") -> Iterator[Pictures]:
+    """The images of an array, uint8 (N, H, W, C) or (N, H, W) of one channel, in batches. Raises UserError."""
+    found = images.cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+    channels, height, width = inputs.shape
+    if found.ndim == 3 and channels == 1:
+        found = found[..., None]
+    if found.dtype != torch.uint8 or found.ndim != 4 or found.shape[1:] != (height, width, channels):
+        kind = str(found.dtype).removeprefix("torch.")
+        raise UserError(
+            f"{name}: {kind} of shape {tuple(found.shape)}, not uint8 images (N, {height}, {width}, {channels})",
+            help="pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",
+        )
+    for start in range(0, len(found), BATCH):
+        part = found[start : start + BATCH]
+        yield Pictures([f"{name}[{start + place}]" for place in range(len(part))], part)
+
+
+def _order(count: int) -> list[Tensor]:
+    return list(torch.split(torch.arange(count), BATCH)) if count else []
+
+
+def _listed(place: Path) -> list[Path]:
+    """The files that a place stands for. Raises UserError where there are none."""
+    try:
+        if place.is_dir():
+            inside = sorted(path for path in place.rglob("*") if _is_image(path))
+            if not inside:
+                raise UserError(f"{place}: no images", f"images end in {', '.join(sorted(SUFFIXES))}")
+            return inside
+        if place.is_file():
+            return [place]
+    except OSError as error:  # not allowed, or a name too long
+        raise UserError(f"{place}: cannot be read ({error})", "check the path and its permissions") from None
+    raise UserError(f"{place}: no such file or folder")
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

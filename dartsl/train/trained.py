@@ -1,0 +1,57 @@
+"""A trained run's network, ready for new images or text: no data set is needed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dartsl.lang.check import pick_network
+from dartsl.lang.settings import TrainConfig
+from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.folder import RUN, RunFolder
+from dartsl.run.inputs import Inputs, require_fitting
+from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
+from dartsl.train.evaluation import autocast
+from dartsl.train.loop import decided_plan, require_training
+from dartsl.train.weights import load_trained
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in evaluation mode, on its device, with the weights that `dartsl eval` measures.
+
+    `inputs` are what it was trained on; `epochs` of `config.epochs` lie behind the weights.
+    """
+
+    folder: RunFolder
+    config: TrainConfig
+    model: Supernet
+    inputs: Inputs
+    epochs: int
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """What `dartsl eval` computes in."""
+        return autocast(self.config)
+
+
+def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
+    """The network of a training's run as of its last checkpoint. Raises UserError."""
+    folder = RunFolder.open(path)
+    require_training(folder)
+    source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
+    planned = decided_plan(spec, pick_network(spec, folder.info.network), parameters, source)
+    require_fitting(folder.info.inputs, planned, path / RUN)
+    model = from_plan(
+        spec,
+        planned,
+        level=config.optimise,
+        seed=config.seed,
+        device=config.device,
+        dtype=config.dtype,
+        plugins=partial(folder.plugins, anew.plugins),
+    )
+    epochs = load_trained(model, folder)
+    return Trained(folder, config, model.eval(), folder.info.inputs, epochs)
