@@ -15,7 +15,10 @@ from dartsl.lang.source import Span
 from dartsl.lang.syntax import Expr
 from dartsl.lang.tensors import Axis, Pair, Tensor, strided
 from dartsl.lang.terms import Term
+from dartsl.lang.width_faults import means_its_width, raw_input, width_fault
 from dartsl.lang.widths import Width, channels
+
+Reference = tuple[Edge, Candidate, Width]  # a candidate, its edge, and the width that it gives
 
 # Faults that depend on the shapes at hand, so that it helps to say at which place of the network they arise.
 _OF_SHAPES = ("E0501", "E0502", "E0503", "E0504", "E0506", "E0507")
@@ -69,6 +72,7 @@ class CellPlanner:
         inputs = tuple(self._input(place) for place in range(len(cell.inputs)))
         input_tensors = tuple(self._tensors[i.name] for i in cell.inputs)
         self._inputs = frozenset(i.name for i in cell.inputs)
+        self._is_map = input_tensors[0].is_map
         incoming: dict[str, list[int]] = {node.name: [] for node in cell.nodes}
         for place, edge in enumerate(cell.edges):
             incoming[edge.target].append(place)
@@ -108,32 +112,22 @@ class CellPlanner:
         text = _text(item.operation.span)
         why = Label(item.span, f"so `{item.name}` is read with stride {asked}")
         self._check_stride(part, text, item.operation.span, asked, why)
-        width = part.output.width if part.ok and part.missing is None else self._use.width
-        self._tensors[item.name] = Tensor(width, strided(feed.tensor.size, (asked, asked)))
+        if part.ok and part.missing is None and part.output.width != self._use.width:
+            fault = width_fault(text, item.operation.span, part, self._use.width)
+            self._report(fault, prepared, *self._place("width"))
+        self._tensors[item.name] = Tensor(self._use.width, strided(feed.tensor.size, (asked, asked)))
         return self._term(part, feed.tensor, item.operation.span)
 
     # ------------------------------------------------------- edges and nodes
 
     def _node(self, node: Node, places: list[int], terms: list[tuple[Term, ...]]) -> None:
         widths: list[Width] = []
-        reference: tuple[Edge, Candidate, Width] | None = None
+        reference: Reference | None = None
         for place in places:
             edge = self._cell.edges[place]
             if node.merge in ("concat", "highway"):
                 reference = None
-            found: list[Term] = []
-            for candidate in edge.candidates:
-                part, sound = self._candidate(edge, candidate)
-                built = self._term(part, self._tensors[edge.source], candidate.span)
-                if built is not None:
-                    found.append(built)
-                if not sound:
-                    continue
-                if reference is None:
-                    reference = (edge, candidate, part.output.width)
-                elif part.output.width != reference[2]:
-                    self._width_fault(node, edge, candidate, part.output.width, reference)
-            terms[place] = tuple(found)
+            terms[place], reference = self._edge(node, edge, reference)
             if node.merge == "highway" and edge.source == self._use.carry:
                 widths.clear()  # a highway gives the width of the carry
             elif node.merge == "highway" and widths:
@@ -147,13 +141,37 @@ class CellPlanner:
         width = merged_width(node.merge, widths) if widths else self._use.width
         self._tensors[node.name] = Tensor(width, self._inner_size())
 
+    def _edge(
+        self, node: Node, edge: Edge, reference: Reference | None
+    ) -> tuple[tuple[Term, ...], Reference | None]:
+        """The terms of an edge's candidates; and the first sound candidate, here or before, whose width the others
+        must have."""
+        found: list[Term] = []
+        for candidate in edge.candidates:
+            part = self._candidate(edge, candidate)
+            built = self._term(part, self._tensors[edge.source], candidate.span)
+            if built is not None:
+                found.append(built)
+            if not part.ok or part.missing is not None:
+                continue
+            fits = part.output.width == self._use.width or (not self._is_map and means_its_width(part))
+            if not fits and node.merge != "concat":
+                self._width_asked(edge, candidate, part)
+            elif reference is not None and part.output.width != reference[2]:
+                self._width_fault(node, edge, candidate, part.output.width, reference)
+            else:
+                reference = reference or (edge, candidate, part.output.width)
+                if not fits:
+                    self._width_asked(edge, candidate, part, warns=True)
+        return tuple(found), reference
+
     def _inner_size(self) -> tuple[Axis, ...]:
         """The size of every node: what the inputs come to, behind the cell's stride."""
         first = self._tensors[self._cell.inputs[0].name]
         return strided(first.size, (self._use.stride, self._use.stride))
 
-    def _candidate(self, edge: Edge, candidate: Candidate) -> tuple[Part, bool]:
-        """The part of a candidate, and whether it is sound."""
+    def _candidate(self, edge: Edge, candidate: Candidate) -> Part:
+        """The part of a candidate."""
         from_input = edge.source in self._inputs
         asked = self._use.stride if from_input else 1
         arrow = f"`{edge.source} -> {edge.target}`"
@@ -162,7 +180,18 @@ class CellPlanner:
         part = self._elaborate(candidate.expr, source, asked, on_edge, candidate.label)
         why = Label(edge.span, f"{'so ' if asked != 1 else ''}the edge {arrow} has stride {asked}")
         self._check_stride(part, candidate.label, candidate.span, asked, why)
-        return part, part.ok and part.missing is None
+        return part
+
+    def _width_asked(self, edge: Edge, candidate: Candidate, part: Part, warns: bool = False) -> None:
+        """E0502, or W0502 where it `warns`, for a candidate that does not give the width asked of it."""
+        asked, text, span = self._use.width, candidate.label, candidate.span
+        on_edge = Label(edge.span, f"on the edge `{edge.source} -> {edge.target}`")
+        raw = next((i for i in self._cell.inputs if i.name == edge.source and i.operation is None), None)
+        if raw is not None and not part.given:
+            fault = raw_input(raw, text, span, part, asked, warns)
+        else:
+            fault = width_fault(text, span, part, asked, warns)
+        self._report(fault, on_edge, *self._place("width"))
 
     def _check_stride(self, part: Part, text: str, span: Span, asked: int, why: Label) -> None:
         if not part.ok or part.gives(asked):
@@ -189,7 +218,7 @@ class CellPlanner:
         edge: Edge,
         candidate: Candidate,
         width: Width,
-        reference: tuple[Edge, Candidate, Width],
+        reference: Reference,
     ) -> None:
         other, first, expected = reference
         if node.merge == "concat":

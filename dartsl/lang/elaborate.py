@@ -29,7 +29,7 @@ from dartsl.lang.matrices import misused
 from dartsl.lang.merging import merge_branches
 from dartsl.lang.model import Operation
 from dartsl.lang.op_faults import bad_argument, cannot_stride, stride_text, unfit
-from dartsl.lang.parts import Part, term, then
+from dartsl.lang.parts import Given, Part, called, merged, term, then
 from dartsl.lang.primitives import Primitive
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Call, Chain, Choice, Expr, Match, Name
@@ -98,7 +98,7 @@ class Elaborator:
             except FaultError as error:
                 part = self._poisoned(error.diagnostic, tensor)
             self._known[key] = (expr, part)
-            if label and part.ok and part.missing is None:
+            if label and part.ok and part.missing is None and part.output.width == width:
                 self._sound[alike] = part
         return self._known[key][1]
 
@@ -220,7 +220,7 @@ class Elaborator:
                 return self._poisoned(error.diagnostic, tensor)
             inner = scope.inside(bound.values, bound.places, asked)
             if operation.body is not None:
-                return self._body(operation.body, tensor, inner)
+                return called(self._body(operation.body, tensor, inner), expr.span, scope.width)
             return self._primitive(operation, expr, tensor, inner)
         finally:
             self._depth -= 1
@@ -246,11 +246,13 @@ class Elaborator:
         output = outcome.output or tensor
         ok = not outcome.faults and all(p.ok for p in branches)
         before, after = tensor.shape(), output.shape()
+        written = [(p, a.value.span) for p, a in zip(branches, expr.arguments, strict=True)]
+        given = merged(kind, written)
         if before is None or after is None or not ok:
-            return Part((), output, outcome.stride, ok)
+            return Part((), output, outcome.stride, ok, given=given)
         self._count(expr.span)
-        terms = tuple(term(p, before, a.value.span) for p, a in zip(branches, expr.arguments, strict=True))
-        return Part((Merge(kind, terms, after),), output, outcome.stride)
+        terms = tuple(term(part, before, span) for part, span in written)
+        return Part((Merge(kind, terms, after),), output, outcome.stride, given=given)
 
     def _primitive(self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope) -> Part:
         """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
@@ -269,18 +271,20 @@ class Elaborator:
         if fault is not None:
             self._faults.append(fault)
         out = scope.names.get("out") if primitive.name in primitives.PRIMITIVES else None
-        wide = out if isinstance(out, Width) else None
-        output = primitives.output(primitive, tensor, scope.width, stride, wide)
-        given = None if name in ("global_avg_pool", "linear") and tensor.is_map else stride
+        decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
+        output = primitives.output(primitive, tensor, decided, stride)
+        steps = () if decided is None else (Given(expr.span, decided, "out" in scope.places),)
+        by = None if name in ("global_avg_pool", "linear") and tensor.is_map else stride
         if values is None or fault is not None:
-            return Part((), output, given, ok=False)
+            return Part((), output, by, ok=False)
         before, after = tensor.shape(), output.shape()
         if before is None or after is None:
-            return Part((), output, given)
+            return Part((), output, by, given=steps)
         if name in ("bn", "mix_bn"):
             name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
         share = ".".join(self._path) if dict(values).get("share") else ""
-        return Part((Step(name, values, stride, before, after, expr.span, share),), output, given)
+        step = Step(name, values, stride, before, after, expr.span, share)
+        return Part((step,), output, by, given=steps)
 
     def _arguments(
         self, primitive: Primitive, expr: Name | Call, scope: Scope

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence as Parts
+from dataclasses import dataclass, replace
 
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Match
 from dartsl.lang.tensors import Pair, Tensor
 from dartsl.lang.terms import Merge, Sequence, Shape, Step, Term
+from dartsl.lang.widths import Width
+
+
+@dataclass(frozen=True)
+class Given:
+    """A step that decides a width: where it stands, what it gives, and whether that is `written` as its `out`."""
+
+    span: Span
+    width: Width
+    written: bool = False
 
 
 @dataclass(frozen=True)
@@ -17,7 +28,8 @@ class Part:
 
     `terms` stand one after another (none for what does nothing, and where widths are symbols). `stride` is
     (down, across) from input to output, None behind a global average pool. `missing` is a `match stride` that
-    has no arm for the stride asked.
+    has no arm for the stride asked. `given` are the steps that decide the width, several where they are
+    concatenated; none where the part keeps the width that reaches it.
     """
 
     terms: tuple[Term, ...]
@@ -25,6 +37,7 @@ class Part:
     stride: Pair | None
     ok: bool = True
     missing: Match | None = None
+    given: tuple[Given, ...] = ()
 
     def gives(self, asked: int) -> bool:
         """Whether the stride is the one asked for, on both axes."""
@@ -43,7 +56,23 @@ def then(first: Part, second: Part) -> Part:
     stride = None
     if first.stride is not None and second.stride is not None:
         stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])
-    return Part(first.terms + second.terms, second.output, stride, first.ok and second.ok)
+    given = second.given or first.given
+    return Part(first.terms + second.terms, second.output, stride, first.ok and second.ok, given=given)
+
+
+def called(part: Part, call: Span, asked: Width) -> Part:
+    """A call's part, whose width the call itself decides where it is the one asked for, else steps in its body."""
+    if not part.given or part.output.width != asked:
+        return part
+    return replace(part, given=(Given(call, asked),))
+
+
+def merged(kind: str, branches: Parts[tuple[Part, Span]]) -> tuple[Given, ...]:
+    """The steps that decide the width of a merge, of its branches and the places where they are written."""
+    if kind != "concat":
+        return branches[0][0].given if branches else ()
+    steps = [part.given or (Given(span, part.output.width),) for part, span in branches]
+    return tuple(step for given in steps for step in given)
 
 
 def term_size(whole: Term) -> int:

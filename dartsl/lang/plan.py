@@ -24,6 +24,7 @@ from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Expr, Name
 from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
 from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, Shape, TermLayer
+from dartsl.lang.width_faults import width_fault
 
 
 def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] | None = None) -> Plan:
@@ -34,9 +35,8 @@ def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] 
     """
     planner = _Planner(spec, network, parameters or {})
     result = planner.run()
-    found = arranged(planner.faults, [file.source for file in spec.files])
-    if found or result is None:
-        raise SpecError(found)
+    if result is None:
+        raise SpecError(arranged(planner.faults, [file.source for file in spec.files]))
     return result
 
 
@@ -85,7 +85,7 @@ class _Planner:
         self._starts: list[str] = []
 
     def run(self) -> Plan | None:
-        """The plan; None where a fault was found."""
+        """The plan; None where an error was found."""
         try:
             values = self._parameters()
             names: dict[str, Value] = dict(values)
@@ -100,7 +100,7 @@ class _Planner:
         except _StopError:
             pass
         layers = [layer for layer in self._layers if layer is not None]
-        if self.faults or len(layers) != len(self._layers):
+        if any(fault.severity == "error" for fault in self.faults) or len(layers) != len(self._layers):
             return None
         return Plan(self._network, values, self._decided, image, tuple(layers), tuple(self._starts))
 
@@ -255,8 +255,10 @@ class _Planner:
             title = f"`{_text(span)}` cannot be used with stride {item.stride}"
             label = Label(span, f"asked for stride {item.stride}, gives {stride_text(part.stride)}")
             self.faults.append(Diagnostic("E0501", title, label))
+        if part.ok and part.missing is None and part.output.width != width:
+            self.faults.append(width_fault(_text(span), span, part, width))
         stride = (item.stride, item.stride)
-        part = replace(part, output=Tensor(part.output.width, strided(before.size, stride)), stride=stride)
+        part = replace(part, output=Tensor(width, strided(before.size, stride)), stride=stride)
         self._add_term(name, "op", part, span)
 
     def _scan(self, name: str, item: Item, expr: Call, width: Fraction) -> None:

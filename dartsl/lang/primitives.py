@@ -97,20 +97,22 @@ def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
     return Primitive(name, tuple((p, "any") for p in parameters), _BOTH, "map", state=True)
 
 
-def output(primitive: Primitive, tensor: Tensor, width: Width, stride: Pair, out: Width | None) -> Tensor:
-    """The shape that a primitive gives, where the body's width is `width` and its `out`, if any, is `out`."""
-    name = primitive.name
-    if name == "global_avg_pool":
-        return Tensor(tensor.width, (1, 1))
-    if name == "linear":
-        return Tensor(tensor.width if out is None else out, tensor.size if tensor.is_sequence else ())
+def decided_width(primitive: Primitive, width: Width, out: Width | None) -> Width | None:
+    """The width that a primitive gives whatever reaches it: its `out`, if it has one, or that of the body; None where
+    it keeps the width that reaches it."""
     if out is not None:
-        wide: Width = out
-    elif name in ("none", "noise") or name not in PRIMITIVES:
-        wide = width
-    else:
-        wide = tensor.width
-    return Tensor(wide, strided(tensor.size, stride))
+        return out
+    return width if primitive.name in ("none", "noise") or primitive.name not in PRIMITIVES else None
+
+
+def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: Pair) -> Tensor:
+    """The shape that a primitive gives; `decided` is its width (None: it keeps that of the tensor)."""
+    width = tensor.width if decided is None else decided
+    if primitive.name == "global_avg_pool":
+        return Tensor(width, (1, 1))
+    if primitive.name == "linear":
+        return Tensor(width, tensor.size if tensor.is_sequence else ())
+    return Tensor(width, strided(tensor.size, stride))
 
 
 def wanted(kind: Kind, value: object) -> str | None:

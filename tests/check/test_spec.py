@@ -68,7 +68,7 @@ def test_an_imported_network_counts_only_when_named() -> None:
 
 
 def test_network_parameters_may_be_called_c_and_hide_operations() -> None:
-    text = CELL + "network t(C = 4, relu = 2*C) { input image(1, 8, relu) stem conv(3, out = relu)"
+    text = CELL + "network t(C = 4, relu = 2*C) { input image(1, 8, relu) stem conv(3, out = relu/2)"
     assert codes(text + " stage c*2 > tanh width relu/2 head global_avg_pool > linear(C) }") == []
 
 

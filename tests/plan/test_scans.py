@@ -97,7 +97,7 @@ def test_stems_and_heads_work_on_sequences() -> None:
     plan = text(
         cell("all -> n0 : identity"),
         items="stem embedding(vocab, out = 4, dropout = p) stem linear(H) > tanh > locked_dropout(p) "
-        'stage relu > scan(c, "h") > scan(c, "h", p) > concat(tanh, identity) width H head linear(vocab)',
+        'stage relu > scan(c, "h") > scan(c, "h", p) width H stage concat(tanh, identity) width 2*H head linear(vocab)',
     )
     layers = plan.layers
     assert [layer.name for layer in layers] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plan.help import NETWORK, codes, faults_of
+from tests.plan.help import NETWORK, codes, faults_of, planned, spec_of
 
 
 def cell(*edges: str, inputs: str = "x", nodes: str = "y : sum", output: str = "y", name: str = "c") -> str:
@@ -18,7 +18,7 @@ def net(stage: str, size: str = "32, 32") -> str:
 
 def test_one_report_however_many_layers_and_edges() -> None:
     text = cell(
-        "a, b -> p : half",
+        "a, b -> p : sep_conv(3)",
         "a, b, p -> q : half | sep_conv(3)",
         inputs="a, b : preprocess",
         nodes="p, q : sum",
@@ -67,8 +67,75 @@ def test_inputs_that_cannot_be_one_stride() -> None:
 def test_widths_into_a_concat_may_differ() -> None:
     operations = "op half = conv(1, out = C/2)\n"
     text = cell("a -> y : half", "b -> y : sep_conv(3)", inputs="a, b", nodes="y : concat")
-    assert codes(operations + text) == []
+    assert codes(operations + text) == ["W0502"]
+    spec = spec_of(operations + text + net("c"))
+    assert [fault.code for fault in spec.warnings] == ["W0502"]
+    assert planned(spec).layers[1].output.channels == 12
     assert codes(operations + text.replace("y : concat", "y : mean")) == ["E0502"]
+
+
+LOST = "op q = concat(conv(1, out = C/4) > sep_conv(3), conv(1, out = 3*C/4))\n"
+
+
+@pytest.mark.parametrize("where", ["", net("c")], ids=["in no network", "in one"])
+def test_a_width_that_is_lost_in_a_chain_is_an_error(where: str) -> None:
+    """Sep_conv gives C, whatever reaches it: 14 channels where C = 8."""
+    (fault,) = faults_of(LOST + cell("x -> y : q") + where)
+    asked, steps = ("C", ["C", "3*C/4"]) if not where else ("8", ["8", "6"])
+    assert fault.code == "E0502"
+    assert (
+        fault.primary.text == f"asked for {asked} channels, gives {'7*C/4' if not where else '14'} channels"
+    )
+    assert [label.text for label in fault.secondary][:2] == [
+        f"this gives {width} channels" for width in steps
+    ]
+    assert fault.secondary[0].span.text == "sep_conv(3)"
+    mended = LOST.replace("sep_conv(3)", "sep_conv(3) > conv(1, out = C/4)")
+    assert codes(mended + cell("x -> y : q") + where) == []
+
+
+def test_every_place_is_asked_for_its_width() -> None:
+    assert codes(LOST + cell("x -> y : identity", inputs="x : q")) == ["E0502"]
+    assert codes(LOST + net("q")) == ["E0502"]
+    assert codes(net("conv(1, out = C/2)")) == ["E0502"]
+    assert codes(net("conv(3)").replace("head ", "stage max_pool(3)/2 width 2*C head ")) == ["E0502"]
+    assert codes(cell("x -> y : conv(1, out = C/2)")) == ["E0502"]  # a lone edge, with nothing to disagree
+    assert codes(cell("x -> m : conv(1, out = C/2)", "m -> y : conv(1)", nodes="m, y : sum")) == ["E0502"]
+    for merge in ("mean", "product"):
+        assert codes(cell("x -> y : conv(1, out = C/2)", nodes=f"y : {merge}")) == ["E0502"]
+    # what is passed as an argument, chosen, repeated or picked by stride
+    assert codes("op f(g) = relu > g\n" + cell("x -> y : f(conv(1, out = 2*C))")) == ["E0502"]
+    assert codes("ops o = relu | conv(3, out = C/2)\n" + cell("x -> y : o")) == ["E0502"]
+    assert codes("op f = (conv(1, out = C/2) > relu)*2\n" + cell("x -> y : f")) == ["E0502"]
+    strided = "op f = match stride { 1 => conv(1), 2 => conv(1, out = C/2)/2 }\n" + cell("x -> y : f")
+    assert codes(strided + net("c")) == []
+    assert codes(strided + net("c/2")) == ["E0502"]
+    # what reaches a node by a concatenation is wider, and a pool keeps it
+    wide = cell(
+        "x, z -> m : identity", "m -> y : max_pool(3)", inputs="x, z", nodes="m : concat node y : sum"
+    )
+    assert codes(wide) == ["E0502"]
+    assert codes(wide.replace("max_pool(3)", "max_pool(3) > conv(1)")) == []
+
+
+def test_an_input_that_nothing_prepares_is_named() -> None:
+    """The operations are right: the input brings another width."""
+    text = cell("c0, c1 -> y : skip_connect | max_pool(3) | sep_conv(3)", inputs="c0, c1")
+    wide = net("c").replace("conv(3) > bn", "conv(3, out = 3*C) > bn")
+    found = faults_of(text + wide)
+    assert [(f.code, f.primary.span.text) for f in found] == [("E0502", "c0"), ("E0502", "c1")]
+    assert "preprocess" in str(found[0].help)
+    assert codes(text.replace("input c0, c1", "input c0, c1 : preprocess") + wide) == []
+
+
+def test_recurrent_cells_may_mean_another_width() -> None:
+    """An LSTM whose carry holds both of its states; but what is lost is lost there too."""
+    scan = 'network t(H = 8) { input tokens(5) stem embedding(9) stage scan(c, carry = "h") width H head linear(9) }'
+    edges = ("x, h -> a : linear(out = C/2) > tanh", "a -> b : relu", "h -> b : linear(C/2)")
+    packed = cell(*edges, inputs="x, h", nodes="a, b : sum", output="concat(a, b)")
+    assert codes(packed + scan) == codes(packed) == []
+    lost = cell("x, h -> y : concat(linear(C/4) > linear, linear(3*C/4))", inputs="x, h")
+    assert codes(lost + scan) == ["E0502"]
 
 
 def test_a_symbol_is_compared_as_a_function() -> None:

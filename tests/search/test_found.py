@@ -48,7 +48,8 @@ def emit(source: Source, best: int, parameters: Mapping[str, Fraction] | None = 
     assert print_file(parse(Source("again", text))) == text
     found = check(Source("found.darts", text))
     assert found.decided(found.networks[network.name])
-    assert all(fault.code == "W0303" for fault in found.warnings)  # what is not kept may be all that fed it
+    # What is not kept may be all that fed a node; into a `concat` any width goes.
+    assert {fault.code for fault in found.warnings} <= {"W0303", "W0502"}
     for name in network.cells:
         derived = derive(spec.cells[name], weights[name])
         kept = [(k.edge.source, k.edge.target, k.candidate.label) for k in derived.edges]

@@ -16,12 +16,24 @@ An input without an operation can only be read with stride 1.""",
 op right(k) = relu > conv(k)/stride > bn   # the stride that is asked for""",
     ),
     "E0502": Code(
-        "widths differ where they must agree",
-        """`sum`, `mean`, `product` and `lerp` work channel by channel, so everything that they merge must have the same
-number of channels; so must all candidates of one edge, since the search mixes them. Only `concat` takes
-different widths. A convolution gives C channels, the width of the cell, unless `out = ...` says otherwise. A cell
+        "a width is not the one asked for, or widths differ where they must agree",
+        """An operation on an edge, on an input or in a stage is asked for C channels, the width of its stage, and must
+give them. A convolution gives C channels unless `out = ...` says otherwise; what has no width of its own,
+such as `relu` and pools, keeps the one that reaches it. Into a `concat` another width is only a warning
+(W0502). In a recurrent cell an operation may also keep its input's width, or write its own as `out`; the
+output must have that of the carry. `sum`, `mean`, `product` and `lerp` work channel by channel, so all that
+they merge must have the same width; so must all candidates of one edge, since the search mixes them. A cell
 that stands in no network is checked with C as a symbol, so that the message may say C/2.""",
-        """op half(k) = relu > conv(k, out = C/2) > bn   # C/2 channels beside an edge of C channels""",
+        """op half(k) = relu > conv(k, out = C/2) > bn   # C/2 channels where C are asked for
+op q = concat(conv(1, out = C/2) > sep_conv(3), conv(1, out = C/2))   # sep_conv gives C""",
+    ),
+    "W0502": Code(
+        "an operation into a `concat` does not give the width asked of it",
+        """Every operation on an edge is asked for C channels, the width of the cell. A `concat` takes any width, so
+another one is no error there, but it makes the node, and perhaps the cell's output, wider or narrower than edges of C
+channels would.""",
+        """node n : concat
+edge a, b -> n : conv(1, out = C/2)   # n has C channels, where edges of C channels make it 2*C""",
     ),
     "E0503": Code(
         "a width that is no whole number",
