@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
+from typing import Any
 
+from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import SettingLiteral
 from dartsl.lang.resolve import close, defined_twice
@@ -21,6 +24,9 @@ from dartsl.lang.syntax import (
     SettingValue,
     String,
 )
+
+_BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true"}
+_BOOLEANS |= {"false": "false", "no": "false", "off": "false", "0": "false"}
 
 
 def read_settings(root: File, faults: list[Diagnostic]) -> dict[str, dict[str, SettingLiteral]]:
@@ -69,24 +75,53 @@ def _value(kind: str, setting: Setting) -> SettingLiteral | Diagnostic:
     known = {field.name: field for field in fields(CONFIGS[kind])}
     if name not in known:
         return _unknown(kind, setting, known)
+    meant = foreign.value(name, setting.value.value) if isinstance(setting.value, String) else None
     try:
         value: SettingLiteral = coerce(known[name], literal(setting.value))
     except ValueError as error:
-        label = Label(setting.value.span, f"this must be {error}")
-        help = f"{name}: {known[name].metadata['help']}"
-        return Diagnostic("E0603", f"bad value for the setting `{name}`", label, help=help)
-    return value
+        return _bad_value(setting, f"this must be {error}", known[name], meant)
+    return value if meant is None else _bad_value(setting, f"this is written {meant}", known[name], meant)
+
+
+def _bad_value(setting: Setting, label: str, field: Field[Any], meant: str | None) -> Diagnostic:
+    name, given = setting.name.id, setting.value
+    help = f"{name}: {field.metadata['help']}"
+    meant = meant or _retyped(given, field)
+    if meant is not None:
+        help = f"write `{name} = {meant}`"
+    title = f"bad value for the setting `{name}`"
+    return Diagnostic("E0603", title, Label(given.span, label), help=help)
+
+
+def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
+    """A value in the type that the setting has, where that is plain; for lists, an example."""
+    default = field.default
+    if isinstance(default, tuple):
+        return f"[{', '.join(str(item) for item in default)}]" if default else None
+    if isinstance(default, bool) and not isinstance(given, Boolean):
+        text = given.value if isinstance(given, String) else getattr(given, "lexeme", "")
+        return _BOOLEANS.get(text.lower())
+    if isinstance(given, String) and isinstance(default, int | float):
+        return given.value if re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", given.value) else None
+    if isinstance(given, Number) and isinstance(default, str) and field.metadata["values"] is None:
+        return f'"{given.lexeme}"'
+    return None
 
 
 def _unknown(kind: str, setting: Setting, known: Mapping[str, object]) -> Diagnostic:
     name = setting.name.id
+    meant = foreign.setting(name) or name
+    (other,) = (config for config in CONFIGS if config != kind)
     near = close(name, known)
-    others = [
-        other for other in CONFIGS if other != kind and name in {f.name for f in fields(CONFIGS[other])}
-    ]
-    help = f"did you mean `{near}`?" if near else f"`dartsl {kind} --help` lists the settings"
-    if others:
-        help = f"it is a setting of `{others[0]}`"
+    help = f"`dartsl {kind} --help` lists the settings"
+    if meant in known:
+        help = f"did you mean `{meant}`?"
+    elif meant in {f.name for f in fields(CONFIGS[other])}:
+        help = f"move it into `{other} {{ }}`: `{meant}` is a setting of that block"
+    elif (advice := foreign.no_setting(name)) is not None:
+        help = advice
+    elif near is not None:
+        help = f"did you mean `{near}`?"
     label = Label(setting.name.span, f"not a setting of `{kind}`")
     return Diagnostic("E0602", f"unknown setting `{name}`", label, help=help)
 

@@ -32,7 +32,7 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
             offer = offers.read(declaration.body, Scope("edge"))
             budget.take_candidates(len(offer.options), declaration.span)
             if name not in looped:
-                offers.choices[name] = offer.options
+                offers.choices[name] = offer
         else:
             signature, sound = _check_operation(declaration, symbols, offers)
             if name not in looped:

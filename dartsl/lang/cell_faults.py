@@ -13,7 +13,7 @@ from dartsl.lang.source import Span
 
 
 def cell_faults(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
-    """Faults of a cell. `offers` runs along `shape.edge_items`."""
+    """Faults of a cell; warnings where nothing else is wrong with it. `offers` runs along `shape.edge_items`."""
     degrees: dict[str, int] = defaultdict(int)
     choosy: set[str] = set()
     for pair in shape.pairs:
@@ -34,7 +34,8 @@ def cell_faults(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
             faults.append(faults_of.keeps_too_many(node, incoming))
         elif node.keep < incoming and node.name not in choosy:
             faults.append(faults_of.keeps_by_chance(node, incoming))
-    return faults if shape.astray else [*faults, *_dead(shape, offers)]
+    certain = not (faults or shape.faults) and all(offer.sound for offer in offers)
+    return _dead(shape, offers) if certain else faults
 
 
 def _none(shape: Outline, offers: Sequence[Offer], degrees: dict[str, int]) -> list[Diagnostic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dartsl.lang.arguments import bind
 from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
@@ -16,7 +17,7 @@ from dartsl.lang.order import ordered, recursion
 from dartsl.lang.outline import Outline, outline
 from dartsl.lang.resolve import noun
 from dartsl.lang.scans import highway_faults
-from dartsl.lang.signatures import Signature, bind, defaults
+from dartsl.lang.signatures import Signature, defaults
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import AliasDecl, CellDecl, Expr, Name
 

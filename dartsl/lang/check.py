@@ -148,7 +148,7 @@ class _Reading:
         except TooLargeError as stop:
             self.faults.append(stop.diagnostic)
         settings = read_settings(files[-1], self.faults)
-        choices = {name: tuple(o.candidate for o in options) for name, options in offers.choices.items()}
+        choices = {name: offer.candidates for name, offer in offers.choices.items()}
         return Spec(files, operations, choices, cells.cells, networks, settings["search"], settings["train"])
 
 

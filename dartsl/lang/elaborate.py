@@ -131,7 +131,9 @@ class Elaborator:
                 raise FaultError(
                     Diagnostic("E0406", title, Label(expr.span, "only the whole of an edge can be chosen"))
                 )
-        raise FaultError(Diagnostic("E0402", "expected an operation", Label(expr.span, "this is none")))
+        raise FaultError(
+            Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
+        )
 
     def _divided(self, expr: Binary, tensor: Tensor, scope: Scope) -> Part:
         """`x/s`: the stride of a name, a call, or the first element of a repetition."""
@@ -212,7 +214,7 @@ class Elaborator:
             operation = self._operations.get(name)
             if operation is None:
                 raise FaultError(
-                    Diagnostic("E0402", "expected an operation", Label(expr.span, "this is none"))
+                    Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
                 )
             try:
                 bound = bind(operation, expr, scope, asked)

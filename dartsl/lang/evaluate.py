@@ -17,7 +17,7 @@ from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import Operation
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Boolean, Call, Expr, Match, Name, Number, String
-from dartsl.lang.widths import Symbolic, Width, is_small
+from dartsl.lang.widths import Symbolic, Width, is_small, shown
 
 
 @dataclass(frozen=True)
@@ -155,17 +155,14 @@ def plain(value: Value) -> int | float | bool | str:
 def whole(expr: Expr, scope: Scope, what: str, low: int = 1, high: int = 10**9) -> int:
     """The value of a count or a stride. Raises FaultError (E0402, E0405): no whole number from `low`."""
     value = evaluate(expr, scope)
+    written = scope.places.get(expr.id, expr.span) if isinstance(expr, Name) else expr.span
+    used = () if written is expr.span else (Label(expr.span, f"{what} here"),)
     if isinstance(value, bool | str | Closure):
-        label = Label(expr.span, f"this is {kind_of(value)}")
-        raise FaultError(Diagnostic("E0402", f"{what} must be a number", label))
+        label = Label(written, f"this is {kind_of(value)}")
+        raise FaultError(Diagnostic("E0402", f"{what} must be a number", label, used))
     if not isinstance(value, Fraction) or value.denominator != 1 or not low <= value <= high:
-        raise FaultError(
-            Diagnostic(
-                "E0405",
-                f"{what} cannot be {value}",
-                Label(expr.span, f"this must be a whole number from {low}"),
-            )
-        )
+        label = Label(written, f"this must be a whole number from {low}")
+        raise FaultError(Diagnostic("E0405", f"{what} cannot be {shown(value)}", label, used))
     return int(value)
 
 

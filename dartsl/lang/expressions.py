@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from dartsl.lang import literals, misplaced
+from dartsl.lang.arguments import bind, wrong_kind
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.kinds import Kind, Scope, mismatch, use
 from dartsl.lang.resolve import MERGES, RESERVED, Symbols
-from dartsl.lang.signatures import Signature, bind
+from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import (
     AliasDecl,
     Argument,
@@ -106,9 +107,12 @@ class Checker:
 
     # ------------------------------------------------------------------ names and calls
 
-    def _literal(self, expr: Expr, kind: Kind, want: Kind) -> None:
+    def _literal(self, expr: Number | String | Boolean, kind: Kind, want: Kind) -> None:
         if kind.narrowed(want) is None:
-            self.report(mismatch(expr, want, f"this is {_article(kind)}"))
+            help = None
+            if isinstance(expr, String) and want is Kind.OPERATION:
+                help = f"operations stand without quotes: `{expr.value}`"
+            self.report(mismatch(expr, want, f"this is {_article(kind)}", help))
 
     def _operation_fits(self, expr: Expr, want: Kind, what: str) -> bool:
         if Kind.OPERATION.narrowed(want) is not None:
@@ -189,7 +193,13 @@ class Checker:
         self.faults += binding.faults
         sound = not binding.faults
         for parameter, value in binding.values.items():
+            before = len(self.faults)
             sound = self.check(value, signature.kind(parameter), scope) and sound
+            for number, fault in enumerate(self.faults[before:], before):
+                if fault.code == "E0402" and fault.primary.span == value.span and not fault.secondary:
+                    self.faults[number] = wrong_kind(
+                        signature, parameter, binding.arguments[parameter], fault
+                    )
             if signature.builtin:
                 self.report(literals.argument(signature, parameter, value))
         self._stray(binding.stray, scope)

@@ -16,6 +16,16 @@ def _table(rows: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     return {plain(name): here for names, here in rows for name in names.split()}
 
 
+_MERGES = _table(
+    (
+        ("add plus addition elementwise_add total sums", "sum"),
+        ("cat concatenate concatenation stack join merge cat_channels concats", "concat"),
+        ("mul multiply prod times multiplication", "product"),
+        ("avg average", "mean"),
+        ("interp mix blend", "lerp"),
+    )
+)
+
 _EXTERN = (
     "there is no such operation: compose it with `op`, or write it in Python and declare it with `extern op`"
 )
@@ -70,10 +80,6 @@ _OPERATIONS = _table(
             "what passes its input on is `skip_connect` of std/cnn, or `identity`",
         ),
         ("zero zeroize zeros empty nothing", "the operation that gives zeros is `none`"),
-        ("add plus addition", "results are added by a merge: `sum(a, b)`"),
-        ("cat concatenate concatenation stack join merge", "results are joined by a merge: `concat(a, b)`"),
-        ("mul multiply prod times", "results are multiplied by a merge: `product(a, b)`"),
-        ("avg average", "results are averaged by a merge: `mean(a, b)`"),
         ("max maximum", "the merges are `sum`, `concat`, `mean`, `product` and `lerp`; a pool is `max_pool(3)`"),
         ("sequential compose chain seq pipeline", "a chain is written `a > b`"),
         ("module_list mixed_op one_of choice choose select", "a choice is written `a | b`"),
@@ -179,7 +185,7 @@ _NO_SETTINGS = _table(
         ),
         ("num_classes classes n_classes", "the head of the network says it: `head global_avg_pool > linear(10)`"),
         (
-            "optimizer optim algorithm",
+            "optimizer optim algorithm optimiser",
             "leave it out: the weights are trained by SGD (`lr`, `momentum`), the alphas by Adam (`alphas_lr`)",
         ),
         ("loss criterion metric metrics objective", "leave it out: the loss is the cross-entropy"),
@@ -205,8 +211,15 @@ _VALUES: Mapping[tuple[str, str], str] = {
 }
 
 
+def merge(name: str) -> str | None:
+    """The merge that a name means."""
+    return _MERGES.get(plain(name))
+
+
 def operation(name: str) -> str | None:
     """What to write for the name of an operation in another tool."""
+    if (merged := merge(name)) is not None:
+        return f"results are merged by `{merged}(a, b)`"
     for pattern, here in _SIZED:
         found = re.fullmatch(pattern, name.lower())
         if found is not None:

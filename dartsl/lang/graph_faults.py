@@ -74,6 +74,7 @@ def keeps_too_many(node: Node, incoming: int) -> Diagnostic:
         "E0305",
         f"node `{node.name}` cannot keep {node.keep} edge{'s' * (node.keep != 1)}",
         Label(node.item_span, f"only {edges} at `{node.name}`"),
+        help=f"write `keep {incoming}`, which keeps all of them, or less; or add edges",
     )
 
 
@@ -95,7 +96,7 @@ def bad_keep(keep: Number, merge: str, merge_span: Span) -> Diagnostic | None:
         return Diagnostic("E0407", "`keep` needs a `sum`", label, merged, "remove `keep`, or merge by `sum`")
     if int(keep.lexeme) == 0:
         label = Label(keep.span, "at least one edge must survive")
-        return Diagnostic("E0305", "a node cannot keep 0 edges", label)
+        return Diagnostic("E0305", "a node cannot keep 0 edges", label, help="write `keep 1` or more")
     return None
 
 
@@ -124,6 +125,7 @@ def into_input(name: str, span: Span, declared: Span) -> Diagnostic:
         f"no edge can end at the input `{name}`",
         Label(span, "edges end at nodes"),
         (Label(declared, f"`{name}` is declared as an input here"),),
+        f"leave `{name}` out of the targets; what prepares an input stands with it: `input {name} : preprocess`",
     )
 
 

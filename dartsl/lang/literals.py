@@ -6,10 +6,10 @@ from fractions import Fraction
 
 from dartsl.lang.constants import MAX_EXPONENT, fold, number
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.op_faults import shown
-from dartsl.lang.primitives import LARGEST_KERNEL, PRIMITIVES, wanted
+from dartsl.lang.primitives import LARGEST_KERNEL, PRIMITIVES, kernel_help, wanted
 from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import Binary, Expr, Match, Number
+from dartsl.lang.widths import shown
 
 
 def out_of_range(literal: Number) -> Diagnostic | None:
@@ -35,10 +35,11 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
         accepted = f"an odd number from 1 to {LARGEST_KERNEL}"
     if accepted is None:
         return None
+    help = kernel_help(constant) if kind == "kernel" else None
     title = f"`{signature.name}` cannot have {parameter} = {shown(constant)}"
     declared = (Label(signature.span, f"declared as {signature}"),)
     code = "E0503" if kind == "width" else "E0405"
-    return Diagnostic(code, title, Label(value.span, f"this must be {accepted}"), declared)
+    return Diagnostic(code, title, Label(value.span, f"this must be {accepted}"), declared, help)
 
 
 def count(expr: Binary) -> Diagnostic | None:

@@ -61,7 +61,8 @@ def _bounds(name: Range) -> tuple[str, int, int, int] | Diagnostic:
     low, high = _NUMBERED.fullmatch(name.first.id), _NUMBERED.fullmatch(name.last.id)
     for end, matched in ((name.first, low), (name.last, high)):
         if matched is None:
-            return _bad(name, f"`{end.id}` does not end in a number")
+            help = f"name them one by one, such as `{name.first.id}, {name.last.id}`; a range is `n0..n3`"
+            return _bad(name, f"`{end.id}` does not end in a number", help)
     assert low is not None
     assert high is not None
     if low[1] != high[1]:
@@ -72,30 +73,34 @@ def _bounds(name: Range) -> tuple[str, int, int, int] | Diagnostic:
     if padded and len(low[2]) != len(high[2]):
         return _bad(name, "numbers that start with 0 must be equally long")
     if int(low[2]) > int(high[2]):
-        return _bad(name, f"{int(low[2])} is above {int(high[2])}")
+        help = f"a range counts up: `{name.last.id}..{name.first.id}`"
+        return _bad(name, f"{int(low[2])} is above {int(high[2])}", help)
     return low[1], int(low[2]), int(high[2]), len(low[2]) if padded else 0
 
 
-def _bad(name: Range, label: str) -> Diagnostic:
+_FORM = "a range counts up from one name to another with the same beginning, such as `n0..n3`"
+
+
+def _bad(name: Range, label: str, help: str = _FORM) -> Diagnostic:
     title = f"`{name.first.id}..{name.last.id}` is not a range"
-    help = "a range counts up from one name to another with the same beginning, such as `n0..n3`"
     return Diagnostic("E0206", title, Label(name.span, label), help=help)
 
 
-def unknown_member(member: Member, declared: list[str], later: Span | None) -> Diagnostic:
-    """E0201 for a name that is no input or node of the cell above the place that names it."""
+def unknown_member(member: Member, declared: list[str], later: Span | None, cell: str) -> Diagnostic:
+    """E0201 for a name that is no input or node of the cell above the place that names it; `declared` are those
+    that may be meant."""
     title = f"unknown node `{member.id}`"
     if later is not None:
         label = Label(member.span, "declared only below")
         declared_at = (Label(later, f"`{member.id}` is declared here"),)
         return Diagnostic("E0201", title, label, declared_at, "declare a node above the edges that name it")
     near = close(member.id, declared)
-    help: str | None = None
     if near:
         help = f"did you mean `{near}`?"
     elif declared:
         shown = ", ".join(f"`{name}`" for name in declared[:8])
         help = f"this cell has {shown}" + (f" and {len(declared) - 8} more" if len(declared) > 8 else "")
-    return Diagnostic(
-        "E0201", title, Label(member.span, "no input or node of this cell has that name"), help=help
-    )
+    else:
+        help = f"declare it above: `node {member.id} : sum`"
+    label = Label(member.span, "no input or node of this cell has that name")
+    return Diagnostic("E0201", title, label, help=help, group=f"{cell} {member.id if declared else ''}")

@@ -52,7 +52,7 @@ def no_default(parameter: Parameter) -> Diagnostic:
 def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
     """E0605 for a default that is no number."""
     title = f"the default of `{parameter.name.id}` must be a number"
-    return Diagnostic("E0605", title, Label(default.span, "this is none"))
+    return Diagnostic("E0605", title, Label(default.span, "this is not a number"))
 
 
 FORMS = {"image": "`image(channels, height, width)`", "tokens": "`tokens(length)`"}
@@ -101,7 +101,7 @@ def recurrent_cell(name: Name, cell: Cell) -> Diagnostic:
 
 def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:
     """E0402 for a `scan` of something else."""
-    label = Label(name.span, f"`{name.id}` is none")
+    label = Label(name.span, f"`{name.id}` is not a cell")
     declared = (Label(declaration.name.span, f"{noun(declaration)} `{name.id}`"),)
     return Diagnostic("E0402", "expected a cell", label, declared)
 

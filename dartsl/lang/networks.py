@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dartsl.lang import network_faults as faults_of
+from dartsl.lang.arguments import bind
 from dartsl.lang.cells import Cells
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.expressions import Checker
@@ -12,7 +13,7 @@ from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.model import Network, Stage
 from dartsl.lang.resolve import NamedDecl
 from dartsl.lang.scans import cell_faults, merges_by_highway, read_scan
-from dartsl.lang.signatures import Signature, bind
+from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import (
     AliasDecl,
     Binary,

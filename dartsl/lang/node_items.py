@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.limits import Budget
 from dartsl.lang.members import Member, expand
 from dartsl.lang.misplaced import recurrent
-from dartsl.lang.resolve import MERGES
+from dartsl.lang.printer import print_expr
+from dartsl.lang.resolve import MERGES, close
 from dartsl.lang.source import Span
-from dartsl.lang.syntax import Call, Chain, Expr, Name, NodeItem, Range
+from dartsl.lang.syntax import Binary, Call, Chain, Expr, Name, NodeItem, Range, String
 
 SHOWN = "`sum`, `concat`, `mean`, `product`, `lerp` and, in recurrent cells, `highway`"
 
@@ -51,6 +53,14 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     if isinstance(merge, Name) and merge.id in MERGES:
         return NodeMerge(merge.id, mix_bn, merge.span)
     help = f"the merges are {SHOWN}"
+    name = merge if isinstance(merge, Name) else merge.function if isinstance(merge, Call) else None
+    meant = None if name is None else _meant(name)
+    if isinstance(merge, Name) and meant is not None:
+        help = f"write `{meant}`; {help}"
+    elif isinstance(merge, String) and merge.value in MERGES:
+        help = f"write `{merge.value}`, without quotes"
+    elif name is not None:
+        help += "; operations belong on edges"
     if isinstance(merge, Chain):
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
@@ -64,12 +74,24 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     return Diagnostic("E0309", "a node needs a merge", Label(merge.span, "this is not a merge"), help=help)
 
 
+def _meant(name: Name) -> str | None:
+    """The merge that a name was probably meant for."""
+    return foreign.merge(name.id) or close(name.id, MERGES, cutoff=0.8)
+
+
 def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
     """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLargeError."""
     value, mix_bn = _before_mix_bn(expr)
     if isinstance(value, Name) and not mix_bn:
         return OutputForm(None, (Member(value.id, value.span, True),), False)
     help = "write a node, `output n3`, or one merge of nodes, `output concat(n0..n3)`"
+    meant = _meant(value.function) if isinstance(value, Call) else None
+    if isinstance(value, Call) and meant not in (None, value.function.id):
+        help = f"write `output {print_expr(replace(value, function=replace(value.function, id=meant)))}`"
+    elif isinstance(value, Range):
+        help = f"write `output concat({print_expr(value)})`"
+    elif isinstance(value, Binary) and value.operator == "+":
+        help = "nodes are added by a merge, `output sum(a, b)`, and joined by `output concat(a, b)`"
     if isinstance(value, Call) and value.function.id in MERGES:
         if value.function.id == "highway":
             return recurrent(value.function)

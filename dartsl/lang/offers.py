@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dartsl.lang.arguments import bind
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.expressions import Checker
 from dartsl.lang.identity import Identities
 from dartsl.lang.kinds import Kind, Scope, use
 from dartsl.lang.model import Candidate
 from dartsl.lang.printer import print_expr
-from dartsl.lang.signatures import Signature, bind
+from dartsl.lang.signatures import Signature
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Choice, Expr, Name, OpsDecl
 
@@ -57,18 +58,20 @@ class Offers:
     def __init__(self, checker: Checker, identities: Identities) -> None:
         self.checker = checker
         self.identities = identities
-        self.choices: dict[str, tuple[Option, ...]] = {}
+        self._unsound = False  # whether a choice is named in which something is wrong
+        self.choices: dict[str, Offer] = {}
 
     def read(self, expr: Expr, scope: Scope) -> Offer:
         """The candidates of an expression at the top of an edge, of an `ops`, or given to a cell."""
         faults = self.checker.faults
         before = len(faults)
+        self._unsound = False
         found: dict[int, Option] = {}
         for option in self._flat(expr, scope):
             first = found.setdefault(option.key, option)
             if first is not option:
                 faults.append(_offered_twice(option, first))
-        return Offer(tuple(found.values()), len(faults) == before)
+        return Offer(tuple(found.values()), len(faults) == before and not self._unsound)
 
     def _flat(self, expr: Expr, scope: Scope) -> Iterator[Option]:
         if isinstance(expr, Choice):
@@ -85,7 +88,9 @@ class Offers:
             if isinstance(expr, Call):
                 binding = bind(Signature(name.id, (), declared.name.span), expr)
                 self.checker.faults += binding.faults
-            yield from (replace(option, at=name.span) for option in self.choices.get(name.id, ()))
+            offer = self.choices.get(name.id, Offer((), False))
+            self._unsound = self._unsound or not offer.sound
+            yield from (replace(option, at=name.span) for option in offer.options)
         elif name is not None and name.id == "none" and not (isinstance(expr, Call) and expr.arguments):
             lone = Name("none", span=name.span)
             yield Option(Candidate("none", lone, expr.span), expr.span, self.identities.of(lone))
@@ -99,4 +104,5 @@ def _offered_twice(option: Option, first: Option) -> Diagnostic:
         f"`{option.candidate.label}` is offered twice",
         Label(option.at, "again here"),
         (Label(first.at, "already offered here"),),
+        "remove one of them",
     )

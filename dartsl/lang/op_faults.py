@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import Closure, Scope, Value, kind_of
-from dartsl.lang.primitives import Kind, Primitive, even_pool, wanted
+from dartsl.lang.primitives import Kind, Primitive, even_pool, kernel_help, wanted
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Name
 from dartsl.lang.tensors import Pair, Tensor
-from dartsl.lang.widths import Symbolic
+from dartsl.lang.widths import Symbolic, shown
 
 _EXPECTED = {"any": "a value", "boolean": "a boolean", "share": "a string", "tie": "a string"}
 
@@ -46,20 +44,23 @@ def bad_argument(
             )
         title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
         code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")
-        return Diagnostic(code, title, Label(place, f"this must be {needed}"), used)
+        help = kernel_help(value) if kind == "kernel" else None
+        return Diagnostic(code, title, Label(place, f"this must be {needed}"), used, help)
     if kind != "kernel" or isinstance(value, Symbolic | str | bool):
         return None
     if not even_pool(primitive, value):
         if value % 2:
             return None
         title = f"`{primitive.name}` cannot have {name} = {value}"
-        help = "only a pool may have an even kernel, where its stride is the same" if value == 2 else None
+        help = kernel_help(value)
+        if value == 2 and "pool" in primitive.name:
+            help += f", or `{primitive.name}(2)/2`: the one even kernel is that of a pool with k = stride"
         return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
     if value == scope.stride:
         return None
     title = f"`{primitive.name}` cannot have {name} = {value}"
     label = Label(place, f"an even kernel of a pool needs stride {value}; the stride here is {scope.stride}")
-    return Diagnostic("E0405", title, label, used)
+    return Diagnostic("E0405", title, label, used, f"write `{primitive.name}({value})/{value}`, or 3")
 
 
 def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
@@ -89,14 +90,6 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
             label = Label(call.span, f"stride {by} on a map of {arrives}")
             return Diagnostic("E0504", "the image is too small for this stride", label)
     return None
-
-
-def shown(value: object) -> str:
-    """A value as a message writes it: strings in double quotes, fractions with a short decimal form as that."""
-    if isinstance(value, str):
-        return f'"{value}"'
-    decimal = f"{float(value):g}" if isinstance(value, Fraction) else ""
-    return decimal if decimal and Fraction(decimal) == value else str(value)
 
 
 def _short(span: Span) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from dartsl.lang import graph_faults as faults_of
 from dartsl.lang.diagnostics import Diagnostic
@@ -33,7 +35,7 @@ class Outline:
     """What a cell looks like before its operations are read.
 
     `doubtful` are nodes into which a mistake may hide an edge, so that no conclusion is drawn about them;
-    `unsure` says that this may be any node. `astray` says that it is not known which nodes are used.
+    `unsure` says that this may be any node.
     """
 
     declaration: CellDecl
@@ -45,7 +47,6 @@ class Outline:
     output: Output | None = None
     doubtful: set[str] = field(default_factory=set)
     unsure: bool = False
-    astray: bool = False
     faults: list[Diagnostic] = field(default_factory=list)
 
 
@@ -72,6 +73,7 @@ class _Reader:
         self.plain: list[bool] = []  # of each statement: whether it names one source and one target
         self.backward: list[tuple[EdgeItem, str, str]] = []
         self.unknown: list[tuple[Member, list[str]]] = []
+        self.undeclared = False  # whether a mistake hides names that the cell was meant to have
 
     def read(self) -> None:
         outputs = []
@@ -102,7 +104,7 @@ class _Reader:
         members = expand(names, self.budget)
         if isinstance(members, Diagnostic):
             self._report(members)
-            self.result.unsure = True
+            self.result.unsure = self.undeclared = True
             return []
         new = []
         for member in members:
@@ -149,12 +151,12 @@ class _Reader:
         for member in members:
             if member.id not in self.order and member.id not in self.refused and member.span not in spans:
                 spans.add(member.span)
-                self.unknown.append((member, self._shown()))
+                self.unknown.append((member, self._shown(self.order)))
         return known, len(known) < len(members)
 
-    def _shown(self) -> list[str]:
+    def _shown(self, names: Iterable[str]) -> list[str]:
         """The names that a message about an unknown one may suggest."""
-        return list(self.order)[:1000] if len(self.unknown) < MAX_SUGGESTIONS else []
+        return list(islice(names, 1000)) if len(self.unknown) < MAX_SUGGESTIONS else []
 
     def _edges(self, item: EdgeItem) -> None:
         number = len(self.result.edge_items)
@@ -168,7 +170,6 @@ class _Reader:
             sources, lost_source = self._members(item.sources)
         self.result.unsure = self.result.unsure or lost_target
         if lost_source:
-            self.result.astray = True
             self.result.doubtful.update(target.id for target in targets)
         self._draw(number, item, self._unique(sources, targets[:1], False), self._targets(sources, targets))
 
@@ -224,26 +225,25 @@ class _Reader:
     def _output(self, items: list[OutputItem]) -> None:
         name = self.result.declaration.name
         self.result.faults += faults_of.output_count(name, [item.span for item in items])
-        self.result.astray = self.result.astray or len(items) != 1
         for item in items:
             output = read_output(item.value, self.budget)
             if isinstance(output, Diagnostic):
                 self._report(output)
-                self.result.astray = True
                 continue
             known = [m.id for m in output.members if m.id in self.order and m.id not in self.inputs]
             for member in output.members:
                 if member.id in self.inputs:
                     self._report(faults_of.output_of_input(member.id, member.span))
                 elif member.id not in self.order and member.id not in self.refused:
-                    self.unknown.append((member, self._shown()))
-            self.result.astray = self.result.astray or len(known) < len(output.members)
+                    nodes = (name for name in self.order if name not in self.inputs)
+                    self.unknown.append((member, self._shown(nodes)))
             if self.result.output is None:
                 self.result.output = Output(output.merge, tuple(known), output.mix_bn, item.span)
 
     def _late_faults(self) -> None:
-        for member, declared in self.unknown:
-            self._report(unknown_member(member, declared, self.places.get(member.id)))
+        cell = self.result.declaration.name.id
+        for member, declared in [] if self.undeclared else self.unknown:
+            self._report(unknown_member(member, declared, self.places.get(member.id), cell))
         for item, source, target in self.backward:
             closing = self.drawn.get((target, source))
             first = self.result.edge_items[closing[0]].span if closing else None

@@ -131,7 +131,7 @@ class _Planner:
         except NoArmError as error:
             value = error.stride == 0
         if isinstance(value, bool) or not isinstance(value, Fraction):
-            raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is none")))
+            raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is not a number")))
         return value
 
     def _width(self, expr: Expr, what: str = "a width") -> Fraction:

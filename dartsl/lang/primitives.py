@@ -115,6 +115,13 @@ def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: 
     return Tensor(width, strided(tensor.size, stride))
 
 
+def kernel_help(value: object) -> str:
+    """What to write in place of a kernel that is not accepted."""
+    if isinstance(value, Fraction) and value.denominator == 1 and 2 <= value < 16:
+        return f"write {value - 1} or {value + 1}"
+    return "kernels are odd numbers such as 3, 5 and 7; the kernel is the first argument"
+
+
 def wanted(kind: Kind, value: object) -> str | None:
     """What would be accepted in place of `value`; None where it is fine (a symbol always is)."""
     if kind == "any" or isinstance(value, Symbolic):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from dartsl.lang import foreign, library
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Source, Span
 from dartsl.lang.syntax import (
@@ -36,23 +37,27 @@ MAX_SUGGESTIONS = 100  # looked for in one run: beyond that nobody reads them, a
 NamedDecl = OpDecl | ExternDecl | OpsDecl | CellDecl | AliasDecl
 
 
+_NOUNS: Mapping[type[NamedDecl | NetworkDecl], str] = {
+    OpDecl: "operation",
+    ExternDecl: "operation",
+    OpsDecl: "choice",
+    CellDecl: "cell",
+    AliasDecl: "cell",
+    NetworkDecl: "network",
+}
+_KEYWORDS = {"operation": "op", "choice": "ops", "cell": "cell"}
+
+
 def noun(declaration: NamedDecl | NetworkDecl) -> str:
     """What a declaration declares, in one word."""
-    match declaration:
-        case OpDecl() | ExternDecl():
-            return "operation"
-        case OpsDecl():
-            return "choice"
-        case CellDecl() | AliasDecl():
-            return "cell"
-        case NetworkDecl():
-            return "network"
+    return _NOUNS[type(declaration)]
 
 
-def close(word: str, words: Iterable[str]) -> str | None:
-    """The nearest of `words` to a misspelt one, if any is near."""
-    found = get_close_matches(word, list(words), n=1)
-    return found[0] if found else None
+def close(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The nearest of `words` to a misspelt one, if any is near; case counts least."""
+    spelt = {other.lower(): other for other in words}
+    found = get_close_matches(word.lower(), spelt, n=1, cutoff=cutoff)
+    return spelt[found[0]] if found else None
 
 
 def place(span: Span) -> str:
@@ -104,13 +109,15 @@ class Symbols:
 
     `names` holds ops, extern ops, `ops` and cells; `networks` is a namespace of its own. Imports are flat: a
     file sees what it imports and what those files import. `incomplete` says that an import was not read, so
-    that an unknown name may be no fault of its own.
+    that an unknown name may be no fault of its own; `doubled` has the kinds of things of which one is defined
+    twice, so that one of the two may have been meant to be the unknown one.
     """
 
     names: dict[str, NamedDecl] = field(default_factory=dict)
     networks: dict[str, NetworkDecl] = field(default_factory=dict)
     seen_by: dict[int, frozenset[int]] = field(default_factory=dict)  # id(Source) -> ids of visible sources
     incomplete: bool = False
+    doubled: set[str] = field(default_factory=set)
     prelude: Source | None = None
     sought: int = 0
 
@@ -129,24 +136,42 @@ class Symbols:
         return isinstance(declaration, ExternDecl) and declaration.span.source is self.prelude
 
     def unknown(self, name: Name, what: str, kinds: tuple[type[NamedDecl], ...]) -> Diagnostic | None:
-        """E0201 for a global name; None when a file is missing that may have declared it."""
+        """E0201 for a global name; None where it may follow from another mistake."""
         if self.incomplete:
             return None
         hidden = self.names.get(name.id)
+        title = f"unknown {what} `{name.id}`"
+        nowhere = Label(name.span, "not defined here or in any import")
         if hidden is not None:
-            help: str | None = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
-        else:
-            self.sought += 1
-            known = self.names if self.sought <= MAX_SUGGESTIONS else {}
-            words = [n for n, d in known.items() if isinstance(d, kinds) and self.visible(name.span, d)]
-            near = close(name.id, words)
-            help = f"did you mean `{near}`? ({place(self.names[near].name.span)})" if near else None
-        return Diagnostic(
-            "E0201",
-            f"unknown {what} `{name.id}`",
-            Label(name.span, "not defined here or in any import"),
-            help=help,
-        )
+            declared = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
+            return Diagnostic("E0201", title, nowhere, help=declared)
+        shipped, declaration = library.declared().get(name.id, ("", None))
+        if isinstance(declaration, kinds):
+            label = Label(name.span, f"defined in {shipped}")
+            wanted = f'add `import "{shipped}"` at the top of the file'
+            return Diagnostic("E0201", title, label, help=wanted, group=shipped)
+        suggested = self._suggestion(name, kinds)
+        if suggested is None and self.doubled.intersection(_NOUNS[kind] for kind in kinds):
+            return None
+        declare = f"declare it, `{_KEYWORDS[_NOUNS[kinds[0]]]} {name.id} ...`, or import the file that does"
+        help = suggested or (declare if what != "name" else None)
+        return Diagnostic("E0201", title, nowhere, help=help)
+
+    def _suggestion(self, name: Name, kinds: tuple[type[NamedDecl], ...]) -> str | None:
+        """What an unknown name may have been meant for."""
+        advice = foreign.operation(name.id) if OpDecl in kinds else None
+        if advice is not None:
+            return advice
+        self.sought += 1
+        if self.sought > MAX_SUGGESTIONS:
+            return None
+        known = [n for n, d in self.names.items() if isinstance(d, kinds) and self.visible(name.span, d)]
+        near = close(name.id, known)
+        if near is not None:
+            return f"did you mean `{near}`? ({place(self.names[near].name.span)})"
+        others = {n: file for n, (file, d) in library.declared().items() if isinstance(d, kinds)}
+        near = close(name.id, others)
+        return f'did you mean `{near}`? It needs `import "{others[near]}"`' if near else None
 
 
 def declare(files: Iterable[File], symbols: Symbols) -> list[Diagnostic]:
@@ -170,6 +195,7 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
     else:
         return []
     if first is not declaration:
+        symbols.doubled.add(noun(declaration))
         what = f"{noun(declaration)} `{declaration.name.id}`"
         faults.append(defined_twice(what, declaration.name.span, first.name.span))
     return faults

@@ -8,12 +8,11 @@ from fractions import Fraction
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, evaluate
 from dartsl.lang.model import Cell
-from dartsl.lang.op_faults import shown
 from dartsl.lang.primitives import wanted
 from dartsl.lang.syntax import Call, Expr, Name, String
 from dartsl.lang.tensors import Tensor
 from dartsl.lang.terms import Scan
-from dartsl.lang.widths import Width
+from dartsl.lang.widths import Width, shown
 
 NAMES = ("cell", "carry", "dropout_x", "dropout_h")
 FORM = 'write `scan(cell, carry = "h", dropout_x = 0, dropout_h = 0)`; the dropouts may be left out'
@@ -44,7 +43,7 @@ def read_scan(expr: Name | Call) -> ScanCall | Diagnostic:
         title = f"`scan` needs a value for `{'cell' if cell is None else 'carry'}`"
         return Diagnostic("E0401", title, Label(expr.span, "it is missing here"), help=FORM)
     if not isinstance(cell, Name):
-        return Diagnostic("E0402", "expected a cell", Label(cell.span, "this is none"), help=FORM)
+        return Diagnostic("E0402", "expected a cell", Label(cell.span, "this is not a cell"), help=FORM)
     if not isinstance(carry, String):
         label = Label(carry.span, "the name of an input of the cell, in double quotes")
         return Diagnostic("E0402", "expected a string", label, help=FORM)
@@ -89,7 +88,7 @@ def _rate(name: str, expr: Expr, scope: Scope) -> float:
     except NoArmError:
         value = False
     if isinstance(value, bool) or not isinstance(value, Fraction):
-        raise FaultError(Diagnostic("E0402", "expected a number", Label(expr.span, "this is none")))
+        raise FaultError(Diagnostic("E0402", "expected a number", Label(expr.span, "this is not a number")))
     needed = wanted("rate", value)
     if needed is not None:
         title = f"`scan` cannot have {name} = {shown(value)}"

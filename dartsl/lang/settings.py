@@ -250,7 +250,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
     if meta["values"] is not None:
         text = str(value).lower() if not isinstance(value, bool) else ""
         if text not in meta["values"]:
-            raise ValueError("one of " + ", ".join(str(v) for v in meta["values"]))
+            *most, last = (_shown(v) for v in meta["values"])
+            raise ValueError(f"{', '.join(most)} or {last}")
         return text
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
@@ -264,13 +265,18 @@ def coerce(spec: Field[Any], value: object) -> Any:
     return _number(value, kind, meta)
 
 
+def _shown(value: str) -> str:
+    """One of the values of a setting, as it is written."""
+    return value if value.isdigit() else f'"{value}"'
+
+
 def _number(value: object, kind: type, meta: Mapping[str, Any]) -> Any:
     wanted = "a whole number" if kind is int else "a number"
     low, high = meta["low"], meta["high"]
     if low is not None:
         wanted += f" above {low}" if meta["open_low"] else f" from {low}"
     if high is not None:
-        wanted += f" to {high}"
+        wanted += f" to {high:,}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(wanted)
     if isinstance(value, float) and not isfinite(value):  # isfinite cannot take every int

@@ -159,3 +159,11 @@ def _polynomial(values: Coefficients) -> str:
         sign = "-" if value < 0 else "+"
         text += (f" {sign} " if text else "-" * (value < 0)) + "*".join(factors)
     return text
+
+
+def shown(value: object) -> str:
+    """A value as a message writes it: strings in double quotes, fractions with a short decimal form as that."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    decimal = f"{float(value):g}" if isinstance(value, Fraction) else ""
+    return decimal if decimal and Fraction(decimal) == value else str(value)
