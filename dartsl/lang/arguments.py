@@ -10,8 +10,8 @@ from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind
 from dartsl.lang.printer import print_expr
-from dartsl.lang.resolve import MAX_SUGGESTIONS, close
 from dartsl.lang.signatures import SAMPLES, Signature
+from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.syntax import Argument, Call, Expr, Name, Number, String
 
 _STRIDES = ("stride", "strides", "s", "step")

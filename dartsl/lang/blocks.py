@@ -11,9 +11,10 @@ from typing import Any
 from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import SettingLiteral
-from dartsl.lang.resolve import close, defined_twice
+from dartsl.lang.resolve import defined_twice
 from dartsl.lang.settings import CONFIGS, coerce
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import (
     Boolean,
     File,

@@ -19,8 +19,9 @@ from dartsl.lang.model import Network, Operation, SettingLiteral, Spec
 from dartsl.lang.networks import NetworkReader
 from dartsl.lang.offers import Offers
 from dartsl.lang.paths import resolved
-from dartsl.lang.resolve import Symbols, close, declare
+from dartsl.lang.resolve import Symbols, declare
 from dartsl.lang.source import Source, Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import File, Import, NetworkDecl
 
 UNREAD = ("E01", "E0310")  # codes of what is read no further

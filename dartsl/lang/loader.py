@@ -14,9 +14,9 @@ from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.limits import MAX_BYTES, MAX_FILES, too_large
 from dartsl.lang.parser import parse_recovering
 from dartsl.lang.paths import reason, resolved
-from dartsl.lang.resolve import MAX_SUGGESTIONS, close
 from dartsl.lang.resources import shipped_specs, specs_dir
 from dartsl.lang.source import Source, Span
+from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.syntax import File, Import
 from dartsl.lang.syntax_faults import shown
 

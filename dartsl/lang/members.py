@@ -9,8 +9,8 @@ from itertools import groupby
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
-from dartsl.lang.resolve import close
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Name, Range
 
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")

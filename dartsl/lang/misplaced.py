@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Scope, mismatch
-from dartsl.lang.resolve import MERGES, RESERVED, close
+from dartsl.lang.resolve import MERGES, RESERVED
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpsDecl
 
 CELL_HELP = "cells are layers of a `stage`; cells as operations are reserved for a later version"

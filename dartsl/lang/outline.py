@@ -13,8 +13,9 @@ from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.members import Member, as_written, expand, unknown_member
 from dartsl.lang.model import CellInput, Node, Output
 from dartsl.lang.node_items import read_merge, read_output
-from dartsl.lang.resolve import MAX_SUGGESTIONS, defined_twice, reserved
+from dartsl.lang.resolve import defined_twice, reserved
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import MAX_SUGGESTIONS
 from dartsl.lang.syntax import All, CellDecl, EdgeItem, InputItem, Name, NodeItem, OutputItem, Range
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from dartsl.lang import foreign, library
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.source import Source, Span
+from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.syntax import (
     AliasDecl,
     CellDecl,
@@ -32,8 +32,6 @@ RESERVED: Mapping[str, str] = {
     "stride": "the stride asked for",
 }
 
-MAX_SUGGESTIONS = 100  # looked for in one run: beyond that nobody reads them, and they take long
-
 NamedDecl = OpDecl | ExternDecl | OpsDecl | CellDecl | AliasDecl
 
 
@@ -51,13 +49,6 @@ _KEYWORDS = {"operation": "op", "choice": "ops", "cell": "cell"}
 def noun(declaration: NamedDecl | NetworkDecl) -> str:
     """What a declaration declares, in one word."""
     return _NOUNS[type(declaration)]
-
-
-def close(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The nearest of `words` to a misspelt one, if any is near; case counts least."""
-    spelt = {other.lower(): other for other in words}
-    found = get_close_matches(word.lower(), spelt, n=1, cutoff=cutoff)
-    return spelt[found[0]] if found else None
 
 
 def place(span: Span) -> str:
