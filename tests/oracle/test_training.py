@@ -100,7 +100,7 @@ class Recorded:
     def __init__(self, session: ImageSession, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passes: list[dict[str, Tensor]] = []
         self.gradients: dict[str, Tensor] = {}
-        inner = session._loss
+        inner = session._losses
         logits: list[Tensor] = []
         session.model.register_forward_hook(lambda _model, _inputs, output: logits.append(output.detach()))
 
@@ -110,7 +110,7 @@ class Recorded:
             self.passes.append({"logits": head, "auxiliary": auxiliary, "loss": found, "total": total})
             return found, total, correct
 
-        monkeypatch.setattr(session, "_loss", loss)
+        monkeypatch.setattr(session, "_losses", loss)
         for name, weight in session.model.named_parameters():
             weight.register_post_accumulate_grad_hook(self._recorder(name))
 
