@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
+from dartsl.lang.paths import exists
 from dartsl.lang.settings import Config, SearchConfig
 from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.source import Source
@@ -271,7 +272,8 @@ def names_a_run(name: str | Path) -> bool:
     from dartsl.lang.resources import shipped_specs
     from dartsl.run.folder import RUN
 
-    return Path(name).is_dir() and ((Path(name) / RUN).exists() or str(name) not in shipped_specs())
+    path = Path(name)
+    return exists(path) and path.is_dir() and (exists(path / RUN) or str(name) not in shipped_specs())
 
 
 def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import exists, printable
 from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE, averaged_since, curves
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def picture(path: Path, kind: str) -> bytes:
     from dartsl.run.plot import picture
     from dartsl.search.shares import cell_shares
 
-    if not (path / RUN).exists() and (path / "seed0" / RUN).exists():
+    if not exists(path / RUN) and exists(path / "seed0" / RUN):
         one = shlex.quote(str(path / "seed0"))
         raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: dartsl plot {one}")
     folder = RunFolder.open(path)
@@ -64,4 +65,5 @@ def _title(info: RunInfo, epoch: int) -> str:
     """What was run, and how far it has come."""
     doing = "search" if info.kind == "search" else "training"
     epochs = info.settings.get("epochs", epoch)
-    return f"{doing} of {Path(info.source).name}, network {info.network}: epoch {epoch} of {epochs}, seed {info.seed}"
+    source, network = printable(Path(info.source).name), printable(info.network)
+    return f"{doing} of {source}, network {network}: epoch {epoch} of {epochs}, seed {info.seed}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -13,6 +15,7 @@ import click
 import dartsl
 from dartsl.cli import output
 from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.paths import reason
 from dartsl.run.torchrun import OwnError, is_first, require_one_process
 
 # In the order of a day's work; each command lives, under its own name, in dartsl/cli/<module>.py.
@@ -75,6 +78,12 @@ class Commands(click.Group):
         except UserError as fault:
             output.say_error(fault.message, fault.help, own=isinstance(fault, OwnError))
             ctx.exit(output.current().fault if fault.exit_code == output.FAULT else fault.exit_code)
+        except OSError as fault:  # a path that the system refuses, where nothing more is known of it
+            if fault.errno == errno.EPIPE:
+                raise
+            where = f"cannot use {fault.filename}: " if fault.filename is not None else ""
+            output.say_error(where + reason(fault), None)
+            ctx.exit(output.current().fault)
         except KeyboardInterrupt:
             if output.current().json:
                 output.say_error("interrupted", None)
@@ -83,6 +92,8 @@ class Commands(click.Group):
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *others: Any, **extra: Any
     ) -> NoReturn:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a name that its encoding lacks is no reason to fail
+            sys.stdout.reconfigure(errors="backslashreplace")
         report = output.Report(json=output.asks_for_json(sys.argv[1:] if args is None else args))
         extra |= {"standalone_mode": False, "obj": report, "color": output.colour()}
         try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from dartsl.lang.diagnostics import Diagnostic, UserError
+from dartsl.lang.paths import printable
 from dartsl.run.torchrun import is_first
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ def deliver(content: str | bytes, output: Path | None, remark: str = "", **facts
     if isinstance(content, str) and not content.endswith("\n"):
         content += "\n"
     if output is not None and output != STDOUT:
-        from dartsl.run.files import write_bytes
+        from dartsl.run.files import encoded, write_bytes
 
-        write_bytes(output, content if isinstance(content, bytes) else content.encode())
+        write_bytes(output, content if isinstance(content, bytes) else encoded(content))
         written([output], remark)
         current().result |= facts
     elif isinstance(content, str):
@@ -127,9 +128,14 @@ def say_error(message: str, help: str | None, own: bool = False) -> None:
     if current().json:
         add_fault(current(), message, help)
         return
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {message}", err=True)
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {_safe(message)}", err=True)
     if help is not None:
-        click.echo(f"  = help: {help}", err=True)
+        click.echo(f"  = help: {_safe(help)}", err=True)
+
+
+def _safe(message: str) -> str:
+    """A message whose names cannot steer the terminal."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def add_fault(report: Report, message: str, help: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Paths that an operating system may refuse: NUL bytes, links in a circle, names that are too long."""
+"""Names that are odd: what an operating system may refuse, and what a terminal cannot print."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def resolved(path: Path) -> Path:
 def reason(error: Exception) -> str:
     """Why a path was refused, in words."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def printable(text: str) -> str:
+    """A text with escapes for control characters, and for the bytes of a name that is not UTF-8."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def exists(path: Path) -> bool:
+    """Whether something of that name exists; False for a name that nothing can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -10,6 +10,7 @@ from lark import Token
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.grammar import Grammar
+from dartsl.lang.paths import printable
 from dartsl.lang.slips import Finding, Site
 from dartsl.lang.source import Span
 
@@ -61,11 +62,7 @@ class Place:
 def shown(text: str, limit: int = 40) -> str:
     """A piece of the user's text in backquotes, safe to print and not too long."""
     text = text if len(text) <= limit else text[: limit - 3] + "..."
-    return (
-        "`"
-        + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-        + "`"
-    )
+    return f"`{printable(text)}`"
 
 
 def alternatives(words: Iterable[str]) -> str:

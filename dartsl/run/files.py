@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import reason
 
 Row = dict[str, Any]
+LONGEST = (
+    40  # characters of a file's name that its temporary file has too: names may be no longer than they are
+)
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -20,7 +24,7 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
     Raises UserError where the file cannot be written; an existing file is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name[:LONGEST]}.{os.getpid()}.tmp") if path.name else path
     with _explained("write", path):
         try:
             with open(temporary, "wb") as file:
@@ -34,7 +38,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Create or replace a UTF-8 file with `\\n` line ends atomically. Raises UserError."""
-    write_bytes(path, text.encode())
+    write_bytes(path, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """A text in UTF-8. A path that is not UTF-8 may stand in a comment of it: its odd bytes become escapes."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -108,7 +117,7 @@ def _explained(doing: str, path: Path) -> Iterator[None]:
     """Turn an operating system's refusal into a message for the user."""
     try:
         yield
-    except OSError as error:
-        raise UserError(f"cannot {doing} {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: no file can have this name
+        raise UserError(f"cannot {doing} {path}: {reason(error)}") from error
     except MemoryError as error:
         raise UserError(f"cannot {doing} {path}: there is too little memory for it") from error

@@ -32,6 +32,7 @@ import dartsl
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.loader import read
+from dartsl.lang.paths import exists, reason
 from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
@@ -72,8 +73,8 @@ class RunFolder:
             raise UserError(
                 f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}"
             ) from None
-        except OSError as error:
-            raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: no folder can have this name
+            raise UserError(f"cannot make the folder {path}: {reason(error)}") from error
         for name, text in texts.items():
             target = path / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Raises UserError where `path` is no run folder, or one of another format."""
-        if not (path / RUN).exists():
+        if not exists(path / RUN):
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
                 help="name the folder that `dartsl search` printed",

@@ -172,14 +172,14 @@ class Processes(Group):
 
     def _said(self, text: str, source: int) -> str:
         """The text of one process, on all."""
-        data = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        data = torch.tensor(list(text.encode("utf-8", "surrogatepass")), dtype=torch.uint8)
         length = torch.tensor([len(data)])
         self._call(dist.broadcast, length, source)
         if self.rank != source:
             data = torch.empty(int(length), dtype=torch.uint8)
         if len(data):
             self._call(dist.broadcast, data, source)
-        return bytes(data.tolist()).decode()
+        return bytes(data.tolist()).decode("utf-8", "surrogatepass")
 
     def _call(self, talk: Callable[..., object], *arguments: object) -> None:
         """Raises OwnError where another process does not answer."""

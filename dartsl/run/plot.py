@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,7 +92,11 @@ def picture(
             top += _cell_height(cell)
         dpi = min(PNG_DPI, MOST_PIXELS / max(page.width, page.height))
         file = io.BytesIO()
-        page.figure.savefig(file, format=kind, dpi=dpi, metadata=METADATA[kind])
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Glyph .* missing"
+            )  # of a name in another script; a box stands for it
+            page.figure.savefig(file, format=kind, dpi=dpi, metadata=METADATA[kind])
     return file.getvalue()
 
 
@@ -120,8 +125,8 @@ class _Page:
         return axes
 
     def write(self, left: float, top: float, text: str, **look: Any) -> None:
-        """Text whose upper left corner is there."""
-        look = {"size": 7.5, "color": TEXT, "va": "top", **look}
+        """Text whose upper left corner is there, taken as it is: a `$` in it begins no formula."""
+        look = {"size": 7.5, "color": TEXT, "va": "top", "parse_math": False, **look}
         self.figure.text(left / self.width, 1 - top / self.height, text, **look)
 
 

@@ -89,7 +89,7 @@ class RunProgress:
         if self._live is not None:
             self._live.figures = words
         else:
-            os.write(2, f"\n{words}\n".encode())
+            os.write(2, f"\n{words}\n".encode("utf-8", "backslashreplace"))
 
     def left(self) -> str:
         """The time left of the whole run, from the pace since it was started or resumed."""
