@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ Row = dict[str, Any]
 LONGEST = (
     40  # characters of a file's name that its temporary file has too: names may be no longer than they are
 )
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]{1,9})\.tmp")  # what `write_bytes` writes first
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
@@ -49,6 +51,23 @@ def encoded(text: str) -> bytes:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Create or replace a JSON file atomically. Raises UserError."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def sweep(folder: Path, owned: Collection[str]) -> None:
+    """Remove what writers that were killed have left in a folder and those below it. Raises UserError.
+
+    The caller alone writes the files of `owned` names; of others it is left what a process that lives may be at.
+    """
+    for path in files_below(folder):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and (found["name"] in owned or not _lives(int(found["process"]))):
+            with _explained("write", path):
+                path.unlink(missing_ok=True)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All that is no folder, in a folder and those below it; links are not followed."""
+    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
 
 
 def read_file(path: Path) -> bytes:
@@ -101,6 +120,21 @@ def keep_rows(path: Path, keep: Callable[[Row], bool]) -> list[Row]:
     rows = [row for row in read_rows(path) if keep(row)]
     write_bytes(path, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     return rows
+
+
+def _lives(process: int) -> bool:
+    """Whether another process of this number is there, as far as this system tells."""
+    if os.name != "posix" or process == 0:
+        return True
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _regular(name: str, flags: int) -> int:

@@ -7,6 +7,7 @@
     checkpoint.pt     all that is needed to go on
     vocabulary.json   the words of a text, in the order of their numbers
     found.*           what came out (a search)
+    result.json       what came out (a training)
     tensorboard/      event files, where they were asked for
     curves.svg        what `dartsl plot` draws
 
@@ -19,7 +20,7 @@ import hashlib
 import platform
 import posixpath
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -38,7 +39,18 @@ from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.nn.plugin_files import Named, PluginFile
-from dartsl.run.files import Row, append_row, keep_rows, read_rows, write_json, write_text
+from dartsl.run.files import (
+    LONGEST,
+    TEMPORARY,
+    Row,
+    append_row,
+    files_below,
+    keep_rows,
+    read_rows,
+    sweep,
+    write_json,
+    write_text,
+)
 from dartsl.run.records import RunInfo, read_info
 from dartsl.run.trust import approved, holds, seal
 
@@ -51,6 +63,11 @@ SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
 )
 FOUND = "found.darts"
 VOCABULARY = "vocabulary.json"
+RESULT = "result.json"
+LOCK = ".lock"
+OUTCOME = (FOUND, "found.dot", "found.svg", RESULT)
+# What only the process writes that holds the folder.
+OWNED = (SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT, VOCABULARY, *OUTCOME)
 
 
 class RunFolder:
@@ -61,30 +78,39 @@ class RunFolder:
         self.info = info
 
     @classmethod
-    def create(cls, path: Path, files: Sequence[File], info: RunInfo) -> RunFolder:
-        """Make the folder, with the spec (the last of `files`), what it imports, and `run.json`.
+    @contextmanager
+    def begun(cls, path: Path, files: Sequence[File], info: RunInfo) -> Iterator[RunFolder]:
+        """Make the folder, with the spec (the last of `files`), what it imports, and `run.json`; and hold it.
 
-        Raises UserError where something of that name exists, or it cannot be made.
+        An empty folder is taken, and so is one that a run left which died before its first checkpoint: it holds
+        nothing that would not be written anew. Raises UserError where anything else is there, or it cannot be made.
         """
         texts = _texts(files)
         try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise UserError(
-                f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}"
-            ) from None
+            path.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:  # ValueError: no folder can have this name
+            if exists(path):
+                raise _taken(path) from None
             raise UserError(f"cannot make the folder {path}: {reason(error)}") from error
+        _require_unused(path, texts)  # before a lock is left in a stranger's folder
+        run = cls(path, info)
+        with run.held():
+            _require_unused(path, texts)  # again: another process may have been quicker
+            run._write_all(texts)
+            yield run
+
+    def _write_all(self, texts: Mapping[str, str]) -> None:
+        for name in (RUN, ALPHAS, VOCABULARY):  # of the run that died
+            (self.path / name).unlink(missing_ok=True)
         for name, text in texts.items():
-            target = path / name
+            target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, text)
-        write_text(path / HISTORY, "")
-        if info.kind == "search":
-            write_text(path / ALPHAS, "")
-        info = replace(info, seal=seal(path, info.plugins))
-        write_json(path / RUN, asdict(info))  # last: a folder with a run.json is a whole one
-        return cls(path, info)
+        write_text(self.path / HISTORY, "")
+        if self.info.kind == "search":
+            write_text(self.path / ALPHAS, "")
+        # Last: a folder with a run.json is a whole one.
+        self.rewrite(replace(self.info, seal=seal(self.path, self.info.plugins)))
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -92,7 +118,9 @@ class RunFolder:
         if not exists(path / RUN):
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
-                help="name the folder that `dartsl search` printed",
+                help=f"a run that died before it was recorded is started again by --out {path}"
+                if exists(path / SPEC)
+                else "name the folder that `dartsl search` printed",
             )
         info = read_info(path, path / RUN)
         if info.format == 1:
@@ -119,8 +147,11 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder for this process alone. Raises UserError where another one holds it."""
-        lock = FileLock(self.path / ".lock")
+        """Hold the folder for this process alone, to write in it, and remove what killed writers have left there.
+
+        Raises UserError where another process holds it.
+        """
+        lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -130,9 +161,16 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"cannot write in {self.path}: {error.strerror or error}") from error
         try:
+            sweep(self.path, OWNED)
             yield
         finally:
             lock.release()
+
+    @property
+    def unbegun(self) -> bool:
+        """Whether the run died before its first checkpoint: nothing is lost then but what starting took."""
+        history = self.path / HISTORY
+        return not self.checkpoint.exists() and history.is_file() and not history.stat().st_size
 
     @property
     def spec(self) -> Path:
@@ -175,6 +213,25 @@ class RunFolder:
                 raise UserError(
                     f"{self.path / name} does not hold the {epochs} epochs that the checkpoint knows of"
                 )
+
+
+def _require_unused(path: Path, texts: Collection[str]) -> None:
+    """Raises UserError where a folder holds more than a run has before its first checkpoint."""
+    started = {*texts, RUN, HISTORY, ALPHAS, VOCABULARY, LOCK}
+    cut = {
+        str(PurePosixPath(name).with_name(PurePosixPath(name).name[:LONGEST])) for name in (*started, *OWNED)
+    }
+    for file in files_below(path):
+        temporary = TEMPORARY.fullmatch(file.name)
+        name = file.with_name(temporary["name"] if temporary else file.name).relative_to(path).as_posix()
+        if name not in (cut if temporary else started):
+            raise _taken(path)
+        if name in (HISTORY, ALPHAS) and not temporary and file.stat().st_size:
+            raise _taken(path)
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
 
 
 def spec_hash(files: Sequence[File]) -> str:

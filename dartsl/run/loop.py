@@ -14,7 +14,7 @@ from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.run.files import Row
+from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
 from dartsl.run.parallel import ALONE, Group
@@ -44,6 +44,10 @@ class Session(Protocol):
     @property
     def advice(self) -> Mapping[str, str]:
         """What may help, by what went wrong."""
+
+    @property
+    def vocabulary(self) -> Mapping[str, Any] | None:
+        """What `vocabulary.json` is to hold; None for images."""
 
     @property
     def steps(self) -> int:
@@ -151,8 +155,28 @@ def save(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
             checkpoint.save(folder.checkpoint, folder.info.identity, state)
 
 
+def begin(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
+    """Write what is there before the first step: a text's vocabulary, and a checkpoint. Raises UserError."""
+    with group.together():
+        if group.chief and session.vocabulary is not None:
+            write_json(folder.vocabulary, session.vocabulary)
+    save(session, folder, group)
+
+
 def restore(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
-    """Bring a session to where the run stopped, and forget what came behind. Raises UserError for a misfit."""
+    """Bring a session to where the run stopped, and forget what came after; a run that died before its first
+    checkpoint begins. Raises UserError for a misfit."""
+    if group.any(group.chief and folder.unbegun):
+        begin(session, folder, group)
+        return
+    load(session, folder)
+    with group.together():
+        if group.chief:
+            folder.keep_epochs(session.epoch)
+
+
+def load(session: Session, folder: RunFolder) -> None:
+    """Bring a session to where the run stopped; nothing is written. Raises UserError for a misfit."""
     state = checkpoint.load(folder.checkpoint, folder.info.identity)
     try:
         session.load_state_dict(state)
@@ -160,8 +184,6 @@ def restore(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
             raise ValueError("less than nothing is done")
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
-    if group.chief:
-        folder.keep_epochs(session.epoch)
 
 
 @contextmanager

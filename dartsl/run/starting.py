@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,16 @@ from dartsl.run.records import RunInfo
 RUNS = Path("runs")  # where a run goes that was given no folder
 
 
-def created(path: Path, spec: Spec, info: RunInfo, group: Group) -> RunFolder:
-    """The folder of a run that begins; of several processes the first one makes it. Raises UserError."""
+@contextmanager
+def begun(path: Path, spec: Spec, info: RunInfo, group: Group) -> Iterator[RunFolder]:
+    """The folder of a run that begins, held; of several processes the first one makes it. Raises UserError."""
     path = Path(group.told(str(path)))
-    with group.together():
-        return RunFolder.create(path, spec.files, info) if group.chief else RunFolder(path, info)
+    with ExitStack() as stack:
+        folder = RunFolder(path, info)
+        with group.together():
+            if group.chief:
+                folder = stack.enter_context(RunFolder.begun(path, spec.files, info))
+        yield folder
 
 
 def run_info(

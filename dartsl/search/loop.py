@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from dartsl.data.named import locate
-from dartsl.data.text import Corpus
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
 from dartsl.lang.check import check, pick_network
@@ -22,12 +21,12 @@ from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.run.files import write_bytes, write_json, write_text
+from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
-from dartsl.run.loop import held, own_generators, restore, run_session, save
+from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, adopt, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, created, run_info, say_notes, stem
+from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
 from dartsl.search.report import found_report
@@ -57,8 +56,8 @@ def search(
 ) -> SearchResult:
     """Search a network of a spec with settings that are complete, and leave everything in a run folder.
 
-    `out` is that folder, which must not exist; by default it is `runs/` and the spec's name, with -2, -3, ...
-    where that is taken. `parameters` replace the network's defaults, `plugins` are files that implement
+    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name, with -2,
+    -3, ... where that is taken. `parameters` replace the network's defaults, `plugins` are files that implement
     `extern op`s, `command` is recorded. Progress goes to `console` (standard output by default).
 
     Raises SpecError for a fault in the spec, UserError for settings, data or a folder that cannot be used,
@@ -80,13 +79,9 @@ def search(
             group.require_same("data", data_hash(data))
             found, inputs = data_hash(data), session.inputs
             info = run_info("search", source, spec, model, config, found, inputs, plugins, command, group)
-            folder = created(out or free_name(RUNS, stem(source)), spec, info, group)
-            say_notes(notes_of(data), console)
-            with held(folder, group):
-                with group.together():
-                    if group.chief and isinstance(data, Corpus):
-                        write_json(folder.vocabulary, data.record())
-                save(session, folder, group)
+            with begun(out or free_name(RUNS, stem(source)), spec, info, group) as folder:
+                say_notes(notes_of(data), console)
+                begin(session, folder, group)
                 return _run(session, folder, console, group)
 
 
@@ -117,7 +112,8 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
     with own_generators(config.device):
         with group.together():
             session = session_of(model, config, data, group)
-            restore(session, folder, group)
+        restore(session, folder, group)
+        with group.together():
             adopt(folder, model, anew, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group)

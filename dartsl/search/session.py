@@ -9,7 +9,6 @@ import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -22,9 +21,10 @@ from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.parallel import Group
-from dartsl.search.batches import Batch, Outcome, perplexity
+from dartsl.search.batches import Batch, Outcome
 from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
 from dartsl.search.discretise import entropies, softmax_rows
+from dartsl.search.tally import Tally, tallied
 
 Place = TypeVar("Place")  # what stands for a step's training batch
 Step = TypeVar("Step", covariant=True)
@@ -43,38 +43,6 @@ class Steps(Protocol[Step]):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
-
-
-@dataclass
-class Tally:
-    """Sums over the batches of an epoch so far: losses weighted by predictions, right ones, predictions."""
-
-    loss: float = 0.0
-    correct: int = 0
-    count: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        self.loss += outcome.loss * outcome.count
-        self.correct += outcome.correct or 0
-        self.count += outcome.count
-
-    @property
-    def mean_loss(self) -> float | None:
-        return self.loss / self.count if self.count else None
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.correct / self.count if self.count else None
-
-    @property
-    def perplexity(self) -> float | None:
-        loss = self.mean_loss
-        return None if loss is None else perplexity(loss)
-
-
-def tallied(record: Mapping[str, Any]) -> Tally:
-    """A tally from its fields."""
-    return Tally(float(record["loss"]), int(record["correct"]), int(record["count"]))
 
 
 class SearchSession(ABC, Generic[Place]):
@@ -140,6 +108,11 @@ class SearchSession(ABC, Generic[Place]):
                 ]
             ),
         }
+
+    @property
+    def vocabulary(self) -> Mapping[str, Any] | None:
+        """What `vocabulary.json` is to hold; None for images."""
+        return None
 
     @property
     def steps(self) -> int:

@@ -64,6 +64,11 @@ class TextSession(SearchSession[Window]):
         super().__init__(model, config, windows, group)
         require_rows(model, config.batch)
 
+    @property
+    def vocabulary(self) -> Mapping[str, Any] | None:
+        """The words of the text, in the order of their numbers."""
+        return self.data.record()
+
     def begin_epoch(self) -> None:
         self.rate = self.config.lr
         if self.batches.step == 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.folder import RunFolder
-from dartsl.run.loop import own_generators, restore
+from dartsl.run.loop import load, own_generators
 from dartsl.run.resuming import AS_IT_WAS, Anew
 from dartsl.train.loop import reopened_session
 from dartsl.train.text_evaluation import Tested
@@ -24,11 +24,12 @@ class Evaluated:
 def evaluate(path: Path, anew: Anew = AS_IT_WAS) -> Evaluated:
     """The test figures of a run's last checkpoint. Raises UserError where there is none, or no test image."""
     folder = RunFolder.open(path)
-    with folder.held():
-        session = reopened_session(folder, anew)
-        with own_generators(session.config.device):
-            restore(session, folder)
-            test = session.test()
+    session = reopened_session(
+        folder, anew
+    )  # read as it is: a checkpoint is whole while a training goes on, too
+    with own_generators(session.config.device):
+        load(session, folder)
+        test = session.test()
     if test is None:
         raise UserError(f"{session.name} has no test images")
     return Evaluated(session.epoch, test)

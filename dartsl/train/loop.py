@@ -23,17 +23,15 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.files import write_json
-from dartsl.run.folder import RunFolder, free_name
-from dartsl.run.loop import held, own_generators, restore, run_session, save
+from dartsl.run.folder import RESULT, RunFolder, free_name
+from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, adopt, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, created, run_info, say_notes, stem
+from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.train.report import trained_report
 from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
 from dartsl.train.text_evaluation import Tested
-
-RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,10 @@ def train(
 ) -> TrainResult:
     """Train a decided network of a spec from scratch, and leave everything in a run folder.
 
-    `out` is that folder, which must not exist; by default it is `runs/` and the spec's name and `-trained`. The test
-    images (or text) are looked at once, at the end; a part of the training images is watched meanwhile, and chooses
-    nothing. `config` is complete (`dartsl.lang.settings.train_config`).
-    `before` is called once the folder is there, before the first step.
+    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name and `-trained`.
+    The test images (or text) are looked at once, at the end; a part of the training images is watched meanwhile, and
+    chooses nothing. `config` is complete (`dartsl.lang.settings.train_config`).
+    `before` is called when nothing but the folder can fail, before it is made.
 
     Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
     that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
@@ -89,14 +87,10 @@ def train(
             group.require_same("data", data_hash(data))
             found, inputs = data_hash(data), session.inputs
             info = run_info("train", source, spec, model, config, found, inputs, plugins, command, group)
-            folder = created(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group)
             before()
-            say_notes(() if isinstance(data, Corpus) else data.notes, console)
-            with held(folder, group):
-                with group.together():
-                    if group.chief and isinstance(data, Corpus):
-                        write_json(folder.vocabulary, data.record())
-                save(session, folder, group)
+            with begun(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group) as folder:
+                say_notes(() if isinstance(data, Corpus) else data.notes, console)
+                begin(session, folder, group)
                 return _run(session, folder, console, group)
 
 
@@ -111,8 +105,8 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
         with group.together():
             session = reopened_session(folder, anew, group)
         with own_generators(session.config.device):
+            restore(session, folder, group)
             with group.together():
-                restore(session, folder, group)
                 adopt(folder, session.model, anew, group)
             tell_changes(folder.info, console, group)
             return _run(session, folder, console, group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import exists
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
-from dartsl.run.files import write_json
-from dartsl.run.folder import RUN, RunFolder, free_name
+from dartsl.run import schema
+from dartsl.run.files import parse_json, read_file, write_json
+from dartsl.run.folder import CHECKPOINT, RUN, RunFolder, free_name
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.run.starting import RUNS, stem
 from dartsl.run.torchrun import require_one_process
@@ -25,6 +26,7 @@ from dartsl.train.report import seeds_report
 
 SEEDS = "seeds.json"
 FORMAT = 1
+RECORD = schema.record({"format": schema.one_of(FORMAT), "seeds": schema.whole(2, 1_000_000)})
 
 
 def start(
@@ -57,8 +59,13 @@ def start(
         return [one]
     require_one_process("dartsl train --seeds")
     path = out or free_name(RUNS, f"{stem(source)}-seeds")
-    if path.exists():
+    if exists(path) and not _unbegun(path):
         raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
+
+    def record() -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds})
+
     first = loop.train(
         source,
         replace(config, seed=0),
@@ -68,9 +75,19 @@ def start(
         plugins=plugins,
         command=command,
         console=console,
-        before=lambda: write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds}),
+        before=record,
     )
     return _rest(path, seeds, AS_IT_WAS, console, [first]) if first.finished else [first]
+
+
+def _unbegun(path: Path) -> bool:
+    """Whether a folder is empty, or what a training of several seeds left that died before its first checkpoint."""
+    first = path / "seed0"
+    return (
+        path.is_dir()
+        and {entry.name for entry in path.iterdir()} <= {SEEDS, first.name}
+        and not (first / CHECKPOINT).exists()
+    )
 
 
 def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> list[loop.TrainResult]:
@@ -79,13 +96,11 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
         return [loop.resume(path, anew, console=console)]
     require_one_process("dartsl train --seeds")
     try:
-        record = json.loads((path / SEEDS).read_bytes())
-        count = record["seeds"] if record["format"] == FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError):
-        count = None
-    if not isinstance(count, int) or not count >= 2:
-        raise UserError(f"{path / SEEDS} is damaged, or of another version of dartsl")
-    return _rest(path, count, anew, console, [])
+        record = parse_json(read_file(path / SEEDS))
+        RECORD(record, "")
+    except ValueError:
+        raise UserError(f"{path / SEEDS} is damaged, or of another version of dartsl") from None
+    return _rest(path, record["seeds"], anew, console, [])
 
 
 def _rest(

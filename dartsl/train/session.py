@@ -25,7 +25,7 @@ from dartsl.run.loop import NonFiniteError
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
-from dartsl.search.session import Tally, tallied
+from dartsl.search.tally import Tally, tallied
 from dartsl.train.class_weights import Loss, balanced_weights
 from dartsl.train.compiling import draw_ahead, explained
 from dartsl.train.evaluation import Measured, autocast, measured
@@ -98,6 +98,11 @@ class ImageSession:
                 ]
             ),
         }
+
+    @property
+    def vocabulary(self) -> Mapping[str, Any] | None:
+        """What `vocabulary.json` is to hold; None for images."""
+        return None
 
     @property
     def steps(self) -> int:

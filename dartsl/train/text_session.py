@@ -27,7 +27,7 @@ from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.search.batches import TextBatch
 from dartsl.search.bilevel import weight_step
-from dartsl.search.session import Tally, tallied
+from dartsl.search.tally import Tally, tallied
 from dartsl.search.text_session import Carries, gathered, own, require_rows, restored_carries
 from dartsl.train.regularisers import Mean
 from dartsl.train.text_evaluation import TextMeasured, measured_text
@@ -100,6 +100,11 @@ class TextSession:
                 ]
             ),
         }
+
+    @property
+    def vocabulary(self) -> Mapping[str, Any] | None:
+        """The words of the text, in the order of their numbers."""
+        return self.data.record()
 
     @property
     def steps(self) -> int:

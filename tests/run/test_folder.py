@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
+from dartsl.lang.syntax import File
 from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.records import RunInfo
@@ -52,6 +57,11 @@ INFO = RunInfo(
 )
 
 
+def made(path: Path, files: Sequence[File], info: RunInfo) -> RunFolder:
+    with RunFolder.begun(path, files, info) as run:
+        return run
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "spec"
@@ -63,7 +73,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_run_holds_its_spec_with_all_imports_but_the_library(root: Path, tmp_path: Path) -> None:
     spec = check(read(str(root)))
-    run = RunFolder.create(tmp_path / "deep" / "run", spec.files, INFO)
+    run = made(tmp_path / "deep" / "run", spec.files, INFO)
     assert run.spec.read_text() == ROOT
     assert (run.path / "sub" / "part.darts").read_text() == PART
     assert not (run.path / "std").exists()
@@ -77,13 +87,92 @@ def test_a_run_holds_its_spec_with_all_imports_but_the_library(root: Path, tmp_p
 def test_what_exists_is_refused_and_left_alone(root: Path, tmp_path: Path) -> None:
     files = check(read(str(root))).files
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="exists") as caught:
-        RunFolder.create(tmp_path / "run", files, INFO)
+        made(tmp_path / "run", files, INFO)
     assert "--out" in str(caught.value.help)
-    assert list((tmp_path / "run").iterdir()) == []
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["notes.txt"]
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot make the folder"):
-        RunFolder.create(tmp_path / "file" / "run", files, INFO)
+        made(tmp_path / "file" / "run", files, INFO)
+    with pytest.raises(UserError, match="exists"):
+        made(tmp_path / "file", files, INFO)
+
+
+STARTED = {"spec.darts", "sub/part.darts", "history.jsonl", "alphas.jsonl", "run.json"}
+
+
+@pytest.mark.parametrize("left", [set(), {"spec.darts"}, {"spec.darts", "sub/part.darts"}, STARTED])
+def test_what_a_run_left_that_never_began_is_taken_over(root: Path, tmp_path: Path, left: set[str]) -> None:
+    """With the temporary files of what it was killed at, wherever they are; of another seed, say, or of a training."""
+    files, path = check(read(str(root))).files, tmp_path / "run"
+    made(path, files, INFO)
+    assert {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()} - {
+        ".lock"
+    } == STARTED
+    for name in STARTED - left:
+        (path / name).unlink()
+    for name in (".run.json.1.tmp", ".checkpoint.pt.77.tmp", "sub/.part.darts.999999999.tmp"):
+        (path / name).write_text("half of it")
+    run = made(path, files, replace(INFO, kind="train", seed=9))
+    assert RunFolder.open(path).info.seed == 9
+    found = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()} - {".lock"}
+    assert found == STARTED - {"alphas.jsonl"}
+    assert run.unbegun
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.txt", ""),
+        ("checkpoint.pt", ""),
+        ("history.jsonl", '{"epoch": 1}\n'),
+        ("history.jsonl", '{"ep'),
+        ("other.darts", ""),
+        ("found.darts", ""),
+        ("sub/notes.txt", ""),
+        (".notes.txt.12.tmp", ""),
+        ("tensorboard/events", ""),
+    ],
+)
+def test_what_holds_more_is_left_as_it_is(root: Path, tmp_path: Path, name: str, text: str) -> None:
+    files, path = check(read(str(root))).files, tmp_path / "run"
+    made(path, files, INFO)
+    (path / name).parent.mkdir(exist_ok=True)
+    (path / name).write_text(text)
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    with pytest.raises(UserError, match="exists"):
+        made(path, files, replace(INFO, seed=9))
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
+
+
+def test_a_run_that_is_just_being_started_is_not_taken_over(root: Path, tmp_path: Path) -> None:
+    files = check(read(str(root))).files
+    with (
+        RunFolder.begun(tmp_path / "run", files, INFO),
+        pytest.raises(UserError, match="another process is at work"),
+    ):
+        made(tmp_path / "run", files, INFO)
+
+
+def test_temporary_files_are_swept_when_the_folder_is_held(tmp_path: Path) -> None:
+    """Those of files that its holder alone writes; of others, where their writer is gone. Nothing else."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    swept = [f".checkpoint.pt.{os.getppid()}.tmp", ".run.json.1.tmp", f".curves.svg.{gone.pid}.tmp"]
+    kept = [f".curves.svg.{os.getppid()}.tmp", ".notes.tmp", "run.json.1.tmp", ".a.b.tmp", ".x.1.tmp.txt"]
+    for name in swept + kept:
+        (tmp_path / name).write_text("")
+    with RunFolder(tmp_path, INFO).held():
+        assert {path.name for path in tmp_path.iterdir()} - {".lock"} == set(kept)
+
+
+def test_a_run_that_was_never_recorded_says_how_it_is_started(root: Path, tmp_path: Path) -> None:
+    made(tmp_path / "run", check(read(str(root))).files, INFO)
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(UserError, match="not a run folder") as caught:
+        RunFolder.open(tmp_path / "run")
+    assert f"--out {tmp_path / 'run'}" in str(caught.value.help)
 
 
 @pytest.mark.parametrize("name", ["spec", "found"])
@@ -91,7 +180,7 @@ def test_an_import_that_the_run_would_overwrite_is_refused(root: Path, tmp_path:
     (root.parent / f"{name}.darts").write_text(PART)
     root.write_text(ROOT.replace("sub/part", name))
     with pytest.raises(UserError, match=rf"would lie at {name}\.darts"):
-        RunFolder.create(tmp_path / "run", check(read(str(root))).files, INFO)
+        made(tmp_path / "run", check(read(str(root))).files, INFO)
     assert not (tmp_path / "run").exists()
 
 
@@ -151,7 +240,7 @@ def test_a_run_of_format_1_opens_where_its_spec_means_what_it_meant(
     tmp_path: Path, cell: str, same: bool
 ) -> None:
     files = check(Source("root.darts", cell)).files
-    run = RunFolder.create(tmp_path / "run", files, replace(INFO, format=1))
+    run = made(tmp_path / "run", files, replace(INFO, format=1))
     if same:
         assert RunFolder.open(run.path).info.identity.format == 1
         return
@@ -167,7 +256,7 @@ def test_a_run_of_format_1_opens_where_its_spec_means_what_it_meant(
 
 
 def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path / "run", check(read(str(root))).files, INFO)
+    run = made(tmp_path / "run", check(read(str(root))).files, INFO)
     for epoch in (1, 2, 3):
         run.record({"epoch": epoch}, {"epoch": epoch, "alphas": {}})
     run.keep_epochs(2)
@@ -178,7 +267,7 @@ def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: P
 
 def test_a_training_run_has_no_alphas(root: Path, tmp_path: Path) -> None:
     info = replace(INFO, kind="train")
-    run = RunFolder.create(tmp_path / "run", check(read(str(root))).files, info)
+    run = made(tmp_path / "run", check(read(str(root))).files, info)
     run.record({"epoch": 1})
     run.keep_epochs(1)
     assert not (run.path / "alphas.jsonl").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,9 +27,9 @@ class Died(BaseException):
 
 
 def test_a_crash_at_any_write_costs_nothing(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run dies behind its first checkpoint; the k-th time that it goes on, it dies at its k-th write."""
+    """The run dies at its k-th write, and is started again until it is recorded; from then on it goes on."""
     run(tiny, "whole")
-    sync, writes, last = os.fsync, 0, 6  # spec, import, history, alphas, run.json, checkpoint
+    sync, writes, last = os.fsync, 0, 0
 
     def die(file: int) -> None:
         nonlocal writes
@@ -41,19 +40,58 @@ def test_a_crash_at_any_write_costs_nothing(tiny: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fsync", die)
     path = tiny.parent / "parts"
-    with pytest.raises(Died):
-        run(tiny, "parts")
-    assert not (path / "checkpoint.pt").exists()  # the write was not over
-    shutil.rmtree(path)
-    writes, last = 0, 7
-    with pytest.raises(Died):
-        run(tiny, "parts")
+    while not (path / "run.json").exists():
+        writes, last = 0, last + 1
+        with suppress(Died):
+            run(tiny, "parts")
+    assert last == 6  # spec, import, history, alphas, run.json, and the checkpoint, whose write was not over
+    assert not (path / "checkpoint.pt").exists()
     finished, last = False, 0
     while not finished:
         writes, last = 0, last + 1
         with suppress(Died):
             finished = loop.resume(path, console=quiet()).finished
     assert last > 5
+    same_runs(tiny.parent / "whole", path)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dartsl.lang.loader import read
+from dartsl.lang.settings import SearchConfig
+from dartsl.search.loop import search
+folder, last = Path(sys.argv[1]), int(sys.argv[2])
+sync = os.fsync
+def die(file):
+    global last
+    sync(file)
+    last -= 1
+    if last == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.fsync = die
+config = SearchConfig(epochs=2, batch=5, warmup=1, alphas_lr=0.1, crop=1, data=str(folder / "images.npz"))
+search(read(str(folder / "tiny.darts")), config, out=folder / "run", command="typed")
+"""
+
+
+@pytest.mark.parametrize("write", [3, 6])
+def test_a_process_that_is_killed_before_its_first_checkpoint_costs_nothing(tiny: Path, write: int) -> None:
+    """At the history it is started again, by --out; at the checkpoint it goes on, by --resume."""
+    path = tiny.parent / "run"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tiny.parent), str(write)], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (path / "checkpoint.pt").exists()
+    left = [file.name for file in path.iterdir() if file.name.endswith(".tmp")]
+    assert len(left) == 1
+    if write == 6:
+        assert loop.resume(path, console=quiet()).finished
+    else:
+        with pytest.raises(UserError, match="is not a run folder"):
+            loop.resume(path, console=quiet())
+        assert run(tiny, "run").finished
+    assert not [file.name for file in path.iterdir() if file.name.endswith(".tmp")]
+    run(tiny, "whole")
     same_runs(tiny.parent / "whole", path)
 
 

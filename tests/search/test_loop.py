@@ -34,7 +34,7 @@ def test_a_search_leaves_everything_in_its_folder(tiny: Path) -> None:
         "found.darts", "found.dot", "found.svg",
     }  # fmt: skip
     record = json.loads((out / "run.json").read_text())
-    assert record["format"] == 1
+    assert record["format"] == 2
     assert record["command"] == "typed"
     assert record["network"] == "tiny"
     assert record["parameters"] == {"C": "2"}
@@ -227,6 +227,7 @@ def test_a_folder_that_exists_is_refused_and_the_default_name_is_free(
 ) -> None:
     monkeypatch.chdir(tiny.parent)
     (tiny.parent / "run").mkdir()
+    (tiny.parent / "run" / "notes").write_text("")
     with pytest.raises(UserError, match="exists"):
         run(tiny, "run")
     for name in ("tiny", "tiny-2"):

@@ -56,7 +56,8 @@ def run(tmp_path: Path) -> RunFolder:
     info = RunInfo(
         "search", "small", "0" * 64, "small", {"C": "4"}, {}, 0, "", [], "1" * 64, TextInputs("word"), {}
     )
-    return RunFolder.create(tmp_path / "run", spec.files, info)
+    with RunFolder.begun(tmp_path / "run", spec.files, info) as run:
+        return run
 
 
 def record(run: RunFolder, epoch: int, weights: list[list[float]]) -> None:

@@ -235,3 +235,55 @@ def test_runs_that_were_tampered_with_are_refused(tiny: Path) -> None:
     (path / "run.json").write_text(json.dumps({**record, "kind": "search"}))
     with pytest.raises(UserError, match="not of a training"):
         loop.resume(path)
+
+
+def test_a_training_that_died_before_its_first_checkpoint_goes_on_from_the_start(tiny: Path) -> None:
+    path = run(tiny, "run").path
+    for name in ("checkpoint.pt", "result.json"):
+        (path / name).unlink()
+    with pytest.raises(UserError, match="nothing to continue"):
+        loop.resume(path, console=quiet())  # its history says that there was one
+    (path / "history.jsonl").write_text("")
+    with pytest.raises(UserError, match="nothing to continue"):
+        evaluate(path)
+    assert loop.resume(path, console=quiet()).finished
+    run(tiny, "whole")
+    same_runs(tiny.parent / "whole", path)
+
+
+def test_a_run_that_cannot_be_written_is_evaluated(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that another process is at work on; nothing in it changes, not even what a crash has left."""
+    result = run(tiny, "run")
+    path = result.path
+    (path / ".lock").unlink()
+    (path / ".checkpoint.pt.1.tmp").write_text("")
+    with (path / "history.jsonl").open("a") as rows:
+        rows.write('{"epoch": 3, "l')
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.iterdir()}
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    monkeypatch.setattr("os.replace", refuse)
+    assert evaluate(path).test == result.test
+    assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in path.iterdir()} == before
+    with pytest.raises(UserError, match=r"cannot write in .*Read-only"):
+        loop.resume(path)
+
+
+def test_seeds_that_died_at_their_start_are_taken_over(
+    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, source, path = settings(tiny, epochs=1), read(str(tiny)), tiny.parent / "two"
+    with monkeypatch.context() as patch:
+        patch.setattr("dartsl.run.checkpoint.write_bytes", _no_memory)
+        with pytest.raises(torch.OutOfMemoryError):
+            seeds.start(source, config, out=path, seeds=2, console=quiet())
+    assert (path / "seed0" / "run.json").exists()
+    stop_after(1)
+    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="exists"):
+        seeds.start(source, config, out=path, seeds=2, console=quiet())
+    assert seeds.resume(path, console=quiet())
