@@ -282,8 +282,8 @@ def test_seeds_that_died_at_their_start_are_taken_over(
             seeds.start(source, config, out=path, seeds=2, console=quiet())
     assert (path / "seed0" / "run.json").exists()
     stop_after(1)
-    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())
+    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())[-1].finished
     monkeypatch.undo()
     with pytest.raises(UserError, match="exists"):
         seeds.start(source, config, out=path, seeds=2, console=quiet())
-    assert seeds.resume(path, console=quiet())
+    assert seeds.resume(path, console=quiet())[-1].finished
