@@ -12,7 +12,7 @@ from dartsl.lang.kinds import Kind
 from dartsl.lang.printer import print_expr
 from dartsl.lang.signatures import SAMPLES, Signature
 from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
-from dartsl.lang.syntax import Argument, Call, Expr, Name, Number, String
+from dartsl.lang.syntax import Argument, Boolean, Call, Expr, Name, Number, String
 
 _STRIDES = ("stride", "strides", "s", "step")
 
@@ -152,6 +152,9 @@ def _too_many(
 
 def _without(signature: Signature, extra: list[Argument]) -> str:
     help = "leave it out" if len(extra) == 1 else "leave them out"
+    value = extra[0].value
+    if signature.builtin and not signature.parameters and not isinstance(value, Number | String | Boolean):
+        return f"operations are chained: `{print_expr(value)} > {signature.name}`"
     first = signature.required[0].name.id if signature.required else ""
     if signature.kind(first) is Kind.NUMBER and isinstance(extra[0].value, Number):
         help += f"; a stride is written `{signature.sample()}/2`"

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dartsl.lang.constants import names
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.limits import Budget
+from dartsl.lang.misplaced import choice_as_op
 from dartsl.lang.model import Operation
 from dartsl.lang.offers import Offers
 from dartsl.lang.order import ordered, recursion
 from dartsl.lang.resolve import Symbols
 from dartsl.lang.signatures import Signature
-from dartsl.lang.syntax import ExternDecl, Name, OpDecl, OpsDecl
+from dartsl.lang.syntax import Choice, ExternDecl, Name, OpDecl, OpsDecl
 
 OperationDecl = OpDecl | ExternDecl | OpsDecl
 
@@ -34,7 +35,10 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
             if name not in looped:
                 offers.choices[name] = offer
         else:
+            before = len(offers.checker.faults)
             signature, sound = _check_operation(declaration, symbols, offers)
+            if len(offers.checker.faults) > before:
+                offers.faulty.add(name)
             if name not in looped:
                 offers.checker.signatures[name] = signature
                 if sound:  # the arguments of an unsound default cannot be told apart
@@ -68,7 +72,10 @@ def _check_operation(
         known.setdefault(parameter.name.id, Local(parameter.name, kind))
     if isinstance(declaration, OpDecl):
         scope = Scope("op", known)
-        checker.check(declaration.body, Kind.OPERATION, scope)
+        if isinstance(declaration.body, Choice) and not declaration.parameters:
+            checker.report(choice_as_op(declaration, declaration.body))
+        else:
+            checker.check(declaration.body, Kind.OPERATION, scope)
         mix_bn = mix_bn or scope.mix_bn
     kinds = {name: local.kind for name, local in known.items()}
     name = declaration.name

@@ -18,14 +18,16 @@ def cell_faults(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
     choosy: set[str] = set()
     for pair in shape.pairs:
         degrees[pair.target] += 1
-        if offers[pair.item].is_choice or not offers[pair.item].sound:
+        offer = offers[pair.item]
+        if offer.is_choice or not offer.sound or offer.only_none:
             choosy.add(pair.target)
     faults = _none(shape, offers, degrees)
     if shape.unsure:
         return faults
     fed = [node for node in shape.nodes if node.name not in shape.doubtful]
     unfed = [(node.name, node.span) for node in fed if not degrees[node.name]]
-    faults += [faults_of.unfed(names, span) for span, names in _grouped(unfed)]
+    if unfed:
+        return [*faults, faults_of.unfed(_grouped(unfed), bool(shape.inputs))]
     for node in fed:
         incoming = degrees[node.name]
         if node.merge != "sum" or not node.keep or not incoming:

@@ -12,6 +12,7 @@ from dartsl.lang.model import Candidate, Cell, Edge, Node
 from dartsl.lang.op_faults import stride_text
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.source import Span
+from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Expr
 from dartsl.lang.tensors import Axis, Pair, Tensor, strided
 from dartsl.lang.terms import Term
@@ -104,14 +105,14 @@ class CellPlanner:
                 label = Label(
                     item.span, f"what it reads is {asked} times as large as the newest layer's output"
                 )
-                help = "give it an operation that strides, such as `preprocess` of std/cnn"
                 title = f"the input `{item.name}` needs an operation with stride {asked}"
-                self._report(Diagnostic("E0501", title, label, help=help), *self._place())
+                fault = Diagnostic("E0501", title, label, help=self._prepare(), group=self._raw())
+                self._report(fault, *self._place())
             return None
         part = self._elaborate(item.operation, feed.tensor, asked, prepared)
         text = _text(item.operation.span)
         why = Label(item.span, f"so `{item.name}` is read with stride {asked}")
-        self._check_stride(part, text, item.operation.span, asked, why)
+        self._check_stride(part, text, item.operation, item.operation.span, asked, why)
         if part.ok and part.missing is None and part.output.width != self._use.width:
             fault = width_fault(text, item.operation.span, part, self._use.width)
             self._report(fault, prepared, *self._place("width"))
@@ -179,7 +180,7 @@ class CellPlanner:
         source = self._tensors[edge.source]
         part = self._elaborate(candidate.expr, source, asked, on_edge, candidate.label)
         why = Label(edge.span, f"{'so ' if asked != 1 else ''}the edge {arrow} has stride {asked}")
-        self._check_stride(part, candidate.label, candidate.span, asked, why)
+        self._check_stride(part, candidate.label, candidate.expr, candidate.span, asked, why)
         return part
 
     def _width_asked(self, edge: Edge, candidate: Candidate, part: Part, warns: bool = False) -> None:
@@ -189,28 +190,18 @@ class CellPlanner:
         raw = next((i for i in self._cell.inputs if i.name == edge.source and i.operation is None), None)
         if raw is not None and not part.given:
             fault = raw_input(raw, text, span, part, asked, warns)
+            if not warns:
+                fault = replace(fault, help=self._prepare(), group=self._raw())
         else:
             fault = width_fault(text, span, part, asked, warns)
         self._report(fault, on_edge, *self._place("width"))
 
-    def _check_stride(self, part: Part, text: str, span: Span, asked: int, why: Label) -> None:
+    def _check_stride(self, part: Part, text: str, expr: Expr, span: Span, asked: int, why: Label) -> None:
         if not part.ok or part.gives(asked):
             return
-        if part.missing is not None:
-            gives = "has no arm for it"
-            why_not: tuple[Label, ...] = (Label(part.missing.span, "the strides that it knows"),)
-        else:
-            gives = f"gives {stride_text(part.stride)}"
-            why_not = ()
-        help = (
-            "give its first strided step `/stride`, or a `match stride` with an arm for it"
-            if asked != 1
-            else None
-        )
-        title = f"`{text}` cannot be used with stride {asked}"
-        label = Label(span, f"asked for stride {asked}, {gives}")
         places = self._place("stride") if asked != 1 else ()
-        self._report(Diagnostic("E0501", title, label, why_not, help), why, *places)
+        fault = stride_fault(text, expr, span, part, asked, self._elaborator.operations)
+        self._report(fault, why, *places)
 
     def _width_fault(
         self,
@@ -276,6 +267,16 @@ class CellPlanner:
                 labels = (*fault.secondary, place, *self._place("width"))
                 self._faults[number] = replace(fault, secondary=labels)
         return part
+
+    def _raw(self) -> str:
+        """What all faults of inputs that nothing prepares have in common."""
+        first = self._cell.inputs[0].span
+        return f"raw inputs {first.source.name} {first.start}"
+
+    def _prepare(self) -> str:
+        """How to prepare the inputs of the cell."""
+        raw = ", ".join(given.name for given in self._cell.inputs if given.operation is None)
+        return f"give them the stride and the width asked for: `input {raw} : preprocess` (of std/cnn)"
 
     def _term(self, part: Part, tensor: Tensor, span: Span) -> Term | None:
         shape = tensor.shape()

@@ -57,7 +57,7 @@ def grouped(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Diagnostics with one for each group: the first, with the places of the others."""
     groups: dict[object, list[Diagnostic]] = {}
     for number, fault in enumerate(faults):
-        groups.setdefault((fault.code, fault.group) if fault.group else number, []).append(fault)
+        groups.setdefault(fault.group or number, []).append(fault)
     return [_merged(*group) for group in groups.values()]
 
 

@@ -65,7 +65,7 @@ class Elaborator:
         faults: list[Diagnostic],
         names: Mapping[str, Value] | None = None,
     ) -> None:
-        self._operations = operations
+        self.operations = operations
         self._norms = norms
         self._faults = faults
         self._names = dict(names or {})
@@ -167,10 +167,10 @@ class Elaborator:
     def _may_stride(self, target: Name | Call, scope: Scope) -> bool:
         """False for merges and for primitives that cannot; an op shows it when it is elaborated."""
         name = target.id if isinstance(target, Name) else target.function.id
-        if name in scope.names or name not in self._operations:
+        if name in scope.names or name not in self.operations:
             return name not in primitives.MERGES
         primitive = primitives.PRIMITIVES.get(name)
-        return primitive is None or self._operations[name].body is not None or primitive.can_stride
+        return primitive is None or self.operations[name].body is not None or primitive.can_stride
 
     def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
         """`x*n`; with `first`, a stride is written behind it, which its first element takes."""
@@ -211,7 +211,7 @@ class Elaborator:
             if merges and isinstance(expr, Call):
                 branches = [self._element(a.value, tensor, scope) for a in expr.arguments]
                 return self._merged(expr, branches, tensor)
-            operation = self._operations.get(name)
+            operation = self.operations.get(name)
             if operation is None:
                 raise FaultError(
                     Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))

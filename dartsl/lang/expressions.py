@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from dartsl.lang import literals, misplaced
@@ -112,7 +113,8 @@ class Checker:
             help = None
             if isinstance(expr, String) and want is Kind.OPERATION:
                 help = f"operations stand without quotes: `{expr.value}`"
-            self.report(mismatch(expr, want, f"this is {_article(kind)}", help))
+            group = "quoted operation" if help else ""
+            self.report(replace(mismatch(expr, want, f"this is {_article(kind)}", help), group=group))
 
     def _operation_fits(self, expr: Expr, want: Kind, what: str) -> bool:
         if Kind.OPERATION.narrowed(want) is not None:
@@ -165,8 +167,10 @@ class Checker:
             else:
                 self.report(misplaced.unknown_value(name, scope))
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
-        elif isinstance(declaration, CellDecl | AliasDecl):
+        elif isinstance(declaration, CellDecl | AliasDecl) and want is not Kind.ANY:
             self.report(mismatch(expr, want, f"`{name.id}` is a cell", misplaced.CELL_HELP))
+        elif isinstance(declaration, CellDecl | AliasDecl):
+            pass  # an argument of what is unknown, which is reported
         elif isinstance(declaration, OpsDecl):
             if self._operation_fits(expr, want, f"a choice, the `ops` `{name.id}`"):
                 self.report(misplaced.ops(name, declaration, scope))

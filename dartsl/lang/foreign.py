@@ -201,6 +201,9 @@ _NO_SETTINGS = _table(
     )
 )  # fmt: skip
 
+_COPIES = ("copy", "clone", "deepcopy", "copyof", "like", "same")
+_ALL = ("any", "every", "each", "everything", "inputs", "nodes")  # for `all`
+
 # Values of settings: what stands in other tools, and here.
 _VALUES: Mapping[tuple[str, str], str] = {
     **{("device", word): '"cuda"' for word in ("gpu", "GPU", "CUDA", "nvidia")},
@@ -246,6 +249,21 @@ def setting(name: str) -> str | None:
 def no_setting(name: str) -> str | None:
     """What to do with a setting that neither `search` nor `train` has."""
     return _NO_SETTINGS.get(plain(name))
+
+
+def literal(name: str) -> str | None:
+    """What to write for a value that other languages have a word for."""
+    return {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}.get(name)
+
+
+def cell(name: str) -> str | None:
+    """What to write for a name that makes a cell of another."""
+    return "a cell like another is written `cell b = a`" if plain(name) in _COPIES else None
+
+
+def means_all(name: str) -> bool:
+    """Whether the name of a node was meant for `all`."""
+    return name.lower() in _ALL
 
 
 def value(name: str, given: object) -> str | None:

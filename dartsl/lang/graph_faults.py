@@ -24,7 +24,7 @@ def backward(
             "E0301",
             f"the edge `{source} -> {target}` begins and ends at the same node",
             Label(span, f"`{source}` cannot feed itself"),
-            help="data flows in the order nodes are declared",
+            help="remove it: data flows from inputs and nodes to nodes declared after them",
         )
     label = Label(span, f"`{source}` is declared after `{target}`")
     help = f"data flows in the order nodes are declared; reverse the arrow, or declare `{source}` first"
@@ -39,15 +39,16 @@ def backward(
     return Diagnostic("E0301", title, label, declared if ends[0] != ends[1] else declared[:1], help)
 
 
-def unfed(names: list[str], span: Span) -> Diagnostic:
-    """E0302 for the nodes that one place declares."""
+def unfed(places: list[tuple[Span, list[str]]], has_inputs: bool) -> Diagnostic:
+    """E0302 for the nodes of a cell, by the places that declare them."""
+    names = [name for _, some in places for name in some]
     several = len(names) > 1
-    return Diagnostic(
-        "E0302",
-        f"nothing feeds node{'s' * several} {_listed(names)}",
-        Label(span, "no edge ends here"),
-        help=f"add `edge all -> {', '.join(names[:8])} : ...`, or remove {'them' if several else 'it'}",
-    )
+    first, *others = (Label(span, "no edge ends here") for span, _ in places[:8])
+    help = f"add `edge all -> {', '.join(names[:8])} : ...`, or remove {'them' if several else 'it'}"
+    if not has_inputs:
+        help = "the cell has no input: add `input c0, c1 : preprocess` at its top"
+    title = f"nothing feeds node{'s' * several} {_listed(names)}"
+    return Diagnostic("E0302", title, first, tuple(others), help)
 
 
 def dead(names: list[str], span: Span, label: str) -> Diagnostic:

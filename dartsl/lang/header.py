@@ -13,10 +13,20 @@ from dartsl.lang.syntax_faults import shown
 # What was meant to be a header: `darts: 1`, `Darts v1.0`, `# darts 1;`, `version 1`.
 _MEANT = re.compile(
     r"""(?:[ \t\r\n]|\#(?!!?[ \t]*darts[ \t]+\d)[^\n]*)*+
-    (?P<m>\#?!?[ \t]*(?:darts|dartsl|version|lang|language)\b
+    (?P<m>\#?!?[ \t]*(?:darts|dartsl|version|lang|language)(?![a-z_])
     [ \t]*[:=]?[ \t]*["']?[ \t]*(?:v|version)?\.?[ \t]*\d*(?:\.\d+)*["']?;?)(?=\s|\Z|\#)""",
     re.VERBOSE | re.IGNORECASE,
 )
+
+# Files of other kinds, by how they start.
+_KINDS = (
+    (r"(?:import [a-z]\w*(?:\.|\n| as )|from [a-z][\w.]* import|def |class |@)",
+     "this looks like Python: a spec is written in the .darts language, and a file that implements its `extern op`s "
+     "is given with `--plugin FILE.py`"),
+    (r"(?:\w+ *= *)?(?:DARTS)?Genotype\(|\|\w+~0\|",
+     "this looks like a genotype: `dartsl import` turns it into a spec"),
+    (r"[{\[]\s*[\"'{\[\]}]", "this looks like JSON: a spec is written in the .darts language"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Header:
     version: int | None
     text: str
     faults: tuple[Diagnostic, ...] = ()
+    meant: bool = True  # whether there is a header, or what was meant for one
 
 
 def read_header(source: Source) -> Header:
@@ -51,10 +62,16 @@ def read_header(source: Source) -> Header:
     start = first.end() if first else 0
     word = re.compile(r"\w+|\S|\Z").match(text, start)
     end = word.end() if word else start
-    return Header(newest, text, (_missing(Span(source, start, end), f"expected `darts {newest}`"),))
+    fault = _missing(Span(source, start, end), f"expected `darts {newest}`", _kind(text[start:]))
+    return Header(newest, text, (fault,), meant=False)
 
 
-def _missing(span: Span, label: str) -> Diagnostic:
+def _missing(span: Span, label: str, help: str | None = None) -> Diagnostic:
     newest = VERSIONS[-1]
-    help = f"the first line of a file is `darts {newest}`, the version of the language that it is written in"
-    return Diagnostic("E0102", f"`darts {newest}` is missing", Label(span, label), help=help)
+    first = f"the first line of a file is `darts {newest}`, the version of the language that it is written in"
+    return Diagnostic("E0102", f"`darts {newest}` is missing", Label(span, label), help=help or first)
+
+
+def _kind(text: str) -> str | None:
+    """What to do with a file of another kind."""
+    return next((help for pattern, help in _KINDS if re.match(pattern, text)), None)

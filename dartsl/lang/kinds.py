@@ -62,6 +62,10 @@ class Scope:
         return self.place in ("op", "edge", "input", "default")
 
     @property
+    def is_network(self) -> bool:
+        return self.place in ("stem", "head", "stage", "network")
+
+    @property
     def takes_mix_bn(self) -> bool:
         return self.place in ("op", "edge", "default")
 

@@ -242,8 +242,13 @@ class _Loader:
             )
             return None
         wanted = node.path.value.removesuffix(".darts")
-        near = self._near(PurePosixPath(wanted).name, (other.stem for other in path.parent.glob("*.darts")))
+        name = PurePosixPath(wanted).name
+        near = self._near(
+            name, (other.stem for other in path.parent.glob("*.darts") if other != visit.source.path)
+        )
         help = f'did you mean `import "{wanted.rpartition("/")[0]}/{near}"`?' if near else None
+        if near is None and f"std/{name}" in shipped_specs():
+            help = f'a shipped spec is imported without `./`: `import "std/{name}"`'
         self._missing(node, f"no file `{self._display(visit.source, node.path.value)}`", help)
         return None
 

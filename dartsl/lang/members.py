@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
+from dartsl.lang.resolve import MERGES
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Name, Range
@@ -95,12 +97,16 @@ def unknown_member(member: Member, declared: list[str], later: Span | None, cell
         declared_at = (Label(later, f"`{member.id}` is declared here"),)
         return Diagnostic("E0201", title, label, declared_at, "declare a node above the edges that name it")
     near = close(member.id, declared)
-    if near:
+    if member.id in MERGES:
+        help = f"a merge names the nodes that it merges: `{member.id}({', '.join(declared[:2]) or 'a, b'})`"
+    elif foreign.means_all(member.id):
+        help = "`all` stands for all inputs and earlier nodes"
+    elif near:
         help = f"did you mean `{near}`?"
     elif declared:
         shown = ", ".join(f"`{name}`" for name in declared[:8])
         help = f"this cell has {shown}" + (f" and {len(declared) - 8} more" if len(declared) > 8 else "")
     else:
-        help = f"declare it above: `node {member.id} : sum`"
+        help = f"this cell declares no node: add `node {member.id} : sum` above its edges"
     label = Label(member.span, "no input or node of this cell has that name")
     return Diagnostic("E0201", title, label, help=help, group=f"{cell} {member.id if declared else ''}")

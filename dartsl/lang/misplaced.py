@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Scope, mismatch
+from dartsl.lang.printer import print_expr
 from dartsl.lang.resolve import MERGES, RESERVED
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
-from dartsl.lang.syntax import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpsDecl
+from dartsl.lang.syntax import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpDecl, OpsDecl
 
 CELL_HELP = "cells are layers of a `stage`; cells as operations are reserved for a later version"
 CHOICE_HELP = (
@@ -36,7 +38,19 @@ def choice(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
     where = PLACES[scope.place]
     label = Label(expr.span, "a choice stands at the top of an edge's operation, or in `ops`")
-    return Diagnostic("E0406", f"a choice cannot stand {where}", label, help=CHOICE_HELP)
+    help = CHOICE_HELP
+    if scope.is_network:
+        help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
+    return Diagnostic("E0406", f"a choice cannot stand {where}", label, help=help)
+
+
+def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
+    """E0406 for an `op` that is a choice and nothing else."""
+    name = declaration.name.id
+    label = Label(expr.span, "an `op` is one operation, and this is a choice of several")
+    return Diagnostic(
+        "E0406", f"`{name}` is a choice", label, help=f"declare it with `ops`: `ops {name} = ...`"
+    )
 
 
 def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
@@ -81,9 +95,8 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     else:
         help = "write a number"
         label = "only an operation, an edge or an input is asked for a stride"
-    return Diagnostic(
-        "E0409", f"`{name.id}` is not known {PLACES[scope.place]}", Label(name.span, label), help=help
-    )
+    title = f"`{name.id}` is not known {PLACES[scope.place]}"
+    return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
 
 
 def builtin(name: Name, want: Kind) -> Diagnostic:
@@ -131,7 +144,19 @@ def unknown_value(name: Name, scope: Scope) -> Diagnostic:
     help = f"did you mean `{near}`?" if near else None
     if help is None and known:
         help = "known here: " + ", ".join(f"`{k}`" for k in known)
-    return Diagnostic("E0201", f"unknown name `{name.id}`", Label(name.span, label), help=help)
+    elif help is None and scope.is_network:
+        help = f"give the network a parameter: `network name({name.id} = 1)`"
+    if (literal := foreign.literal(name.id)) is not None:
+        help = f"write `{literal}`"
+    title = f"unknown name `{name.id}`"
+    return Diagnostic("E0201", title, Label(name.span, label), help=help, group=_group(name, scope))
+
+
+def _group(name: Name, scope: Scope) -> str:
+    """The mistake that an unknown name of a network is part of: one for all in a network without parameters."""
+    if not scope.is_network or name.id == "stride":
+        return ""
+    return f"parameter {name.id if scope.locals else ''} {id(scope.locals)}"
 
 
 def subject(expr: Match) -> Diagnostic:
@@ -145,8 +170,15 @@ def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
         help = "a repetition is written `operation*times`"
         return mismatch(expr.left, Kind.OPERATION, "this is a number", help)
     if expr.operator in "+-":
-        return mismatch(expr, Kind.OPERATION, f"`{expr.operator}` is arithmetic on numbers")
+        return mismatch(expr, Kind.OPERATION, f"`{expr.operator}` is arithmetic on numbers", _sum_help(expr))
     return mismatch(expr, Kind.OPERATION, "this is a number")
+
+
+def _sum_help(expr: Binary) -> str:
+    left, right = print_expr(expr.left), print_expr(expr.right)
+    if expr.operator == "-" and isinstance(expr.left, Name) and isinstance(expr.right, Name):
+        return f"names are written with `_`: `{left}_{right}`"
+    return f"results are added by `sum({left}, {right})`; operations are chained by `>`"
 
 
 def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:

@@ -7,7 +7,7 @@ from dartsl.lang.model import Cell
 from dartsl.lang.resolve import NamedDecl, noun
 from dartsl.lang.signatures import Signature
 from dartsl.lang.source import Span
-from dartsl.lang.syntax import Call, Expr, Name, OpsDecl, Parameter
+from dartsl.lang.syntax import Call, Expr, Name, Number, OpsDecl, Parameter, String
 
 EXAMPLES = {
     "input": "input image(3, 32, 32)",
@@ -46,13 +46,16 @@ def no_default(parameter: Parameter) -> Diagnostic:
     name = parameter.name.id
     label = Label(parameter.span, f"write `{name} = 16`")
     help = "`--set` can replace the default when a command runs"
-    return Diagnostic("E0605", f"the network parameter `{name}` has no default", label, help=help)
+    title = f"the network parameter `{name}` has no default"
+    return Diagnostic("E0605", title, label, help=help, group="no default")
 
 
 def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
     """E0605 for a default that is no number."""
     title = f"the default of `{parameter.name.id}` must be a number"
-    return Diagnostic("E0605", title, Label(default.span, "this is not a number"))
+    text = default.value if isinstance(default, String) and default.value.isdigit() else "16"
+    help = f"write a number: `{parameter.name.id} = {text}`"
+    return Diagnostic("E0605", title, Label(default.span, "this is not a number"), help=help)
 
 
 FORMS = {"image": "`image(channels, height, width)`", "tokens": "`tokens(length)`"}
@@ -72,6 +75,16 @@ def input_arguments(call: Call) -> Diagnostic:
     title = f"`{name}` takes {takes} argument{'s' * (takes != 1)}"
     title += f", not {count}" if count != takes else " without names"
     return Diagnostic("E0401", title, Label(call.span, f"write {FORMS[name]}"))
+
+
+def too_small_help(image: Call) -> str:
+    """What to do where an image becomes too small to be strided."""
+    sides = [argument.value for argument in image.arguments]
+    numbers = [int(side.lexeme) for side in sides if isinstance(side, Number) and side.lexeme.isdigit()]
+    if len(numbers) == 3 and numbers[2] in (1, 3) and numbers[0] > numbers[2]:
+        height, width, channels = numbers
+        return f"the order is channels, height, width: write `image({channels}, {height}, {width})`"
+    return "use larger images, or fewer layers that stride"
 
 
 def scan_of_images(expr: Name | Call) -> Diagnostic:

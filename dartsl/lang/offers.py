@@ -58,7 +58,8 @@ class Offers:
     def __init__(self, checker: Checker, identities: Identities) -> None:
         self.checker = checker
         self.identities = identities
-        self._unsound = False  # whether a choice is named in which something is wrong
+        self.faulty: set[str] = set()  # operations in which something is wrong
+        self._unsound = False  # whether a choice or an operation is named in which something is wrong
         self.choices: dict[str, Offer] = {}
 
     def read(self, expr: Expr, scope: Scope) -> Offer:
@@ -95,6 +96,7 @@ class Offers:
             lone = Name("none", span=name.span)
             yield Option(Candidate("none", lone, expr.span), expr.span, self.identities.of(lone))
         elif self.checker.check(expr, Kind.OPERATION, scope):
+            self._unsound = self._unsound or (name is not None and name.id in self.faulty)
             yield Option(Candidate(print_expr(expr), expr, expr.span), expr.span, self.identities.of(expr))
 
 

@@ -83,12 +83,13 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)
     if primitive.takes == "linear" and tensor.is_map and not tensor.is_point:
         label = Label(call.span, f"a map of {arrives} arrives here")
-        help = "put `global_avg_pool >` before it"
+        help = "in a head, put `global_avg_pool >` before it; on an edge, `conv(1)` is linear in the channels"
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
     for axis, by in zip(tensor.size, stride, strict=False):
         if axis == 1 and by > 1:
             label = Label(call.span, f"stride {by} on a map of {arrives}")
-            return Diagnostic("E0504", "the image is too small for this stride", label)
+            help = "use larger images, or fewer steps that stride"
+            return Diagnostic("E0504", "the image is too small for this stride", label, help=help)
     return None
 
 

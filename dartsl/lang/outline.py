@@ -115,6 +115,7 @@ class _Reader:
             elif member.id in self.order:
                 what = "node" if base else "input"
                 fault = defined_twice(f"{what} `{member.id}`", member.span, self.places[member.id])
+                self.undeclared = True
             if fault is None:
                 self.order[member.id] = base + len(self.order)
                 self.places[member.id] = member.span
@@ -242,9 +243,12 @@ class _Reader:
                 self.result.output = Output(output.merge, tuple(known), output.mix_bn, item.span)
 
     def _late_faults(self) -> None:
-        cell = self.result.declaration.name.id
+        items = self.result.declaration.items
+        has_nodes = any(isinstance(item, NodeItem) for item in items)
         for member, declared in [] if self.undeclared else self.unknown:
-            self._report(unknown_member(member, declared, self.places.get(member.id), cell))
+            names = declared if has_nodes else []
+            cell = self.result.declaration.name.id
+            self._report(unknown_member(member, names, self.places.get(member.id), cell))
         for item, source, target in self.backward:
             closing = self.drawn.get((target, source))
             first = self.result.edge_items[closing[0]].span if closing else None

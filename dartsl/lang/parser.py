@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from lark import Token
 
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, grouped
@@ -10,7 +12,7 @@ from dartsl.lang.header import read_header
 from dartsl.lang.limits import MAX_STRANGE, MAX_TOKENS, too_large
 from dartsl.lang.recovery import SYNC, Recovery, too_deep
 from dartsl.lang.source import Source, Span
-from dartsl.lang.strange import no_token
+from dartsl.lang.strange import comment_lines, no_token
 from dartsl.lang.syntax import Comment, File
 from dartsl.lang.tree import Builder
 
@@ -40,17 +42,28 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
         if not tokens or tokens[0].type not in SYNC:
             return None, faults
         tokens.insert(0, Token("HEADER", "", start_pos=0, end_pos=0))
+    comments_of_others = comment_lines(source, found.strange)
+    tokens = [token for token in tokens if not _within(token.start_pos or 0, comments_of_others)]
     faults += no_token(source, found.strange)
     if not found.whole:
         return None, grouped([_unread(source, found), *faults])
     run = Recovery(source, rules, tokens, [token.start_pos or 0 for token in found.strange])
     tree = run.parse()
-    faults += run.faults
+    skipped = sorted([*run.skipped, *comments_of_others])
+    faults = [fault for fault in faults if not _within(fault.primary.span.start, skipped)] + run.faults
+    if not header.meant:  # of a file without a header not much more can be said
+        faults = list(header.faults)
     builder = Builder(source, header.version)
     comments = tuple(_comment(source, token) for token in found.comments)
     file = builder.file(tree, comments)
     faults += [too_deep(span) for span in builder.too_deep]
     return file, grouped(sorted(faults, key=lambda fault: (fault.primary.span.start, fault.code)))
+
+
+def _within(place: int, ranges: list[tuple[int, int]]) -> bool:
+    """Whether a place is behind the start of one of some ranges, which are in order, and before its end."""
+    last = bisect_left(ranges, (place, 0)) - 1
+    return last >= 0 and place < ranges[last][1]
 
 
 def _unread(source: Source, found: Tokens) -> Diagnostic:

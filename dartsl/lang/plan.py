@@ -16,15 +16,17 @@ from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
 from dartsl.lang.matrices import head_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
-from dartsl.lang.op_faults import cannot_stride, stride_text
+from dartsl.lang.network_faults import too_small_help
+from dartsl.lang.op_faults import cannot_stride
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
 from dartsl.lang.scans import input_tensors, read_scan, scan_of
 from dartsl.lang.source import Span
+from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Call, Expr, Name
 from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
 from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, Shape, TermLayer
-from dartsl.lang.width_faults import width_fault
+from dartsl.lang.width_faults import bad_width, width_fault
 
 
 def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] | None = None) -> Plan:
@@ -90,7 +92,7 @@ class _Planner:
             values = self._parameters()
             names: dict[str, Value] = dict(values)
             self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
-            self._scope = Scope(names, values.get("C", Fraction(1)), 1)
+            self._scope = Scope(names, values.get("C", Fraction(1)), 1, self._written())
             image = self._image()
             self._stems(image)
             self._stages()
@@ -125,6 +127,11 @@ class _Planner:
                 values[name] = self._number(parameter.default, Scope(dict(values), Fraction(1), 1), "E0605")
         return values
 
+    def _written(self) -> dict[str, Span]:
+        """Where the values of parameters are written, of those that a command does not set."""
+        given = [p for p in self._network.parameters if p.name.id not in self._overrides]
+        return {p.name.id: p.default.span for p in given if p.default is not None}
+
     def _number(self, expr: Expr, scope: Scope, code: str) -> Fraction:
         try:
             value = evaluate(expr, scope)
@@ -139,9 +146,7 @@ class _Planner:
         value = self._number(expr, self._scope, "E0402")
         needed = wanted("width", value)
         if needed is not None:
-            raise FaultError(
-                Diagnostic("E0503", f"{what} cannot be {value}", Label(expr.span, f"this must be {needed}"))
-            )
+            raise FaultError(bad_width(what, expr, value, needed, self._scope.names))
         return value
 
     def _stage_width(self, stage: Stage) -> Fraction | None:
@@ -157,9 +162,6 @@ class _Planner:
         values = [self._width(argument.value, what) for argument in self._network.input.arguments]
         if self._is_text:
             return Shape(1, (int(values[0]),), tokens=True)
-        if len(values) != 3:
-            label = Label(self._network.input.span, "write image(channels, height, width)")
-            raise FaultError(Diagnostic("E0401", "`image` takes 3 arguments", label))
         channels, height, width = (int(v) for v in values)
         return Shape(channels, (height, width))
 
@@ -170,7 +172,7 @@ class _Planner:
         width = self._stage_width(self._network.stages[0]) or Fraction(1)
         for place, stem in enumerate(self._network.stems):
             part = self._outside.run(stem, self._newest.tensor, width, 1)
-            self._missing_arm(part, stem.span, 1)
+            self._missing_arm(part, stem, 1)
             self._add_term(f"stem{place}", "stem", part, stem.span)
             if part.output.is_map is self._is_text:
                 label = Label(stem.span, f"this gives {part.output.size_text()}")
@@ -185,7 +187,7 @@ class _Planner:
         norms = Norms(True, True, ties=True)
         elaborator = Elaborator(self._spec.operations, norms, self.faults, self._scope.names)
         part = elaborator.run(head, newest.tensor, newest.tensor.width, 1)
-        self._missing_arm(part, head.span, 1)
+        self._missing_arm(part, head, 1)
         if part.ok and part.missing is None and part.output.is_map:
             label = Label(head.span, f"this gives a map of {part.output.size_text()}")
             help = "end it with `global_avg_pool > linear(classes)`"
@@ -195,12 +197,13 @@ class _Planner:
         if part.ok and len(stems) == len(self._network.stems):
             self.faults.extend(head_faults(part, stems, head.span))
 
-    def _missing_arm(self, part: Part, span: Span, asked: int) -> None:
+    def _missing_arm(self, part: Part, expr: Expr, asked: int) -> None:
         if part.missing is not None:
-            label = Label(span, f"asked for stride {asked}, has no arm for it")
-            other = (Label(part.missing.span, "the strides that it knows"),)
-            title = f"`{_text(span)}` cannot be used with stride {asked}"
-            self.faults.append(Diagnostic("E0501", title, label, other))
+            self._stride_fault(part, expr, asked)
+
+    def _stride_fault(self, part: Part, expr: Expr, asked: int) -> None:
+        text = _text(expr.span)
+        self.faults.append(stride_fault(text, expr, expr.span, part, asked, self._spec.operations))
 
     # ---------------------------------------------------------------- stages
 
@@ -241,7 +244,7 @@ class _Planner:
             title = "the image is too small for this stride"
             label = Label(item.span, f"the image is {tensor.size_text()} when it reaches this layer")
             other = (Label(self._network.input.span, "the image at the start"),)
-            help = "use larger images, or fewer layers that stride"
+            help = too_small_help(self._network.input)
             self.faults.append(Diagnostic("E0504", title, label, other, help))
             raise _StopError
 
@@ -250,11 +253,8 @@ class _Planner:
         before = self._newest.tensor
         part = self._outside.run(item.expr, before, width, item.stride)
         span = item.expr.span
-        self._missing_arm(part, span, item.stride)
-        if part.ok and part.missing is None and not part.gives(item.stride):
-            title = f"`{_text(span)}` cannot be used with stride {item.stride}"
-            label = Label(span, f"asked for stride {item.stride}, gives {stride_text(part.stride)}")
-            self.faults.append(Diagnostic("E0501", title, label))
+        if part.ok and not part.gives(item.stride):
+            self._stride_fault(part, item.expr, item.stride)
         if part.ok and part.missing is None and part.output.width != width:
             self.faults.append(width_fault(_text(span), span, part, width))
         stride = (item.stride, item.stride)

@@ -67,6 +67,7 @@ class Recovery:
         end = len(source.text.rstrip()) if not tokens else tokens[-1].end_pos or 0
         self.end = Token("$END", "", start_pos=end, end_pos=end)
         self.statements = Statements()
+        self.skipped: list[tuple[int, int]] = []  # from each fault to where reading went on
         self.resumed = -1  # where reading went on after the last fault
         self.whole = False  # whether the statement before the fault may be whole, and so is kept
 
@@ -125,14 +126,21 @@ class Recovery:
             self.tokens[index] = Token.new_borrow_pos("NAME", str(token), token)
             return index
         self._report(index, accepts, found)
-        index = self._resume(self._behind_block(index) if found and found.slip.block else index)
-        self.statements.start = self._at(index).start_pos or 0
-        self.resumed = index
-        return index
+        skip = found.slip.skip if found else ""
+        behind = self._behind_block(index) if skip == "block" else index
+        if skip == "line":
+            behind = next(
+                (i for i in range(index + 1, len(self.tokens)) if self._starts_line(i)), len(self.tokens)
+            )
+        resumed = self._resume(behind)
+        self.skipped.append((token.start_pos or 0, self._at(resumed).start_pos or 0))
+        self.statements.start = self._at(resumed).start_pos or 0
+        self.resumed = resumed
+        return resumed
 
     def _report(self, index: int, accepts: set[str], found: slips.Finding | None) -> None:
-        if self._is_strange(index):
-            return  # what is no token stands just before it and has its own report
+        if self._is_strange(index, accepts):
+            return  # what is no token stands before it and has its own report
         token = self._at(index)
         if found is not None:
             self.faults.append(slipped(found, self._span(token)))
@@ -140,7 +148,7 @@ class Recovery:
         self.faults.append(unexpected(self._place(index, accepts), self._site(index, accepts)))
 
     def _slip(self, index: int, accepts: set[str]) -> slips.Finding | None:
-        if self._is_strange(index) or misspelt(self._place(index, accepts)):
+        if self._is_strange(index, accepts) or misspelt(self._place(index, accepts)):
             return None
         return slips.find(self._site(index, accepts))
 
@@ -148,9 +156,11 @@ class Recovery:
         token = self._at(index)
         return Place(self.rules, token, self._span(token), accepts, self._starts_line(index))
 
-    def _is_strange(self, index: int) -> bool:
-        """Whether what is no token stands just before a token."""
+    def _is_strange(self, index: int, accepts: set[str]) -> bool:
+        """Whether what is no token stands before a token: just before it, or in the statement that it is in."""
         before = self.tokens[index - 1].end_pos or 0 if index else 0
+        if not self._between(index, accepts) and not self.statements.where().startswith("in "):
+            before = min(before, self.statements.start)
         here = len(self.source.text) if index >= len(self.tokens) else self.tokens[index].start_pos or 0
         place = bisect_left(self.strange, before)
         return place < len(self.strange) and self.strange[place] <= here
@@ -161,10 +171,13 @@ class Recovery:
         last = self.tokens[index - 1].end_pos or 0 if index else 0
         text = self.source.text
         start = max(self.statements.start, here - slips.CONTEXT)
-        between = bool(accepts & NEXT) and self._starts_line(index)
-        where = self.statements.around() if between else self.statements.where()
+        where = self.statements.around() if self._between(index, accepts) else self.statements.where()
         before = _COMMENTS.sub(lambda comment: " " * len(comment[0]), text[start:here])
         return slips.Site(where, before, text[here : here + slips.CONTEXT], here - last)
+
+    def _between(self, index: int, accepts: set[str]) -> bool:
+        """Whether a token starts a line, and the statement before it may be whole."""
+        return bool(accepts & NEXT) and self._starts_line(index)
 
     def _behind_block(self, index: int) -> int:
         """The end of the braces that open on the line of a token; the token itself where there are none."""

@@ -43,7 +43,6 @@ _NOUNS: Mapping[type[NamedDecl | NetworkDecl], str] = {
     AliasDecl: "cell",
     NetworkDecl: "network",
 }
-_KEYWORDS = {"operation": "op", "choice": "ops", "cell": "cell"}
 
 
 def noun(declaration: NamedDecl | NetworkDecl) -> str:
@@ -144,13 +143,14 @@ class Symbols:
         suggested = self._suggestion(name, kinds)
         if suggested is None and self.doubled.intersection(_NOUNS[kind] for kind in kinds):
             return None
-        declare = f"declare it, `{_KEYWORDS[_NOUNS[kinds[0]]]} {name.id} ...`, or import the file that does"
+        form = "cell {} = ..." if CellDecl in kinds else "op {} = ..."
+        declare = f"declare it, `{form.format(name.id)}`, or import the file that does"
         help = suggested or (declare if what != "name" else None)
         return Diagnostic("E0201", title, nowhere, help=help)
 
     def _suggestion(self, name: Name, kinds: tuple[type[NamedDecl], ...]) -> str | None:
         """What an unknown name may have been meant for."""
-        advice = foreign.operation(name.id) if OpDecl in kinds else None
+        advice = foreign.operation(name.id) if OpDecl in kinds else foreign.cell(name.id)
         if advice is not None:
             return advice
         self.sought += 1

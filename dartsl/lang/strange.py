@@ -26,6 +26,18 @@ def no_token(source: Source, skipped: list[Token]) -> list[Diagnostic]:
     return [_fault(source, kind, start, text) for kind, start, text in runs]
 
 
+def comment_lines(source: Source, skipped: list[Token]) -> list[tuple[int, int]]:
+    """The lines that start as comments of other languages do, by `%`: each from its sign to its end."""
+    lines = []
+    for token in skipped:
+        start = token.start_pos or 0
+        line, column = source.position(start)
+        text = source.line(line)
+        if token.startswith("%") and not text[: column - 1].strip():
+            lines.append((start, start + len(text) - column + 1))
+    return lines
+
+
 def _fault(source: Source, kind: str, start: int, text: str) -> Diagnostic:
     line, column = source.position(start)
     before = source.line(line)[: column - 1][-slips.CONTEXT :]
@@ -68,4 +80,4 @@ def _respelt(text: str) -> str | None:
         return "replace it by an ordinary blank: it may come from a web page or a word processor"
     if alike.isascii() and alike != text:
         return f"write `{alike}`"
-    return _NAMES if text.isalpha() else None
+    return _NAMES if text.isalpha() else "leave it out"

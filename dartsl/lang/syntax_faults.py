@@ -95,7 +95,7 @@ def keyword_as_name(token: Token, span: Span) -> Diagnostic:
     """The E0101 for a keyword where a name has to stand."""
     return Diagnostic(
         "E0101", f"`{token}` is a keyword", Label(span, "cannot be used as a name"),
-        help=f"choose another name, for example `{token}_`",
+        help=f"choose another name, for example `{token}_`", group=f"keyword {token}",
     )  # fmt: skip
 
 
@@ -128,6 +128,8 @@ def _expected(place: Place) -> str:
 
 
 def _help(place: Place) -> str | None:
+    if place.unfinished and "RPAR" in place.accepts:
+        return "close the bracket with `)`"
     return _did_you_mean(place) or _misplaced_keyword(place) or _arrow(place) or _missing(place)
 
 

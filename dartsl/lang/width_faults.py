@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from fractions import Fraction
+
+from dartsl.lang.constants import names
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import CellInput
 from dartsl.lang.parts import Part
 from dartsl.lang.source import Span
-from dartsl.lang.widths import Width, channels
+from dartsl.lang.syntax import Expr
+from dartsl.lang.widths import Width, channels, shown
 
 MAY_BE_MEANT = "a `concat` takes any width, so this may be meant"
 SHOWN = 4  # of the steps that decide a width
@@ -39,6 +44,16 @@ def raw_input(
     keeps = Label(span, f"`{text}` keeps the width that reaches it")
     help = f"give it an operation that gives C channels: `input {item.name} : preprocess` (of std/cnn)"
     return Diagnostic(_code(warns), title, label, (keeps,), MAY_BE_MEANT if warns else help)
+
+
+def bad_width(what: str, expr: Expr, value: Fraction, needed: str, known: Mapping[str, object]) -> Diagnostic:
+    """E0503 for a width that a network asks for; `known` has the parameters of the network."""
+    used = [
+        f"`{name}` is {known[name]}" for name in dict.fromkeys(n.id for n in names(expr)) if name in known
+    ]
+    help = f"{' and '.join(used)} here: choose numbers that come out whole" if used else None
+    title = f"{what} cannot be {shown(value)}"
+    return Diagnostic("E0503", title, Label(expr.span, f"this must be {needed}"), help=help)
 
 
 def _code(warns: bool) -> str:

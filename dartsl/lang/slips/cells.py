@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dartsl.lang.slips.slip import Slip
+from dartsl.lang.slips.slip import KEYWORDS, Slip
 
 _NAME = r"[A-Za-z_]\w*"
 _LISTS = r"cell (?:input|node|edge)"
-_END = r"(?=(?:input|node|edge|output|cell|network|op|ops|search|train)\b|\}|\Z)"
+_END = rf"(?={KEYWORDS}|\}}|\Z)"
 _BARE = "names stand without brackets and quotes: `a, b`"
 _RANGE = "a range is written with two dots: `{a}..{b}`"
 _SHORT_RANGE = "both ends of a range are names: `{a}..{s}{b}`"
@@ -14,13 +14,46 @@ _NUMBERED = rf"(?P<m>\b(?P<a>(?P<s>{_NAME}?)\d+))"
 _BETWEEN = r"(?:-(?!>)|:|to\b|through\b)"
 
 SLIPS: tuple[Slip, ...] = (
+    # ------------------------------------------------------------ what is missing at the end of an item
+    Slip(
+        _END,
+        "say how the edges that end here are merged: `node {n} : sum`",
+        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
+        where="cell node",
+        title="this node has no merge",
+        label="`: sum` is missing here",
+        ends=True,
+    ),
+    Slip(
+        _END,
+        "say what the edge offers: `edge {e} : sep_conv(3)`",
+        before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
+        where="cell edge",
+        title="this edge has no operation",
+        label="`:` and an operation are missing here",
+        ends=True,
+    ),
     # ------------------------------------------------------------ lists of names
     Slip(r"(?P<b>\d+)", _SHORT_RANGE, before=rf"{_NUMBERED}\s*\.\.\s*", where="cell .*"),
     Slip(rf"{_BETWEEN}\s*(?P<b>\d+)", _SHORT_RANGE, before=rf"{_NUMBERED}\s*", where=_LISTS),
     Slip(rf"(?:-(?!>)|to\b)\s*(?P<b>{_NAME}\d)", _RANGE, before=rf"{_NUMBERED}\s*", where=_LISTS),
     Slip(rf":\s*(?P<b>{_NAME}\d)(?=\s*->)", _RANGE, before=rf"{_NUMBERED}\s*", where="cell edge"),
-    Slip(r"(?=:)", _RANGE, before=rf"{_NUMBERED}\s*:\s*(?P<b>{_NAME}\d)\s*", where=_LISTS),
-    Slip(r"[\[({\"]", _BARE, before=r"(?:\b(?:node|edge|input)|->)\s*", where=_LISTS),
+    Slip(
+        r"(?=:)",
+        _RANGE,
+        before=rf"\b(?P<m>(?P<a>{_NAME}?\d+)\s*:\s*(?P<b>{_NAME}\d))\s*",
+        where=_LISTS,
+    ),
+    Slip(
+        r"\(\s*(?P<a>[\w.]+)\s*,\s*(?P<b>[\w.]+)\s*\)",
+        "an edge is written `edge {a} -> {b} : ...`",
+        before=r"\bedge\s*",
+        where="cell edge",
+    ),
+    Slip(
+        r"\d+", "names start with a letter: `n{m}`", before=r"(?:\b(?:node|edge|input)|->|,)\s*", where=_LISTS
+    ),
+    Slip(r"\"[^\"\n]*\"|[\[({]", _BARE, before=r"(?:\b(?:node|edge|input)|->)\s*", where=_LISTS),
     Slip(
         r"\[",
         "nodes are declared by their names: `n0..n3`",
@@ -35,6 +68,14 @@ SLIPS: tuple[Slip, ...] = (
         where=_LISTS,
     ),
     # ------------------------------------------------------------ nodes
+    Slip(
+        r"keep\s*=?\s*(?P<k>\d+)\s*\)?",
+        "write `{g} keep {k}`",
+        before=r"(?P<m>\b(?P<g>\w+)\s*\()\s*",
+        where="cell node",
+    ),
+    Slip(r"\+", "write `sum`", before=r":\s*", where="cell node"),
+    Slip(r"\*", "write `product`", before=r":\s*", where="cell node"),
     Slip(
         r"keep\s+(?P<k>\d+)(?:\s+\w+)?",
         "`keep` stands after the merge: `sum keep {k}`",
@@ -74,16 +115,14 @@ SLIPS: tuple[Slip, ...] = (
         before=r"\bnode\s+(?P<n>[\w., ]*\w)\s+",
         where="cell node",
     ),
-    Slip(
-        _END,
-        "say how the edges that end here are merged: `node {n} : sum`",
-        before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
-        where="cell node",
-        title="this node has no merge",
-        label="`: sum` is missing here",
-        ends=True,
-    ),
     # ------------------------------------------------------------ edges
+    Slip(
+        r"(?P<s>[\w., ]*\w)\s+(?:to|into)\b",
+        "edges are drawn with `->`: `edge {s} -> ...`",
+        before=r"\bedge\s+(?P<m>from)\s+",
+        where="cell edge",
+    ),
+    Slip(r":", "one colon is enough", before=r"(?P<m>:)\s*", where="cell .*"),
     Slip(r"\*", "`all` stands for all inputs and earlier nodes", before=r"\bedge\s*", where="cell edge"),
     Slip(
         r"\*|all\b",
@@ -115,15 +154,6 @@ SLIPS: tuple[Slip, ...] = (
         "an edge has one arrow: write two edges, or one operation that chains two",
         before=r"->[\w., ]*",
         where="cell edge",
-    ),
-    Slip(
-        _END,
-        "say what the edge offers: `edge {e} : sep_conv(3)`",
-        before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
-        where="cell edge",
-        title="this edge has no operation",
-        label="`:` and an operation are missing here",
-        ends=True,
     ),
     # ------------------------------------------------------------ outputs
     Slip(
@@ -157,6 +187,13 @@ SLIPS: tuple[Slip, ...] = (
         where="cell output",
     ),
     # ------------------------------------------------------------ between items
+    Slip(
+        r"(?P<k>op|ops|extern|import|network|search|train)\b",
+        "`{k}` stands outside the braces of a cell: move it above `cell`",
+        before=r"\n[ \t]+",
+        where="in cell",
+        skip="line",
+    ),
     Slip(r"return\b", "what a cell gives is its `output`: `output concat(n0..n3)`", where="in cell"),
     Slip(
         r"(?P<e>[\w., ]*\w\s*-+>\s*[\w., ]*\w)",
@@ -166,6 +203,11 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         rf"(?P<n>{_NAME})\s*[=:](?!=)",
         "a cell has `input`, `node`, `edge` and `output` items: `node {n} : sum`",
+        where="in cell",
+    ),
+    Slip(
+        rf"(?!{KEYWORDS})(?P<m>{_NAME})[ \t]+[\w.]+|(?P<n>{_NAME})[ \t]*,",
+        "the items of a cell are `input`, `node`, `edge` and `output`",
         where="in cell",
     ),
 )

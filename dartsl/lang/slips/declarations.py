@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dartsl.lang.slips.slip import Slip
+from dartsl.lang.slips.slip import KEYWORDS, Slip
 
 _NAME = r"[A-Za-z_]\w*"
 _PARAMETERS = r"(?P<p>\([^()]*\))?"
@@ -13,31 +13,33 @@ _OPENERS = r"(?=(?:input|node|edge|output|stem|stage|head)\b)"
 
 SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ other languages' keywords
-    Slip(r"(?P<m>for|while|repeat|foreach|loop)\b", _LOOPS, where="top|in .*", block=True),
+    Slip(r"(?P<m>for|while|repeat|foreach|loop)\b", _LOOPS, where="top|in .*", skip="block"),
     Slip(
         rf"(?P<m>def|fn|fun|func|function|define|let|operation|macro)\s+(?P<f>{_NAME})\s*{_PARAMETERS}",
         "an operation is declared with `op`: `op {f}{p} = ...`",
         where="top|in .*",
-        block=True,
+        skip="block",
     ),
     Slip(
         rf"(?P<m>class|struct|module|block)\s+(?P<f>{_NAME})",
         "a cell is declared with `cell`: `cell {f} {{ ... }}`",
         where="top",
-        block=True,
+        skip="block",
     ),
     Slip(
         r"(?P<m>model|net)\b",
         "a network is declared with `network`: `network small(C = 16) {{ ... }}`",
         where="top",
-        block=True,
+        skip="block",
     ),
     Slip(
         r"(?P<m>settings|config|options|hyperparameters|optimizer|training)\b\s*[:={]",
         "settings stand in `search {{ ... }}` and `train {{ ... }}`",
         where="top",
-        block=True,
+        skip="block",
     ),
+    Slip(r"\[(?P<k>\w+)\]", "settings stand in braces: `{k} {{ ... }}`", where="top", skip="line"),
+    Slip(r"--+", "comments start with `#`", where="top|in (?:cell|network)", skip="line"),
     # ------------------------------------------------------------ imports
     Slip(
         r"(?P<p>cnn|rnn|cells)\b",
@@ -54,12 +56,16 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\(", 'an import stands without brackets: `import "std/cnn"`', before=r"import\s*", where="import"),
     Slip(r",", 'each import stands alone: `import "std/cnn"`', where="import"),
     Slip(
-        rf"as\s+{_NAME}", "leave it out: what a file declares is seen under its own name", where="import|top"
+        rf"as\s+{_NAME}",
+        "leave it out: what a file declares is seen under its own name",
+        where="import|top",
+        skip="line",
     ),
     Slip(
         r"(?P<m>from|include|use|using|require|load)\b",
         'another file is imported as `import "std/cnn"`',
         where="top|import",
+        skip="line",
     ),
     # ------------------------------------------------------------ names without a keyword
     Slip(
@@ -75,11 +81,38 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\}", "remove it", where="top", label="no `{{` is open here"),
     # ------------------------------------------------------------ first lines
     Slip(
+        r"\{",
+        "give it a name: `{k} name {{ ... }}`",
+        before=r"(?P<m>\b(?P<k>cell|network))\s*",
+        where="cell|network",
+    ),
+    Slip(
+        r"\"(?P<n>\w*)\"",
+        "names stand without quotes: `{k} {n}`",
+        before=r"\b(?P<k>cell|network|op|ops)\s*",
+        where="cell|network|op|ops",
+    ),
+    Slip(
+        rf":[ \t]*(?P<v>{_NAME})[ \t]*(?=\n|#|\Z)",
+        "a cell like another is written `cell {f} = {v}`",
+        before=rf"\bcell\s+(?P<f>{_NAME})\s*",
+        where="cell",
+    ),
+    Slip(
+        rf"(?={KEYWORDS}|\Z)",
+        "write an operation after `=`, such as `sep_conv(3)`",
+        before=r"=\s*",
+        where="op|ops",
+        title="nothing stands after this `=`",
+        label="an operation is missing here",
+        ends=True,
+    ),
+    Slip(
         r"\{|:=?|=>|->|:",
         "what an operation is stands after `=`: `op {f}{p} = ...`",
         before=rf"\bop\s+(?P<f>{_NAME})\s*{_PARAMETERS}\s*",
         where="op",
-        block=True,
+        skip="block",
     ),
     Slip(
         r"\{|\[|\(|:=?|=>|->|(?=\|)",
@@ -116,7 +149,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         _OPENERS,
         "open it with `{{`, and close it with `}}` after its last item",
-        before=r"\b(?P<k>cell|network)\b[^\n]*\s*",
+        before=r"\b(?P<k>cell|network)\b[^\n]*\n\s*",
         where="cell|network",
         title="this {k} has no `{{`",
         label="`{{` is missing here",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dartsl.lang.slips.slip import Slip
+from dartsl.lang.slips.slip import KEYWORDS, Slip
 
 _CHOICE = "a choice is written `a | b`, without brackets and commas"
 _CHAIN = "a chain is written `a > b`"
@@ -67,6 +67,17 @@ SLIPS: tuple[Slip, ...] = (
     ),
     # ------------------------------------------------------------ arguments
     Slip(
+        r"\[\s*(?P<k>\d+)[^\]\n]*\]?",
+        "kernels are square: write `{f}({k})`",
+        before=r"\b(?P<f>\w*(?:conv|pool)\w*)\(\s*",
+    ),
+    Slip(
+        r",\s*\d+\s*\)?",
+        "kernels are square: write `{f}({k})`",
+        before=r"\b(?P<f>\w*(?:conv|pool)\w*)\(\s*(?P<m>\(\s*(?P<k>\d+))\s*",
+    ),
+    Slip(r",", "leave this comma out", before=r"[(,]\s*"),
+    Slip(
         r"\[(?P<x>[^\]\n]*)\]?",
         "arguments stand in round brackets: `{f}({x})`",
         before=rf"(?P<m>\b(?P<f>{_NAME}))",
@@ -85,6 +96,11 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(r"\)", "leave the comma out, or add an argument", before=r"\((?:[^()]*,)?\s*(?P<m>,)\s*"),
     # ------------------------------------------------------------ lists
+    Slip(
+        rf",(?=\s*(?:{KEYWORDS}|\}}|\Z))",
+        "leave it out: a new line is enough between items",
+    ),
+    Slip(r"\{", "an operation stands without braces: `op f(k) = conv(k) > bn`", before=r"=\s*", where="op"),
     Slip(r"[\[{]", _CHOICE, where=_OFFERS),
     Slip(r",", "a choice is written with `|`: `a | b`", where=_OFFERS, label="not a separator of operations"),
     Slip(r"[\[{]", _CHAIN, where=_CHAINS),
@@ -92,5 +108,10 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         r"", "remove this `|`, or write one more operation", before=r"(?P<m>\|)\s*", label="nothing follows"
     ),
-    Slip(r"", "remove this `>`, or write one more operation", before=r"(?P<m>>)\s*", label="nothing follows"),
+    Slip(
+        r"",
+        "remove this `>`, or write one more operation",
+        before=r"(?<!-)(?P<m>>)\s*",
+        label="nothing follows",
+    ),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dartsl.lang.slips.slip import Slip
+from dartsl.lang.slips.slip import KEYWORDS, Slip
 
 _NAME = r"[A-Za-z_]\w*"
-_END = r"(?=(?:input|stem|stage|head|cell|network|op|ops|search|train)\b|\}|\Z)"
+_END = rf"(?={KEYWORDS}|\}}|\Z)"
 _SEP = r"\s*[,xX\u00d7 ]\s*"
 _IMAGE = "the input is written `input image(channels, height, width)`"
 
@@ -17,7 +17,13 @@ SLIPS: tuple[Slip, ...] = (
         before=r"\binput\s*(?:image\s*)?",
         where="network input",
     ),
-    Slip(r"[:=]|[\[(]|\d+|\"", _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input"),
+    Slip(
+        r"\w+\s*=",
+        "the numbers stand without names: `image(3, 32, 32)`",
+        before=r"[(,]\s*",
+        where="network input",
+    ),
+    Slip(r"[:=]|[\[(]|\d+|\"[^\"\n]*\"?", _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input"),
     Slip(_END, _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input", ends=True),
     # ------------------------------------------------------------ stages
     Slip(
@@ -30,6 +36,12 @@ SLIPS: tuple[Slip, ...] = (
         r"width\s+(?P<w>\S+)\s+(?P<s>[^\n#]*[^\s#])",
         "the width comes last: `stage {s} width {w}`",
         before=r"\bstage\s+",
+        where="network stage",
+    ),
+    Slip(
+        r",",
+        "a stage is written `stage normal*n width C`",
+        before=r"(?P<m>\bstage\s*\()[^)]*",
         where="network stage",
     ),
     Slip(r",(?=\s*width\b)", "leave the comma out: `stage normal width C`", where="network stage"),
@@ -58,7 +70,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         r"(?P<w>(?:\d+\s*\*?\s*)?C\b)",
         "the width of a stage is written `width {w}`",
-        before=r"\w\s+",
+        before=r"(?:[A-Za-z_]\w*|\))\s+",
         where="network stage",
     ),
     Slip(
@@ -75,6 +87,18 @@ SLIPS: tuple[Slip, ...] = (
         title="this stage has no width",
         label="`width` is missing here",
         ends=True,
+    ),
+    Slip(
+        r"width\b",
+        "only a stage has a width; `conv(3, out = C)` gives C channels",
+        where="network (?:stem|head)",
+    ),
+    # ------------------------------------------------------------ items of cells and networks
+    Slip(
+        r"[:=][ \t]*(?P<x>[^\n#]*[^\n# ])",
+        "leave the sign out: `{k} {x}`",
+        before=r"\b(?P<k>input|output|stem|head|stage|edge|node)\s*",
+        where="cell .*|network .*",
     ),
     # ------------------------------------------------------------ the first line
     Slip(
@@ -124,6 +148,18 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         r"(?P<m>classifier|fc|final|tail)\b",
         "a network ends with its head: `head global_avg_pool > linear(10)`",
+        where="in network",
+    ),
+    Slip(
+        r"(?P<k>op|ops|extern|import|cell|search|train)\b",
+        "`{k}` stands outside the braces of a network: move it above `network`",
+        before=r"\n[ \t]+",
+        where="in network",
+        skip="line",
+    ),
+    Slip(
+        rf"(?!{KEYWORDS})(?P<m>{_NAME})[ \t]+[\w.]+",
+        "the items of a network are `input`, `stem`, `stage` and `head`",
         where="in network",
     ),
 )

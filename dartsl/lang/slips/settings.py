@@ -9,6 +9,26 @@ _NAME = r"[A-Za-z_]\w*"
 _VALUE = r"(?P<v>\"[^\"\n]*\"|[^\s,}#]+)"
 
 SLIPS: tuple[Slip, ...] = (
+    # ------------------------------------------------------------ values that were taken for two things
+    Slip(r"", "write the digits without `_`", before=r"=\s*(?P<m>\d+_\d\w*)\s*", where=_IN),
+    Slip(r"", "a number stands alone", before=rf"=\s*(?P<m>\d+(?!e){_NAME})\s*", where=_IN),
+    Slip(
+        r"",
+        "a number stands alone, without a unit",
+        before=rf"=\s*\d[\d.e-]*[ \t]+(?P<m>{_NAME})\s*",
+        where=_IN,
+    ),
+    Slip(
+        rf"(?=\}}|{_NAME}\s*=|\Z)",
+        "write its value: `{n} = ...`, or leave the setting out",
+        before=rf"\b(?P<n>{_NAME})\s*=\s*",
+        where=_IN,
+        title="this setting has no value",
+        label="a value is missing here",
+        ends=True,
+    ),
+    Slip(r"\.\.[^\n]*", "a setting has one value", before=r"\d\s*", where=_IN),
+    Slip(r"\{", "one brace is enough", before=r"\A\s*", where=_IN),
     # ------------------------------------------------------------ names and signs
     Slip(
         rf":?=?\s*{_VALUE}",
@@ -39,6 +59,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         r"\{",
         "settings are not nested: write them one below the other",
+        skip="block",
         before=rf"(?P<m>\b{_NAME})\s*[=:]?\s*",
         where=_IN,
     ),
@@ -66,7 +87,7 @@ SLIPS: tuple[Slip, ...] = (
         label="a name is not a value",
     ),
     Slip(r"\((?P<x>[^)\n]*)\)?", "a list is written `[{x}]`", before=r"=\s*", where=_IN),
-    Slip(r"(?=[\d\"])", "the items of a list are separated by commas", before=r"\[[^\]=]*", where=_IN),
+    Slip(r"[\d\"-][^\s,\]]*", "the items of a list are separated by commas", before=r"\[[^\]=]*", where=_IN),
     Slip(
         r"\*+|/+|\+|-",
         "settings are literals: write the number that comes out",

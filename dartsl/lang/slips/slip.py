@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
+# What starts a statement.
+KEYWORDS = r"(?:import|op|extern|ops|cell|network|search|train|input|node|edge|output|stem|stage|head)\b"
 CONTEXT = 200  # characters on each side of a fault that a pattern may look at
 
 
@@ -43,7 +46,9 @@ class Slip:
     `at` must match the text from the fault on, and `before` the end of the text before it; `where` must match
     the whole name of the place. The groups called `m` of both are marked, or else what `at` matches; a slip
     that is `ends` marks the place where the text before the fault ends, since what is missing is missing
-    there. `label`, `help` and `title` are filled with the named groups, `{m}` with the marked text.
+    there. `label`, `help` and `title` are filled with the named groups, `{m}` with the marked text. What stands
+    behind a slip is skipped to the next keyword that starts a statement, or with its whole `line`, or `block` of
+    braces.
     """
 
     at: str
@@ -53,7 +58,7 @@ class Slip:
     label: str = ""
     title: str = ""
     ends: bool = False
-    block: bool = False
+    skip: Literal["", "line", "block"] = ""
 
     def fits(self, site: Site) -> Finding | None:
         """What this slip says of a site; None where it is another mistake."""

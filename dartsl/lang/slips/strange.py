@@ -7,21 +7,25 @@ from dartsl.lang.slips.slip import Slip
 _COMMENT = "comments start with `#` and end with the line"
 _RANGE = "a range is written with two dots: `{a}..{b}`"
 _QUOTES = 'strings stand in straight double quotes: `"{text}"`'
+_SETTING = r"\A\s*\w+\s*=\s*"
 
 SLIPS: tuple[Slip, ...] = (
     Slip(r"//[ \t]*(?P<text>[^\n]*)", f"{_COMMENT}: `# {{text}}`", label="not a comment here"),
     Slip(r"/\*", f"{_COMMENT}: put one before each line", label="not a comment here"),
-    Slip('"', _COMMENT, before=r'""', label="not a comment here"),
+    Slip(r'"""|<!', f"{_COMMENT}: put one before each line", label="not a comment here"),
+    Slip(r"%", _COMMENT, before=r"\A\s*", label="not a comment here"),
     Slip('"', 'close it with `"`: strings end on the line that they begin on', label='no `"` ends it'),
     # ------------------------------------------------------------ quotes
     Slip(r"['\u2018](?P<text>[^'\u2019\n]*)['\u2019]", _QUOTES, label="these are not double quotes"),
     Slip(r"[“”„«](?P<text>[^“”»\n]*)[“”»]", _QUOTES, label="these are not straight quotes"),
+    Slip(r"`(?P<text>[^`\n]*)`", _QUOTES, before=_SETTING),
     Slip(r"`(?P<text>[^`\n]*)`", "names stand without quotes: `{text}`"),
     Slip(
         r"['\u2018\u2019“”„«»`]",
         "strings stand in straight double quotes, and end on the line that they begin on",
     ),
     # ------------------------------------------------------------ dots
+    Slip(r"[A-Za-z_][\w.]*\.(?P<name>\w+)", 'strings stand in double quotes: `"{name}"`', before=_SETTING),
     Slip(r"(?P<p>[a-z]\w*)\.(?P<q>\w+)", 'write `import "{p}/{q}"`', before=r"import\s+"),
     Slip(r"(?P<a>[A-Za-z_]\w*?\d+)\.(?P<b>[A-Za-z_]\w*?\d+)", _RANGE),
     Slip(
@@ -30,7 +34,7 @@ SLIPS: tuple[Slip, ...] = (
         label="unexpected name",
     ),
     Slip(r"\.+(?=\w)", "a range is written with two dots: `n0..n3`", before=r"\w+\d\s*(?P<m>\.\.)"),
-    Slip(r"\.(?P<name>\w+)", "operations are chained with `>`: `> {name}`", before=r"\)\s*"),
+    Slip(r"\.\s*(?P<name>\w+)", "operations are chained with `>`: `> {name}`", before=r"\)\s*"),
     Slip(r"\.{1,2}/[\w./-]*", 'strings stand in double quotes: `"{m}"`', before=r"=\s*"),
     Slip(r"\.\d+", "a number has digits on both sides of its dot: `0{m}`"),
     Slip(r"\.", "a number has digits on both sides of its dot: `{m}0`", before=r"(?P<m>\b\d+)"),
@@ -46,6 +50,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r";", "leave it out: a new line is enough between items"),
     Slip(r"%", "write a fraction: `0.5` for 50 %", before=r"(?P<m>\b\d+(?:\.\d+)?)\s*"),
     Slip(r"%", "there is no remainder, and comments start with `#`"),
+    Slip(r"\^\s*-?\d+", "write the number itself, such as `1e-2`", before=r"(?P<m>\b\d+)\s*"),
     Slip(r"\^", "there is no power: write `C*C`; a repetition of a cell is written `normal*2`"),
     Slip(r"[\u00d7·\u2217⋅]", "a product and a repetition are written with `*`"),
     Slip(r"&+", "names are separated by commas", before=r"(?:edge|node|input|output)\b[^:\n]*"),
@@ -53,6 +58,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\?", "what depends on the stride is written `match stride {{ 1 => a, 2 => b }}`"),
     Slip(r"!=?", "what depends on the stride is written `match stride {{ 1 => a, 2 => b }}`"),
     Slip(r"<[=<]?", "arguments stand in round brackets: `conv(3)`; nothing is compared"),
+    Slip(r"\$\{?\w*", "settings are literals: write the value itself", before=_SETTING),
     Slip(r"\$\{?(?P<name>\w*)", "a parameter is written as it is, without a sign: `{name}`"),
     Slip(r"@", "there are no decorators, and no signs before names"),
     Slip(r"\\", "leave it out: line ends mean nothing, so a statement may go on in the next line"),
