@@ -185,15 +185,18 @@ def search(
     )
 
 
-def resume(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> SearchResult:
+def resume(
+    run: str | Path, *, device: str | None = None, plugins: Plugins = (), epochs: int | None = None
+) -> SearchResult:
     """Go on with a run that was interrupted, as if it had never stopped.
 
-    `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
+    `plugins` names those of a run that was not made in its folder by this user. With `epochs` the run, finished or
+    not, gets another last epoch: from then on its schedules are those of so many epochs. Raises UserError.
     """
     from dartsl.run.resuming import Anew
     from dartsl.search import loop
 
-    return loop.resume(Path(run), Anew(device, plugins))
+    return loop.resume(Path(run), Anew(device, plugins, epochs))
 
 
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:

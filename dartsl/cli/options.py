@@ -207,13 +207,13 @@ def target(spec: Spec, network: str | None, assignments: tuple[str, ...]) -> Tar
     return Target(spec, picked, values)
 
 
-RESUMABLE = ("device",)  # settings that may be given anew
+RESUMABLE = ("device", "epochs")  # settings that may be given anew
 
 
 def require_resumable(ctx: click.Context, settings: Mapping[str, Any], *others: object) -> None:
     """Raises UsageError where --resume stands beside what would make it another run."""
     if any(others) or not settings.keys() <= set(RESUMABLE):
         raise click.UsageError(
-            "--resume goes on with a run as it was started; only --device and --plugin may be given with it.",
+            "--resume goes on with a run as it was started; only --device, --epochs and --plugin may be given with it.",
             ctx,
         )

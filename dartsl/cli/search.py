@@ -60,14 +60,15 @@ def search_command(
     """Search a SPEC's network for its best cells.
 
     An option goes before the spec's `search {}`, and that before the defaults in brackets. Ctrl-C finishes
-    the step and saves; --resume goes on from there. Started by torchrun, the processes share each batch, with the
-    numbers of one process; batch norm is taken over the whole batch.
+    the step and saves; --resume goes on from there, and with --epochs to another last epoch. Started by torchrun, the
+    processes share each batch, with the numbers of one process; batch norm is taken over the whole batch.
 
     \b
     Examples:
       dartsl search digits
       dartsl search mine.darts --epochs 20 --order 2 --set C=8 --out runs/first
       dartsl search --resume runs/first
+      dartsl search --resume runs/first --epochs 40
       torchrun --nproc-per-node 4 -m dartsl search mine.darts --device cuda
       dartsl search mine.darts --check-gradients --batch 16
     """
@@ -77,7 +78,7 @@ def search_command(
         from dartsl.run.resuming import Anew
         from dartsl.search.loop import resume as go_on
 
-        result = go_on(resume, Anew(given.get("device"), plugins), console=console())
+        result = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)

@@ -55,8 +55,9 @@ def train_command(
     An option goes before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its
     search's. The test images (or text) are looked at once, at the end. The last part of the training images is set
     apart to be watched, unless --final is given; a text has a validation part of its own.
-    Ctrl-C finishes the step and saves; --resume goes on from there. Started by torchrun, the processes share each
-    batch, with the numbers of one process; batch norm is taken over the whole batch.
+    Ctrl-C finishes the step and saves; --resume goes on from there, and with --epochs to another last epoch.
+    Started by torchrun, the processes share each batch, with the numbers of one process; batch norm is taken over the
+    whole batch.
 
     \b
     Examples:
@@ -64,7 +65,7 @@ def train_command(
       dartsl train zoo/darts_v2 --data cifar-10-batches-py --final --device cuda
       dartsl train found.darts --epochs 20 --seeds 5 --out runs/five
       dartsl train zoo/rnn_v2 --data penn-treebank --device cuda
-      dartsl train --resume runs/five
+      dartsl train --resume runs/five --epochs 40
       torchrun --nproc-per-node 4 -m dartsl train runs/digits --device cuda
     """
     given = {name: value for name, value in settings.items() if value is not None}
@@ -73,7 +74,7 @@ def train_command(
         from dartsl.run.resuming import Anew
         from dartsl.train.seeds import resume as go_on
 
-        results = go_on(resume, Anew(given.get("device"), plugins), console=console())
+        results = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)

@@ -140,6 +140,20 @@ class RunFolder:
         if list(plugins) != self.info.plugins or not holds(self.info.seal, self.path, plugins):
             self.rewrite(replace(self.info, plugins=list(plugins), seal=seal(self.path, plugins)))
 
+    def prolong(self, epochs: int) -> None:
+        """Record that the run is to have another number of epochs; what came out so far is no more. Raises UserError.
+
+        `settings` and `command` say it; the command is then what was typed, one command after the other.
+        """
+        for name in (
+            OUTCOME
+        ):  # first: a run whose outcome is missing derives it again, an outcome of fewer epochs lies
+            (self.path / name).unlink(missing_ok=True)
+        again = ["dartsl", self.info.kind, "--resume", str(self.path), "--epochs", str(epochs)]
+        settings = {**self.info.settings, "epochs": epochs}
+        command = f"{self.info.command} && {command_line(again)}"
+        self.rewrite(replace(self.info, settings=settings, command=command))
+
     def rewrite(self, info: RunInfo) -> None:
         """Replace what is recorded of the run. Raises UserError."""
         write_json(self.path / RUN, asdict(info))

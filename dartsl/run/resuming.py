@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from rich.console import Console
@@ -14,8 +14,8 @@ from dartsl.lang.model import Spec
 from dartsl.lang.settings import Config, configure
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Named
-from dartsl.nn.supernet import Supernet
 from dartsl.run.folder import RunFolder, spec_hash
+from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
 from dartsl.run.starting import surroundings
@@ -27,10 +27,22 @@ class Anew:
 
     device   in place of the run's own
     plugins  those of the run, named again: needed where it was not made in its folder by this user
+    epochs   in place of the run's own: it is prolonged, or ends sooner
     """
 
     device: str | None = None
     plugins: Named = ()
+    epochs: int | None = None
+
+    def over(self, config: Config) -> Config:
+        """The settings of a run with those given anew. Raises UserError for a value that is none of a setting."""
+        given = {"device": self.device, "epochs": self.epochs}
+        try:
+            return configure(config, {name: value for name, value in given.items() if value is not None})
+        except ValueError as fault:
+            raise UserError(
+                f"`{self.epochs}` is no value for the setting `epochs`", f"give {fault}", 2
+            ) from None
 
 
 AS_IT_WAS = Anew()
@@ -54,13 +66,35 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Source, Spec,
         parameters = {name: Fraction(value) for name, value in info.parameters.items()}
     except (KeyError, ValueError, ZeroDivisionError) as error:
         raise UserError(f"{folder.path / 'run.json'} is damaged: {error}") from None
-    return source, spec, config if anew.device is None else replace(config, device=anew.device), parameters
+    return source, spec, anew.over(config), parameters
 
 
-def adopt(folder: RunFolder, model: Supernet, anew: Anew, group: Group) -> None:
-    """Record that the user has named a run's plugins where it now lies. Raises UserError."""
-    if group.chief and model.plugins and anew.plugins:
-        folder.adopt(folder.plugins(anew.plugins))
+def record(
+    anew: Anew, folder: RunFolder, session: Session, needs_plugins: bool, console: Console, group: Group
+) -> None:
+    """Record what is given anew for a run whose session is restored, and say how it is prolonged.
+
+    Raises UserError where more epochs are done than it is now to have.
+    """
+    info, place = folder.info, session.place
+    before, begun = info.settings["epochs"], session.epoch + (place > 0)
+    epochs = before if anew.epochs is None else anew.epochs
+    if epochs < begun:
+        done = f"{session.epoch} epochs of it are done" + (", and a part of the next one" if place else "")
+        raise UserError(
+            f"{folder.path} cannot end after {epochs} epochs: {done}", f"give --epochs {begun} or more"
+        )
+    with group.together():
+        if group.chief and needs_plugins and anew.plugins:
+            folder.adopt(folder.plugins(anew.plugins))
+        if group.chief and epochs != before:
+            folder.prolong(epochs)
+    if epochs != before:
+        since = f"step {place + 1} of epoch {session.epoch + 1}" if place else f"epoch {session.epoch + 1}"
+        line = (
+            f"{epochs} epochs in place of {before}: from {since} on, schedules are those of {epochs} epochs"
+        )
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:

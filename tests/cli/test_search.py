@@ -44,6 +44,13 @@ def test_a_run_is_searched_drawn_and_derived(dartsl: Dartsl, good: Path, tmp_pat
     assert again.exit_code == 1
     assert "exists" in again.stderr
     assert dartsl("search", "--resume", "run").exit_code == 0
+    longer = dartsl("search", "--resume", "run", "--epochs", "2")
+    assert longer.exit_code == 0
+    assert "2 epochs in place of 1: from epoch 2 on" in longer.stdout
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["command"].endswith("--epochs 2")
+    shorter = dartsl("search", "--resume", "run", "--epochs", "1")
+    assert shorter.exit_code == 1
+    assert "cannot end after 1 epochs" in shorter.stderr
 
 
 def test_every_level_finds_the_same(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
@@ -71,13 +78,13 @@ def test_every_level_finds_the_same(dartsl: Dartsl, good: Path, tmp_path: Path) 
         (("good.darts", "--lr", "1e300"), "a number above 0, and at most 1,000,000,000"),
         (("good.darts", "--lr", "9" * 400), "and at most 1,000,000,000"),
         (("good.darts", "--crop", "9" * 400), "is not a whole number from 0 to 256"),
-        (("good.darts", "--cutout", "9" * 30), "is not a whole number from 0 to 1000000"),
+        (("good.darts", "--cutout", "9" * 30), "is not a whole number from 0 to 1,000,000"),
         (("good.darts", "--order", "3"), "--order"),
         (("good.darts", "--alphas-betas", "0.5,2"), "--alphas-betas"),
         (("good.darts", "--set", "D=1"), "no parameter `D`"),
         (("--resume", "."), "is not a run folder"),
         (("good.darts", "--resume", "."), "goes on with a run as it was started"),
-        (("--resume", ".", "--epochs", "3"), "goes on with a run as it was started"),
+        (("--resume", ".", "--lr", "3"), "only --device, --epochs and --plugin may be given with it"),
         (("--resume", "nowhere"), "nowhere"),
     ],
 )
