@@ -60,7 +60,8 @@ def train(
 
 
 def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> Evaluated:
-    """The test figures of a trained run's last checkpoint, with confidence intervals.
+    """The test figures of a trained run's last checkpoint, with confidence intervals; on a GPU where there is one,
+    unless `device` names another.
 
     `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
     """

@@ -10,6 +10,8 @@ import pytest
 
 # pytest runs one worker a core: threads of torch's own would only stand in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Numbers are those of the CPU, also where `--device auto` would find a GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 Golden = Callable[[Path, str], None]
 

@@ -12,9 +12,15 @@ from dartsl.cli.output import answer
 
 @command("eval")
 @run_argument
-@click.option("--device", metavar="TEXT", help="In place of the device that the run was trained on.")
+@click.option(
+    "--device",
+    metavar="TEXT",
+    default="auto",
+    show_default=True,
+    help="Torch device; auto: a GPU if there is one.",
+)
 @plugin_option
-def eval_command(run: Path, device: str | None, plugins: tuple[Path, ...]) -> None:
+def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
     """Tell the test error of a trained RUN (of text: loss and perplexity), with its 95 % confidence interval.
 
     The weights are those of the last checkpoint: of the last epoch where the training is over, averaged where it

@@ -113,7 +113,7 @@ class SearchConfig:
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
-    device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
+    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
     dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
     optimise: int = setting(
         2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
@@ -190,7 +190,7 @@ class TrainConfig:
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
-    device: str = setting("cpu", "torch device, such as `cpu` or `cuda:0`")
+    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
     validation: float = of_images(
         0.1, "part of the training data, its last images, that is set apart to be watched", low=0, high=1
     )

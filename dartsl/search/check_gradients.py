@@ -8,7 +8,7 @@ is measured.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.run.devices import chosen
 from dartsl.run.loop import NonFiniteError, own_generators
 from dartsl.search.bilevel import alpha_gradient
 from dartsl.search.loop import compiled
@@ -112,6 +113,7 @@ def check_gradients(
     Raises SpecError, UserError as a search does; also where a loss or gradient is not finite.
     """
     spec = check(source)
+    config = replace(config, device=chosen(config.device))
     locate(config.data, text=pick_network(spec, network).is_text)
     model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)

@@ -21,6 +21,7 @@ from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
+from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
@@ -65,7 +66,7 @@ def search(
     """
     require_tensorboard(config.tensorboard)
     spec = check(source)
-    config = replace(config, data=absolute(config.data))
+    config = replace(config, data=absolute(config.data), device=chosen(config.device))
     with joined(config.device) as group:
         console = group.console(console)
         with group.together():
@@ -95,7 +96,9 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
     folder = RunFolder.open(path)
     if folder.info.kind != "search":
         raise UserError(f"{path} is a run of `{folder.info.kind}`, not of a search")
-    with joined(anew.device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+    device = device_of(folder, anew.device)
+    anew = replace(anew, device=device)
+    with joined(device) as group, held(folder, group):
         return _resume(folder, anew, group.console(console), group)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import load, own_generators
 from dartsl.run.resuming import AS_IT_WAS, Anew
@@ -22,11 +23,14 @@ class Evaluated:
 
 
 def evaluate(path: Path, anew: Anew = AS_IT_WAS) -> Evaluated:
-    """The test figures of a run's last checkpoint. Raises UserError where there is none, or no test image."""
+    """The test figures of a run's last checkpoint, on a GPU where there is one, unless `anew` names a device.
+
+    Raises UserError where there is no checkpoint, or no test image.
+    """
     folder = RunFolder.open(path)
-    session = reopened_session(
-        folder, anew
-    )  # read as it is: a checkpoint is whole while a training goes on, too
+    anew = replace(anew, device=chosen(anew.device or AUTO))
+    # Read as it is: a checkpoint is whole while a training goes on, too.
+    session = reopened_session(folder, anew)
     with own_generators(session.config.device):
         load(session, folder)
         test = session.test()

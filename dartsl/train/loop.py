@@ -22,6 +22,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RESULT, RunFolder, free_name
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
@@ -72,7 +73,7 @@ def train(
     """
     require_tensorboard(config.tensorboard)
     spec = check(source)
-    config = replace(config, data=absolute(config.data))
+    config = replace(config, data=absolute(config.data), device=chosen(config.device))
     planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
     with joined(config.device) as group:
         console = group.console(console)
@@ -100,7 +101,9 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
     Raises UserError for a folder, checkpoint or data set that is not what the run left, and whatever `train` raises.
     """
     folder = RunFolder.open(path)
-    with joined(anew.device or str(folder.info.settings.get("device"))) as group, held(folder, group):
+    device = device_of(folder, anew.device)
+    anew = replace(anew, device=device)
+    with joined(device) as group, held(folder, group):
         console = group.console(console)
         with group.together():
             session = reopened_session(folder, anew, group)

@@ -53,6 +53,7 @@ network noise {{
 }}
 """
 CONFIG = SearchConfig(
+    device="cpu",
     epochs=8,
     warmup=1,
     batch=100,

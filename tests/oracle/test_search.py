@@ -29,6 +29,7 @@ SIZE = (8, 8)
 EPOCHS = 2
 XI = 0.2
 CONFIG = SearchConfig(
+    device="cpu",
     epochs=EPOCHS,
     batch=4,
     lr=0.2,

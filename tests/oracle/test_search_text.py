@@ -209,7 +209,15 @@ def test_alpha_gradients(clip: float, level: int) -> None:
 
 CONFIG = search_config(
     True,
-    {"epochs": 2, "batch": BATCH, "lr": 1, "short_windows": 0.4, "dtype": "float64", "alphas_lr": 0.05}
+    {
+        "device": "cpu",
+        "epochs": 2,
+        "batch": BATCH,
+        "lr": 1,
+        "short_windows": 0.4,
+        "dtype": "float64",
+        "alphas_lr": 0.05,
+    }
     | {"bptt": 8, "weight_decay": 0.01, "ar": 0.2, "tar": 0.5},
 )
 

@@ -31,6 +31,7 @@ from .naive.training import Kept, Part, TrainedNetwork, Training
 CELLS = 5  # reductions at 1 and 3
 EPOCHS = 2
 CONFIG = TrainConfig(
+    device="cpu",
     epochs=EPOCHS,
     batch=8,
     lr=0.1,

@@ -25,7 +25,12 @@ def quiet() -> Console:
 
 
 def settings(spec: Path, **changes: Any) -> SearchConfig:
-    values = {**check(read(str(spec))).search, "data": str(spec.parent / "images.npz"), **changes}
+    values = {
+        **check(read(str(spec))).search,
+        "data": str(spec.parent / "images.npz"),
+        "device": "cpu",
+        **changes,
+    }
     # `replace`, so that a test can go beyond what the command line lets through.
     return replace(SearchConfig(), **values)
 

@@ -69,7 +69,7 @@ def story(tmp_path: Path) -> Path:
 
 
 def run(spec: Path, name: str, **changes: object) -> loop.SearchResult:
-    config = search_config(check(read(str(spec))), {"data": str(spec.parent), **changes})
+    config = search_config(check(read(str(spec))), {"data": str(spec.parent), "device": "cpu", **changes})
     return loop.search(read(str(spec)), config, out=spec.parent / name, command="typed", console=quiet())
 
 

@@ -20,7 +20,14 @@ from tests.search.runs import same
 from tests.search.text_model import TextModel
 
 CONFIG = replace(
-    search_config(True), epochs=3, batch=4, lr=2.0, short_windows=0.3, dtype="float64", alphas_lr=0.05
+    search_config(True),
+    device="cpu",
+    epochs=3,
+    batch=4,
+    lr=2.0,
+    short_windows=0.3,
+    dtype="float64",
+    alphas_lr=0.05,
 )
 
 

@@ -24,7 +24,12 @@ def quiet() -> Console:
 
 
 def settings(spec: Path, **changes: Any) -> TrainConfig:
-    values = {**check(read(str(spec))).train, "data": str(spec.parent / "images.npz"), **changes}
+    values = {
+        **check(read(str(spec))).train,
+        "data": str(spec.parent / "images.npz"),
+        "device": "cpu",
+        **changes,
+    }
     return replace(TrainConfig(), **values)
 
 

@@ -99,7 +99,10 @@ def session(**changes: Any) -> ImageSession:
     spec = check(source)
     small = plan(spec, pick_network(spec, None), {"C": 2, "n": 1})
     config = replace(
-        TrainConfig(data="digits", dtype="float64", batch=32, crop=0, flip=False, weight_decay=0.0), **changes
+        TrainConfig(
+            device="cpu", data="digits", dtype="float64", batch=32, crop=0, flip=False, weight_decay=0.0
+        ),
+        **changes,
     )
     return ImageSession(trained_model(spec, small, config, ()), config, feed_of(small, config))
 

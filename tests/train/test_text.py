@@ -77,7 +77,7 @@ def story(tmp_path: Path) -> Path:
 def settings(spec: Path, **changes: Any) -> TrainConfig:
     found = train_config(True, check(read(str(spec))).train)
     # `replace`, so that a test can go beyond what the command line lets through.
-    return replace(found, **{"data": str(spec.parent / "texts"), **changes})
+    return replace(found, **{"data": str(spec.parent / "texts"), "device": "cpu", **changes})
 
 
 def run(spec: Path, name: str, **changes: Any) -> loop.TrainResult:
