@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.paths import exists, printable
+from dartsl.run.commands import command_line
 from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE, averaged_since, curves
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def picture(path: Path, kind: str) -> bytes:
     from dartsl.search.shares import cell_shares
 
     if not exists(path / RUN) and exists(path / "seed0" / RUN):
-        one = shlex.quote(str(path / "seed0"))
-        raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: dartsl plot {one}")
+        one = command_line("dartsl", "plot", path / "seed0")
+        raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: {one}")
     folder = RunFolder.open(path)
     rows = folder.history()
     if not rows:
-        go_on = f"dartsl {folder.info.kind} --resume {shlex.quote(str(path))}"
+        go_on = command_line("dartsl", folder.info.kind, "--resume", path)
         raise UserError(f"{path} has no epoch yet to draw", f"let it finish one: {go_on}")
     try:
         panels = curves(rows)

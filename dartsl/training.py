@@ -16,6 +16,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.settings import TrainConfig, train_config
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
+from dartsl.run.commands import command_line
 
 if TYPE_CHECKING:
     from dartsl.train.evaluate import Evaluated
@@ -154,11 +155,12 @@ def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:
     if folder.info.kind != "search":
         raise UserError(
             f"{name} is a run of `{folder.info.kind}`, not of a search",
-            help=f"go on with it: dartsl train --resume {name}",
+            help=f"go on with it: {command_line('dartsl', 'train', '--resume', name)}",
         )
     if not folder.found.exists():
         raise UserError(
-            f"{name} has found nothing yet", help=f"let it end first: dartsl search --resume {name}"
+            f"{name} has found nothing yet",
+            help=f"let it end first: {command_line('dartsl', 'search', '--resume', name)}",
         )
     settings = folder.info.settings
     names: tuple[str, ...] = ("data", "level")

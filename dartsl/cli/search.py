@@ -134,7 +134,7 @@ def _start(
     plugins: tuple[Path, ...],
     given: dict[str, Any],
 ) -> SearchResult:
-    from dartsl.run.folder import command_line
+    from dartsl.run.commands import command_line
 
     source, config, chosen = _read(name, network, assignments, given)
     from dartsl.search import loop
@@ -146,7 +146,7 @@ def _start(
         parameters=chosen.parameters,
         out=out,
         plugins=plugins,
-        command=command_line(["dartsl", *sys.argv[1:]]),
+        command=command_line("dartsl", *sys.argv[1:]),
         console=console(),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from dartsl.cli.options import command, output_option
 from dartsl.cli.output import STDOUT, answer, deliver
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.commands import command_line
 
 STARTER = """\
 darts 1
@@ -106,5 +106,5 @@ def new_command(ctx: click.Context, name: str | None, output: Path | None) -> No
         raise UserError(f"`{name}` names no file", "write, for example, `dartsl new mine`", exit_code=2)
     if path != STDOUT and path.exists():
         raise UserError(f"{path} exists", "choose another name")
-    quoted = shlex.quote(str(path))
-    deliver(STARTER, path, f"; now `dartsl check {quoted}`, or `dartsl search {quoted}`")
+    check, search = (command_line("dartsl", verb, path) for verb in ("check", "search"))
+    deliver(STARTER, path, f"; now `{check}`, or `{search}`")

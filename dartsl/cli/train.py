@@ -106,7 +106,7 @@ def _start(
     given: dict[str, Any],
 ) -> list[TrainResult]:
     from dartsl.lang.check import check
-    from dartsl.run.folder import command_line
+    from dartsl.run.commands import command_line
     from dartsl.training import inherited_by, source_to_train
 
     source, known, inherited = source_to_train(name)
@@ -128,7 +128,7 @@ def _start(
         parameters=chosen.parameters,
         out=out,
         plugins=plugins or known,
-        command=command_line(["dartsl", *sys.argv[1:]]),
+        command=command_line("dartsl", *sys.argv[1:]),
         seeds=seeds,
         console=console(),
     )

@@ -17,6 +17,7 @@ from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
+from dartsl.run.commands import command_line
 from dartsl.run.folder import RUN, RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
 
@@ -120,7 +121,7 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
     if folder is not None and folder.info.kind != "train":
         raise UserError(
             f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
-            f"dartsl train {folder.path}",
+            command_line("dartsl", "train", folder.path),
         )
     if not uint8:
         return

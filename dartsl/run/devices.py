@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 import torch
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.commands import command_line
 from dartsl.run.folder import RunFolder
 from dartsl.run.torchrun import place
 
@@ -34,9 +33,9 @@ def device_of(folder: RunFolder, given: str | None) -> str:
         return chosen(given)
     device = chosen(str(folder.info.settings.get("device")))
     if device.startswith("cuda") and not torch.cuda.is_available():
-        command = f"dartsl {folder.info.kind} --resume {shlex.quote(str(folder.path))}"
+        command = command_line("dartsl", folder.info.kind, "--resume", folder.path, "--device", "cpu")
         raise UserError(
             f"{folder.path} was on `{device}`, and torch finds no GPU here",
-            help=f"`{command} --device cpu` goes on without it, but not bit for bit",
+            help=f"`{command}` goes on without it, but not bit for bit",
         )
     return device

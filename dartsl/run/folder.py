@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import platform
 import posixpath
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -39,6 +38,7 @@ from dartsl.lang.resources import specs_dir
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.nn.plugin_files import Named, PluginFile
+from dartsl.run.commands import command_line
 from dartsl.run.files import (
     LONGEST,
     TEMPORARY,
@@ -118,7 +118,7 @@ class RunFolder:
         if not exists(path / RUN):
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
-                help=f"a run that died before it was recorded is started again by --out {path}"
+                help=f"a run that died before it was recorded is started again by {command_line('--out', path)}"
                 if exists(path / SPEC)
                 else "name the folder that `dartsl search` printed",
             )
@@ -149,9 +149,9 @@ class RunFolder:
             OUTCOME
         ):  # first: a run whose outcome is missing derives it again, an outcome of fewer epochs lies
             (self.path / name).unlink(missing_ok=True)
-        again = ["dartsl", self.info.kind, "--resume", str(self.path), "--epochs", str(epochs)]
+        again = command_line("dartsl", self.info.kind, "--resume", self.path, "--epochs", epochs)
         settings = {**self.info.settings, "epochs": epochs}
-        command = f"{self.info.command} && {command_line(again)}"
+        command = f"{self.info.command} && {again}"
         self.rewrite(replace(self.info, settings=settings, command=command))
 
     def rewrite(self, info: RunInfo) -> None:
@@ -245,7 +245,8 @@ def _require_unused(path: Path, texts: Collection[str]) -> None:
 
 
 def _taken(path: Path) -> UserError:
-    return UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
+    resume = command_line("--resume", path)
+    return UserError(f"{path} exists", help=f"name another folder by --out, or go on with {resume}")
 
 
 def spec_hash(files: Sequence[File]) -> str:
@@ -268,11 +269,6 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": metadata.version("torch"),
     }
-
-
-def command_line(arguments: Sequence[str]) -> str:
-    """A command as it can be typed again."""
-    return shlex.join(arguments)
 
 
 def free_name(parent: Path, stem: str) -> Path:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
+from dartsl.run.commands import command_line
 from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
@@ -114,7 +115,7 @@ def run_session(
                     progress.say(
                         f"stopped in epoch {session.epoch + 1} behind step {session.place}; everything is saved"
                     )
-                    progress.say(f"go on with: {group.command(command)} {folder.path}")
+                    progress.say(f"go on with: {group.command(command)} {command_line(folder.path)}")
                     return False
             figures = session.figures()
             history, alphas = session.end_epoch()

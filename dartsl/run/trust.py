@@ -21,6 +21,7 @@ import click
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.plugin_files import Named, PluginFile, named_files, pinned
+from dartsl.run.commands import command_line
 
 KEY = "run-key"  # in the user's settings
 SIZE = 32  # bytes
@@ -52,7 +53,9 @@ def approved(run: Path, recorded: Sequence[PluginFile], found: str, named: Named
     if not recorded or holds(found, run, recorded):
         return list(recorded)
     shown = ", ".join(f"{_shown(file.path)} (SHA-256 {file.sha256 or 'not recorded'})" for file in recorded)
-    options = " ".join(f"--plugin {Path(_shown(file.path)).name}" for file in recorded)
+    options = command_line(
+        *(word for file in recorded for word in ("--plugin", Path(_shown(file.path)).name))
+    )
     raise UserError(
         f"the run in {run} needs code that was not named for it in this folder by you: {shown}",
         help=f"look at it and, if you trust it, name the file: {options}",

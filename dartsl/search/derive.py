@@ -10,6 +10,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.model import Network, Spec
+from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
 from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
@@ -49,7 +50,8 @@ def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[
     rows = run.alphas()
     if not rows:
         raise UserError(
-            f"{run.path} has no epoch yet to derive from", help=f"dartsl search --resume {run.path}"
+            f"{run.path} has no epoch yet to derive from",
+            help=command_line("dartsl", "search", "--resume", run.path),
         )
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:

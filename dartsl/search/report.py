@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from dartsl.run.commands import command_line
 from dartsl.search.discretise import DerivedCell, KeptEdge
 from dartsl.search.emit import edge_text, weight_text
 
@@ -15,7 +15,6 @@ def found_report(cells: Sequence[DerivedCell], run: Path, closing: Sequence[str]
 
     `closing` are lines of the session's own, about how far it came.
     """
-    folder = shlex.quote(str(run))
     picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
     blocks = [cell_report(cell) for cell in cells]
     ending = [
@@ -26,7 +25,7 @@ def found_report(cells: Sequence[DerivedCell], run: Path, closing: Sequence[str]
         *([""] if closing else []),
         f"run folder  {run}",
         f"found       {run / 'found.darts'}, drawn in {run / picture}",
-        f"next        dartsl info {folder}/found.darts",
+        f"next        {command_line('dartsl', 'info', run / 'found.darts')}",
     ]
     return "\n".join(["", *blocks, *ending])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Edge
+from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
 from dartsl.search.derive import all_mixing_weights, derive, run_network
@@ -18,7 +19,9 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
     spec, network = run_network(run)
     found = all_mixing_weights(run)
     if not found:
-        raise UserError(f"{run.path} holds no alphas", help=f"dartsl search --resume {run.path}")
+        raise UserError(
+            f"{run.path} holds no alphas", help=command_line("dartsl", "search", "--resume", run.path)
+        )
     epochs = tuple(epoch for epoch, _ in found)
     cells = [spec.cells[name] for name in network.cells if spec.cells[name].searched_edges]
     try:

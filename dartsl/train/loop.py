@@ -22,6 +22,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RESULT, RunFolder, free_name
@@ -135,7 +136,7 @@ def require_training(folder: RunFolder) -> None:
     if folder.info.kind != "train":
         raise UserError(
             f"{folder.path} is a run of `{folder.info.kind}`, not of a training",
-            help=f"`dartsl train {folder.path}` trains what a search has found",
+            help=f"`{command_line('dartsl', 'train', folder.path)}` trains what a search has found",
         )
 
 
@@ -147,9 +148,10 @@ def decided_plan(
     open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
     if open_cells or not planned.decided:
         names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"
+        search = command_line("dartsl", "search", source.name)
         raise UserError(
             f"network `{network.name}` of {source.name} leaves choices open, in {names}",
-            help=f"search first: `dartsl search {source.name}`, then `dartsl train` on the run's folder",
+            help=f"search first: `{search}`, then `dartsl train` on the run's folder",
         )
     return planned
 

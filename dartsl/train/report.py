@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Protocol
 
+from dartsl.run.commands import command_line
 from dartsl.train.evaluation import Interval
 from dartsl.train.text_evaluation import Range, Tested, TextMeasured
 
@@ -36,8 +36,7 @@ def trained_report(result: Result, closing: Sequence[str]) -> str:
     lines = ["", f"parameters  {result.parameters:,}{_with_head(result)}", *closing]
     if result.test is not None:
         lines += test_lines(result.test)
-    folder = shlex.quote(str(result.path))
-    lines += ["", f"run folder  {result.path}", f"next        dartsl eval {folder}"]
+    lines += ["", f"run folder  {result.path}", f"next        {command_line('dartsl', 'eval', result.path)}"]
     return "\n".join(lines)
 
 

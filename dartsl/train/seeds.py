@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
 from dartsl.run import schema
+from dartsl.run.commands import command_line
 from dartsl.run.files import parse_json, read_file, write_json
 from dartsl.run.folder import CHECKPOINT, RUN, RunFolder, free_name
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
@@ -60,7 +60,8 @@ def start(
     require_one_process("dartsl train --seeds")
     path = out or free_name(RUNS, f"{stem(source)}-seeds")
     if exists(path) and not _unbegun(path):
-        raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with --resume {path}")
+        resume = command_line("--resume", path)
+        raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with {resume}")
 
     def record() -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -113,7 +114,7 @@ def _rest(
         result = _one(path, seed, anew, console)
         done.append(result)
         if not result.finished:
-            command = f"dartsl train --resume {shlex.quote(str(path))}"
+            command = command_line("dartsl", "train", "--resume", path)
             say.print(f"go on with all seeds: {command}", highlight=False, markup=False, soft_wrap=True)
             return done
     tests = [result.test for result in done if result.test is not None]

@@ -162,6 +162,42 @@ def test_a_folder_that_is_no_run(dartsl: Dartsl, tmp_path: Path, name: str) -> N
         assert refused.stderr.startswith("error: ")
 
 
+# -------------------------------------------------------------------------- hints
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("search", "good.darts", "--out", "my run"), "--resume 'my run'"),
+        (("train", "good.darts", "--out", "my run", "--seeds", "2"), "--resume 'my run'"),
+        (("train", "good.darts"), "`dartsl search good.darts`"),
+        (("train", "its space.darts"), "`dartsl search 'its space.darts'`"),
+        (("train", "half run"), "dartsl search --resume 'half run'"),
+        (("eval", "my run"), "`dartsl train 'my run'`"),
+        (("export", "my run", "--to", "onnx", "-o", "x"), "dartsl train 'my run'"),
+        (("plot", "no epoch"), "dartsl search --resume 'no epoch'"),
+        (("derive", "no epoch"), "dartsl search --resume 'no epoch'"),
+        (("search", "--resume", "on a gpu"), "`dartsl search --resume 'on a gpu' --device cpu`"),
+    ],
+)
+def test_hints_are_quoted_for_the_shell(
+    dartsl: Dartsl, good: Path, run_folder: Path, tmp_path: Path, arguments: tuple[str, ...], hint: str
+) -> None:
+    (tmp_path / "its space.darts").write_text(GOOD)
+    shutil.copytree(run_folder, tmp_path / "my run")
+    shutil.copytree(run_folder, tmp_path / "half run", ignore=shutil.ignore_patterns("found.*"))
+    shutil.copytree(run_folder, tmp_path / "no epoch")
+    for name in ("history.jsonl", "alphas.jsonl"):
+        (tmp_path / "no epoch" / name).write_text("")
+    shutil.copytree(run_folder, tmp_path / "on a gpu")
+    record = json.loads((run_folder / "run.json").read_text())
+    record["settings"]["device"] = "cuda"
+    (tmp_path / "on a gpu" / "run.json").write_text(json.dumps(record))
+    refused = dartsl(*arguments)
+    assert refused.exit_code == 1
+    assert hint in refused.stderr
+
+
 # ----------------------------------------------------------------------- exit codes
 
 
