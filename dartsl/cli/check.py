@@ -59,9 +59,9 @@ def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
 @command("explain")
 @click.argument("code", required=False)
 def explain_command(code: str | None) -> None:
-    """Tell what a diagnostic's code means, with an example.
+    """Say what a diagnostic's code means, with an example.
 
-    Without a code it lists them all.
+    Without a code it lists them all, errors and warnings.
 
     \b
     Examples:
@@ -73,7 +73,9 @@ def explain_command(code: str | None) -> None:
     if code is None:
         known = sorted(CODES, key=lambda item: (item[1:], item[0]))
         titles = [{"code": name, "title": CODES[name].title} for name in known]
-        answer({"codes": titles}, "\n".join(f"{one['code']}  {one['title']}" for one in titles))
+        lines = [f"{one['code']}  {one['title']}" for one in titles]
+        lines += ["", "E is an error, W a warning, which a comment silences: `# dartsl: allow W0303`"]
+        answer({"codes": titles}, "\n".join(lines))
         return
     text = explain(code)
     name = code.upper()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dartsl.lang import loader, plan, resources
+from dartsl.lang.allow import silenced
 from dartsl.lang.blocks import read_settings
 from dartsl.lang.catalogue import read_operations
 from dartsl.lang.cells import CellReader, Cells, count_edges
@@ -65,7 +66,7 @@ def diagnose(root: Source) -> Report:
     spec = reading.read()
     if not _has_errors(faults):
         faults += plan.faults(spec)
-    found = tuple(arranged(faults, [*order, root]))
+    found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
         return Report(None, found, reading.edges)
     return Report(replace(spec, warnings=found), found, reading.edges)

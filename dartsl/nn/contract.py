@@ -25,7 +25,7 @@ class PluginError(Exception):
 
 
 def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool) -> nn.Module:
-    """The module of a plugin operation, on the CPU. Raises PluginError where `build` fails, or gives no module."""
+    """The module of a plugin operation, on the CPU. Raises PluginError where the function fails, or gives no module."""
     arguments: dict[str, Argument] = dict(spec.arguments)
     name = spec.primitive
     try:
@@ -33,9 +33,9 @@ def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool) -> nn.Module:
     except KeyboardInterrupt:
         raise
     except BaseException as fault:  # SystemExit too: a plugin does not end the program
-        raise PluginError(name, f"its `build` fails with {summary(fault)}") from fault
+        raise PluginError(name, f"its function fails with {summary(fault)}") from fault
     if not isinstance(module, nn.Module):
-        raise PluginError(name, f"its `build` gives {type(module).__name__}, not an nn.Module")
+        raise PluginError(name, f"its function gives {type(module).__name__}, not an nn.Module")
     return module
 
 

@@ -1,7 +1,7 @@
 """Operations whose implementation is Python: a spec declares `extern op name(...)`, a user names the code.
 
-An implementation is `build(in_channels, out_channels, stride, affine, **arguments) -> nn.Module` (language
-rule 5). It maps (B, in_channels, H, W) to (B, out_channels, ceil(H / stride), ceil(W / stride)); `affine`
+An implementation is a function `name(in_channels, out_channels, stride, affine, **arguments) -> nn.Module`
+(language rule 5). It maps (B, in_channels, H, W) to (B, out_channels, ceil(H / stride), ceil(W / stride)); `affine`
 says whether batch norms in it have parameters of their own (rule 10). It comes from a file (`--plugin
 FILE.py`), as the file's object of the operation's name, or from an installed package's entry point of that
 name in `dartsl.primitives`.
@@ -9,12 +9,15 @@ name in `dartsl.primitives`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
 
 from dartsl.graph.operations import GraphInfo
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.terms import CellLayer, Plan, Step, Term
 from dartsl.lang.terms import Sequence as Steps
 from dartsl.nn.contract import Builder, PluginError
@@ -74,7 +77,7 @@ def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> 
     for name, span in needed.items():
         builder = given.get(name) or _implementation(name, modules)
         if builder is None:
-            faults.append(_missing(name, span, declared.get(name)))
+            faults.append(_missing(name, span, declared.get(name), modules))
         else:
             found[name] = builder
     if faults:
@@ -118,16 +121,31 @@ def affine_at(record: GraphInfo, path: str) -> bool:
 # ---------------------------------------------------------------- diagnostics
 
 
-def _missing(name: str, use: Span, declared: Span | None) -> Diagnostic:
+def _missing(name: str, use: Span, declared: Span | None, modules: Sequence[ModuleType]) -> Diagnostic:
     secondary = () if declared is None else (Label(declared, "declared here, without a body"),)
-    return Diagnostic(
-        "E0411",
-        f"operation `{name}` has no implementation",
-        Label(use, "needed here"),
-        secondary,
+    title = f"operation `{name}` has no implementation"
+    help = (
         f"give the file that defines `{name}` with --plugin FILE.py, "
-        f"or install a package with an entry point `{name}` in the group `{GROUP}`",
+        f"or install a package with an entry point `{name}` in the group `{GROUP}`"
     )
+    return Diagnostic(
+        "E0411", title, Label(use, "needed here"), secondary, _renamed(name, modules[-1]) if modules else help
+    )
+
+
+def _renamed(name: str, module: ModuleType) -> str:
+    """What to change in a plugin file that has no implementation of an operation."""
+    file = Path(str(module.__file__)).name
+    own = [
+        n
+        for n, x in vars(module).items()
+        if getattr(x, "__module__", None) == module.__name__ and callable(x)
+    ]
+    meant = "build" if "build" in own else close(name, own)
+    if meant is not None:
+        return f"name the function `{name}`: {file} calls it `{meant}`"
+    defined = f"defines {', '.join(f'`{n}`' for n in own[:5])}" if own else "defines no function"
+    return f"{file} {defined}: it needs `def {name}(in_channels, out_channels, stride, affine, **arguments)`"
 
 
 def contract_error(fault: PluginError, use: Span, declared: Span | None) -> SpecError:
@@ -138,7 +156,7 @@ def contract_error(fault: PluginError, use: Span, declared: Span | None) -> Spec
         f"the implementation of `{fault.primitive}` breaks its contract",
         Label(use, fault.reason),
         secondary,
-        "it must be build(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
+        f"it must be {fault.primitive}(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
         "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input",
     )
     return SpecError([diagnostic])

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from dartsl.graph.operations import ModuleSpec
 from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
+from dartsl.lang.source import Source
 from dartsl.nn import plugin_files, plugins
 from dartsl.nn.contract import PluginError, build_plugin, probe
 from dartsl.nn.lower import emit_python, lower
@@ -34,6 +35,16 @@ from torch import nn
 
 def blur(in_channels, out_channels, stride, affine, k, scale):
     return nn.Conv2d(in_channels, out_channels, k, stride, padding=k // 2, bias=affine)
+"""
+
+USES_BLUR = """darts 1
+extern op blur(k)
+network n(C = 8) {
+  input image(1, 8, 8)
+  stem  conv(3)
+  stage blur(3) width C
+  head  global_avg_pool > linear(10)
+}
 """
 
 
@@ -98,7 +109,7 @@ def test_a_builder_that_fails() -> None:
     def build(in_channels: int, out_channels: int, stride: int, affine: bool) -> nn.Module:
         return nn.Identity()
 
-    with pytest.raises(PluginError, match="`build` fails with TypeError"):
+    with pytest.raises(PluginError, match="its function fails with TypeError"):
         tried(build, SPEC, affine=True)
 
 
@@ -233,7 +244,7 @@ def test_what_is_given_must_be_numbers_of_the_input_s_kind(make: Any, reason: st
 
 @pytest.mark.parametrize("build", [leave, go])
 def test_a_builder_that_leaves_is_a_fault(build: Any) -> None:
-    with pytest.raises(PluginError, match=r"its `build` fails with (SystemExit: 0|Gone: away)"):
+    with pytest.raises(PluginError, match=r"its function fails with (SystemExit: 0|Gone: away)"):
         tried(build, PLAIN, affine=True)
 
 
@@ -311,3 +322,22 @@ def test_what_needs_no_implementation_runs_no_file(tmp_path: Path) -> None:
     spec = check(read("digits"))
     assert plugins.resolve(plan(spec, pick_network(spec, None), {}), {}, [tmp_path / "mine.py"]) == {}
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        (FILE.replace("def blur(", "def build("), "name the function `blur`: mine.py calls it `build`"),
+        (FILE.replace("def blur(", "def blurr("), "name the function `blur`: mine.py calls it `blurr`"),
+        ("def other():\n    pass\n", "mine.py defines `other`: it needs `def blur(in_channels,"),
+        ("x = 3\n", "mine.py defines no function: it needs `def blur(in_channels,"),
+    ],
+)
+def test_a_file_without_the_function_says_how_to_name_it(tmp_path: Path, text: str, help: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    spec = check(Source("test", USES_BLUR))
+    with pytest.raises(SpecError) as caught:
+        plugins.resolve(plan(spec, pick_network(spec, None), {}), {}, [tmp_path / "mine.py"])
+    (fault,) = caught.value.diagnostics
+    assert fault.code == "E0411"
+    assert str(fault.help).startswith(help)

@@ -59,4 +59,14 @@ digits.""",
         """Specs are read as UTF-8, with or without a byte-order mark. Another encoding was used, or the
 file is not text. Save it again as UTF-8.""",
     ),
+    "W0107": Code(
+        "a comment that allows nothing",
+        """`# dartsl: allow W0303` silences a warning: for the whole file where it stands above the
+first import or declaration, for the statement below where it stands on a line of its own, and
+otherwise for the statement that it stands behind. Several codes are separated by commas; words
+after them may say why. Only warnings can be allowed. A comment that names an unknown code or
+an error, or that silences nothing, is reported.""",
+        """node n4 : sum   # dartsl: allow W0303   (a spare node)
+node n5 : sum   # dartsl: allow E0302   (no: an error)""",
+    ),
 }

@@ -109,10 +109,10 @@ drawing and formatting need none.""",
     ),
     "E0412": Code(
         "an implementation that breaks its contract",
-        """An implementation is `build(in_channels, out_channels, stride, affine, **args)` and
-returns a torch module whose output has out_channels channels and ceil(H/stride) by ceil(W/stride)
+        """An implementation is a function `name(in_channels, out_channels, stride, affine, **args)` with the name
+of the operation, and returns a torch module whose output has out_channels channels and ceil(H/stride) by ceil(W/stride)
 pixels. It is tried once when the network is lowered.""",
-        """def build(in_channels, out_channels, stride, affine, k):
+        """def my_conv(in_channels, out_channels, stride, affine, k):   # for: extern op my_conv(k)
     return nn.Conv2d(in_channels, out_channels, k, stride, k // 2)""",
     ),
     "E0413": Code(
