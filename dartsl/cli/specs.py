@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
-from dartsl.cli.options import command, output_option
+from dartsl.cli.options import command, complete_spec, output_option
 from dartsl.cli.output import STDOUT, answer, deliver
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import exists
 from dartsl.run.commands import command_line
 
 STARTER = """\
@@ -34,13 +36,14 @@ cell normal {
 # The same graph, with choices of its own.
 cell reduction = normal
 
-# The network that the cells stand in: C is its width, n the number of normal cells in a row.
-network small(C = 8, n = 1) {
+# The network that the cells stand in: C is its width, n the number of normal cells in a row. Each is an
+# option too: `--set classes=200`.
+network small(C = 8, n = 1, classes = 10) {
   input image(1, 8, 8)
   stem  conv(3, out = 3*C) > bn
   stage normal*n               width C
   stage reduction/2 > normal*n width 2*C
-  head  global_avg_pool > linear(10)
+  head  global_avg_pool > linear(classes)
 }
 
 # Settings of `dartsl search`; `dartsl search --help` lists them all.
@@ -89,14 +92,19 @@ def _first_comment(path: Path) -> str:
 
 @command("new")
 @click.argument("name", metavar="NAME", required=False)
+@click.option(
+    "--from", "origin", metavar="SPEC", shell_complete=complete_spec,
+    help="Copy this shipped spec, comments included, in place of the starter. `dartsl specs` lists them.",
+)  # fmt: skip
 @output_option("Where to write it, in place of NAME.darts.")
 @click.pass_context
-def new_command(ctx: click.Context, name: str | None, output: Path | None) -> None:
-    """Write a commented starter spec into NAME.darts.
+def new_command(ctx: click.Context, name: str | None, origin: str | None, output: Path | None) -> None:
+    """Write a commented starter spec, or a copy of a shipped one, into NAME.darts.
 
     \b
     Examples:
       dartsl new mine && dartsl search mine.darts
+      dartsl new mine --from darts_cnn
       dartsl new -o -
     """
     if name is None and output is None:
@@ -104,7 +112,24 @@ def new_command(ctx: click.Context, name: str | None, output: Path | None) -> No
     path = Path(f"{(name or '').removesuffix('.darts')}.darts") if output is None else output
     if path.name == ".darts":
         raise UserError(f"`{name}` names no file", "write, for example, `dartsl new mine`", exit_code=2)
-    if path != STDOUT and path.exists():
+    if path != STDOUT and exists(path):
         raise UserError(f"{path} exists", "choose another name")
     check, search = (command_line("dartsl", verb, path) for verb in ("check", "search"))
-    deliver(STARTER, path, f"; now `{check}`, or `{search}`")
+    remark = f"; now `{check}`" + (f", or `{search}`" if origin is None else "")
+    deliver(STARTER if origin is None else _shipped(origin), path, remark)
+
+
+def _shipped(name: str) -> str:
+    """The text of a shipped spec. Raises UserError."""
+    from dartsl.lang.loader import PRELUDE
+    from dartsl.lang.resources import shipped_specs
+
+    known = shipped_specs()
+    name = name.removesuffix(".darts")
+    if name == PRELUDE:
+        raise UserError(f"`{PRELUDE}` is part of every spec, and a copy would define all of it twice")
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        advice = f"did you mean `{near[0]}`?" if near else "`dartsl specs` lists the shipped specs"
+        raise UserError(f"`{name}` is not a shipped spec", advice, exit_code=2)
+    return known[name].read_text(encoding="utf-8")

@@ -15,17 +15,18 @@ EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
-def load(name_or_path: str, *, expect: Expected | None = None) -> ImageData:
+def load(name_or_path: str, *, expect: Expected | None = None, parameter: str | None = None) -> ImageData:
     """Read an embedded data set by its name, or a file or folder, whose format is found out.
 
-    `expect` is (channels, height, width, classes) of the network that will use it; a folder of images is
+    `expect` is (channels, height, width, classes) of the network that will use it, and `parameter` that of the
+    network which sets its classes, if there is one; a folder of images is
     resized to it, other formats must fit. Raises UserError where there is no such data set, where it is
     damaged or holds anything else than images and labels, where it does not fit `expect`, and where it
     is too small to be halved.
     """
     data = _read(name_or_path, expect)
     if expect is not None:
-        check_expected(data, expect)
+        check_expected(data, expect, parameter)
     if len(data.train_images) < 2:
         raise UserError(
             f"{data.name}: one training image, which cannot be split between weights and alphas",

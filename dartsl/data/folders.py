@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dartsl.data.images import Expected
-from dartsl.data.named import locate
+from dartsl.data.named import locate, wrong_head
 from dartsl.data.readers.layout import Listed, Listing, is_image_folder, listing
 from dartsl.data.stream import FolderImages, Reading, batches, listing_hash
 from dartsl.lang.diagnostics import UserError
@@ -62,11 +62,14 @@ class FolderData:
         return listing_hash(self.root, *parts)
 
 
-def large_folder(name: str, stream: str, expect: Expected, *, must: bool = False) -> FolderData | None:
+def large_folder(
+    name: str, stream: str, expect: Expected, *, must: bool = False, parameter: str | None = None
+) -> FolderData | None:
     """The folder of images that a name means, where it is read as it is needed; None: it is to be held in memory.
 
     `stream` is the setting: auto streams what needs over 2 GiB, or what `must` be. `expect` is (channels, height,
-    width, classes) of the network. Raises UserError.
+    width, classes) of the network, and `parameter` the one of its parameters that sets the classes, if there is one.
+    Raises UserError.
     """
     path = locate(name)
     if path is None or not path.is_dir() or not is_image_folder(path):
@@ -80,10 +83,7 @@ def large_folder(name: str, stream: str, expect: Expected, *, must: bool = False
         return None
     found = FolderData(path, listing(path), expect[:3])
     if len(found.class_names) != expect[3]:
-        raise UserError(
-            f"{path}: {len(found.class_names)} classes, but the spec's head gives {expect[3]}",
-            help=f"let the head end in `linear({len(found.class_names)})`, or name other data by --data",
-        )
+        raise wrong_head(str(path), "classes", len(found.class_names), expect[3], parameter)
     return found if stream == "always" or must or found.bytes > IN_MEMORY else None
 
 

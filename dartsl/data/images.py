@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dartsl.data.labels import class_numbers, count_classes, renumbering
+from dartsl.data.named import wrong_head
 from dartsl.lang.diagnostics import UserError
 
 Array = NDArray[Any]
@@ -125,8 +126,11 @@ def data_hash(data: ImageData, *, valid: bool = False) -> str:
     return digest.hexdigest()
 
 
-def check_expected(data: ImageData, expect: Expected) -> None:
-    """Raise UserError unless the data are what a spec's input and head ask for."""
+def check_expected(data: ImageData, expect: Expected, parameter: str | None = None) -> None:
+    """Raise UserError unless the data are what a spec's input and head ask for.
+
+    `parameter` is the one of the network that sets its classes, if there is one.
+    """
     channels, height, width, classes = expect
     if data.shape != (channels, height, width):
         c, h, w = data.shape
@@ -138,11 +142,10 @@ def check_expected(data: ImageData, expect: Expected) -> None:
             f"write `input image({c}, {h}, {w})` in the network, or name other data by --data{turn}",
         )
     if data.classes != classes:
-        raise UserError(
-            f"{data.name}: {data.classes} classes, but the spec's head gives {classes}",
-            renumbering(data.train_labels.cpu().numpy(), classes)
-            or f"let the head end in `linear({data.classes})`, or name other data by --data",
-        )
+        raise wrong_head(
+            data.name, "classes", data.classes, classes, parameter,
+            renumbering(data.train_labels.cpu().numpy(), classes),
+        )  # fmt: skip
 
 
 def _images(name: str, part: str, images: Array) -> Array:

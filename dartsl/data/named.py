@@ -49,3 +49,22 @@ def locate(name: str, *, text: bool = False) -> Path | None:
     if name in theirs:
         help_ = f"`{name}` is {'a data set of images' if text else 'a text'}: give {formats}"
     raise UserError(f"{name}: no such {what}, file or folder", help_)
+
+
+def wrong_head(
+    name: str, what: str, count: int, outputs: int, parameter: str | None, help: str | None = None
+) -> UserError:
+    """Data of `count` classes (or words, `what`) for a network that gives another number of outputs.
+
+    `parameter` is the one of the network that sets that number; `help` is what to do where it is known.
+    """
+    head = (
+        f"let the head end in `linear({count})`"
+        if what == "classes"
+        else f"let embedding and head have {count}"
+    )
+    advice = head if parameter is None else f"try --set {parameter}={count}"
+    return UserError(
+        f"{name}: the data has {count:,} {what}, and the network's head gives {outputs:,}",
+        help or f"{advice}, or name other data by --data",
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.source import Span
-from dartsl.lang.syntax import Call, Expr, File, Parameter
+from dartsl.lang.syntax import Call, Chain, Expr, File, Name, Parameter
 
 ORDERED_MERGES = frozenset(
     {"concat", "lerp", "highway"}
@@ -164,6 +164,22 @@ class Network:
     def is_text(self) -> bool:
         """Whether its input is `tokens(...)`."""
         return self.input.function.id == "tokens"
+
+    @property
+    def outputs_parameter(self) -> str | None:
+        """The parameter that is the width of the head's last `linear`, such as `classes`, if that is one."""
+        last = self.head
+        while isinstance(last, Chain):
+            last = last.steps[-1]
+        if not isinstance(last, Call) or last.function.id != "linear":
+            return None
+        given = [
+            a.value
+            for n, a in enumerate(last.arguments)
+            if (n if a.name is None else a.name.id) in (0, "out")
+        ]
+        known = {parameter.name.id for parameter in self.parameters}
+        return next((width.id for width in given if isinstance(width, Name) and width.id in known), None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def images_of(model: Supernet, config: SearchConfig) -> Images:
     """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
     image = model.plan.image
     expect = (image.channels, image.size[0], image.size[1], model.plan.classes)
-    return large_folder(config.data, config.stream, expect) or load(config.data, expect=expect)
+    parameter = model.plan.network.outputs_parameter
+    large = large_folder(config.data, config.stream, expect, parameter=parameter)
+    return large or load(config.data, expect=expect, parameter=parameter)
 
 
 class InMemory:

@@ -162,8 +162,7 @@ def own(share: Share, carries: Sequence[Tensor] | None) -> list[Tensor] | None:
 
 def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:
     """The text that the settings name, with the vocabulary that the network takes. Raises UserError."""
-    named = [name for name, value in plan.parameters.items() if value == plan.classes]
-    parameter = "vocab" if "vocab" in named else named[0] if len(named) == 1 else None
+    parameter = plan.network.outputs_parameter
     return load_text(config.data, config.level, expect=plan.classes, parameter=parameter)
 
 

@@ -27,10 +27,12 @@ def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
     require_bounds(config.jitter)
     image = plan.image
     expect = (image.channels, image.size[0], image.size[1], plan.classes)
-    large = large_folder(config.data, config.stream, expect, must=config.resized_crop or bool(config.jitter))
+    parameter = plan.network.outputs_parameter
+    must = config.resized_crop or bool(config.jitter)
+    large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
     if large is not None:
         return StreamFeed(large, config, group)
-    data = load(config.data, expect=expect)
+    data = load(config.data, expect=expect, parameter=parameter)
     return MemoryFeed(data, config, data_hash(data, valid=True), group)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dartsl.cli import cli
 from dartsl.cli.app import COMMANDS
+from dartsl.lang.resources import shipped_specs
 
 from .conftest import GOOD, Dartsl, document, result_of
 
@@ -177,3 +178,22 @@ def test_new_needs_a_name(dartsl: Dartsl, name: str) -> None:
     assert found.exit_code == 2
     assert "names no file" in found.stderr
     assert not Path(".darts").exists()
+
+
+@pytest.mark.parametrize("name", ["darts_cnn", "zoo/rnn_v2", "zoo/darts_v2_imagenet.darts", "std/cnn"])
+def test_new_copies_a_shipped_spec(dartsl: Dartsl, tmp_path: Path, name: str) -> None:
+    shipped = shipped_specs()[name.removesuffix(".darts")].read_text(encoding="utf-8")
+    assert dartsl("new", "mine", "--from", name).exit_code == 0
+    assert (tmp_path / "mine.darts").read_text(encoding="utf-8") == shipped
+    assert dartsl("check", "mine.darts").exit_code == 0
+    again = dartsl("new", "mine", "--from", "digits")
+    assert (again.exit_code, "mine.darts exists" in again.stderr) == (1, True)
+    assert (tmp_path / "mine.darts").read_text(encoding="utf-8") == shipped
+    assert dartsl("new", "-o", "-", "--from", name).stdout == shipped
+
+
+def test_new_copies_nothing_else(dartsl: Dartsl, tmp_path: Path) -> None:
+    wrong = dartsl("new", "mine", "--from", "darts_cn")
+    assert (wrong.exit_code, "did you mean `darts_cnn`?" in wrong.stderr) == (2, True)
+    assert "part of every spec" in dartsl("new", "mine", "--from", "std/prelude").stderr
+    assert list(tmp_path.iterdir()) == []

@@ -110,9 +110,9 @@ def test_bench_measures_text(dartsl: Dartsl, story: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--data", "markov"), "a vocabulary of 8 words, but the network's has 9"),
-        (("--data", "markov", "--set", "vocab=6"), "help: --set vocab=8, or name another text by --data"),
-        (("--data", "texts", "--set", "vocab=10000"), "help: --set vocab=9, or"),
+        (("--data", "markov"), "the data has 8 different words, and the network's head gives 9"),
+        (("--data", "markov", "--set", "vocab=6"), "help: try --set vocab=8, or name other data by --data"),
+        (("--data", "texts", "--set", "vocab=10000"), "help: try --set vocab=9, or"),
         (("--data", "texts", "--crop", "4"), "the setting `crop` is for networks of images"),
         (("--data", "texts", "--batch", "100"), "too short for 100 rows"),
         (("--data", "texts", "--batch", "1"), "one row of text leaves the batch norms"),
@@ -187,7 +187,11 @@ def test_seeds_of_text_give_a_mean_perplexity(dartsl: Dartsl) -> None:
     [
         (("zoo/rnn_v2", "--data", "markov", "--flip"), 2, "the setting `flip` is for networks of images"),
         (("zoo/darts_v2", "--tar", "0"), 2, "the setting `tar` is for networks of text"),
-        (("zoo/rnn_v2", "--data", "markov"), 1, "a vocabulary of 8 words, but the network's has 10,000"),
+        (
+            ("zoo/rnn_v2", "--data", "markov"),
+            1,
+            "the data has 8 different words, and the network's head gives 10,000",
+        ),
         (("zoo/rnn_v2",), 1, "no text is named"),
         (("story.darts", "--data", "texts"), 1, "leaves choices open"),
     ],

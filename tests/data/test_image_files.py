@@ -213,7 +213,7 @@ def test_data_must_fit_the_spec(tmp_path: Path) -> None:
         path, r"3 channels and size 6x5, but the spec says `input image\(3, 32, 32\)`", expect=(3, 32, 32, 4)
     )
     assert "input image(3, 6, 5)" in str(error.help)
-    refused(path, "4 classes, but the spec's head gives 10", expect=(3, 6, 5, 10))
+    refused(path, "4 classes, and the network's head gives 10", expect=(3, 6, 5, 10))
     turned = npz_arrays()
     turned |= {name: turned[name].transpose(0, 3, 1, 2) for name in ("x_train", "x_test")}
     np.savez(path, **turned)

@@ -67,7 +67,7 @@ def test_gaps_are_noted_and_explain_a_misfit(tmp_path: Path) -> None:
     path = npz(tmp_path, y_train=np.array([0, 2, 5] * 3 + [0]), y_test=np.array([0, 2, 5, 5]))
     (note,) = data.load(str(path), expect=(3, 6, 5, 6)).notes
     assert "no training image has label 1 and 2 more labels, of labels from 0 to 5" in note
-    error = refused(path, "6 classes, but the spec's head gives 3", expect=(3, 6, 5, 3))
+    error = refused(path, "6 classes, and the network's head gives 3", expect=(3, 6, 5, 3))
     assert "number them from 0 without gaps" in str(error.help)
     assert "linear(6)" in str(refused(path, "6 classes", expect=(3, 6, 5, 4)).help)
     path = npz(tmp_path, y_train=np.array([1, 2] * 5), y_test=np.array([0, 1, 2, 2]))

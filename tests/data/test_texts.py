@@ -101,7 +101,9 @@ def test_what_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=words) as caught:
             load_text(name, "word")
         assert caught.value.help
-    with pytest.raises(UserError, match="a vocabulary of 8 words, but the network's has 10,000"):
+    with pytest.raises(
+        UserError, match="the data has 8 different words, and the network's head gives 10,000"
+    ):
         load_text("markov", "word", expect=10_000)
 
 

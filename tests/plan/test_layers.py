@@ -123,7 +123,7 @@ def test_parameters() -> None:
     spec = shipped("darts_cnn")
     net = spec.networks["cifar10"]
     assert plan(spec, net, {"C": 4}).layers[1].output.channels == 16
-    assert dict(plan(spec, net, {"C": 4}).parameters) == {"C": 4, "n": 2}
+    assert dict(plan(spec, net, {"C": 4}).parameters) == {"C": 4, "n": 2, "classes": 10}
     with pytest.raises(UserError, match="no parameter `D`") as unknown:
         plan(spec, net, {"D": 4})
     assert unknown.value.exit_code == 2

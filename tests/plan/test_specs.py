@@ -85,7 +85,7 @@ def test_published_cells(name: str) -> None:
         assert found == expected
         assert spec.cells[cell].output.nodes == tuple(node(int(n)) for n in joined.split())
     network = spec.networks["cifar10"]
-    assert [p.span.text for p in network.parameters] == ["C = 36", "n = 6"]
+    assert [p.span.text for p in network.parameters] == ["C = 36", "n = 6", "classes = 10"]
     assert spec.decided(network)
 
 

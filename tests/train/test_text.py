@@ -178,7 +178,7 @@ def test_the_test_text_decides_nothing(story: Path) -> None:
     [
         ({"batch": 100}, "too short for 100 rows"),
         ({"device": "meta"}, "nothing can be trained on"),
-        ({"data": "markov"}, "a vocabulary of 8 words, but the network's has 9"),
+        ({"data": "markov"}, "the data has 8 different words, and the network's head gives 9"),
         ({"data": "digits"}, "no such text"),
     ],
 )

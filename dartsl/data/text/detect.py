@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dartsl.data.named import TEXT_FORMATS, locate
+from dartsl.data.named import TEXT_FORMATS, locate, wrong_head
 from dartsl.data.text import readers, source
 from dartsl.data.text.corpus import Corpus
 from dartsl.lang.diagnostics import UserError
@@ -25,16 +25,8 @@ def load_text(
     corpus = _read(name_or_path, level)
     size = len(corpus.vocabulary)
     if expect is not None and size != expect:
-        what = "words" if level == "word" else "characters"
-        how = (
-            f"let the embedding and the head have {size}"
-            if parameter is None
-            else f"--set {parameter}={size}"
-        )
-        raise UserError(
-            f"{corpus.name}: a vocabulary of {size:,} {what}, but the network's has {expect:,}",
-            f"{how}, or name another text by --data",
-        )
+        what = "different words" if level == "word" else "different characters"
+        raise wrong_head(corpus.name, what, size, expect, parameter)
     return corpus
 
 
