@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from dartsl.cli.options import command, plugin_option, run_argument
+from dartsl.cli.options import command, device_option, plugin_option, run_argument
 from dartsl.cli.output import answer
 
 
 @command("eval")
 @run_argument
-@click.option(
-    "--device",
-    metavar="TEXT",
-    default="auto",
-    show_default=True,
-    help="Torch device; auto: a GPU if there is one.",
-)
+@device_option
 @plugin_option
 def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
     """Tell the test error of a trained RUN (of text: loss and perplexity), with its 95 % confidence interval.

@@ -65,6 +65,14 @@ def network_options(function: Command) -> Command:
     )
 
 
+def device_option(function: Command) -> Command:
+    """`--device`, where the run's own device does not matter."""
+    return click.option(
+        "--device", metavar="TEXT", default="auto", show_default=True,
+        help="Torch device, such as cpu or cuda:0; auto: a GPU where there is one.",
+    )(function)  # fmt: skip
+
+
 def plugin_option(function: Command) -> Command:
     return click.option(
         "--plugin", "plugins", multiple=True, metavar="FILE.py",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dartsl.cli.options import command, plugin_option, run_argument
+from dartsl.cli.options import command, device_option, plugin_option, run_argument
 from dartsl.cli.output import answer, note
 
 STDIN = Path("-")
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     help="Below 1 a text is more likely, above 1 more varied; 0: always the likeliest word. [1]",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of what is drawn for a text. [0]")
-@click.option("--device", metavar="TEXT", help="In place of the device that the run was trained on.")
+@device_option
 @plugin_option
 def predict_command(
     run: Path,
     files: tuple[Path, ...],
     prompt: str | None,
     top_k: int | None,
-    device: str | None,
+    device: str,
     plugins: tuple[Path, ...],
     **sampling: Any,
 ) -> None:

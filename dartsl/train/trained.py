@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from dartsl.lang.check import pick_network
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RUN, RunFolder
 from dartsl.run.inputs import Inputs, require_fitting
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
@@ -38,8 +39,13 @@ class Trained:
 
 
 def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
-    """The network of a training's run as of its last checkpoint. Raises UserError."""
+    """The network of a training's run as of its last checkpoint, on a GPU where there is one, unless `anew` names a
+    device.
+
+    Raises UserError.
+    """
     folder = RunFolder.open(path)
+    anew = replace(anew, device=chosen(anew.device or AUTO))
     require_training(folder)
     source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
     planned = decided_plan(spec, pick_network(spec, folder.info.network), parameters, source)
