@@ -102,6 +102,7 @@ def describe_spec(
     """`info` of a spec that is checked already."""
     from dartsl.lang.check import pick_network
     from dartsl.lang.plan import plan
+    from dartsl.run.beside import allowed, plugins_beside
     from dartsl.summary import describe
 
     planned = None
@@ -109,6 +110,10 @@ def describe_spec(
         planned = plan(checked, pick_network(checked, network), parameters or {})
     elif parameters:
         raise UserError("the spec has no network whose parameters could be set", exit_code=2)
+    if planned is not None and plugins:
+        from dartsl.nn.plugins import require_sound
+
+        require_sound(checked, planned, plugins)
     config = of_search(planned is not None and planned.is_text, checked.search)
     return describe(
         checked,
@@ -118,7 +123,7 @@ def describe_spec(
         level=config.optimise if level is None else level,
         memory=memory or config.memory,
         dtype=config.dtype,
-        plugins=plugins,
+        plugins=plugins or allowed(plugins_beside(checked.root.source)),
     )
 
 
@@ -145,16 +150,18 @@ def compile(
     gives a network without alphas. Raises SpecError, UserError.
     """
     from dartsl.nn import supernet
+    from dartsl.run.beside import plugins_beside
 
+    checked = check(spec)
     return supernet.compile(
-        check(spec),
+        checked,
         network,
         parameters or {},
         level=level,
         seed=seed,
         device=device,
         dtype=dtype,
-        plugins=plugins,
+        plugins=plugins or plugins_beside(checked.root.source),
     )
 
 
@@ -172,6 +179,7 @@ def search(
     `out` is the folder, by default `runs/` and the spec's name. `settings` are those of `search {}`, over the
     spec's and the defaults (`SearchConfig`): dartsl.search("digits", epochs=3). Raises SpecError, UserError.
     """
+    from dartsl.run.beside import plugins_beside
     from dartsl.search import loop
 
     source = source_of(spec)
@@ -181,7 +189,7 @@ def search(
         network=network,
         parameters=parameters,
         out=None if out is None else Path(out),
-        plugins=plugins,
+        plugins=plugins or plugins_beside(source),
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.terms import Plan
+from dartsl.nn.plugin_files import Files
 
 if TYPE_CHECKING:
     from dartsl.graph.unused import Unused
@@ -80,7 +80,7 @@ def describe(
     level: int = 2,
     memory: str = "normal",
     dtype: str = "float32",
-    plugins: Sequence[str | Path] = (),
+    plugins: Files = (),
 ) -> Info:
     """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
     from dartsl.graph.count import space_size
@@ -130,7 +130,7 @@ def describe_cell(cell: Cell) -> CellInfo:
 
 
 def _memory(
-    plan: Plan, batch: int, order: str, level: int, memory: str, dtype: str, plugins: Sequence[str | Path]
+    plan: Plan, batch: int, order: str, level: int, memory: str, dtype: str, plugins: Files
 ) -> int | None:
     from dartsl.nn.supernet import torch_dtype
     from dartsl.search.memory import estimate_step

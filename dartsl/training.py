@@ -141,16 +141,18 @@ def inherited_by(text: bool, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:
-    """The text behind a SPEC, or of what the run of a search has found, with that run's plugins and the settings that
-    say what it was searched on.
+    """The text behind a SPEC, or of what the run of a search has found, with the plugins of the run it lies in and,
+    where the run itself is named, the settings that say what it was searched on.
 
     Raises UserError.
     """
     from dartsl.lang.loader import read
+    from dartsl.run.beside import plugins_beside
     from dartsl.run.folder import RunFolder
 
     if not names_a_run(name):
-        return read(name), (), {}
+        source = read(name)
+        return source, plugins_beside(source), {}
     folder = RunFolder.open(Path(name))
     if folder.info.kind != "search":
         raise UserError(

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from dartsl.cli.options import command, complete_spec, read_source
+from dartsl.cli.options import command, complete_spec, plugin_option, read_source
 from dartsl.cli.output import answer, coloured, current, say_diagnostics
 from dartsl.lang.diagnostics import Diagnostic, SpecError
 
 
 @command("check")
 @click.argument("names", nargs=-1, required=True, shell_complete=complete_spec, metavar="SPEC...")
+@plugin_option
 @click.pass_context
-def check_command(ctx: click.Context, names: tuple[str, ...]) -> None:
+def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
     """Look for every mistake in specs.
 
-    Names, graph, shapes and settings are checked, without building anything. `-` reads stdin. A run's folder
-    stands for what it has found, or else for its spec. The exit code is 1 where there is an error; warnings alone
-    leave it 0.
+    Names, graph, shapes and settings are checked, without building anything. With --plugin the `extern op`s of
+    sound specs are built and tried too. `-` reads stdin. A run's folder stands for what it has found, or else for
+    its spec. The exit code is 1 where there is an error; warnings alone leave it 0.
 
     \b
     Examples:
       dartsl check mine.darts
       dartsl check --format json mine.darts other.darts
+      dartsl check mine.darts --plugin my_ops.py
     """
     from dartsl.lang.render import report
 
     files: list[dict[str, Any]] = []
     for name in names:
-        shown, faults, edges = _diagnose(name)
+        shown, faults, edges = _diagnose(name, plugins)
         errors = sum(fault.severity == "error" for fault in faults)
         files.append({"file": shown, "errors": errors, "warnings": len(faults) - errors, "edges": edges})
         if current().json:
@@ -44,7 +47,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...]) -> None:
     ctx.exit(1 if any(file["errors"] for file in files) else 0)
 
 
-def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
+def _diagnose(name: str, plugins: tuple[Path, ...]) -> tuple[str, Sequence[Diagnostic], int]:
     """What a spec is called, its faults and its edges; one that is no text at all has a fault too."""
     from dartsl.lang.check import diagnose
 
@@ -53,7 +56,12 @@ def _diagnose(name: str) -> tuple[str, Sequence[Diagnostic], int]:
     except SpecError as fault:
         return name, fault.diagnostics, 0
     found = diagnose(source)
-    return source.name, found.diagnostics, found.edges
+    faults = found.diagnostics
+    if plugins and found.spec is not None:
+        from dartsl.nn.plugins import faults as faults_of_plugins
+
+        faults = (*faults, *faults_of_plugins(found.spec, plugins))
+    return source.name, faults, found.edges
 
 
 @command("explain")

@@ -73,10 +73,17 @@ def compile_command(
     if emit == "python":
         from dartsl.nn.emit import emit_python
         from dartsl.nn.supernet import from_plan
+        from dartsl.run.beside import plugins_beside
 
         # Shapes and names are all that the text needs, so no numbers are drawn.
         model = from_plan(
-            chosen.spec, planned, level=level, until=until, target=target, device="meta", plugins=plugins
+            chosen.spec,
+            planned,
+            level=level,
+            until=until,
+            target=target,
+            device="meta",
+            plugins=plugins or plugins_beside(chosen.spec.root.source),
         )
         deliver(emit_python(model.network), output)
         return

@@ -137,6 +137,7 @@ def _start(
     from dartsl.run.commands import command_line
 
     source, config, chosen = _read(name, network, assignments, given)
+    from dartsl.run.beside import plugins_beside
     from dartsl.search import loop
 
     return loop.search(
@@ -145,7 +146,7 @@ def _start(
         network=network,
         parameters=chosen.parameters,
         out=out,
-        plugins=plugins,
+        plugins=plugins or plugins_beside(source),
         command=command_line("dartsl", *sys.argv[1:]),
         console=console(),
     )

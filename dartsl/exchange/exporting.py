@@ -17,6 +17,7 @@ from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
+from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
 from dartsl.run.folder import RUN, RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
@@ -87,7 +88,9 @@ def export_bytes(
 
     _require_possible(subject, to, normalisation, uint8)
     folder, dtype = subject.folder, "float32"
-    files: Files = plugins if folder is None else partial(folder.plugins, plugins)
+    files: Files = plugins or plugins_beside(subject.spec.root.source)
+    if folder is not None:
+        files = partial(folder.plugins, plugins)
     if folder is not None:
         dtype = str(folder.info.settings.get("dtype", dtype))
         seed = folder.info.seed

@@ -86,7 +86,7 @@ class Loop:
 
 def tied(step: Step) -> bool:
     """Whether a linear layer takes the embedding's matrix."""
-    return bool(dict(step.arguments).get("tie", ""))
+    return step.primitive == "linear" and bool(dict(step.arguments).get("tie", ""))
 
 
 def decoder_input(graph: nx.DiGraph, logits: str, head: str) -> str:

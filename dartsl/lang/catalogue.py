@@ -8,7 +8,7 @@ from dartsl.lang.constants import names
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.misplaced import choice_as_op
-from dartsl.lang.model import Operation
+from dartsl.lang.model import REACHING, Operation
 from dartsl.lang.offers import Offers
 from dartsl.lang.order import ordered, recursion
 from dartsl.lang.resolve import Symbols
@@ -61,11 +61,12 @@ def _check_operation(
     builtin = symbols.builtin(declaration)
     unset = (Kind.NUMBER if builtin else Kind.LITERAL) if extern else Kind.ANY
     known: dict[str, Local] = {}
+    reaching = {REACHING: Local(declaration.name, Kind.NUMBER)} if extern and not builtin else {}
     mix_bn = None
     for parameter in declaration.parameters:
         kind = unset
         if parameter.default is not None:
-            scope = Scope("default", dict(known))
+            scope = Scope("default", reaching | known)
             kind = checker.kind_of(parameter.default, scope)
             sound &= checker.check(parameter.default, Kind.LITERAL if extern else Kind.ANY, scope)
             mix_bn = mix_bn or scope.mix_bn

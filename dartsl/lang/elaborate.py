@@ -217,7 +217,7 @@ class Elaborator:
                     Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
                 )
             try:
-                bound = bind(operation, expr, scope, asked)
+                bound = bind(operation, expr, scope, asked, tensor.width)
             except FaultError as error:
                 return self._poisoned(error.diagnostic, tensor)
             inner = scope.inside(bound.values, bound.places, asked)
@@ -262,20 +262,20 @@ class Elaborator:
         name = operation.name
         if name == "mix_bn" and not self._norms.mixing:
             return Part((), tensor, (1, 1))
-        primitive = primitives.PRIMITIVES.get(name)
-        if primitive is None:
-            primitive = primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
+        own = primitives.PRIMITIVES.get(name)
+        primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
         stride = primitive.stride(scope.stride)
         values = self._arguments(primitive, expr, scope)
         fault = unfit(primitive, expr, tensor, stride)
-        if fault is None and values is not None:
+        if fault is None and values is not None and own:
             fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
         if fault is not None:
             self._faults.append(fault)
-        out = scope.names.get("out") if primitive.name in primitives.PRIMITIVES else None
+        out = scope.names.get("out")
         decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
         output = primitives.output(primitive, tensor, decided, stride)
-        steps = () if decided is None else (Given(expr.span, decided, "out" in scope.places),)
+        declared = "out" in scope.places or (own is None and out is not None)
+        steps = () if decided is None else (Given(expr.span, decided, declared),)
         by = None if name in ("global_avg_pool", "linear") and tensor.is_map else stride
         if values is None or fault is not None:
             return Part((), output, by, ok=False)
@@ -284,7 +284,9 @@ class Elaborator:
             return Part((), output, by, given=steps)
         if name in ("bn", "mix_bn"):
             name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
-        share = ".".join(self._path) if dict(values).get("share") else ""
+        if own is None:  # the width is the implementation's out_channels
+            values = tuple((name, value) for name, value in values if name != "out")
+        share = ".".join(self._path) if own and dict(values).get("share") else ""
         step = Step(name, values, stride, before, after, expr.span, share)
         return Part((step,), output, by, given=steps)
 
@@ -301,7 +303,9 @@ class Elaborator:
                 values.append((name, plain(value)))
             else:
                 good = False
-                if fault.primary.span != expr.span or fault.code != "E0503":
+                # A fraction as the width of the body is reported there.
+                at_default = fault.primary.span == expr.span and primitive.name in primitives.PRIMITIVES
+                if not at_default or fault.code != "E0503":
                     self._faults.append(fault)
         return tuple(values) if good else None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from dartsl.lang import constants
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.model import Operation
+from dartsl.lang.model import REACHING, Operation
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Boolean, Call, Expr, Match, Name, Number, String
 from dartsl.lang.widths import Symbolic, Width, is_small, shown
@@ -174,11 +174,13 @@ class Bound:
     places: Mapping[str, Span]
 
 
-def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int) -> Bound:
+def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int, reaching: Width) -> Bound:
     """What a call gives to the parameters of an op. Raises FaultError and NoArmError.
 
-    A default sees `C`, the stride asked and the parameters before it.
+    A default sees `C`, the stride asked and the parameters before it; one of an `extern op` also the width that is
+    `reaching` it, as `Cin`.
     """
+    known: dict[str, Value] = {REACHING: reaching} if operation.body is None else {}
     given: dict[str, Expr] = {}
     arguments = expr.arguments if isinstance(expr, Call) else ()
     names = [p.name.id for p in operation.parameters]
@@ -197,7 +199,7 @@ def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int) -> B
             values[name] = evaluate(value, scope)
             places[name] = scope.places.get(value.id, value.span) if isinstance(value, Name) else value.span
         elif parameter.default is not None:
-            values[name] = evaluate(parameter.default, scope.inside(values, places, asked))
+            values[name] = evaluate(parameter.default, scope.inside(known | values, places, asked))
         else:
             raise _misfit(operation, expr.span, f"a value for `{name}` is missing")
     return Bound(values, places)

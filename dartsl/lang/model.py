@@ -16,6 +16,8 @@ ORDERED_MERGES = frozenset(
     {"concat", "lerp", "highway"}
 )  # what they give depends on the order of what they merge
 
+REACHING = "Cin"  # the width that reaches an `extern op`, in the defaults of its parameters
+
 SettingLiteral = int | float | str | bool | tuple["SettingLiteral", ...]
 
 

@@ -85,6 +85,9 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
         label = Label(call.span, f"a map of {arrives} arrives here")
         help = "in a head, put `global_avg_pool >` before it; on an edge, `conv(1)` is linear in the channels"
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
+    if max(stride) > 1 and not tensor.is_map:
+        label = Label(call.span, f"{arrives} arrives here, which has no size to be strided")
+        return Diagnostic("E0507", f"`{name}` cannot stride over {arrives}", label)
     for axis, by in zip(tensor.size, stride, strict=False):
         if axis == 1 and by > 1:
             label = Label(call.span, f"stride {by} on a map of {arrives}")

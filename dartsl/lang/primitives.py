@@ -93,8 +93,10 @@ MERGE_ARITY = {"lerp": 3, "highway": 2}  # the others take any number
 
 
 def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
-    """An `extern op` whose implementation is a plugin: it can stride, and gives width C (language rule 5)."""
-    return Primitive(name, tuple((p, "any") for p in parameters), _BOTH, "map", state=True)
+    """An `extern op` whose implementation is a plugin: it can stride, and gives the width of its parameter `out`, or
+    C (language rule 5)."""
+    kinds: tuple[tuple[str, Kind], ...] = tuple((p, "width" if p == "out" else "any") for p in parameters)
+    return Primitive(name, kinds, _BOTH, state=True)
 
 
 def decided_width(primitive: Primitive, width: Width, out: Width | None) -> Width | None:

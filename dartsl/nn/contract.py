@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,30 @@ Builder = Callable[..., nn.Module]
 
 
 class PluginError(Exception):
-    """An implementation that breaks its contract; `primitive` names the operation, `reason` says how."""
+    """An implementation that breaks its contract.
 
-    def __init__(self, primitive: str, reason: str) -> None:
+    primitive  the operation
+    reason     how it breaks it
+    spec       the module that was asked of it; None where there was none to ask
+    path       where in the network that module was to live, as far as is known
+    """
+
+    def __init__(self, primitive: str, reason: str, spec: ModuleSpec | None = None) -> None:
         super().__init__(f"{primitive}: {reason}")
         self.primitive = primitive
         self.reason = reason
+        self.spec = spec
+        self.path = ""
+
+
+@contextmanager
+def standing_at(path: str) -> Iterator[None]:
+    """Let a PluginError say the path at which the module was to live."""
+    try:
+        yield
+    except PluginError as fault:
+        fault.path = path
+        raise
 
 
 def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool) -> nn.Module:
@@ -33,9 +52,9 @@ def build_plugin(builder: Builder, spec: ModuleSpec, affine: bool) -> nn.Module:
     except KeyboardInterrupt:
         raise
     except BaseException as fault:  # SystemExit too: a plugin does not end the program
-        raise PluginError(name, f"its function fails with {summary(fault)}") from fault
+        raise PluginError(name, f"its function fails with {summary(fault)}", spec) from fault
     if not isinstance(module, nn.Module):
-        raise PluginError(name, f"its function gives {type(module).__name__}, not an nn.Module")
+        raise PluginError(name, f"its function gives {type(module).__name__}, not an nn.Module", spec)
     return module
 
 
@@ -49,7 +68,8 @@ def probe(
 
     It is tried on the device (on the CPU instead of the meta device) and in the type asked for. Raises PluginError
     where it fails, changes its input, or gives anything but finite numbers of its input's type and device and of
-    shape (B, out_channels, ceil(H / stride), ceil(W / stride)).
+    shape (B, out_channels, ceil(H / stride), ceil(W / stride)); (B, out_channels) for vectors (B, C), and
+    (T, B, out_channels) for a sequence (T, B, C).
     """
     found = torch.device(device)
     place = torch.device("cpu") if found.type == "meta" else found
@@ -57,7 +77,7 @@ def probe(
         for training in (True, False):
             reason = _broken(module, spec, training, place, dtype)
             if reason is not None:
-                raise PluginError(spec.primitive, reason)
+                raise PluginError(spec.primitive, reason, spec)
 
 
 def _broken(
@@ -65,9 +85,8 @@ def _broken(
 ) -> str | None:
     """How a module breaks its contract; None where it does not."""
     generator = torch.Generator().manual_seed(0)
-    image = (
-        torch.randn((2, *spec.in_shape), generator=generator).to(device, dtype).requires_grad_()
-    )  # (B, C, H, W)
+    shape = batched(spec.in_shape, 2)
+    image = torch.randn(shape, generator=generator).to(device, dtype).requires_grad_()  # (B, C, H, W)
     given = image.clone()  # no leaf, so that a change in place is met by the words below, not by autograd's
     where = f"an input of shape {tuple(image.shape)} and type {_name(dtype)}"
     try:
@@ -91,7 +110,7 @@ def _broken(
 
 def _misfit(output: object, given: Tensor, spec: ModuleSpec) -> str | None:
     """What is wrong with what it gave."""
-    wanted, shape = (len(given), *spec.out_shape), tuple(given.shape)
+    wanted, shape = batched(spec.out_shape, 2), tuple(given.shape)
     if not isinstance(output, Tensor):
         return f"it gives {type(output).__name__}, not a tensor"
     if tuple(output.shape) != wanted:
@@ -105,6 +124,11 @@ def _misfit(output: object, given: Tensor, spec: ModuleSpec) -> str | None:
         if bool(output.isfinite().all())
         else f"it gives NaN or infinity for finite numbers of shape {shape}"
     )
+
+
+def batched(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """The shape of a tensor for `count` images or rows of text: (B, C, H, W), (B, C), or (T, B, C) of a sequence."""
+    return (shape[1], count, shape[0]) if len(shape) == 2 else (count, *shape)
 
 
 def _changed(given: Tensor, image: Tensor) -> str | None:

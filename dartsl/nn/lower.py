@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
 from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
-from dartsl.nn.contract import Builder, PluginError, build_plugin, probe
+from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.draws import Draws, DropPath, Noise, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.layers import Layer, layers_of, short
@@ -82,7 +82,7 @@ def build_modules(
                 module = primitives.build_module(spec)
         elif spec.primitive in plugins:
             affine = affine_at(record, path)
-            with seeded(seed, path):
+            with seeded(seed, path), standing_at(path):
                 module = build_plugin(plugins[spec.primitive], spec, affine)
                 if (spec, affine) not in probed:
                     probe(module, spec, device, dtype)

@@ -1,7 +1,8 @@
 """Operations whose implementation is Python: a spec declares `extern op name(...)`, a user names the code.
 
 An implementation is a function `name(in_channels, out_channels, stride, affine, **arguments) -> nn.Module`
-(language rule 5). It maps (B, in_channels, H, W) to (B, out_channels, ceil(H / stride), ceil(W / stride)); `affine`
+(language rule 5). It maps (B, in_channels, H, W) to (B, out_channels, ceil(H / stride), ceil(W / stride)), vectors
+(B, in_channels) to (B, out_channels), and a sequence (T, B, in_channels) to (T, B, out_channels); `affine`
 says whether batch norms in it have parameters of their own (rule 10). It comes from a file (`--plugin
 FILE.py`), as the file's object of the operation's name, or from an installed package's entry point of that
 name in `dartsl.primitives`.
@@ -14,13 +15,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from dartsl.graph.operations import GraphInfo
-from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.graph.build import build
+from dartsl.graph.operations import GraphInfo, ModuleSpec, info
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
+from dartsl.lang.model import REACHING, Spec
+from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
+from dartsl.lang.syntax import ExternDecl
 from dartsl.lang.terms import CellLayer, Plan, Step, Term
 from dartsl.lang.terms import Sequence as Steps
-from dartsl.nn.contract import Builder, PluginError
+from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
 from dartsl.nn.primitives import BUILT_IN
 
@@ -67,7 +72,12 @@ def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> 
     name (entry points are looked up too). No file is run where no operation needs one. Raises SpecError (E0411) that
     reports every operation without one, UserError for a file that is missing or fails.
     """
-    needed = uses(plan)
+    return _resolved(uses(plan), declared, plugins)
+
+
+def _resolved(
+    needed: Mapping[str, Span], declared: Mapping[str, Span], plugins: Plugins
+) -> dict[str, Builder]:
     if not needed:
         return {}
     given = plugins if isinstance(plugins, Mapping) else {}
@@ -88,6 +98,13 @@ def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> 
 def uses(plan: Plan) -> dict[str, Span]:
     """Each operation of a plan that is not built in, with the place where it is used first."""
     found: dict[str, Span] = {}
+    for _, step in _plugin_steps(plan):
+        found.setdefault(step.primitive, step.span)
+    return found
+
+
+def _plugin_steps(plan: Plan) -> Iterator[tuple[str, Step]]:
+    """Each step of a plan that is not built in, with its layer."""
     for layer in plan.layers:
         if isinstance(layer, CellLayer):
             terms: Iterable[Term | None] = (*layer.inputs, *(t for edge in layer.edges for t in edge))
@@ -95,8 +112,7 @@ def uses(plan: Plan) -> dict[str, Span]:
             terms = (layer.term,)
         for step in (step for term in terms if term is not None for step in steps(term)):
             if step.primitive not in BUILT_IN:
-                found.setdefault(step.primitive, step.span)
-    return found
+                yield layer.name, step
 
 
 def steps(term: Term) -> Iterator[Step]:
@@ -148,15 +164,83 @@ def _renamed(name: str, module: ModuleType) -> str:
     return f"{file} {defined}: it needs `def {name}(in_channels, out_channels, stride, affine, **arguments)`"
 
 
-def contract_error(fault: PluginError, use: Span, declared: Span | None) -> SpecError:
-    """The diagnostic E0412 for an implementation that breaks its contract."""
-    secondary = () if declared is None else (Label(declared, "declared here"),)
-    diagnostic = Diagnostic(
+def contract_error(fault: PluginError, plan: Plan, declared: Mapping[str, Span]) -> SpecError:
+    """E0412 for an implementation that breaks its contract, at the call that it was built for."""
+    return SpecError([contract_fault(fault, plan, declared)])
+
+
+def contract_fault(fault: PluginError, plan: Plan, declared: Mapping[str, Span]) -> Diagnostic:
+    """The diagnostic of `contract_error`."""
+    span = declared.get(fault.primitive)
+    return Diagnostic(
         "E0412",
         f"the implementation of `{fault.primitive}` breaks its contract",
-        Label(use, fault.reason),
-        secondary,
+        Label(_built_for(fault, plan), fault.reason),
+        () if span is None else (Label(span, "declared here"),),
         f"it must be {fault.primitive}(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
-        "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input",
+        "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input; "
+        f"declared as `extern op {fault.primitive}(out = {REACHING})`, out_channels is in_channels",
     )
-    return SpecError([diagnostic])
+
+
+def _built_for(fault: PluginError, plan: Plan) -> Span:
+    """Where the call stands whose module broke the contract; the first call, where it is not known."""
+    layer, spec = fault.path.split(".")[0], fault.spec
+    for place, step in _plugin_steps(plan):
+        if spec is not None and step.primitive == fault.primitive and layer in ("", place):
+            shapes = (step.input.dims, step.output.dims)
+            if (step.arguments, step.stride, *shapes) == (
+                spec.arguments, spec.stride, spec.in_shape, spec.out_shape,
+            ):  # fmt: skip
+                return step.span
+    return uses(plan)[fault.primitive]
+
+
+def require_sound(spec: Spec, plan: Plan, plugins: Plugins) -> None:
+    """Raises SpecError where an operation of a planned network has no implementation, or one that breaks its
+    contract; UserError for a file that is missing or fails."""
+    found = _faults(spec, plan, plugins)
+    if found:
+        raise SpecError(found)
+
+
+def faults(spec: Spec, plugins: Plugins) -> list[Diagnostic]:
+    """E0411 and E0412 for the operations of a spec that are not built in: those of its networks, as they stand at
+    their defaults, are built and tried; of others that its root file declares, an implementation must be there.
+
+    Raises UserError for a file that is missing or fails.
+    """
+    found: list[Diagnostic] = []
+    used: set[str] = set()
+    for network in spec.networks.values():
+        planned = make_plan(spec, network)
+        used |= uses(planned).keys()
+        found += _faults(spec, planned, plugins)
+    names = [item.name for item in spec.root.declarations if isinstance(item, ExternDecl)]
+    try:
+        _resolved({name.id: name.span for name in names if name.id not in used}, {}, plugins)
+    except SpecError as missing:
+        found += missing.diagnostics
+    return arranged(found, [file.source for file in spec.files])
+
+
+def _faults(spec: Spec, plan: Plan, plugins: Plugins) -> list[Diagnostic]:
+    declared = {name: operation.span for name, operation in spec.operations.items()}
+    try:
+        builders = resolve(plan, declared, plugins)
+    except SpecError as missing:
+        return list(missing.diagnostics)
+    record = info(build(plan))
+    found: list[Diagnostic] = []
+    tried: set[tuple[ModuleSpec, bool]] = set()
+    for path, module in record.modules.items():
+        wanted = (module, affine_at(record, path))
+        if module.primitive not in builders or wanted in tried:
+            continue
+        tried.add(wanted)
+        try:
+            with standing_at(path):
+                probe(build_plugin(builders[module.primitive], *wanted), module)
+        except PluginError as fault:
+            found.append(contract_fault(fault, plan, declared))
+    return found

@@ -24,7 +24,7 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
-from dartsl.nn.plugins import Plugins, contract_error, resolve, uses
+from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.recompute import recompute_layers
 from dartsl.nn.scan import recompute_steps
 from dartsl.nn.text import TextOutput
@@ -236,8 +236,7 @@ def from_plan(
             amp=amp,
         )
     except PluginError as fault:
-        name = fault.primitive
-        raise contract_error(fault, uses(plan)[name], declared.get(name)) from fault
+        raise contract_error(fault, plan, declared) from fault
 
 
 def torch_device(device: torch.device | str) -> torch.device:

@@ -29,6 +29,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
+from dartsl.run.beside import plugins_beside
 from dartsl.search.batches import Batch, random_batches
 from dartsl.search.bilevel import AlphaGradient, Unroll, alpha_gradient, alpha_step, weight_step
 from dartsl.search.gradients import gradients_of
@@ -56,8 +57,9 @@ class Job:
     threads: int = field(default_factory=torch.get_num_threads)
 
     def stepper(self, level: str) -> Stepper:
+        files = self.plugins or plugins_beside(self.source)
         model = compile_network(
-            check(self.source), self.network, self.parameters, plugins=list(self.plugins), **LEVELS[level]
+            check(self.source), self.network, self.parameters, plugins=files, **LEVELS[level]
         )
         return Stepper(model, everything=level == "O0")
 

@@ -28,7 +28,7 @@ from dartsl.graph.target import Target
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.contract import PluginError
-from dartsl.nn.plugins import Plugins, contract_error, resolve, uses
+from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.supernet import Supernet
 from dartsl.search.batches import Batch, random_batches
 from dartsl.search.gradients import constant, restored, shift, slopes
@@ -249,7 +249,7 @@ def _shadow(
             memory=memory,
         )
     except PluginError as fault:
-        raise contract_error(fault, uses(plan)[fault.primitive], None) from fault
+        raise contract_error(fault, plan, {}) from fault
 
 
 def _largest(graph: nx.DiGraph) -> int:

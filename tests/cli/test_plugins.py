@@ -272,3 +272,57 @@ def test_a_path_is_shown_without_what_a_terminal_obeys(dartsl: Dartsl, extern: P
     assert asked.exit_code == 1
     assert "\x1b" not in asked.stderr.replace("\x1b[31m", "")
     assert r"\x1b[2Jevil\n.py" in asked.stderr
+
+
+def test_a_found_file_finds_the_plugin_of_its_run(dartsl: Dartsl, extern: Path, tmp_path: Path) -> None:
+    """Where the user has named it for that folder, and nowhere else."""
+    at_home, elsewhere = str(extern / "searched" / "found.darts"), "searched/found.darts"
+
+    def ways(found: str, out: str) -> list[tuple[str, ...]]:
+        settings = ("--data", "digits", "--epochs", "1", "--batch", "512", "--out", out)
+        export = ("--to", "safetensors", "-o", f"{out}.safetensors")
+        return [("compile", found), ("train", found, *settings), ("export", found, *export)]
+
+    for command in ways(at_home, "new"):
+        done = dartsl(*command)
+        assert done.exit_code == 0, done.output
+    (plugin,) = json.loads((tmp_path / "new/run.json").read_text())["plugins"]
+    assert plugin["path"] == str(extern / "sound.py")
+    assert "unknown: an `extern op`" not in dartsl("info", at_home).output
+    bring(extern, tmp_path)
+    for command in ways(elsewhere, "other"):
+        refused = dartsl(*command)
+        assert refused.exit_code == 1, command
+        assert "needs code that was not named for it in this folder by you: " in refused.stderr
+    assert "unknown: an `extern op`" in dartsl("info", "searched/found.darts").output
+    shutil.copy(extern / "sound.py", tmp_path / "mine.py")
+    assert dartsl("compile", "searched/found.darts", "--plugin", "mine.py").exit_code == 0
+
+
+WRONG = SOUND.replace("return 0.5 * x", "return x[:, :1]")
+
+
+@pytest.mark.parametrize("command", ["check", "info"])
+def test_check_and_info_try_the_plugins_that_are_named(dartsl: Dartsl, tmp_path: Path, command: str) -> None:
+    text = GOOD.replace("cell pair", "extern op half\n\ncell pair").replace(
+        "b -> p : skip_connect", "b -> p : half"
+    )
+    (tmp_path / "spec.darts").write_text(text)
+    (tmp_path / "sound.py").write_text(SOUND)
+    (tmp_path / "wrong.py").write_text(WRONG)
+    (tmp_path / "none.py").write_text("")
+    assert dartsl(command, "spec.darts").exit_code == 0
+    assert dartsl(command, "spec.darts", "--plugin", "sound.py").exit_code == 0
+    for file, code in (("wrong.py", "E0412"), ("none.py", "E0411")):
+        result = dartsl(command, "spec.darts", "--plugin", file)
+        assert result.exit_code == 1
+        assert f"error[{code}]" in result.output
+        assert "edge   b -> p : half" in result.output
+
+
+def test_check_wants_an_implementation_of_what_no_network_uses(dartsl: Dartsl, tmp_path: Path) -> None:
+    (tmp_path / "spec.darts").write_text("darts 1\nextern op half\nextern op rest\n")
+    (tmp_path / "sound.py").write_text(SOUND)
+    result = dartsl("check", "spec.darts", "--plugin", "sound.py")
+    assert result.output.count("error[E0411]") == 1
+    assert "operation `rest` has no implementation" in result.output

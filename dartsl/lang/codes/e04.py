@@ -111,7 +111,9 @@ drawing and formatting need none.""",
         "an implementation that breaks its contract",
         """An implementation is a function `name(in_channels, out_channels, stride, affine, **args)` with the name
 of the operation, and returns a torch module whose output has out_channels channels and ceil(H/stride) by ceil(W/stride)
-pixels. It is tried once when the network is lowered.""",
+pixels; of vectors (B, C) it gives vectors, of a sequence (T, B, C) a sequence. An `extern op` gives C channels, or
+those that its parameter `out` says: `out = Cin` keeps what reaches it. It is tried before the network is lowered, and
+by `dartsl check SPEC --plugin FILE.py`.""",
         """def my_conv(in_channels, out_channels, stride, affine, k):   # for: extern op my_conv(k)
     return nn.Conv2d(in_channels, out_channels, k, stride, k // 2)""",
     ),
