@@ -68,11 +68,12 @@ def predict_command(
 
     given = {name: value for name, value in sampling.items() if value is not None}
     info, anew = RunFolder.open(run).info, Anew(device, plugins)
-    if info.kind == "train" and info.inputs.kind == "text":
+    kind = info.inputs.kind if info.kind == "train" and info.inputs is not None else None
+    if kind == "text":
         settings = given if top_k is None else {**given, "top_k": top_k}
         _continue(run, _prompt(files, prompt), settings, anew)
         return
-    if info.kind == "train":
+    if kind == "images":
         _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
     from dartsl.train.predict import predictions
 

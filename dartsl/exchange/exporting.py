@@ -132,10 +132,10 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
         raise UserError("safetensors hold weights, no program that could take uint8 images", exit_code=2)
     if not normalisation:
         raise UserError("images that are normalised before are no uint8", "leave one of the two out", 2)
-    if folder is None:
+    if folder is None or folder.info.inputs is None:
         raise UserError(
-            "fresh weights have no mean and deviation that uint8 images could be normalised by",
-            "train the spec first: dartsl train",
+            "no mean and deviation are known that uint8 images could be normalised by",
+            "dartsl train SPEC" if folder is None else f"dartsl train --resume {folder.path}",
             exit_code=2,
         )
 
@@ -146,6 +146,8 @@ def _about(subject: Subject, dtype: str, normalised: bool, uint8: bool) -> About
     if folder is None:
         return About(subject.plan, dtype)
     inputs = folder.info.inputs
+    if inputs is None:  # a run of format 1
+        return About(subject.plan, dtype)
     require_fitting(inputs, subject.plan, folder.path / RUN)
     if isinstance(inputs, TextInputs):
         return About(subject.plan, dtype, inputs, read_vocabulary(folder.vocabulary, subject.plan.classes))

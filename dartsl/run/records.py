@@ -47,10 +47,12 @@ RUN = record(
         "command": text,
         "plugins": many(either(PLUGIN, text)),  # a path alone, before its SHA-256 was recorded
         "data_hash": text,
-        "inputs": record({}),  # `dartsl.run.inputs` knows what is in it
         "versions": table(text),
     },
-    {"seal": either(HASH, like(""))},
+    {
+        "seal": either(HASH, like("")),
+        "inputs": record({}),  # not in format 1; `dartsl.run.inputs` knows what is in it
+    },
 )
 
 
@@ -75,8 +77,8 @@ class RunInfo:
 
     `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
     `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
-    how images are normalised and what the classes are called; `seal` says who has named the plugins: see
-    `dartsl.run.trust`.
+    how images are normalised and what the classes are called (None: a run of format 1); `seal` says who has named
+    the plugins: see `dartsl.run.trust`.
     """
 
     kind: str
@@ -89,7 +91,7 @@ class RunInfo:
     command: str
     plugins: list[PluginFile]
     data_hash: str
-    inputs: Inputs
+    inputs: Inputs | None
     versions: dict[str, str]
     format: int = FORMAT
     seal: str = ""
@@ -116,7 +118,7 @@ def read_info(run: Path, path: Path) -> RunInfo:
     except MisfitError as place:
         raise UserError(f"{path} is damaged: `{place}` is missing or not what it was") from None
     try:
-        inputs = read_inputs(found["inputs"])
+        inputs = None if version == 1 and "inputs" not in found else read_inputs(found.get("inputs"))
     except ValueError as fault:
         raise UserError(f"{path} is damaged: `inputs` is not what it was ({fault})") from None
     known = {spec.name: found[spec.name] for spec in fields(RunInfo) if spec.name in found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from dartsl.lang.settings import Config, configure
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Named
 from dartsl.run.folder import RunFolder, spec_hash
+from dartsl.run.inputs import Inputs
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
@@ -95,6 +96,13 @@ def record(
             f"{epochs} epochs in place of {before}: from {since} on, schedules are those of {epochs} epochs"
         )
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def keep_inputs(folder: RunFolder, inputs: Inputs, group: Group) -> None:
+    """Record what a run of format 1 did not: how its images are normalised. Raises UserError."""
+    with group.together():
+        if group.chief and folder.info.inputs is None:
+            folder.rewrite(replace(folder.info, inputs=inputs))
 
 
 def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:

@@ -26,7 +26,7 @@ from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import Group, joined
-from dartsl.run.resuming import AS_IT_WAS, Anew, record, reopened, tell_changes
+from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.search.derive import derived_cells, rederive
@@ -117,6 +117,7 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
             session = session_of(model, config, data, group)
         restore(session, folder, group)
         record(anew, folder, session, bool(model.plugins), console, group)
+        keep_inputs(folder, session.inputs, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group)
 

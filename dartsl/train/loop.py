@@ -28,7 +28,7 @@ from dartsl.run.files import write_json
 from dartsl.run.folder import RESULT, RunFolder, free_name
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import ALONE, Group, joined
-from dartsl.run.resuming import AS_IT_WAS, Anew, record, reopened, tell_changes
+from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.train.report import trained_report
@@ -111,6 +111,7 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
         with own_generators(session.config.device):
             restore(session, folder, group)
             record(anew, folder, session, bool(session.model.plugins), console, group)
+            keep_inputs(folder, session.inputs, group)
             tell_changes(folder.info, console, group)
             return _run(session, folder, console, group)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.check import pick_network
+from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import AUTO, chosen
@@ -49,7 +50,13 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
     require_training(folder)
     source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
     planned = decided_plan(spec, pick_network(spec, folder.info.network), parameters, source)
-    require_fitting(folder.info.inputs, planned, path / RUN)
+    inputs = folder.info.inputs
+    if inputs is None:
+        raise UserError(
+            f"{path} was made by an older version of dartsl, which kept no normalisation and no names of classes",
+            help=f"`dartsl train --resume {path}` adds them, where the run's data still are",
+        )
+    require_fitting(inputs, planned, path / RUN)
     model = from_plan(
         spec,
         planned,
@@ -60,4 +67,4 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
         plugins=partial(folder.plugins, anew.plugins),
     )
     epochs = load_trained(model, folder)
-    return Trained(folder, config, model.eval(), folder.info.inputs, epochs)
+    return Trained(folder, config, model.eval(), inputs, epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 import dartsl
 from dartsl import UserError
 from dartsl.lang.loader import read
+from dartsl.run.checkpoint import write_record
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.loop import restore
@@ -160,3 +162,26 @@ def test_what_cannot_predict(tiny: Path) -> None:
     with pytest.raises(UserError, match="is a run of `search`, not of a training") as fault:
         dartsl.predict(other, [])
     assert f"`dartsl train {other}`" in str(fault.value.help)
+
+
+def test_a_run_of_format_1_has_its_inputs_added_when_it_goes_on(tiny: Path) -> None:
+    """Such a run kept no normalisation: it is exported without one, and predicts once it has gone on."""
+    path = run(tiny, "run", epochs=1).path
+    arrays = np.load(tiny.parent / "images.npz")
+    before = dartsl.predict(path, arrays["x_test"], top_k=7)
+    record = json.loads((path / "run.json").read_text())
+    assert record.pop("inputs")["kind"] == "images"
+    (path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"run\.json is damaged: `inputs`"):
+        dartsl.predict(path, arrays["x_test"])
+    record["format"] = 1
+    (path / "run.json").write_text(json.dumps(record))
+    saved = torch.load(path / "checkpoint.pt", weights_only=True)
+    write_record(path / "checkpoint.pt", {**saved, "identity": {**saved["identity"], "format": 1}})
+    with pytest.raises(UserError, match="older version of dartsl, which kept no normalisation") as fault:
+        dartsl.predict(path, arrays["x_test"])
+    assert f"`dartsl train --resume {path}` adds them" in str(fault.value.help)
+    with pytest.raises(UserError, match="no mean and deviation"):
+        dartsl.export(path, "torch", uint8=True)
+    assert loop.resume(path, console=quiet()).finished
+    assert dartsl.predict(path, arrays["x_test"], top_k=7) == before
