@@ -233,14 +233,17 @@ def settled(
     return complete(text, *layers, settings)
 
 
-def derive(run: str | Path, epoch: int | None = None) -> str:
+def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:
     """The cells that a run's alphas stand for, as the text of a spec; after its last epoch, or after `epoch`.
 
-    Raises UserError where there is no such run or epoch.
+    `rule` is connected (the likeliest cells whose output depends on the input) or argmax (the strongest operations);
+    by default the run's own. Raises UserError where there is no such run, epoch or rule.
     """
     from dartsl.search.derive import rederive
 
-    return rederive(Path(run), epoch)
+    if rule not in (None, "connected", "argmax"):
+        raise UserError(f"there is no rule `{rule}`", "connected or argmax", exit_code=2)
+    return rederive(Path(run), epoch, rule)
 
 
 def draw(
@@ -289,11 +292,11 @@ def names_a_run(name: str | Path) -> bool:
 
 def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept]:
     from dartsl.run.folder import RunFolder
-    from dartsl.search.derive import derived_cells, mixing_weights
+    from dartsl.search.derive import derivation, mixing_weights
 
     folder = RunFolder.open(run)
     _, weights = mixing_weights(folder, epoch)
-    derived = derived_cells(folder, epoch)
+    derived = derivation(folder, epoch).cells
     kept = {found.cell.name: [edge.edge for edge in found.edges] for found in derived}
     return [found.cell for found in derived], weights, kept
 

@@ -155,15 +155,26 @@ def _start(
 @command("derive")
 @run_argument
 @click.option("--epoch", type=click.IntRange(min=1), help="As of this epoch; the last one by default.")
+@click.option(
+    "--derive", "rule", type=click.Choice(["connected", "argmax"]),
+    help="The likeliest cells whose output depends on the input, or the strongest operations whatever comes of it. "
+    "[the run's]",
+)  # fmt: skip
 @output_option("Where to write the found spec. Without it the text goes to stdout.")
-def derive_command(run: Path, epoch: int | None, output: Path | None) -> None:
+def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path | None) -> None:
     """Write the cells that a run's alphas stand for.
 
     \b
     Examples:
       dartsl derive runs/digits
       dartsl derive runs/digits --epoch 3 -o early.darts
+      dartsl derive runs/nasbench201 --derive argmax
     """
-    from dartsl.search.derive import rederive
+    from dartsl.run.folder import RunFolder
+    from dartsl.search.derive import derivation, rederive
+    from dartsl.search.report import first_words
 
-    deliver(rederive(run, epoch), output)
+    text = rederive(run, epoch, rule)
+    for line in first_words(text, derivation(RunFolder.open(run), epoch, rule).changes):
+        click.echo(line, err=True)
+    deliver(text, output)

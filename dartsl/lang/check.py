@@ -14,6 +14,7 @@ from dartsl.lang.catalogue import read_operations
 from dartsl.lang.cells import CellReader, Cells, count_edges
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.expressions import Checker
+from dartsl.lang.flow import CONSTANT_OUTPUT
 from dartsl.lang.identity import Identities
 from dartsl.lang.limits import Budget, TooLargeError
 from dartsl.lang.model import Network, Operation, SettingLiteral, Spec
@@ -69,7 +70,8 @@ def diagnose(root: Source) -> Report:
     found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
         return Report(None, found, reading.edges)
-    return Report(replace(spec, warnings=found), found, reading.edges)
+    first = sorted(found, key=lambda fault: fault.code != CONSTANT_OUTPUT)  # what makes all else idle
+    return Report(replace(spec, warnings=tuple(first)), found, reading.edges)
 
 
 def pick_network(spec: Spec, name: str | None) -> Network:

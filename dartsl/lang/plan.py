@@ -11,6 +11,7 @@ from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.elaborate import Elaborator, Norms
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
+from dartsl.lang.flow import constant
 from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
@@ -44,12 +45,15 @@ def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] 
 
 def faults(spec: Spec) -> list[Diagnostic]:
     """Every fault of widths, strides and sizes: each network at its defaults, each cell that stands in none
-    with its width a symbol, at stride 1. One report a (code, primary span), in order of the files."""
+    with its width a symbol, at stride 1. One report a (code, primary span), in order of the files. And a warning
+    for each network whose output does not depend on its input."""
     found: list[Diagnostic] = []
     for network in spec.networks.values():
         planner = _Planner(spec, network, {})
-        planner.run()
+        planned = planner.run()
         found.extend(planner.faults)
+        warning = None if planned is None else constant(planned)
+        found += [] if warning is None else [warning]
     placed = {name for network in spec.networks.values() for name in network.cells}
     found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])
     return arranged(found, [file.source for file in spec.files])

@@ -111,6 +111,12 @@ class SearchConfig:
     tar: float = of_text(
         1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
     )
+    derive: str = setting(
+        "connected",
+        "what is made of the mixing weights: the likeliest cells whose output depends on the input, or, by argmax, "
+        "the strongest operations whatever comes of it",
+        values=("connected", "argmax"),
+    )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")

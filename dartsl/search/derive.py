@@ -13,6 +13,7 @@ from dartsl.lang.model import Network, Spec
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
+from dartsl.search.connected import CONNECTED, Derivation, derive_network
 from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
 from dartsl.search.emit import Provenance, found_text
 
@@ -22,8 +23,8 @@ __all__ = [
     "Provenance",
     "Table",
     "all_mixing_weights",
+    "derivation",
     "derive",
-    "derived_cells",
     "entropies",
     "found_text",
     "mixing_weights",
@@ -75,28 +76,31 @@ def _weights(run: RunFolder, row: Row) -> tuple[int, dict[str, list[list[float]]
         raise UserError(f"a row of the alphas in {run.path} is damaged") from None
 
 
-def derived_cells(run: RunFolder, epoch: int | None = None) -> list[DerivedCell]:
-    """The cells of a run's network, discretised by an epoch's alphas. Raises UserError, SpecError."""
+def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None) -> Derivation:
+    """A run's network, discretised by an epoch's alphas and a rule (by default the run's own).
+
+    Raises UserError, SpecError.
+    """
     spec, network = run_network(run)
     _, weights = mixing_weights(run, epoch)
+    weights = {name: weights.get(name, []) for name in network.cells}
     try:
-        return [derive(spec.cells[name], weights.get(name, ())) for name in network.cells]
+        return derive_network(spec, network, _parameters(run), weights, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None
 
 
-def rederive(path: Path, epoch: int | None = None) -> str:
+def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> str:
     """The found file of a run as of an epoch (the last one by default), whether or not the run is over.
 
-    Raises UserError where `path` is no run of a search, or has no such epoch; SpecError for a spec that was
-    broken.
+    `rule` is the run's own by default. Raises UserError where `path` is no run of a search, or has no such epoch;
+    SpecError for a spec that was broken.
     """
     run = RunFolder.open(path)
     if run.info.kind != "search":
         raise UserError(f"{path} is a run of `{run.info.kind}`, and only a search has alphas")
     spec, network = run_network(run)
     at, weights = mixing_weights(run, epoch)
-    parameters = {name: Fraction(value) for name, value in run.info.parameters.items()}
     provenance = Provenance(
         version=run.info.versions.get("dartsl", "unknown"),
         source=run.info.source,
@@ -107,6 +111,14 @@ def rederive(path: Path, epoch: int | None = None) -> str:
     )
     weights = {name: weights.get(name, []) for name in network.cells}
     try:
-        return found_text(spec, network, parameters, weights, provenance)
+        return found_text(spec, network, _parameters(run), weights, provenance, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
+
+
+def _parameters(run: RunFolder) -> dict[str, Fraction]:
+    return {name: Fraction(value) for name, value in run.info.parameters.items()}
+
+
+def _rule(run: RunFolder) -> str:
+    return str(run.info.settings.get("derive", CONNECTED))

@@ -7,12 +7,15 @@ nodes without `keep` follow NAS-Bench-201 (arXiv 2001.00326), where `none` may w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dartsl.lang.model import Candidate, Cell, Edge, Node
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
+Columns = Mapping[
+    int, int
+]  # of edges, by their places in the cell: which candidate is taken, whatever it weighs
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,15 @@ def entropies(weights: Table) -> list[float]:
     return [-math.fsum(w * math.log(w) for w in row if w > 0) for row in weights]
 
 
-def derive(cell: Cell, weights: Table) -> DerivedCell:
+def derive(cell: Cell, weights: Table, chosen: Columns | None = None) -> DerivedCell:
     """The discrete cell that mixing weights stand for (language rules 7, 8 and 17).
 
     On each edge the heaviest candidate wins, ties go to the earlier. Into a node with `keep k`, `none` cannot
     win, and the k edges with the heaviest winners stay, ties to the earlier. Into a node without, all edges
     stay but those that `none` wins; where it wins them all, one edge from the node's first source says so.
     An edge that offers one operation weighs 1.0. A `sum` lists its edges strongest first, another merge in the
-    order in which it merges them. Raises ValueError where `weights` does not fit the cell.
+    order in which it merges them. `chosen` replaces winners at nodes without `keep`.
+    Raises ValueError where `weights` does not fit the cell.
     """
     searched = cell.searched_edges
     sizes = [len(edge.candidates) for edge in searched]
@@ -87,14 +91,17 @@ def derive(cell: Cell, weights: Table) -> DerivedCell:
         )
     rows = iter(weights)
     table = {id(edge): next(rows) if edge.searched else (1.0,) for edge in cell.edges}
+    taken = {id(cell.edges[place]): column for place, column in (chosen or {}).items()}
     edges: list[KeptEdge] = []
     for node in cell.nodes:
-        edges += _derive_node(node, [(edge, table[id(edge)]) for edge in cell.incoming(node.name)])
+        incoming = cell.incoming(node.name)
+        edges += _derive_node(node, [(edge, table[id(edge)], taken.get(id(edge))) for edge in incoming])
     return DerivedCell(cell, tuple(edges))
 
 
-def _derive_node(node: Node, incoming: Sequence[tuple[Edge, Sequence[float]]]) -> list[KeptEdge]:
-    winners = [edge_winner(edge, row, node.keep is None) for edge, row in incoming]
+def _derive_node(node: Node, incoming: Sequence[tuple[Edge, Sequence[float], int | None]]) -> list[KeptEdge]:
+    """The edges of a node that stay. Each comes with its weights, and the column that is chosen for it."""
+    winners = [edge_winner(edge, row, node.keep is None, column) for edge, row, column in incoming]
     if node.merge != "sum":
         return [winner.kept() for winner in winners]
     # sorted() is stable, so equal weights stay in order of declaration.
@@ -108,13 +115,18 @@ def _derive_node(node: Node, incoming: Sequence[tuple[Edge, Sequence[float]]]) -
     return [winners[0].kept()]
 
 
-def edge_winner(edge: Edge, row: Sequence[float], none_can_win: bool) -> Winner:
-    """The candidate that wins an edge; `none` only where it can, or where the edge offers nothing else."""
+def edge_winner(edge: Edge, row: Sequence[float], none_can_win: bool, chosen: int | None = None) -> Winner:
+    """The candidate that wins an edge; `none` only where it can, or where the edge offers nothing else.
+
+    With `chosen` that candidate is taken; what led it before is then the second.
+    """
     able = [
         column
         for column, candidate in enumerate(edge.candidates)
         if none_can_win or not candidate.is_none or not edge.searched
     ]
     best = max(able, key=lambda column: row[column])  # the first of equals, which is the earlier candidate
+    if chosen is not None and none_can_win:
+        best = chosen
     others = [row[column] for column in able if column != best]
     return Winner(edge, edge.candidates[best], row[best], max(others, default=None))

@@ -27,7 +27,8 @@ from dartsl.lang.syntax import (
     Syntax,
 )
 from dartsl.run.folder import in_library
-from dartsl.search.discretise import DerivedCell, KeptEdge, Table, derive
+from dartsl.search.connected import CONNECTED, derive_network
+from dartsl.search.discretise import DerivedCell, KeptEdge, Table
 
 Item = TypeVar("Item")
 OperationDecl = OpDecl | ExternDecl | OpsDecl
@@ -61,14 +62,17 @@ def found_text(
     parameters: Mapping[str, Fraction],
     weights: Mapping[str, Table],
     provenance: Provenance,
+    rule: str = CONNECTED,
 ) -> str:
     """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
 
-    `parameters` are all of the network's, as used; `weights` hold a table for each of its cells. What other
+    `parameters` are all of the network's, as used; `weights` hold a table for each of its cells, and `rule` says how
+    they are read; what it changes is told too. What other
     imported files define and the network needs is copied, so the text stands alone. It is decided, and
     printed as `dartsl fmt` prints it.
     """
-    found = [derive(spec.cells[name], weights[name]) for name in network.cells]
+    derivation = derive_network(spec, network, parameters, weights, rule)
+    found = derivation.cells
     declared = _declared_network(spec, network.name)
     frozen = replace(
         declared,
@@ -85,6 +89,7 @@ def found_text(
     bottom = replace(root, imports=(), declarations=(frozen, *train), comments=())
     draft = [
         *provenance.lines(),
+        *(f"# changed  {change.text()}" for change in derivation.changes),
         print_file(top),
         *(_cell_text(cell) for cell in found),
         print_file(bottom).removeprefix(f"darts {root.version}\n"),

@@ -29,8 +29,8 @@ from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
-from dartsl.search.derive import derived_cells, rederive
-from dartsl.search.report import found_report
+from dartsl.search.derive import derivation, rederive
+from dartsl.search.report import first_words, found_report
 from dartsl.search.session import SearchSession
 from dartsl.search.sessions import data_hash, data_of, notes_of, session_of
 
@@ -160,15 +160,15 @@ def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
     """Derive the found architecture, write it, draw it, and report; its text."""
     text = rederive(folder.path)
     write_text(folder.found, text)
-    cells = derived_cells(folder)
+    derived = derivation(folder)
     found = check(Source(str(folder.found), text, folder.found))
-    dot = draw([found.cells[derived.cell.name] for derived in cells])
+    dot = draw([found.cells[each.cell.name] for each in derived.cells])
     write_text(folder.path / "found.dot", dot)
     notes = []
     try:
         write_bytes(folder.path / "found.svg", render(dot, "svg"))
     except UserError as error:
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
-    report = found_report(cells, folder.path, closing)
+    report = found_report(derived.cells, folder.path, closing, first_words(text, derived.changes))
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
     return text

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dartsl.lang.check import check
+from dartsl.lang.flow import CONSTANT_OUTPUT
+from dartsl.lang.source import Source
 from dartsl.run.commands import command_line
+from dartsl.search.connected import Change
 from dartsl.search.discretise import DerivedCell, KeptEdge
 from dartsl.search.emit import edge_text, weight_text
 
 
-def found_report(cells: Sequence[DerivedCell], run: Path, closing: Sequence[str] = ()) -> str:
+def found_report(
+    cells: Sequence[DerivedCell], run: Path, closing: Sequence[str] = (), opening: Sequence[str] = ()
+) -> str:
     """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1.
 
-    `closing` are lines of the session's own, about how far it came.
+    `opening` are lines about what is to be known first, `closing` lines of the session's own, about how far it came.
     """
     picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
     blocks = [cell_report(cell) for cell in cells]
@@ -27,7 +33,23 @@ def found_report(cells: Sequence[DerivedCell], run: Path, closing: Sequence[str]
         f"found       {run / 'found.darts'}, drawn in {run / picture}",
         f"next        {command_line('dartsl', 'info', run / 'found.darts')}",
     ]
-    return "\n".join(["", *blocks, *ending])
+    first = ["", *opening] if opening else []
+    return "\n".join([*first, "", *blocks, *ending])
+
+
+def first_words(found: str, changes: Sequence[Change]) -> list[str]:
+    """What is to be known first of a found spec: that its output is a constant, or what was changed lest it be."""
+    lines = [
+        f"warning: {fault.title}"
+        for fault in check(Source("found.darts", found)).warnings
+        if fault.code == CONSTANT_OUTPUT
+    ]
+    if changes:
+        lines += [
+            "by the strongest operations the output would not depend on the input; changed, at the least cost:"
+        ]
+        lines += [f"  {change.text()}" for change in changes]
+    return lines
 
 
 def cell_report(cell: DerivedCell) -> str:

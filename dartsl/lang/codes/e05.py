@@ -90,4 +90,17 @@ stand for nothing. Write the same number in both, or a parameter of the network,
   head  linear(vocab)   # not linear(9)
 }""",
     ),
+    "W0510": Code(
+        "a network whose output does not depend on its input",
+        """Nothing of the input reaches the output: every way there leads through `none`, which gives zeros, or through
+`noise`, or into a product with zeros. Such a network can be trained, and learns no more than how frequent each
+class is. A search may find one where `none` wins too many edges; unless `derive` is argmax, `dartsl search` then
+changes the choices that cost least.""",
+        """cell block {
+  input  x
+  node   n : sum
+  edge   x -> n : none   # the output is zero
+  output n
+}""",
+    ),
 }
