@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from fractions import Fraction
 
 import pytest
 
@@ -289,7 +288,7 @@ def test_nodes_with_keep_stay_as_the_method_has_them() -> None:
 def test_the_found_file_says_what_was_changed() -> None:
     spec = check(read("nasbench201"))
     network, weights = spec.networks["cifar10"], {"block": [[0.4, 0.15, 0.15, 0.15, 0.15]] * 6}
-    parameters = {"C": Fraction(4), "n": Fraction(1)}
+    parameters = plan(spec, network, {"C": 4, "n": 1}).parameters
     text = found_text(spec, network, parameters, weights, WHENCE)
     assert (
         "# changed  cell block, edge x -> n3: skip_connect (0.15) in place of none (0.4)" in text.splitlines()
