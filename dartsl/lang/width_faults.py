@@ -13,7 +13,7 @@ from dartsl.lang.source import Span
 from dartsl.lang.syntax import Expr
 from dartsl.lang.widths import Width, channels, shown
 
-MAY_BE_MEANT = "a `concat` takes any width, so this may be meant"
+MAY_BE_MEANT = "a `concat` takes any width; where this one is meant, write `# dartsl: allow W0502`"
 SHOWN = 4  # of the steps that decide a width
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import factorial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dartsl.graph.count import space_size
@@ -157,6 +157,7 @@ def test_places_within_ops_parameters_and_repetitions() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(widths=st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_a_matrix_is_shared_where_widths_agree(widths: list[int]) -> None:
     """Sources of the same width can share a node's matrix, others are E0413."""
