@@ -9,6 +9,7 @@ from dartsl.lang.arguments import bind
 from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.graph_faults import input_parameters
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.model import Cell, Edge
@@ -80,8 +81,12 @@ class CellReader:
                 self._value(parameter.default, Scope("default"))
             known.setdefault(parameter.name.id, Local(parameter.name))
         cell = self._fill(name, declaration.name, shape, {}, known)
+        inputs = {given.name for given in shape.inputs}
+        idle = [local.name for name, local in known.items() if name in inputs and local.used is None]
+        if idle:
+            self.checker.report(input_parameters(declaration.name, idle))
         sound = not any(fault.severity == "error" for fault in self.checker.faults[before:])
-        if declaration.parameters:
+        if declaration.parameters and len(idle) < len(known):
             kinds = {local: known[local].kind for local in known}
             self.result.open[name] = Signature(name, declaration.parameters, declaration.name.span, kinds)
             if sound:

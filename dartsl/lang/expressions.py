@@ -113,7 +113,9 @@ class Checker:
             help = None
             if isinstance(expr, String) and want is Kind.OPERATION:
                 help = f"operations stand without quotes: `{expr.value}`"
-            group = "quoted operation" if help else ""
+            elif isinstance(expr, String) and want is Kind.NUMBER:
+                help = f"numbers and parameters stand without quotes: `{expr.value}`"
+            group = f"quoted {want.value}" if help else ""
             self.report(replace(mismatch(expr, want, f"this is {_article(kind)}", help), group=group))
 
     def _operation_fits(self, expr: Expr, want: Kind, what: str) -> bool:
@@ -168,7 +170,8 @@ class Checker:
                 self.report(misplaced.unknown_value(name, scope))
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
         elif isinstance(declaration, CellDecl | AliasDecl) and want is not Kind.ANY:
-            self.report(mismatch(expr, want, f"`{name.id}` is a cell", misplaced.CELL_HELP))
+            fault = mismatch(expr, want, f"`{name.id}` is a cell", misplaced.CELL_HELP)
+            self.report(replace(fault, group="cell as operation" if want is Kind.OPERATION else ""))
         elif isinstance(declaration, CellDecl | AliasDecl):
             pass  # an argument of what is unknown, which is reported
         elif isinstance(declaration, OpsDecl):

@@ -13,8 +13,8 @@ from dartsl.lang.syntax_faults import shown
 # What was meant to be a header: `darts: 1`, `Darts v1.0`, `# darts 1;`, `version 1`.
 _MEANT = re.compile(
     r"""(?:[ \t\r\n]|\#(?!!?[ \t]*darts[ \t]+\d)[^\n]*)*+
-    (?P<m>\#?!?[ \t]*(?:darts|dartsl|version|lang|language)(?![a-z_])
-    [ \t]*[:=]?[ \t]*["']?[ \t]*(?:v|version)?\.?[ \t]*\d*(?:\.\d+)*["']?;?)(?=\s|\Z|\#)""",
+    (?P<m>\#?!?[ \t]*["']?(?:darts|dartsl|version|lang|language)(?![a-z_])
+    [ \t]*[-:=(]?[ \t]*["']?[ \t]*(?:v|version)?\.?[ \t]*\d*(?:\.\d+)*["']?\)?[;,]?)(?=\s|\Z|\#)""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -44,7 +44,7 @@ def read_header(source: Source) -> Header:
     text = " " + source.text[1:] if source.text.startswith("\ufeff") else source.text
     newest = VERSIONS[-1]
     found = HEADER.match(text)
-    if found is not None and text[found.end() : found.end() + 1] not in (".", ";"):
+    if found is not None and text[found.end() : found.end() + 1] not in (".", ";", ","):
         version = int(found[1][-9:])
         if version in VERSIONS:
             return Header(version, text)

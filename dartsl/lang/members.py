@@ -95,7 +95,8 @@ def unknown_member(member: Member, declared: list[str], later: Span | None, cell
     if later is not None:
         label = Label(member.span, "declared only below")
         declared_at = (Label(later, f"`{member.id}` is declared here"),)
-        return Diagnostic("E0201", title, label, declared_at, "declare a node above the edges that name it")
+        help = "declare a node above the edges that name it"
+        return Diagnostic("E0201", title, label, declared_at, help, group=f"below {cell}")
     near = close(member.id, declared)
     if member.id in MERGES:
         help = f"a merge names the nodes that it merges: `{member.id}({', '.join(declared[:2]) or 'a, b'})`"

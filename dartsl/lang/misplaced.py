@@ -144,6 +144,7 @@ def unknown_value(name: Name, scope: Scope) -> Diagnostic:
     help = f"did you mean `{near}`?" if near else None
     if help is None and known:
         help = "known here: " + ", ".join(f"`{k}`" for k in known)
+        help += f"; add `{name.id} = 1` to give the network another" if scope.is_network else ""
     elif help is None and scope.is_network:
         help = f"give the network a parameter: `network name({name.id} = 1)`"
     if (literal := foreign.literal(name.id)) is not None:

@@ -36,9 +36,9 @@ def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
 def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
     """E0308 for an item behind one that must follow it."""
     title = f"a `{word}` cannot stand behind a `{latest}`"
-    return Diagnostic(
-        "E0308", title, Label(span, "move this up"), (Label(before, f"behind this {latest}"),), ORDER
-    )
+    behind = (Label(before, f"behind this {latest}"),)
+    group = f"behind {latest} {before.start}"
+    return Diagnostic("E0308", title, Label(span, "move this up"), behind, ORDER, group)
 
 
 def no_default(parameter: Parameter) -> Diagnostic:
@@ -130,7 +130,7 @@ def choice_as_layer(span: Span, declared: OpsDecl | None = None) -> Diagnostic:
     """E0606 for a choice in a stage."""
     secondary = () if declared is None else (Label(declared.name.span, "declared as a choice here"),)
     label = Label(span, "choices stand on the edges of a cell")
-    help = "make a cell with one edge that offers it"
+    help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
     return Diagnostic("E0606", "a choice cannot be a layer", label, secondary, help)
 
 
@@ -141,4 +141,4 @@ def open_cell(expr: Name | Call, signature: Signature) -> Diagnostic:
     declared = (Label(signature.span, f"declared as {signature}"),)
     help = f"write `cell mine = {signature.name}({wanted})`, and use `mine` here"
     title = f"the cell `{signature.name}` has parameters, so it cannot be a layer"
-    return Diagnostic("E0606", title, label, declared, help)
+    return Diagnostic("E0606", title, label, declared, help, f"open {signature.name}")

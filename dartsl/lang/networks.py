@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dartsl.lang import network_faults as faults_of
 from dartsl.lang.arguments import bind
@@ -113,6 +114,7 @@ class NetworkReader:
             return None
         if len(call.arguments) != count or any(argument.name is not None for argument in call.arguments):
             self.checker.report(faults_of.input_arguments(call))
+            return None
         for argument in call.arguments:
             self.checker.check(argument.value, Kind.NUMBER, Scope("network", known))
         return call if len(self.checker.faults) == before else None
@@ -165,7 +167,11 @@ class NetworkReader:
             if name.id in self.cells.open:
                 self.checker.report(faults_of.open_cell(expr, self.cells.open[name.id]))
             elif isinstance(expr, Call):
-                self.checker.faults += bind(Signature(name.id, (), found.name.span), expr).faults
+                faults = bind(Signature(name.id, (), found.name.span), expr).faults
+                if all(isinstance(argument.value, Number) for argument in expr.arguments):
+                    help = f"a stride is written after the cell: `{name.id}/2`"
+                    faults = tuple(replace(fault, help=help) for fault in faults)
+                self.checker.faults += faults
             used.setdefault(name.id)
             self._plain(name)
         elif isinstance(found, OpsDecl):

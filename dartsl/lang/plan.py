@@ -181,7 +181,8 @@ class _Planner:
             if part.output.is_map is self._is_text:
                 label = Label(stem.span, f"this gives {part.output.size_text()}")
                 wanted_here = "a sequence" if self._is_text else "a map of the image"
-                raise FaultError(Diagnostic("E0507", f"a stem must give {wanted_here}", label))
+                help = None if self._is_text else "`conv(1)` is linear in the channels, and gives a map"
+                raise FaultError(Diagnostic("E0507", f"a stem must give {wanted_here}", label, help=help))
             if part.output.tokens:
                 raise _StopError  # the first step could not take them, which is reported
         del self._done[0]  # cells read the outputs of layers, never the image itself

@@ -60,6 +60,13 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"\b(?:node|edge|input)\s+(?P<m>{_NAME})",
         where=_LISTS,
     ),
+    Slip(r",", "`all` has all of them: leave the others out", before=r"(?P<m>\ball)\s*", where="cell edge"),
+    Slip(
+        r"\*\s*\d+",
+        "nodes are named one by one, or by a range such as `n0..n3`",
+        before=rf"(?P<m>\b{_NAME})\s*",
+        where=_LISTS,
+    ),
     Slip(r":|->", "leave the last comma out", before=r"(?P<m>,)\s*", where=_LISTS),
     Slip(
         r"(?:and\b|\+|\|)",
@@ -67,7 +74,20 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"\b(?:node|edge|input)\s+[^:>]*{_NAME}\s*",
         where=_LISTS,
     ),
+    # ------------------------------------------------------------ inputs
+    Slip(
+        r"(?:=|-|->|with\b|by\b)\s*(?P<o>\w+)",
+        "what prepares an input stands after a colon: `input {n} : {o}`",
+        before=r"\binput\s+(?P<n>[\w., ]*\w)\s*",
+        where="cell input",
+    ),
     # ------------------------------------------------------------ nodes
+    Slip(
+        r"(?P<n>[\w.]+(?:\s*,\s*[\w.]+)*)",
+        "the merge of a node stands after a colon: `node {n} : {g}`",
+        before=r"\bnode\s+(?P<m>(?P<g>sum|concat|mean|product))\s+",
+        where="cell node",
+    ),
     Slip(
         r"keep\s*=?\s*(?P<k>\d+)\s*\)?",
         "write `{g} keep {k}`",
@@ -98,7 +118,7 @@ SLIPS: tuple[Slip, ...] = (
         where="cell node|in cell",
     ),
     Slip(
-        r"=",
+        r"=>?|->|\(",
         "the merge of a node stands after a colon: `node {n} : sum`",
         before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
         where="cell node",
@@ -116,6 +136,20 @@ SLIPS: tuple[Slip, ...] = (
         where="cell node",
     ),
     # ------------------------------------------------------------ edges
+    Slip(
+        r"output\b",
+        "an edge ends at a node; what a cell gives is its `output`, such as `output concat(n0..n3)`",
+        before=r"->[\w., ]*",
+        where="cell edge",
+        skip="line",
+    ),
+    Slip(
+        rf"ops\s+(?P<n>{_NAME})",
+        "a choice is named without its keyword: `: {n}`",
+        before=r":\s*",
+        where="cell edge",
+        skip="line",
+    ),
     Slip(
         r"(?P<s>[\w., ]*\w)\s+(?:to|into)\b",
         "edges are drawn with `->`: `edge {s} -> ...`",
@@ -144,7 +178,7 @@ SLIPS: tuple[Slip, ...] = (
         label="expected `->`",
     ),
     Slip(
-        r"=|with\b|by\b",
+        r"=|\(|with\b|by\b",
         "what an edge offers stands after a colon: `edge {e} : ...`",
         before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
         where="cell edge",
@@ -194,6 +228,7 @@ SLIPS: tuple[Slip, ...] = (
         where="in cell",
         skip="line",
     ),
+    Slip(r"end\b", "a cell ends with `}}`", where="in cell"),
     Slip(r"return\b", "what a cell gives is its `output`: `output concat(n0..n3)`", where="in cell"),
     Slip(
         r"(?P<e>[\w., ]*\w\s*-+>\s*[\w., ]*\w)",

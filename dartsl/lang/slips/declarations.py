@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from dartsl.lang.settings import CONFIGS
 from dartsl.lang.slips.slip import KEYWORDS, Slip
 
 _NAME = r"[A-Za-z_]\w*"
@@ -10,6 +13,8 @@ _LOOPS = (
     "there are no loops: `all` and ranges such as `n0..n3` name several nodes, `normal*n` repeats a layer"
 )
 _OPENERS = r"(?=(?:input|node|edge|output|stem|stage|head)\b)"
+
+_SETTINGS = "|".join(sorted({field.name for config in CONFIGS.values() for field in fields(config)}))
 
 SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ other languages' keywords
@@ -69,17 +74,71 @@ SLIPS: tuple[Slip, ...] = (
     ),
     # ------------------------------------------------------------ names without a keyword
     Slip(
+        rf"(?P<n>{_SETTINGS})\s*[:=][^\n]*",
+        "a setting stands in braces: `search {{ {n} = ... }}`",
+        where="top",
+        skip="line",
+    ),
+    Slip(
+        rf"(?P<m>candidates|choices?|operations|options|space)\s+(?P<n>{_NAME})\s*=",
+        "a choice of operations is declared with `ops`: `ops {n} = a | b`",
+        where="top",
+    ),
+    Slip(
         rf"(?P<n>{_NAME})\s*:?=\s*(?P<v>\d[\w.]*)",
         "a number is a parameter of a network: `network small({n} = {v}) {{ ... }}`",
         where="top",
     ),
     Slip(
         rf"(?P<n>{_NAME})\s*{_PARAMETERS}\s*:?=(?!=)",
-        "an operation is declared `op {n}{p} = ...`, a choice of operations `ops {n} = ...`",
+        "a declaration starts with a keyword: `op {n}{p} = ...`, `ops {n} = ...` or `cell {n} = ...`",
         where="top",
     ),
     Slip(r"\}", "remove it", where="top", label="no `{{` is open here"),
     # ------------------------------------------------------------ first lines
+    Slip(
+        r"-(?P<b>\w+)",
+        "names are written with `_`: `{a}_{b}`",
+        before=rf"\b(?:op|ops|cell|network)\s+(?P<m>(?P<a>{_NAME}))",
+        where="op|ops|cell|network|extern",
+        skip="line",
+    ),
+    Slip(
+        rf"(?!{KEYWORDS})(?P<b>{_NAME})(?!\s*=)",
+        "a name has no blanks: `{a}_{b}`",
+        before=rf"\b(?:op|ops|cell|network)\s+(?P<m>(?P<a>{_NAME}))[ \t]+",
+        where="op|ops|cell|network|extern",
+    ),
+    Slip(
+        r"\d+\w*",
+        "names start with a letter",
+        before=r"\b(?:op|ops|cell|network)\s+",
+        where="op|ops|cell|network",
+    ),
+    Slip(
+        r",",
+        "one cell stands for one other: `cell {f} = ...`",
+        before=rf"\bcell\s+(?P<f>{_NAME})\s*",
+        where="cell",
+    ),
+    Slip(
+        r"\"(?P<n>\w*)\"",
+        "names stand without quotes: `cell {f} = {n}`",
+        before=rf"\bcell\s+(?P<f>{_NAME})\s*=\s*",
+        where="cell",
+    ),
+    Slip(
+        r"/",
+        "a stride stands in the network: `stage {f}/2 width C`",
+        before=rf"\bcell\s+(?P<f>{_NAME})\s*=.*",
+        where="cell",
+    ),
+    Slip(
+        r"\[",
+        "a {k} stands in braces: `{k} {f} {{ ... }}`",
+        before=rf"\b(?P<k>cell)\s+(?P<f>{_NAME})\s*",
+        where="cell",
+    ),
     Slip(
         r"\{",
         "give it a name: `{k} name {{ ... }}`",
@@ -122,6 +181,12 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(r"=", "give it a name: `{k} name = ...`", before=r"(?P<m>\b(?P<k>op|ops))\s*", where="op|ops"),
     Slip(
+        r":\s*(?P<v>\d+)",
+        "a default is given with `=`: `{k} = {v}`",
+        before=rf"[(,]\s*(?P<m>(?P<k>{_NAME}))\s*",
+        where="op|cell|extern",
+    ),
+    Slip(
         r":\s*\w+",
         "parameters have no types: `{k}`",
         before=rf"[(,]\s*(?P<m>(?P<k>{_NAME}))\s*",
@@ -154,5 +219,10 @@ SLIPS: tuple[Slip, ...] = (
         title="this {k} has no `{{`",
         label="`{{` is missing here",
         ends=True,
+    ),
+    Slip(
+        rf"(?!{KEYWORDS}|darts\b)(?P<m>{_NAME})[ \t]+\w+",
+        "a declaration starts with `op`, `ops`, `cell`, `network`, `search` or `train`, a comment with `#`",
+        where="top",
     ),
 )

@@ -22,6 +22,12 @@ SLIPS: tuple[Slip, ...] = (
         before=r"(?P<m>\blambda)\s+",
         label="there is no `lambda`",
     ),
+    Slip(r"stride\b", _MATCH, before=r"(?P<m>\b(?:switch|case|when|select))\s+"),
+    Slip(
+        r"(?P<n>\w+)",
+        "the arms of a `match` are written with `=>`: `{s} => {n}`",
+        before=r"\bmatch\s+stride\s*\{[^}]*(?P<m>\b(?P<s>\d+))\s+",
+    ),
     Slip(r"for\b", "write the operations out: `conv(3) | conv(5)`", label="there are no loops"),
     Slip(r"[{(]?", "write `match stride {{ 1 => a, 2 => b }}`", before=r"(?P<m>\bmatch)\s*"),
     Slip(r"->|:", "the arms of a `match` are written with `=>`", before=r"\bmatch\s+stride\s*\{[^}]*\d+\s*"),

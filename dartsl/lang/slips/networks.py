@@ -25,6 +25,12 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(r"[:=]|[\[(]|\d+|\"[^\"\n]*\"?", _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input"),
     Slip(_END, _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input", ends=True),
+    Slip(
+        r":\s*\w+",
+        "an image is taken as it is: what prepares it is the `stem`",
+        before=r"\)\s*",
+        where="network input|in network",
+    ),
     # ------------------------------------------------------------ stages
     Slip(
         r"[=:]\s*(?P<w>[\w*/]+)",
@@ -33,11 +39,25 @@ SLIPS: tuple[Slip, ...] = (
         where="network stage",
     ),
     Slip(
-        r"width\s+(?P<w>\S+)\s+(?P<s>[^\n#]*[^\s#])",
+        r"width[ \t]+(?P<w>\S+)[ \t]+(?P<s>[^\n#]*[^\s#])",
         "the width comes last: `stage {s} width {w}`",
         before=r"\bstage\s+",
         where="network stage",
     ),
+    Slip(
+        r"width\b",
+        "name the layers first: `stage normal width C`",
+        before=r"\bstage\s+",
+        where="network stage",
+    ),
+    Slip(r"width\b", "one width is enough", before=r"\bwidth\b.*", where="network stage"),
+    Slip(
+        r"stride\s*=?\s*(?P<s>\d+)",
+        "a stride is written `{f}/{s}`",
+        before=rf"(?P<m>\b(?P<f>{_NAME}))\s+",
+        where="network stage",
+    ),
+    Slip(r"[\[{]", "layers stand without braces: `stage normal*2 width C`", where="network stage"),
     Slip(
         r",",
         "a stage is written `stage normal*n width C`",
@@ -125,6 +145,7 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"\bnetwork\s+(?P<n>{_NAME})\s*",
         where="network",
     ),
+    Slip(r"\{", "close the bracket with `)`", before=r"\([^)]*", where="network"),
     Slip(
         r"[({]",
         "give the network a name: `network small{m}`",

@@ -11,7 +11,7 @@ _VALUE = r"(?P<v>\"[^\"\n]*\"|[^\s,}#]+)"
 SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ values that were taken for two things
     Slip(r"", "write the digits without `_`", before=r"=\s*(?P<m>\d+_\d\w*)\s*", where=_IN),
-    Slip(r"", "a number stands alone", before=rf"=\s*(?P<m>\d+(?!e){_NAME})\s*", where=_IN),
+    Slip(r"", "a number stands alone", before=rf"=\s*(?P<m>\d+(?!e[-+]?\d){_NAME})\s*", where=_IN),
     Slip(
         r"",
         "a number stands alone, without a unit",
@@ -30,6 +30,24 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\.\.[^\n]*", "a setting has one value", before=r"\d\s*", where=_IN),
     Slip(r"\{", "one brace is enough", before=r"\A\s*", where=_IN),
     # ------------------------------------------------------------ names and signs
+    Slip(
+        rf"(?P<n>{_NAME})\s*=",
+        "settings have no types: `{n} = ...`",
+        before=rf"(?:\A|\s)(?P<m>{_NAME})[ \t]+",
+        where=_IN,
+    ),
+    Slip(
+        r"-\s*(?P<b>\w+)",
+        "names are written with `_`: `{a}_{b}`",
+        before=rf"(?:\A|\s)(?P<m>(?P<a>{_NAME}))",
+        where=_IN,
+    ),
+    Slip(
+        r"(?P<k>search|train)\s*\{",
+        "`{k}` has braces of its own: close those above with `}}` first",
+        where=_IN,
+        skip="block",
+    ),
     Slip(
         rf":?=?\s*{_VALUE}",
         "a setting is written with `=`: `{n} = {v}`",
@@ -95,10 +113,11 @@ SLIPS: tuple[Slip, ...] = (
         where=_IN,
         label="nothing is computed here",
     ),
+    Slip(r",(?P<d>\d+)", "a fraction is written with a dot: `0.{d}`", before=r"(?P<m>\b0)", where=_IN),
     Slip(r",\d{3}\b", "write the digits without separators", before=r"(?P<m>\b\d+)", where=_IN),
     Slip(r"_\d\w*", "write the digits without `_`", before=r"(?P<m>\b\d+)", where=_IN),
     Slip(r",", "leave it out: a new line is enough between settings", where=_IN),
-    Slip(rf"{_NAME}", "a number stands alone, without a unit", before=r"=\s*\d[\d.e-]*\s*", where=_IN),
+    Slip(rf"{_NAME}", "a number stands alone, without a unit", before=r"=[ \t]*\d[\d.e-]*[ \t]*", where=_IN),
     Slip(
         r"(?=\}|\w+\s*=|\Z)",
         "write its value: `{n} = ...`, or leave the setting out",

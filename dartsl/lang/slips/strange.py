@@ -36,6 +36,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\.+(?=\w)", "a range is written with two dots: `n0..n3`", before=r"\w+\d\s*(?P<m>\.\.)"),
     Slip(r"\.\s*(?P<name>\w+)", "operations are chained with `>`: `> {name}`", before=r"\)\s*"),
     Slip(r"\.{1,2}/[\w./-]*", 'strings stand in double quotes: `"{m}"`', before=r"=\s*"),
+    Slip(r"\.(?P<b>\d+)", "names have no dots: write `{a}{b}`", before=r"(?P<m>\b(?P<a>[A-Za-z_]\w*))"),
     Slip(r"\.\d+", "a number has digits on both sides of its dot: `0{m}`"),
     Slip(r"\.", "a number has digits on both sides of its dot: `{m}0`", before=r"(?P<m>\b\d+)"),
     Slip(r"\.", "a number has digits on both sides of its dot (`0.5`), and a range has two dots (`n0..n3`)"),
@@ -47,6 +48,9 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"[-\u2013—~\u223c…]+\s*(?P<b>[A-Za-z_]\w*\d)", _RANGE, before=r"(?P<m>(?P<a>[A-Za-z_]\w*\d))\s*"),
     Slip(r"[\u2013—\u2212]", "write a minus sign, `-`"),
     # ------------------------------------------------------------ other signs
+    Slip(r";", "the arms of a `match` are separated by commas", before=r"=>[^;]*"),
+    Slip(r";", "names are separated by commas", before=r"\b(?:node|edge|input)\s[^:;]*"),
+    Slip(r";", "arguments and parameters are separated by commas", before=r"\([^();]*"),
     Slip(r";", "leave it out: a new line is enough between items"),
     Slip(r"%", "write a fraction: `0.5` for 50 %", before=r"(?P<m>\b\d+(?:\.\d+)?)\s*"),
     Slip(r"%", "there is no remainder, and comments start with `#`"),
