@@ -77,7 +77,15 @@ def input_arguments(call: Call) -> Diagnostic:
     return Diagnostic("E0401", title, Label(call.span, f"write {FORMS[name]}"))
 
 
-def too_small_help(image: Call) -> str:
+def too_small(layer: Span, size: str, image: Call) -> Diagnostic:
+    """E0504 for a layer that strides an image of a `size` that it cannot halve."""
+    title = "the image is too small for this stride"
+    label = Label(layer, f"the image is {size} when it reaches this layer")
+    start = (Label(image.span, "the image at the start"),)
+    return Diagnostic("E0504", title, label, start, _larger(image))
+
+
+def _larger(image: Call) -> str:
     """What to do where an image becomes too small to be strided."""
     sides = [argument.value for argument in image.arguments]
     numbers = [int(side.lexeme) for side in sides if isinstance(side, Number) and side.lexeme.isdigit()]

@@ -17,7 +17,7 @@ from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
 from dartsl.lang.matrices import head_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
-from dartsl.lang.network_faults import too_small_help
+from dartsl.lang.network_faults import too_small
 from dartsl.lang.op_faults import cannot_stride
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
@@ -246,11 +246,7 @@ class _Planner:
             self.faults.append(cannot_stride(item.span, "a sequence cannot be strided", help))
             raise _StopError
         if item.stride > 1 and 1 in tensor.size:
-            title = "the image is too small for this stride"
-            label = Label(item.span, f"the image is {tensor.size_text()} when it reaches this layer")
-            other = (Label(self._network.input.span, "the image at the start"),)
-            help = too_small_help(self._network.input)
-            self.faults.append(Diagnostic("E0504", title, label, other, help))
+            self.faults.append(too_small(item.span, tensor.size_text(), self._network.input))
             raise _StopError
 
     def _op(self, name: str, item: Item, width: Fraction) -> None:
