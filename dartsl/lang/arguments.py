@@ -68,8 +68,8 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
 
 
 def _behind_named(argument: Argument) -> Diagnostic:
-    title = "an argument without a name stands behind a named one"
-    return Diagnostic("E0401", title, Label(argument.span, "give it its name, or move it to the front"))
+    title = "a positional argument follows a named one"
+    return Diagnostic("E0401", title, Label(argument.span, "name it, or move it before the named ones"))
 
 
 def _unknown_argument(

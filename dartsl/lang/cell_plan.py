@@ -94,7 +94,7 @@ class CellPlanner:
         self._tensors[item.name] = feed.tensor
         if asked is None:
             label = Label(
-                item.span, f"from what it reads to the newest layer lies {stride_text(feed.stride)}"
+                item.span, f"between what it reads and the newest layer: {stride_text(feed.stride)}"
             )
             self._report(
                 Diagnostic("E0501", f"the input `{item.name}` cannot be prepared", label), *self._place()
@@ -103,7 +103,7 @@ class CellPlanner:
         if item.operation is None:
             if asked != 1:
                 label = Label(
-                    item.span, f"what it reads is {asked} times as large as the newest layer's output"
+                    item.span, f"what it reads is {asked} times as large as the output of the newest layer"
                 )
                 title = f"the input `{item.name}` needs an operation with stride {asked}"
                 fault = Diagnostic("E0501", title, label, help=self._prepare(), group=self._raw())

@@ -127,7 +127,7 @@ class Elaborator:
             case Binary(operator="/"):
                 return self._divided(expr, tensor, scope)
             case Choice():
-                title = "a choice cannot stand here"
+                title = "a choice is not allowed here"
                 raise FaultError(
                     Diagnostic("E0406", title, Label(expr.span, "only the whole of an edge can be chosen"))
                 )
@@ -146,8 +146,8 @@ class Elaborator:
     def _strided(self, target: Expr, tensor: Tensor, scope: Scope, asked: int) -> Part:
         """A name or call with a `/` written behind it."""
         if not isinstance(target, Name | Call):
-            help = "write `/` behind the step that strides"
-            diagnostic = cannot_stride(target.span, "`/` stands behind a name, a call or a repetition", help)
+            help = "write `/` after the step that strides"
+            diagnostic = cannot_stride(target.span, "`/` applies to a name, a call or a repetition", help)
             return self._poisoned(diagnostic, tensor)
         if not self._may_stride(target, scope):
             return self._poisoned(cannot_stride(target.span, "it always has stride 1", None), tensor)

@@ -112,9 +112,9 @@ class Checker:
         if kind.narrowed(want) is None:
             help = None
             if isinstance(expr, String) and want is Kind.OPERATION:
-                help = f"operations stand without quotes: `{expr.value}`"
+                help = f"operations are written without quotes: `{expr.value}`"
             elif isinstance(expr, String) and want is Kind.NUMBER:
-                help = f"numbers and parameters stand without quotes: `{expr.value}`"
+                help = f"numbers and parameters are written without quotes: `{expr.value}`"
             group = f"quoted {want.value}" if help else ""
             self.report(replace(mismatch(expr, want, f"this is {_article(kind)}", help), group=group))
 

@@ -126,7 +126,7 @@ def into_input(name: str, span: Span, declared: Span) -> Diagnostic:
         f"no edge can end at the input `{name}`",
         Label(span, "edges end at nodes"),
         (Label(declared, f"`{name}` is declared as an input here"),),
-        f"leave `{name}` out of the targets; what prepares an input stands with it: `input {name} : preprocess`",
+        f"leave `{name}` out of the targets; what prepares an input is written with it: `input {name} : preprocess`",
     )
 
 
@@ -152,7 +152,7 @@ def output_count(cell: Name, items: list[Span]) -> list[Diagnostic]:
 
 def output_of_input(name: str, span: Span) -> Diagnostic:
     """E0307 for an output that names an input."""
-    help = "to pass an input on, lead an edge from it into a node: `edge x -> n : identity`"
+    help = "to pass an input on, draw an edge from it to a node: `edge x -> n : identity`"
     return Diagnostic(
         "E0307", f"the input `{name}` cannot be an output", Label(span, "a node is needed"), help=help
     )

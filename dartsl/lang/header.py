@@ -68,7 +68,7 @@ def read_header(source: Source) -> Header:
 
 def _missing(span: Span, label: str, help: str | None = None) -> Diagnostic:
     newest = VERSIONS[-1]
-    first = f"the first line of a file is `darts {newest}`, the version of the language that it is written in"
+    first = f"the first line of a file is `darts {newest}`, the version of its language"
     return Diagnostic("E0102", f"`darts {newest}` is missing", Label(span, label), help=help or first)
 
 

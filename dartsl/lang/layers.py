@@ -82,5 +82,5 @@ class StageReader:
                 yield Item(expr, asked, span)
 
     def _misplaced(self, expr: Expr) -> None:
-        label = "`/` stands behind a cell, an operation or a repetition"
-        self._faults.append(cannot_stride(expr.span, label, "write `/` behind the layer that strides"))
+        label = "`/` applies to a cell, an operation or a repetition"
+        self._faults.append(cannot_stride(expr.span, label, "write `/` after the layer that strides"))

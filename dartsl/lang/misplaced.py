@@ -37,11 +37,11 @@ PLACES = {
 def choice(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
     where = PLACES[scope.place]
-    label = Label(expr.span, "a choice stands at the top of an edge's operation, or in `ops`")
+    label = Label(expr.span, "a choice is allowed only at the top of an edge's operation and in `ops`")
     help = CHOICE_HELP
     if scope.is_network:
         help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
-    return Diagnostic("E0406", f"a choice cannot stand {where}", label, help=help)
+    return Diagnostic("E0406", f"a choice is not allowed {where}", label, help=help)
 
 
 def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
@@ -57,9 +57,10 @@ def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
     """E0406 for the name of an `ops` that is not at the top of an edge or in `ops`."""
     return Diagnostic(
         "E0406",
-        f"a choice cannot stand {PLACES[scope.place]}",
+        f"a choice is not allowed {PLACES[scope.place]}",
         Label(
-            name.span, f"`{name.id}` is a choice; it stands at the top of an edge's operation, or in `ops`"
+            name.span,
+            f"`{name.id}` is a choice, which is allowed only at the top of an edge's operation and in `ops`",
         ),
         (Label(declaration.name.span, "declared here"),),
         CHOICE_HELP,
@@ -69,20 +70,20 @@ def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
 def none(name: Name, scope: Scope) -> Diagnostic:
     """E0407 for `none` that is not a candidate of its own."""
     at_edge = scope.place == "edge"
-    where = "be part of an operation" if at_edge else f"stand {PLACES[scope.place]}"
+    where = "be part of an operation" if at_edge else f"be used {PLACES[scope.place]}"
     help = "write `none` alone: it takes the stride of its edge by itself" if at_edge else None
-    label = Label(name.span, "`none` is offered by an edge that leads into a `sum`, nowhere else")
+    label = Label(name.span, "`none` is allowed only as an option of an edge into a `sum`")
     return Diagnostic("E0407", f"`none` cannot {where}", label, help=help)
 
 
 def mix_bn(expr: Name | Call, found: Span, scope: Scope) -> Diagnostic:
     """E0408 for `mix_bn`, or an op that holds one, outside an edge's operation."""
-    label = "`mix_bn` stands on an edge, or behind the merge of a node or an output"
+    label = "`mix_bn` is allowed on an edge, and after the merge of a node or an output"
     secondary: tuple[Label, ...] = ()
-    title = f"`mix_bn` cannot stand {PLACES[scope.place]}"
+    title = f"`mix_bn` cannot be used {PLACES[scope.place]}"
     if found is not expr.span:
         function = expr.id if isinstance(expr, Name) else expr.function.id
-        title = f"`{function}` cannot stand {PLACES[scope.place]}: it holds a `mix_bn`"
+        title = f"`{function}` cannot be used {PLACES[scope.place]}: it contains a `mix_bn`"
         secondary = (Label(found, "here"),)
     return Diagnostic("E0408", title, Label(expr.span, label), secondary, "outside cells, use `bn`")
 
@@ -91,10 +92,10 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     """E0409 for `C` or `stride` where nobody asks for one."""
     if name.id == "C":
         help = "give the network a parameter, `network name(C = 16)`, or write a number"
-        label = "in a network, `C` is its parameter; this one has none of that name"
+        label = "in a network, `C` is a parameter; this network does not have it"
     else:
         help = "write a number"
-        label = "only an operation, an edge or an input is asked for a stride"
+        label = "only the body of an operation, an edge or an input has a `stride`"
     title = f"`{name.id}` is not known {PLACES[scope.place]}"
     return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
 
@@ -112,7 +113,7 @@ def builtin(name: Name, want: Kind) -> Diagnostic:
 def recurrent(name: Name) -> Diagnostic:
     """E0607 for a part of recurrent cells at a wrong place."""
     label = Label(name.span, f"`{name.id}` is {RESERVED[name.id]}")
-    return Diagnostic("E0607", f"`{name.id}` cannot stand here", label, help=RECURRENT[name.id])
+    return Diagnostic("E0607", f"`{name.id}` cannot be used here", label, help=RECURRENT[name.id])
 
 
 def call_of_value(call: Call, what: str) -> Diagnostic:
@@ -187,10 +188,10 @@ def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
     what = _strideless(expr.left, is_ops)
     if what is None:
         return None
-    label = Label(expr.span, "`/` stands behind a name, a call or a repetition")
-    help = "write the stride behind the step that strides" if isinstance(expr.left, Chain) else None
+    label = Label(expr.span, "`/` applies to a name, a call or a repetition")
+    help = "write the stride after the step that strides" if isinstance(expr.left, Chain) else None
     if is_ops or isinstance(expr.left, Choice):
-        help = "write the stride behind each of the operations"
+        help = "write the stride after each of the operations"
     twice = isinstance(expr.left, Binary)
     title = "a stride cannot be given twice" if twice else f"{what} cannot be given a stride"
     return Diagnostic("E0410", title, label, help=help)

@@ -35,8 +35,8 @@ def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
 
 def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
     """E0308 for an item behind one that must follow it."""
-    title = f"a `{word}` cannot stand behind a `{latest}`"
-    behind = (Label(before, f"behind this {latest}"),)
+    title = f"a `{word}` cannot follow a `{latest}`"
+    behind = (Label(before, f"after this {latest}"),)
     group = f"behind {latest} {before.start}"
     return Diagnostic("E0308", title, Label(span, "move this up"), behind, ORDER, group)
 
@@ -137,7 +137,7 @@ def cell_at_end(name: Name, place: str) -> Diagnostic:
 def choice_as_layer(span: Span, declared: OpsDecl | None = None) -> Diagnostic:
     """E0606 for a choice in a stage."""
     secondary = () if declared is None else (Label(declared.name.span, "declared as a choice here"),)
-    label = Label(span, "choices stand on the edges of a cell")
+    label = Label(span, "choices belong on the edges of a cell")
     help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
     return Diagnostic("E0606", "a choice cannot be a layer", label, secondary, help)
 

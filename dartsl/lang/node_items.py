@@ -66,7 +66,7 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
             behind = _unwanted(merge)
-            title = "only `mix_bn` may stand behind the merge of a node"
+            title = "only `mix_bn` may follow the merge of a node"
             help = "operations belong on edges"
             return Diagnostic("E0309", title, Label(behind, "not accepted here"), help=help)
     if isinstance(merge, Call) and merge.function.id in MERGES:
@@ -111,8 +111,8 @@ def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
             return members
         return OutputForm(value.function.id, tuple(members), mix_bn)
     if not isinstance(value, Chain):
-        words = "`mix_bn` stands behind a merge only" if mix_bn else "neither a node nor a merge of nodes"
+        words = "`mix_bn` may follow a merge only" if mix_bn else "neither a node nor a merge of nodes"
         return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
     behind = _unwanted(value)
-    title = "only `mix_bn` may stand behind the merge of an output"
+    title = "only `mix_bn` may follow the merge of an output"
     return Diagnostic("E0307", title, Label(behind, "not accepted here"), help=help)

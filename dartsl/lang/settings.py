@@ -58,7 +58,7 @@ class SearchConfig:
     epochs: int = setting(
         50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
     )
-    batch: int = setting(64, "images a step, from each half; rows of text side by side", low=1, text=256)
+    batch: int = setting(64, "images per step, from each half; rows of text side by side", low=1, text=256)
     warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
     lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
     lr_min: float = of_images(0.001, "learning rate of the weights that the cosine falls to", low=0)
@@ -144,12 +144,12 @@ class TrainConfig:
     """
 
     epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000, text=8000)
-    batch: int = setting(96, "images a step; rows of text side by side", low=1, text=64)
+    batch: int = setting(96, "images per step; rows of text side by side", low=1, text=64)
     lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True, text=20.0)
     lr_min: float = of_images(0.0, "learning rate that the cosine falls to", low=0)
     schedule: str = of_images("cosine", "how the learning rate falls", values=("cosine", "exponential"))
     decay: float = of_images(
-        0.97, "factor an epoch of the exponential schedule", low=0, high=1, open_low=True
+        0.97, "factor per epoch of the exponential schedule", low=0, high=1, open_low=True
     )
     warmup: int = of_images(0, "epochs in which the learning rate rises linearly", low=0)
     momentum: float = setting(0.9, "momentum of SGD", low=0, high=1, text=0.0)
@@ -198,7 +198,7 @@ class TrainConfig:
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
     validation: float = of_images(
-        0.1, "part of the training data, its last images, that is set apart to be watched", low=0, high=1
+        0.1, "part of the training data, its last images, that is held out for validation", low=0, high=1
     )
     final: bool = of_images(False, "train on all training data: nothing is set apart")
     accumulate: int = of_images(

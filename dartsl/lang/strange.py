@@ -77,7 +77,7 @@ def _respelt(text: str) -> str | None:
     """The ASCII signs that look like it, if there are any."""
     alike = unicodedata.normalize("NFKC", text)
     if alike.isspace() or all(unicodedata.category(char) == "Cf" for char in text):
-        return "replace it by an ordinary blank: it may come from a web page or a word processor"
+        return "replace it with an ordinary space: it may come from a web page or a word processor"
     if alike.isascii() and alike != text:
         return f"write `{alike}`"
     return _NAMES if text.isalpha() else "leave it out"

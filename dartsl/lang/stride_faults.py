@@ -35,7 +35,7 @@ def stride_fault(
 
 def _help(text: str, expr: Expr, part: Part, operations: Mapping[str, Operation]) -> str:
     if part.stride is None:
-        return "it gives one value for the whole image: it belongs in a head, or in a branch of a merge"
+        return "it gives one value for the whole image: it belongs in a head or in a branch of a merge"
     if part.stride[0] != part.stride[1]:
         return "it strides along one axis only: chain `conv_across(k)/stride > conv_down(k)/stride`"
     found = _strider(expr, operations, "")

@@ -129,7 +129,7 @@ def _expected(place: Place) -> str:
 
 def _help(place: Place) -> str | None:
     if place.unfinished and "RPAR" in place.accepts:
-        return "close the bracket with `)`"
+        return "close the parenthesis with `)`"
     return _did_you_mean(place) or _misplaced_keyword(place) or _arrow(place) or _missing(place)
 
 
@@ -150,14 +150,14 @@ def _did_you_mean(place: Place) -> str | None:
 def _misplaced_keyword(place: Place) -> str | None:
     kind, accepts = place.token.type, place.accepts
     if kind == "HEADER":
-        return "the version of the language stands once, above everything else"
+        return "the version of the language is given once, at the top of the file"
     if kind in DECLARATIONS | {"IMPORT"} and "RBRACE" in accepts:
         return "close the braces above with `}` first"
     if kind == "IMPORT":
-        return "imports stand above all declarations"
+        return "imports come before all declarations"
     if kind in ITEMS and not accepts & ITEMS and accepts & DECLARATIONS:
         homes = [home for home, items in (("cell", CELL_ITEMS), ("network", NETWORK_ITEMS)) if kind in items]
-        return f"`{place.token}` stands inside the braces of a {alternatives(f'`{home}`' for home in homes)}"
+        return f"`{place.token}` belongs inside the braces of a {alternatives(f'`{home}`' for home in homes)}"
     if kind in ITEMS and accepts & ITEMS:
         home = "cell" if kind in CELL_ITEMS else "network"
         return f"`{place.token}` is an item of a `{home}`"

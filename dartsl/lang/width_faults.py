@@ -40,9 +40,9 @@ def raw_input(
 ) -> Diagnostic:
     """The same where the operation keeps the width of an input that nothing prepares: the input is to be mended."""
     title = f"the input `{item.name}` does not have the width asked for"
-    label = Label(item.span, f"asked for {channels(asked)}, brings {channels(part.output.width)}")
-    keeps = Label(span, f"`{text}` keeps the width that reaches it")
-    help = f"give it an operation that gives C channels: `input {item.name} : preprocess` (of std/cnn)"
+    label = Label(item.span, f"asked for {channels(asked)}, has {channels(part.output.width)}")
+    keeps = Label(span, f"`{text}` keeps the width of its input")
+    help = f"give it an operation with C channels: `input {item.name} : preprocess` (of std/cnn)"
     return Diagnostic(_code(warns), title, label, (keeps,), MAY_BE_MEANT if warns else help)
 
 
@@ -69,7 +69,7 @@ def _steps(part: Part, whole: Span) -> tuple[Label, ...]:
 def _help(text: str, part: Part, asked: Width) -> str:
     whole, some = ("conv(1)", "conv(1, out = ...)") if part.output.is_map else ("linear", "linear(out = ...)")
     if not part.given:
-        return f"`{text}` keeps the width that reaches it; `{whole}` after it gives C channels"
+        return f"`{text}` keeps the width of its input; `{whole}` after it gives C channels"
     full = next((step for step in part.given if step.width == asked), None)
     if full is not None:  # one of several that are concatenated
         name = " ".join(full.span.text.split())

@@ -168,12 +168,12 @@ def test_settings_are_read_one_by_one() -> None:
         ("cell c {\n  node a : sum kepp 2\n}", "did you mean `keep`?"),
         ("cell c {\n  edge a -> b relu\n}", "write `: relu` for an operation, or `, relu` for one more node"),
         ("cell c {\n  stem relu\n}", "`stem` is an item of a `network`"),
-        ("node a : sum", "`node` stands inside the braces of a `cell`"),
+        ("node a : sum", "`node` belongs inside the braces of a `cell`"),
         ("cell c {\n  input a\nop f = relu", "close the braces above with `}` first"),
-        ('op f = relu\nimport "std/cnn"', "imports stand above all declarations"),
+        ('op f = relu\nimport "std/cnn"', "imports come before all declarations"),
         ("op f = match stride { 1 -> relu }", "the arms of a `match` are written with `=>`"),
-        ("op f = relu\ndarts 1", "the version of the language stands once, above everything else"),
-        ("op f = 'a'", 'strings stand in straight double quotes: `"a"`'),
+        ("op f = relu\ndarts 1", "the version of the language is given once, at the top of the file"),
+        ("op f = 'a'", 'strings are written in straight double quotes: `"a"`'),
     ],
 )
 def test_help(text: str, help: str) -> None:

@@ -6,12 +6,12 @@ from dartsl.lang.codes.code import Code
 
 CODES = {
     "E0100": Code(
-        "something stands where it cannot stand",
-        """The text is not what the grammar expects at this place; the label says what could stand there.
-Most often an operator or a comma is missing, a bracket is not closed, or a keyword is
-misspelt. Operations are chained with `>` and offered with `|`; `->` only draws edges. The
-rest of the statement is skipped, and reading goes on at the next keyword, so that every fault
-of a file is reported at once.""",
+        "something is not allowed where it is written",
+        """The text is not what the grammar expects here; the label says what would be accepted. Most
+often an operator or a comma is missing, a bracket is not closed, or a keyword is misspelt.
+Operations are chained with `>` and offered with `|`; `->` only draws edges. The rest of the
+statement is skipped, and reading continues at the next keyword, so that all mistakes of a file
+are reported at once.""",
         """op f(k) = relu conv(k)      # no: `>` is missing
 op f(k) = relu > conv(k)    # yes""",
     ),
@@ -27,7 +27,7 @@ node head_ : sum    # yes""",
     "E0102": Code(
         "the version of the language is missing or unknown",
         """A file starts with `darts` and the version of the language that it is written in; only
-comments may stand above it. The version is read before anything else, and a file keeps its
+comments may come before it. The version is read before anything else, and a file keeps its
 meaning when later versions add keywords.""",
         """darts 1
 
@@ -36,15 +36,15 @@ import "std/cnn\"""",
     "E0103": Code(
         "a character that means nothing, or a string without an end",
         """Outside comments and strings the language knows ASCII letters, digits, `_` and the signs `( )
-{ } [ ] = : , | > * / + - -> => ..`. Strings stand in double quotes and end on the line that
-they begin on. A number with a fraction has digits on both sides of its dot.""",
+{ } [ ] = : , | > * / + - -> => ..`. Strings are written in double quotes and end on the line
+where they begin. A number with a fraction has digits on both sides of its dot.""",
         """input image(3, 32, 32);   # no: nothing separates items
 search { lr = .5 }        # no: write 0.5""",
     ),
     "E0104": Code(
         "nested too deep",
-        """Brackets, and operators inside one another, may be nested 100 deep. Nothing that a person
-writes comes near. Give a part of the expression a name with `op`.""",
+        """Brackets, and operators inside one another, may be nested 100 deep, far deeper than anybody
+writes by hand. Give a part of the expression a name with `op`.""",
         """op part = relu > conv(3) > bn
 op whole = part > part""",
     ),
@@ -61,9 +61,9 @@ file is not text. Save it again as UTF-8.""",
     ),
     "W0107": Code(
         "a comment that allows nothing",
-        """`# dartsl: allow W0303` silences a warning: for the whole file where it stands above the
-first import or declaration, for the statement below where it stands on a line of its own, and
-otherwise for the statement that it stands behind. Several codes are separated by commas; words
+        """`# dartsl: allow W0303` silences a warning: in the whole file if it comes before the first
+import or declaration, in the next statement if it is on a line of its own, and otherwise in the
+statement on its left. Several codes are separated by commas; words
 after them may say why. Only warnings can be allowed. A comment that names an unknown code or
 an error, or that silences nothing, is reported.""",
         """node n4 : sum   # dartsl: allow W0303   (a spare node)

@@ -6,9 +6,9 @@ from dartsl.lang.codes.code import Code
 
 CODES = {
     "E0201": Code(
-        "a name that means nothing where it stands",
+        "a name that is not known where it is used",
         """Operations, `ops` and cells are found in the file itself, in what it imports, and in
-what those files import; nodes belong to their cell, and must be declared above the edges that
+what those files import; nodes belong to their cell and must be declared before the edges that
 name them; parameters belong to their declaration. The help line says which name was probably
 meant and where it is defined, or which names there are.""",
         """edge c0 -> n0 : sep_cnov(3)   # no
@@ -27,7 +27,7 @@ op my_sep_conv(k) = relu > conv(k)   # yes""",
         "a name that the language keeps for itself",
         """The merges `sum`, `concat`, `mean`, `product`, `lerp` and `highway`, then `scan`,
 `image` and `tokens`, and the numbers `C` (the width asked for) and `stride` (the stride asked
-for) are known everywhere, so nothing else can have their names. A network may have a parameter
+for) are known everywhere, so nothing else can be called so. A network may have a parameter
 `C`: it is the width that `--set C=36` replaces.""",
         """node sum : sum     # no
 node total : sum   # yes""",
@@ -35,7 +35,7 @@ node total : sum   # yes""",
     "E0204": Code(
         "an import that names no file",
         """`import "std/cnn"` finds a shipped spec by its name, `import "./mine"` the file
-mine.darts beside the importing one. The ending `.darts` is left out. Names that only the missing
+mine.darts beside the importing one. The ending `.darts` is omitted. Names that only the missing
 file could define are not reported.""",
         """import "./darts_v2"   # the file darts_v2.darts beside this one""",
     ),
@@ -43,14 +43,14 @@ file could define are not reported.""",
         "imports run in a circle",
         """A file sees everything that it imports, so two files that import each other would each
 have to be read first. Move what both need into a third file, and import that one from both.
-Importing one file by two ways is fine: it is read once.""",
+A file may be reached by several imports: it is read once.""",
         """import "./b"   # in a.darts, while b.darts says import "./a\"""",
     ),
     "E0206": Code(
         "a bad range",
         """`p2..p5` stands for p2, p3, p4 and p5: two names with the same beginning, each ending
 in a number, the first number not above the second. Numbers that start with 0 must be equally long
-(`n08..n10`). Ranges stand where nodes or inputs are named.""",
+(`n08..n10`). Ranges can be used wherever nodes or inputs are named.""",
         """node n0..m3 : sum   # no: n and m differ
 node n0..n3 : sum   # yes""",
     ),
@@ -58,13 +58,13 @@ node n0..n3 : sum   # yes""",
         "an import leaves the folder of the spec",
         """A spec may import from the library and from the folder of its root file, with the
 folders below it. Absolute paths and paths that climb above the root file's folder are refused, so
-that a spec that somebody sends you reads nothing else.""",
+that a spec from somebody else cannot read other files.""",
         """import "../other/cells"   # no, where `..` is above the root file
 import "./cells"          # yes""",
     ),
     "E0208": Code(
         "a definition that uses itself",
-        """Operations, `ops` and cells are written out where they are used, so none may use
+        """Operations, `ops` and cells are expanded where they are used, so none may use
 itself, directly or through others. Repetition is written `x*n`.""",
         """op deep(k) = conv(k) > deep(k)   # no
 op deep(k) = conv(k)*4           # yes""",

@@ -23,9 +23,9 @@ meant to be zero says so with one edge that offers `none` alone.""",
     "W0303": Code(
         "an input or a node never reaches the output",
         """Nothing flows from it to the output of its cell: what it computes is thrown away, and
-alphas on its edges learn nothing. An edge that offers `none` alone lets nothing through. Lead an
-edge from it, name it in the output, or remove it. Cells that a search found may have such nodes
-by right.""",
+alphas on its edges learn nothing. An edge that offers `none` alone lets nothing through. Draw an
+edge from it, name it in the output, or remove it. In cells that a search found, such nodes are
+normal.""",
         """node   n0, n1 : sum
 edge   all -> n0..n1 : relu
 output concat(n0, n1)   # without n1, it would be computed for nothing""",
@@ -33,8 +33,8 @@ output concat(n0, n1)   # without n1, it would be computed for nothing""",
     "E0304": Code(
         "an edge is drawn twice",
         """Two statements that each name one source and one target draw twin edges, with alphas
-and weights of their own. Where `all`, a range or a list is in play, drawing a pair again is taken
-for a slip. To offer more operations on one edge, join them with `|`.""",
+and weights of their own. Where `all`, a range or a list is used, drawing a pair again is
+an error. To offer more operations on one edge, join them with `|`.""",
         """edge all -> n0 : relu
 edge c0  -> n0 : tanh   # no: `all` has drawn c0 -> n0
 
@@ -53,7 +53,7 @@ edge c1 -> n0 : relu | tanh   # without this edge, n0 could not keep 2""",
     "E0306": Code(
         "an edge ends at an input",
         """What an input holds comes from earlier layers of the network, so no edge can end at it.
-The operation that prepares an input is written behind it: `input c0, c1 : preprocess`.""",
+The operation that prepares an input is written after it: `input c0, c1 : preprocess`.""",
         """input c0, c1
 edge  c0 -> c1 : relu   # no
 node  n0 : sum
@@ -61,8 +61,8 @@ edge  c0 -> n0 : relu   # yes""",
     ),
     "E0307": Code(
         "a cell needs one output",
-        """The output of a cell is one node, or one merge of nodes; behind a merge, only `mix_bn`
-may stand. Everything else that a cell computes belongs on its edges.""",
+        """The output of a cell is one node, or one merge of nodes; only `mix_bn` may follow a
+merge. Everything else that a cell computes belongs on its edges.""",
         """output n3
 output concat(n0..n3)
 output mean(n0, n1) > mix_bn""",
@@ -80,9 +80,9 @@ then at least one `stage`, then one `head`, in this order.""",
     ),
     "E0309": Code(
         "a node needs a merge",
-        """Behind the `:` of a node stands how the edges that end at it are merged: `sum`,
-`concat`, `mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments;
-behind it, only `mix_bn` may stand. Operations belong on edges.""",
+        """After the `:` of a node comes the merge of the edges that end at it: `sum`, `concat`,
+`mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments; only `mix_bn`
+may follow it. Operations belong on edges.""",
         """node n0 : relu           # no
 node n0 : sum            # yes
 node n1 : sum > mix_bn   # yes""",

@@ -1,4 +1,4 @@
-"""E04xx: operations, their arguments, and what may stand where."""
+"""E04xx: operations, their arguments, and what is allowed where."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CODES = {
     "E0401": Code(
         "arguments that do not fit",
         """A call gives a value to every parameter that has no default, by place or by name; named
-arguments stand behind those without a name. The report shows the declaration. An operation whose
+arguments follow the positional ones. The report shows the declaration. An operation whose
 parameters all have defaults is used without brackets. A merge takes the operations that it
 merges.""",
         """sep_conv              # no: k is missing
@@ -52,8 +52,8 @@ max_pool(2)/2  # yes
 conv(3)*0      # no""",
     ),
     "E0406": Code(
-        "a choice stands where it cannot be searched",
-        """Alphas belong to edges, so choices stand at the top of an edge's operation, or in the
+        "a choice where it cannot be searched",
+        """Alphas belong to edges, so choices are allowed only at the top of an edge's operation and in the
 `ops` that it names. Inside a chain, an op's body, a stem or a head they are reserved for a later
 version. Offer whole operations.""",
         """edge a -> p : relu > (conv(3) | conv(5))           # no
@@ -72,7 +72,7 @@ edge a -> s : none | relu   # yes""",
     "E0408": Code(
         "`mix_bn` outside a cell's edges",
         """`mix_bn` is a batch norm while its network has choices to search, and nothing once it
-is decided. It stands in an edge's operation, or behind the merge of a node or an output. Stems,
+is decided. It is allowed in an edge's operation, and after the merge of a node or an output. Stems,
 heads, layers and the operations of inputs are never searched: use `bn` there.""",
         """stem max_pool_3x3               # no: it holds a mix_bn
 stem max_pool(3) > bn           # yes
@@ -92,9 +92,9 @@ network tiny(C = 8) {
     ),
     "E0410": Code(
         "a stride where there can be none",
-        """`/` stands behind a name, a call, or a repetition (whose first element strides).
+        """`/` applies to a name, a call, or a repetition (whose first element strides).
 Convolutions, pools, `none`, `noise`, operations that do something with their `stride`, and cells
-can stride; `relu`, `bn`, `linear`, merges, chains and choices cannot. In a chain, write it behind
+can stride; `relu`, `bn`, `linear`, merges, chains and choices cannot. In a chain, write it after
 the step that strides.""",
         """(relu > conv(3))/2    # no
 relu > conv(3)/2      # yes""",
@@ -120,8 +120,8 @@ by `dartsl check SPEC --plugin FILE.py`.""",
     "E0413": Code(
         "a matrix that cannot be shared",
         """With share = "target", the matrix of a `linear` belongs to the node that its edge leads to: one for each
-place in the operation's body, whatever the arguments and whichever edge. So it stands on the edges of a cell that
-`scan` runs, and what arrives there over different edges must have the same width.""",
+place in the operation's body, whatever the arguments and whichever edge. So it is allowed only on the edges of a cell
+that `scan` runs, and what arrives there over different edges must have the same width.""",
         """op gate(act) = lerp(
   identity,
   linear(bias = false, share = "target") > act,

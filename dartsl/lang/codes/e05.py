@@ -9,7 +9,7 @@ CODES = {
         "an operation does not give the stride that is asked of it",
         """In `cell/2`, every edge that leaves an input has stride 2, and an input that reads a larger image than the
 newest one is asked for the stride between them. The operation there must give exactly that stride: write
-`/stride` behind its first step that strides, or choose with `match stride { 1 => ..., 2 => ... }`. In an
+`/stride` after its first step that strides, or choose with `match stride { 1 => ..., 2 => ... }`. In an
 operation's body, a single name or call is asked for the body's stride; in a chain, only a written `/` strides.
 An input without an operation can only be read with stride 1.""",
         """op plain(k) = relu > conv(k) > bn          # always stride 1
@@ -23,7 +23,7 @@ such as `relu` and pools, keeps the one that reaches it. Into a `concat` another
 (W0502). In a recurrent cell an operation may also keep its input's width, or write its own as `out`; the
 output must have that of the carry. `sum`, `mean`, `product` and `lerp` work channel by channel, so all that
 they merge must have the same width; so must all candidates of one edge, since the search mixes them. A cell
-that stands in no network is checked with C as a symbol, so that the message may say C/2.""",
+that no network uses is checked with C as a symbol, so that the message may say C/2.""",
         """op half(k) = relu > conv(k, out = C/2) > bn   # C/2 channels where C are asked for
 op q = concat(conv(1, out = C/2) > sep_conv(3), conv(1, out = C/2))   # sep_conv gives C""",
     ),
@@ -45,7 +45,7 @@ fractions. `factorized_reduce` of std/cnn halves C.""",
     "E0504": Code(
         "the image is too small to be strided",
         """A stride above 1 needs at least two pixels on its axis. Each `/2` halves the image (rounding up), so an image
-of 8x8 is 1x1 behind three of them, and a fourth has nothing left to do. Use larger images or fewer
+of 8x8 is 1x1 after three of them, and a fourth has nothing left to halve. Use larger images or fewer
 reductions.""",
         """input image(1, 4, 4)   # with three stages of reduction/2""",
     ),
@@ -58,14 +58,14 @@ element and the carry. `sum`, `concat`, `mean` and `product` take any number fro
     "E0506": Code(
         "sizes differ in a merge",
         """All branches of a merge in an operation work on the same input and must come to the same size: give them the
-same strides. A 1x1 image (behind `global_avg_pool`) is the exception; it is broadcast over the others.""",
+same strides. A 1x1 image (after `global_avg_pool`) is the exception: it is broadcast over the others.""",
         """op two = sum(conv(3)/2, conv(1))   # one branch strides, the other does not""",
     ),
     "E0507": Code(
         "a primitive on the wrong kind of tensor",
         """Convolutions, pools and shifts work on a map (channels, height, width); `linear` works on a vector, on a
 map of 1x1, or on each vector of a sequence. `global_avg_pool` makes a map of 1x1 of any map. A stem gives a map, a
-head a vector with one entry a class. In a network of text, `embedding` makes a sequence of vectors of the tokens;
+head a vector with one entry per class. In a network of text, `embedding` makes a sequence of vectors of the tokens;
 all that follows works on sequences, and inside a cell on vectors.""",
         """head linear(10)   # of a map: write global_avg_pool > linear(10)""",
     ),
@@ -80,9 +80,9 @@ head  linear(vocab, tie = "stem")   # no: 200 channels reach it""",
     ),
     "E0509": Code(
         "a head of another vocabulary than the embedding's",
-        """A network of text tells for each word of its vocabulary how likely it comes next, so its head has as many
-outputs as its embedding has words. With fewer, some words could never be told; with more, some outputs would
-stand for nothing. Write the same number in both, or a parameter of the network, so that `--set` changes both.""",
+        """A network of text predicts how likely each word of its vocabulary comes next, so its head has as many
+outputs as its embedding has words. With fewer, some words could never be predicted; with more, some outputs would
+have no word. Write the same number in both, or a parameter of the network, so that `--set` changes both.""",
         """network text(H = 48, vocab = 8) {
   input tokens(15)
   stem  embedding(vocab, out = H)

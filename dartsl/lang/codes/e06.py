@@ -8,7 +8,7 @@ CODES = {
     "E0601": Code(
         "a file without a network",
         """Cells and operations can be checked, formatted, drawn and compared as they are; to
-compile or search, there must be a network that says where the cells stand. An imported file's
+compile or search, there must be a network that uses the cells. An imported file's
 network counts when `--network` names it.""",
         """network tiny(C = 8, n = 1) {
   input image(1, 28, 28)
@@ -41,7 +41,7 @@ search { lr = 0.1 }   # no""",
     "E0605": Code(
         "a network parameter without a number",
         """The parameters of a network are numbers with defaults, so that every network can be
-built as it stands; a default may use parameters to the left of it. `--set C=36` replaces one when
+built as it is; a default may use parameters to the left of it. `--set C=36` replaces one when
 a command runs.""",
         """network cifar10(C, n = 2)        # no
 network cifar10(C = 16, n = 2)   # yes""",
@@ -50,7 +50,7 @@ network cifar10(C = 16, n = 2)   # yes""",
         "what cannot be a layer",
         """A stage is a chain of layers: cells and operations, repeated with `*` and strided with
 `/`. A cell with parameters must be given its arguments first, under a name of its own; choices
-stand on the edges of cells; stems and heads are operations, never cells.""",
+belong on the edges of cells; stems and heads are operations, never cells.""",
         """stage dag(my_ops) width C   # no
 
 cell normal = dag(my_ops)
@@ -77,7 +77,7 @@ stage scan(recurrent, carry = "h") width H       # yes""",
     "E0609": Code(
         "a cell of images in a network of text, or the reverse",
         """A network of images uses a cell as a layer by its name; a network of text runs it along
-the sequence with `scan`. There is nothing to run along in an image, and a sequence is no map.""",
+the sequence with `scan`. An image is no sequence to run along, and a sequence is no map.""",
         """input image(3, 32, 32)
 stage scan(recurrent, carry = "h") width H   # no
 input tokens(35)
@@ -86,7 +86,7 @@ stage scan(recurrent, carry = "h") width H   # yes""",
     "E0610": Code(
         "a cell that cannot run along a sequence",
         """A cell that `scan` runs has exactly two inputs, the element and the carry, and takes them
-as they are. What prepares the element stands in the network, in front of the scan, or on the
+as they are. What prepares the element belongs in the network, before the scan, or on the
 edges.""",
         """input x, h              # yes
 input x, h, c           # no

@@ -7,7 +7,7 @@ from dartsl.lang.slips.slip import KEYWORDS, Slip
 _NAME = r"[A-Za-z_]\w*"
 _LISTS = r"cell (?:input|node|edge)"
 _END = rf"(?={KEYWORDS}|\}}|\Z)"
-_BARE = "names stand without brackets and quotes: `a, b`"
+_BARE = "names are written without brackets or quotes: `a, b`"
 _RANGE = "a range is written with two dots: `{a}..{b}`"
 _SHORT_RANGE = "both ends of a range are names: `{a}..{s}{b}`"
 _NUMBERED = rf"(?P<m>\b(?P<a>(?P<s>{_NAME}?)\d+))"
@@ -60,14 +60,14 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"\b(?:node|edge|input)\s+(?P<m>{_NAME})",
         where=_LISTS,
     ),
-    Slip(r",", "`all` has all of them: leave the others out", before=r"(?P<m>\ball)\s*", where="cell edge"),
+    Slip(r",", "`all` includes them: remove the others", before=r"(?P<m>\ball)\s*", where="cell edge"),
     Slip(
         r"\*\s*\d+",
         "nodes are named one by one, or by a range such as `n0..n3`",
         before=rf"(?P<m>\b{_NAME})\s*",
         where=_LISTS,
     ),
-    Slip(r":|->", "leave the last comma out", before=r"(?P<m>,)\s*", where=_LISTS),
+    Slip(r":|->", "remove the last comma", before=r"(?P<m>,)\s*", where=_LISTS),
     Slip(
         r"(?:and\b|\+|\|)",
         "names are separated by commas",
@@ -77,14 +77,14 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ inputs
     Slip(
         r"(?:=|-|->|with\b|by\b)\s*(?P<o>\w+)",
-        "what prepares an input stands after a colon: `input {n} : {o}`",
+        "what prepares an input is written after a colon: `input {n} : {o}`",
         before=r"\binput\s+(?P<n>[\w., ]*\w)\s*",
         where="cell input",
     ),
     # ------------------------------------------------------------ nodes
     Slip(
         r"(?P<n>[\w.]+(?:\s*,\s*[\w.]+)*)",
-        "the merge of a node stands after a colon: `node {n} : {g}`",
+        "the merge of a node is written after a colon: `node {n} : {g}`",
         before=r"\bnode\s+(?P<m>(?P<g>sum|concat|mean|product))\s+",
         where="cell node",
     ),
@@ -98,19 +98,19 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\*", "write `product`", before=r":\s*", where="cell node"),
     Slip(
         r"keep\s+(?P<k>\d+)(?:\s+\w+)?",
-        "`keep` stands after the merge: `sum keep {k}`",
+        "`keep` comes after the merge: `sum keep {k}`",
         before=r":\s*",
         where="cell node",
     ),
     Slip(r"[=:(]\s*(?P<k>\d+)\)?", "write `keep {k}`", before=r"(?P<m>\bkeep)\s*", where="cell node"),
     Slip(
         r"all\b",
-        "leave `keep` out: without it, every edge stays",
+        "remove `keep`: without it, every edge stays",
         before=r"(?P<m>\bkeep)\s*",
         where="cell node",
     ),
     Slip(r"\S+?\b", "`keep` takes a whole number: `keep 2`", before=r"(?P<m>\bkeep)\s*", where="cell node"),
-    Slip(r",(?=\s*keep)", "leave the comma out: `sum keep 2`", where="cell node"),
+    Slip(r",(?=\s*keep)", "remove the comma: `sum keep 2`", where="cell node"),
     Slip(
         r"(?:(?:top|best|max|most|with|retain|select|k)\b[\s=_]*)?(?P<k>\d+)",
         "how many edges a node keeps is written `sum keep {k}`",
@@ -119,13 +119,13 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"=>?|->|\(",
-        "the merge of a node stands after a colon: `node {n} : sum`",
+        "the merge of a node is written after a colon: `node {n} : sum`",
         before=r"\bnode\s+(?P<n>[\w., ]*\w)\s*",
         where="cell node",
     ),
     Slip(
         r"(?P<g>sum|concat|mean|product|lerp|highway)\b",
-        "the merge of a node stands after a colon: `node {n} : {g}`",
+        "the merge of a node is written after a colon: `node {n} : {g}`",
         before=r"\bnode\s+(?P<n>[\w., ]*\w)\s+",
         where="cell node",
     ),
@@ -160,7 +160,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\*", "`all` stands for all inputs and earlier nodes", before=r"\bedge\s*", where="cell edge"),
     Slip(
         r"\*|all\b",
-        "`all` stands for sources only: name the targets, such as `n0..n3`",
+        "`all` can only be a source: name the targets, such as `n0..n3`",
         before=r"->\s*",
         where="cell edge",
     ),
@@ -179,7 +179,7 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"=|\(|with\b|by\b",
-        "what an edge offers stands after a colon: `edge {e} : ...`",
+        "what an edge offers is written after a colon: `edge {e} : ...`",
         before=r"\bedge\s+(?P<e>[^:\n]*->[\w., ]*\w)\s*",
         where="cell edge",
     ),
@@ -194,7 +194,7 @@ SLIPS: tuple[Slip, ...] = (
         r"all\b",
         "name the nodes that the output merges, such as `concat(n0..n3)`",
         where="cell output",
-        label="`all` stands for the sources of an edge",
+        label="`all` is allowed as the source of an edge only",
     ),
     Slip(
         r",\s*(?P<b>[\w.][\w., ]*)",
@@ -210,7 +210,7 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         rf"(?P<a>{_NAME}[\w., ]*)",
-        "the nodes of a merge stand in brackets: `output {g}({a})`",
+        "the nodes of a merge are written in parentheses: `output {g}({a})`",
         before=r"(?P<m>\boutput\s+(?P<g>concat|sum|mean|product))\s*",
         where="cell output",
     ),
@@ -223,7 +223,7 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ between items
     Slip(
         r"(?P<k>op|ops|extern|import|network|search|train)\b",
-        "`{k}` stands outside the braces of a cell: move it above `cell`",
+        "`{k}` belongs outside the braces of a cell: move it above `cell`",
         before=r"\n[ \t]+",
         where="in cell",
         skip="line",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dartsl.lang.slips.slip import KEYWORDS, Slip
 
-_CHOICE = "a choice is written `a | b`, without brackets and commas"
+_CHOICE = "a choice is written `a | b`, without brackets or commas"
 _CHAIN = "a chain is written `a > b`"
-_MATCH = "what depends on the stride is written `match stride {{ 1 => a, 2 => b }}`"
+_MATCH = "a choice by stride is written `match stride {{ 1 => a, 2 => b }}`"
 _OFFERS = r"ops|cell edge"
 _CHAINS = r"op|network (?:stem|stage|head)|cell input"
 _NAME = r"[A-Za-z_]\w*"
@@ -15,10 +15,10 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ conditions and functions
     Slip(r"\S+", _MATCH, before=r"(?P<m>\bif)\s+", label="there is no `if`"),
     Slip(r"(?P<m>if|else)\b", _MATCH, label="there is no `{m}`"),
-    Slip(r"==?|!=", _MATCH, before=r"(?P<m>\bstride)\s*", label="nothing is compared"),
+    Slip(r"==?|!=", _MATCH, before=r"(?P<m>\bstride)\s*", label="there are no comparisons"),
     Slip(
         rf"{_NAME}",
-        "parameters stand after the name of the operation: `op f(k) = conv(k) > bn`",
+        "parameters follow the name of the operation: `op f(k) = conv(k) > bn`",
         before=r"(?P<m>\blambda)\s+",
         label="there is no `lambda`",
     ),
@@ -34,7 +34,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"[;\d]", "the arms of a `match` are separated by commas", before=r"=>\s*[^,]*[\w)]\s*"),
     Slip(
         r"(?P<m>_|default|else|otherwise)\b",
-        "an arm stands for one stride: `1 => a, 2 => b`",
+        "each arm is for one stride: `1 => a, 2 => b`",
         before=r"\bmatch\s+stride\s*\{[^}]*",
     ),
     # ------------------------------------------------------------ operators of other languages
@@ -45,7 +45,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r">+|=", "operations are chained with one `>`", before=r"(?P<m>>)"),
     Slip(r"\*", "there is no power: write `C*C`; a repetition is written `normal*2`", before=r"(?P<m>\*)"),
     Slip(r"/", "a division is written with one `/`, and is exact", before=r"(?P<m>/)"),
-    Slip(rf"\(|{_NAME}", "a minus sign stands before a number: write `0 - {m}`", before=r"-"),
+    Slip(rf"\(|{_NAME}", "a minus sign is allowed before a number only: write `0 - {m}`", before=r"-"),
     Slip(r"->|=>", "`->` draws an edge; operations are chained with `>`", before=r"[\w)]\s*", where=_CHAINS),
     Slip(r"->|=>", "`->` draws an edge; operations are chained with `>`", before=r"[\w)]\s*", where=_OFFERS),
     # ------------------------------------------------------------ numbers
@@ -82,41 +82,41 @@ SLIPS: tuple[Slip, ...] = (
         "kernels are square: write `{f}({k})`",
         before=r"\b(?P<f>\w*(?:conv|pool)\w*)\(\s*(?P<m>\(\s*(?P<k>\d+))\s*",
     ),
-    Slip(r",", "leave this comma out", before=r"[(,]\s*"),
+    Slip(r",", "remove this comma", before=r"[(,]\s*"),
     Slip(
         r"\[(?P<x>[^\]\n]*)\]?",
-        "arguments stand in round brackets: `{f}({x})`",
+        "arguments are written in parentheses: `{f}({x})`",
         before=rf"(?P<m>\b(?P<f>{_NAME}))",
         where=rf"{_OFFERS}|{_CHAINS}|cell output",
     ),
     Slip(
         r":\s*(?P<v>[^,)\s]+)",
-        "an argument is named with `=`: `{k} = {v}`",
+        "a named argument is written with `=`: `{k} = {v}`",
         before=rf"[(,]\s*(?P<m>(?P<k>{_NAME}))\s*",
         where=rf"{_OFFERS}|op|cell input|network (?:stem|stage|head|input)",
     ),
     Slip(
         r"(?P<n>\w+)",
-        "an argument stands in brackets: `{f}({n})`",
+        "an argument is written in parentheses: `{f}({n})`",
         before=r"(?P<m>\b(?P<f>(?:\w*conv\w*|\w*pool|linear)))\s+",
     ),
-    Slip(r"\)", "leave the comma out, or add an argument", before=r"\((?:[^()]*,)?\s*(?P<m>,)\s*"),
+    Slip(r"\)", "remove the comma, or add an argument", before=r"\((?:[^()]*,)?\s*(?P<m>,)\s*"),
     # ------------------------------------------------------------ lists
     Slip(
         rf",(?=\s*(?:{KEYWORDS}|\}}|\Z))",
-        "leave it out: a new line is enough between items",
+        "remove it: a new line is enough between items",
     ),
-    Slip(r"\{", "an operation stands without braces: `op f(k) = conv(k) > bn`", before=r"=\s*", where="op"),
+    Slip(
+        r"\{", "an operation is written without braces: `op f(k) = conv(k) > bn`", before=r"=\s*", where="op"
+    ),
     Slip(r"[\[{]", _CHOICE, where=_OFFERS),
     Slip(r",", "a choice is written with `|`: `a | b`", where=_OFFERS, label="not a separator of operations"),
     Slip(r"[\[{]", _CHAIN, where=_CHAINS),
     Slip(r",", _CHAIN, where=_CHAINS, label="not a separator of operations"),
-    Slip(
-        r"", "remove this `|`, or write one more operation", before=r"(?P<m>\|)\s*", label="nothing follows"
-    ),
+    Slip(r"", "remove this `|`, or write another operation", before=r"(?P<m>\|)\s*", label="nothing follows"),
     Slip(
         r"",
-        "remove this `>`, or write one more operation",
+        "remove this `>`, or write another operation",
         before=r"(?<!-)(?P<m>>)\s*",
         label="nothing follows",
     ),

@@ -19,7 +19,7 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"\w+\s*=",
-        "the numbers stand without names: `image(3, 32, 32)`",
+        "the numbers are written without names: `image(3, 32, 32)`",
         before=r"[(,]\s*",
         where="network input",
     ),
@@ -34,7 +34,7 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ stages
     Slip(
         r"[=:]\s*(?P<w>[\w*/]+)",
-        "the width stands after the word: `width {w}`",
+        "write `width {w}`",
         before=r"(?P<m>\bwidth)\s*",
         where="network stage",
     ),
@@ -57,14 +57,14 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"(?P<m>\b(?P<f>{_NAME}))\s+",
         where="network stage",
     ),
-    Slip(r"[\[{]", "layers stand without braces: `stage normal*2 width C`", where="network stage"),
+    Slip(r"[\[{]", "layers are written without braces: `stage normal*2 width C`", where="network stage"),
     Slip(
         r",",
         "a stage is written `stage normal*n width C`",
         before=r"(?P<m>\bstage\s*\()[^)]*",
         where="network stage",
     ),
-    Slip(r",(?=\s*width\b)", "leave the comma out: `stage normal width C`", where="network stage"),
+    Slip(r",(?=\s*width\b)", "remove the comma: `stage normal width C`", where="network stage"),
     Slip(
         r",\s*(?P<w>[\w*/]+)(?=\s*(?:\n|\Z|#))",
         "the width of a stage is written `width {w}`",
@@ -116,7 +116,7 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ items of cells and networks
     Slip(
         r"[:=][ \t]*(?P<x>[^\n#]*[^\n# ])",
-        "leave the sign out: `{k} {x}`",
+        "remove the sign: `{k} {x}`",
         before=r"\b(?P<k>input|output|stem|head|stage|edge|node)\s*",
         where="cell .*|network .*",
     ),
@@ -135,17 +135,17 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"\[",
-        "parameters stand in round brackets: `network {n}(C = 16)`",
+        "parameters are written in parentheses: `network {n}(C = 16)`",
         before=rf"\bnetwork\s+(?P<n>{_NAME})\s*",
         where="network",
     ),
     Slip(
         rf"{_NAME}\s*=",
-        "parameters stand in round brackets: `network {n}(C = 16) {{`",
+        "parameters are written in parentheses: `network {n}(C = 16) {{`",
         before=rf"\bnetwork\s+(?P<n>{_NAME})\s*",
         where="network",
     ),
-    Slip(r"\{", "close the bracket with `)`", before=r"\([^)]*", where="network"),
+    Slip(r"\{", "close the parenthesis with `)`", before=r"\([^)]*", where="network"),
     Slip(
         r"[({]",
         "give the network a name: `network small{m}`",
@@ -155,7 +155,7 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ between items
     Slip(
         rf"(?P<n>{_NAME})\s*=",
-        "parameters stand after the network's name: `network small({n} = ...) {{`",
+        "parameters follow the network's name: `network small({n} = ...) {{`",
         where="in network",
     ),
     Slip(
@@ -173,7 +173,7 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"(?P<k>op|ops|extern|import|cell|search|train)\b",
-        "`{k}` stands outside the braces of a network: move it above `network`",
+        "`{k}` belongs outside the braces of a network: move it above `network`",
         before=r"\n[ \t]+",
         where="in network",
         skip="line",

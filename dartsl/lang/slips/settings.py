@@ -11,16 +11,16 @@ _VALUE = r"(?P<v>\"[^\"\n]*\"|[^\s,}#]+)"
 SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ values that were taken for two things
     Slip(r"", "write the digits without `_`", before=r"=\s*(?P<m>\d+_\d\w*)\s*", where=_IN),
-    Slip(r"", "a number stands alone", before=rf"=\s*(?P<m>\d+(?!e[-+]?\d){_NAME})\s*", where=_IN),
+    Slip(r"", "a number cannot end in letters", before=rf"=\s*(?P<m>\d+(?!e[-+]?\d){_NAME})\s*", where=_IN),
     Slip(
         r"",
-        "a number stands alone, without a unit",
+        "numbers are written without a unit",
         before=rf"=\s*\d[\d.e-]*[ \t]+(?P<m>{_NAME})\s*",
         where=_IN,
     ),
     Slip(
         rf"(?=\}}|{_NAME}\s*=|\Z)",
-        "write its value: `{n} = ...`, or leave the setting out",
+        "write its value, `{n} = ...`, or remove the setting",
         before=rf"\b(?P<n>{_NAME})\s*=\s*",
         where=_IN,
         title="this setting has no value",
@@ -72,11 +72,13 @@ SLIPS: tuple[Slip, ...] = (
         before=rf"(?:\A|[\s{{])(?P<m>(?P<n>{_NAME}))\s+",
         where=_IN,
     ),
-    Slip(r"\"(?P<n>\w+)\"\s*[:=]\s*(?P<v>[^\s,}]*)", "names stand without quotes: `{n} = {v}`", where=_IN),
+    Slip(
+        r"\"(?P<n>\w+)\"\s*[:=]\s*(?P<v>[^\s,}]*)", "names are written without quotes: `{n} = {v}`", where=_IN
+    ),
     Slip(r"-+\s*(?P<n>\w+)", "a setting is written as `{n} = ...`", where=_IN, before=r"(?:\A|\n)\s*"),
     Slip(
         r"\{",
-        "settings are not nested: write them one below the other",
+        "settings are not nested: write each on its own line",
         skip="block",
         before=rf"(?P<m>\b{_NAME})\s*[=:]?\s*",
         where=_IN,
@@ -86,20 +88,20 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"(?P<m>False|FALSE|no|No|off|Off|OFF)\b", "write `false`", before=r"[=\[,]\s*", where=_IN),
     Slip(
         r"(?P<m>None|none|NONE|null|nil|undefined)\b",
-        "leave the setting out to have its default",
+        "remove the setting: it then has its default",
         before=r"[=\[,]\s*",
         where=_IN,
         label="there is no such value",
     ),
     Slip(
         r"-?(?P<m>NaN|nan|inf|Inf|Infinity)\b",
-        "numbers are finite: leave the setting out to have its default",
+        "numbers are finite: remove the setting to use its default",
         before=r"[=\[,]\s*-?\s*",
         where=_IN,
     ),
     Slip(
         r"(?P<m>[A-Za-z_/][\w./:-]*)",
-        'strings stand in double quotes: `"{m}"`',
+        'strings are written in double quotes: `"{m}"`',
         before=r"[=\[,]\s*",
         where=_IN,
         label="a name is not a value",
@@ -108,19 +110,19 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"[\d\"-][^\s,\]]*", "the items of a list are separated by commas", before=r"\[[^\]=]*", where=_IN),
     Slip(
         r"\*+|/+|\+|-",
-        "settings are literals: write the number that comes out",
+        "settings are literals: write the result",
         before=r"\d\s*",
         where=_IN,
         label="nothing is computed here",
     ),
     Slip(r",(?P<d>\d+)", "a fraction is written with a dot: `0.{d}`", before=r"(?P<m>\b0)", where=_IN),
-    Slip(r",\d{3}\b", "write the digits without separators", before=r"(?P<m>\b\d+)", where=_IN),
+    Slip(r",\d{3}\b", "write the number without separators", before=r"(?P<m>\b\d+)", where=_IN),
     Slip(r"_\d\w*", "write the digits without `_`", before=r"(?P<m>\b\d+)", where=_IN),
-    Slip(r",", "leave it out: a new line is enough between settings", where=_IN),
-    Slip(rf"{_NAME}", "a number stands alone, without a unit", before=r"=[ \t]*\d[\d.e-]*[ \t]*", where=_IN),
+    Slip(r",", "remove it: a new line is enough between settings", where=_IN),
+    Slip(rf"{_NAME}", "numbers are written without a unit", before=r"=[ \t]*\d[\d.e-]*[ \t]*", where=_IN),
     Slip(
         r"(?=\}|\w+\s*=|\Z)",
-        "write its value: `{n} = ...`, or leave the setting out",
+        "write its value, `{n} = ...`, or remove the setting",
         before=rf"\b(?P<n>{_NAME})\s*=\s*",
         where=_IN,
         title="this setting has no value",
@@ -129,7 +131,7 @@ SLIPS: tuple[Slip, ...] = (
     ),
     Slip(
         r"(?=\}|\w+\s*=|\Z)",
-        "write its value: `{n} = ...`, or leave the setting out",
+        "write its value, `{n} = ...`, or remove the setting",
         before=rf"\b(?P<n>{_NAME})\s*",
         where=_IN,
         title="this setting has no value",
@@ -139,7 +141,7 @@ SLIPS: tuple[Slip, ...] = (
     # ------------------------------------------------------------ the first line
     Slip(
         r"[:=(\[]|\w+",
-        "settings stand in braces: `{k} {{ epochs = 10 }}`",
+        "settings are written in braces: `{k} {{ epochs = 10 }}`",
         before=r"(?P<m>\b(?P<k>search|train))\s*",
         where="search|train",
     ),
