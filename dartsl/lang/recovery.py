@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lark import Token, Tree, UnexpectedToken
 from lark.parsers.lalr_analysis import Shift
@@ -145,7 +145,11 @@ class Recovery:
         if found is not None:
             self.faults.append(slipped(found, self._span(token)))
             return
-        self.faults.append(unexpected(self._place(index, accepts), self._site(index, accepts)))
+        fault = unexpected(self._place(index, accepts), self._site(index, accepts))
+        if "RBRACE" in accepts and (token.type in DECLARATIONS or token is self.end):
+            brace = Span(self.source, self.statements.brace, self.statements.brace + 1)
+            fault = replace(fault, secondary=(Label(brace, "this `{` is still open"),))
+        self.faults.append(fault)
 
     def _slip(self, index: int, accepts: set[str]) -> slips.Finding | None:
         if self._is_strange(index, accepts) or misspelt(self._place(index, accepts)):
@@ -221,7 +225,7 @@ class Recovery:
         fine = len(token) <= _MAX_DIGITS and len(exponent) <= 2 and float(token) <= MAX_INTEGER
         if not fine:
             label = Label(
-                self._span(token), f"at most {_MAX_DIGITS} characters long and {MAX_INTEGER:,} large"
+                self._span(token), f"numbers are at most {MAX_INTEGER:,}, and {_MAX_DIGITS} characters long"
             )
             self.faults.append(Diagnostic("E0105", f"the number {shown(token)} is too large", label))
 

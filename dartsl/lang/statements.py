@@ -10,6 +10,7 @@ class Statements:
 
     def __init__(self) -> None:
         self.start = 0
+        self.brace = 0  # where the braces open that are open
         self._home = ""  # the keyword of the braces that are open
         self._keyword = ""
 
@@ -25,7 +26,7 @@ class Statements:
     def enter(self, token: Token) -> None:
         """The opening brace of a cell, a network or settings."""
         self._home, self._keyword = self._keyword, ""
-        self.start = token.end_pos or 0
+        self.brace, self.start = token.start_pos or 0, token.end_pos or 0
 
     def leave(self, token: Token) -> None:
         """The closing brace of one of these."""
