@@ -284,7 +284,7 @@ def draw(
 def names_a_run(name: str | Path) -> bool:
     """Whether a name means a folder; a shipped spec of that name goes before a folder that is no run."""
     from dartsl.lang.resources import shipped_specs
-    from dartsl.run.folder import RUN
+    from dartsl.run.layout import RUN
 
     path = Path(name)
     return exists(path) and path.is_dir() and (exists(path / RUN) or str(name) not in shipped_specs())

@@ -36,7 +36,8 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
 
 def picture(path: Path, kind: str) -> bytes:
     """What `plot` draws, as a file of the format `kind`. Raises UserError, SpecError."""
-    from dartsl.run.folder import RUN, RunFolder
+    from dartsl.run.folder import RunFolder
+    from dartsl.run.layout import RUN
     from dartsl.run.plot import picture
     from dartsl.search.shares import cell_shares
 

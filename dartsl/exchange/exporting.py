@@ -19,8 +19,9 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
-from dartsl.run.folder import RUN, RunFolder
+from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
+from dartsl.run.layout import RUN
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def subject_of_run(path: Path, epoch: int | None) -> Subject:
         if epoch is not None:
             raise UserError("only a search can be exported as of an epoch", exit_code=2)
         spec, _ = run_network(folder)
-    parameters = {name: Fraction(value) for name, value in folder.info.parameters.items()}
-    return Subject(spec, make_plan(spec, pick_network(spec, folder.info.network), parameters), folder)
+    network = pick_network(spec, folder.info.network)
+    return Subject(spec, make_plan(spec, network, folder.values(network)), folder)
 
 
 def export_text(subject: Subject, to: str) -> str:

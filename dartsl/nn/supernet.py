@@ -115,11 +115,13 @@ class Supernet(nn.Module):
 
     def _carries(self, inputs: Tensor, carries: Sequence[Tensor] | None) -> Sequence[Tensor]:
         """The state of each scan at the start of a window."""
-        if carries is not None:
-            return carries
+        return self.carries(inputs.shape[1]) if carries is None else carries
+
+    def carries(self, rows: int) -> list[Tensor]:
+        """The state (rows, H) of each scan at the start of a text: zeros."""
         like = next(self.network.parameters())
         widths = [application(self.graph, carry).shape[0] for carry in info(self.graph).carries]
-        return [like.new_zeros(inputs.shape[1], width) for width in widths]
+        return [like.new_zeros(rows, width) for width in widths]
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files, Named
-from dartsl.run.folder import FOUND, RUN, SPEC, RunFolder
+from dartsl.run.folder import RunFolder
+from dartsl.run.layout import FOUND, RUN, SPEC
 
 
 def plugins_beside(source: Source) -> Files:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def parse_json(data: bytes | str) -> Any:
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Add a line to a file of one JSON object a line, and see it on the disk. Raises UserError.
 
-    A crash can leave half of the last line: `read_rows` passes over it and `keep_rows` removes it.
+    A crash can leave half of the last line: `read_rows` passes over it and `write_rows` removes it.
     """
     with _explained("write", path), open(path, "ab") as file:
         file.write(json.dumps(row).encode() + b"\n")
@@ -115,11 +115,9 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def keep_rows(path: Path, keep: Callable[[Row], bool]) -> list[Row]:
-    """Rewrite a file of rows with those that `keep` says, atomically, and return them. Raises UserError."""
-    rows = [row for row in read_rows(path) if keep(row)]
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Create or replace a file of rows atomically. Raises UserError."""
     write_bytes(path, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
-    return rows
 
 
 def _lives(process: int) -> bool:

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import posixpath
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from fractions import Fraction
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -32,6 +32,7 @@ import dartsl
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.loader import read
+from dartsl.lang.model import Network
 from dartsl.lang.paths import exists, reason
 from dartsl.lang.printer import print_file
 from dartsl.lang.resources import specs_dir
@@ -40,34 +41,32 @@ from dartsl.lang.syntax import File
 from dartsl.nn.plugin_files import Named, PluginFile
 from dartsl.run.commands import command_line
 from dartsl.run.files import (
-    LONGEST,
-    TEMPORARY,
     Row,
     append_row,
-    files_below,
-    keep_rows,
     read_rows,
     sweep,
     write_json,
+    write_rows,
     write_text,
 )
-from dartsl.run.records import RunInfo, read_info
-from dartsl.run.trust import approved, holds, seal
-
-SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
-    "spec.darts",
-    "run.json",
-    "history.jsonl",
-    "alphas.jsonl",
-    "checkpoint.pt",
+from dartsl.run.layout import (
+    ALPHAS,
+    CHECKPOINT,
+    FOUND,
+    HISTORY,
+    LOCK,
+    OUTCOME,
+    OWNED,
+    RUN,
+    SPEC,
+    VOCABULARY,
+    require_unused,
+    taken,
+    texts_of,
 )
-FOUND = "found.darts"
-VOCABULARY = "vocabulary.json"
-RESULT = "result.json"
-LOCK = ".lock"
-OUTCOME = (FOUND, "found.dot", "found.svg", RESULT)
-# What only the process writes that holds the folder.
-OWNED = (SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT, VOCABULARY, *OUTCOME)
+from dartsl.run.records import ALPHAS_ROW, ROWS, RunInfo, read_info, require_rows
+from dartsl.run.schema import Check, either
+from dartsl.run.trust import approved, holds, seal
 
 
 class RunFolder:
@@ -85,17 +84,17 @@ class RunFolder:
         An empty folder is taken, and so is one that a run left which died before its first checkpoint: it holds
         nothing that would not be written anew. Raises UserError where anything else is there, or it cannot be made.
         """
-        texts = _texts(files)
+        texts = texts_of(files)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:  # ValueError: no folder can have this name
             if exists(path):
-                raise _taken(path) from None
+                raise taken(path) from None
             raise UserError(f"cannot make the folder {path}: {reason(error)}") from error
-        _require_unused(path, texts)  # before a lock is left in a stranger's folder
+        require_unused(path, texts)  # before a lock is left in a stranger's folder
         run = cls(path, info)
         with run.held():
-            _require_unused(path, texts)  # again: another process may have been quicker
+            require_unused(path, texts)  # again: another process may have been quicker
             run._write_all(texts)
             yield run
 
@@ -204,11 +203,30 @@ class RunFolder:
 
     def history(self) -> list[Row]:
         """One row an epoch, the first epoch first. Raises UserError."""
-        return read_rows(self.path / HISTORY)
+        rows = read_rows(self.path / HISTORY)
+        require_rows(self.path / HISTORY, rows, self._row)
+        return rows
 
     def alphas(self) -> list[Row]:
         """One row an epoch: `epoch`, and `alphas`, a table for each cell. Raises UserError."""
-        return read_rows(self.path / ALPHAS)
+        rows = read_rows(self.path / ALPHAS)
+        require_rows(self.path / ALPHAS, rows, ALPHAS_ROW)
+        return rows
+
+    @property
+    def _row(self) -> Check:
+        kind, inputs = self.info.kind, self.info.inputs
+        return either(ROWS[kind, "images"], ROWS[kind, "text"]) if inputs is None else ROWS[kind, inputs.kind]
+
+    def values(self, network: Network) -> dict[str, Fraction]:
+        """The parameters of the run's network. Raises UserError where they are not those that its spec declares."""
+        declared = {parameter.name.id for parameter in network.parameters}
+        if declared != self.info.parameters.keys():
+            odd = ", ".join(f"`{name}`" for name in sorted(declared ^ self.info.parameters.keys()))
+            raise UserError(
+                f"{self.path / RUN} is damaged: its parameters and those of network `{network.name}` differ in {odd}"
+            )
+        return {name: Fraction(value) for name, value in self.info.parameters.items()}
 
     def record(self, history: Mapping[str, Any], alphas: Mapping[str, Any] | None = None) -> None:
         """Add an epoch's rows. Both have an `epoch`, counted from 1. Raises UserError."""
@@ -217,36 +235,20 @@ class RunFolder:
         append_row(self.path / HISTORY, history)
 
     def keep_epochs(self, epochs: int) -> None:
-        """Forget all rows behind an epoch: those that a checkpoint, older than a crash, does not know of.
+        """Forget all rows after an epoch: those that a checkpoint, older than a crash, does not know of.
 
-        Raises UserError where rows of earlier epochs are missing.
+        Raises UserError, before anything is changed, where rows of earlier epochs are missing or damaged.
         """
-        for name in (HISTORY, ALPHAS) if self.info.kind == "search" else (HISTORY,):
-            rows = keep_rows(self.path / name, lambda row: row.get("epoch", 0) <= epochs)
-            if [row.get("epoch") for row in rows] != list(range(1, epochs + 1)):
-                raise UserError(
-                    f"{self.path / name} does not hold the {epochs} epochs that the checkpoint knows of"
-                )
-
-
-def _require_unused(path: Path, texts: Collection[str]) -> None:
-    """Raises UserError where a folder holds more than a run has before its first checkpoint."""
-    started = {*texts, RUN, HISTORY, ALPHAS, VOCABULARY, LOCK}
-    cut = {
-        str(PurePosixPath(name).with_name(PurePosixPath(name).name[:LONGEST])) for name in (*started, *OWNED)
-    }
-    for file in files_below(path):
-        temporary = TEMPORARY.fullmatch(file.name)
-        name = file.with_name(temporary["name"] if temporary else file.name).relative_to(path).as_posix()
-        if name not in (cut if temporary else started):
-            raise _taken(path)
-        if name in (HISTORY, ALPHAS) and not temporary and file.stat().st_size:
-            raise _taken(path)
-
-
-def _taken(path: Path) -> UserError:
-    resume = command_line("--resume", path)
-    return UserError(f"{path} exists", help=f"name another folder by --out, or go on with {resume}")
+        checks = (
+            {HISTORY: self._row, ALPHAS: ALPHAS_ROW} if self.info.kind == "search" else {HISTORY: self._row}
+        )
+        kept = {self.path / name: read_rows(self.path / name)[:epochs] for name in checks}
+        for (path, rows), fits in zip(kept.items(), checks.values(), strict=True):
+            if len(rows) < epochs:
+                raise UserError(f"{path} does not hold the {epochs} epochs that the checkpoint knows of")
+            require_rows(path, rows, fits)
+        for path, rows in kept.items():
+            write_rows(path, rows)
 
 
 def spec_hash(files: Sequence[File]) -> str:
@@ -294,33 +296,3 @@ def _require_same_meaning(run: Path) -> None:
             "spec lists them in another order, which counts now",
             help=f"start a new run of the spec{found}",
         )
-
-
-def _texts(files: Sequence[File]) -> dict[str, str]:
-    """The text of the root and of each file beside it that it imports, by its place in a run folder.
-
-    A file keeps its place relative to the root, so that imports find each other; what is imported from the
-    shipped library by its name stays there. Raises UserError where two files would want one place.
-    """
-    known = {file.source.path.resolve(): file for file in files if file.source.path is not None}
-    texts = {SPEC: files[-1].source.text}
-    waiting = [(files[-1], PurePosixPath(SPEC))]
-    while waiting:
-        importer, place = waiting.pop()
-        here = importer.source.path
-        for item in importer.imports:
-            value = item.path.value
-            if here is None or not value.startswith(("./", "../")):
-                continue
-            name = posixpath.normpath(str(place.parent / f"{value}.darts"))
-            if name in (SPEC, FOUND) or name.startswith("../"):
-                raise UserError(
-                    f'the spec imports "{value}", which would lie at {name} in the run folder',
-                    help="a run folder needs spec.darts and found.darts for itself, and files below it: "
-                    "give the imported file another name, or import it as `./name`",
-                )
-            imported = known[(here.parent / f"{value}.darts").resolve()]
-            if name not in texts:
-                texts[name] = imported.source.text
-                waiting.append((imported, PurePosixPath(name)))
-    return texts

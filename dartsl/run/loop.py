@@ -20,6 +20,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.progress import Figures, RunProgress
+from dartsl.run.schema import Check, MisfitError
 from dartsl.run.tensorboard import events
 from dartsl.run.torchrun import OwnError
 
@@ -79,8 +80,11 @@ class Session(Protocol):
     def state_dict(self) -> dict[str, Any]:
         """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
 
+    def schema(self) -> Check:
+        """What a state must be, to be loaded."""
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
+        """Take over a state that fits the schema. Raises KeyError, ValueError, TypeError or RuntimeError."""
 
 
 def run_session(
@@ -180,9 +184,15 @@ def load(session: Session, folder: RunFolder) -> None:
     """Bring a session to where the run stopped; nothing is written. Raises UserError for a misfit."""
     state = checkpoint.load(folder.checkpoint, folder.info.identity)
     try:
+        session.schema()(state, "state")
+    except MisfitError as place:
+        raise UserError(
+            f"{folder.checkpoint} does not fit the run it lies in: `{place}` is missing or not what it was"
+        ) from None
+    try:
         session.load_state_dict(state)
-        if min(session.epoch, session.place) < 0:
-            raise ValueError("less than nothing is done")
+        if not 0 <= session.place <= session.steps:
+            raise ValueError("more is done of an epoch than there is in it")
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import CONFIGS, coerce
 from dartsl.nn.plugin_files import PluginFile
-from dartsl.run.files import parse_json, read_file
+from dartsl.run.files import Row, parse_json, read_file
 from dartsl.run.inputs import Inputs, read_inputs
 from dartsl.run.schema import (
+    Check,
     MisfitError,
     anything,
     either,
     like,
     many,
     maybe,
+    number,
     one_of,
+    real,
     record,
     table,
     text,
@@ -42,7 +47,7 @@ RUN = record(
         "spec_hash": HASH,
         "network": text,
         "parameters": table(FRACTION),
-        "settings": table(anything),  # `dartsl.lang.settings` knows what each must be
+        "settings": record({"epochs": anything}),  # `dartsl.lang.settings` knows what each must be
         "seed": whole(high=None),
         "command": text,
         "plugins": many(either(PLUGIN, text)),  # a path alone, before its SHA-256 was recorded
@@ -102,6 +107,45 @@ class RunInfo:
         return Identity(self.kind, self.spec_hash, self.network, self.parameters, self.format)
 
 
+figure = maybe(real)  # one that there may not be
+OF_SEARCH = {"train_loss": figure, "validation_loss": figure, "entropy": table(figure)}
+OF_TRAINING = {"train_loss": figure}
+# A row of the history: what is said of a run's last epoch must be there, what is drawn must be numbers.
+ROWS = {
+    ("search", "images"): record({"epoch": whole(1)}, OF_SEARCH),
+    ("search", "text"): record({"epoch": whole(1), "validation_perplexity": real}, OF_SEARCH),
+    ("train", "images"): record(
+        {
+            "epoch": whole(1),
+            "watched": maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": figure})),
+        },
+        OF_TRAINING,
+    ),
+    ("train", "text"): record(
+        {
+            "epoch": whole(1),
+            "averaged": one_of(True, False),
+            "watched": record({"val_loss": real, "val_ppl": real}),
+        },
+        OF_TRAINING,
+    ),
+}
+ALPHAS_ROW = record({"epoch": whole(1), "alphas": table(many(many(number())))}, closed=True)
+
+
+def require_rows(path: Path, rows: Sequence[Row], check: Check) -> None:
+    """Raises UserError where rows are not those of the epochs 1, 2, ... or one does not fit."""
+    for number_, row in enumerate(rows, start=1):
+        try:
+            check(row, "")
+        except MisfitError as place:
+            raise UserError(
+                f"line {number_} of {path} is damaged: `{place}` is missing or not what it was"
+            ) from None
+        if row["epoch"] != number_:
+            raise UserError(f"line {number_} of {path} is damaged: it is of epoch {row['epoch']}")
+
+
 def read_info(run: Path, path: Path) -> RunInfo:
     """What the `run.json` at `path` says of a run. Raises UserError where it cannot be read, or says it wrongly."""
     try:
@@ -117,6 +161,14 @@ def read_info(run: Path, path: Path) -> RunInfo:
         RUN(found, "")
     except MisfitError as place:
         raise UserError(f"{path} is damaged: `{place}` is missing or not what it was") from None
+    settings = {field.name: field for field in fields(CONFIGS[found["kind"]])}
+    for name, value in found["settings"].items():
+        if name not in settings:
+            raise UserError(f"{path} is damaged: there is no setting `{name}`")
+        try:
+            coerce(settings[name], value)
+        except ValueError as wanted:
+            raise UserError(f"{path} is damaged: `settings.{name}` is not {wanted}") from None
     try:
         inputs = None if version == 1 and "inputs" not in found else read_inputs(found.get("inputs"))
     except ValueError as fault:

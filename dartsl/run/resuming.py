@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from rich.console import Console
 
-from dartsl.lang.check import check
+from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
@@ -62,12 +62,8 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Source, Spec,
             f"{folder.spec} or a file it imports is not the one that the run was started with",
             help="a run can only go on with its own spec; start another one for a changed spec",
         )
-    try:
-        config = configure(base, info.settings)
-        parameters = {name: Fraction(value) for name, value in info.parameters.items()}
-    except (KeyError, ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{folder.path / 'run.json'} is damaged: {error}") from None
-    return source, spec, anew.over(config), parameters
+    values = folder.values(pick_network(spec, info.network))
+    return source, spec, anew.over(configure(base, info.settings)), values
 
 
 def record(

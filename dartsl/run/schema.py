@@ -50,6 +50,11 @@ def whole(low: int = 0, high: int | None = MOST) -> Check:
     return check
 
 
+def real(value: Any, place: str) -> None:
+    """Any number, also NaN and infinity, which a figure may be."""
+    _require(type(value) in (int, float) and (type(value) is float or abs(value) <= MOST), place)
+
+
 def number(low: float | None = None) -> Check:
     """A finite number."""
 

@@ -17,8 +17,9 @@ from dartsl.lang.model import Spec
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files, named_files, pinned
 from dartsl.nn.supernet import Supernet
-from dartsl.run.folder import RUN, RunFolder, spec_hash, versions
+from dartsl.run.folder import RunFolder, spec_hash, versions
 from dartsl.run.inputs import Inputs
+from dartsl.run.layout import RUN
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
 

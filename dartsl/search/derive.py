@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def run_network(run: RunFolder) -> tuple[Spec, Network]:
     network = spec.networks.get(run.info.network)
     if network is None:
         raise UserError(f"{run.spec} has no network `{run.info.network}`, which the run searches")
+    run.values(network)
     return spec, network
 
 
@@ -76,6 +77,15 @@ def _weights(run: RunFolder, row: Row) -> tuple[int, dict[str, list[list[float]]
         raise UserError(f"a row of the alphas in {run.path} is damaged") from None
 
 
+def require_cells(run: RunFolder, network: Network, weights: Iterable[str]) -> None:
+    """Raises UserError where mixing weights name a cell that the network has not."""
+    odd = set(weights).difference(network.cells)
+    if odd:
+        raise UserError(
+            f"the alphas in {run.path} do not fit its spec: network `{network.name}` has no cell `{min(odd)}`"
+        )
+
+
 def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None) -> Derivation:
     """A run's network, discretised by an epoch's alphas and a rule (by default the run's own).
 
@@ -83,9 +93,10 @@ def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None
     """
     spec, network = run_network(run)
     _, weights = mixing_weights(run, epoch)
+    require_cells(run, network, weights)
     weights = {name: weights.get(name, []) for name in network.cells}
     try:
-        return derive_network(spec, network, _parameters(run), weights, rule or _rule(run))
+        return derive_network(spec, network, run.values(network), weights, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None
 
@@ -109,15 +120,12 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
         epoch=at,
         command=run.info.command,
     )
+    require_cells(run, network, weights)
     weights = {name: weights.get(name, []) for name in network.cells}
     try:
-        return found_text(spec, network, _parameters(run), weights, provenance, rule or _rule(run))
+        return found_text(spec, network, run.values(network), weights, provenance, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
-
-
-def _parameters(run: RunFolder) -> dict[str, Fraction]:
-    return {name: Fraction(value) for name, value in run.info.parameters.items()}
 
 
 def _rule(run: RunFolder) -> str:

@@ -18,6 +18,8 @@ from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.schema import Check, record, text
+from dartsl.run.state import batches, generator, random_bytes
 from dartsl.search.batches import ImageBatch
 from dartsl.search.bilevel import learning_rate
 from dartsl.search.images import Images, InMemory, Streamed
@@ -69,6 +71,14 @@ class ImageSession(SearchSession[Tensor]):
             "batches": self.batches.state_dict(),
             "validation": self.validation.state_dict(),
             "augmentation": self.generator.get_state(),
+        }
+
+    def random_schema(self) -> dict[str, Check]:
+        return {
+            "device": text,
+            "batches": batches(len(self.batches)),
+            "validation": record({"generator": generator()}, closed=True),
+            "augmentation": random_bytes,
         }
 
     def load_random_state(self, state: Mapping[str, Any]) -> None:

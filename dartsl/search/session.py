@@ -21,6 +21,8 @@ from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.parallel import Group
+from dartsl.run.schema import Check, number, record, whole
+from dartsl.run.state import TALLY, optimizer, tensors
 from dartsl.search.batches import Batch, Outcome
 from dartsl.search.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
 from dartsl.search.discretise import entropies, softmax_rows
@@ -141,6 +143,10 @@ class SearchSession(ABC, Generic[Place]):
         """Orders, positions and generators; what is drawn within a pass is keyed by step and batch instead."""
 
     @abstractmethod
+    def random_schema(self) -> dict[str, Check]:
+        """What each part of `random_state` must be."""
+
+    @abstractmethod
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `random_state` gave."""
 
@@ -252,6 +258,23 @@ class SearchSession(ABC, Generic[Place]):
             "alphas_optimizer": self.alphas_optimizer.state_dict(),
             **self.random_state(),
         }
+
+    def schema(self) -> Check:
+        """What a saved state must be."""
+        return record(
+            {
+                "epoch": whole(),
+                "step": whole(),
+                "seconds": number(0),
+                "train": TALLY,
+                "valid": TALLY,
+                "model": tensors(self.model.state_dict()),
+                "weights_optimizer": optimizer(self.weights_optimizer, "momentum_buffer"),
+                "alphas_optimizer": optimizer(self.alphas_optimizer, "exp_avg", "exp_avg_sq"),
+                **self.random_schema(),
+            },
+            closed=True,
+        )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""

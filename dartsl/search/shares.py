@@ -9,7 +9,7 @@ from dartsl.lang.model import Cell, Edge
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
-from dartsl.search.derive import all_mixing_weights, derivation, derive, run_network
+from dartsl.search.derive import all_mixing_weights, derivation, derive, require_cells, run_network
 from dartsl.search.discretise import KeptEdge, Table, edge_winner
 
 
@@ -26,6 +26,8 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
         )
     epochs = tuple(epoch for epoch, _ in found)
     cells = [spec.cells[name] for name in network.cells if spec.cells[name].searched_edges]
+    for _, weights in found:
+        require_cells(run, network, weights)
     try:
         tables = {cell.name: [weights[cell.name] for _, weights in found] for cell in cells}
         for cell in cells:

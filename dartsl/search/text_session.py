@@ -21,6 +21,8 @@ from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.schema import Check
+from dartsl.run.state import batches, carries
 from dartsl.search.batches import Outcome, TextBatch
 from dartsl.search.bilevel import Unroll
 from dartsl.search.session import SearchSession
@@ -101,6 +103,10 @@ class TextSession(SearchSession[Window]):
             "carries": saved_carries(self.carries),
             "validation_carries": saved_carries(self.valid_carries),
         }
+
+    def random_schema(self) -> dict[str, Check]:
+        states = carries(self.model.carries(self.config.batch))
+        return {"batches": batches(), "carries": states, "validation_carries": states}
 
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         self.batches.load_state_dict(state["batches"])

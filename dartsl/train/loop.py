@@ -25,7 +25,8 @@ from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
-from dartsl.run.folder import RESULT, RunFolder, free_name
+from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.layout import RESULT
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes

@@ -17,7 +17,8 @@ from dartsl.nn.plugin_files import Files
 from dartsl.run import schema
 from dartsl.run.commands import command_line
 from dartsl.run.files import parse_json, read_file, write_json
-from dartsl.run.folder import CHECKPOINT, RUN, RunFolder, free_name
+from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.layout import CHECKPOINT, RUN
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.run.starting import RUNS, stem
 from dartsl.run.torchrun import require_one_process

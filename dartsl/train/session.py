@@ -23,6 +23,8 @@ from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.files import Row
 from dartsl.run.loop import NonFiniteError
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.schema import Check, number, record, table, whole
+from dartsl.run.state import TALLY, optimizer, tensors
 from dartsl.search.batches import Outcome
 from dartsl.search.gradients import largest_gradient, require_finite
 from dartsl.search.tally import Tally, tallied
@@ -250,6 +252,22 @@ class ImageSession:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
+
+    def schema(self) -> Check:
+        """What a saved state must be."""
+        return record(
+            {
+                "epoch": whole(),
+                "place": whole(),
+                "seconds": number(0),
+                "tally": TALLY,
+                "model": tensors(self.model.state_dict()),
+                "average": tensors({} if self.average is None else self.average.values),
+                "optimizer": optimizer(self.optimizer, "momentum_buffer"),
+                "scaler": table(number(0)),
+            },
+            closed=True,
+        )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""

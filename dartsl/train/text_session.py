@@ -25,6 +25,8 @@ from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.files import Row
 from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
+from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
 from dartsl.search.batches import TextBatch
 from dartsl.search.bilevel import weight_step
 from dartsl.search.tally import Tally, tallied
@@ -221,6 +223,26 @@ class TextSession:
             "carries": gathered(self.share, self.carries),
             "losses": list(self.losses),
         }
+
+    def schema(self) -> Check:
+        """What a saved state must be."""
+        averages = Mean(self.model).values
+        return record(
+            {
+                "epoch": whole(),
+                "step": whole(),
+                "seconds": number(0),
+                "tally": TALLY,
+                "model": tensors(self.model.state_dict()),
+                "average": either(tensors({}), tensors(averages)),
+                "averaged_steps": maybe(whole()),
+                "optimizer": optimizer(self.optimizer, "momentum_buffer"),
+                "windows": batches(),
+                "carries": carries(self.model.carries(self.config.batch)),
+                "losses": many(real),
+            },
+            closed=True,
+        )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""

@@ -13,8 +13,9 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import AUTO, chosen
-from dartsl.run.folder import RUN, RunFolder
+from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import Inputs, require_fitting
+from dartsl.run.layout import RUN
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.train.evaluation import autocast
 from dartsl.train.loop import decided_plan, require_training

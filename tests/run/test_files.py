@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.files import append_row, keep_rows, read_rows, write_bytes, write_text
+from dartsl.run.files import append_row, read_rows, write_bytes, write_rows, write_text
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_rows_come_back_and_a_torn_line_does_not(tmp_path: Path) -> None:
         file.write(b'{"epoch": 4, "lo')
     assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3]
     assert read_rows(path)[2]["loss"] == 1 / 3
-    assert [row["epoch"] for row in keep_rows(path, lambda row: row["epoch"] <= 2)] == [1, 2]
+    write_rows(path, read_rows(path)[:2])
     append_row(path, {"epoch": 3})
     assert [row["epoch"] for row in read_rows(path)] == [1, 2, 3]
 

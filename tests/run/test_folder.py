@@ -268,7 +268,7 @@ def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: P
 def test_a_training_run_has_no_alphas(root: Path, tmp_path: Path) -> None:
     info = replace(INFO, kind="train")
     run = made(tmp_path / "run", check(read(str(root))).files, info)
-    run.record({"epoch": 1})
+    run.record({"epoch": 1, "watched": None, "averaged": False})
     run.keep_epochs(1)
     assert not (run.path / "alphas.jsonl").exists()
 

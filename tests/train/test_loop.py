@@ -233,7 +233,7 @@ def test_runs_that_were_tampered_with_are_refused(tiny: Path) -> None:
     with pytest.raises(UserError, match="are not those"):
         loop.resume(path)
     (path / "run.json").write_text(json.dumps({**record, "kind": "search"}))
-    with pytest.raises(UserError, match="not of a training"):
+    with pytest.raises(UserError, match="there is no setting `schedule`"):
         loop.resume(path)
 
 
