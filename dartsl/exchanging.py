@@ -11,14 +11,16 @@ from dartsl.api import Parameters, Plugins, SpecLike, check, names_a_run
 from dartsl.lang.diagnostics import UserError
 
 
-def import_genotype(file_or_text: str | Path, name: str | None = None) -> str:
-    """The text of a spec made of a `Genotype(...)`, a string of NAS-Bench-201 or NNI's choices; nothing is run.
+def import_genotype(file_or_text: str | Path, name: str | None = None, *, keep_unknown: bool = False) -> str:
+    """The text of a spec made of published cells: genotypes of the DARTS family, wherever they stand in a text,
+    NAS-Bench-301's tuples, NAS-Bench-201's strings or NNI's choices. Nothing is run.
 
-    `name` picks one genotype of a Python file. Raises UserError.
+    `name` picks one of several genotypes; without it the last counts where all have one name, as in a log.
+    `keep_unknown` makes operations that dartsl does not know `extern op`s. Raises UserError.
     """
     from dartsl.exchange.importing import import_text
 
-    return import_text(str(file_or_text), name)
+    return import_text(str(file_or_text), name, keep_unknown).text
 
 
 def export(

@@ -15,8 +15,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dartsl.exchange.genotype import IMAGE_OPS, MAX_NODES, Genotype, Part, Wire, check_wire
+from dartsl.exchange.genotype import MAX_NODES, Genotype, Part, Wire
 from dartsl.exchange.literals import MAX_TEXT
+from dartsl.exchange.operations import IMAGE_OPS, check_wire
 from dartsl.lang.diagnostics import UserError
 
 # In the order of NNI's example, which counts them.
@@ -29,12 +30,21 @@ OLD_NAMES = {
     "dilconv3x3": "dil_conv_3x3",
     "dilconv5x5": "dil_conv_5x5",
 }
+Known = tuple[str, ...] | None
 _OLD = re.compile(r"(normal|reduce)_n([0-9]{1,3})_(p[0-9]{1,3}|switch)")
 _NEW = re.compile(r"(normal|reduce)/(op|input)_([0-9]{1,3})_([0-9]{1,3})")
+_KEY = re.compile(rf'"(?:{_OLD.pattern}|{_NEW.pattern})"')
 
 
-def read_nni(text: str, source: str) -> Genotype:
-    """Raises UserError where the text is no JSON of that kind, or choices are missing or wrong."""
+def is_nni(text: str) -> bool:
+    """Whether a text looks like NNI's JSON."""
+    return text.startswith("{") and _KEY.search(text) is not None
+
+
+def read_nni(text: str, source: str, keep_unknown: bool = False) -> Genotype:
+    """`keep_unknown` takes operations of any name.
+
+    Raises UserError where the text is no JSON of that kind, or choices are missing or wrong."""
     if len(text) > MAX_TEXT:
         raise UserError(f"{source} is too long to hold choices: {len(text):,} characters")
     try:
@@ -53,10 +63,11 @@ def read_nni(text: str, source: str) -> Genotype:
             f"{source} holds no choices of a DARTS space",
             "keys like `normal_n2_p0` (NNI 1) or `normal/op_2_0` (NNI 2 and 3) are read",
         )
-    return Genotype(read(choices, "normal", source), read(choices, "reduce", source))
+    known = None if keep_unknown else IMAGE_OPS
+    return Genotype(read(choices, "normal", source, known), read(choices, "reduce", source, known))
 
 
-def _new_part(choices: Mapping[str, Any], cell: str, source: str) -> Part:
+def _new_part(choices: Mapping[str, Any], cell: str, source: str, known: Known) -> Part:
     nodes: dict[int, dict[int, Wire]] = {}
     for key, value in choices.items():
         found = _NEW.fullmatch(key)
@@ -69,14 +80,14 @@ def _new_part(choices: Mapping[str, Any], cell: str, source: str) -> Part:
             given = given[0]
         if type(given) is not int or not isinstance(value, str):
             raise UserError(f"{source}: `{key}` and `{key_input}` are not an operation and a number")
-        wire = check_wire(Wire(value, given), node - 2, 2, IMAGE_OPS, f"{source}: `{key}`")
+        wire = check_wire(Wire(value, given), node - 2, 2, known, f"{source}: `{key}`")
         nodes.setdefault(node, {})[place] = wire
     return _part(
         {node: [wires[place] for place in sorted(wires)] for node, wires in nodes.items()}, cell, source
     )
 
 
-def _old_part(choices: Mapping[str, Any], cell: str, source: str) -> Part:
+def _old_part(choices: Mapping[str, Any], cell: str, source: str, known: Known) -> Part:
     nodes: dict[int, list[Wire]] = {}
     for key, value in choices.items():
         found = _OLD.fullmatch(key)
@@ -90,7 +101,7 @@ def _old_part(choices: Mapping[str, Any], cell: str, source: str) -> Part:
             name = f"{cell}_n{node}_p{place}"
             operation = _old_operation(choices.get(name), f"{source}: `{name}`")
             wire = Wire(operation, place)
-            nodes[node].append(check_wire(wire, node - 2, 2, IMAGE_OPS, f"{source}: `{key}`"))
+            nodes[node].append(check_wire(wire, node - 2, 2, known, f"{source}: `{key}`"))
     return _part(nodes, cell, source)
 
 

@@ -2,114 +2,52 @@
 
     Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0), ...], normal_concat=range(2, 6), reduce=..., ...)
     Genotype(normal=[[('sep_conv_3x3', 1), ('skip_connect', 0)], ...], ...)     pairs a node, any number of them
+    Genotype(normal=[('sep_conv_3x3', 1, 0.24), ...], ...)                      with weights, which are left out
+    Genotype(normal=[('sep_conv_3x3', 2, 1), ...], ...)                         FairDARTS: into node 2, from state 1
     Genotype(recurrent=[('relu', 0), ...], concat=range(1, 9))
 
-alone, or as `NAME = Genotype(...)` in a Python file.
+`dartsl.exchange.finding` says where in a text they stand.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TypeGuard
 
-from dartsl.exchange.genotype import (
-    IMAGE_OPS,
-    MAX_NODES,
-    RECURRENT_OPS,
-    Genotype,
-    Part,
-    Recurrent,
-    Wire,
-    check_concat,
-    check_wire,
-)
-from dartsl.exchange.literals import Reader, parse_python
+from dartsl.exchange.finding import IMAGE_FIELDS, RECURRENT_FIELDS, Found
+from dartsl.exchange.genotype import MAX_NODES, Genotype, Part, Recurrent, Wire, check_concat
+from dartsl.exchange.literals import Reader
+from dartsl.exchange.operations import IMAGE_OPS, RECURRENT_OPS, check_wire
 from dartsl.lang.diagnostics import UserError
 
-IMAGE_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
-RECURRENT_FIELDS = ("recurrent", "concat")
 
-
-def read_genotype(text: str, source: str, name: str | None) -> tuple[str | None, Genotype | Recurrent]:
-    """The genotype of a Python text, and the name that it has there.
-
-    `source` is what messages call the text; `name` picks one where there are several. Raises UserError.
-    """
-    found = _genotypes(parse_python(text, source), source)
-    names = [each for each in found if each is not None]
-    if not found:
-        raise UserError(f"{source} holds no `Genotype(...)`", "it is read, never run: only literals count")
-    if name is not None and name not in found:
-        has = f"it holds {', '.join(names)}" if names else "its genotype has no name"
-        raise UserError(f"{source} holds no genotype `{name}`", has)
-    if name is None and len(found) > 1:
-        raise UserError(f"{source} holds several genotypes", f"pick one by --name: {', '.join(names)}")
-    picked: str | None = next(iter(found)) if name is None else name
-    return picked, _genotype(found[picked], Reader(source))
-
-
-def _genotypes(tree: ast.Module, source: str) -> dict[str | None, ast.Call]:
-    """The calls of `Genotype` by the names that a file's statements give them; later ones replace earlier."""
-    found: dict[str | None, ast.Call] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Expr) and _is_genotype(statement.value):
-            found[None] = statement.value
-        if isinstance(statement, ast.AnnAssign):
-            targets: Sequence[ast.expr] = [statement.target]
-        elif isinstance(statement, ast.Assign):
-            targets = statement.targets
-        else:
-            continue
-        value = statement.value
-        if isinstance(value, ast.Name) and value.id in found:
-            value = found[value.id]  # `DARTS = DARTS_V2`
-        if value is not None and _is_genotype(value):
-            found.update({target.id: value for target in targets if isinstance(target, ast.Name)})
-    return found
-
-
-def _is_genotype(node: ast.expr) -> TypeGuard[ast.Call]:
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return isinstance(name, str) and name.startswith("Genotype")
-
-
-def _genotype(call: ast.Call, reader: Reader) -> Genotype | Recurrent:
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    recurrent = "recurrent" in given or (not set(given) & set(IMAGE_FIELDS) and len(call.args) == 2)
-    fields = RECURRENT_FIELDS if recurrent else IMAGE_FIELDS
-    values: dict[str, ast.expr] = dict(zip(fields, call.args, strict=False))
-    if len(call.args) > len(fields):
-        raise UserError(f"{reader.at(call)}: a Genotype has {len(fields)} fields: {', '.join(fields)}")
-    for name, value in given.items():
-        if name is not None and name in fields and name not in values:
-            values[name] = value
-        elif not (isinstance(value, ast.Constant) and value.value is None):  # some forks have unused fields
-            shown = "**" if name is None else name
-            raise UserError(
-                f"{reader.at(value)}: a Genotype has no field `{shown}` of this kind, or has it already",
-                f"its fields are {', '.join(fields)}",
-            )
+def genotype_of(found: Found, reader: Reader) -> tuple[Genotype | Recurrent, list[str]]:
+    """What a genotype says, and the names of its fields that say nothing of the cells. Raises UserError."""
+    fields = RECURRENT_FIELDS if found.is_recurrent else IMAGE_FIELDS
+    values = found.fields
     for name in fields:
         if name not in values:
             raise UserError(
-                f"{reader.at(call)}: this Genotype has no `{name}`", f"it needs {', '.join(fields)}"
+                f"{reader.name}:{found.line}: this Genotype has no `{name}`", f"it needs {', '.join(fields)}"
             )
-    if recurrent:
-        return Recurrent(_recurrent(values["recurrent"], values["concat"], reader))
-    return Genotype(
-        _part(values["normal"], values["normal_concat"], reader),
-        _part(values["reduce"], values["reduce_concat"], reader),
-    )
+    others = [name for name, value in values.items() if name not in fields and not _is_empty(value)]
+    if found.is_recurrent:
+        return Recurrent(_recurrent(values["recurrent"], values["concat"], reader)), others
+    normal = _part(values["normal"], values["normal_concat"], reader)
+    return Genotype(normal, _part(values["reduce"], values["reduce_concat"], reader)), others
+
+
+def _is_empty(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value in (None, "")
 
 
 def _part(wires: ast.expr, concat: ast.expr, reader: Reader) -> Part:
     items = reader.sequence(wires)
     if not items:
         raise UserError(f"{reader.at(wires)}: this cell has no node")
+    found = reader.integers(concat)
+    if _names_its_node(items[0], reader):
+        return _part_by_targets(items, found, reader)
     if _is_pair(items[0], reader):
         if len(items) % 2:
             raise UserError(
@@ -128,8 +66,33 @@ def _part(wires: ast.expr, concat: ast.expr, reader: Reader) -> Part:
         if not node:
             raise UserError(f"{reader.at(wires)}: node {number + 2} has no edge")
         read.append(tuple(_wire(pair, number, 2, IMAGE_OPS, reader) for pair in node))
-    found = check_concat(reader.integers(concat), len(nodes), 2, reader.at(concat))
-    return Part(tuple(read), found)
+    return Part(tuple(read), check_concat(found, len(nodes), 2, reader.at(concat)))
+
+
+def _names_its_node(node: ast.expr, reader: Reader) -> bool:
+    """Whether an edge is FairDARTS's triple of an operation, the node that it leads into, and where it comes from."""
+    items = reader.sequence(node)
+    return len(items) == 3 and all(reader.is_integer(item) for item in items[1:])
+
+
+def _part_by_targets(items: Sequence[ast.expr], concat: tuple[int, ...], reader: Reader) -> Part:
+    """A cell whose edges name the node that they lead into. A node without edges gives zeros: `none`."""
+    nodes: dict[int, list[Wire]] = {}
+    for item in items:
+        parts = reader.sequence(item)
+        if len(parts) != 3:
+            raise UserError(
+                f"{reader.at(item)}: an edge is an operation, its node and a number here, as before"
+            )
+        target = reader.integer(parts[1])
+        if not 2 <= target < 2 + MAX_NODES:
+            raise UserError(f"{reader.at(item)}: {target} is no node: they count from 2")
+        wire = Wire(reader.string(parts[0]), reader.integer(parts[2]))
+        known = None if reader.keep_unknown else IMAGE_OPS
+        nodes.setdefault(target, []).append(check_wire(wire, target - 2, 2, known, reader.at(item)))
+    last = max([*nodes, *(state for state in concat if state < 2 + MAX_NODES)])
+    read = tuple(tuple(nodes.get(node, [Wire("none", 0)])) for node in range(2, last + 1))
+    return Part(read, check_concat(concat, len(read), 2, reader.name))
 
 
 def _recurrent(wires: ast.expr, concat: ast.expr, reader: Reader) -> Part:
@@ -147,9 +110,11 @@ def _is_pair(node: ast.expr, reader: Reader) -> bool:
 
 def _wire(pair: ast.expr, node: int, inputs: int, known: Sequence[str], reader: Reader) -> Wire:
     items = reader.sequence(pair)
-    if len(items) != 2:
+    weighted = len(items) == 3 and reader.is_number(items[2])
+    if len(items) != 2 and not weighted:
         raise UserError(
-            f"{reader.at(pair)}: an edge is a pair of an operation and a number, not {len(items)} items"
+            f"{reader.at(pair)}: an edge is a pair of an operation and a number, not {len(items)} items",
+            "a third one may be its weight",
         )
     wire = Wire(reader.string(items[0]), reader.integer(items[1]))
-    return check_wire(wire, node, inputs, known, reader.at(pair))
+    return check_wire(wire, node, inputs, None if reader.keep_unknown else known, reader.at(pair))

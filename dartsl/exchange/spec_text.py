@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
 import dartsl
-from dartsl.exchange.genotype import NASBENCH_OPS, Architecture, Genotype, Nasbench, Part, Recurrent
+from dartsl.exchange.genotype import Architecture, Genotype, Nasbench, Part, Recurrent, Wire
+from dartsl.exchange.operations import IMAGE_OPS, NASBENCH_OPS, RECURRENT_OPS, spellings
 from dartsl.lang.loader import read
 from dartsl.lang.parser import parse
+from dartsl.lang.paths import printable
 from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File, NetworkDecl, OpDecl, SettingsDecl
@@ -20,23 +22,39 @@ NASBENCH_NETWORK = "nasbench201"
 RECURRENT_NETWORK = "zoo/rnn_v2"
 
 
-def spec_text(found: Architecture, name: str | None, source: str) -> str:
-    """The spec of cells that were called `name` in `source`."""
+def spec_text(found: Architecture, name: str | None, source: str, notes: Iterable[str] = ()) -> str:
+    """The spec of cells that were called `name` in `source`; `notes` say more about where they come from."""
     called = f"{name}, imported" if name else "Imported"
-    comment = " ".join(f"{called} by dartsl {dartsl.__version__} from {source}.".split())
+    facts = [f"{called} by dartsl {dartsl.__version__} from {source}.", *notes]
+    comments = [f"# {' '.join(printable(fact).split())}" for fact in facts]
     match found:
         case Genotype():
             top, bottom = _around(IMAGE_NETWORK)
-            cells = [_image_cell("normal", found.normal), _image_cell("reduction", found.reduce)]
+            parts = {"normal": found.normal, "reduction": found.reduce}
+            written, declared = spellings(_operations(*parts.values()), IMAGE_OPS)
+            cells = [_image_cell(cell, part, written) for cell, part in parts.items()]
         case Nasbench():
             top, bottom = _around(NASBENCH_NETWORK)
-            cells = [_nasbench_cell(found)]
+            part = Part(found.nodes, (len(found.nodes),))
+            written, declared = spellings(_operations(part), NASBENCH_OPS)
+            cells = [_nasbench_cell(part, {**written, **NASBENCH_OPS})]
         case Recurrent():
             top, bottom = _around(RECURRENT_NETWORK)
-            cells = [_recurrent_cell(found.cell)]
+            written, declared = spellings(_operations(found.cell), RECURRENT_OPS)
+            cells = [_recurrent_cell(found.cell, written)]
     header, _, rest = top.partition("\n")
-    draft = "\n".join([header, "", f"# {comment}", rest, *cells, bottom])
+    draft = "\n".join([header, "", *comments, rest, *declared, "", *cells, bottom])
     return print_file(parse(Source("imported.darts", draft)))
+
+
+def _operations(*parts: Part) -> list[str]:
+    """The operations of some cells that their specs write down."""
+    return [wire.operation for part in parts for node in part.nodes for wire in _written(node)]
+
+
+def _written(wires: tuple[Wire, ...]) -> tuple[Wire, ...]:
+    """The wires into a node that are written down: `none` adds nothing, but where a node gets nothing else."""
+    return tuple(wire for wire in wires if wire.operation != "none") or wires[:1]
 
 
 @cache
@@ -54,9 +72,9 @@ def _around(name: str) -> tuple[str, str]:
     return print_file(replace(file, declarations=above, comments=())), text
 
 
-def _image_cell(name: str, part: Part) -> str:
+def _image_cell(name: str, part: Part, written: Mapping[str, str]) -> str:
     states = ["c0", "c1", *(f"n{number}" for number in range(len(part.nodes)))]
-    edges = _edges(part, states, 2, lambda operation: operation)
+    edges = _edges(part, states, 2, written.__getitem__)
     return "\n".join(
         [
             f"cell {name} {{",
@@ -69,11 +87,9 @@ def _image_cell(name: str, part: Part) -> str:
     )
 
 
-def _recurrent_cell(part: Part) -> str:
+def _recurrent_cell(part: Part, written: Mapping[str, str]) -> str:
     states = [f"s{number}" for number in range(len(part.nodes) + 1)]
-    edges = _edges(
-        part, states, 1, lambda operation: operation if operation == "none" else f"gate({operation})"
-    )
+    edges = _edges(part, states, 1, lambda name: name if name == "none" else f"gate({written[name]})")
     return "\n".join(
         [
             "cell recurrent {",
@@ -88,15 +104,14 @@ def _recurrent_cell(part: Part) -> str:
     )
 
 
-def _nasbench_cell(found: Nasbench) -> str:
-    states = ["x", *(f"n{number}" for number in range(1, len(found.nodes) + 1))]
-    part = Part(found.nodes, (len(found.nodes),))
+def _nasbench_cell(part: Part, written: Mapping[str, str]) -> str:
+    states = ["x", *(f"n{number}" for number in range(1, len(part.nodes) + 1))]
     return "\n".join(
         [
             "cell block {",
             "  input x",
             f"  node {names_text(states[1:])} : sum",
-            *_edges(part, states, 1, NASBENCH_OPS.__getitem__),
+            *_edges(part, states, 1, written.__getitem__),
             f"  output {states[-1]}",
             "}\n",
         ]
@@ -104,7 +119,7 @@ def _nasbench_cell(found: Nasbench) -> str:
 
 
 def _edges(part: Part, states: list[str], inputs: int, spelling: Callable[[str], str]) -> Iterator[str]:
-    """One statement a wire. A `none` is left out, as in a found file, but where a node gets nothing else."""
+    """One statement for each wire that is written down."""
     for number, wires in enumerate(part.nodes):
-        for wire in [wire for wire in wires if wire.operation != "none"] or wires[:1]:
+        for wire in _written(wires):
             yield f"  edge {states[wire.source]} -> {states[inputs + number]} : {spelling(wire.operation)}"

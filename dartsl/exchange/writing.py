@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 
-from dartsl.exchange.genotype import (
-    IMAGE_OPS,
-    NASBENCH_OPS,
-    RECURRENT_OPS,
-    Genotype,
-    Nasbench,
-    Part,
-    Recurrent,
-    Wire,
-)
+from dartsl.exchange.genotype import Genotype, Nasbench, Part, Recurrent, Wire
 from dartsl.exchange.nasbench import nasbench_text
+from dartsl.exchange.operations import FAMILIES, IMAGE_OPS, NASBENCH_OPS, RECURRENT_OPS, definition
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell, Edge, Spec
+from dartsl.lang.model import Cell, Spec
 from dartsl.lang.printer import print_expr
 from dartsl.lang.terms import CellLayer, Plan
 from dartsl.run.folder import in_library
-
-# The same operations, as their parameters spell them.
-SPELLINGS = {
-    **{f"sep_conv({k})": f"sep_conv_{k}x{k}" for k in (3, 5, 7)},
-    **{f"dil_conv({k})": f"dil_conv_{k}x{k}" for k in (3, 5)},
-}
 
 
 def genotype_text(spec: Spec, plan: Plan) -> str:
     """`Genotype(...)` of a network's cells, on one line. Raises UserError where a Genotype cannot express them."""
     cells = _decided(plan, "Genotype")
     if len(cells) == 1 and any(node.merge == "highway" for node in cells[0].nodes):
-        return genotype_literal(recurrent_of(cells[0]))
+        return genotype_literal(recurrent_of(cells[0], spec))
     return genotype_literal(_image_genotype(spec, plan))
 
 
@@ -45,7 +31,7 @@ def nasbench_string(spec: Spec, plan: Plan) -> str:
     cell = cells[0]
     back = {spelling: name for name, spelling in NASBENCH_OPS.items()}
     nodes = []
-    for number, wires in enumerate(_wires(cell, spec, back, {}, "string of NAS-Bench-201")):
+    for number, wires in enumerate(_wires(cell, back.get, "string of NAS-Bench-201")):
         given = {wire.source: wire.operation for wire in wires}
         if len(given) != len(wires):
             raise _not_expressed("string of NAS-Bench-201", f"two edges of cell `{cell.name}` are twins")
@@ -68,7 +54,7 @@ def genotype_literal(found: Genotype | Recurrent) -> str:
     return f"Genotype({', '.join(texts)})"
 
 
-def recurrent_of(cell: Cell) -> Recurrent:
+def recurrent_of(cell: Cell, spec: Spec) -> Recurrent:
     """A recurrent cell as data. Raises UserError where a Genotype cannot express it."""
     first, *nodes = cell.nodes
     into_first = cell.incoming(first.name)
@@ -84,8 +70,11 @@ def recurrent_of(cell: Cell) -> Recurrent:
         label = edges[0].candidates[0].label
         inner = re.fullmatch(r"gate\((\w+)\)", label)
         name = inner[1] if inner else label
-        if name not in RECURRENT_OPS or (inner is None) != (name == "none"):
-            raise _not_expressed("Genotype", f"`{label}` has no name there")
+        known = name in RECURRENT_OPS or (name in spec.operations and not _in_library(name, spec))
+        if not known or (inner is None) != (name == "none"):
+            raise _not_expressed(
+                "Genotype", f"`{label}` has no name there", "give it a name of your own with `op`"
+            )
         found.append((Wire(name, states[edges[0].source]),))
     if cell.output.merge not in ("mean", None) or first.name in cell.output.nodes:
         raise _not_expressed(
@@ -112,8 +101,7 @@ def _part(spec: Spec, cell: Cell) -> Part:
     prepared = [item.operation is not None and print_expr(item.operation) for item in cell.inputs]
     if prepared != ["preprocess", "preprocess"]:
         raise _not_expressed("Genotype", f"cell `{cell.name}` has not two inputs behind `preprocess`")
-    own = {name: name for name in IMAGE_OPS}
-    nodes = tuple(_wires(cell, spec, own, SPELLINGS, "Genotype"))
+    nodes = tuple(_wires(cell, lambda label: _image_name(label, spec), "Genotype"))
     if cell.output.merge not in ("concat", None):
         raise _not_expressed(
             "Genotype", f"cell `{cell.name}` gives a {cell.output.merge}, not a concatenation"
@@ -122,10 +110,8 @@ def _part(spec: Spec, cell: Cell) -> Part:
     return Part(nodes, tuple(numbers[name] for name in cell.output.nodes))
 
 
-def _wires(
-    cell: Cell, spec: Spec, names: Mapping[str, str], spellings: Mapping[str, str], what: str
-) -> list[tuple[Wire, ...]]:
-    """The wires into each node, in order of declaration."""
+def _wires(cell: Cell, name: Callable[[str], str | None], what: str) -> list[tuple[Wire, ...]]:
+    """The wires into each node, in order of declaration. `name` gives that of an operation there, if it has one."""
     names_in_order = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
     states = {name: number for number, name in enumerate(names_in_order)}
     found = []
@@ -133,20 +119,44 @@ def _wires(
         edges = cell.incoming(node.name)
         if node.merge != "sum" or not edges:
             raise _not_expressed(what, f"node `{node.name}` of cell `{cell.name}` is no sum of edges")
-        found.append(
-            tuple(Wire(_name(edge, spec, names, spellings, what), states[edge.source]) for edge in edges)
-        )
+        wires = []
+        for edge in edges:
+            label = edge.candidates[0].label
+            named = name(label)
+            if named is None:
+                raise _not_expressed(
+                    what,
+                    f"`{label}` on the edge {edge.source} -> {edge.target} has no name there",
+                    "give it a name of your own with `op`" if what == "Genotype" else None,
+                )
+            wires.append(Wire(named, states[edge.source]))
+        found.append(tuple(wires))
     return found
 
 
-def _name(edge: Edge, spec: Spec, names: Mapping[str, str], spellings: Mapping[str, str], what: str) -> str:
-    label = edge.candidates[0].label
-    name = names.get(label) or spellings.get(label)
-    declared = spec.operations.get(label.partition("(")[0])
-    foreign = what == "Genotype" and declared is not None and not in_library(declared.span.source)
-    if name is None or foreign:
-        raise _not_expressed(what, f"`{label}` on the edge {edge.source} -> {edge.target} has no name there")
-    return name
+def _in_library(name: str, spec: Spec) -> bool:
+    return in_library(spec.operations[name].span.source)
+
+
+def _image_name(label: str, spec: Spec) -> str | None:
+    """The name of an operation in a Genotype: that of the library or of a family, or the spec's own; None for others.
+
+    An operation of the spec's own must not be called what stands for another one there.
+    """
+    called, _, argument = label.removesuffix(")").partition("(")
+    declared = spec.operations.get(called)
+    if declared is None or (argument and not argument.isdecimal()):
+        return None
+    if declared.body is not None and not _in_library(called, spec):
+        body = definition(label)
+        taken = label in IMAGE_OPS or (body is not None and body != print_expr(declared.body))
+        return None if taken else label
+    if not _in_library(called, spec):  # an extern op
+        return label
+    if not argument:
+        return label if label in IMAGE_OPS else None
+    name = FAMILIES[called].format(k=argument) if called in FAMILIES else ""
+    return name if name in IMAGE_OPS or definition(name) is not None else None
 
 
 def _pairs(part: Part) -> str:

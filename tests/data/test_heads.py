@@ -104,11 +104,13 @@ def test_text_says_the_same() -> None:
 
 def test_every_network_that_is_shipped_or_imported_has_it_as_a_parameter() -> None:
     texts = {name: path.read_text(encoding="utf-8") for name, path in shipped_specs().items()}
-    texts["imported"] = import_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|")
+    texts["imported"] = import_text(
+        "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"
+    ).text
     texts["genotype"] = import_text(
         "Genotype(normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], normal_concat=[2], "
         "reduce=[('skip_connect', 0), ('sep_conv_3x3', 1)], reduce_concat=[2])"
-    )
+    ).text
     found = {
         network.outputs_parameter
         for name, text in texts.items()

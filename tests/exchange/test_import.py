@@ -9,8 +9,8 @@ import pytest
 
 import dartsl
 from dartsl import UserError
-from dartsl.exchange.genotype import IMAGE_OPS
 from dartsl.exchange.importing import import_text
+from dartsl.exchange.operations import IMAGE_OPS
 from dartsl.graph.diff import diff_specs
 from dartsl.graph.draw import draw
 from dartsl.lang.check import check
@@ -28,7 +28,7 @@ FLAT = "[('sep_conv_3x3', 0), ('skip_connect', 1), ('none', 2), ('max_pool_3x3',
 
 
 def imported(text: str, name: str | None = None) -> Spec:
-    return check(Source("imported.darts", import_text(text, name)))
+    return check(Source("imported.darts", import_text(text, name).text))
 
 
 def edges(spec: Spec, cell: str) -> list[tuple[str, str, str]]:
@@ -45,7 +45,7 @@ def edges(spec: Spec, cell: str) -> list[tuple[str, str, str]]:
     ],
 )
 def test_published_cells_are_those_of_the_zoo(text: str, name: str) -> None:
-    mine = import_text(text)
+    mine = import_text(text).text
     zoo = (specs_dir() / f"{name}.darts").read_text(encoding="utf-8")
     assert mine.partition("import ")[2] == zoo.partition("import ")[2]
 
@@ -57,7 +57,7 @@ def test_parameters_of_darts_v2() -> None:
 def test_a_file_with_several_names(tmp_path: Path) -> None:
     path = tmp_path / "genotypes.py"
     path.write_text(FILE, encoding="utf-8")
-    text = import_text(str(path), "DARTS_V2")
+    text = import_text(str(path), "DARTS_V2").text
     assert "# DARTS_V2, imported by dartsl" in text
     assert "from genotypes.py." in text
     assert edges(imported(str(path), "DARTS"), "normal") == edges(imported(str(path), "DARTS_V2"), "normal")
@@ -104,7 +104,7 @@ def test_three_to_six_nodes_and_more_than_two_edges(nodes: int) -> None:
 
 
 def test_recurrent() -> None:
-    text = import_text(RNN_V2)
+    text = import_text(RNN_V2).text
     assert print_file(parse(Source("rnn.darts", text))) == text
     cell = next(d for d in parse(Source("rnn.darts", text)).declarations if isinstance(d, CellDecl))
     assert len(cell.items) == 3 + 1 + 8 + 1
@@ -187,7 +187,8 @@ def test_operations_are_in_the_library() -> None:
         (image("[('none', 0), ('none', 1)]", "range(10**9)"), "a whole number is needed", ""),
         (image("[('none', 0), ('none', 1)]", "range(999999)"), "too long", ""),
         (image("[('none', 0), ('none', 1)]", "range(2, 3, 0)"), "steps of 0", ""),
-        (image("[('none', 0, 1), ('none', 1)]", "[2]"), "not 3 items", ""),
+        (image("[('none', 0, 'x'), ('none', 1)]", "[2]"), "not 3 items", "may be its weight"),
+        (image("[('none', 0, 1), ('none', 2, 1)]", "[2]"), "0 is no node", ""),
         (image("[('none', True), ('none', 1)]", "[2]"), "a whole number is needed", ""),
         (image("open('x')"), "a list or a tuple is needed", ""),
         (image("[]"), "no node", ""),
