@@ -19,6 +19,7 @@ from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.grammar import Grammar
 from dartsl.lang.source import Source, Span
 from dartsl.lang.statements import Statements
+from dartsl.lang.suggestions import MAX_SUGGESTIONS
 from dartsl.lang.syntax_faults import (
     DECLARATIONS,
     ITEMS,
@@ -152,6 +153,10 @@ class Recovery:
         self.faults.append(fault)
 
     def _slip(self, index: int, accepts: set[str]) -> slips.Finding | None:
+        if (
+            len(self.faults) > MAX_SUGGESTIONS
+        ):  # what follows is read by nobody, and to look for slips takes long
+            return None
         if self._is_strange(index, accepts) or misspelt(self._place(index, accepts)):
             return None
         return slips.find(self._site(index, accepts))
