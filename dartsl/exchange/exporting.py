@@ -16,6 +16,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files
 from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
@@ -111,7 +112,8 @@ def export_bytes(
             "its weights can be exported: --to safetensors; and its cells: --to genotype",
         )
     export = programs.torch_program if to == "torch" else programs.onnx_bytes
-    return Exported(export(model, about), about.takes)
+    with blamed(model.plugins):
+        return Exported(export(model, about), about.takes)
 
 
 def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: bool) -> None:

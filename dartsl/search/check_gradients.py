@@ -20,6 +20,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.nn.blame import blamed
 from dartsl.run.devices import chosen
 from dartsl.run.loop import NonFiniteError, own_generators
 from dartsl.search.bilevel import alpha_gradient
@@ -117,7 +118,7 @@ def check_gradients(
     locate(config.data, text=pick_network(spec, network).is_text)
     model = compiled(spec, network, parameters or {}, config, plugins)
     data = data_of(model, config)
-    with own_generators(config.device):
+    with own_generators(config.device), blamed(model.plugins):
         session = session_of(model, config, data)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))

@@ -18,6 +18,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
@@ -29,6 +30,7 @@ from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
+from dartsl.run.torchrun import OwnError
 from dartsl.search.derive import derivation, rederive
 from dartsl.search.report import first_words, found_report
 from dartsl.search.session import SearchSession
@@ -147,7 +149,9 @@ def compiled(
 def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:
     epochs, device = session.config.epochs, session.config.device
     group.align(session.model)
-    if not run_session(session, folder, epochs, device, console, "dartsl search --resume", group):
+    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
+        over = run_session(session, folder, epochs, device, console, "dartsl search --resume", group)
+    if not over:
         return SearchResult(folder.path, finished=False)
     found = ""
     with group.together():

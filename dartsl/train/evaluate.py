@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.nn.blame import blamed
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import load, own_generators
@@ -31,7 +32,7 @@ def evaluate(path: Path, anew: Anew = AS_IT_WAS) -> Evaluated:
     anew = replace(anew, device=chosen(anew.device or AUTO))
     # Read as it is: a checkpoint is whole while a training goes on, too.
     session = reopened_session(folder, anew)
-    with own_generators(session.config.device):
+    with own_generators(session.config.device), blamed(session.model.plugins):
         load(session, folder)
         test = session.test()
     if test is None:

@@ -20,6 +20,7 @@ from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.commands import command_line
@@ -32,6 +33,7 @@ from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
+from dartsl.run.torchrun import OwnError
 from dartsl.train.report import trained_report
 from dartsl.train.sessions import TrainSession, data_hash, data_of, session_of
 from dartsl.train.text_evaluation import Tested
@@ -180,9 +182,10 @@ def _run(session: TrainSession, folder: RunFolder, console: Console, group: Grou
     head = count_parameters(session.model.graph, layer="auxiliary")
     group.align(session.model)
     resume_by = "dartsl train --resume"
-    if not run_session(session, folder, config.epochs, config.device, console, resume_by, group):
-        return TrainResult(folder.path, False, whole - head, head)
-    test = session.test()
+    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
+        if not run_session(session, folder, config.epochs, config.device, console, resume_by, group):
+            return TrainResult(folder.path, False, whole - head, head)
+        test = session.test()
     result = TrainResult(folder.path, True, whole - head, head, test)
     with group.together():
         if group.chief:

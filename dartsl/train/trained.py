@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
+from dartsl.nn.blame import blamed
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
@@ -35,9 +36,11 @@ class Trained:
     inputs: Inputs
     epochs: int
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """What `dartsl eval` computes in."""
-        return autocast(self.config)
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """What `dartsl eval` computes in; a plugin that fails within it is named."""
+        with blamed(self.model.plugins), autocast(self.config):
+            yield
 
 
 def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
