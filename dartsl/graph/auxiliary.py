@@ -15,7 +15,9 @@ from dataclasses import replace
 
 import networkx as nx
 
-from dartsl.graph.operations import Application, ModuleSpec, Value, application, info
+from dartsl.graph.kinds import CONCAT
+from dartsl.graph.operations import Application, Value, application, info
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument, CellLayer, Plan
 
 LAYER = "auxiliary"
@@ -42,7 +44,7 @@ def with_auxiliary(graph: nx.DiGraph, plan: Plan) -> nx.DiGraph:
         node = path
     both = f"{LAYER}.concat"
     inputs = (record.output, node)
-    graph.add_node(both, op=Application("concat", (), inputs, (2 * plan.classes,), LAYER))
+    graph.add_node(both, op=Application(CONCAT, (), inputs, (2 * plan.classes,), LAYER))
     graph.add_edges_from((source, both) for source in inputs)
     layers = (*record.layers, (LAYER, None))
     graph.graph["info"] = replace(record, output=both, layers=layers, modules=modules)

@@ -10,15 +10,16 @@ from collections.abc import Iterable
 import networkx as nx
 
 from dartsl.graph.auxiliary import with_auxiliary
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec, application
+from dartsl.graph.kinds import INPUT, MIX, kind_of
+from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
 from dartsl.lang.model import Edge
-from dartsl.lang.primitives import PRIMITIVES, Primitive, plugin
+from dartsl.lang.primitives import PRIMITIVES, owner, plugin
+from dartsl.lang.records import ModuleSpec, Primitive
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Shape, Step, Term
 
 IMAGE = "image"
-NOT_DROPPED = frozenset({"identity", "none"})
 
 
 def build(plan: Plan, *, drop_path: bool = False, auxiliary: bool = False) -> nx.DiGraph:
@@ -45,7 +46,7 @@ class _Builder:
     def run(self) -> nx.DiGraph:
         """The whole graph."""
         plan = self._plan
-        self._add(IMAGE, Application("input", (), (), plan.image.dims, IMAGE))
+        self._add(IMAGE, Application(INPUT, (), (), plan.image.dims, IMAGE))
         for layer in plan.layers:
             if isinstance(layer, CellLayer):
                 self._given[layer.name] = self._cell(layer)
@@ -144,15 +145,15 @@ class _Builder:
             given.append(self._term(term, source, place, layer.name))
         if row is None:
             return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
-        mix = self._paths.claim(path, "mix")
+        mix = self._paths.claim(path, MIX)
         attributes = (("cell", layer.cell.name), ("row", row))
         shape = terms[0].output.dims
-        return self._add(mix, Application("mix", attributes, tuple(given), shape, layer.name))
+        return self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
 
     def _dropped(self, source: str, edge: str, layer: str) -> str:
         """An edge's operation with drop-path behind it."""
         applied: Application = self._graph.nodes[source]["op"]
-        if applied.kind in NOT_DROPPED:
+        if kind_of(applied).has("identity", "zero"):
             return source
         path = self._paths.claim(edge, "drop_path")
         return self._add(path, Application("drop_path", (), (source,), applied.shape, layer, random=path))
@@ -205,17 +206,18 @@ class _Builder:
         place = self._paths.claim(path, safe(step.primitive))
         arguments = tuple(each for each in step.arguments if each not in (("share", ""), ("tie", "")))
         state: tuple[str, ...] = (place,)
+        primitive = _primitive(step.primitive)
         if step.share and self._loop is not None:
             source = self._loop.masked(source, "h", place, step.input.channels)
             state = (self._loop.shared(step.share),)
-        elif step.primitive == "noise" and self._loop is not None:
+        elif self._loop is not None and primitive.random and primitive.has("anew"):
             # It has nothing from what arrives but the shape. Drawn of the elements, it can be drawn for the whole
             # sequence at once, anew for each of them.
             source = self._loop.element
         elif tied(step):
             state = (
                 place,
-                next(path for path, spec in self._modules.items() if spec.primitive == "embedding"),
+                next(path for path, spec in self._modules.items() if owner(spec.primitive).has("embedding")),
             )
         return self._step(
             place, source, layer, step.primitive, arguments, step.stride, step.input, step.output, state

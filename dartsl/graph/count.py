@@ -8,8 +8,10 @@ from math import prod
 
 import networkx as nx
 
-from dartsl.graph.operations import Application, ModuleSpec, application, info
+from dartsl.graph.operations import Application, application, info
 from dartsl.lang.model import Cell, Node
+from dartsl.lang.primitives import owner
+from dartsl.lang.records import ModuleSpec
 
 
 def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:
@@ -23,7 +25,7 @@ def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:
 
 def module_parameters(spec: ModuleSpec) -> int:
     """Weights of one module; a plugin has none that are known here."""
-    return _weights(spec) + _bias(spec)
+    return owner(spec.primitive).parameters(spec)
 
 
 def multiply_adds(graph: nx.DiGraph) -> int:
@@ -32,7 +34,8 @@ def multiply_adds(graph: nx.DiGraph) -> int:
     What several candidates compute of the same by the same matrix, that of their node, counts once.
     """
     modules = info(graph).modules
-    return sum(_multiply_adds(node, modules[node.state[0]]) for node in _distinct(graph) if node.state)
+    owners = ((applied, modules[applied.state[0]]) for applied in _distinct(graph) if applied.state)
+    return sum(owner(spec.primitive).multiply_adds(spec, applied.shape) for applied, spec in owners)
 
 
 def _distinct(graph: nx.DiGraph) -> Iterator[Application]:
@@ -45,41 +48,6 @@ def _distinct(graph: nx.DiGraph) -> Iterator[Application]:
         names[node] = first.setdefault(key, node)
         if names[node] == node:
             yield applied
-
-
-def _multiply_adds(applied: Application, spec: ModuleSpec) -> int:
-    if spec.primitive in ("bn", "embedding"):
-        return 0
-    if spec.primitive == "linear":
-        return spec.in_shape[0] * spec.out_shape[0]
-    return _weights(spec) * prod(applied.shape[1:])
-
-
-def _weights(spec: ModuleSpec) -> int:
-    """The numbers in the matrix or the kernels of a module, or in the scale and shift of its batch norm."""
-    arguments = dict(spec.arguments)
-    width_in, width_out = spec.in_shape[0], spec.out_shape[0]
-    k = int(arguments.get("k", 1))
-    match spec.primitive:
-        case "conv":
-            return width_in * width_out * k * k
-        case "conv_across" | "conv_down":
-            return width_in * width_out * k
-        case "dwconv":
-            return width_in * k * k
-        case "linear":
-            return 0 if arguments.get("tie") else width_in * width_out
-        case "highway":
-            return width_in * width_out
-        case "embedding":
-            return int(arguments["vocab"]) * width_out
-        case "bn":
-            return 2 * width_in if arguments["affine"] else 0
-    return 0
-
-
-def _bias(spec: ModuleSpec) -> int:
-    return spec.out_shape[0] if spec.primitive == "linear" and dict(spec.arguments)["bias"] else 0
 
 
 def space_size(cells: Iterable[Cell]) -> int:

@@ -11,8 +11,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dartsl.lang.identity import Identities
-from dartsl.lang.model import ORDERED_MERGES, Cell, Edge, Node, Operation, Spec
+from dartsl.lang.model import Cell, Edge, Node, Operation, Spec
 from dartsl.lang.printer import print_expr
+from dartsl.lang.records import heeds_order
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _statements(cell: Cell, identities: Identities, mixing: bool) -> Iterator[St
         for place, edge in enumerate(cell.incoming(node.name)):
             yield _edge_statement(edge, node, place, identities)
     merge, nodes = cell.output.merge, cell.output.nodes
-    ordered = nodes if merge in ORDERED_MERGES else tuple(sorted(nodes))
+    ordered = nodes if heeds_order(merge) else tuple(sorted(nodes))
     value = ", ".join(nodes) if merge is None else f"{merge}({', '.join(nodes)})"
     mix_bn = cell.output.mix_bn and mixing
     text = f"output {value}{' > mix_bn' if mix_bn else ''}"
@@ -119,6 +120,6 @@ def _node_statement(node: Node, searched: bool, mixing: bool) -> Statement:
 def _edge_statement(edge: Edge, node: Node, place: int, identities: Identities) -> Statement:
     text = f"edge {edge.source} -> {edge.target} : " + " | ".join(c.label for c in edge.candidates)
     key: Hashable = (edge.source, edge.target, frozenset(identities.of(c.expr) for c in edge.candidates))
-    if node.merge in ORDERED_MERGES:
+    if heeds_order(node.merge):
         return Statement(("edge", key, place), f"{text}  (number {place + 1} into {node.merge})")
     return Statement(("edge", key), text)

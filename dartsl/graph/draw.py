@@ -16,7 +16,8 @@ from typing import Any
 import pydot
 
 from dartsl.graph.legend import Legend, legend
-from dartsl.lang.model import ORDERED_MERGES, Cell, Edge
+from dartsl.lang.model import Cell, Edge
+from dartsl.lang.records import heeds_order
 
 # The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
 INPUT_COLOUR, NODE_COLOUR, OUTPUT_COLOUR = "darkseagreen2", "lightblue", "palegoldenrod"
@@ -143,7 +144,7 @@ def _cell_cluster(
         _add_edge(cluster, ends, text, strong.get(place), edge in kept, numbers.get(id(edge), {}), bare)
     in_order = list(cell.output.nodes) == [name for name in names if name in cell.output.nodes]
     for number, name in enumerate(cell.output.nodes, start=1):
-        look = {} if in_order or cell.output.merge not in ORDERED_MERGES else _number(number)
+        look = {} if in_order or not heeds_order(cell.output.merge) else _number(number)
         cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9", **look))
     return cluster
 

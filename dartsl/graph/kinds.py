@@ -11,32 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dartsl.graph.operations import Application
+from dartsl.graph.operations import Application, GraphInfo
+from dartsl.lang.primitives import owner
+from dartsl.lang.records import Record, Trait
+
+# What the graph itself is built of, by name: its input, the choice of an edge, and how values come together.
+INPUT, MIX, SUM, PRODUCT, CONCAT, IDENTITY = "input", "mix", "sum", "product", "concat", "identity"
 
 # What is wrong with an application, given the shapes and the batch factors of its inputs.
 Check = Callable[[Application, list[tuple[int, ...]], list[int]], Iterator[str]]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What is to be known of a kind.
+@dataclass(frozen=True, kw_only=True)
+class Kind(Record):
+    """A kind of the graph alone. check: further faults, for the verifier."""
 
-    name          as in `Application.kind`
-    inputs        how many it takes; None: any number from one on
-    state         it uses modules' parameters or buffers
-    mixes         it reads mixing weights: its attribute `cell` names their cell
-    convolutions  how many convolutions of the library one application calls
-    view          it moves nothing in memory
-    check         further faults, for the verifier
-    """
-
-    name: str
-    inputs: int | None = 1
-    state: bool = False
-    mixes: bool = False
-    convolutions: int = 0
-    view: bool = False
-    check: Check | None = None
+    check: Check | None
 
 
 def _same_batch(applied: Application, batches: list[int]) -> Iterator[str]:
@@ -180,62 +170,88 @@ def factors(applied: Application, name: str) -> tuple[int, int]:
     raise TypeError(f"{applied.kind}: {name} is {applied.attribute(name)!r}, no pair of numbers")
 
 
+def _kind(
+    name: str,
+    inputs: int | None,
+    *traits: Trait,
+    check: Check | None = None,
+    state: bool = False,
+    random: bool = False,
+) -> Kind:
+    found = frozenset(traits)
+    return Kind(name=name, inputs=inputs, state=state, random=random, traits=found, builder=name, check=check)
+
+
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
+        # What enters the network, and the sum of an edge's candidates, weighted by the row `row` of `cell`.
+        _kind(INPUT, 0, "view", "opaque"),
+        _kind(MIX, None, "pointwise", "vectorwise", "mixes", check=same_batch),
         # The loop of a recurrent cell (dartsl/graph/recurrent.py): what enters the step of an element, and all outputs.
-        Kind("element", view=True, check=_elements),
-        Kind("carry", inputs=0, view=True),
-        Kind("sequence", check=_sequence),
+        _kind("element", 1, "view", check=_elements),
+        _kind("carry", 0, "view"),
+        _kind("sequence", 1, check=_sequence),
         # The mask of one pass over a sequence: 0 with the chance `p`, else 1 / (1 - p).
-        Kind("dropout_mask", check=_masks),
+        _kind("dropout_mask", 1, check=_masks, random=True),
         # (element, carry, carry past the matrix): s0 of method.md.
-        Kind("highway", inputs=3, state=True, check=_highway),
+        _kind("highway", 3, state=True, check=_highway),
         # What a network of text gives: logits, outputs, dropped outputs, and the sequences whose ends are carried on.
-        Kind("bundle", inputs=None, view=True),
+        _kind("bundle", None, "view"),
         # The mixing weights of a cell, a tensor for each row of entries (a weight for each vector of a stack), and the
         # sum of all rows; and the matrices of modules side by side (`rows`: some of a highway's).
-        Kind("factors", inputs=0, mixes=True),
-        Kind("weights", inputs=0, state=True),
+        _kind("factors", 0, "mixes"),
+        _kind("weights", 0, state=True),
         # (start, gate, factors, ends ..): the sum of the lerps to all ends, each times its mixing weight.
-        Kind("mixed_lerp", inputs=None),
+        _kind("mixed_lerp", None, "stackable"),
         # Vectors stacked, as a batch of vectors; and the sum of a stack, with `factors` or without.
-        Kind("gather", inputs=None, check=_gathered),
-        Kind("batch_sum", inputs=None, check=_summed),
+        _kind("gather", None, check=_gathered),
+        _kind("batch_sum", None, check=_summed),
         # (vector, weights), or (vector, weights, what is added).
-        Kind("multiply", inputs=None, check=_multiplied),
+        _kind("multiply", None, "vectorwise", check=_multiplied),
         # (highway's product, carry past the matrix).
-        Kind("gates", inputs=2, check=same_batch),
+        _kind("gates", 2, check=same_batch),
         # The memory layout of what follows: `format`, contiguous or channels_last.
-        Kind("layout", check=same_shape),
+        _kind("layout", 1, check=same_shape),
         # The merge `concat` of images of one size, whose gradient comes back as images of their own.
-        Kind("side_by_side", inputs=None, check=_beside),
+        _kind("side_by_side", None, check=_beside),
         # A ReLU that writes over its input, which nothing else reads.
-        Kind("relu_in_place", check=same_shape),
+        _kind("relu_in_place", 1, check=same_shape),
         # Every `stride`-th pixel, from the first: the image that a strided convolution with a 1 x 1 kernel sees.
-        Kind("subsample", check=_strided),
+        _kind("subsample", 1, check=_strided),
         # The phases of the image, `factor` (down, across) of them, moved into the batch: phase-major, the phase
         # of pixel (y, x) being (y % down) * across + x % across. And back.
-        Kind("space_to_batch", check=_to_batch),
-        Kind("batch_to_space", check=_from_batch),
+        _kind("space_to_batch", 1, check=_to_batch),
+        _kind("batch_to_space", 1, check=_from_batch),
         # The convolution of a module's weight with another geometry: `stride`, `padding`, `dilation` (pairs), `groups`.
-        Kind("convolution", state=True, convolutions=1, check=same_batch),
+        _kind("convolution", 1, "convolution", state=True, check=same_batch),
         # Batch norm without affine, times the mixing weight at `row`, `column` of `cell`.
-        Kind("scaled_bn", state=True, mixes=True, check=same_shape),
+        _kind("scaled_bn", 1, "pointwise", "overwritable", "mixes", state=True, check=same_shape),
         # The sum of all inputs, input i times the mixing weight at entries[i] = (row, column); (): as it is.
-        Kind("combine", inputs=None, mixes=True, check=_combined),
+        _kind("combine", None, "pointwise", "vectorwise", "adds", "mixes", check=_combined),
         # Several such sums of the same inputs: result r has input i times the mixing weight at entries[r][i].
-        Kind("blend", inputs=None, mixes=True, check=_blended),
+        _kind("blend", None, "mixes", check=_blended),
         # Result `index` of a `blend` or `split`.
-        Kind("piece", view=True, check=same_batch),
+        _kind("piece", 1, "vectorwise", "view", check=same_batch),
         # The image `times` times, as channels side by side; and the channels in parts of `sizes`.
-        Kind("repeat", check=_repeated),
-        Kind("split", view=True, check=_split),
+        _kind("repeat", 1, check=_repeated),
+        _kind("split", 1, "vectorwise", "view", check=_split),
         # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
-        Kind("bn_stack", state=True, check=same_shape),
+        _kind("bn_stack", 1, "overwritable", state=True, check=same_shape),
+        _kind("scaled_bn_stack", 1, "overwritable", "mixes", state=True, check=same_shape),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
-        Kind("drop_path", check=same_shape),
-        Kind("window_pool", check=_windowed),
-        Kind("scaled_bn_stack", state=True, mixes=True, check=same_shape),
+        _kind("drop_path", 1, random=True, check=same_shape),
+        _kind("window_pool", 1, check=_windowed),
     )
 }
+
+
+def kind_of(applied: Application) -> Record:
+    """The record of an application's kind; that of a plugin, where there is none of its name."""
+    return KINDS.get(applied.kind) or owner(applied.kind)
+
+
+def is_plain_norm(applied: Application, record: GraphInfo) -> bool:
+    """Whether this is a batch norm of the language, or several, without parameters: all such compute the same."""
+    specs = [record.modules[path] for path in applied.state]
+    return kind_of(applied).has("batch_norm") and all(owner(x.primitive).parameters(x) == 0 for x in specs)

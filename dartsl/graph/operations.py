@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
-from dartsl.lang.terms import Argument
+from dartsl.lang.records import Argument, ModuleSpec
 
 # What an attribute holds: a value, or tuples of values (a stride, the columns of a mix, the entries of a combine).
 Value = Argument | tuple["Value", ...]
@@ -50,17 +50,6 @@ class Application:
 
     def attribute(self, name: str) -> Value:
         return dict(self.attributes)[name]
-
-
-@dataclass(frozen=True)
-class ModuleSpec:
-    """Parameters that live at one path: what `dartsl.nn.primitives` needs to build the module."""
-
-    primitive: str
-    arguments: tuple[tuple[str, Argument], ...]
-    stride: tuple[int, int]
-    in_shape: tuple[int, ...]
-    out_shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)

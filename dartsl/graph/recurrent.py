@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import networkx as nx
 
+from dartsl.graph.kinds import PRODUCT, kind_of
 from dartsl.graph.operations import Application, application
 from dartsl.graph.paths import Paths, safe
 from dartsl.lang.terms import CellLayer, Step
@@ -73,7 +74,7 @@ class Loop:
             self._masks[key] = self._add(mask, applied)
         name = self._paths.claim(path, f"{which}_masked")
         inputs = (source, self._masks[key])
-        return self._add(name, Application("product", (), inputs, (channels,), self._layer.name))
+        return self._add(name, Application(PRODUCT, (), inputs, (channels,), self._layer.name))
 
     def shared(self, share: str) -> str:
         """The path of the node's matrix for a place in an operation, `gate.linear`."""
@@ -94,7 +95,7 @@ def decoder_input(graph: nx.DiGraph, logits: str, head: str) -> str:
     node = logits
     while application(graph, node).layer == head:
         applied = application(graph, node)
-        if applied.kind == "linear":
+        if kind_of(applied).has("matrix"):
             return applied.inputs[0]
         node = applied.inputs[0]
     return logits

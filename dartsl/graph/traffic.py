@@ -8,11 +8,9 @@ from math import prod
 import networkx as nx
 
 from dartsl.graph.count import module_parameters
-from dartsl.graph.kinds import KINDS
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, application, info
 
-CONVOLUTIONS = frozenset({"conv", "conv_across", "conv_down", "dwconv"})
-VIEWS = frozenset({"input", "identity"})
 BYTES = 4  # of a float32
 
 
@@ -39,13 +37,11 @@ def cost(graph: nx.DiGraph) -> Cost:
 
 def convolutions(applied: Application) -> int:
     """How many convolutions one application calls."""
-    kind = KINDS.get(applied.kind)
-    return int(applied.kind in CONVOLUTIONS) if kind is None else kind.convolutions
+    return int(kind_of(applied).has("convolution"))
 
 
 def _moved(graph: nx.DiGraph, applied: Application) -> int:
-    kind = KINDS.get(applied.kind)
-    if applied.kind in VIEWS or (kind is not None and kind.view):
+    if kind_of(applied).has("view"):
         return 0
     inputs = (application(graph, source) for source in applied.inputs)
     return (

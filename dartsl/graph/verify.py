@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import networkx as nx
 
-from dartsl.graph.kinds import KINDS, Kind
+from dartsl.graph.kinds import INPUT, MIX, Kind, kind_of
 from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application, info
-from dartsl.lang.primitives import MERGE_ARITY, MERGES, PRIMITIVES
+from dartsl.lang.primitives import owner
+from dartsl.lang.records import MERGES, Merge, ModuleSpec
 
 
 class GraphError(Exception):
@@ -77,32 +78,26 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers:
     applied, record = application(graph, node), info(graph)
     shapes = [application(graph, source).shape for source in applied.inputs]
     batches = [application(graph, source).batch for source in applied.inputs]
-    kind = KINDS.get(applied.kind)
-    if (applied.kind == "input") != (node == record.input):
+    kind = kind_of(applied)
+    if (applied.kind == INPUT) != (node == record.input):
         yield "only the image is an input"
-    alone = applied.kind == "input" or (kind is not None and kind.inputs == 0)
-    if bool(shapes) == alone:
+    if len(shapes) != kind.inputs if kind.inputs is not None else not shapes:
         yield f"a {applied.kind} with {len(shapes)} inputs"
-    elif kind is not None:
+    elif isinstance(kind, Kind):
         yield from _kind_faults(applied, kind, shapes, batches, tables)
-    elif applied.kind == "mix":
-        yield from _mix_faults(applied, shapes, tables)
-    elif applied.kind in MERGES:
+    elif isinstance(kind, Merge):
         yield from _merge_faults(applied, shapes)
-    elif applied.kind != "input" and len(shapes) != 1:
-        yield f"a {applied.kind} with {len(shapes)} inputs"
     if not applied.shape or min(applied.shape) < 1:
         yield f"its shape is {applied.shape}"
     if applied.layer not in layers:
         yield f"the layer {applied.layer} is unknown"
     one_for_all = {1} if len(applied.shape) == 1 else set()  # a vector meets each of a stack
-    if kind is None and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:
+    if not isinstance(kind, Kind) and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:
         yield f"inputs of {batches} batches give {applied.batch}"
     yield from _state_faults(applied, record, shapes)
-    primitive = PRIMITIVES.get(applied.kind)
-    if primitive is not None and primitive.state != bool(applied.state):
+    if kind.state != bool(applied.state):
         yield "its state does not go with its kind"
-    if primitive is not None and primitive.random != (applied.random is not None):
+    if kind.random != (applied.random is not None):
         yield "its key for random draws does not go with its kind"
 
 
@@ -113,13 +108,11 @@ def _kind_faults(
     batches: list[int],
     tables: dict[str, AlphaTable],
 ) -> Iterator[str]:
-    if kind.inputs is not None and kind.inputs != len(shapes):
-        yield f"a {applied.kind} with {len(shapes)} inputs"
-    elif kind.check is not None:
+    if kind.check is not None:
         yield from kind.check(applied, shapes, batches)
-    if kind.state != bool(applied.state):
-        yield "its state does not go with its kind"
-    if kind.mixes and str(applied.attribute("cell")) not in tables:
+    if applied.kind == MIX:
+        yield from _mix_faults(applied, shapes, tables)
+    elif kind.has("mixes") and str(applied.attribute("cell")) not in tables:
         yield f"no alphas in {applied.attribute('cell')}"
 
 
@@ -127,18 +120,23 @@ def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[in
     for path in applied.state:
         if path not in record.modules:
             yield f"its state {path} is unknown"
-        elif path.split(".")[0] != applied.layer and record.modules[path].primitive != "embedding":
+        elif path.split(".")[0] != applied.layer and not _embeds(record.modules[path]):
             yield f"its state {path} is of another layer"
-    if applied.kind == "linear" and len(applied.state) == 2:
+    kind = kind_of(applied)
+    if kind.has("matrix") and len(applied.state) == 2:
         spec = record.modules.get(applied.state[1])
-        if spec is None or spec.primitive != "embedding" or spec.out_shape[0] != shapes[0][0]:
+        if spec is None or not _embeds(spec) or spec.out_shape[0] != shapes[0][0]:
             yield f"it is tied to {applied.state[1]}"
-    elif applied.kind in PRIMITIVES and len(applied.state) > 1:
+    elif not isinstance(kind, Kind) and len(applied.state) > 1:
         specs = [record.modules[path] for path in applied.state if path in record.modules]
-        if any(dict(spec.arguments).get("affine", spec.primitive == "bn") for spec in specs):
+        if any(owner(spec.primitive).parameters(spec) for spec in specs):
             yield "it stands for several modules that have parameters"
-        if any(spec.primitive not in ("bn", "mix_bn") for spec in specs):
+        if any(not owner(spec.primitive).has("batch_norm") for spec in specs):
             yield "it stands for several modules that are no batch norms"
+
+
+def _embeds(spec: ModuleSpec) -> bool:
+    return owner(spec.primitive).has("embedding")
 
 
 def _mix_faults(
@@ -164,10 +162,8 @@ def _column_faults(applied: Application, size: int, inputs: int) -> Iterator[str
 
 
 def _merge_faults(applied: Application, shapes: list[tuple[int, ...]]) -> Iterator[str]:
-    if len(shapes) != MERGE_ARITY.get(applied.kind, len(shapes)):
-        yield f"{applied.kind} of {len(shapes)}"
     widths, sizes = [shape[0] for shape in shapes], {shape[1:] for shape in shapes}
-    if applied.kind == "concat":
+    if MERGES[applied.kind].joins:
         if sum(widths) != applied.shape[0]:
             yield f"widths {widths} are joined to {applied.shape[0]}"
     elif set(widths) != {applied.shape[0]}:

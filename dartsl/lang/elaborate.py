@@ -30,7 +30,7 @@ from dartsl.lang.merging import merge_branches
 from dartsl.lang.model import Operation
 from dartsl.lang.op_faults import bad_argument, cannot_stride, stride_text, unfit
 from dartsl.lang.parts import Given, Part, called, merged, term, then
-from dartsl.lang.primitives import Primitive
+from dartsl.lang.records import MERGES, Primitive
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Binary, Call, Chain, Choice, Expr, Match, Name
 from dartsl.lang.tensors import Tensor
@@ -168,7 +168,7 @@ class Elaborator:
         """False for merges and for primitives that cannot; an op shows it when it is elaborated."""
         name = target.id if isinstance(target, Name) else target.function.id
         if name in scope.names or name not in self.operations:
-            return name not in primitives.MERGES
+            return name not in MERGES
         primitive = primitives.PRIMITIVES.get(name)
         return primitive is None or self.operations[name].body is not None or primitive.can_stride
 
@@ -199,7 +199,7 @@ class Elaborator:
                 Diagnostic("E0310", "operations nest too deep", Label(expr.span, f"{MAX_DEPTH} deep here"))
             )
         self._depth += 1
-        merges = name in primitives.MERGES and name not in scope.names and isinstance(expr, Call)
+        merges = name in MERGES and name not in scope.names and isinstance(expr, Call)
         if not merges:  # branches stand in the body around their merge
             self._named[-1][name] += 1
             count = self._named[-1][name]
@@ -260,10 +260,10 @@ class Elaborator:
         """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
         self._count(expr.span)
         name = operation.name
-        if name == "mix_bn" and not self._norms.mixing:
-            return Part((), tensor, (1, 1))
         own = primitives.PRIMITIVES.get(name)
         primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
+        if primitive.has("mixing") and not self._norms.mixing:
+            return Part((), tensor, (1, 1))
         stride = primitive.stride(scope.stride)
         values = self._arguments(primitive, expr, scope)
         fault = unfit(primitive, expr, tensor, stride)
@@ -276,14 +276,15 @@ class Elaborator:
         output = primitives.output(primitive, tensor, decided, stride)
         declared = "out" in scope.places or (own is None and out is not None)
         steps = () if decided is None else (Given(expr.span, decided, declared),)
-        by = None if name in ("global_avg_pool", "linear") and tensor.is_map else stride
+        by = None if primitive.gives != "strided" and tensor.is_map else stride
         if values is None or fault is not None:
             return Part((), output, by, ok=False)
         before, after = tensor.shape(), output.shape()
         if before is None or after is None:
             return Part((), output, by, given=steps)
-        if name in ("bn", "mix_bn"):
-            name, values = "bn", (("affine", self._norms.affine if name == "bn" else False),)
+        if primitive.has("batch_norm"):
+            affine = self._norms.affine and not primitive.has("mixing")
+            name, values = "bn", (("affine", affine),)
         if own is None:  # the width is the implementation's out_channels
             values = tuple((name, value) for name, value in values if name != "out")
         share = ".".join(self._path) if own and dict(values).get("share") else ""
@@ -296,7 +297,7 @@ class Elaborator:
         """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
         values: list[tuple[str, Argument]] = []
         good = True
-        for name, kind in primitive.parameters:
+        for name, kind, _ in primitive.signature:
             value = scope.names[name]
             fault = bad_argument(primitive, name, kind, value, expr, scope)
             if fault is None:

@@ -10,7 +10,9 @@ from dartsl.lang import literals, misplaced
 from dartsl.lang.arguments import bind, wrong_kind
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.kinds import Kind, Scope, mismatch, use
-from dartsl.lang.resolve import MERGES, RESERVED, Symbols
+from dartsl.lang.primitives import PRIMITIVES
+from dartsl.lang.records import MERGES
+from dartsl.lang.resolve import RESERVED, Symbols
 from dartsl.lang.signatures import Signature
 from dartsl.lang.syntax import (
     AliasDecl,
@@ -188,7 +190,8 @@ class Checker:
         self.arguments(signature, expr, scope)
         if signature.builtin and name.id == "none":
             self.report(misplaced.none(name, scope))
-        found = expr.span if signature.builtin and name.id == "mix_bn" else signature.mix_bn
+        mixing = signature.builtin and PRIMITIVES[name.id].has("mixing")
+        found = expr.span if mixing else signature.mix_bn
         if found is not None and not scope.takes_mix_bn:
             self.report(misplaced.mix_bn(expr, found, scope))
         if found is not None and scope.mix_bn is None:

@@ -26,8 +26,9 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
     constant = fold(value)
     if primitive is None or constant is None:
         return None
-    kind = dict(primitive.parameters).get(parameter, "any")
-    pool = signature.name in ("max_pool", "avg_pool")
+    kinds = {each.name: each.kind for each in primitive.signature}
+    kind = kinds.get(parameter, "any")
+    pool = primitive.has("pool")
     if kind in ("boolean", "share", "tie"):
         return None
     accepted = wanted(kind, constant)

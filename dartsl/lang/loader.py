@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.limits import MAX_BYTES, MAX_FILES, too_large
 from dartsl.lang.parser import parse_recovering
 from dartsl.lang.paths import reason, resolved
+from dartsl.lang.primitives import declarations
 from dartsl.lang.resources import shipped_specs, specs_dir
 from dartsl.lang.source import Source, Span
 from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
@@ -139,7 +140,9 @@ class _Loader:
         prelude = shipped_specs().get(PRELUDE)
         if prelude is None:
             raise UserError(f"`{PRELUDE}.darts` is missing from this installation", "install dartsl again")
-        for source in (read_file(prelude, f"{PRELUDE}.darts"), self.root):
+        builtin = read_file(prelude, f"{PRELUDE}.darts")
+        builtin = replace(builtin, text=builtin.text + declarations())
+        for source in (builtin, self.root):
             if source.path is None or resolved(source.path) not in self.done:
                 self._enter(source, None)
                 self._drain()

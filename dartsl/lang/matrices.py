@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import Scope
 from dartsl.lang.parts import Part, steps
+from dartsl.lang.primitives import owner
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Name
 from dartsl.lang.terms import Argument, Step, Term
@@ -53,8 +54,8 @@ def _matrix(step: Step) -> str:
 def head_faults(head: Part, stems: Iterable[Term], span: Span) -> list[Diagnostic]:
     """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509
     for a head that gives another vocabulary than an embedding knows."""
-    embeddings = [s for stem in stems for s in steps(stem) if s.primitive == "embedding"]
-    tied = (s for t in head.terms for s in steps(t) if s.primitive == "linear" and s.argument("tie"))
+    embeddings = [s for stem in stems for s in steps(stem) if owner(s.primitive).has("embedding")]
+    tied = (s for t in head.terms for s in steps(t) if dict(s.arguments).get("tie"))
     faults = [fault for step in tied for fault in _tie_faults(step, embeddings)]
     return faults or list(_vocabulary_faults(head.output.width, span, embeddings))
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.limits import MAX_NODES, Budget, TooLargeError, too_large
-from dartsl.lang.resolve import MERGES
+from dartsl.lang.records import MERGES
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Name, Range

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.primitives import MERGE_ARITY
+from dartsl.lang.records import MERGES
 from dartsl.lang.syntax import Call
 from dartsl.lang.tensors import Pair, Tensor
 from dartsl.lang.widths import Width, channels
@@ -37,7 +37,7 @@ def merge_branches(expr: Call, branches: Sequence[Branch]) -> Merged:
 def merged_width(kind: str, widths: Sequence[Width]) -> Width:
     """The width of a merge: what its inputs have together for `concat`, what the first has for the others."""
     total = widths[0]
-    if kind == "concat":
+    if MERGES[kind].joins:
         for width in widths[1:]:
             total = total + width
     return total
@@ -45,7 +45,7 @@ def merged_width(kind: str, widths: Sequence[Width]) -> Width:
 
 def arity_fault(kind: str, count: int, label: Label, secondary: tuple[Label, ...] = ()) -> Diagnostic | None:
     """E0505 where a merge cannot take `count` inputs."""
-    needed = MERGE_ARITY.get(kind)
+    needed = MERGES[kind].inputs
     if count and needed in (None, count):
         return None
     wanted = "at least 1 input" if needed is None else f"{needed} inputs"
@@ -73,7 +73,7 @@ def _leading(branches: Sequence[Branch]) -> Branch:
 
 def _widths(expr: Call, kind: str, branches: Sequence[Branch]) -> Iterator[Diagnostic]:
     sound = [(a.value, b[0].width) for a, b in zip(expr.arguments, branches, strict=True) if b[2]]
-    if kind == "concat" or not sound:
+    if MERGES[kind].joins or not sound:
         return
     first, width = sound[0]
     for value, other in sound[1:]:

@@ -6,7 +6,8 @@ from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.kinds import Kind, Scope, mismatch
 from dartsl.lang.printer import print_expr
-from dartsl.lang.resolve import MERGES, RESERVED
+from dartsl.lang.records import MERGES
+from dartsl.lang.resolve import RESERVED
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpDecl, OpsDecl

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.records import heeds_order
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Chain, Expr, File, Name, Parameter
-
-ORDERED_MERGES = frozenset(
-    {"concat", "lerp", "highway"}
-)  # what they give depends on the order of what they merge
 
 REACHING = "Cin"  # the width that reaches an `extern op`, in the defaults of its parameters
 
@@ -127,7 +124,7 @@ class Cell:
         """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
         else in order of declaration."""
         edges = self.declared(node)
-        ordered = any(each.name == node and each.merge in ORDERED_MERGES for each in self.nodes)
+        ordered = any(each.name == node and heeds_order(each.merge) for each in self.nodes)
         return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
 
     @property

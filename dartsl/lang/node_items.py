@@ -10,7 +10,7 @@ from dartsl.lang.limits import Budget
 from dartsl.lang.members import Member, expand
 from dartsl.lang.misplaced import recurrent
 from dartsl.lang.printer import print_expr
-from dartsl.lang.resolve import MERGES
+from dartsl.lang.records import MERGES
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Binary, Call, Chain, Expr, Name, NodeItem, Range, String

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.evaluate import Closure, Scope, Value, kind_of
-from dartsl.lang.primitives import Kind, Primitive, even_pool, kernel_help, wanted
+from dartsl.lang.primitives import even_pool, kernel_help, wanted
+from dartsl.lang.records import ParameterKind, Primitive
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Name
 from dartsl.lang.tensors import Pair, Tensor
@@ -26,7 +27,7 @@ def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -
 
 
 def bad_argument(
-    primitive: Primitive, name: str, kind: Kind, value: Value, call: Name | Call, scope: Scope
+    primitive: Primitive, name: str, kind: ParameterKind, value: Value, call: Name | Call, scope: Scope
 ) -> Diagnostic | None:
     """E0402, E0405, E0413, E0503 or E0508 for an argument of a primitive, reported where its value was written."""
     place = scope.places.get(name, call.span)
@@ -53,7 +54,7 @@ def bad_argument(
             return None
         title = f"`{primitive.name}` cannot have {name} = {value}"
         help = kernel_help(value)
-        if value == 2 and "pool" in primitive.name:
+        if value == 2 and primitive.has("pool"):
             help += f", or `{primitive.name}(2)/2`: the one even kernel is that of a pool with k = stride"
         return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
     if value == scope.stride:
@@ -75,9 +76,9 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
     if primitive.takes == "map" and not tensor.is_map:
         label = Label(call.span, f"{name} needs a map of the image, and {arrives} arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label)
-    if name == "bn" and tensor.is_sequence:
-        label = Label(call.span, "bn needs a map or a vector, and a sequence arrives here")
-        return Diagnostic("E0507", "`bn` cannot be applied to a sequence", label)
+    if primitive.takes == "single" and tensor.is_sequence:
+        label = Label(call.span, f"{name} needs a map or a vector, and a sequence arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a sequence", label)
     if primitive.takes == "vectors" and tensor.is_map:
         label = Label(call.span, f"a map of {arrives} arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)

@@ -1,118 +1,212 @@
-"""The primitive operations: what each can do, and the shape it gives (language rule 3).
+"""The primitive operations: their records, and the shape that each gives (language rule 3).
 
-Signatures stand in specs/std/prelude.darts; a test holds that file, this table and the modules together.
+Signatures stand in specs/std/prelude.darts too, where they are explained; a test holds both together. What is added by
+`register` is declared behind that file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from math import prod
+from typing import Any
 
+from dartsl.lang.records import (
+    ELEMENTWISE,
+    MERGES,
+    NO_TRAITS,
+    ModuleSpec,
+    Owner,
+    Parameter,
+    ParameterKind,
+    Primitive,
+    Trait,
+    matrix_size,
+    no_multiply_adds,
+    no_parameters,
+)
 from dartsl.lang.tensors import Pair, Tensor, strided
 from dartsl.lang.widths import Symbolic, Width
-
-Kind = Literal["kernel", "dilation", "width", "offset", "boolean", "rate", "share", "tie", "any"]
 
 LARGEST_KERNEL = 255
 LARGEST_WIDTH = 1_000_000
 
+PRIMITIVES: dict[str, Primitive] = {}
 
-@dataclass(frozen=True)
-class Primitive:
-    """One primitive.
 
-    `parameters` has the kind of each argument, in the order of the signature. `strides` says which axes
-    (down, across) it can stride. `takes` is the kind of tensor that it needs: `linear` takes a vector, a 1x1 map
-    or each vector of a sequence, `vectors` are a vector or a sequence, `any` is all but tokens. `state` says
-    that it has parameters or buffers of its own, `random` that it draws numbers.
+def register(primitive: Primitive) -> None:
+    """Add a primitive to the language. Raises ValueError for a name that is taken.
+
+    `dartsl.nn.builders.register` adds what computes it as well.
     """
-
-    name: str
-    parameters: tuple[tuple[str, Kind], ...] = ()
-    strides: tuple[bool, bool] = (False, False)
-    takes: Literal["map", "any", "linear", "vectors", "tokens"] = "any"
-    state: bool = False
-    random: bool = False
-
-    @property
-    def can_stride(self) -> bool:
-        return any(self.strides)
-
-    def stride(self, asked: int) -> Pair:
-        """The stride that it gives, (down, across), when asked for `asked`."""
-        down, across = self.strides
-        return (asked if down else 1, asked if across else 1)
-
-
-_BOTH = (True, True)
-_K: tuple[str, Kind] = ("k", "kernel")
-_OUT: tuple[str, Kind] = ("out", "width")
-_DILATION: tuple[str, Kind] = ("dilation", "dilation")
-
-PRIMITIVES: Mapping[str, Primitive] = {
-    p.name: p
-    for p in (
-        Primitive("none", strides=_BOTH),
-        Primitive("identity"),
-        Primitive("relu"),
-        Primitive("sigmoid"),
-        Primitive("tanh"),
-        Primitive("noise", strides=_BOTH, random=True),
-        Primitive("bn", state=True),
-        Primitive("mix_bn", state=True),
-        Primitive("conv", (_K, _OUT, _DILATION), _BOTH, "map", state=True),
-        Primitive("conv_across", (_K, _OUT), (False, True), "map", state=True),
-        Primitive("conv_down", (_K, _OUT), (True, False), "map", state=True),
-        Primitive("dwconv", (_K, _DILATION), _BOTH, "map", state=True),
-        Primitive("max_pool", (_K,), _BOTH, "map"),
-        Primitive("avg_pool", (_K,), _BOTH, "map"),
-        Primitive("global_avg_pool", takes="map"),
-        Primitive("shift", (("dy", "offset"), ("dx", "offset")), takes="map"),
-        Primitive(
-            "linear",
-            (_OUT, ("bias", "boolean"), ("share", "share"), ("tie", "tie")),
-            takes="linear",
-            state=True,
-        ),
-        Primitive(
-            "embedding",
-            (("vocab", "width"), _OUT, ("dropout", "rate")),
-            takes="tokens",
-            state=True,
-            random=True,
-        ),
-        Primitive("locked_dropout", (("p", "rate"),), takes="vectors", random=True),
-    )
-}
-
-# `highway` merges the element and the carry of a recurrent cell, as a node, and owns a matrix (language rule 19).
-MERGES = ("sum", "concat", "mean", "product", "lerp", "highway")
-MERGE_ARITY = {"lerp": 3, "highway": 2}  # the others take any number
+    if primitive.name in PRIMITIVES or primitive.name in MERGES:
+        raise ValueError(f"the name {primitive.name} is taken")
+    PRIMITIVES[primitive.name] = primitive
 
 
 def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
     """An `extern op` whose implementation is a plugin: it can stride, and gives the width of its parameter `out`, or
-    C (language rule 5)."""
-    kinds: tuple[tuple[str, Kind], ...] = tuple((p, "width" if p == "out" else "any") for p in parameters)
-    return Primitive(name, kinds, _BOTH, state=True)
+    C (language rule 5). What it learns and computes is not known, and counts as nothing."""
+    return _primitive(
+        name,
+        signature=tuple(Parameter(each, "width" if each == "out" else "any") for each in parameters),
+        width="out" if "out" in parameters else "asked",
+        strides=_BOTH,
+        traits=("opaque",),
+        state=True,
+    )
 
 
-def decided_width(primitive: Primitive, width: Width, out: Width | None) -> Width | None:
-    """The width that a primitive gives whatever reaches it: its `out`, if it has one, or that of the body; None where
+def owner(name: str) -> Owner:
+    """The record of a primitive, or of a merge; that of a plugin, where there is neither of the name."""
+    return PRIMITIVES.get(name) or MERGES.get(name) or plugin(name, ())
+
+
+# ------------------------------------------------------------------------ records
+
+
+def _primitive(name: str, *, traits: tuple[Trait, ...] = (), **facts: Any) -> Primitive:
+    """A record of those below, which agree in the most: one input that keeps its width, without state or draws."""
+    same: dict[str, Any] = {
+        "inputs": 1,
+        "state": False,
+        "random": False,
+        "traits": NO_TRAITS.union(traits),
+        "builder": name,
+        "signature": (),
+        "takes": "any",
+        "gives": "strided",
+        "width": "kept",
+        "strides": (False, False),
+        "parameters": no_parameters,
+        "multiply_adds": no_multiply_adds,
+    }
+    return Primitive(name=name, **(same | facts))
+
+
+def _kernel(name: str, across: bool, down: bool, *, dense: bool = True, dilates: bool = True) -> Primitive:
+    """A convolution whose kernel has k pixels along each axis that it goes along, and strides along these."""
+
+    def weights(spec: ModuleSpec) -> int:
+        k = spec.number("k")
+        return (matrix_size(spec) if dense else spec.in_shape[0]) * (k * k if across and down else k)
+
+    def multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+        return weights(spec) * prod(shape[1:])
+
+    return _primitive(
+        name,
+        signature=(
+            _K,
+            *((_OUT,) if dense else ()),
+            *((Parameter("dilation", "dilation", "1"),) if dilates else ()),
+        ),
+        takes="map",
+        width="out" if dense else "kept",
+        strides=(down, across),
+        state=True,
+        traits=("kernel", "convolution") if dense else ("kernel", "convolution", "depthwise"),
+        parameters=weights,
+        multiply_adds=multiply_adds,
+    )
+
+
+def _norm_parameters(spec: ModuleSpec) -> int:
+    return 2 * spec.in_shape[0] if spec.argument("affine") else 0
+
+
+def _linear_parameters(spec: ModuleSpec) -> int:
+    arguments = dict(spec.arguments)
+    matrix = 0 if arguments.get("tie") else matrix_size(spec)
+    return matrix + (spec.out_shape[0] if arguments["bias"] else 0)
+
+
+def _word_vectors(spec: ModuleSpec) -> int:
+    return spec.number("vocab") * spec.out_shape[0]
+
+
+_BOTH = (True, True)
+_K = Parameter("k", "kernel")
+_OUT = Parameter("out", "width", "C")
+_ELEMENTWISE: tuple[Trait, ...] = tuple(sorted(ELEMENTWISE))
+_NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "overwritable")
+
+for each in (
+    _primitive("none", width="asked", strides=_BOTH, traits=("zero", "anew")),
+    _primitive("identity", traits=(*_ELEMENTWISE, "identity", "view")),
+    _primitive("relu", traits=(*_ELEMENTWISE, "idempotent", "overwrites")),
+    _primitive("sigmoid", traits=_ELEMENTWISE),
+    _primitive("tanh", traits=_ELEMENTWISE),
+    _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),
+    _primitive("bn", takes="single", state=True, traits=_NORM, parameters=_norm_parameters),
+    _primitive("mix_bn", takes="single", state=True, traits=(*_NORM, "mixing")),
+    _kernel("conv", across=True, down=True),
+    _kernel("conv_across", across=True, down=False, dilates=False),
+    _kernel("conv_down", across=False, down=True, dilates=False),
+    _kernel("dwconv", across=True, down=True, dense=False),
+    _primitive("max_pool", signature=(_K,), takes="map", strides=_BOTH, traits=("pool",)),
+    _primitive("avg_pool", signature=(_K,), takes="map", strides=_BOTH, traits=("pool",)),
+    _primitive("global_avg_pool", takes="map", gives="point"),
+    _primitive("shift", signature=(Parameter("dy", "offset"), Parameter("dx", "offset")), takes="map"),
+    _primitive(
+        "linear",
+        signature=(
+            _OUT,
+            Parameter("bias", "boolean", "true"),
+            Parameter("share", "share", '""'),
+            Parameter("tie", "tie", '""'),
+        ),
+        takes="linear",
+        gives="vector",
+        width="out",
+        state=True,
+        traits=("matrix", "vectorwise", "stackable"),
+        parameters=_linear_parameters,
+        multiply_adds=lambda spec, shape: matrix_size(spec),  # a tied one too: the embedding has its numbers
+    ),
+    _primitive(
+        "embedding",
+        signature=(Parameter("vocab", "width"), _OUT, Parameter("dropout", "rate", "0")),
+        takes="tokens",
+        width="out",
+        state=True,
+        random=True,
+        traits=("embedding",),
+        parameters=_word_vectors,
+    ),
+    _primitive(
+        "locked_dropout",
+        signature=(Parameter("p", "rate"),),
+        takes="vectors",
+        random=True,
+        traits=("vectorwise",),
+    ),
+):
+    register(each)
+
+BUILT_IN = frozenset(PRIMITIVES)
+
+
+def declarations() -> str:
+    """The lines of the prelude for what was registered besides the built-in primitives."""
+    added = [each.declaration for name, each in PRIMITIVES.items() if name not in BUILT_IN]
+    return "".join(f"\n{line}" for line in added) + ("\n" if added else "")
+
+
+# -------------------------------------------------------------------------- rules
+
+
+def decided_width(primitive: Primitive, asked: Width, out: Width | None) -> Width | None:
+    """The width that a primitive gives whatever reaches it: its `out`, or the one that the body asks for; None where
     it keeps the width that reaches it."""
-    if out is not None:
-        return out
-    return width if primitive.name in ("none", "noise") or primitive.name not in PRIMITIVES else None
+    return {"kept": None, "asked": asked, "out": out}[primitive.width]
 
 
 def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: Pair) -> Tensor:
     """The shape that a primitive gives; `decided` is its width (None: it keeps that of the tensor)."""
     width = tensor.width if decided is None else decided
-    if primitive.name == "global_avg_pool":
+    if primitive.gives == "point":
         return Tensor(width, (1, 1))
-    if primitive.name == "linear":
+    if primitive.gives == "vector":
         return Tensor(width, tensor.size if tensor.is_sequence else ())
     return Tensor(width, strided(tensor.size, stride))
 
@@ -124,7 +218,7 @@ def kernel_help(value: object) -> str:
     return "kernels are odd numbers such as 3, 5 and 7; the kernel is the first argument"
 
 
-def wanted(kind: Kind, value: object) -> str | None:
+def wanted(kind: ParameterKind, value: object) -> str | None:
     """What would be accepted in place of `value`; None where it is fine (a symbol always is)."""
     if kind == "any" or isinstance(value, Symbolic):
         return None
@@ -159,4 +253,4 @@ def _int(value: object) -> int:
 
 def even_pool(primitive: Primitive, k: Width) -> bool:
     """Whether this is a pool with an even kernel, which needs k = stride (no padding, ceil mode)."""
-    return primitive.name in ("max_pool", "avg_pool") and isinstance(k, Fraction) and k % 2 == 0
+    return primitive.has("pool") and isinstance(k, Fraction) and k % 2 == 0

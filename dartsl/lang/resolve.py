@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dartsl.lang import foreign, library
 from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.records import MERGES
 from dartsl.lang.source import Source, Span
 from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.syntax import (
@@ -22,7 +23,6 @@ from dartsl.lang.syntax import (
     Parameter,
 )
 
-MERGES = ("sum", "concat", "mean", "product", "lerp", "highway")
 RESERVED: Mapping[str, str] = {
     **dict.fromkeys(MERGES, "a built-in merge"),
     "scan": "what runs a recurrent cell",

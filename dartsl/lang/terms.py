@@ -8,9 +8,8 @@ from fractions import Fraction
 from typing import Literal
 
 from dartsl.lang.model import Cell, Network
+from dartsl.lang.records import Argument as Argument
 from dartsl.lang.source import Span
-
-Argument = int | float | bool | str
 
 
 @dataclass(frozen=True)

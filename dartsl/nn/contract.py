@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from dartsl.graph.operations import ModuleSpec
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
 from dartsl.nn.plugin_files import summary
 

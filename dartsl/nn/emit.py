@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import getitem
+from typing import Any
 
-import torch
 from torch import fx, nn
 
-from dartsl.graph.operations import GraphInfo, ModuleSpec
+from dartsl.graph.operations import GraphInfo
+from dartsl.lang.primitives import owner
+from dartsl.lang.records import ModuleSpec
 from dartsl.nn import text
-from dartsl.nn.draws import DropPath, Noise
+from dartsl.nn.builders import TORCH, home
+from dartsl.nn.draws import Draws
 from dartsl.nn.plugins import affine_at
-from dartsl.nn.primitives import MODULES
 
 INDENT = "    "
 WIDTH = 110
-
-OWN = "dartsl.nn."
-PREFIXES = {"torch.nn.functional": "F", "dartsl.nn.primitives": "ops"}
-
+PACKAGE, DRAWS = "dartsl.nn", "dartsl.nn.draws"
+# What the text calls modules; those of others get a `_` in front, which no variable has.
+PREFIXES = {**TORCH, "dartsl.nn.primitives": "ops"}
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = {
     *("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation"),
@@ -51,25 +52,24 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         for node in layer.graph.nodes
         if node.op == "call_function"
     ]
+    used = {*functions, *map(type, _leaves(network, record))}
+    homes = {home(thing) for thing in used} - {"_operator"}
     lines = [f'"""The network `{record.network}`, written by dartsl."""', ""]
-    if torch.sigmoid in functions or torch.tanh in functions:
+    if "torch" in homes:
         lines.append("import torch")
-    if nn.functional.relu in functions:
+    if "torch.nn.functional" in homes:
         lines.append("import torch.nn.functional as F")
-    lines.append("from torch import Tensor, nn")
-    lines.append("")
-    used = {_module(function) for function in functions}
-    if any(isinstance(module, text.MODULES) for module in network.modules()):
-        used.add(text.__name__)
-    for module in sorted(used):
-        if module.startswith(OWN):
-            name = module.removeprefix(OWN)
-            lines.append(f"from dartsl.nn import {name}" + (" as ops" if name == "primitives" else ""))
-    own = sorted({type(m).__name__ for m in network.modules() if isinstance(m, Noise | DropPath)})
-    random = bool(own) or any(isinstance(module, text.DRAWING) for module in network.modules())
+    lines += ["from torch import Tensor, nn", ""]
+    for module in sorted(each for each in homes if not each.startswith("torch") and each != DRAWS):
+        package, _, name = module.rpartition(".")
+        known = PREFIXES.get(module, name if package == PACKAGE else f"_{name}")
+        start = f"from {package} import {name}" if package else f"import {name}"
+        lines.append(start + (f" as {known}" if known != name else ""))
+    own = sorted(thing.__name__ for thing in used if home(thing) == DRAWS)
+    random = any(isinstance(getattr(module, "draws", None), Draws) for module in network.modules())
     if random:
-        lines.append("from dartsl.nn.draws import " + ", ".join(sorted(["Draws", *own])))
-    if any(spec.primitive not in MODULES for spec in record.modules.values()):
+        lines.append(f"from {DRAWS} import " + ", ".join(sorted(["Draws", *own])))
+    if any(_is_plugin(spec) for spec in record.modules.values()):
         lines.append("from dartsl.nn.plugins import implementation  # a second argument: [files of --plugin]")
     if random:
         lines += ["", "draws = Draws(seed=0)  # call draws.at(step, batch) before each pass"]
@@ -120,7 +120,7 @@ def _network_class(network: fx.GraphModule, record: GraphInfo) -> str:
 
 def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end: str) -> Iterator[str]:
     """The lines that build a module: nested groups down to the modules that compute."""
-    if type(module) is not nn.Module:
+    if _is_leaf(module):
         yield f"{start}{_constructor(module, record.modules.get(path), affine_at(record, path))}{end}"
         return
     margin = " " * (len(start) - len(start.lstrip()) + len(INDENT))
@@ -131,24 +131,36 @@ def _definition(start: str, module: nn.Module, path: str, record: GraphInfo, end
 
 
 def _constructor(module: nn.Module, spec: ModuleSpec | None, affine: bool) -> str:
-    if isinstance(module, DropPath):
-        return f"DropPath(draws, {module.path!r})"
-    if isinstance(module, Noise):
-        return f"Noise(draws, {module.path!r}, {module.channels}, stride={module.stride})"
-    if isinstance(module, text.DRAWING):
-        return f"text.{type(module).__name__}(draws, {module.extra_repr()})"
-    if isinstance(module, text.Embedding) and module.dropout is not None:
-        return f"text.Embedding({module.extra_repr()}, {_constructor(module.dropout, None, affine)})"
-    if isinstance(module, text.MODULES):
-        return f"text.{type(module).__name__}({module.extra_repr()})"
+    if spec is not None and _is_plugin(spec):
+        values = ["", *(f"{name}={value!r}" for name, value in spec.arguments)]
+        place = f"{spec.in_shape[0]}, {spec.out_shape[0]}, {spec.stride[0]}, {affine}"
+        return f"implementation({spec.primitive!r})({place}{', '.join(values)})"
+    arguments = [module.extra_repr()]  # of torch's own, too, the arguments of the call that builds them
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
-        rest = "" if module.affine else ", affine=False"
-        return f"nn.{type(module).__name__}({module.num_features}{rest})"
-    if spec is None or spec.primitive in MODULES:
-        return f"nn.{module!r}"  # torch prints convolutions and linear layers as the call that builds them
-    values = ["", *(f"{name}={value!r}" for name, value in spec.arguments)]
-    place = f"{spec.in_shape[0]}, {spec.out_shape[0]}, {spec.stride[0]}, {affine}"
-    return f"implementation({spec.primitive!r})({place}{', '.join(values)})"
+        arguments = [str(module.num_features), *([] if module.affine else ["affine=False"])]
+    if isinstance(getattr(module, "draws", None), Draws):
+        arguments.insert(0, "draws")
+    elif isinstance(module, text.Embedding) and module.dropout is not None:
+        arguments.append(_constructor(module.dropout, None, affine))
+    return f"{_function(type(module))}({', '.join(arguments)})"
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    """Whether a module computes, and does not only hold others under their names."""
+    return type(module) is not nn.Module and not isinstance(module, fx.GraphModule)
+
+
+def _leaves(network: fx.GraphModule, record: GraphInfo) -> Iterator[nn.Module]:
+    """The modules that compute, but plugins and what is in them."""
+    plugins = {path for path, spec in record.modules.items() if _is_plugin(spec)}
+    for path, module in network.named_modules():
+        parts = path.split(".")
+        if _is_leaf(module) and not any(".".join(parts[:end]) in plugins for end in range(2, len(parts) + 1)):
+            yield module
+
+
+def _is_plugin(spec: ModuleSpec) -> bool:
+    return owner(spec.primitive).has("opaque")
 
 
 # --------------------------------------------------------------------- forward
@@ -204,16 +216,12 @@ def _name(node: fx.Node) -> str:
     return f"{node.name}_" if node.name in TAKEN else node.name
 
 
-def _module(function: object) -> str:
-    return getattr(function, "__module__", None) or ""
-
-
-def _prefix(function: object) -> str:
-    module = _module(function)
-    if module.startswith(OWN):
-        return PREFIXES.get(module, module.removeprefix(OWN))
-    return PREFIXES.get(module, "torch")
-
-
-def _function(function: object) -> str:
-    return f"{_prefix(function)}.{getattr(function, '__name__', function)}"
+def _function(thing: Any) -> str:
+    """How the text names a function or a class."""
+    module = home(thing)
+    if module == DRAWS:
+        return str(thing.__name__)
+    package, _, name = module.rpartition(".")
+    own = name if package == PACKAGE else f"_{name}"
+    prefix = "nn" if module.startswith("torch.nn.modules") else PREFIXES.get(module, own)
+    return f"{prefix}.{thing.__name__}"

@@ -19,11 +19,13 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.graph.kinds import KINDS, factors
-from dartsl.graph.operations import Application, GraphInfo, ModuleSpec, application, info
+from dartsl.graph.kinds import MIX, kind_of
+from dartsl.graph.operations import Application, GraphInfo, application, info
+from dartsl.lang.records import ModuleSpec
 from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
+from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
-from dartsl.nn.draws import Draws, DropPath, Noise, seeded
+from dartsl.nn.draws import Draws, seeded
 from dartsl.nn.emit import emit_python
 from dartsl.nn.layers import Layer, layers_of, short
 from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
@@ -77,7 +79,7 @@ def build_modules(
     probed: set[tuple[ModuleSpec, bool]] = set()
     on_meta = torch.device(device).type == "meta"
     for path, spec in record.modules.items():
-        if spec.primitive in primitives.MODULES:
+        if module_builder(spec.primitive) is not None:
             with seeded(seed, path), torch.device("meta" if on_meta else "cpu"):
                 module = primitives.build_module(spec)
         elif spec.primitive in plugins:
@@ -138,7 +140,7 @@ class _Lowering:
         weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
         own: dict[str, dict[str, nn.Module]] = {name: {} for name, _ in self.record.layers}
         for path, module in self.modules.items():
-            own[_layer_of(path)][path] = module
+            own[path.partition(".")[0]][path] = module
         for name, modules in own.items():
             network.add_module(name, self.layer(name, modules))
         outer = _Scope(code, network, None, weights)
@@ -236,13 +238,14 @@ class _Lowering:
     def apply(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
         """The fx node of one application."""
         code, name = scope.code, scope.name(node)
-        if applied.kind == "mix":
+        kind = kind_of(applied)
+        if applied.kind == MIX:
             cell, row = applied.attribute("cell"), applied.attribute("row")
             arguments = (scope.weights[str(cell)], row)
             chosen = code.create_node("call_function", getitem, arguments, name=f"{name}_weights")
             keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key == "columns"}
             return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
-        if applied.kind == "linear" and len(applied.state) == 2:
+        if kind.has("matrix") and len(applied.state) == 2:
             own, embedding = applied.state
             matrix = scope.matrices.get(embedding) or code.get_attr(f"{scope.target(embedding)}.weight")
             return code.create_node("call_module", scope.target(own), (*inputs, matrix), name=name)
@@ -253,12 +256,12 @@ class _Lowering:
             target = scope.target(path)
             if applied.random is not None and not applied.state:
                 _attach(scope.root, target, module)
-            if applied.kind == "linear" and len(application(self.graph, applied.inputs[0]).shape) == 3:
+            if kind.has("matrix") and len(application(self.graph, applied.inputs[0]).shape) == 3:
                 inputs = (
                     code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
                 )
             return code.create_node("call_module", target, inputs, name=name)
-        function, attributes = primitives.function_of(applied)
+        function, attributes = function_of(applied)
         return code.create_node("call_function", function, inputs, dict(attributes), name=name)
 
     def fused(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
@@ -273,10 +276,11 @@ class _Lowering:
         keywords: dict[str, Any] = {
             key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("cell",))
         }
-        if KINDS[applied.kind].state and applied.kind != "convolution":
+        kind = kind_of(applied)
+        if kind.state and applied.kind != "convolution":
             keywords["state"] = state
             self.settle(applied)
-        if KINDS[applied.kind].mixes and "gain" not in packed:
+        if kind.has("mixes") and "gain" not in packed:
             mixing = scope.weights[str(applied.attribute("cell"))]
             keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
         keywords |= packed
@@ -291,17 +295,14 @@ class _Lowering:
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""
         if applied.state:
-            module = self.modules[applied.state[0]]
-            if isinstance(module, text.Embedding) and applied.random is not None:
-                module.dropout = text.word_dropout(self.draws, applied)
+            module, found = self.modules[applied.state[0]], module_builder(applied.kind)
+            if found is not None and found.draws is not None:
+                found.draws(module, self.draws, applied)
             return applied.state[0], module
-        if applied.random is None:
+        builder = builder_of(applied)
+        if applied.random is None or not isinstance(builder, Drawn):
             raise TypeError(f"{node}: a {applied.kind} without a key for its draws")
-        if applied.kind == "drop_path":
-            return node, DropPath(self.draws, applied.random)
-        if applied.kind in text.RANDOM:
-            return node, text.random_module(self.draws, applied)
-        return node, Noise(self.draws, applied.random, applied.shape[0], factors(applied, "stride"))
+        return node, builder.build(self.draws, applied)
 
     def value_name(self, node: str) -> str:
         """What a value is called outside its layer: by the layer alone where that gives one value."""
@@ -313,10 +314,6 @@ class _Lowering:
         if outside:
             return layer
         return f"{layer}_{short(node, layer)}".replace(".", "_")
-
-
-def _layer_of(path: str) -> str:
-    return path.split(".")[0]
 
 
 def _empty(name: str) -> fx.GraphModule:

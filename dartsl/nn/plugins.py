@@ -16,10 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 from dartsl.graph.build import build
-from dartsl.graph.operations import GraphInfo, ModuleSpec, info
+from dartsl.graph.operations import GraphInfo, info
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.model import REACHING, Spec
 from dartsl.lang.plan import plan as make_plan
+from dartsl.lang.primitives import PRIMITIVES
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import ExternDecl
@@ -27,7 +29,6 @@ from dartsl.lang.terms import CellLayer, Plan, Step, Term
 from dartsl.lang.terms import Sequence as Steps
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
-from dartsl.nn.primitives import BUILT_IN
 
 GROUP = "dartsl.primitives"
 
@@ -111,7 +112,7 @@ def _plugin_steps(plan: Plan) -> Iterator[tuple[str, Step]]:
         else:
             terms = (layer.term,)
         for step in (step for term in terms if term is not None for step in steps(term)):
-            if step.primitive not in BUILT_IN:
+            if step.primitive not in PRIMITIVES:
                 yield layer.name, step
 
 

@@ -1,21 +1,23 @@
 """What the primitives of std/prelude.darts compute, in torch.
 
 Primitives with parameters or buffers are built as modules (`build_module`); the others, and the merges, are
-functions of tensors (`function_of`). Nothing here writes over what it is given, so that functional_call, double
-backward and forward-mode differentiation go through. A strided primitive gives ceil(H / stride) for every H, odd or
-even.
+functions of tensors. Nothing here writes over what it is given, so that functional_call, double backward and
+forward-mode differentiation go through. A strided primitive gives ceil(H / stride) for every H, odd or even.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dartsl.graph.operations import Application, ModuleSpec, Value
+from dartsl.graph.kinds import KINDS, factors
+from dartsl.graph.operations import Application, Value
+from dartsl.lang.primitives import owner
+from dartsl.lang.records import ModuleSpec
 from dartsl.nn import text
+from dartsl.nn.builders import Builder, Drawn, Function, Module, attributes, module_builder, provide
+from dartsl.nn.draws import Draws, DropPath, Noise
 
 Pair = tuple[int, int]
 
@@ -127,43 +129,6 @@ def mix(weights: Tensor, *candidates: Tensor, columns: tuple[int, ...] | None = 
     return result
 
 
-Function = Callable[..., Tensor]
-
-# Kind -> the function, and the attributes of the application that it takes by keyword.
-FUNCTIONS: Mapping[str, tuple[Function, tuple[str, ...]]] = {
-    "identity": (identity, ()),
-    "relu": (F.relu, ()),
-    "sigmoid": (torch.sigmoid, ()),
-    "tanh": (torch.tanh, ()),
-    "max_pool": (max_pool, ("k", "stride")),
-    "avg_pool": (avg_pool, ("k", "stride")),
-    "global_avg_pool": (global_avg_pool, ()),
-    "shift": (shift, ("dy", "dx")),
-}
-
-MERGES: Mapping[str, Function] = {
-    "sum": total,
-    "concat": concat,
-    "mean": mean,
-    "product": product,
-    "lerp": lerp,
-}
-
-
-def function_of(applied: Application) -> tuple[Function, dict[str, Value]]:
-    """The function of a parameter-free application (not a `mix`) and its keyword arguments.
-
-    Raises KeyError for a kind that is neither a parameter-free primitive nor a merge.
-    """
-    if applied.kind in MERGES:
-        return MERGES[applied.kind], {}
-    attributes = dict(applied.attributes)
-    if applied.kind == "none":
-        return zeros, {"channels": applied.shape[0], "stride": attributes.get("stride", (1, 1))}
-    function, names = FUNCTIONS[applied.kind]
-    return function, {name: attributes[name] for name in names if name in attributes}
-
-
 # -------------------------------------------------------------------- modules
 
 
@@ -181,29 +146,22 @@ def _convolution(spec: ModuleSpec, kernel: Pair, dilation: int = 1, groups: int 
     )
 
 
-def _integer(spec: ModuleSpec, name: str, default: int | None = None) -> int:
-    value = dict(spec.arguments).get(name, default)
-    if not isinstance(value, int):
-        raise TypeError(f"{spec.primitive}: {name} is {value!r}, no whole number")
-    return value
-
-
 def _conv(spec: ModuleSpec) -> nn.Module:
-    k = _integer(spec, "k")
-    return _convolution(spec, (k, k), dilation=_integer(spec, "dilation", 1))
+    k = spec.number("k")
+    return _convolution(spec, (k, k), dilation=spec.number("dilation"))
 
 
 def _conv_across(spec: ModuleSpec) -> nn.Module:
-    return _convolution(spec, (1, _integer(spec, "k")))
+    return _convolution(spec, (1, spec.number("k")))
 
 
 def _conv_down(spec: ModuleSpec) -> nn.Module:
-    return _convolution(spec, (_integer(spec, "k"), 1))
+    return _convolution(spec, (spec.number("k"), 1))
 
 
 def _dwconv(spec: ModuleSpec) -> nn.Module:
-    k = _integer(spec, "k")
-    return _convolution(spec, (k, k), dilation=_integer(spec, "dilation", 1), groups=spec.in_shape[0])
+    k = spec.number("k")
+    return _convolution(spec, (k, k), dilation=spec.number("dilation"), groups=spec.in_shape[0])
 
 
 def _batch_norm(spec: ModuleSpec, affine: bool) -> nn.Module:
@@ -219,27 +177,60 @@ def _mix_bn(spec: ModuleSpec) -> nn.Module:
     return _batch_norm(spec, affine=False)
 
 
-MODULES: Mapping[str, Callable[[ModuleSpec], nn.Module]] = {
-    "bn": _bn,
-    "mix_bn": _mix_bn,
-    "conv": _conv,
-    "conv_across": _conv_across,
-    "conv_down": _conv_down,
-    "dwconv": _dwconv,
-    "embedding": text.build_embedding,
-    "highway": text.build_highway,
-    "linear": text.build_linear,
+def _noise(draws: Draws, applied: Application) -> nn.Module:
+    return Noise(draws, applied.random or "", applied.shape[0], factors(applied, "stride"))
+
+
+def _drop_path(draws: Draws, applied: Application) -> nn.Module:
+    return DropPath(draws, applied.random or "")
+
+
+def _size(applied: Application) -> dict[str, Value]:
+    """What `none` gives."""
+    return {"channels": applied.shape[0], "stride": dict(applied.attributes).get("stride", (1, 1))}
+
+
+_BUILDERS: dict[str, Builder] = {
+    "none": Function(zeros, _size),
+    "identity": Function(identity),
+    "relu": Function(F.relu),
+    "sigmoid": Function(torch.sigmoid),
+    "tanh": Function(torch.tanh),
+    "noise": Drawn(_noise),
+    "bn": Module(_bn),
+    "mix_bn": Module(_mix_bn),
+    "conv": Module(_conv),
+    "conv_across": Module(_conv_across),
+    "conv_down": Module(_conv_down),
+    "dwconv": Module(_dwconv),
+    "max_pool": Function(max_pool, attributes("k", "stride")),
+    "avg_pool": Function(avg_pool, attributes("k", "stride")),
+    "global_avg_pool": Function(global_avg_pool),
+    "shift": Function(shift, attributes("dy", "dx")),
+    "linear": Module(text.build_linear),
+    "embedding": Module(text.build_embedding, text.draw_words),
+    "locked_dropout": Drawn(text.locked_dropout),
+    # merges
+    "sum": Function(total),
+    "concat": Function(concat),
+    "mean": Function(mean),
+    "product": Function(product),
+    "lerp": Function(lerp),
+    "highway": Module(text.build_highway),
+    # what only the graph has
+    "dropout_mask": Drawn(text.dropout_mask),
+    "drop_path": Drawn(_drop_path),
 }
-
-# They draw by key: the lowering gives them `Draws`.
-RANDOM = frozenset({"noise", "locked_dropout", "embedding"})
-
-BUILT_IN = frozenset({"none", *FUNCTIONS, *MODULES, *RANDOM}) - {"highway"}  # a merge
+for _name, _builder in _BUILDERS.items():
+    provide(KINDS.get(_name) or owner(_name), _builder)
 
 
 def build_module(spec: ModuleSpec) -> nn.Module:
-    """The module of a primitive of the prelude, initialised by torch's defaults from torch's CPU generator.
+    """The module of a primitive, initialised by torch's defaults from torch's CPU generator.
 
     Raises KeyError for a primitive that has no module.
     """
-    return MODULES[spec.primitive](spec)
+    builder = module_builder(spec.primitive)
+    if builder is None:
+        raise KeyError(spec.primitive)
+    return builder.build(spec)

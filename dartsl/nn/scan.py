@@ -14,28 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application
 from dartsl.nn.recompute import recomputed
-
-# These give for a sequence (T, B, C) what they give for each of its vectors (B, C), `noise` anew for each.
-VECTORWISE = frozenset(
-    {
-        "identity",
-        "relu",
-        "sigmoid",
-        "tanh",
-        "linear",
-        "locked_dropout",
-        "noise",
-        "sum",
-        "concat",
-        "mean",
-        "product",
-        "lerp",
-        "mix",
-    }
-    | {"combine", "multiply", "split", "piece"}
-)
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,7 @@ def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
             sequence = node
         elif sources <= {"constant"}:
             place[node] = "constant"
-        elif sources <= {"constant", "wide"} and each.kind in VECTORWISE and each.batch == 1:
+        elif sources <= {"constant", "wide"} and kind_of(each).has("vectorwise") and each.batch == 1:
             place[node] = "wide"
         else:
             place[node] = "inner"

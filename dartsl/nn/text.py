@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dartsl.graph.operations import Application, ModuleSpec
+from dartsl.graph.operations import Application
+from dartsl.lang.records import ModuleSpec
 from dartsl.nn.draws import Draws
-
-RANDOM = frozenset({"locked_dropout", "dropout_mask"})
 
 SCALE = 0.04  # embedding, highway and shared matrices start as U(-0.04, 0.04)
 
@@ -139,14 +138,11 @@ class TiedLinear(nn.Module):
         return f"{self.out}" + ("" if self.bias is not None else ", bias=False")
 
 
-DRAWING = (LockedDropout, DropoutMask, WordDropout)
-MODULES = (*DRAWING, Embedding, Highway, TiedLinear)
-
 # -------------------------------------------------------------------- modules
 
 
 def build_embedding(spec: ModuleSpec) -> nn.Module:
-    """The embedding of a spec, without its dropout (which the lowering adds: it draws)."""
+    """The embedding of a spec, without its dropout (see `draw_words`)."""
     return Embedding(int(dict(spec.arguments)["vocab"]), spec.out_shape[0])
 
 
@@ -169,21 +165,22 @@ def build_linear(spec: ModuleSpec) -> nn.Module:
     return linear
 
 
-def word_dropout(draws: Draws, applied: Application) -> WordDropout | None:
-    """What takes words away behind an embedding; None where nothing does."""
+def draw_words(embedding: nn.Module, draws: Draws, applied: Application) -> None:
+    """Give an embedding what takes words away behind it, where its application says so."""
     p, vocab = float_of(applied, "dropout"), applied.attribute("vocab")
-    if not isinstance(vocab, int) or applied.random is None:
+    if not isinstance(vocab, int) or applied.random is None or not isinstance(embedding, Embedding):
         raise TypeError(f"an embedding of {vocab!r} words, drawn by {applied.random}")
-    return WordDropout(draws, applied.random, p, vocab) if p > 0 else None
+    embedding.dropout = WordDropout(draws, applied.random, p, vocab) if p > 0 else None
 
 
-def random_module(draws: Draws, applied: Application) -> nn.Module:
-    """The module of an application whose kind is in `RANDOM`: it draws a mask."""
-    path = applied.random or ""
-    p = float_of(applied, "p")
-    if applied.kind == "dropout_mask":
-        return DropoutMask(draws, path, p, applied.shape[0])
-    return LockedDropout(draws, path, p)
+def dropout_mask(draws: Draws, applied: Application) -> nn.Module:
+    """The mask of an application of that name."""
+    return DropoutMask(draws, applied.random or "", float_of(applied, "p"), applied.shape[0])
+
+
+def locked_dropout(draws: Draws, applied: Application) -> nn.Module:
+    """The dropout of an application of that name."""
+    return LockedDropout(draws, applied.random or "", float_of(applied, "p"))
 
 
 def float_of(applied: Application, name: str) -> float:

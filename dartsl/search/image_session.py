@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dartsl.data import Batches, RandomBatches, Rows, split_by_index
 from dartsl.data.folders import FolderData
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
@@ -112,7 +113,9 @@ def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs
     """Refuse a batch that leaves a batch norm a single number; `ours` and `theirs` count the images of each half."""
     smallest = min(ours % config.batch or config.batch, theirs)
     applications = [application(model.graph, str(node)) for node in model.graph.nodes]
-    single = [op for op in applications if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
+    single = [
+        op for op in applications if kind_of(op).has("batch_norm") and all(side == 1 for side in op.shape[1:])
+    ]
     if smallest == 1 and single:
         raise UserError(
             f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dartsl.data.text import Corpus, Window, Windows, cut, in_rows, load_text
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig, TrainConfig
@@ -189,8 +190,8 @@ def tied_weights(model: Supernet) -> list[Tensor]:
 
 def require_rows(model: Supernet, batch: int) -> None:
     """Refuse one row of text where a batch norm would have a single number to normalise."""
-    kinds = {application(model.graph, str(node)).kind for node in model.graph.nodes}
-    if batch == 1 and any(kind.endswith("bn") for kind in kinds):
+    kinds = {kind_of(application(model.graph, str(node))) for node in model.graph.nodes}
+    if batch == 1 and any(kind.has("batch_norm") for kind in kinds):
         raise UserError(
             "one row of text leaves the batch norms of the cell a single number to normalise",
             help="give --batch 2 or more",

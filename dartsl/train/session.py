@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
@@ -338,7 +339,9 @@ def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:
         size for batch in (rest, config.batch) for size in (batch // min(config.accumulate, batch),)
     )
     applied = [application(model.graph, node) for node in model.graph]
-    single = [op for op in applied if op.kind.endswith("bn") and all(side == 1 for side in op.shape[1:])]
+    single = [
+        op for op in applied if kind_of(op).has("batch_norm") and all(side == 1 for side in op.shape[1:])
+    ]
     if smallest == 1 and single:
         raise UserError(
             f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",

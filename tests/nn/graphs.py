@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import networkx as nx
 
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo, ModuleSpec
+from dartsl.graph.operations import AlphaTable, Application, GraphInfo
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
 
 
@@ -91,7 +92,7 @@ def mixed(height: int = 7, width: int = 6, *, ragged: bool = False, noise: bool 
     sketch = Sketch((3, height, width))
     small = (4, half(height), half(width))
     sketch.layer("stem0")
-    sketch.module("stem0.conv", "conv", "image", shape=(4, height, width), k=3)
+    sketch.module("stem0.conv", "conv", "image", shape=(4, height, width), k=3, dilation=1)
     stem = sketch.module("stem0.bn", "bn", "stem0.conv", affine=True)
     sketch.layer("layer0", "normal")
     sizes = []

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dartsl.graph.operations import ModuleSpec
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.plan import plan
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.source import Source
 from dartsl.nn.contract import Builder, PluginError, probe
 from dartsl.nn.plugins import require_sound

@@ -148,7 +148,7 @@ def test_a_layer_may_give_several_values() -> None:
     """A pass may share the ReLU of a layer's output; then both leave the layer."""
     sketch = Sketch((2, 4, 4))
     sketch.layer("stem0")
-    conv = sketch.module("stem0.conv", "conv", "image", shape=(3, 4, 4), k=1)
+    conv = sketch.module("stem0.conv", "conv", "image", shape=(3, 4, 4), k=1, dilation=1)
     relu = sketch.call("stem0.relu", "relu", conv)
     sketch.layer("head")
     both = sketch.call("head.sum", "sum", conv, relu)

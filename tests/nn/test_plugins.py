@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dartsl.graph.operations import ModuleSpec
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.source import Source
 from dartsl.nn import plugin_files, plugins
 from dartsl.nn.contract import PluginError, build_plugin, probe

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dartsl.graph.operations import Application, ModuleSpec
+from dartsl.graph.operations import Application
+from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
 from dartsl.nn import primitives
+from dartsl.nn.builders import function_of
 from tests.nn.graphs import half
 
 SIZES = [(6, 6), (5, 6), (4, 7), (2, 3)]
@@ -202,7 +204,7 @@ def test_linear() -> None:
 def test_pointwise_functions(kind: str) -> None:
     x = image(4, 5)
     shape = (2, 1, 1) if kind == "global_avg_pool" else (2, 4, 5)
-    function, keywords = primitives.function_of(Application(kind, (), ("x",), shape, "layer0"))
+    function, keywords = function_of(Application(kind, (), ("x",), shape, "layer0"))
     expected = {
         "relu": x * (x > 0),
         "sigmoid": 1 / (1 + (-x).exp()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,8 @@ from dartsl.graph.verify import verify
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.loader import read
-from dartsl.lang.primitives import MERGES, PRIMITIVES
-from dartsl.lang.resources import shipped_specs, specs_dir
+from dartsl.lang.resources import shipped_specs
 from dartsl.lang.source import Source
-from dartsl.nn import primitives
 from dartsl.nn.lower import emit_python
 from dartsl.nn.supernet import Supernet, compile
 from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
@@ -34,17 +31,6 @@ def images(model: Supernet, count: int = 3, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(count, *model.plan.image.dims, generator=generator, dtype=torch.float64)
     return drawn.to(next(model.parameters()).dtype)
-
-
-def test_the_prelude_the_shape_rules_and_the_modules_agree() -> None:
-    declared = re.findall(
-        r"^extern op (\w+)", (specs_dir() / "std" / "prelude.darts").read_text(), re.MULTILINE
-    )
-    assert sorted(declared) == sorted(primitives.BUILT_IN - {"highway"})
-    assert set(declared) == set(PRIMITIVES)
-    assert set(MERGES) == {*primitives.MERGES, "highway"}  # the one merge with a matrix of its own
-    assert {name for name, p in PRIMITIVES.items() if p.state} == set(primitives.MODULES) - {"highway"}
-    assert {name for name, p in PRIMITIVES.items() if p.random} == primitives.RANDOM
 
 
 @pytest.mark.parametrize("text", [SEARCHED, RAGGED, DECIDED], ids=["searched", "ragged", "decided"])

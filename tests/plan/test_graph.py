@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from dartsl.graph.build import build
-from dartsl.graph.cells import OUTPUT, cell_graph
 from dartsl.graph.operations import AlphaTable, application, info
 from dartsl.graph.paths import TORCH_NAMES, Paths, candidate_name, safe
 from dartsl.graph.verify import GraphError, verify
-from tests.plan.help import NETWORK, graph_of, planned, shipped, spec_of
+from tests.plan.help import NETWORK, graph_of, planned, spec_of
 
 SMALL = """
 op wide(k) = conv(k)/stride > bn > conv(k)
@@ -139,16 +138,6 @@ def test_names_that_torch_or_python_keep_for_themselves() -> None:
 def test_paths_are_handed_out_once() -> None:
     paths = Paths()
     assert [paths.claim("a", name) for name in ("x", "x", "x_2", "x")] == ["a.x", "a.x_2", "a.x_2_2", "a.x_3"]
-
-
-def test_cell_graph() -> None:
-    graph = cell_graph(shipped("zoo/nasnet_a").cells["normal"])
-    assert list(graph) == ["c0", "c1", "n0", "n1", "n2", "n3", "n4", OUTPUT]
-    assert [graph.nodes[n]["kind"] for n in ("c0", "n0", OUTPUT)] == ["input", "node", "output"]
-    assert graph.number_of_edges("c0", "n3") == 2
-    assert graph.nodes[OUTPUT]["merge"] == "concat"
-    rows = [data["row"] for *_, data in cell_graph(shipped("darts_cnn").cells["normal"]).edges(data=True)]
-    assert sorted(row for row in rows if row is not None) == list(range(14))
 
 
 def test_the_verifier_finds_what_is_wrong() -> None:

@@ -98,7 +98,7 @@ def passes_of(level: int, until: str | None = None) -> tuple[Pass, ...]:
         return tuple(found)
     names = [each.name for each in found]
     if until not in names:
-        raise ValueError(f"-O{level} has no pass {until}, but {', '.join(names) or 'none'}")
+        raise ValueError(f"-O{level} has no pass {until}, but {', '.join(names) or 'nothing'}")
     return tuple(found[: names.index(until) + 1])
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import is_plain_norm
 from dartsl.graph.operations import Application, info
 from dartsl.graph.rewrite import Applications, rewrite
 from dartsl.graph.target import Target
@@ -24,21 +25,11 @@ from dartsl.graph.target import Target
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     """The graph with equal applications merged into the first of them."""
     numbers: dict[Application, str] = {}
-    modules = info(graph).modules
-
-    def plain(applied: Application) -> bool:
-        """Whether this is a batch norm without parameters of its own."""
-        specs = [modules[path] for path in applied.state]
-        return bool(specs) and all(
-            spec.primitive == "mix_bn" or (spec.primitive == "bn" and dict(spec.arguments)["affine"] is False)
-            for spec in specs
-        )
+    record = info(graph)
 
     def step(node: str, applied: Application, done: Applications) -> str | Application:
-        if applied.kind in ("bn", "mix_bn") and plain(applied):
-            key = replace(
-                applied, kind="bn", attributes=(), state=()
-            )  # the layer counts: it holds the modules
+        if is_plain_norm(applied, record):  # of any name; the layer counts: it holds the modules
+            key = replace(applied, kind="", attributes=(), state=())
         else:
             # Where it is computed does not matter to what has no modules.
             key = applied if applied.state else replace(applied, layer="")

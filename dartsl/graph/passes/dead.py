@@ -15,11 +15,10 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import MIX, SUM, kind_of
 from dartsl.graph.operations import Application
 from dartsl.graph.rewrite import Applications, rewrite
 from dartsl.graph.target import Target
-
-OF_ONE = frozenset({"sum", "mean", "product", "concat"})
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
@@ -28,22 +27,27 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
 
 
 def _step(node: str, applied: Application, done: Applications) -> str | Application:
-    if applied.kind == "identity":
+    kind = kind_of(applied)
+    if kind.has("identity"):
         return applied.inputs[0]
-    if applied.kind == "relu" and done[applied.inputs[0]].kind == "relu":
+    if kind.has("idempotent") and _alike(applied, done[applied.inputs[0]]):
         return applied.inputs[0]
-    if applied.kind == "sum":
+    if applied.kind == SUM:
         applied = replace(applied, inputs=_without_zeros(applied, done))
-    if applied.kind in OF_ONE and len(applied.inputs) == 1:
+    if kind.has("alone") and len(applied.inputs) == 1:
         return applied.inputs[0]
-    if applied.kind == "mix":
+    if applied.kind == MIX:
         return _mixed(applied, done)
     return applied
 
 
+def _alike(one: Application, other: Application) -> bool:
+    return (one.kind, one.attributes) == (other.kind, other.attributes)
+
+
 def _without_zeros(applied: Application, done: Applications) -> tuple[str, ...]:
     """The terms of a sum that are no zeros, where they have the size of the sum without them."""
-    rest = tuple(source for source in applied.inputs if done[source].kind != "none")
+    rest = tuple(source for source in applied.inputs if not kind_of(done[source]).has("zero"))
     if any(done[source].shape == applied.shape for source in rest):
         return rest
     return applied.inputs
@@ -54,7 +58,7 @@ def _mixed(applied: Application, done: Applications) -> Application:
     columns = attributes.get("columns", tuple(range(len(applied.inputs))))
     if not isinstance(columns, tuple):
         raise TypeError(f"the columns of a mix are {columns!r}")
-    kept = [place for place, source in enumerate(applied.inputs) if done[source].kind != "none"]
+    kept = [place for place, source in enumerate(applied.inputs) if not kind_of(done[source]).has("zero")]
     if not kept:
         kept = [0]
     if len(kept) == len(applied.inputs):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application
 from dartsl.graph.rewrite import Applications, rewrite
 from dartsl.graph.target import Target
@@ -25,7 +26,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
 
 def _step(node: str, applied: Application, done: Applications) -> Application:
     attributes = dict(applied.attributes)
-    if applied.kind != "dwconv" or attributes.get("dilation", 1) != 1:
+    if not kind_of(applied).has("depthwise") or attributes.get("dilation", 1) != 1:
         return applied
     k = attributes["k"]
     if not isinstance(k, int) or k <= FAST:

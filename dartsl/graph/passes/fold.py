@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import MIX, SUM, is_plain_norm
 from dartsl.graph.operations import Application, GraphInfo, Value, info
 from dartsl.graph.rewrite import Applications, rewrite, users
 from dartsl.graph.target import Target
@@ -28,12 +29,10 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     record, readers = info(graph), users(graph)
 
     def step(node: str, applied: Application, done: Applications) -> str | Application:
-        if applied.kind not in ("mix", "sum"):
+        if applied.kind not in (MIX, SUM):
             return applied
         folded = (
-            _mixed(applied, done, readers, record)
-            if applied.kind == "mix"
-            else _summed(applied, done, readers)
+            _mixed(applied, done, readers, record) if applied.kind == MIX else _summed(applied, done, readers)
         )
         if isinstance(folded, str):  # who read this one reads that one now
             readers[folded] = [*(reader for reader in readers[folded] if reader != node), *readers[node]]
@@ -53,7 +52,7 @@ def _mixed(
     entries: list[Entry] = []
     for source, column in zip(applied.inputs, columns, strict=True):
         given = done[source]
-        if len(readers[source]) == 1 and given.layer == applied.layer and is_plain(given, record):
+        if len(readers[source]) == 1 and given.layer == applied.layer and is_plain_norm(given, record):
             attributes = (("cell", cell), ("row", row), ("column", column))
             done[source] = replace(given, kind="scaled_bn", attributes=attributes)
             entries.append(())
@@ -75,7 +74,7 @@ def _summed(applied: Application, done: Applications, readers: Mapping[str, list
             and given.shape == applied.shape
         )
         its_cell = dict(given.attributes).get("cell") if given.kind == "combine" else cell
-        if own and given.kind in ("combine", "sum") and cell in (None, its_cell):
+        if own and given.kind in ("combine", SUM) and cell in (None, its_cell):
             cell = its_cell
             inputs.extend(given.inputs)
             entries.extend(entries_of(given))
@@ -85,20 +84,9 @@ def _summed(applied: Application, done: Applications, readers: Mapping[str, list
     return combined(applied, tuple(inputs), entries, cell)
 
 
-def is_plain(applied: Application, record: GraphInfo) -> bool:
-    """Whether this is a batch norm without affine."""
-    return applied.kind == "mix_bn" or (
-        applied.kind == "bn"
-        and all(
-            spec.primitive == "mix_bn" or dict(spec.arguments).get("affine", True) is False
-            for spec in map(record.modules.__getitem__, applied.state)
-        )
-    )
-
-
 def entries_of(applied: Application) -> tuple[Entry, ...]:
     """The entries of a `combine`, or of a sum."""
-    if applied.kind == "sum":
+    if applied.kind == SUM:
         return ((),) * len(applied.inputs)
     return tuple(
         each if isinstance(each, tuple) else (each,) for each in _tuple(applied.attribute("entries"))
@@ -118,4 +106,4 @@ def combined(
         return replace(applied, kind="combine", attributes=attributes, inputs=inputs)
     if len(inputs) == 1:
         return inputs[0]
-    return replace(applied, kind="sum", attributes=(), inputs=inputs)
+    return replace(applied, kind=SUM, attributes=(), inputs=inputs)

@@ -17,14 +17,11 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import PRODUCT, kind_of
 from dartsl.graph.operations import Application, Value, info
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed, users
 from dartsl.graph.target import Target
-
-STACKED = frozenset(
-    {"identity", "relu", "sigmoid", "tanh", "linear", "sum", "mean", "product", "lerp", "mixed_lerp"}
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     done, readers, record = applications(graph), users(graph), info(graph)
     names: dict[str, str] = {}
     for node, applied in list(done.items()):
-        if applied.kind not in ("sum", "combine") or len(applied.shape) != 1 or applied.batch != 1:
+        if not kind_of(applied).has("adds") or len(applied.shape) != 1 or applied.batch != 1:
             continue
         groups: dict[tuple[object, ...], list[_Tree]] = {}
         for place in range(len(applied.inputs)):
@@ -71,13 +68,18 @@ def _tree(node: str, place: int, done: Applications, readers: Mapping[str, list[
     for each in reversed(order):  # readers first
         read_by = readers.get(each, [])
         own = read_by == [node] if each == root else inner.issuperset(read_by)
-        if own and done[each].kind in STACKED and len(done[each].shape) == 1 and len(done[each].state) < 2:
+        if (
+            own
+            and kind_of(done[each]).has("stackable")
+            and len(done[each].shape) == 1
+            and len(done[each].state) < 2
+        ):
             inner.add(each)
     # A source as it enters a matrix, masked: most are read by several nodes, so that they are leaves; so be the others.
     inner -= {
         each
         for each in inner
-        if done[each].kind == "product" and each != root and inner.isdisjoint(done[each].inputs)
+        if done[each].kind == PRODUCT and each != root and inner.isdisjoint(done[each].inputs)
     }
     nodes = tuple(
         each for each in order if each in inner or any(each in done[reader].inputs for reader in inner)
@@ -102,7 +104,7 @@ def _below(root: str, done: Applications) -> list[str]:
 
     def visit(node: str) -> None:
         seen.add(node)
-        if done[node].kind in STACKED:
+        if kind_of(done[node]).has("stackable"):
             for source in done[node].inputs:
                 if source not in seen and done[source].layer == done[root].layer:
                     visit(source)

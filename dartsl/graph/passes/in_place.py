@@ -11,19 +11,18 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, info
 from dartsl.graph.rewrite import Applications, applications, assemble, users
 from dartsl.graph.target import Target
 
-NORMS = frozenset({"bn", "mix_bn", "scaled_bn", "bn_stack", "scaled_bn_stack"})
-
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
-    """The graph with `relu` behind batch norms as `relu_in_place`, where nothing else reads them."""
+    """The graph with `relu` after batch norms as `relu_in_place`, where nothing else reads them."""
     before = applications(graph)
     readers = users(graph)
     done: Applications = {
-        node: replace(applied, kind="relu_in_place") if _may(applied, before, readers) else applied
+        node: replace(applied, kind=f"{applied.kind}_in_place") if _may(applied, before, readers) else applied
         for node, applied in before.items()
     }
     return assemble(done, info(graph))
@@ -32,9 +31,9 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
 def _may(
     applied: Application, before: Mapping[str, Application], readers: Mapping[str, Sequence[str]]
 ) -> bool:
-    if applied.kind != "relu":
+    if not kind_of(applied).has("overwrites"):
         return False
     (source,) = applied.inputs
     given = before[source]
     # What enters a layer stays as it is: `--memory low` computes the layer from it again.
-    return given.kind in NORMS and given.layer == applied.layer and len(readers[source]) == 1
+    return kind_of(given).has("overwritable") and given.layer == applied.layer and len(readers[source]) == 1

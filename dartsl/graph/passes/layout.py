@@ -19,16 +19,11 @@ from dataclasses import replace
 
 import networkx as nx
 
-from dartsl.graph.kinds import KINDS
+from dartsl.graph.kinds import CONCAT, INPUT, kind_of
 from dartsl.graph.operations import Application, Value, info
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed
 from dartsl.graph.target import Target
-from dartsl.graph.traffic import CONVOLUTIONS
-from dartsl.lang.primitives import MERGES, PRIMITIVES
 
-MADE_ANEW = frozenset({"none", "noise"})
-SUMS = frozenset({"sum", "combine"})
-DENSE = CONVOLUTIONS - {"dwconv"}
 FORMAT = (("format", "channels_last"),)
 
 # Every stride-th pixel of a value, for a layer: (source, stride, layer) -> id.
@@ -60,18 +55,18 @@ def _beside(applied: Application, before: Mapping[str, Application]) -> Applicat
     """A concatenation of sums as `side_by_side`: their terms get its gradient (dartsl/nn/fused.py)."""
     sources = [before[source] for source in applied.inputs]
     sizes = {source.shape[1:] for source in sources}
-    if applied.kind != "concat" or len(applied.shape) != 3 or len(sizes) > 1:
+    if applied.kind != CONCAT or len(applied.shape) != 3 or len(sizes) > 1:
         return applied
-    return replace(applied, kind="side_by_side") if any(s.kind in SUMS for s in sources) else applied
+    return replace(applied, kind="side_by_side") if any(kind_of(s).has("adds") for s in sources) else applied
 
 
 def _unstrided(
     applied: Application, pixels: Pixels, before: Mapping[str, Application], done: Applications
 ) -> Application:
     """A strided 1 x 1 convolution as a plain one of the pixels that it reads, which stand in `done` then."""
-    attributes = dict(applied.attributes)
+    attributes, kind = dict(applied.attributes), kind_of(applied)
     stride = attributes.get("stride", (1, 1))
-    if applied.kind not in DENSE or attributes["k"] != 1 or stride == (1, 1):
+    if not kind.has("kernel") or kind.has("depthwise") or attributes["k"] != 1 or stride == (1, 1):
         return applied
     (source,) = applied.inputs
     key = (source, stride, applied.layer)
@@ -88,14 +83,11 @@ def _may_lose(applied: Application, before: Mapping[str, Application]) -> bool:
     """Whether what an application gives may lie in another order."""
     if len(applied.shape) != 3:
         return False
-    if applied.kind == "concat":
+    if applied.kind == CONCAT:
         return len({before[source].shape[1:] for source in applied.inputs}) > 1
-    known = (
-        applied.kind in PRIMITIVES or applied.kind in MERGES or applied.kind in KINDS or applied.kind == "mix"
-    )
-    return applied.kind in MADE_ANEW or not known
+    return kind_of(applied).has("anew", "opaque")
 
 
 def _layout(source: str, given: Application, reader: str) -> Application:
-    layer = reader if given.kind == "input" else given.layer
+    layer = reader if given.kind == INPUT else given.layer
     return Application("layout", FORMAT, (source,), given.shape, layer, batch=given.batch)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, info
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 from dartsl.graph.target import Target
@@ -24,7 +25,7 @@ def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
     done = applications(graph)
     groups: dict[tuple[str, str], list[str]] = {}
     for node, applied in done.items():
-        if applied.kind == "linear" and len(applied.state) == 1 and _is_plain(applied, done):
+        if kind_of(applied).has("matrix") and len(applied.state) == 1 and _is_plain(applied, done):
             groups.setdefault((applied.inputs[0], applied.layer), []).append(node)
     for (source, _), members in groups.items():
         if len(members) > 1:

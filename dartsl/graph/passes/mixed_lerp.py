@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, fresh, rewrite, users
@@ -42,7 +43,7 @@ def _mixed(
     entries = entries_of(applied)
     for place, (source, entry) in enumerate(zip(applied.inputs, entries, strict=True)):
         given = done[source]
-        if entry and given.kind == "lerp" and len(readers.get(source, ())) == 1:
+        if entry and kind_of(given).has("interpolates") and len(readers.get(source, ())) == 1:
             groups.setdefault((given.inputs[0], given.inputs[2]), []).append(place)
     first = {places[0]: places for places in groups.values() if len(places) > 1}
     gone = {place for places in first.values() for place in places}

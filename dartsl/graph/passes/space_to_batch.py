@@ -22,17 +22,11 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, Value, application
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, fresh, rewrite, users
 from dartsl.graph.target import Target
-
-# One input, one pixel at a time (or all pixels alike).
-POINTWISE = frozenset({"identity", "relu", "sigmoid", "tanh", "bn", "mix_bn", "scaled_bn"})
-# With a 1 x 1 kernel these are as well.
-KERNELS = frozenset({"conv", "conv_across", "conv_down", "dwconv"})
-# Merges, pixel by pixel where all inputs have one size.
-MERGES = frozenset({"sum", "combine", "mix", "mean", "product", "concat", "lerp"})
 
 
 def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
@@ -57,7 +51,7 @@ class _Dilated:
 
 def _dilated(applied: Application) -> _Dilated | None:
     """What becomes of an application; None where it stays as it is."""
-    if applied.kind != "dwconv" or applied.batch != 1:
+    if not kind_of(applied).has("depthwise") or applied.batch != 1:
         return None
     attributes = dict(applied.attributes)
     k, dilation, stride = attributes["k"], attributes["dilation"], attributes["stride"]
@@ -83,9 +77,10 @@ class _Moving:
         """What stands under an id."""
         if node in self.plan:
             return self.convolution(node, applied, self.plan[node], done)
-        if applied.kind in MERGES:
+        kind = kind_of(applied)
+        if kind.has("pointwise") and kind.inputs != 1:  # pixel by pixel where all inputs have one size
             return self.merge(node, applied, done)
-        if applied.kind in POINTWISE or (applied.kind in KERNELS and _is_one_pixel(applied)):
+        if kind.has("pointwise") or (kind.has("kernel") and _is_one_pixel(applied)):
             (source,) = applied.inputs
             if self.moves(source, done):
                 return self.moved(node, applied, applied.inputs, done)
@@ -129,7 +124,7 @@ class _Moving:
         for places in groups.values():
             if len(places) == len(applied.inputs):
                 return self.moved(node, applied, applied.inputs, done)
-        if applied.kind not in ("sum", "combine"):
+        if not kind_of(applied).has("adds"):
             return applied
         for (_, size), places in groups.items():
             if len(places) > 1 and size == applied.shape[1:]:

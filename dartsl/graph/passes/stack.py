@@ -20,15 +20,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby, pairwise
 from math import prod
+from typing import Literal
 
 import networkx as nx
 
+from dartsl.graph.kinds import CONCAT, IDENTITY, is_plain_norm, kind_of
 from dartsl.graph.operations import Application, GraphInfo, Value, info
-from dartsl.graph.passes.fold import is_plain
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 from dartsl.graph.target import Target
 
 Attributes = tuple[tuple[str, Value], ...]
+Role = Literal["depthwise", "pointwise", "norm", "elementwise"]
 Part = tuple[str, int, int]  # of a stack: from a member to before another
 
 
@@ -67,30 +69,30 @@ class _Stacking:
         self.take_apart()
         return assemble(self.done, self.record)
 
-    def geometry(self, applied: Application) -> tuple[str, Attributes] | None:
-        """What an application that may be stacked is, and its attributes but for the groups; None for others."""
-        attributes = dict(applied.attributes)
+    def geometry(self, applied: Application) -> tuple[Role, str, Attributes] | None:
+        """How an application may be stacked, the kind that it then is, its attributes but for the groups; else None."""
+        attributes, kind = dict(applied.attributes), kind_of(applied)
         if len(applied.shape) != 3 or len(applied.inputs) != 1:
             return None
         width = self.before[applied.inputs[0]].shape[0]
-        if applied.kind == "relu":
-            return "relu", ()
+        if kind.has("elementwise"):
+            return "elementwise", applied.kind, applied.attributes
         if len(applied.state) != 1:
             return None
         if applied.kind == "convolution" and attributes["groups"] == width == applied.shape[0]:
             rest = tuple((name, value) for name, value in applied.attributes if name != "groups")
-            return "depthwise", rest
-        if applied.kind == "dwconv":
+            return "depthwise", "convolution", rest
+        if kind.has("depthwise"):
             k, dilation = attributes["k"], attributes.get("dilation", 1)
             if isinstance(k, int) and isinstance(dilation, int):
                 stride = attributes.get("stride", (1, 1))
-                return "depthwise", _convolution(stride, (k - 1) // 2 * dilation, dilation)
-        if applied.kind == "conv" and attributes["k"] == 1 and attributes.get("stride", (1, 1)) == (1, 1):
-            return "pointwise", _convolution((1, 1), 0, 1)
+                return "depthwise", "convolution", _convolution(stride, (k - 1) // 2 * dilation, dilation)
+        if kind.has("kernel") and attributes["k"] == 1 and attributes.get("stride", (1, 1)) == (1, 1):
+            return "pointwise", "convolution", _convolution((1, 1), 0, 1)
         if applied.kind == "scaled_bn":
-            return "bn", (("cell", attributes["cell"]),)
-        if applied.kind in ("bn", "mix_bn") and is_plain(applied, self.record):
-            return "bn", ()
+            return "norm", "scaled_bn_stack", (("cell", attributes["cell"]),)
+        if is_plain_norm(applied, self.record):
+            return "norm", "bn_stack", ()
         return None
 
     def groups(self, nodes: Sequence[str]) -> Iterable[list[str]]:
@@ -104,7 +106,7 @@ class _Stacking:
                 continue
             kernel = self.record.modules[applied.state[0]].arguments if what[0] == "depthwise" else ()
             # A ReLU or a batch norm moves nothing: it is worth it only for what lies side by side already.
-            stack = self.place[source][0] if what[0] in ("relu", "bn") else ""
+            stack = self.place[source][0] if what[0] in ("elementwise", "norm") else ""
             shape = self.before[source].shape
             layer = applied.layer
             key = (layer, *what, dict(kernel).get("k", 0), stack, shape, applied.shape, applied.batch)
@@ -156,18 +158,16 @@ class _Stacking:
         what = self.geometry(first)
         if what is None:
             return
-        kind, attributes = what
-        if kind in ("depthwise", "pointwise"):
-            groups = len(members) * (first.shape[0] if kind == "depthwise" else 1)
-            kind, attributes = "convolution", (*attributes, ("groups", groups))
-        elif kind == "bn":
-            kind = "bn_stack" if not attributes else "scaled_bn_stack"
-            if attributes:
-                entries = tuple(
-                    (self.before[node].attribute("row"), self.before[node].attribute("column"))
-                    for node in members
-                )
-                attributes = (*attributes, ("entries", entries))
+        role, kind, attributes = what
+        if role in ("depthwise", "pointwise"):
+            groups = len(members) * (first.shape[0] if role == "depthwise" else 1)
+            attributes = (*attributes, ("groups", groups))
+        elif role == "norm" and attributes:
+            entries = tuple(
+                (self.before[node].attribute("row"), self.before[node].attribute("column"))
+                for node in members
+            )
+            attributes = (*attributes, ("entries", entries))
         name = fresh(f"{members[0]}.stack", self.done)
         self.done[name] = replace(
             first,
@@ -205,7 +205,7 @@ class _Stacking:
         name = fresh(f"{members[0]}.inputs", self.done)
         shape = (len(members) * given.shape[0], *given.shape[1:])
         layer = self.before[members[0]].layer
-        self.done[name] = Application("concat", (), tuple(runs), shape, layer, batch=given.batch)
+        self.done[name] = Application(CONCAT, (), tuple(runs), shape, layer, batch=given.batch)
         return name
 
     def part(self, stack: str, start: int, stop: int) -> str:
@@ -268,7 +268,7 @@ class _Stacking:
             parts = tuple(pieces[bound] for bound in bounds if start <= bound < stop)
             shape = ((stop - start) * width, *applied.shape[1:])
             self.done[f"{stack}.{start}_{stop}"] = Application(
-                "concat" if len(parts) > 1 else "identity",
+                CONCAT if len(parts) > 1 else IDENTITY,
                 (),
                 parts,
                 shape,

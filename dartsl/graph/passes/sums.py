@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from dartsl.graph.kinds import SUM, kind_of
 from dartsl.graph.operations import Application, info
 from dartsl.graph.passes.blend import add_piece
 from dartsl.graph.passes.fold import entries_of
@@ -72,7 +73,7 @@ def _target(piece: str, before: Applications, readers: Mapping[str, Sequence[str
     if len(readers[piece]) != 1 or readers[piece][0] not in before:
         return None
     applied, given = before[readers[piece][0]], before[piece]
-    if applied.kind not in ("sum", "combine"):
+    if not kind_of(applied).has("adds"):
         return None
     if (applied.shape, applied.layer) != (given.shape, given.layer):
         return None
@@ -126,7 +127,7 @@ def _add(
     sizes = _sizes(given)[first.start : first.start + len(first.targets)]
     whole = fresh(f"{first.targets[0]}.terms", done)
     shape = (sum(sizes), *given.shape[1:])
-    done[whole] = replace(given, kind="sum", attributes=(), inputs=tuple(terms), shape=shape)
+    done[whole] = replace(given, kind=SUM, attributes=(), inputs=tuple(terms), shape=shape)
     split = fresh(f"{whole}.split", done)
     done[split] = replace(given, attributes=(("sizes", sizes),), inputs=(whole,), shape=shape)
     for place, target in enumerate(first.targets):

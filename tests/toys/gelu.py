@@ -1,0 +1,25 @@
+"""A toy primitive without parameters: all that there is to say of it."""
+
+from __future__ import annotations
+
+from torch.nn import functional as F
+
+from dartsl.lang.records import ELEMENTWISE, Primitive, no_multiply_adds, no_parameters
+from dartsl.nn.builders import Function
+
+RECORD = Primitive(
+    name="gelu",
+    inputs=1,
+    state=False,
+    random=False,
+    traits=ELEMENTWISE,
+    builder="gelu",
+    signature=(),
+    takes="any",
+    gives="strided",
+    width="kept",
+    strides=(False, False),
+    parameters=no_parameters,
+    multiply_adds=no_multiply_adds,
+)
+BUILDER = Function(F.gelu)
