@@ -14,6 +14,7 @@ import networkx as nx
 from dartsl.graph.kinds import PRODUCT, kind_of
 from dartsl.graph.operations import Application, application
 from dartsl.graph.paths import Paths, safe
+from dartsl.lang.primitives import owner
 from dartsl.lang.terms import CellLayer, Step
 
 
@@ -87,7 +88,7 @@ class Loop:
 
 def tied(step: Step) -> bool:
     """Whether a linear layer takes the embedding's matrix."""
-    return step.primitive == "linear" and bool(dict(step.arguments).get("tie", ""))
+    return owner(step.primitive).has("matrix") and bool(dict(step.arguments).get("tie", ""))
 
 
 def decoder_input(graph: nx.DiGraph, logits: str, head: str) -> str:

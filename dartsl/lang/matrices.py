@@ -55,7 +55,7 @@ def head_faults(head: Part, stems: Iterable[Term], span: Span) -> list[Diagnosti
     """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509
     for a head that gives another vocabulary than an embedding knows."""
     embeddings = [s for stem in stems for s in steps(stem) if owner(s.primitive).has("embedding")]
-    tied = (s for t in head.terms for s in steps(t) if dict(s.arguments).get("tie"))
+    tied = (s for t in head.terms for s in steps(t) if owner(s.primitive).has("matrix") and s.argument("tie"))
     faults = [fault for step in tied for fault in _tie_faults(step, embeddings)]
     return faults or list(_vocabulary_faults(head.output.width, span, embeddings))
 

@@ -12,13 +12,11 @@ import networkx as nx
 import pytest
 
 import dartsl.graph.passes
-from dartsl.graph.kinds import KINDS
 from dartsl.graph.operations import AlphaTable, application, info
 from dartsl.graph.passes import LEVELS, PASSES, optimise, passes_of
 from dartsl.graph.rewrite import applications, assemble, fresh, rewrite, users
 from dartsl.graph.target import TARGETS, target_of
 from dartsl.graph.verify import GraphError, verify
-from dartsl.nn.lower import FUSED
 from tests.nn.graphs import Sketch, mixed
 from tests.passes.same import CPU
 
@@ -85,13 +83,6 @@ def test_the_verifier_sees(
         verify(graph)
     assert "layer0.x: " in str(fault.value)
     assert expected in str(fault.value)
-
-
-LOOP = {"element", "carry", "sequence", "dropout_mask"}  # of recurrent cells: the lowering has them itself
-
-
-def test_every_kind_has_a_function() -> None:
-    assert set(KINDS) - LOOP - {"drop_path"} == set(FUSED)  # the latter is a module, with draws
 
 
 # -------------------------------------------------------------------- rewriting
