@@ -10,6 +10,7 @@ import click
 
 from dartsl.cli.options import command, device_option, plugin_option, run_argument
 from dartsl.cli.output import answer, note
+from dartsl.lang.paths import printable
 
 STDIN = Path("-")
 
@@ -121,15 +122,15 @@ def _continue(run: Path, prompt: str, settings: dict[str, Any], anew: Anew) -> N
     network = _trained(run, anew)
     found = continued(network, prompt, Sampling(**settings))
     if found.unknown:
-        words = ", ".join(f"`{word}`" for word in found.unknown)
+        words = ", ".join(f"`{printable(word)}`" for word in found.unknown)
         note(f"note: not in the vocabulary, and read as <unk>: {words}")
     answer({"epochs": network.epochs, **found.record()}, found.text)
 
 
 def _lines(found: Sequence[Prediction]) -> list[str]:
     """A line for each image, its classes in columns."""
-    names = [click.format_filename(each.image) for each in found]
-    rows = [[click.format_filename(name) for name in each.classes] for each in found]
+    names = [printable(each.image) for each in found]
+    rows = [[printable(name) for name in each.classes] for each in found]
     first = max(map(len, names), default=0)
     width = max((len(name) for row in rows for name in row), default=0)
     lines = []

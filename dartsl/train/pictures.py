@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,36 +36,39 @@ def pictures_in(places: Sequence[Path], inputs: ImageInputs) -> Iterator[Picture
     there before anything is read.
     """
     listed = [item for place in places for item in _listed(place)]
-    channels, *size = inputs.shape
-    files = [path for path in listed if path.suffix != ".npz"]
-    reading = Reading(channels, (size[0], size[1]), shorter=inputs.resize)
-    images = batches(FolderImages([(path, 0) for path in files], reading), -1, _order(len(files)), 0)
-    names = iter(files)
-    for pixels, _ in images:
-        yield Pictures([str(next(names)) for _ in range(len(pixels))], pixels)
-    for path in (path for path in listed if path.suffix == ".npz"):
-        yield from pictures_of(read_array(path, KEYS), inputs, str(path))
+    for packed, group in groupby(listed, key=lambda path: path.suffix.lower() == ".npz"):
+        if packed:
+            for path in group:
+                yield from pictures_of(read_array(path, KEYS), inputs, str(path))
+        else:
+            yield from _of_files(list(group), inputs)
+
+
+def _of_files(paths: Sequence[Path], inputs: ImageInputs) -> Iterator[Pictures]:
+    channels, height, width = inputs.shape
+    reading = Reading(channels, (height, width), shorter=inputs.resize)
+    images = FolderImages([(path, 0) for path in paths], reading)
+    order = torch.split(torch.arange(len(paths)), BATCH)
+    for places, (pixels, _) in zip(order, batches(images, -1, order, 0), strict=True):
+        yield Pictures([str(paths[place]) for place in places.tolist()], pixels)
 
 
 def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "images") -> Iterator[Pictures]:
     """The images of an array, uint8 (N, H, W, C) or (N, H, W) of one channel, in batches. Raises UserError."""
-    found = images.cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
     channels, height, width = inputs.shape
-    if found.ndim == 3 and channels == 1:
-        found = found[..., None]
-    if found.dtype != torch.uint8 or found.ndim != 4 or found.shape[1:] != (height, width, channels):
-        kind = str(found.dtype).removeprefix("torch.")
+    shape = tuple(images.shape)
+    size = (height, width, channels)
+    kind = str(images.dtype).removeprefix("torch.")
+    if kind != "uint8" or (shape[1:] != size and not (shape[1:] == size[:2] and channels == 1)):
         raise UserError(
-            f"{name}: {kind} of shape {tuple(found.shape)}, not uint8 images (N, {height}, {width}, {channels})",
+            f"{name}: {kind} of shape {shape}, not uint8 images (N, {height}, {width}, {channels})",
             help="pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",
         )
+    pixels = images.cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+    found = pixels.reshape(-1, *size)  # (N, H, W, C)
     for start in range(0, len(found), BATCH):
         part = found[start : start + BATCH]
         yield Pictures([f"{name}[{start + place}]" for place in range(len(part))], part)
-
-
-def _order(count: int) -> list[Tensor]:
-    return list(torch.split(torch.arange(count), BATCH)) if count else []
 
 
 def _listed(place: Path) -> list[Path]:

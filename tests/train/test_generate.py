@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 import dartsl
@@ -141,3 +142,18 @@ def test_draws_follow_the_odds() -> None:
 def test_bad_settings(changes: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="numbers from 0"):
         Sampling(**changes)
+
+
+def test_exported_weights_know_their_vocabulary(story: Path) -> None:
+    path = trained(story, epochs=1)
+    dartsl.export(path, "safetensors", story.parent / "story.safetensors")
+    with safe_open(story.parent / "story.safetensors", "pt") as file:
+        found = file.metadata()
+    assert json.loads(found["vocabulary"]) == json.loads((path / "vocabulary.json").read_text())["vocabulary"]
+    assert (found["level"], found["takes"]) == ("word", "int64 tokens (T, B), numbers of 9 words")
+    (path / "vocabulary.json").write_text('{"vocabulary": ["a", "b"]}')
+    with pytest.raises(UserError, match="its 2 words are not the network's 9"):
+        dartsl.generate(path, "a")
+    (path / "vocabulary.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="it holds no vocabulary"):
+        dartsl.generate(path, "a")

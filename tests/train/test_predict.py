@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from torch import Tensor
 
 import dartsl
 from dartsl import UserError
-from dartsl.lang.loader import read
 from dartsl.run.checkpoint import write_record
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import ImageInputs
@@ -23,7 +21,7 @@ from dartsl.run.loop import restore
 from dartsl.train import loop
 from dartsl.train.predict import Prediction
 from dartsl.train.session import ImageSession
-from tests.train.runs import quiet, run, settings
+from tests.train.runs import quiet, run
 from tests.train.test_stream import images
 
 __all__ = ["images"]  # a fixture
@@ -76,6 +74,9 @@ def test_images_of_an_array_a_file_and_npz(tiny: Path, changes: dict[str, Any]) 
     found = dartsl.predict(path, files, top_k=7)
     same(found, wanted, NAMES)
     assert [each.image for each in found] == [str(file) for file in files]
+    mixed = dartsl.predict(path, [files[1], tiny.parent / "elsewhere.npz", files[0]], top_k=7)
+    same(mixed, torch.cat([wanted[1:2], wanted, wanted[:1]]), NAMES)
+    assert dartsl.predict(path, []) == dartsl.predict(path, arrays["x_test"][:0]) == []
     (best,) = dartsl.predict(path, files[4])
     assert best.classes == found[4].classes[:1]
 
@@ -136,8 +137,10 @@ def test_one_bad_file_and_nothing_is_predicted(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((2, 8, 8)), r"float64 of shape \(2, 8, 8, 1\), not uint8 images \(N, 8, 8, 1\)"),
-        (np.zeros((2, 9, 8), np.uint8), r"uint8 of shape \(2, 9, 8, 1\)"),
+        (np.zeros((2, 8, 8)), r"float64 of shape \(2, 8, 8\), not uint8 images \(N, 8, 8, 1\)"),
+        (np.zeros((2, 9, 8), np.uint8), r"uint8 of shape \(2, 9, 8\), not"),
+        (np.array(["a", "b"], dtype=object), r"object of shape \(2,\)"),
+        (np.zeros((2, 8, 8), np.uint16), "uint16 of shape"),
         (np.zeros((8, 8), np.uint8), r"uint8 of shape \(8, 8\)"),
         (np.zeros((2, 8, 8, 3), np.uint8), r"uint8 of shape \(2, 8, 8, 3\)"),
     ],
@@ -149,19 +152,11 @@ def test_arrays_that_do_not_fit(tiny: Path, array: np.ndarray, words: str) -> No
 
 
 def test_what_cannot_predict(tiny: Path) -> None:
-    source = read(str(tiny))
-    result = loop.train(source, settings(tiny, epochs=1), out=tiny.parent / "run", console=quiet())
+    path = run(tiny, "run", epochs=1).path
     with pytest.raises(UserError, match="is a training on images, which continues no text"):
-        dartsl.generate(result.path, "a")
+        dartsl.generate(path, "a")
     with pytest.raises(UserError, match="top_k"):
-        dartsl.predict(result.path, [], top_k=0)
-    record = (result.path / "run.json").read_text()
-    other = tiny.parent / "other"
-    shutil.copytree(result.path, other)
-    (other / "run.json").write_text(record.replace('"kind": "train"', '"kind": "search"'))
-    with pytest.raises(UserError, match="is a run of `search`, not of a training") as fault:
-        dartsl.predict(other, [])
-    assert f"`dartsl train {other}`" in str(fault.value.help)
+        dartsl.predict(path, [], top_k=0)
 
 
 def test_a_run_of_format_1_has_its_inputs_added_when_it_goes_on(tiny: Path) -> None:
