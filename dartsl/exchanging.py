@@ -53,7 +53,7 @@ def export(
     else:
         subject = exporting.subject_of_spec(check(spec), network, parameters)
     if to in TEXTS:
-        text = exporting.export_text(subject, to)
+        text = exporting.export_text(subject, to, uint8=uint8)
         if output is not None:
             write_bytes(Path(output), f"{text}\n".encode())
         return text

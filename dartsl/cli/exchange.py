@@ -105,7 +105,7 @@ def export_command(
         chosen = read_target(spec, network, assignments)
         subject = exporting.subject_of_spec(chosen.spec, chosen.network.name, chosen.parameters)
     if to in TEXTS:
-        deliver(exporting.export_text(subject, to), output)
+        deliver(exporting.export_text(subject, to, uint8=uint8), output)
         return
     found = exporting.export_bytes(
         subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8

@@ -58,8 +58,9 @@ def subject_of_run(path: Path, epoch: int | None) -> Subject:
     return Subject(spec, make_plan(spec, network, folder.values(network)), folder)
 
 
-def export_text(subject: Subject, to: str) -> str:
+def export_text(subject: Subject, to: str, *, uint8: bool = False) -> str:
     """`genotype` or `nasbench201` text. Raises UserError where it cannot express the cells."""
+    _require_program(to, uint8)
     write = genotype_text if to == "genotype" else nasbench_string
     return write(subject.spec, subject.plan)
 
@@ -129,10 +130,9 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
             f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
             command_line("dartsl", "train", folder.path),
         )
+    _require_program(to, uint8)
     if not uint8:
         return
-    if to == "safetensors":
-        raise UserError("safetensors hold weights, no program that could take uint8 images", exit_code=2)
     if not normalisation:
         raise UserError("images that are normalised before are no uint8", "leave one of the two out", 2)
     if folder is None or folder.info.inputs is None:
@@ -141,6 +141,13 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
             "dartsl train SPEC" if folder is None else f"dartsl train --resume {folder.path}",
             exit_code=2,
         )
+
+
+def _require_program(to: str, uint8: bool) -> None:
+    """Raise UserError where images of a kind are asked for, and the file takes none."""
+    if uint8 and to not in ("onnx", "torch"):
+        what = "weights" if to == "safetensors" else "cells"
+        raise UserError(f"--to {to} writes {what}, and no program that could take uint8 images", exit_code=2)
 
 
 def _about(subject: Subject, dtype: str, normalised: bool, uint8: bool) -> About:

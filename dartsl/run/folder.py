@@ -1,7 +1,8 @@
 """The folder of a run: everything that was asked, everything that was found, in files a person can read.
 
     spec.darts        the spec as it was, and the files it imports beside it (the shipped library excepted)
-    run.json          format, versions, settings, seed, command, network, parameters, hash of the spec
+    run.json          format, versions, settings, seed, command, network, parameters, hash of the spec;
+                      how images are normalised, and what the classes are called
     history.jsonl     one object an epoch
     alphas.jsonl      the alphas behind each epoch (a search)
     checkpoint.pt     all that is needed to go on

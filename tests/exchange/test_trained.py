@@ -192,7 +192,8 @@ def test_a_search_keeps_its_inputs_too(found: Path) -> None:
 @pytest.mark.parametrize(
     ("to", "options", "words"),
     [
-        ("safetensors", {"uint8": True}, "hold weights, no program"),
+        ("safetensors", {"uint8": True}, "writes weights, and no program"),
+        ("genotype", {"uint8": True}, "writes cells, and no program"),
         ("torch", {"uint8": True, "normalisation": False}, "normalised before are no uint8"),
     ],
 )
