@@ -19,7 +19,7 @@ CONSTANT_OUTPUT = "W0510"
 
 
 class Level(IntEnum):
-    """What is known of a value. A higher level at an input never gives a lower one behind it."""
+    """What is known of a value. A higher level at an input never gives a lower one after it."""
 
     ZERO = 0
     CONSTANT = 1  # the same for every input, or noise

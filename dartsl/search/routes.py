@@ -80,7 +80,7 @@ class _Answers:
         self._known: list[Found] = []
 
     def at(self, place: int) -> Found | None:
-        """None behind the last one."""
+        """None after the last one."""
         while len(self._known) <= place:
             found = next(self._answers, None)
             if found is None:
@@ -202,7 +202,7 @@ class _Routes:
         return self._bounds[self._bound_key(number, opened)]
 
     def _bound_key(self, number: int, opened: frozenset[str]) -> tuple[int, frozenset[str]]:
-        """Cells that stand only behind a place do not matter there."""
+        """Cells that stand only after a place do not matter there."""
         return number, frozenset(cell for cell in opened if self._first[cell] <= number)
 
     def _cheapest_use(self, cell: str) -> float:
@@ -224,7 +224,7 @@ class _Routes:
     def _opened(
         self, place: _Place, level: Level, way: _Way, number: int
     ) -> list[tuple[tuple[Level, ...], _Way]]:
-        """The same by the cheapest way of its cell, the next one or a later one by its number; none behind the last."""
+        """The same by the cheapest way of its cell, the next one or a later one by its number; none after the last."""
         assert place.cell is not None
         scenarios = way.scenarios.get(place.cell, ())
         found = self._answers(place.cell, scenarios, place.kind, level).at(number - 1)

@@ -61,7 +61,7 @@ def test_an_option_of_train_goes_before_the_spec(dartsl: Dartsl, good: Path, tmp
     assert found["momentum"] == TrainConfig().momentum
 
 
-def test_the_data_of_a_search_go_behind_the_spec_of_its_training(
+def test_the_data_of_a_search_go_after_the_spec_of_its_training(
     dartsl: Dartsl, good: Path, tmp_path: Path
 ) -> None:
     """The search was on tiny.npz; `train {}` says other.npz, and an option others still."""

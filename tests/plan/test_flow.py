@@ -1,4 +1,4 @@
-"""Whether an output depends on the input: told from the spec, and met by networks that run."""
+"""Whether an output depends on the input: as the spec has it, and as networks that run show."""
 
 from __future__ import annotations
 
@@ -132,9 +132,9 @@ def test_a_carry_starts_from_zero(merge: str, first: str, second: str, level: Le
     assert (constant(plan) is None) == (level == DEPENDENT)
 
 
-def test_random_networks_do_as_it_is_told_of_them() -> None:
+def test_random_networks_do_as_the_spec_says() -> None:
     """Two images, the same noise: the outputs differ where the output depends on the input, and nowhere else."""
-    told = []
+    said = []
     for seed in range(20):
         spec = space(seed)
         plan = planned(spec)
@@ -149,6 +149,6 @@ def test_random_networks_do_as_it_is_told_of_them() -> None:
                 generator = torch.Generator().manual_seed(image)
                 images = torch.randn((3, *plan.image.dims), generator=generator, dtype=torch.float64)
                 outputs.append(model(images))  # (3, 3)
-        told.append(constant(plan) is None)
-        assert bool((outputs[0] - outputs[1]).abs().max() > 1e-9) == told[-1], seed
-    assert set(told) == {True, False}
+        said.append(constant(plan) is None)
+        assert bool((outputs[0] - outputs[1]).abs().max() > 1e-9) == said[-1], seed
+    assert set(said) == {True, False}
