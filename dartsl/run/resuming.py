@@ -77,9 +77,11 @@ def record(
     before, begun = info.settings["epochs"], session.epoch + (place > 0)
     epochs = before if anew.epochs is None else anew.epochs
     if epochs < begun:
-        done = f"{session.epoch} epochs of it are done" + (", and a part of the next one" if place else "")
+        done = f"{_epochs(session.epoch)} {'is' if session.epoch == 1 else 'are'} done"
+        more = ", and a part of the next one" if place else ""
         raise UserError(
-            f"{folder.path} cannot end after {epochs} epochs: {done}", f"give --epochs {begun} or more"
+            f"{folder.path} cannot end after {_epochs(epochs)}: {done}{more}",
+            f"give --epochs {begun} or more",
         )
     with group.together():
         if group.chief and needs_plugins and anew.plugins:
@@ -88,9 +90,7 @@ def record(
             folder.prolong(epochs)
     if epochs != before:
         since = f"step {place + 1} of epoch {session.epoch + 1}" if place else f"epoch {session.epoch + 1}"
-        line = (
-            f"{epochs} epochs in place of {before}: from {since} on, schedules are those of {epochs} epochs"
-        )
+        line = f"{_epochs(epochs)} in place of {before}: from {since} on, schedules are those of {_epochs(epochs)}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -99,6 +99,10 @@ def keep_inputs(folder: RunFolder, inputs: Inputs, group: Group) -> None:
     with group.together():
         if group.chief and folder.info.inputs is None:
             folder.rewrite(replace(folder.info, inputs=inputs))
+
+
+def _epochs(number: int) -> str:
+    return "1 epoch" if number == 1 else f"{number} epochs"
 
 
 def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:

@@ -50,7 +50,7 @@ def test_a_run_is_searched_drawn_and_derived(dartsl: Dartsl, good: Path, tmp_pat
     assert json.loads((tmp_path / "run" / "run.json").read_text())["command"].endswith("--epochs 2")
     shorter = dartsl("search", "--resume", "run", "--epochs", "1")
     assert shorter.exit_code == 1
-    assert "cannot end after 1 epochs" in shorter.stderr
+    assert "cannot end after 1 epoch" in shorter.stderr
 
 
 def test_every_level_finds_the_same(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:

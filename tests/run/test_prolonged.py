@@ -87,9 +87,7 @@ def test_a_search_in_mid_epoch_is_prolonged_or_shortened_but_never_below_what_is
     monkeypatch.undo()
     monkeypatch.setattr(searching, "render", lambda _dot, _kind: b"<svg/>")
     before = (path / "run.json").read_bytes(), (path / "checkpoint.pt").read_bytes()
-    with pytest.raises(
-        UserError, match="cannot end after 1 epochs: 1 epochs of it are done, and a part"
-    ) as told:
+    with pytest.raises(UserError, match="cannot end after 1 epoch: 1 epoch is done, and a part") as told:
         searching.resume(path, Anew(epochs=1), console=quiet())
     assert "leaves none in which" not in str(told.value)
     assert told.value.help == "give --epochs 2 or more"
@@ -100,7 +98,7 @@ def test_a_search_in_mid_epoch_is_prolonged_or_shortened_but_never_below_what_is
     assert [row["lr"] for row in rows(path / "history.jsonl")] == pytest.approx(
         [learning_rate(0, 7, 0.025, 0.001), learning_rate(1, 2, 0.025, 0.001)]
     )
-    with pytest.raises(UserError, match="cannot end after 1 epochs: 2 epochs of it are done"):
+    with pytest.raises(UserError, match="cannot end after 1 epoch: 2 epochs are done"):
         searching.resume(path, Anew(epochs=1), console=quiet())
 
 
