@@ -1,0 +1,146 @@
+"""Specs: sound and broken ones with words or bytes changed, and texts from the grammar, through check, fmt, info,
+draw, diff and import."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from dartsl.api import info
+from dartsl.exchange.importing import import_text
+from dartsl.graph import draw as drawing
+from dartsl.graph.diff import diff_specs
+from dartsl.lang.check import check, diagnose
+from dartsl.lang.diagnostics import SpecError
+from dartsl.lang.loader import decode, read
+from dartsl.lang.model import Spec
+from dartsl.lang.parser import parse
+from dartsl.lang.plan import plan
+from dartsl.lang.printer import print_file
+from dartsl.lang.render import report, to_json
+from dartsl.lang.resources import shipped_specs
+from dartsl.lang.source import Source
+from tests.exchange import genotypes
+from tests.fuzz import grammar
+from tests.fuzz.campaign import Input
+from tests.fuzz.mutation import change_bytes, change_words
+
+TESTS = Path(__file__).parents[1]
+SPARE = (
+    *("relu", "none", "mix_bn", "darts", "dag", "normal", "c0", "n0", "C", "stride", "sum", "concat", "lerp"),
+    *(
+        "conv(3)",
+        "*2",
+        "/2",
+        "*",
+        "|",
+        ">",
+        "(",
+        ")",
+        "{",
+        "}",
+        "0",
+        "3",
+        "1.5",
+        "-1",
+        '"s"',
+        "true",
+        "all",
+        "'",
+    ),
+    *(
+        "edge",
+        "node",
+        "cell",
+        "op",
+        "ops",
+        "keep 1",
+        "output",
+        "n0..n3",
+        "image(3, 8, 8)",
+        "scan",
+        "tokens(5)",
+    ),
+    *(
+        'linear(share = "target")',
+        "relu(1)",
+        "match stride { 1 => relu }",
+        "extern op x(out = Cin)",
+        "highway",
+    ),
+    *(
+        'import "./x"',
+        "search { epochs = 1 }",
+        "999999999999",
+        "noise",
+        "conv(3, out = C/3)",
+        "\ufeff",
+        "\u00a0",
+    ),
+    *("# dartsl: allow W0303", "//", "1e9", "n"),
+)
+ODD = ("0", "-1", "(", "]", "'", "none", "np.int64(0)", "range(9)")
+PUBLISHED = (genotypes.DARTS_V2, genotypes.RNN_V1, genotypes.FILE, "|none~0|+|none~0|nor_conv_3x3~1|")
+MOST_LAYERS, MOST_EDGES = (
+    12,
+    60,
+)  # of what is lowered: larger networks take seconds, and have nothing else in them
+
+
+class Texts:
+    """See the module."""
+
+    def __init__(self) -> None:
+        paths = [
+            *(TESTS / "good").glob("*.darts"),
+            *(TESTS / "bad").glob("*.darts"),
+            *shipped_specs().values(),
+        ]
+        self.texts = [path.read_bytes().decode(errors="replace") for path in sorted(paths)]
+        self.base = check(read("nasbench201"))
+
+    def make(self, draw: random.Random) -> Input:
+        choice = draw.random()
+        if choice < 0.1:
+            text = change_words(
+                draw, draw.choice(PUBLISHED), ("0", "-1", "(", "]", "'", "none", "np.int64(0)", "range(9)")
+            )
+            return Input("genotype.txt", text.encode())
+        if choice < 0.3:
+            return Input("generated.darts", grammar.sentence(draw).encode())
+        text = draw.choice(self.texts)
+        if choice < 0.9:
+            text = change_words(draw, text, SPARE)
+        data = text.encode(errors="surrogatepass")
+        return Input("changed.darts", change_bytes(draw, data) if choice > 0.85 else data)
+
+    def attempt(self, given: Input) -> None:
+        if given.name == "genotype.txt":
+            text = given.data.decode(errors="replace")
+            check(Source("imported.darts", import_text(f"\n{text}", keep_unknown=len(text) % 2 == 0).text))
+            return
+        source = decode(given.name, given.data, None)
+        found = diagnose(source)
+        report(source.name, found.diagnostics, found.edges)
+        to_json(found.diagnostics)
+        try:
+            printed = print_file(parse(source))
+        except SpecError:
+            return
+        assert print_file(parse(Source(source.name, printed))) == printed, "fmt is not idempotent"
+        again = diagnose(Source(source.name, printed))
+        assert {each.code for each in again.diagnostics} == {each.code for each in found.diagnostics}, (
+            "fmt changes faults"
+        )
+        if found.spec is not None:
+            self._used(found.spec)
+
+    def _used(self, spec: Spec) -> None:
+        diff_specs(spec, self.base)
+        for cell in spec.cells.values():
+            if len(cell.edges) <= MOST_EDGES:
+                drawing.draw([cell])
+        small = sum(len(cell.edges) for cell in spec.cells.values()) <= MOST_EDGES
+        for name, network in spec.networks.items():
+            if small and len(plan(spec, network, {}).layers) <= MOST_LAYERS:
+                info(spec, name, batch=2)
