@@ -21,6 +21,7 @@ from dartsl.lang.paths import reason
 
 MAX_BYTES = 4_000_000
 TEXT = "the text"  # what messages and the spec's comment call a text that is in no file
+_GIVE = 'give a file, or a text such as "Genotype(...)" in quotes'
 MOST_LISTED = 40  # names of genotypes that a message lists
 
 
@@ -131,6 +132,8 @@ def _read(given: str) -> tuple[str, str]:
         return _decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"), "standard input"
     if any(mark in given for mark in "([|{\n") and not _is_file(given):
         return given, TEXT
+    if not given:
+        raise UserError("the name of a file is empty", _GIVE, 2)
     path = Path(given)
     try:
         with open(path, "rb") as file:
@@ -138,7 +141,7 @@ def _read(given: str) -> tuple[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot read {given}: {reason(error)}",
-            'give a file, or a text such as "Genotype(...)" in quotes',
+            _GIVE,
             2,
         ) from None
     return _decoded(data, given), path.name

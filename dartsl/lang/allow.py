@@ -18,7 +18,11 @@ from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import CellDecl, Comment, File, NetworkDecl
 
 UNUSED = "W0107"
-_COMMENT = re.compile(r"#[ \t]*(?:darts|dartsl)[ \t]*(?::|(?=allow\b))[ \t]*(?P<verb>\w*)[ \t:]*(?P<rest>.*)")
+# `# dartsl: ...` is always meant so; without the colon, or as `darts`, only with a code: `# darts: our first space`.
+_COMMENT = re.compile(
+    r"#[ \t]*(?:dartsl[ \t]*:|dartsl?[ \t]*:?(?=[ \t]*allow[ \t:]+[A-Za-z]\d{4}\b))"
+    r"[ \t]*(?P<verb>\w*)[ \t:]*(?P<rest>.*)"
+)
 _CODE = re.compile(r"[ \t,]*([A-Za-z]\d{4})\b")
 _FORM = "write `# dartsl: allow W0303`, with one code or several separated by commas"
 

@@ -41,7 +41,7 @@ def bad_argument(
     if needed is not None:
         if kind == "width":
             return Diagnostic(
-                "E0503", f"a width cannot be {value}", Label(place, f"this must be {needed}"), used
+                "E0503", f"a width cannot be {shown(value)}", Label(place, f"this must be {needed}"), used
             )
         title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
         code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")

@@ -15,11 +15,15 @@ from dartsl.lang.widths import Width
 
 @dataclass(frozen=True)
 class Given:
-    """A step that decides a width: where it stands, what it gives, and whether that is `written` as its `out`."""
+    """A step that decides a width: where it stands, what it gives, and whether that is `written` as its `out`.
+
+    One branch of a `concat` may only keep the width that reaches it: `keeps`.
+    """
 
     span: Span
     width: Width
     written: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def merged(kind: str, branches: Parts[tuple[Part, Span]]) -> tuple[Given, ...]:
     """The steps that decide the width of a merge, of its branches and the places where they are written."""
     if kind != "concat":
         return branches[0][0].given if branches else ()
-    steps = [part.given or (Given(span, part.output.width),) for part, span in branches]
+    steps = [part.given or (Given(span, part.output.width, keeps=True),) for part, span in branches]
     return tuple(step for given in steps for step in given)
 
 

@@ -70,8 +70,11 @@ def _help(text: str, part: Part, asked: Width) -> str:
     whole, some = ("conv(1)", "conv(1, out = ...)") if part.output.is_map else ("linear", "linear(out = ...)")
     if not part.given:
         return f"`{text}` keeps the width of its input; `{whole}` after it gives C channels"
-    full = next((step for step in part.given if step.width == asked), None)
+    sure = (step for step in part.given if not (step.keeps or step.written))
+    full = next((step for step in sure if step.width == asked), None)
     if full is not None:  # one of several that are concatenated
         name = " ".join(full.span.text.split())
         return f"`{name}` gives C channels, whatever reaches it; `{some}` after it gives some of them"
+    if len(part.given) > 1:
+        return f"the widths of the branches add up: `{whole}` after the `concat` gives C channels"
     return f"let its last step give C channels, as `{whole}` does"

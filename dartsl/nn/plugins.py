@@ -19,6 +19,7 @@ from dartsl.graph.build import build
 from dartsl.graph.operations import GraphInfo, info
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.model import REACHING, Spec
+from dartsl.lang.parts import steps
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.primitives import PRIMITIVES
 from dartsl.lang.records import ModuleSpec
@@ -26,7 +27,6 @@ from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import ExternDecl
 from dartsl.lang.terms import CellLayer, Plan, Step, Term
-from dartsl.lang.terms import Sequence as Steps
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
 
@@ -116,16 +116,6 @@ def _plugin_steps(plan: Plan) -> Iterator[tuple[str, Step]]:
                 yield layer.name, step
 
 
-def steps(term: Term) -> Iterator[Step]:
-    """The primitive steps of a term, in order."""
-    if isinstance(term, Step):
-        yield term
-        return
-    parts = term.terms if isinstance(term, Steps) else term.branches
-    for part in parts:
-        yield from steps(part)
-
-
 # ------------------------------------------------------------------- building
 
 
@@ -173,14 +163,19 @@ def contract_error(fault: PluginError, plan: Plan, declared: Mapping[str, Span])
 def contract_fault(fault: PluginError, plan: Plan, declared: Mapping[str, Span]) -> Diagnostic:
     """The diagnostic of `contract_error`."""
     span = declared.get(fault.primitive)
+    name, spec = fault.primitive, fault.spec
+    help = (
+        f"it must be {name}(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
+        "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input"
+    )
+    if spec is not None and spec.in_shape[0] != spec.out_shape[0]:
+        help += f"; declared as `extern op {name}(out = {REACHING})`, out_channels is in_channels"
     return Diagnostic(
         "E0412",
-        f"the implementation of `{fault.primitive}` breaks its contract",
+        f"the implementation of `{name}` breaks its contract",
         Label(_built_for(fault, plan), fault.reason),
         () if span is None else (Label(span, "declared here"),),
-        f"it must be {fault.primitive}(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
-        "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input; "
-        f"declared as `extern op {fault.primitive}(out = {REACHING})`, out_channels is in_channels",
+        help,
     )
 
 

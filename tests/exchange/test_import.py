@@ -196,6 +196,7 @@ def test_operations_are_in_the_library() -> None:
         ("Genotype(normal=[('none', 0)])", "no `normal_concat`", "it needs normal, normal_concat"),
         ("x = 1 (", "this is not Python", ""),
         ("f(1)", "holds no `Genotype", "never run"),
+        ("", "the name of a file is empty", "a text such as"),
         ("|nor_conv_3x3~0|+|none~0|", "node 2 needs one edge from each", ""),
         ("|nor_conv_3x2~0|", "unknown operation `nor_conv_3x2`", "`nor_conv_3x3`"),
         ("|none~0|+none~0|", "is not written", ""),

@@ -92,7 +92,13 @@ def test_what_allows_nothing_is_reported(comment: str, marked: str) -> None:
 
 
 def test_other_comments_mean_nothing() -> None:
-    for comment in ("# dartsl 1.0", "# allow W0303", "# dartsl was here: allow W0303"):
+    for comment in (
+        "# dartsl 1.0",
+        "# allow W0303",
+        "# dartsl was here: allow W0303",
+        "# darts: the space of the first order",
+        "# darts allow one to search",
+    ):
         assert found(top=comment + "\n") == [("W0303", name) for _, name in ALL]
 
 

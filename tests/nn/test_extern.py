@@ -164,6 +164,10 @@ def test_every_operation_of_a_spec_is_tried() -> None:
         require_sound(spec, plan(spec, spec.networks["net"]), wrong)
     found = [(fault.code, fault.primary.span.text) for fault in caught.value.diagnostics]
     assert sorted(set(found)) == [("E0412", "gelu"), ("E0412", "glu")]
+    advised = {
+        fault.primary.span.text: "(out = Cin)" in (fault.help or "") for fault in caught.value.diagnostics
+    }
+    assert advised == {"gelu": False, "glu": True}  # one keeps the width already
     places = {fault.primary.span.start for fault in caught.value.diagnostics}
     assert (
         len(places) == 5

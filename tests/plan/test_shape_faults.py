@@ -94,6 +94,16 @@ def test_a_width_that_is_lost_in_a_chain_is_an_error(where: str) -> None:
     assert codes(mended + cell("x -> y : q") + where) == []
 
 
+def test_what_keeps_its_width_is_not_said_to_give_c() -> None:
+    """Two identities have C channels each because C channels reach them."""
+    (fault,) = faults_of(cell("x -> y : concat(identity, identity)") + net("c"))
+    assert fault.primary.text == "asked for 8 channels, gives 16 channels"
+    assert fault.help == "the widths of the branches add up: `conv(1)` after the `concat` gives C channels"
+    (fault,) = faults_of("extern op e(out = Cin)\n" + cell("x -> y : concat(e, e)") + net("c"))
+    assert fault.help == "the widths of the branches add up: `conv(1)` after the `concat` gives C channels"
+    assert codes(cell("x -> y : concat(identity, identity) > conv(1)") + net("c")) == []
+
+
 def test_every_place_is_asked_for_its_width() -> None:
     assert codes(LOST + cell("x -> y : identity", inputs="x : q")) == ["E0502"]
     assert codes(LOST + net("q")) == ["E0502"]

@@ -24,7 +24,15 @@ SLIPS: tuple[Slip, ...] = (
         where="network input",
     ),
     Slip(r"[:=]|[\[(]|\d+|\"[^\"\n]*\"?", _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input"),
-    Slip(_END, _IMAGE, before=r"\binput\s*(?:image\s*)?", where="network input", ends=True),
+    Slip(
+        _END,
+        _IMAGE,
+        before=r"\binput\s*(?:image\s*)?",
+        where="network input",
+        label="the size is missing here",
+        title="the input has no size",
+        ends=True,
+    ),
     Slip(
         r":\s*\w+",
         "an image is taken as it is: what prepares it is the `stem`",
