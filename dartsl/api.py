@@ -1,4 +1,4 @@
-"""What dartsl does, from Python: the functions behind `dartsl.parse`, `dartsl.search` and the command line.
+"""What dartsl does, from Python: `dartsl.parse`, `dartsl.search` and the others, which the command line calls too.
 
 A spec is given by its path, the name of one that comes with dartsl (`"digits"`), as a `Source` for text, or as the
 `Spec` that `check` gave.
@@ -33,7 +33,7 @@ Plugins = Sequence[str | Path]
 
 
 def source_of(spec: SpecLike) -> Source:
-    """The text behind a path, a shipped spec's name, or a Spec. Raises UserError."""
+    """The text of a path, a shipped spec's name, or a Spec. Raises UserError."""
     from dartsl.lang.loader import read
 
     if isinstance(spec, Spec):
@@ -229,7 +229,9 @@ def settled(
         except KeyError:
             raise UserError(f"there is no setting `{name}`", exit_code=2) from None
         except ValueError as fault:
-            raise UserError(f"`{value}` is no value for the setting `{name}`", f"give {fault}", 2) from None
+            raise UserError(
+                f"`{value}` is not a value for the setting `{name}`", f"give {fault}", 2
+            ) from None
     return complete(text, *layers, settings)
 
 
@@ -282,7 +284,7 @@ def draw(
 
 
 def names_a_run(name: str | Path) -> bool:
-    """Whether a name means a folder; a shipped spec of that name goes before a folder that is no run."""
+    """Whether a name means a folder; a shipped spec of that name goes before a folder that is not a run."""
     from dartsl.lang.resources import shipped_specs
     from dartsl.run.layout import RUN
 

@@ -1,4 +1,4 @@
-"""What other tools write and read, from Python: the functions behind `dartsl.import_genotype` and `dartsl.export`.
+"""What other tools write and read, from Python: the functions `dartsl.import_genotype` and `dartsl.export`.
 
 As in `dartsl.api`, of which this is a part, a spec is given by its path, a shipped spec's name, a `Source` or a `Spec`.
 """

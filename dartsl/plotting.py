@@ -1,4 +1,4 @@
-"""The picture of a run, from Python: the function behind `dartsl.plot` and the command of that name."""
+"""The picture of a run, from Python: `dartsl.plot`, which the command of that name calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
     """Draw a run's learning curves, and for a search how the weights of its operations went, edge by edge.
 
     The run may be at work or interrupted: what it has recorded is drawn. `output` names the picture (.svg, .png,
-    .pdf), by default `curves.svg` in the run's folder; it is returned. Raises UserError for a folder that is no run,
+    .pdf), by default `curves.svg` in the run's folder; it is returned. Raises UserError for a folder that is not a run,
     is damaged or has no epoch yet; SpecError where a search's spec was broken.
     """
     from dartsl.graph.render import picture_format

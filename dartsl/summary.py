@@ -1,4 +1,4 @@
-"""What `dartsl info` tells of a spec: its cells, and the cost of one of its networks."""
+"""What `dartsl info` reports of a spec: its cells, and the cost of one of its networks."""
 
 from __future__ import annotations
 

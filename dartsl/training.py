@@ -1,4 +1,4 @@
-"""The training of what was found, and its use, from Python: the functions behind `dartsl.train`, `dartsl.evaluate`,
+"""The training of what was found, and its use, from Python: the functions `dartsl.train`, `dartsl.evaluate`,
 `dartsl.predict` and `dartsl.generate`.
 
 As in `dartsl.api`, of which this is a part, a spec is given by its path, a shipped spec's name, a `Source` or a `Spec`.
@@ -141,7 +141,7 @@ def inherited_by(text: bool, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:
-    """The text behind a SPEC, or of what the run of a search has found, with the plugins of the run it lies in and,
+    """The text of a SPEC, or of what the run of a search has found, with the plugins of the run it lies in and,
     where the run itself is named, the settings that say what it was searched on.
 
     Raises UserError.

@@ -92,7 +92,7 @@ class Commands(click.Group):
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *others: Any, **extra: Any
     ) -> NoReturn:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a name that its encoding lacks is no reason to fail
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a name that its encoding lacks is not a reason to fail
             sys.stdout.reconfigure(errors="backslashreplace")
         report = output.Report(json=output.asks_for_json(sys.argv[1:] if args is None else args))
         extra |= {"standalone_mode": False, "obj": report, "color": output.colour()}

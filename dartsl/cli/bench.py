@@ -25,13 +25,17 @@ CASES = ("forward_backward", "first", "second", "exact")
     type=click.IntRange(min=2),
     default=4,
     show_default=True,
-    help="Images per step, of each half, or rows of text.",
+    help="Images per step, from each half, or rows of text.",
 )
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Rounds per median."
 )
 @click.option(
-    "--case", "cases", multiple=True, type=click.Choice(CASES), help="Only this; may be given again."
+    "--case",
+    "cases",
+    multiple=True,
+    type=click.Choice(CASES),
+    help="Measure only this case; may be repeated.",
 )
 @plugin_option
 def bench_command(

@@ -48,7 +48,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
 
 
 def _diagnose(name: str, plugins: tuple[Path, ...]) -> tuple[str, Sequence[Diagnostic], int]:
-    """What a spec is called, its faults and its edges; one that is no text at all has a fault too."""
+    """What a spec is called, its faults and its edges; one that is not a text at all has a fault too."""
     from dartsl.lang.check import diagnose
 
     try:
@@ -67,7 +67,7 @@ def _diagnose(name: str, plugins: tuple[Path, ...]) -> tuple[str, Sequence[Diagn
 @command("explain")
 @click.argument("code", required=False)
 def explain_command(code: str | None) -> None:
-    """Say what a diagnostic's code means, with an example.
+    """Explain a diagnostic's code, with an example.
 
     Without a code it lists them all, errors and warnings.
 

@@ -26,7 +26,7 @@ from dartsl.lang.diagnostics import UserError
     type=click.Choice(["python", "graph", "dot", "passes"]),
     default="python",
     show_default=True,
-    help="The network as Python text; its operation graph, one application a line; that graph as DOT; what each "
+    help="The network as Python text; its operation graph, one application per line; that graph as DOT; what each "
     "optimising pass did.",
 )
 @level_option

@@ -11,7 +11,7 @@ from dartsl.cli.output import answer
 @command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
-    """Print the script that completes dartsl's commands, options and specs in a shell.
+    """Print the script that completes commands in a shell.
 
     \b
     Examples:

@@ -15,11 +15,11 @@ from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, writt
 @spec_argument
 @click.option("--cell", metavar="NAME", help="Draw this cell alone.")
 @click.option("--network", metavar="NAME", help="Draw the cells of this network.")
-@click.option("--epoch", type=click.IntRange(min=1), help="Of a run: draw it as of this epoch.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Draw a run as of this epoch.")
 @click.option(
     "--to",
     type=click.Choice(["dot", "svg", "png", "pdf"]),
-    help="The format, of a file whose name does not say it, and on stdout. [dot]",
+    help="Format, where no name of a file says it. [dot]",
 )
 @output_option("The picture: .svg, .png, .pdf or .dot. Without it DOT text goes to stdout.")
 def draw_command(
@@ -45,7 +45,7 @@ def draw_command(
     if output is not None and onto_file and to is None:
         picture_format(output)
         draw(spec, output, cell=cell, network=network, epoch=epoch)
-        written([output])
+        written([output, output.with_suffix(".dot")] if output.suffix != ".dot" else [output])
         return
     text = draw(spec, cell=cell, network=network, epoch=epoch)
     picture = text if to in (None, "dot") else render(text, to)

@@ -13,7 +13,9 @@ from dartsl.cli.output import answer
 @device_option
 @plugin_option
 def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
-    """Tell the test error of a trained RUN (of text: loss and perplexity), with its 95 % confidence interval.
+    """Report the test error or perplexity of a trained RUN.
+
+    Each figure comes with its 95 % confidence interval.
 
     The weights are those of the last checkpoint: of the last epoch where the training is over, averaged where it
     averaged them. An error's interval is Wilson's; it counts the test images as the only chance. A loss's is normal,

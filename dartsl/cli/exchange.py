@@ -21,11 +21,11 @@ from dartsl.lang.diagnostics import UserError
 
 @command("import")
 @click.argument("source", metavar="FILE_OR_TEXT")
-@click.option("--name", metavar="NAME", help="Which one, where several have different names.")
+@click.option("--name", metavar="NAME", help="Which one of several with different names.")
 @click.option("--keep-unknown", is_flag=True, help="Make operations that dartsl does not know `extern op`s.")
 @output_option("Where to write the spec. Without it the text goes to stdout.")
 def import_command(source: str, name: str | None, keep_unknown: bool, output: Path | None) -> None:
-    """Write the spec of a cell that was published or found elsewhere.
+    """Import a cell that was published or found elsewhere.
 
     Read are genotypes of the DARTS family in any text (a literal, a Python file, a log, of which the last one
     counts), NAS-Bench-301's tuples, NAS-Bench-201's strings, and NNI's JSON of choices for DARTS; `-` is stdin.
@@ -48,10 +48,14 @@ def import_command(source: str, name: str | None, keep_unknown: bool, output: Pa
 
 @command("export")
 @spec_argument
-@click.option("--to", type=click.Choice(FORMATS), required=True, help="What to write.")
-@click.option("--epoch", type=click.IntRange(min=1), help="Of a search's run: as of this epoch.")
+@click.option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Export a search's run as of this epoch.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of a SPEC's fresh weights."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the fresh weights of a SPEC.",
 )
 @click.option(
     "--normalisation/--no-normalisation",
@@ -62,7 +66,7 @@ def import_command(source: str, name: str | None, keep_unknown: bool, output: Pa
 @click.option("--uint8", is_flag=True, help="A training's program takes uint8 images, 0 to 255.")
 @network_options
 @plugin_option
-@output_option("Where to write it. Texts go to stdout without it.")
+@output_option("Where to write it; without it texts go to stdout.")
 def export_command(
     spec: str,
     to: str,
@@ -75,7 +79,7 @@ def export_command(
     plugins: tuple[Path, ...],
     output: Path | None,
 ) -> None:
-    """Write a SPEC, or a run's folder in place of it, for other tools.
+    """Export a SPEC or a RUN for other tools.
 
     A genotype or a string of NAS-Bench-201 holds the cells alone. A torch.export program (.pt2), an ONNX file and
     safetensors hold a network with its weights: those of a training's run (averaged ones where it averages them,

@@ -28,22 +28,24 @@ MOST_PARTS = 8  # named of those that never run
 @spec_argument
 @network_options
 @click.option(
-    "--batch", type=click.IntRange(min=1), help="Images (or rows of text) per step, for the memory."
+    "--batch", type=click.IntRange(min=1), help="Batch size (images, or rows of text) of the memory estimate."
 )
 @click.option(
-    "--order", type=click.Choice(["1", "2", "exact"]), help="Of the alpha gradient, for the memory."
+    "--order",
+    type=click.Choice(["1", "2", "exact"]),
+    help="Order of the alpha gradient, of the memory estimate.",
 )
 @click.option(
     "-O",
     "--optimise",
     "level",
     type=click.IntRange(0, 2),
-    help="Level of optimisation, for the memory.",
+    help="Level of optimisation, of the memory estimate.",
 )
 @click.option(
     "--memory",
     type=click.Choice(["normal", "low", "none"]),
-    help="`low`: of a step that computes layers again; `none`: leave the estimate out, which takes seconds.",
+    help="Estimate for a step of --memory low; `none`: no estimate, which takes seconds.",
 )
 @plugin_option
 def info_command(

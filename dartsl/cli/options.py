@@ -58,9 +58,9 @@ def network_options(function: Command) -> Command:
     """`--network` and `--set`."""
     function = click.option(
         "--set", "assignments", multiple=True, metavar="NAME=VALUE",
-        help="A parameter of the network; may be given again.",
+        help="A parameter of the network; may be repeated.",
     )(function)  # fmt: skip
-    return click.option("--network", metavar="NAME", help="Which network, where the spec has several.")(
+    return click.option("--network", metavar="NAME", help="Which network of a spec that has several.")(
         function
     )
 
@@ -131,20 +131,22 @@ def _existing(ctx: click.Context, param: click.Parameter, run: Path) -> Path:
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
-    """`C=36` and the like. Raises UserError for what is no assignment of a number."""
+    """`C=36` and the like. Raises UserError for what is not an assignment of a number."""
     from dartsl.lang.constants import exact
 
     values: dict[str, Fraction] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise UserError(f"`--set {text}` is no assignment", "write, for example, --set C=36", exit_code=2)
+            raise UserError(
+                f"`--set {text}` is not an assignment", "write, for example, --set C=36", exit_code=2
+            )
         try:
             number = exact(value.strip())
         except (ValueError, ZeroDivisionError):
             number = None
         if number is None:
-            raise UserError(f"`{value}` is no value for `{name}`", "give a number", exit_code=2)
+            raise UserError(f"`{value}` is not a value for `{name}`", "give a number", exit_code=2)
         values[name.strip()] = number
     return values
 

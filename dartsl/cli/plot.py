@@ -15,7 +15,7 @@ from dartsl.cli.output import STDOUT, deliver, written
 @click.option(
     "--to",
     type=click.Choice(["svg", "png", "pdf"]),
-    help="The format, of a file whose name does not say it. [svg]",
+    help="Format, where no name of a file says it. [svg]",
 )
 @output_option("The picture: .svg, .png or .pdf. [curves.svg in the run's folder]")
 def plot_command(run: Path, to: str | None, output: Path | None) -> None:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     "--temperature", type=click.FloatRange(min=0), metavar="NUMBER",
     help="Below 1 a text is more likely, above 1 more varied; 0: always the likeliest word. [1]",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Of what is drawn for a text. [0]")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the words drawn for a text. [0]"
+)
 @device_option
 @plugin_option
 def predict_command(
@@ -49,7 +51,7 @@ def predict_command(
     plugins: tuple[Path, ...],
     **sampling: Any,
 ) -> None:
-    """Say what the network of a trained RUN sees in images, or let it continue a text.
+    """Classify images, or continue a text, with a trained RUN.
 
     FILES are images, folders of images, or .npz files with an array `x_test` or `x`; each image is resized, cropped and
     normalised as `dartsl eval` does it, and its likeliest class is shown, with its probability. Where one file cannot

@@ -154,7 +154,7 @@ def _start(
 
 @command("derive")
 @run_argument
-@click.option("--epoch", type=click.IntRange(min=1), help="As of this epoch; the last one by default.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Derive as of this epoch; by default the last one.")
 @click.option(
     "--derive", "rule", type=click.Choice(["connected", "argmax"]),
     help="The likeliest cells whose output depends on the input, or the strongest operations whatever comes of it. "

@@ -99,7 +99,9 @@ def _first_comment(path: Path) -> str:
 @output_option("Where to write it, in place of NAME.darts.")
 @click.pass_context
 def new_command(ctx: click.Context, name: str | None, origin: str | None, output: Path | None) -> None:
-    """Write a commented starter spec, or a copy of a shipped one, into NAME.darts.
+    """Write a starter spec, or a copy of a shipped one.
+
+    It goes into NAME.darts, and comments explain it.
 
     \b
     Examples:

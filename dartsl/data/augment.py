@@ -102,7 +102,7 @@ class Augment:
             if len(numbers) not in (1, channels):
                 raise UserError(
                     f"`{setting}` has {len(numbers)} numbers, but {name}'s images have {channels} channels",
-                    "give one number a channel, or none: then they are measured",
+                    "give one number per channel, or none: then they are measured",
                 )
             values.append(numbers * channels if len(numbers) == 1 else numbers)
         if 0.0 in values[1]:

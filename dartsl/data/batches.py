@@ -46,7 +46,7 @@ class Batches:
 
     Iterating gives the index tensors (int64, on the CPU) of the steps that are left in the current epoch, and
     prepares the next epoch when none is left. The last batch of an epoch holds what remains, as in
-    DARTS, so that every image is seen once an epoch; it may be smaller than the others.
+    DARTS, so that every image is seen once per epoch; it may be smaller than the others.
     """
 
     def __init__(self, indices: Tensor, batch: int, seed: int) -> None:
@@ -61,7 +61,7 @@ class Batches:
         self._step = 0
 
     def __len__(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         return -(-len(self._indices) // self._batch)
 
     @property
@@ -86,7 +86,7 @@ class Batches:
         return {"generator": self._at_epoch_start, "step": self._step}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on behind the place that `state_dict` gave, for the same images and batch size."""
+        """Go on after the place that `state_dict` gave, for the same images and batch size."""
         self._generator.set_state(state["generator"])
         self._begin()
         self._step = int(state["step"])

@@ -87,7 +87,7 @@ def _found(path: Path) -> Callable[[], ImageData] | None:
 
 
 def _recognise(path: Path) -> Callable[[], ImageData] | None:
-    """The reader of the CIFAR or IDX files that lie in `path` itself; one file of a set is enough to tell."""
+    """The reader of the CIFAR or IDX files that lie in `path` itself; one file of a set is enough."""
 
     def has(*names: str) -> bool:
         return any((path / name).is_file() for name in names)

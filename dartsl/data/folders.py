@@ -75,7 +75,7 @@ def large_folder(
     if path is None or not path.is_dir() or not is_image_folder(path):
         if stream == "always":
             raise UserError(
-                f"`{name}` is no folder of images, which alone can be read as it is needed",
+                f"`{name}` is not a folder of images, which alone can be read as it is needed",
                 help="leave --stream out",
             )
         return None

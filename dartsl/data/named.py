@@ -12,7 +12,7 @@ IMAGES = ("digits",)
 TEXTS = ("markov",)
 IMAGE_FORMATS = (
     "`digits`, an .npz file with x_train, y_train, x_test and y_test, or a folder: "
-    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images a class"
+    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images per class"
 )
 TEXT_FORMATS = (
     "`markov`, a plain text file, or a folder with train.txt, valid.txt and test.txt "

@@ -31,7 +31,7 @@ class About:
 
     @property
     def takes(self) -> str:
-        """What the network takes, in a line."""
+        """What the network takes, on one line."""
         if self.plan.is_text:
             words = "characters" if self._level == "char" else "words"
             return f"int64 tokens (T, B), numbers of {self.plan.classes:,} {words}"
@@ -70,7 +70,7 @@ class About:
         return found
 
     def texts(self) -> dict[str, str]:
-        """The same for metadata that only hold text: what is no string stands as JSON."""
+        """The same for metadata that only hold text: what is not a string stands as JSON."""
         return {
             name: value if isinstance(value, str) else json.dumps(value)
             for name, value in self.record().items()

@@ -134,7 +134,7 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
     if not uint8:
         return
     if not normalisation:
-        raise UserError("images that are normalised before are no uint8", "leave one of the two out", 2)
+        raise UserError("images that are normalised before are not uint8", "leave one of the two out", 2)
     if folder is None or folder.info.inputs is None:
         raise UserError(
             "no mean and deviation are known that uint8 images could be normalised by",

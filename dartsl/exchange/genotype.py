@@ -56,8 +56,9 @@ def check_concat(concat: tuple[int, ...], nodes: int, inputs: int, where: str) -
     for state in concat:
         if not inputs <= state <= last:
             raise UserError(
-                f"{where}: {state} is no node that could be concatenated", f"the nodes are {inputs} to {last}"
+                f"{where}: {state} is not a node that could be concatenated",
+                f"the nodes are {inputs} to {last}",
             )
     if not concat or len(set(concat)) != len(concat):
-        raise UserError(f"{where}: the concatenation must name nodes, each once")
+        raise UserError(f"{where}: the concatenation must name each node once")
     return concat

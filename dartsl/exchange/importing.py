@@ -150,7 +150,7 @@ def _read(given: str) -> tuple[str, str]:
 def _is_file(given: str) -> bool:
     try:
         return Path(given).is_file()
-    except (OSError, ValueError):  # a text that is no possible name
+    except (OSError, ValueError):  # a text that is not a possible name
         return False
 
 

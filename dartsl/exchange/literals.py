@@ -55,7 +55,7 @@ class Reader:
         return f"{self.name}:{getattr(node, 'lineno', 1)}"
 
     def sequence(self, node: ast.expr) -> Sequence[ast.expr]:
-        """The items of a list or a tuple, also behind `list(...)`, `array(...)` and the like. Raises UserError."""
+        """The items of a list or a tuple, also within `list(...)`, `array(...)` and the like. Raises UserError."""
         node = unwrapped(node, _SEQUENCES)
         if isinstance(node, ast.List | ast.Tuple):
             return node.elts
@@ -88,7 +88,7 @@ class Reader:
         return isinstance(node, ast.Constant) and type(node.value) is int
 
     def integers(self, node: ast.expr) -> tuple[int, ...]:
-        """A list or tuple of numbers, or a range, also behind `list(...)`. Raises UserError."""
+        """A list or tuple of numbers, or a range, also within `list(...)`. Raises UserError."""
         node = unwrapped(node, _SEQUENCES)
         if not calls(node, _RANGES):
             return tuple(self.integer(item) for item in self.sequence(node))

@@ -44,7 +44,7 @@ def is_nni(text: str) -> bool:
 def read_nni(text: str, source: str, keep_unknown: bool = False) -> Genotype:
     """`keep_unknown` takes operations of any name.
 
-    Raises UserError where the text is no JSON of that kind, or choices are missing or wrong."""
+    Raises UserError where the text is not JSON of that kind, or choices are missing or wrong."""
     if len(text) > MAX_TEXT:
         raise UserError(f"{source} is too long to hold choices: {len(text):,} characters")
     try:

@@ -82,7 +82,7 @@ def check_wire(wire: Wire, node: int, inputs: int, known: Iterable[str] | None, 
     if not 0 <= wire.source < states:
         raise UserError(
             f"{where}: `{_short(wire.operation)}` into node {states} comes from {wire.source}, "
-            "which is no earlier state",
+            "which is not an earlier state",
             f"node {states} can be reached from 0 to {states - 1}",
         )
     return wire

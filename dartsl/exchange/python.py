@@ -51,7 +51,7 @@ def _part(wires: ast.expr, concat: ast.expr, reader: Reader) -> Part:
     if _is_pair(items[0], reader):
         if len(items) % 2:
             raise UserError(
-                f"{reader.at(wires)}: {len(items)} pairs are not two a node",
+                f"{reader.at(wires)}: {len(items)} pairs are not two per node",
                 "a node with another number of edges needs a list of its own: [[('op', 0), ...], ...]",
             )
         nodes = [items[start : start + 2] for start in range(0, len(items), 2)]

@@ -1,4 +1,4 @@
-"""The model behind a spec or a run of a training, and its tensors as safetensors."""
+"""The model of a spec or a run of a training, and its tensors as safetensors."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def recurrent_of(cell: Cell, spec: Spec) -> Recurrent:
         found.append((Wire(name, states[edges[0].source]),))
     if cell.output.merge not in ("mean", None) or first.name in cell.output.nodes:
         raise _not_expressed(
-            "Genotype", f"cell `{cell.name}` does not give the mean of nodes behind the first"
+            "Genotype", f"cell `{cell.name}` does not give the mean of nodes after the first"
         )
     return Recurrent(Part(tuple(found), tuple(states[name] for name in cell.output.nodes)))
 
@@ -100,7 +100,7 @@ def _image_genotype(spec: Spec, plan: Plan) -> Genotype:
 def _part(spec: Spec, cell: Cell) -> Part:
     prepared = [item.operation is not None and print_expr(item.operation) for item in cell.inputs]
     if prepared != ["preprocess", "preprocess"]:
-        raise _not_expressed("Genotype", f"cell `{cell.name}` has not two inputs behind `preprocess`")
+        raise _not_expressed("Genotype", f"cell `{cell.name}` has not two inputs with `preprocess`")
     nodes = tuple(_wires(cell, lambda label: _image_name(label, spec), "Genotype"))
     if cell.output.merge not in ("concat", None):
         raise _not_expressed(
@@ -118,7 +118,7 @@ def _wires(cell: Cell, name: Callable[[str], str | None], what: str) -> list[tup
     for node in cell.nodes:
         edges = cell.incoming(node.name)
         if node.merge != "sum" or not edges:
-            raise _not_expressed(what, f"node `{node.name}` of cell `{cell.name}` is no sum of edges")
+            raise _not_expressed(what, f"node `{node.name}` of cell `{cell.name}` is not a sum of edges")
         wires = []
         for edge in edges:
             label = edge.candidates[0].label

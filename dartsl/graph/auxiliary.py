@@ -1,4 +1,4 @@
-"""The auxiliary head of a network that is trained: a second classifier behind the middle of the network.
+"""The auxiliary head of a network that is trained: a second classifier after the middle of the network.
 
 It reads the first cell of the last stage (without a cell there: its first layer) and is, as in DARTS: ReLU, mean over
 windows down to a 2x2 map, convolution 1x1 to 128 channels, batch norm, ReLU, convolution 2x2 to 768 channels
@@ -63,7 +63,7 @@ Step = tuple[str, str, State | None, tuple[tuple[str, Value], ...], tuple[int, .
 
 
 def _steps(shape: tuple[int, ...], classes: int) -> list[Step]:
-    """(name, kind, module, attributes, shape behind it) of each application."""
+    """(name, kind, module, attributes, shape after it) of each application."""
     channels, height, width = shape
     (down, step_down), (across, step_across) = (windows(side) for side in (height, width))
     side = 2

@@ -25,7 +25,7 @@ IMAGE = "image"
 def build(plan: Plan, *, drop_path: bool = False, auxiliary: bool = False) -> nx.DiGraph:
     """The operation graph of a planned network; `dartsl.graph.operations` says what it holds.
 
-    For training: with `drop_path` one stands behind the operation of each decided edge of a cell, but the identity
+    For training: with `drop_path` one stands after the operation of each decided edge of a cell, but the identity
     (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`.
     """
     graph = _Builder(plan, drop_path).run()
@@ -115,7 +115,7 @@ class _Builder:
         return loop.leave(output)
 
     def _inputs(self, layer: CellLayer) -> dict[str, str]:
-        """The inputs of a cell by their names, behind the operations that the cell has for them."""
+        """The inputs of a cell by their names, after the operations that the cell has for them."""
         values = {}
         for item, read, term in zip(layer.cell.inputs, layer.reads, layer.inputs, strict=True):
             values[item.name] = self._given[read]
@@ -151,7 +151,7 @@ class _Builder:
         return self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
 
     def _dropped(self, source: str, edge: str, layer: str) -> str:
-        """An edge's operation with drop-path behind it."""
+        """An edge's operation with drop-path after it."""
         applied: Application = self._graph.nodes[source]["op"]
         if kind_of(applied).has("identity", "zero"):
             return source
@@ -161,7 +161,7 @@ class _Builder:
     def _merge(
         self, kind: str, inputs: Iterable[str], shape: Shape, path: str, layer: str, has_bn: bool
     ) -> str:
-        """The merge of a node or of a cell's output, and the batch norm of the search behind it."""
+        """The merge of a node or of a cell's output, and the batch norm of the search after it."""
         bn = self._paths.claim(path, "bn") if has_bn else ""
         merged = self._paths.claim(path, kind)
         if kind == "highway":

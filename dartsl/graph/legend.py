@@ -21,9 +21,9 @@ class Legend:
 
 
 def legend(cell: Cell) -> Legend:
-    """The shortest way to tell the candidates of every searched edge.
+    """The shortest way to show the candidates of every searched edge.
 
-    One set for all searched edges is told once, in a caption, and they carry no text; else a set that is
+    One set for all searched edges is shown once, in a caption, and they carry no text; else a set that is
     long or used again gets a letter, and a short one that is used once stands on its edge.
     """
     sets = {place: _labels(edge) for place, edge in enumerate(cell.edges) if edge.searched}

@@ -1,4 +1,4 @@
-"""The operation graph as text: a line an application, DOT with a box around each layer, what passes did to it."""
+"""The operation graph as text: one application per line, DOT with a box around each layer, what passes did to it."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ def operations_dot(graph: nx.DiGraph) -> str:
 
 
 def passes_listing(graph: nx.DiGraph, optimised: Optimised, level: int, target: Target) -> str:
-    """What each pass did to a graph: a line each, and one for the graph as it was built."""
+    """What each pass did to a graph: one line each, and one for the graph as it was built."""
     measured = "" if target.measured else ", chosen by the count of operations, not measured"
     title = f"network {info(graph).network} at -O{level} for {target.name}{measured}"
-    rows = [("", "applications", "convolutions", "MiB an image")]
+    rows = [("", "applications", "convolutions", "MiB per image")]
     for name, found in [("as built", cost(graph)), *((each.name, each.after) for each in optimised.reports)]:
         rows.append((name, f"{found.nodes:,}", f"{found.convolutions:,}", f"{found.traffic / 2**20:,.1f}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
     ]
-    note = "MiB an image: what a forward pass reads and writes in float32, each application on its own"
+    note = "MiB per image: what a forward pass reads and writes in float32, each application on its own"
     return "\n".join([title, "", *lines, "", note, ""])
 
 

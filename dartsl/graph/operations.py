@@ -35,7 +35,7 @@ class Application:
                 own layer. A batch norm without affine with several paths stands for that many equal ones. A tied
                 `linear` has two: its own, with the bias, and that of the embedding whose matrix it takes.
     random      the key of its random draws, for `noise` and other random primitives
-    batch       how many times the images of the batch the output has (more than 1 behind space_to_batch); a
+    batch       how many times the images of the batch the output has (more than 1 after space_to_batch); a
                 vector of several batches is a tensor (batch, B, C)
     """
 
@@ -75,7 +75,7 @@ class GraphInfo:
 
 
 def application(graph: nx.DiGraph, node: str) -> Application:
-    """The application behind a node id."""
+    """The application of a node id."""
     found: Application = graph.nodes[node]["op"]
     return found
 

@@ -80,7 +80,7 @@ TORCH_NAMES = frozenset(
 
 
 def safe(name: str) -> str:
-    """A name that can be an attribute of a module: a keyword, or a name of torch's own, gets a `_` behind it."""
+    """A name that can be an attribute of a module: a keyword, or a name of torch's own, gets a `_` at its end."""
     if keyword.iskeyword(name) or name in TORCH_NAMES or name.startswith("_"):
         return f"{name}_"
     return name
@@ -98,11 +98,11 @@ def candidate_name(label: str) -> str:
 
 
 class Paths:
-    """Hands out paths, each once: `_2` stands behind the second of a name at one place, then `_3`."""
+    """Hands out paths, each once: `_2` ends the second of a name at one place, then `_3`."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self._counts: dict[str, int] = {}  # of a path: the last number tried behind it; all before are taken
+        self._counts: dict[str, int] = {}  # of a path: the last number tried at its end; all before are taken
 
     def claim(self, parent: str, name: str) -> str:
         """A free path under `parent`."""

@@ -1,7 +1,7 @@
 """The loop of a recurrent cell in the operation graph: what enters an element's step, what leaves it, and its masks.
 
 An application of a scan layer stands for one element. `element` and `carry` are what enters a step; `sequence`, the
-one application behind the loop, is all elements' outputs, each of which is the next step's carry. That way back is no
+one application after the loop, is all elements' outputs, each of which is the next step's carry. That way back is no
 edge, so that the graph has no cycle.
 """
 

@@ -14,7 +14,7 @@ class Target:
     pixels_first    with them, a strided 1 x 1 convolution reads every stride-th pixel first
     space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
     narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
-    stack_limit     numbers an image that applications side by side may read, or have, together
+    stack_limit     numbers per image that applications side by side may read, or have, together
     measured        the choices rest on measurements; else on the count of operations alone
     """
 
@@ -55,5 +55,5 @@ TARGETS: Mapping[str, Target] = {
 
 
 def target_of(device: str) -> Target:
-    """The target of a torch device by its name (`cuda:1`). Anything that is no CUDA device counts as the CPU."""
+    """The target of a torch device by its name (`cuda:1`). Anything that is not a CUDA device counts as the CPU."""
     return TARGETS.get(device.partition(":")[0], TARGETS["cpu"])

@@ -57,7 +57,7 @@ def _loop_faults(graph: nx.DiGraph, record: GraphInfo) -> Iterator[str]:
     carried = {applied.layer: applied for applied in found.values() if applied.kind == "carry"}
     for layer, carry in carried.items():
         if layer not in ends or ends[layer].shape[0] != carry.shape[0]:
-            yield f"{layer}: its outputs are no carries of the next step"
+            yield f"{layer}: its outputs are not carries of the next step"
     inside: set[str] = set()  # what depends on an element or on a carry
     for node in nx.topological_sort(graph) if nx.is_directed_acyclic_graph(graph) else ():
         applied = found.get(node)
@@ -132,7 +132,7 @@ def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[in
         if any(owner(spec.primitive).parameters(spec) for spec in specs):
             yield "it stands for several modules that have parameters"
         if any(not owner(spec.primitive).has("batch_norm") for spec in specs):
-            yield "it stands for several modules that are no batch norms"
+            yield "it stands for several modules that are not batch norms"
 
 
 def _embeds(spec: ModuleSpec) -> bool:

@@ -133,7 +133,7 @@ def scaled_bn(x: Tensor, state: Sequence[nn.Module], gain: Tensor) -> Tensor:
 
 
 def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
-    """The modules of a batch norm's state. Raises TypeError for one that is no batch norm."""
+    """The modules of a batch norm's state. Raises TypeError for one that is not a batch norm."""
     found = [module for module in state if isinstance(module, _NormBase)]
     if len(found) != len(state):
         raise TypeError(f"batch norms were due, not {state}")

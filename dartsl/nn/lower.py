@@ -1,7 +1,7 @@
 """The lowering: an operation graph, application by application, to torch.fx.
 
 The network is one GraphModule with a GraphModule for each layer in it, so that the code that runs is code
-that can be printed and read. Mixing weights are arguments of `forward`, one tensor a cell type. The lowering
+that can be printed and read. Mixing weights are arguments of `forward`, one tensor per cell type. The lowering
 computes what the graph says, of that what the output needs, and nothing else. A graph as it was built is the
 plain lowering (-O0); optimising passes are proved against it. All modules are there whatever the graph uses of
 them, in one order: the state_dict is the same at every level.

@@ -29,7 +29,7 @@ def gains(
 ) -> tuple[Tensor, ...]:
     """The mixing weights at the entries (row, column) as weights of batch norms with `width` channels.
 
-    The first sizes[0] of them one behind another, (sizes[0] * width,), then the next sizes[1], and so on.
+    The first sizes[0] of them one after another, (sizes[0] * width,), then the next sizes[1], and so on.
     """
     chosen = torch.stack([weights[row][column] for row, column in entries])  # (entries,)
     # Copied, not expanded alone: torch's channels_last batch norm gives wrong gradients for a weight of stride 0.
@@ -84,6 +84,6 @@ def _side_by_side(modules: Sequence[_NormBase], name: str) -> Tensor | None:
 
 
 def _follows(first: Tensor, buffer: Tensor, distance: int) -> bool:
-    """Whether a buffer lies `distance` numbers behind the first one, in the same memory."""
+    """Whether a buffer lies `distance` numbers after the first one, in the same memory."""
     same = buffer.untyped_storage()._cdata == first.untyped_storage()._cdata
     return same and buffer.storage_offset() == first.storage_offset() + distance

@@ -48,7 +48,7 @@ def run_file(file: PluginFile) -> ModuleType:
     name = f"dartsl_plugin_{path.stem}"
     found = importlib.util.spec_from_file_location(name, path, loader=_FromText(path, data))
     if found is None or found.loader is None or path.suffix != ".py":
-        raise UserError(f"{path} is no Python file", help="the name of a plugin file ends in .py")
+        raise UserError(f"{path} is not a Python file", help="the name of a plugin file ends in .py")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # dataclasses and torch.compile look for a class's module there
     try:

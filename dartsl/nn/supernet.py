@@ -38,13 +38,13 @@ class Supernet(nn.Module):
     """A network whose mixed edges are weighted by the softmax of its alphas.
 
     plan, graph   what it was made from, with `plugins`, the implementations by name
-    level         of optimisation, 0 to 2; `optimised` is the graph behind the passes, with their reports, for
+    level         of optimisation, 0 to 2; `optimised` is the graph after the passes, with their reports, for
                   `target`, which the device chooses unless it is given
     network       the lowered network; its state_dict names follow the spec (language rule 18)
     alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
                   both in order of declaration. A row with fewer candidates than the longest one has spare columns
                   at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
-                  attribute of ParameterDict (`keys`) has a `_` behind it there; `alpha` takes its own name.
+                  attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
     memory        "low": layers are computed again in the backward pass (`dartsl.nn.recompute`); or "normal"
     amp           whether convolutions and linear layers compute in bfloat16 (torch.autocast); weights, alphas
@@ -137,7 +137,7 @@ class Supernet(nn.Module):
         return found
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """Softmax of the alphas, cell by cell: (rows, columns), exact zeros behind the end of a short row."""
+        """Softmax of the alphas, cell by cell: (rows, columns), exact zeros after the end of a short row."""
         return {table.cell: self._softmax(table) for table in self.tables}
 
     def _softmax(self, table: AlphaTable) -> Tensor:

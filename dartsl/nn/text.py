@@ -26,7 +26,7 @@ class TextOutput(NamedTuple):
     logits   (T, B, words)
     outputs  (T, B, H) of the last scan, before any dropout
     dropped  (T, B, C) as they enter the head's matrix
-    carries  (B, H) for each scan: its state behind the window
+    carries  (B, H) for each scan: its state after the window
     """
 
     logits: Tensor
@@ -166,7 +166,7 @@ def build_linear(spec: ModuleSpec) -> nn.Module:
 
 
 def draw_words(embedding: nn.Module, draws: Draws, applied: Application) -> None:
-    """Give an embedding what takes words away behind it, where its application says so."""
+    """Give an embedding what takes words away after it, where its application says so."""
     p, vocab = float_of(applied, "dropout"), applied.attribute("vocab")
     if not isinstance(vocab, int) or applied.random is None or not isinstance(embedding, Embedding):
         raise TypeError(f"an embedding of {vocab!r} words, drawn by {applied.random}")
@@ -208,12 +208,12 @@ def highway_gates(product: Tensor, past: Tensor) -> Tensor:
 def matrix_of(module: nn.Module) -> Tensor:
     """The matrix of a highway (in, out). Raises TypeError where a module has none."""
     if not isinstance(module, Highway):
-        raise TypeError(f"{module} is no highway")
+        raise TypeError(f"{module} is not a highway")
     return module.weight
 
 
 def bundle(logits: Tensor, outputs: Tensor, dropped: Tensor, *sequences: Tensor) -> TextOutput:
-    """All that a network of text gives; the state behind a window is the last output of a scan."""
+    """All that a network of text gives; the state after a window is the last output of a scan."""
     return TextOutput(logits, outputs, dropped, tuple(sequence[-1] for sequence in sequences))
 
 

@@ -21,7 +21,7 @@ LOSS, ACCURACY, PERPLEXITY, ENTROPY, RATE, DROP_PATH, SECONDS = (
     "drop path",
     "seconds",
 )
-# What is above is no point of a curve: NaN, infinities, and the perplexity of a loss that diverged.
+# What is above is not a point of a curve: NaN, infinities, and the perplexity of a loss that diverged.
 LARGEST = 1e100
 # Panel, line, and where a row has the number; an entry that holds a table (cell: number) gives a line for each name.
 _ENTRIES = (
@@ -60,9 +60,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class EdgeShares:
-    """A searched edge over the epochs, and what discretisation makes of it behind the last one.
+    """A searched edge over the epochs, and what discretisation makes of it after the last one.
 
-    weights   for each candidate its mixing weight (softmax of the alphas) behind each epoch
+    weights   for each candidate its mixing weight (softmax of the alphas) after each epoch
     strongest the column of the candidate that would win the edge
     lead      of its last weight over the next one that could win; None without one
     kept      whether the edge would stay
@@ -105,7 +105,7 @@ class CellShares:
 def curves(rows: Sequence[Row]) -> list[Panel]:
     """The panels of a history, those without a single number left out.
 
-    Raises ValueError for rows that no session writes: epochs that do not rise, or something that is no number.
+    Raises ValueError for rows that no session writes: epochs that do not rise, or something that is not a number.
     """
     epochs = [epoch for row in rows if type(epoch := row.get("epoch")) is int]
     if len(epochs) < len(rows) or any(before >= epoch for before, epoch in pairwise(epochs)):
@@ -140,7 +140,7 @@ def _numbers(row: Row) -> Iterator[tuple[str, str, float]]:
             if number is None:
                 continue
             if type(number) not in (int, float):
-                raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is no number")
+                raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is not a number")
             try:
                 value = float(number)
             except OverflowError:

@@ -66,7 +66,7 @@ def sweep(folder: Path, owned: Collection[str]) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All that is no folder, in a folder and those below it; links are not followed."""
+    """All that is not a folder, in a folder and those below it; links are not followed."""
     return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
 
 
@@ -88,7 +88,7 @@ def parse_json(data: bytes | str) -> Any:
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Add a line to a file of one JSON object a line, and see it on the disk. Raises UserError.
+    """Add a line to a file of one JSON object per line, and see it on the disk. Raises UserError.
 
     A crash can leave half of the last line: `read_rows` passes over it and `write_rows` removes it.
     """
@@ -99,9 +99,9 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The objects of a file of one JSON object a line; a last line without its end is not one of them.
+    """The objects of a file of one JSON object per line; a last line without its end is not one of them.
 
-    Raises UserError for a file that cannot be read, or a whole line that is no JSON object.
+    Raises UserError for a file that cannot be read, or a whole line that is not a JSON object.
     """
     rows: list[Row] = []
     for number, line in enumerate(read_file(path).split(b"\n")[:-1], start=1):
@@ -110,7 +110,7 @@ def read_rows(path: Path) -> list[Row]:
         except ValueError:
             row = None
         if not isinstance(row, dict):
-            raise UserError(f"line {number} of {path} is no JSON object")
+            raise UserError(f"line {number} of {path} is not a JSON object")
         rows.append(row)
     return rows
 
@@ -121,7 +121,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _lives(process: int) -> bool:
-    """Whether another process of this number is there, as far as this system tells."""
+    """Whether another process of this number is there, as far as this system knows."""
     if os.name != "posix" or process == 0:
         return True
     if process == os.getpid():

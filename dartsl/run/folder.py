@@ -3,8 +3,8 @@
     spec.darts        the spec as it was, and the files it imports beside it (the shipped library excepted)
     run.json          format, versions, settings, seed, command, network, parameters, hash of the spec;
                       how images are normalised, and what the classes are called
-    history.jsonl     one object an epoch
-    alphas.jsonl      the alphas behind each epoch (a search)
+    history.jsonl     one object per epoch
+    alphas.jsonl      the alphas after each epoch (a search)
     checkpoint.pt     all that is needed to go on
     vocabulary.json   the words of a text, in the order of their numbers
     found.*           what came out (a search)
@@ -114,7 +114,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Raises UserError where `path` is no run folder, or one of another format."""
+        """Raises UserError where `path` is not a run folder, or one of another format."""
         if not exists(path / RUN):
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
@@ -203,13 +203,13 @@ class RunFolder:
         return self.path / FOUND
 
     def history(self) -> list[Row]:
-        """One row an epoch, the first epoch first. Raises UserError."""
+        """One row per epoch, the first epoch first. Raises UserError."""
         rows = read_rows(self.path / HISTORY)
         require_rows(self.path / HISTORY, rows, self._row)
         return rows
 
     def alphas(self) -> list[Row]:
-        """One row an epoch: `epoch`, and `alphas`, a table for each cell. Raises UserError."""
+        """One row per epoch: `epoch`, and `alphas`, a table for each cell. Raises UserError."""
         rows = read_rows(self.path / ALPHAS)
         require_rows(self.path / ALPHAS, rows, ALPHAS_ROW)
         return rows
@@ -275,7 +275,7 @@ def versions() -> dict[str, str]:
 
 
 def free_name(parent: Path, stem: str) -> Path:
-    """`parent/stem`, or with -2, -3, ... behind it: the first that does not exist."""
+    """`parent/stem`, or with -2, -3, ... at its end: the first that does not exist."""
     path, number = parent / stem, 1
     while path.exists():
         number += 1

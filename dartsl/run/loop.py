@@ -53,7 +53,7 @@ class Session(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps an epoch, for the progress."""
+        """Steps per epoch, for the progress."""
 
     @property
     def place(self) -> int:
@@ -98,7 +98,7 @@ def run_session(
 ) -> bool:
     """Take all steps that are left; False where Ctrl-C stopped it. `command` resumes such a run.
 
-    A checkpoint is written behind each epoch and wherever it is stopped. Raises UserError for a step that is
+    A checkpoint is written after each epoch and wherever it is stopped. Raises UserError for a step that is
     not finite or finds too little memory: the state before it is then saved (of several processes, one that finds
     too little memory saves nothing: the others are in mid-step). All processes of a `group` stop at the same step.
     """
@@ -117,7 +117,7 @@ def run_session(
                 if group.any(stop.requested):
                     save(session, folder, group)
                     progress.say(
-                        f"stopped in epoch {session.epoch + 1} behind step {session.place}; everything is saved"
+                        f"stopped in epoch {session.epoch + 1} after step {session.place}; everything is saved"
                     )
                     progress.say(f"go on with: {group.command(command)} {command_line(folder.path)}")
                     return False
@@ -133,7 +133,7 @@ def run_session(
 
 
 def _read(session: Session, group: Group) -> Iterator[Any]:
-    """The batches that are left. Of several processes one alone may meet a file that cannot be read, and tells of it.
+    """The batches that are left. Of several processes one alone may meet a file that cannot be read, and reports it.
 
     Raises UserError.
     """
@@ -147,7 +147,7 @@ def _read(session: Session, group: Group) -> Iterator[Any]:
 
 
 def _watched(history: Row) -> dict[str, float | None]:
-    """What an epoch's end adds to its figures: `watched` in the row of a training."""
+    """What an epoch's end adds to its figures: `watched` in the row of a training: its validation figures."""
     found: dict[str, float | None] = history.get("watched") or {}
     return {name.replace("_", " "): value for name, value in found.items()}
 

@@ -54,7 +54,7 @@ SMALL_TITLE = 0.46  # its three lines
 SMALL_PITCH = (1.56, 1.47)
 MOST_COLUMNS = 8  # edges side by side
 CAPTION = (
-    "Right: an edge a panel, a row for each node; a line for each candidate's mixing weight (softmax of the alphas) by "
+    "Right: one panel per edge, a row per node; one line for each candidate's mixing weight (softmax of the alphas) by "
     "epoch. Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
     "out. Dotted: equal shares."
 )

@@ -1,4 +1,4 @@
-"""What a run shows while it works: a live bar on a terminal, else one plain line an epoch."""
+"""What a run shows while it works: a live bar on a terminal, else one plain line per epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Figures = Mapping[str, float | None]
 
 
 class RunProgress:
-    """Progress through `epochs` epochs of `steps` steps each, of which `done` steps lie behind.
+    """Progress through `epochs` epochs of `steps` steps each, of which `done` steps are done.
 
     Use it as a context manager; call `step` after each step and `epoch` after each epoch, with figures to
     show: a number, or None for one that does not exist yet.
@@ -85,7 +85,7 @@ class RunProgress:
 
     def interrupted(self) -> None:
         """Called from within a signal handler: say at once that the run will stop."""
-        words = "stopping behind this step; Ctrl-C again stops at once"
+        words = "stopping after this step; Ctrl-C again stops at once"
         if self._live is not None:
             self._live.figures = words
         else:

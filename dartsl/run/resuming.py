@@ -42,7 +42,7 @@ class Anew:
             return configure(config, {name: value for name, value in given.items() if value is not None})
         except ValueError as fault:
             raise UserError(
-                f"`{self.epochs}` is no value for the setting `epochs`", f"give {fault}", 2
+                f"`{self.epochs}` is not a value for the setting `epochs`", f"give {fault}", 2
             ) from None
 
 

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 Check = Callable[[Any, str], None]
-MOST = 2**53  # whole numbers above it are no counts, and no float has them all
+MOST = 2**53  # whole numbers above it are not counts, and no float has them all
 
 
 class MisfitError(ValueError):

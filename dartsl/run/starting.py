@@ -91,7 +91,7 @@ def absolute(data: str) -> str:
 
 
 def say_notes(notes: Sequence[str], console: Console) -> None:
-    """Say how the data was understood, a line each."""
+    """Say how the data was understood, one line each."""
     for note in notes:
         shown = note.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
         console.print(f"note: {shown}", highlight=False, markup=False, soft_wrap=True)

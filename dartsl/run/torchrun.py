@@ -28,7 +28,7 @@ class Place:
 
 
 class OwnError(UserError):
-    """An error that this process alone knows of, so that it tells of it itself, be it the first or not."""
+    """An error that this process alone knows of, so that it reports it itself, be it the first or not."""
 
 
 def place(environment: Mapping[str, str] | None = None) -> Place | None:
@@ -40,7 +40,9 @@ def place(environment: Mapping[str, str] | None = None) -> Place | None:
         rank, world, local = (int(found[name]) for name in NEEDED[:3])
         here = int(found.get("LOCAL_WORLD_SIZE", world))
     except ValueError:
-        raise UserError("RANK, WORLD_SIZE or LOCAL_RANK is no number", help="start it by torchrun") from None
+        raise UserError(
+            "RANK, WORLD_SIZE or LOCAL_RANK is not a number", help="start it by torchrun"
+        ) from None
     return Place(rank, world, local, here) if world > 1 else None
 
 

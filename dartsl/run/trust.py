@@ -77,7 +77,7 @@ def _the_same(recorded: Sequence[PluginFile], given: list[PluginFile]) -> list[P
             help="a run goes on with the very code it was started with: bring that back, or start another run",
         )
     if strange:
-        raise UserError(f"{strange[0].path} is no plugin of this run", help="leave it out")
+        raise UserError(f"{strange[0].path} is not a plugin of this run", help="leave it out")
     if missing:
         raise UserError(
             f"the run also needs the plugin {_shown(missing[0].path)} (SHA-256 {missing[0].sha256})",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dartsl.nn.text import TextOutput
 
 
-MOST = 700.0  # exp of more is no float; such a loss says all there is to say
+MOST = 700.0  # exp of more is not a float; such a loss says all there is to say
 
 
 def perplexity(loss: float) -> float:
@@ -162,7 +162,7 @@ class TextBatch:
 
 @dataclass(frozen=True)
 class TextPassed:
-    """The cross entropy over `count` tokens, and the states behind the window."""
+    """The cross entropy over `count` tokens, and the states after the window."""
 
     loss: Tensor
     count: int

@@ -68,7 +68,7 @@ class Job:
 class Row:
     """One case at one level; `faster` than -O0 is the median of the rounds' ratios.
 
-    `peak_bytes` is None where the system does not tell.
+    `peak_bytes` is None where the system does not report it.
     """
 
     case: str
@@ -212,7 +212,7 @@ def _peak(job: Job, case: str, level: str) -> int:
     torch.set_num_threads(job.threads)
     stepper = job.stepper(level)
     state = [*stepper.model.parameters(), *stepper.model.buffers()]
-    # What is built once a process - kernels, python objects - is no part of a step's memory; parameters are.
+    # What is built once a process - kernels, python objects - is not a part of a step's memory; parameters are.
     _warm(stepper.model)
     base = _resident("VmRSS") - sum(tensor.numel() * tensor.element_size() for tensor in state)
     for _ in range(2):  # the second finds the momentum buffers of the first
@@ -221,7 +221,7 @@ def _peak(job: Job, case: str, level: str) -> int:
 
 
 def _warm(model: Supernet) -> None:
-    """Load the libraries behind convolutions, without a heap full of holes that the step would fill."""
+    """Load the libraries for convolutions, without a heap full of holes that the step would fill."""
     image = torch.zeros(SMALL, 4, 8, 8, requires_grad=True)
     kernel = torch.zeros(4, 4, 3, 3, requires_grad=True)
     output: Tensor = F.batch_norm(F.conv2d(image, kernel, padding=1), None, None, training=True)

@@ -75,7 +75,7 @@ class Comparison:
         return "\n".join([*lines, "", *self.verdict()])
 
     def verdict(self) -> list[str]:
-        """What the numbers say about the choice of an order, a sentence a line."""
+        """What the numbers say about the choice of an order, one sentence per line."""
         whole, first = self.term["exact"].norm, self.gradients["1"].distance
         off, apart = self.term["2"].distance, self.gradients["2"].distance
         if whole == 0.0 or off is None or first is None or apart is None:

@@ -45,7 +45,7 @@ def run_network(run: RunFolder) -> tuple[Spec, Network]:
 
 
 def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[str, list[list[float]]]]:
-    """An epoch (the last one by default) and the mixing weights behind it, cell by cell.
+    """An epoch (the last one by default) and the mixing weights after it, cell by cell.
 
     Raises UserError where the run has no such epoch.
     """
@@ -57,12 +57,12 @@ def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[
         )
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:
-        raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds the epochs 1 to {len(rows)}")
+        raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds epochs 1 to {len(rows)}")
     return _weights(run, row)
 
 
 def all_mixing_weights(run: RunFolder) -> list[tuple[int, dict[str, list[list[float]]]]]:
-    """Each epoch that is recorded, with the mixing weights behind it, cell by cell. Raises UserError."""
+    """Each epoch that is recorded, with the mixing weights after it, cell by cell. Raises UserError."""
     return [_weights(run, row) for row in run.alphas()]
 
 
@@ -104,7 +104,7 @@ def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None
 def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> str:
     """The found file of a run as of an epoch (the last one by default), whether or not the run is over.
 
-    `rule` is the run's own by default. Raises UserError where `path` is no run of a search, or has no such epoch;
+    `rule` is the run's own by default. Raises UserError where `path` is not a run of a search, or has no such epoch;
     SpecError for a spec that was broken.
     """
     run = RunFolder.open(path)

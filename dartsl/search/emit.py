@@ -67,7 +67,7 @@ def found_text(
     """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
 
     `parameters` are all of the network's, as used; `weights` hold a table for each of its cells, and `rule` says how
-    they are read; what it changes is told too. What other
+    they are read; what it changes is reported too. What other
     imported files define and the network needs is copied, so the text stands alone. It is decided, and
     printed as `dartsl fmt` prints it.
     """
@@ -102,11 +102,11 @@ def _cell_text(found: DerivedCell) -> str:
     lines = [f"cell {cell.name} {{"]
     for inputs in _runs(cell.inputs, lambda item: item.operation):
         operation = inputs[0].operation
-        behind = "" if operation is None else f" : {print_expr(operation)}"
-        lines.append(f"  input {names_text([item.name for item in inputs])}{behind}")
+        chain = "" if operation is None else f" : {print_expr(operation)}"
+        lines.append(f"  input {names_text([item.name for item in inputs])}{chain}")
     for nodes in _runs(cell.nodes, lambda item: (item.merge, item.mix_bn)):
-        behind = " > mix_bn" if nodes[0].mix_bn else ""
-        lines.append(f"  node {names_text([item.name for item in nodes])} : {nodes[0].merge}{behind}")
+        chain = " > mix_bn" if nodes[0].mix_bn else ""
+        lines.append(f"  node {names_text([item.name for item in nodes])} : {nodes[0].merge}{chain}")
     lines += [f"  {edge_text(kept)}  # {weight_text(kept.weight)}" for kept in found.edges]
     return "\n".join([*lines, f"  output {_output_text(cell.output)}", "}", ""])
 

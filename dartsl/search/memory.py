@@ -1,4 +1,4 @@
-"""How much memory one search step takes, told before anything is allocated.
+"""How much memory one search step takes, estimated before anything is allocated.
 
 The step runs once on the meta device, where tensors have shapes and no numbers, and every storage is counted
 from the operation that makes it until nothing holds it: what autograd keeps, gradients, the copies of
@@ -71,7 +71,7 @@ class Occupancy(TorchDispatchMode):
         try:
             key = (func, _key(args), _key(tuple(kwargs.items())))
             seen = self._seen.get(key)
-        except (TypeError, RuntimeError):  # an argument that is no key
+        except (TypeError, RuntimeError):  # an argument that is not a key
             return func(*args, **kwargs)
         if seen is not None:
             several, shapes = seen
@@ -236,7 +236,7 @@ def _shadow(
         plan, graph, builders = model, build(model), resolve(model, {}, plugins)
     length = plan.image.size[0] if plan.is_text else 1
     if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
-        raise UserError("a step needs more memory than can be told", help="try a smaller --batch")
+        raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:
         return Supernet(
             plan,

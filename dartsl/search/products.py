@@ -61,7 +61,7 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
     The weights themselves are not touched. `model` is a torch module.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"{type(model).__name__} is no torch module, whose weights could be replaced")
+        raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
     alphas = model.alpha_parameters()
     along = dict(zip(map(id, model.weights()), direction, strict=True))
     seed_pass(model, train, "train", step)

@@ -53,7 +53,7 @@ def first_words(found: str, changes: Sequence[Change]) -> list[str]:
 
 
 def cell_report(cell: DerivedCell) -> str:
-    """One cell: an edge a line, with its weight and margins."""
+    """One cell: one edge per line, with its weight and margins."""
     texts = [edge_text(kept) for kept in cell.edges]
     width = max((len(text) for text in texts), default=0)
     lines = [f"cell {cell.cell.name}", f"  {'':<{width}}  weight  over operation  over edge"]

@@ -118,7 +118,7 @@ class SearchSession(ABC, Generic[Place]):
 
     @property
     def steps(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         return len(self.batches)
 
     @property
@@ -155,10 +155,10 @@ class SearchSession(ABC, Generic[Place]):
         return Unroll.of(self.weights_optimizer, self.model.weights())
 
     def went_on(self, train: Outcome, validation: Outcome) -> None:
-        """Called behind each step with what its two passes gave."""
+        """Called after each step with what its two passes gave."""
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
-        """What to say behind the last epoch, whose row of the history is given: lines."""
+        """What to say after the last epoch, whose row of the history is given: lines."""
         return []
 
     def set_rate(self, rate: float) -> None:
@@ -289,7 +289,7 @@ class SearchSession(ABC, Generic[Place]):
 class _Backup:
     """What a step that fails may have changed before it failed: all but the weights and their optimiser.
 
-    Alphas and running statistics are small beside the weights, so a copy a step costs little.
+    Alphas and running statistics are small beside the weights, so a copy per step costs little.
     """
 
     def __init__(self, session: SearchSession[Any]) -> None:

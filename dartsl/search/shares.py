@@ -44,7 +44,7 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
 def _cell_shares(
     cell: Cell, epochs: tuple[int, ...], tables: list[list[list[float]]], kept: Sequence[KeptEdge]
 ) -> CellShares:
-    """One table an epoch, at least one; `kept` are the edges that stay after the last."""
+    """One table per epoch, at least one; `kept` are the edges that stay after the last."""
     found = {_ends(each.edge): each for each in kept}
     edges = tuple(
         _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)))
@@ -54,12 +54,12 @@ def _cell_shares(
 
 
 def _ends(edge: Edge) -> tuple[str, str, int]:
-    """What tells an edge from the others of its cell."""
+    """What distinguishes an edge from the others of its cell."""
     return edge.source, edge.target, edge.twin
 
 
 def _edge_shares(cell: Cell, edge: Edge, rows: Table, kept: KeptEdge | None) -> EdgeShares:
-    """`rows` are an edge's mixing weights, one row an epoch."""
+    """`rows` are an edge's mixing weights, one row per epoch."""
     free = next(node.keep is None for node in cell.nodes if node.name == edge.target)
     won = kept or edge_winner(edge, rows[-1], free).kept()
     twin = f" ({edge.twin + 1})" if edge.twin else ""

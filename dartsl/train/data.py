@@ -77,7 +77,7 @@ class StreamFeed:
         )
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
-        """The batches of an epoch behind its first `step`, augmented."""
+        """The batches of an epoch after its first `step`, augmented."""
         config = self._config
         order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)[step:]
         parts = [taken(len(whole), config, self._group) for whole in order]

@@ -17,7 +17,7 @@ from dartsl.train.text_evaluation import Tested
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The test figures of a run, and how many epochs lie behind its weights."""
+    """The test figures of a run, and how many epochs its weights were trained for."""
 
     epochs: int
     test: Tested

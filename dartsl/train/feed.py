@@ -37,7 +37,7 @@ class Feed(Protocol):
     needs to be saved.
 
     name, fingerprint   of the data set; `fingerprint` is what a run must find again
-    counts              training images, those that are watched, test images
+    counts              training images, those of the validation part, test images
     inputs              how the images become what the network takes
     labels              of the images that train, int64 (N,)
     notes               what a user should know about how the data set was understood
@@ -51,7 +51,7 @@ class Feed(Protocol):
     counts: tuple[int, int, int]
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
-        """The batches of an epoch (from 0) behind its first `step`; of several processes, this one's part of them."""
+        """The batches of an epoch (from 0) after its first `step`; of several processes, this one's part of them."""
 
     def watched(self) -> Iterator[Batch]:
         """The validation images, in order, as they are."""
@@ -63,7 +63,7 @@ class Feed(Protocol):
 def set_apart(
     count: int, config: TrainConfig, labels: Tensor, valid: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Indices of the images that train, and of those that are watched. Raises UserError.
+    """Indices of the images that train, and of those of the validation part. Raises UserError.
 
     The latter are the last part of the training images or, of a data set with a validation part of its own, of
     `valid` images, that part.
@@ -74,14 +74,14 @@ def set_apart(
         return torch.arange(count), torch.arange(valid)
     first = count - int(config.validation * count)
     if not 0 < first < count:
-        lacking = "train on" if first == 0 else "watch"
+        lacking = "train on" if first == 0 else "validate on"
         raise UserError(
             f"{count} training images with validation {config.validation:g} leave none to {lacking}",
             help="another --validation, or --final, which trains on all of them",
         )
     if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
         raise UserError(
-            "the training images are sorted by class, so the part that is watched would be of other classes",
+            "the training images are sorted by class, so the validation part would be of other classes",
             "shuffle images and labels together, once, and store them in that order",
         )
     return torch.arange(first), torch.arange(first, count)
@@ -129,7 +129,7 @@ class MemoryFeed:
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 
     def train(self, epoch: int, step: int) -> Iterator[Batch]:
-        """The batches of an epoch behind its first `step`, augmented."""
+        """The batches of an epoch after its first `step`, augmented."""
         config, data = self._config, self._data
         order = epoch_order(self._ours, config.seed, epoch)
         generator = torch.Generator(config.device)

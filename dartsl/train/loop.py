@@ -68,7 +68,7 @@ def train(
     """Train a decided network of a spec from scratch, and leave everything in a run folder.
 
     `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name and `-trained`.
-    The test images (or text) are looked at once, at the end; a part of the training images is watched meanwhile, and
+    The test images (or text) are looked at once, at the end; a part of the training images is for validation, and
     chooses nothing. `config` is complete (`dartsl.lang.settings.train_config`).
     `before` is called when nothing but the folder can fail, before it is made.
 

@@ -15,7 +15,7 @@ from dartsl.lang.settings import TrainConfig
 def learning_rate(config: TrainConfig, epoch: int) -> float:
     """The rate in an epoch counted from 0.
 
-    In the warm-up it rises linearly, lr in its last epoch; the schedule runs over the epochs behind it:
+    In the warm-up it rises linearly, lr in its last epoch; the schedule runs over the epochs after it:
     half a cosine from lr to lr_min, or lr * decay^epoch.
     """
     if epoch < config.warmup:
@@ -76,9 +76,9 @@ class Average:
 
 
 class Mean(Average):
-    """The mean of a model's weights and running statistics behind each step since it was made (ASGD).
+    """The mean of a model's weights and running statistics after each step since it was made (ASGD).
 
-    As torch.optim.ASGD with t0 = 0 and lambd = 0 counts them: behind step t (from 1) the share of the new values is
+    As torch.optim.ASGD with t0 = 0 and lambd = 0 counts them: after step t (from 1) the share of the new values is
     1 / max(1, t - 1), so that the first step's are forgotten. Source: Polyak and Juditsky, 1992.
     """
 
@@ -87,6 +87,6 @@ class Mean(Average):
         self.steps = steps
 
     def add(self) -> None:
-        """Take the values of now, behind one more step, into the mean."""
+        """Take the values of now, after one more step, into the mean."""
         self.steps += 1
         self._take(1 / max(1, self.steps - 1))

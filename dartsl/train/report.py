@@ -84,7 +84,7 @@ def interval_text(found: Interval) -> str:
 
 
 def range_text(found: Range, digits: int) -> str:
-    """As `3.412 (95 %: 3.380 to 3.445)`; without the interval where it cannot be told."""
+    """As `3.412 (95 %: 3.380 to 3.445)`; without the interval where it is unknown."""
     if found.low is None or found.high is None:
         return f"{found.value:.{digits}f}"
     return f"{found.value:.{digits}f} (95 %: {found.low:.{digits}f} to {found.high:.{digits}f})"

@@ -42,7 +42,7 @@ class ImageSession:
     """A decided network, its optimiser, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `place` the steps of the current one. The best weights are those of the
-    last epoch: nothing is chosen by the validation images, which are only watched. The model gives (B, classes)
+    last epoch: nothing is chosen by the validation images, which are only measured. The model gives (B, classes)
     logits or, with an auxiliary head, (B, 2 * classes).
     """
 
@@ -109,7 +109,7 @@ class ImageSession:
 
     @property
     def steps(self) -> int:
-        """Steps an epoch; the last one may be smaller."""
+        """Steps per epoch; the last one may be smaller."""
         return -(-self.feed.counts[0] // self.config.batch)
 
     def begin_epoch(self) -> None:
@@ -153,7 +153,7 @@ class ImageSession:
         self.seconds += time.perf_counter() - started
 
     def _begin_loss(self, batch: Batch, whole: int) -> None:
-        """Tell the loss the weight of all labels of a batch, those of other processes too."""
+        """Give the loss the weight of all labels of a batch, those of other processes too."""
         if self._loss.weighted:
             own = sum(self._loss.mass(part.labels) for share, part in _parts(batch) if share.counts)
             self._loss.begin(whole, batch.shares[0].figures(own)[0])
@@ -230,7 +230,7 @@ class ImageSession:
         ]
         if last["watched"]:
             error = 100 * (1 - last["watched"]["val_acc"])
-            lines.append(f"watched     {self.feed.counts[1]:,} images apart, error {error:.2f} %")
+            lines.append(f"validation  {self.feed.counts[1]:,} images, error {error:.2f} %")
         return lines
 
     def figures(self) -> dict[str, float | None]:

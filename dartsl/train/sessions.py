@@ -37,7 +37,7 @@ class TrainSession(Session, Protocol):
         """The network on the test data, if there are any; to be asked once, when nothing is left to choose."""
 
     def closing(self, history: Sequence[Mapping[str, Any]]) -> list[str]:
-        """What to say behind the last epoch, beside parameters and test figures: lines."""
+        """What to say after the last epoch, beside parameters and test figures: lines."""
 
 
 def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Data:

@@ -17,7 +17,7 @@ from dartsl.train.evaluation import Z95, Measured
 
 @dataclass(frozen=True)
 class Range:
-    """A quantity with a 95 % interval, whose ends are None where it cannot be told."""
+    """A quantity with a 95 % interval, whose ends are None where it is unknown."""
 
     value: float
     low: float | None
@@ -26,7 +26,7 @@ class Range:
 
 @dataclass(frozen=True)
 class TextMeasured:
-    """A network on a text, read in windows one behind the other.
+    """A network on a text, read in windows one after the other.
 
     tokens    predictions: words or characters, but the first of each row
     mean      their mean loss, in nats

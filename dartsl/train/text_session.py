@@ -42,7 +42,7 @@ class TextSession:
 
     Weights learn on the training text, in windows of varied length; the state is carried on and detached, zeros at the
     start of an epoch. The learning rate is constant, but for its scaling by a window's length. The validation text
-    is read behind each epoch and decides one thing: from when on weights are averaged (ASGD) and the averaged ones
+    is read after each epoch and decides one thing: from when on weights are averaged (ASGD) and the averaged ones
     evaluated. The weights that count are those of the last epoch. The test text is read once, by `test`.
     Processes share the rows of the training text: each reads its own to the end, and keeps their states.
     """
@@ -79,7 +79,7 @@ class TextSession:
         )
         self.mean: Mean | None = None
         self.carries: Carries = None
-        self.losses: list[float] = []  # on the validation text, behind each epoch
+        self.losses: list[float] = []  # on the validation text, after each epoch
         self._buffers = list(model.buffers())
         self._before = [buffer.clone() for buffer in self._buffers]
         self.epoch = 0

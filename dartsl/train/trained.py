@@ -27,7 +27,7 @@ from dartsl.train.weights import load_trained
 class Trained:
     """A network in evaluation mode, on its device, with the weights that `dartsl eval` measures.
 
-    `inputs` are what it was trained on; `epochs` of `config.epochs` lie behind the weights.
+    `inputs` are what it was trained on; the weights are those after `epochs` of `config.epochs` epochs.
     """
 
     folder: RunFolder

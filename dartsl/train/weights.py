@@ -16,7 +16,7 @@ AUXILIARY = "network.auxiliary."  # tensors of the head that only training uses
 def load_trained(model: Supernet, folder: RunFolder) -> int:
     """Give a model the weights of a training's checkpoint: the averaged ones where the run averages.
 
-    The auxiliary head is left out. Returns how many epochs lie behind the weights. Raises UserError where the
+    The auxiliary head is left out. Returns how many epochs the weights were trained for. Raises UserError where the
     checkpoint is not one of this network.
     """
     state = checkpoint.load(folder.checkpoint, folder.info.identity)

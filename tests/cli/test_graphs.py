@@ -85,12 +85,12 @@ def test_an_extern_op_needs_its_python(dartsl: Dartsl, tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (("--set", "D=8"), 2, "no parameter `D`"),
-        (("--set", "C=wide"), 2, "`wide` is no value"),
-        (("--set", "C=1e999999999"), 2, "`1e999999999` is no value"),  # nobody could wait for its digits
-        (("--set", "C"), 2, "no assignment"),
+        (("--set", "C=wide"), 2, "`wide` is not a value"),
+        (("--set", "C=1e999999999"), 2, "`1e999999999` is not a value"),  # nobody could wait for its digits
+        (("--set", "C"), 2, "not an assignment"),
         (("--network", "large"), 2, "large"),
         (("--batch", "0"), 2, "--batch"),
-        (("--batch", "99999999999999999999"), 1, "more memory than can be told"),
+        (("--batch", "99999999999999999999"), 1, "more memory than can be counted"),
         (("--plugin", "nowhere.py"), 2, "nowhere.py"),
     ],
 )

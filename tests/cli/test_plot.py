@@ -92,7 +92,7 @@ def test_plot_refuses(
     ("name", "text", "said"),
     [
         ("history.jsonl", "", "has no epoch yet to draw"),
-        ("history.jsonl", "[]\n", "line 1 of run/history.jsonl is no JSON object"),
+        ("history.jsonl", "[]\n", "line 1 of run/history.jsonl is not a JSON object"),
         ("history.jsonl", '{"epoch": 1, "lr": "high"}\n', "the history of run is damaged: `lr` of epoch 1"),
         ("history.jsonl", '{"epoch": 1}\n', "holds nothing that could be drawn"),
         ("alphas.jsonl", "", "holds no alphas"),

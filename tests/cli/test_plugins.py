@@ -243,7 +243,7 @@ def test_another_file_than_the_one_that_was_pinned_is_refused(
         )
         assert words in refused.stderr
         too_many = dartsl(*command, "--plugin", "mine.py", "--plugin", "evil.py")
-        assert "is no plugin of this run" in too_many.stderr
+        assert "is not a plugin of this run" in too_many.stderr
     assert dartsl("search", "--resume", "searched", "--plugin", "mine.py").exit_code == 0
     (tmp_path / "mine.py").write_text(EVIL)  # where it was named, it has changed since
     refused = dartsl("search", "--resume", "searched")

@@ -133,7 +133,7 @@ def test_the_api_takes_text(dartsl: Dartsl) -> None:
 def test_the_api_refuses(dartsl: Dartsl, good: Path) -> None:
     with pytest.raises(api.UserError, match="no setting `epoch`"):
         api.search("good.darts", epoch=1)
-    with pytest.raises(api.UserError, match="no value for the setting `epochs`"):
+    with pytest.raises(api.UserError, match="not a value for the setting `epochs`"):
         api.search("good.darts", epochs=0)
     with pytest.raises(api.SpecError):
         api.check(api.Source("text", "darts 1\nop f = g\n"))

@@ -81,7 +81,7 @@ def test_cifar_binary(tmp_path: Path, classes: int) -> None:
     assert found.train_labels.tolist() == [label for part in parts[:-1] for label in part[1]]
     assert np.array_equal(found.test_images.numpy(), parts[-1][0])
     (tmp_path / names[0]).write_bytes((tmp_path / names[0]).read_bytes()[:-1])
-    refused(tmp_path, "no whole number of")
+    refused(tmp_path, "not a whole number of")
     (tmp_path / names[0]).unlink()
     refused(tmp_path, "no such file")
 
@@ -148,7 +148,7 @@ def test_damaged_cifar(tmp_path: Path) -> None:
         ({"data": flat_planes(images)[:, :-1], "labels": labels}, "not \\(images, 3072\\)"),
         ({"data": "x", "labels": labels}, "not \\(images, 3072\\)"),
         ({"data": flat_planes(images), "labels": ["cat"] * 4}, "small whole numbers"),
-        ({"data": flat_planes(images), "labels": 3}, "is no list"),
+        ({"data": flat_planes(images), "labels": 3}, "is not a list"),
         ({"data": flat_planes(images), "labels": [0, 1, 2, 10]}, "label 10 is out of range"),
         ({"data": flat_planes(images), "labels": [0, 1, -2, 3]}, "label -2 is out of range"),
         ({"data": flat_planes(images), "labels": [0, 1, 2]}, "data_batch_3: 4 images, but 3 labels"),

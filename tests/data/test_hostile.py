@@ -72,12 +72,12 @@ def archive(path: Path, method: int = zipfile.ZIP_STORED, **members: bytes) -> P
         (header("(3,)", "'|O'") + bytes(24), "an array of objects"),
         (header("(2,)", "[('r', '|u1'), ('g', '|u1')]") + bytes(4), "without fields|is of type"),
         (header("(3,)", "'|V0'"), "is of type"),
-        (header("(3,)", "'<U99999999999'"), "no array|says 3 values"),
-        (header("(1,)", version=9) + bytes(1), r"no array .version \(9, 0\)"),
-        (header("(" * 3000 + ")" * 3000), "no array"),
-        (b"\x93NUMPY\x02\0\xff\xff\xff\xff" + b" " * 70_000, "no array"),
-        (b"x_train without magic", "x_train is no array .*magic"),
-        (b"", "x_train is no array"),
+        (header("(3,)", "'<U99999999999'"), "not an array|says 3 values"),
+        (header("(1,)", version=9) + bytes(1), r"not an array .version \(9, 0\)"),
+        (header("(" * 3000 + ")" * 3000), "not an array"),
+        (b"\x93NUMPY\x02\0\xff\xff\xff\xff" + b" " * 70_000, "not an array"),
+        (b"x_train without magic", "x_train is not an array .*magic"),
+        (b"", "x_train is not an array"),
     ],
 )
 def test_headers_that_lie(tmp_path: Path, method: int, member: bytes, words: str) -> None:

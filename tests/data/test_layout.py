@@ -112,7 +112,9 @@ def test_folders_within_all_classes_are_named(tmp_path: Path) -> None:
     tree(tmp_path, "one/cat", "one/dog", "two/cat", "two/dog")
     found = data.load(str(tmp_path))
     assert found.classes == 2
-    assert found.notes == ("the classes are one, two; the folders within them (cat, dog) are not told apart",)
+    assert found.notes == (
+        "the classes are one, two; the folders within them (cat, dog) are not distinguished",
+    )
 
 
 def test_a_wrapped_cifar_or_mnist_is_found(tmp_path: Path) -> None:

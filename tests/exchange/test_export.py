@@ -129,10 +129,10 @@ def test_operations_with_parameters_have_their_published_names() -> None:
     [
         ("sep_conv(3)", "relu > conv(3)/stride > bn", "on the edge a -> p has no name there"),
         ("sep_conv(3)", "sep_conv(3) | skip_connect", "leaves choices open"),
-        ("a, b : preprocess", "a, b : relu_conv_bn(1)", "not two inputs behind `preprocess`"),
+        ("a, b : preprocess", "a, b : relu_conv_bn(1)", "not two inputs with `preprocess`"),
         ("concat(p, q)", "sum(p, q)", "not a concatenation"),
         ("stage pair/2 ", "stage pair ", "one cell that halves the size"),
-        ("node   p, q : sum", "node   p, q : mean", "is no sum"),
+        ("node   p, q : sum", "node   p, q : mean", "is not a sum"),
     ],
 )
 def test_what_a_genotype_cannot_express(old: str, new: str, why: str) -> None:

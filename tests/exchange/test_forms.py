@@ -142,7 +142,7 @@ def test_tuples_of_nasbench301() -> None:
         import_text(str((cell, (*cell[:7], (0, 7)))))
     with pytest.raises(UserError, match="has 8 edges"):
         import_text(str((cell, cell[:6])))
-    with pytest.raises(UserError, match="comes from 3, which is no earlier state"):
+    with pytest.raises(UserError, match="comes from 3, which is not an earlier state"):
         import_text(str((cell, (*cell[:3], (3, 0), *cell[4:]))))
 
 

@@ -194,7 +194,7 @@ def test_a_search_keeps_its_inputs_too(found: Path) -> None:
     [
         ("safetensors", {"uint8": True}, "writes weights, and no program"),
         ("genotype", {"uint8": True}, "writes cells, and no program"),
-        ("torch", {"uint8": True, "normalisation": False}, "normalised before are no uint8"),
+        ("torch", {"uint8": True, "normalisation": False}, "normalised before are not uint8"),
     ],
 )
 def test_what_no_program_can_take(found: Path, to: str, options: dict[str, bool], words: str) -> None:

@@ -126,7 +126,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no plugin file"):
         implementation("blur", [tmp_path / "absent.py"])
     (tmp_path / "text.txt").write_text(FILE)
-    with pytest.raises(UserError, match="is no Python file"):
+    with pytest.raises(UserError, match="is not a Python file"):
         implementation("blur", [tmp_path / "text.txt"])
     (tmp_path / "broken.py").write_text("import math\nmath.root(2)\n")
     with pytest.raises(UserError, match=r"broken\.py fails: AttributeError"):

@@ -80,10 +80,10 @@ def test_what_is_missing_or_beyond_all_bounds_leaves_no_point() -> None:
         ([{"epoch": "1"}], "epochs are not in order"),
         ([{"epoch": True}], "epochs are not in order"),
         ([{"epoch": 2}, {"epoch": 2}], "epochs are not in order"),
-        ([{"epoch": 1, "train_loss": "low"}], "`train_loss` of epoch 1 is no number"),
-        ([{"epoch": 1, "train_loss": True}], "`train_loss` of epoch 1 is no number"),
+        ([{"epoch": 1, "train_loss": "low"}], "`train_loss` of epoch 1 is not a number"),
+        ([{"epoch": 1, "train_loss": True}], "`train_loss` of epoch 1 is not a number"),
         ([{"epoch": 1, "train_loss": 10**400}], "`train_loss` of epoch 1 is too large"),
-        ([{"epoch": 1, "entropy": {"normal": []}}], "`entropy` of epoch 1 is no number"),
+        ([{"epoch": 1, "entropy": {"normal": []}}], "`entropy` of epoch 1 is not a number"),
         ([{"epoch": 1, "watched": 3}], "`watched` of epoch 1 is not what it was"),
     ],
 )

@@ -28,7 +28,7 @@ class _Damaged:
         pass
 
     def left(self) -> Iterator[Any]:
-        raise UserError("cat.png: not a readable image", "mend or remove the file")
+        raise UserError("cat.png: not a readable image", "repair or remove the file")
         yield
 
 
@@ -46,7 +46,7 @@ def _run(folder: Path, group: Group, **settings: bool) -> None:
 def test_a_file_that_one_process_cannot_read_is_told_by_it(tmp_path: Path) -> None:
     with pytest.raises(OwnError, match=r"^process 1: cat\.png: not a readable image$") as told:
         _run(tmp_path, _Second())
-    assert told.value.help == "mend or remove the file"
+    assert told.value.help == "repair or remove the file"
     with pytest.raises(UserError, match=r"^cat\.png") as alone:
         _run(tmp_path, ALONE)
     assert not isinstance(alone.value, OwnError)

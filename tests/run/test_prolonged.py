@@ -106,7 +106,7 @@ def test_a_search_in_mid_epoch_is_prolonged_or_shortened_but_never_below_what_is
 @pytest.mark.parametrize("epochs", [0, -3, 10**9])
 def test_what_is_no_number_of_epochs_is_refused(tiny: Path, epochs: int) -> None:
     path = run(tiny, "run", epochs=1, warmup=0).path
-    with pytest.raises(UserError, match="is no value for the setting `epochs`"):
+    with pytest.raises(UserError, match="is not a value for the setting `epochs`"):
         searching.resume(path, Anew(epochs=epochs), console=quiet())
 
 

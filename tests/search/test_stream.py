@@ -137,7 +137,7 @@ def test_small_folders_lie_in_memory_and_large_ones_do_not(
 
 
 def test_refusals_and_what_is_said(tiny: Path, images: Path) -> None:
-    with pytest.raises(UserError, match="is no folder of images"):
+    with pytest.raises(UserError, match="is not a folder of images"):
         run(tiny, "run", stream="always")
     (images / "Test").rename(images / "val")
     shown = images / "Testing"

@@ -75,7 +75,7 @@ def test_a_file_that_is_no_image_is_named(tiny: Path, images: Path) -> None:
 
 
 def test_folders_that_do_not_fit_are_refused(tiny: Path, images: Path) -> None:
-    with pytest.raises(UserError, match="no folder of images"):
+    with pytest.raises(UserError, match="not a folder of images"):
         run(tiny, "run", stream="always")
     with pytest.raises(UserError, match="four numbers"):
         run(tiny, "run", data=str(images), jitter=(0.4,))
@@ -125,7 +125,7 @@ def test_a_validation_part_of_its_own_is_measured_and_all_training_images_train(
     seen = loop.train(read(str(tiny)), settings(tiny, **given), out=tiny.parent / "run", console=console)
     said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "trained on 28 images" in said  # 23 without a part of its own
-    assert "7 images apart" in said
+    assert "validation  7 images" in said
     assert seen.test is not None
     final = run(tiny, "final", **given, final=True)
     assert rows(final.path / "history.jsonl")[0]["watched"] is None

@@ -38,7 +38,7 @@ def _read_file(path: Path, label_bytes: int) -> tuple[Array, Array]:
     size, record = path.stat().st_size, label_bytes + _PIXELS
     if size % record:
         raise UserError(
-            f"{path}: {size} bytes, which is no whole number of {record}-byte images",
+            f"{path}: {size} bytes, which is not a whole number of {record}-byte images",
             "is the file complete, and in the folder of its own data set?",
         )
     require_plausible(path, f"holds {size // record:,} images", size, size, packed=False)

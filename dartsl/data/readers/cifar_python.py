@@ -45,7 +45,7 @@ def _read_file(path: Path, labels_key: str) -> tuple[Array, Array]:
         shape = getattr(pixels, "shape", type(pixels).__name__)
         raise UserError(f"{path}: `data` is {shape}, not (images, 3072)", "is this a CIFAR file?")
     if not isinstance(labels, list | np.ndarray):
-        raise UserError(f"{path}: `{labels_key}` is no list", "is this a CIFAR file?")
+        raise UserError(f"{path}: `{labels_key}` is not a list", "is this a CIFAR file?")
     if isinstance(labels, list) and not all(type(label) is int and abs(label) < 2**31 for label in labels):
         raise UserError(f"{path}: `{labels_key}` does not hold small whole numbers", "is this a CIFAR file?")
     numbers = class_numbers(

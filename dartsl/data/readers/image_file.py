@@ -47,7 +47,7 @@ def _loaded(path: Path) -> Image.Image:
         image.load()
     if image.mode.split(";")[0] in _DEEP_MODES:
         raise UserError(
-            f"{path}: more than 8 bits a channel", "convert it to 8 bits, or store the data as .npz"
+            f"{path}: more than 8 bits per channel", "convert it to 8 bits, or store the data as .npz"
         )
     return image
 
@@ -67,4 +67,4 @@ def _explained(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: not a readable image ({reason})", "convert or remove the file") from None
     except Exception as error:
         reason = str(error) or type(error).__name__
-        raise UserError(f"{path}: not a readable image ({reason})", "mend or remove the file") from None
+        raise UserError(f"{path}: not a readable image ({reason})", "repair or remove the file") from None

@@ -209,7 +209,7 @@ def _refuse_hidden_splits(root: Path, classes: Sequence[str]) -> None:
         if inside:
             raise UserError(
                 f"{root / name}: a class folder that holds {_names([f'{item}/' for item in inside])}",
-                f"name {root / name} if it is the data set; else turn the folders round: train/{name}/, test/{name}/",
+                f"name {root / name} if it is the data set; else swap the folders: train/{name}/, test/{name}/",
             )
 
 
@@ -220,7 +220,7 @@ def _same_inside(root: Path, classes: Sequence[str]) -> list[str]:
     if len(shared) < 2:
         return []
     return [
-        f"the classes are {_names(classes)}; the folders within them ({_names(shared)}) are not told apart"
+        f"the classes are {_names(classes)}; the folders within them ({_names(shared)}) are not distinguished"
     ]
 
 
@@ -243,7 +243,7 @@ def _list_images(folder: Path, classes: Sequence[str], *, may_lack: bool = False
         what = "a class folder" if len(empty) == 1 else f"class folders ({_names(empty)})"
         raise UserError(
             f"{folder / empty[0] if len(empty) == 1 else folder}: {what} without images",
-            f"remove what is no class; images end in {', '.join(sorted(SUFFIXES))}{inner}",
+            f"remove what is not a class; images end in {', '.join(sorted(SUFFIXES))}{inner}",
         )
     return [(path, label) for label, paths in enumerate(of_class.values()) for path in paths]
 

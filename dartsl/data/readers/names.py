@@ -33,7 +33,7 @@ def listed_names(path: Path, count: int) -> tuple[str, ...]:
         with path.open("rb") as file:
             text = file.read(_MOST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})", "it names the classes, one a line") from None
+        raise UserError(f"{path}: cannot be read ({error})", "it names the classes, one per line") from None
     return _counted(path, [line.strip() for line in text.splitlines() if line.strip()], count)
 
 

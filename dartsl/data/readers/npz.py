@@ -80,7 +80,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     ) as error:  # a damaged archive may raise nearly anything: BadZipFile, struct.error, RuntimeError
         raise UserError(
             f"{path}: not a readable .npz file of plain arrays ({str(error) or type(error).__name__})",
-            "is the file complete? write it by numpy.savez; arrays of objects are not read",
+            "is the file complete? write it with numpy.savez; arrays of objects are not read",
         ) from None
 
 
@@ -90,18 +90,18 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     for member in archive.infolist():
         key = member.filename.removesuffix(".npy")
         if key in found:
-            raise UserError(f"{path}: holds {key} twice", "write the file anew by numpy.savez")
+            raise UserError(f"{path}: holds {key} twice", "write the file again with numpy.savez")
         found[key] = member
     return found
 
 
 def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, key: str) -> Array:
     if member.flag_bits & _ENCRYPTED:
-        raise UserError(f"{path}: {key} is encrypted", "write the file anew by numpy.savez")
+        raise UserError(f"{path}: {key} is encrypted", "write the file again with numpy.savez")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise UserError(
             f"{path}: {key} is compressed by method {member.compress_type}, which numpy does not write",
-            "write the file anew by numpy.savez or numpy.savez_compressed",
+            "write the file again with numpy.savez or numpy.savez_compressed",
         )
     header = _header(path, archive, member, key)
     count = prod(header.shape) * header.dtype.itemsize
@@ -129,8 +129,8 @@ def _header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, key: 
                 raise ValueError(f"version {version}")
     except Exception as error:  # its text is Python: ValueError, SyntaxError, RecursionError, MemoryError
         raise UserError(
-            f"{path}: {key} is no array ({str(error) or type(error).__name__})",
-            "write the file anew by numpy.savez",
+            f"{path}: {key} is not an array ({str(error) or type(error).__name__})",
+            "write the file again with numpy.savez",
         ) from None
     if dtype.hasobject:
         raise UserError(

@@ -72,7 +72,7 @@ def decoded(content: bytes, name: str) -> str:
             f"{name}: is not UTF-8 text (byte {error.start})", "store it as plain text in UTF-8"
         ) from None
     if "\0" in text:
-        raise UserError(f"{name}: holds zero bytes, so it is no text", "name a plain text file")
+        raise UserError(f"{name}: holds zero bytes, so it is not a text", "name a plain text file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -43,7 +43,7 @@ def read(level: str) -> Corpus:
 
 @cache
 def table() -> dict[Context, tuple[int, ...]]:
-    """For each two letters, the last one behind, the four that may follow, the likeliest first."""
+    """For each two letters, the last one at the end, the four that may follow, the likeliest first."""
     draws = random.Random(SEED)
     count = len(LETTERS)
 
@@ -64,7 +64,7 @@ def table() -> dict[Context, tuple[int, ...]]:
 def known() -> KnownSource:
     """The perplexities of the source, from the stationary distribution of its pairs of letters."""
     count = len(LETTERS)
-    # next[a, b, c]: the probability of c behind a b
+    # next[a, b, c]: the probability of c after a b
     follow = np.zeros((count, count, count))
     for (before, last), letters in table().items():
         for letter, odds in zip(letters, ODDS, strict=True):

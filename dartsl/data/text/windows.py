@@ -24,7 +24,7 @@ class Window(NamedTuple):
 
 
 class Windows:
-    """Epochs over `rows` rows of text, in windows one behind the other.
+    """Epochs over `rows` rows of text, in windows one after the other.
 
     A window is `bptt` rows long, or with the probability `short` half of that, rounded down (35 or 17 in the
     search of DARTS). `varied` ones, as in its training, are normally distributed around that, 17.5 where it is
@@ -79,7 +79,7 @@ class Windows:
         return {"generator": self._at_epoch_start, "step": self._step}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on behind the place that `state_dict` gave, for the same text and settings."""
+        """Go on after the place that `state_dict` gave, for the same text and settings."""
         self._generator.set_state(state["generator"])
         self._begin()
         self._step = int(state["step"])

@@ -111,7 +111,7 @@ def optimise(graph: nx.DiGraph, level: int, target: Target, *, until: str | None
 
 
 def apply(graph: nx.DiGraph, passes: Iterable[Pass], target: Target) -> Optimised:
-    """A graph through some passes, in the order given, with the verifier behind each.
+    """A graph through some passes, in the order given, with the verifier after each.
 
     No pass sees what the output does not need: merged with what it needs, it would be computed.
     """

@@ -1,6 +1,6 @@
 """What several nodes add up with weights of their own, from the same sources, is mixed for all of them at once.
 
-The pools behind a node, and the node itself where the identity is offered, are terms of every later node, each time
+The pools after a node, and the node itself where the identity is offered, are terms of every later node, each time
 with another mixing weight. With the sources as the rows of a matrix S and the weights as a matrix W (a row for each
 target), the terms are W S: one product in place of a multiplication and an addition for each pair, and in the backward
 pass one product for the gradients of the sources, and one for those of the weights. `blend` is the product, and a

@@ -3,7 +3,7 @@
 Value numbering: two applications are one where kind, attributes, inputs and state are equal. Random primitives differ
 by their key, modules with parameters by their path. Batch norms without affine have no parameters, so that those of one
 layer on one input are equal: the one that is left keeps the paths of all, and their running statistics move together
-(every one of them would have seen the same batches). So the pools behind a node, and the batch norms behind the pools,
+(every one of them would have seen the same batches). So the pools after a node, and the batch norms after the pools,
 are computed once for all edges that leave it, and the ReLU of a cell's output once for both its readers.
 
 Exact: an application is a function of what is compared here, in training. In evaluation, running statistics count:

@@ -46,7 +46,7 @@ def _alike(one: Application, other: Application) -> bool:
 
 
 def _without_zeros(applied: Application, done: Applications) -> tuple[str, ...]:
-    """The terms of a sum that are no zeros, where they have the size of the sum without them."""
+    """The terms of a sum that are not zeros, where they have the size of the sum without them."""
     rest = tuple(source for source in applied.inputs if not kind_of(done[source]).has("zero"))
     if any(done[source].shape == applied.shape for source in rest):
         return rest

@@ -1,13 +1,13 @@
 """The images lie in memory as the target's kernels like them: channels together, where it says so.
 
-The image is laid out once; what follows keeps the layout. It is renewed behind what may lose it: an operation from
+The image is laid out once; what follows keeps the layout. It is renewed after what may lose it: an operation from
 outside (a plugin), zeros and noise, which are made anew, and a concatenation that broadcasts.
 
 A concatenation of sums, such as a cell's output, becomes `side_by_side`, which lays its gradient out for their terms.
 
 On a CPU a strided 1 x 1 convolution becomes a plain one of every stride-th pixel, which all of a layer share. The
 library's weight gradient of a strided one, channels together, writes beyond its memory where several threads share an
-odd number of images and the channels are no multiple of 16.
+odd number of images and the channels are not a multiple of 16.
 
 Exact: no number changes.
 """

@@ -3,11 +3,11 @@
 All edges that leave a node offer the same operations, and the nodes that a cell reads do not depend on each other: so a
 layer falls into levels of chains that look alike. Depthwise convolutions of one level, with equal geometry and shapes,
 become one grouped `convolution` of their inputs side by side; the 1 x 1 convolutions, batch norms (without affine) and
-ReLUs behind them stay side by side for as long as they too are equal. `split` takes a stack apart where something reads
+ReLUs after them stay side by side for as long as they too are equal. `split` takes a stack apart where something reads
 a part of it; a `piece` is a part, a view.
 
 * The level of an application is the number of such applications before it on the longest path in its layer.
-* A stack reads and has at most `Target.stack_limit` numbers an image: larger ones fall out of the cache and cost time.
+* A stack reads and has at most `Target.stack_limit` numbers per image: larger ones fall out of the cache and cost time.
 
 Exact: channels of a depthwise convolution, groups of a grouped one, and channels of a batch norm are independent. What
 runs together does not depend on each other, since what depends on an application in its layer has a higher level.
@@ -183,7 +183,7 @@ class _Stacking:
             self.place[node] = (name, place)
 
     def side_by_side(self, members: Sequence[str]) -> str:
-        """The id of the inputs of the members, channels of one behind those of another."""
+        """The id of the inputs of the members, channels of one after those of another."""
         sources = [self.before[node].inputs[0] for node in members]
         given = self.before[sources[0]]
         runs: list[str] = []
