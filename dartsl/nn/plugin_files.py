@@ -56,7 +56,7 @@ def run_file(file: PluginFile) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as fault:  # SystemExit too: a plugin does not end the program
-        del sys.modules[name]
+        sys.modules.pop(name, None)  # the file may have removed it
         raise UserError(f"the plugin file {path} fails: {summary(fault)}") from fault
     return module
 

@@ -92,16 +92,22 @@ def _seal(key: bytes, run: Path, plugins: Sequence[PluginFile]) -> str:
 
 
 def _key() -> bytes | None:
+    """The user's own key: one that lies elsewhere, or is another user's, would let that user vouch for code."""
+    place = _settings() / KEY
     try:
-        key = (_settings() / KEY).read_bytes()
+        with open(place, "rb") as file:
+            owner, key = os.fstat(file.fileno()).st_uid, file.read(SIZE + 1)
     except OSError:
         return None
-    return key if len(key) == SIZE else None
+    own = not hasattr(os, "geteuid") or owner == os.geteuid()
+    return key if own and place.is_absolute() and len(key) == SIZE else None
 
 
 def _new_key() -> bytes | None:
     """A key for the user, whole or not there; None where it cannot be kept."""
     folder = _settings()
+    if not folder.is_absolute():  # without a home, or by XDG_CONFIG_HOME: it could be a stranger's folder
+        return None
     whole = folder / f".{KEY}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

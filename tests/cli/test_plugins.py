@@ -228,6 +228,29 @@ def test_the_key_is_the_user_s_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not trust.holds(made, tmp_path, files)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="files have no owner")
+def test_a_key_that_another_user_could_have_made_vouches_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dartsl.nn.plugin_files import PluginFile
+    from dartsl.run import trust
+
+    files = [PluginFile("/a.py", "0" * 64)]
+    monkeypatch.setattr(click, "get_app_dir", lambda _: str(tmp_path / "settings"))
+    made = trust.seal(tmp_path, files)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(click, "get_app_dir", lambda _: "settings")  # as without a home
+    assert not trust.holds(made, tmp_path, files)
+    monkeypatch.setattr(click, "get_app_dir", lambda _: "others")
+    assert trust.seal(tmp_path, files) == ""
+    assert not (tmp_path / "others").exists()
+    monkeypatch.setattr(click, "get_app_dir", lambda _: str(tmp_path / "settings"))
+    assert trust.holds(made, tmp_path, files)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    assert not trust.holds(made, tmp_path, files)
+
+
 def test_another_file_than_the_one_that_was_pinned_is_refused(
     dartsl: Dartsl, extern: Path, tmp_path: Path
 ) -> None:
