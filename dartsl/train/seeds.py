@@ -126,9 +126,13 @@ def _rest(
 
 def _one(path: Path, seed: int, anew: Anew, console: Console | None) -> loop.TrainResult:
     folder = path / f"seed{seed}"
-    if (folder / RUN).exists():
+    if seed == 0:
         return loop.resume(folder, anew, console=console)
     like = RunFolder.open(path / "seed0")
+    if (folder / RUN).exists():
+        # The first one may have been prolonged before all was interrupted: the seeds are of one length.
+        given = like.info.settings["epochs"] if anew.epochs is None else anew.epochs
+        return loop.resume(folder, replace(anew, epochs=given), console=console)
     source, _, config, parameters = reopened(like, TrainConfig(), anew)
     return loop.train(
         source,

@@ -170,3 +170,15 @@ def test_all_seeds_are_prolonged(decided: Path) -> None:
         )
         training.train(source, long, out=whole, command="typed", console=quiet())
         same(checkpoint_of(path / f"seed{seed}"), checkpoint_of(whole))
+
+
+def test_seeds_that_were_done_follow_a_first_one_that_was_prolonged_before_an_interruption(
+    decided: Path,
+) -> None:
+    config = training_settings(decided, epochs=1)
+    source, path = read(str(decided)), decided.parent / "two"
+    seeds.start(source, config, out=path, seeds=2, command="typed", console=quiet())
+    training.resume(path / "seed0", Anew(epochs=2), console=quiet())
+    seeds.resume(path, console=quiet())
+    epochs = [json.loads((path / f"seed{seed}" / "result.json").read_text())["epochs"] for seed in (0, 1)]
+    assert epochs == [2, 2]
