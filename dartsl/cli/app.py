@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -104,7 +105,13 @@ class Commands(click.Group):
                 output.add_fault(report, wrong.format_message(), _help_of(wrong))
             elif is_first():
                 wrong.show()
-        output.finish(report)
+        try:
+            output.finish(report)
+        except BrokenPipeError:  # the reader has gone: click does the same for what a command writes
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # else the flush at exit fails again
+            code = output.FAULT
         sys.exit(code)
 
 

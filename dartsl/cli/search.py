@@ -21,7 +21,7 @@ from dartsl.cli.options import (
     run_argument,
     target,
 )
-from dartsl.cli.output import INTERRUPTED, answer, console, deliver, say_diagnostics
+from dartsl.cli.output import INTERRUPTED, answer, console, deliver, note, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.run.torchrun import require_one_process
@@ -176,5 +176,5 @@ def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path 
 
     text = rederive(run, epoch, rule)
     for line in first_words(text, derivation(RunFolder.open(run), epoch, rule).changes):
-        click.echo(line, err=True)
+        note(line)
     deliver(text, output)

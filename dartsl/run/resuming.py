@@ -11,6 +11,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
+from dartsl.lang.paths import printable
 from dartsl.lang.settings import Config, configure
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Named
@@ -113,5 +114,5 @@ def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
         if (before := info.versions.get(name, now)) != now
     ]
     if changes:
-        line = f"goes on, but perhaps not bit for bit: {'; '.join(changes)}"
+        line = f"goes on, but perhaps not bit for bit: {printable('; '.join(changes))}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)

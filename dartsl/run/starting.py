@@ -14,6 +14,7 @@ from rich.console import Console
 
 from dartsl.data.named import is_embedded
 from dartsl.lang.model import Spec
+from dartsl.lang.paths import printable
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files, named_files, pinned
 from dartsl.nn.supernet import Supernet
@@ -93,5 +94,4 @@ def absolute(data: str) -> str:
 def say_notes(notes: Sequence[str], console: Console) -> None:
     """Say how the data was understood, one line each."""
     for note in notes:
-        shown = note.encode(errors="backslashreplace").decode()  # a file's name need not be UTF-8
-        console.print(f"note: {shown}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"note: {printable(note)}", highlight=False, markup=False, soft_wrap=True)

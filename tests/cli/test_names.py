@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import dartsl as api
 from dartsl.cli import app
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.starting import say_notes
 
 from .conftest import Dartsl
 
@@ -139,3 +142,20 @@ def test_standard_output_takes_any_name(odd: str, tmp_path: Path, monkeypatch: p
     stream.flush()
     assert caught.value.code == 0
     assert stream.buffer.getvalue().startswith(rb"f\udcff.darts: 0 errors")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_a_reader_who_leaves_brings_no_traceback(kind: str) -> None:
+    command = [sys.executable, "-m", "dartsl", "specs", "--format", kind]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()  # before anything is written
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_notes_on_data_cannot_steer_the_terminal() -> None:
+    console = Console(file=io.StringIO(), force_terminal=False)
+    say_notes(["classes a\x1b[31m and \udcff"], console)
+    assert console.file.getvalue() == "note: classes a\\x1b[31m and \\udcff\n"  # type: ignore[attr-defined]
