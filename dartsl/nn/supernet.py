@@ -247,7 +247,7 @@ def torch_device(device: torch.device | str) -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as fault:  # a torch without CUDA asserts
-        reason = str(fault).splitlines()[0]
+        reason = str(fault).partition("\n")[0].partition(". ")[0]  # torch goes on with its dispatch keys
         raise UserError(f"no device `{device}` here: {reason}", help="`cpu` is always there") from fault
     return found
 

@@ -65,9 +65,9 @@ def sweep(folder: Path, owned: Collection[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def files_below(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """All that is not a folder, in a folder and those below it; links are not followed."""
-    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
+    return (Path(place) / name for place, _, names in os.walk(folder) for name in names)
 
 
 def read_file(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import MOST
 from dartsl.lang.terms import Plan
+from dartsl.run.files import parse_json, read_file
 
 LEVELS = ("word", "char")
 
@@ -72,10 +72,8 @@ def require_fitting(inputs: Inputs, plan: Plan, path: Path) -> None:
 def read_vocabulary(path: Path, size: int) -> tuple[str, ...]:
     """The words of `vocabulary.json`, in the order of their numbers. Raises UserError unless there are `size`."""
     try:
-        found = json.loads(path.read_bytes())["vocabulary"]
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = parse_json(read_file(path))["vocabulary"]
+    except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
         raise UserError(f"{path} is damaged: it holds no vocabulary")

@@ -9,6 +9,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.nn.supernet import Supernet
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
+from dartsl.run.schema import whole
 
 AUXILIARY = "network.auxiliary."  # tensors of the head that only training uses
 
@@ -23,6 +24,7 @@ def load_trained(model: Supernet, folder: RunFolder) -> int:
     try:
         tensors: Mapping[str, Any] = {**state["model"], **state.get("average", {})}
         kept = {name: value for name, value in tensors.items() if not name.startswith(AUXILIARY)}
+        whole()(state["epoch"], "epoch")
         model.load_state_dict(kept)
         return int(state["epoch"])
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:

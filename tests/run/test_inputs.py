@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dartsl.run.inputs import ImageInputs, Inputs, TextInputs, read_inputs
+from dartsl.lang.diagnostics import UserError
+from dartsl.run.inputs import ImageInputs, Inputs, TextInputs, read_inputs, read_vocabulary
 
 IMAGES = ImageInputs((3, 8, 6), (0.1, 1 / 3, 0.7), (0.2, 0.3, 1e-7), ("cat", "f\udcff", "ō"), 9)
 
@@ -48,3 +51,17 @@ def test_what_no_run_has_written_is_refused(change: dict[str, Any], what: str) -
 def test_what_is_no_object_is_refused(record: object) -> None:
     with pytest.raises(ValueError, match=r"no object|kind"):
         read_inputs(record)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_vocabulary_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "vocabulary.json")
+    with pytest.raises(UserError, match="it is not a regular file"):
+        read_vocabulary(tmp_path / "vocabulary.json", 2)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"vocabulary": ["a"]}', "[]", '{"vocabulary": ["a", 1]}'])
+def test_a_damaged_vocabulary_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "vocabulary.json").write_text(text)
+    with pytest.raises(UserError, match=r"vocabulary\.json is damaged"):
+        read_vocabulary(tmp_path / "vocabulary.json", 2)

@@ -159,6 +159,16 @@ def test_what_cannot_predict(tiny: Path) -> None:
         dartsl.predict(path, [], top_k=0)
 
 
+@pytest.mark.parametrize("epoch", [float("inf"), float("nan"), -1, None, "1", True])
+def test_an_epoch_that_is_none_is_refused(tiny: Path, epoch: object) -> None:
+    path = run(tiny, "run", epochs=1).path
+    record = torch.load(path / "checkpoint.pt", weights_only=True)
+    record["state"]["epoch"] = epoch
+    write_record(path / "checkpoint.pt", record)
+    with pytest.raises(UserError, match="does not fit the run it lies in"):
+        dartsl.predict(path, np.zeros((1, 8, 8), np.uint8))
+
+
 def test_a_run_of_format_1_has_its_inputs_added_when_it_goes_on(tiny: Path) -> None:
     """Such a run kept no normalisation: it is exported without one, and predicts once it has gone on."""
     path = run(tiny, "run", epochs=1).path
