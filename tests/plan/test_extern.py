@@ -54,7 +54,7 @@ def test_bad_widths_of_extern_ops() -> None:
         size="8, 8", stage="c"
     ).replace("{", "{{").replace("}", "}}")
     odd = faults_of(DECLARED + text.format("conv(1, out = 3) > halved > conv(1)"))
-    assert [(fault.code, fault.title) for fault in odd] == [("E0503", "a width cannot be 3/2")]
+    assert [(fault.code, fault.title) for fault in odd] == [("E0503", "a width cannot be 1.5")]
     assert [f.code for f in faults_of(DECLARED + text.format('told("x") > conv(1)'))] == ["E0402"]
     assert codes("op f = conv(1, out = Cin)\n" + text.format("f")) == ["E0201"]  # of an extern op alone
 
