@@ -24,10 +24,13 @@ from dartsl.search import loop as searching
 from dartsl.search.derive import rederive, run_network
 from dartsl.train import loop as training
 from dartsl.train.evaluate import evaluate
-from tests.search.conftest import PARTS, TINY
+from tests.search.conftest import PARTS, TINY, stop_after
 from tests.search.runs import checkpoint_of, quiet, run
+from tests.search.test_text_loop import story
 from tests.train.conftest import TINY as DECIDED
 from tests.train.runs import settings
+
+__all__ = ["stop_after", "story"]  # fixtures
 
 Change = Callable[[Any], Any]
 
@@ -430,3 +433,29 @@ def test_no_reader_fails_otherwise(path: Path, kind: str, file: str, monkeypatch
                 reader()
             except (UserError, SpecError):
                 continue
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("carries", lambda carries: [longer(carry) for carry in carries]),
+        ("carries", lambda carries: [carry[:, :-1] for carry in carries]),
+        ("carries", lambda carries: [*carries, *carries]),
+        ("carries", lambda carries: 5),
+        ("validation_carries", lambda carries: [carry.double() for carry in carries]),
+        ("batches", lambda batches: {**batches, "step": 10**6}),
+    ],
+)
+def test_states_of_a_text_that_do_not_fit_are_refused(
+    story: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, name: str, change: Change
+) -> None:
+    from tests.search.test_text_loop import run as run_text
+
+    stop_after(2)
+    path = run_text(story, "run", epochs=1).path
+    monkeypatch.undo()
+    record = checkpoint_of(path)
+    record["state"][name] = change(record["state"][name])
+    checkpoint.write_record(path / "checkpoint.pt", record)
+    with pytest.raises(UserError, match="does not fit the run it lies in"):
+        searching.resume(path, console=quiet())
