@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -162,7 +163,16 @@ def finish(report: Report) -> None:
     """Print the JSON document, where one was asked for and there is something to say."""
     if report.json and (report.result is not None or report.diagnostics) and is_first():
         document = {"version": VERSION, "diagnostics": report.diagnostics, "result": report.result}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(_finite(document), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    """A document with null in place of NaN and infinity, for which JSON has no numbers."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def colour() -> bool | None:

@@ -22,6 +22,7 @@ from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
+from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
@@ -97,7 +98,10 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
     """
     folder = RunFolder.open(path)
     if folder.info.kind != "search":
-        raise UserError(f"{path} is a run of `{folder.info.kind}`, not of a search")
+        raise UserError(
+            f"{path} is a run of `{folder.info.kind}`, not of a search",
+            help=f"go on with it: {command_line('dartsl', 'train', '--resume', path)}",
+        )
     device = device_of(folder, anew.device)
     anew = replace(anew, device=device)
     with joined(device) as group, held(folder, group):

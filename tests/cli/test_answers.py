@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from dartsl.cli import cli
 from dartsl.cli.app import COMMANDS
-from dartsl.cli.output import asks_for_json, colour
+from dartsl.cli.output import Report, asks_for_json, colour, finish
 from dartsl.cli.settings import joined_numbers
 
 from .conftest import GOOD, Dartsl, document, result_of
@@ -268,6 +269,13 @@ def test_results_in_json(dartsl: Dartsl, good: Path, arguments: tuple[str, ...],
         assert found.stderr == ""
         assert document(found)["diagnostics"] == []
         assert set(result_of(found)) == keys
+
+
+def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"loss": math.nan, "ends": (1.5, math.inf), "runs": [{"error": -math.inf, "epochs": 3}]}
+    finish(Report(json=True, result=found))
+    result = json.loads(capsys.readouterr().out)["result"]
+    assert result == {"loss": None, "ends": [1.5, None], "runs": [{"error": None, "epochs": 3}]}
 
 
 def test_warnings_are_in_the_document(dartsl: Dartsl, tmp_path: Path) -> None:
