@@ -54,10 +54,10 @@ def operations_dot(graph: nx.DiGraph) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def passes_listing(graph: nx.DiGraph, optimised: Optimised, level: int, target: Target) -> str:
-    """What each pass did to a graph: one line each, and one for the graph as it was built."""
+def passes_listing(graph: nx.DiGraph, optimised: Optimised, target: Target, by: str) -> str:
+    """What each pass did to a graph: one line each, and one for the graph as it was built; `by` says who chose them."""
     measured = "" if target.measured else ", chosen by the count of operations, not measured"
-    title = f"network {info(graph).network} at -O{level} for {target.name}{measured}"
+    title = f"network {info(graph).network} at {by} for {target.name}{measured}"
     rows = [("", "applications", "convolutions", "MiB per image")]
     for name, found in [("as built", cost(graph)), *((each.name, each.after) for each in optimised.reports)]:
         rows.append((name, f"{found.nodes:,}", f"{found.convolutions:,}", f"{found.traffic / 2**20:,.1f}"))

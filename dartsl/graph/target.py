@@ -1,56 +1,68 @@
-"""What the passes need to know of the device that a network is compiled for."""
+"""What a network is compiled for: the passes of each level, in order, and why in this order.
+
+All passes are exact and most may come in any order; `requires` and `ensures` hold what may not be otherwise. The order
+below is the one that finds the most.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+LEVELS = (0, 1, 2)
+DEFAULT_LEVEL = 2
+
 
 @dataclass(frozen=True)
 class Target:
-    """One kind of device, as switches of the passes that depend on it.
+    """One kind of device.
 
-    channels_last   images are kept with their channels together
-    pixels_first    with them, a strided 1 x 1 convolution reads every stride-th pixel first
-    space_to_batch  a dilated depthwise convolution runs undilated on the phases of the image
-    narrow_depthwise  the weight gradient of a wide depthwise kernel is computed a few columns at a time
-    stack_limit     numbers per image that applications side by side may read, or have, together
-    measured        the choices rest on measurements; else on the count of operations alone
+    passes    of each level, as `dartsl.graph.passes.parse` reads them
+    measured  the choices rest on measurements; else on the count of operations alone
     """
 
     name: str
-    channels_last: bool
-    pixels_first: bool
-    space_to_batch: bool
-    narrow_depthwise: bool
-    stack_limit: int
+    passes: Mapping[int, str]
     measured: bool
 
 
+_FIRST = ("dead", "cse")  # less work for all others: what adds nothing goes, then what is there twice
+_CPU = (  # two cores with AVX2, float32: see dartsl/graph/passes/README.md
+    *_FIRST,
+    "fold",  # the terms of a node in one sum, which the next ones, `space_to_batch` and `blend` go by
+    "mixed_lerp",  # on single edges, before `gather` puts edges together
+    "gather",  # on whole matrices, before `linears` puts them side by side
+    "linears",
+    "highway",
+    "space_to_batch",  # what it moves is undilated then: more for `stack`
+    "blend",  # takes terms out of sums for good, so after all that put terms in
+    "depthwise",  # before `stack`, which keeps what a convolution is
+    "stack(limit=32768)",  # larger ones fall out of the cache and cost time
+    "sums",  # of what `stack` has left
+    "layout(pixels_first=true)",  # when no value is added or moved any more
+    "in_place",  # writes over values, so that nothing may be merged or moved after it
+    "order",  # the last word on when each value is computed
+)
+# Kernels are launched one by one there, so fewer operations win, and a stack may be of any size; `space_to_batch`,
+# `depthwise` and pixels first would only add some.
+_CUDA = (
+    *_FIRST,
+    "fold",
+    "mixed_lerp",
+    "gather",
+    "linears",
+    "highway",
+    "blend",
+    f"stack(limit={1 << 30})",
+    "sums",
+    "layout(pixels_first=false)",
+    "in_place",
+    "order",
+)
+
 TARGETS: Mapping[str, Target] = {
-    target.name: target
-    for target in (
-        # Two cores with AVX2, float32: see dartsl/graph/passes/README.md.
-        Target(
-            "cpu",
-            channels_last=True,
-            pixels_first=True,
-            space_to_batch=True,
-            narrow_depthwise=True,
-            stack_limit=32768,
-            measured=True,
-        ),
-        # Kernels are launched one by one there, so fewer operations win; space-to-batch and pixels first only add some.
-        Target(
-            "cuda",
-            channels_last=True,
-            pixels_first=False,
-            space_to_batch=False,
-            narrow_depthwise=False,
-            stack_limit=1 << 30,
-            measured=False,
-        ),
-    )
+    name: Target(name, {0: "", 1: ",".join(_FIRST), 2: ",".join(passes)}, measured)
+    for name, passes, measured in (("cpu", _CPU, True), ("cuda", _CUDA, False))
 }
 
 

@@ -10,8 +10,7 @@ import networkx as nx
 
 from dartsl.graph import count
 from dartsl.graph.operations import application, info
-from dartsl.graph.passes import dead
-from dartsl.graph.target import TARGETS
+from dartsl.graph.passes.dead import Dead
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Unused:
 
 def running(graph: nx.DiGraph) -> nx.DiGraph:
     """The applications of a network that are computed: those that its output needs. `none` needs nothing."""
-    return dead.run(graph, TARGETS["cpu"])
+    return Dead().run(graph)
 
 
 def unused(graph: nx.DiGraph) -> Unused:

@@ -14,8 +14,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import AlphaTable, application, info
-from dartsl.graph.passes import DEFAULT_LEVEL, optimise
-from dartsl.graph.target import Target, target_of
+from dartsl.graph.passes import Pass, apply, passes_of
+from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
@@ -58,7 +58,7 @@ class Supernet(nn.Module):
         *,
         level: int = DEFAULT_LEVEL,
         target: Target | None = None,
-        until: str | None = None,
+        passes: Sequence[Pass] | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -75,7 +75,7 @@ class Supernet(nn.Module):
         self.draws = Draws(seed)
         self.level = level
         self.target = target or target_of(str(device))
-        self.optimised = optimise(graph, level, self.target, until=until)
+        self.optimised = apply(graph, passes_of(level, self.target) if passes is None else passes)
         self.network: fx.GraphModule = lower(
             self.optimised.graph,
             seed=seed,
@@ -206,7 +206,7 @@ def from_plan(
     *,
     level: int = DEFAULT_LEVEL,
     target: Target | None = None,
-    until: str | None = None,
+    passes: Sequence[Pass] | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: str | torch.dtype = "float32",
@@ -216,7 +216,7 @@ def from_plan(
     drop_path: bool = False,
     auxiliary: bool = False,
 ) -> Supernet:
-    """`compile`, for a network that is planned already; `until` names the last pass that is to run.
+    """`compile`, for a network that is planned already; `passes` stand in place of those of the level.
 
     `drop_path` and `auxiliary` are for training: see `dartsl.graph.build`.
     """
@@ -229,7 +229,7 @@ def from_plan(
             build(plan, drop_path=drop_path, auxiliary=auxiliary),
             level=level,
             target=target,
-            until=until,
+            passes=passes,
             seed=seed,
             device=device,
             dtype=torch_dtype(dtype),

@@ -23,8 +23,7 @@ from torch.utils._pytree import tree_leaves
 from dartsl.graph.build import build
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
-from dartsl.graph.passes import DEFAULT_LEVEL
-from dartsl.graph.target import Target
+from dartsl.graph.target import DEFAULT_LEVEL, Target
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.contract import PluginError

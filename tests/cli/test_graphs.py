@@ -264,7 +264,7 @@ def test_compile_to_a_graph(dartsl: Dartsl, good: Path) -> None:
 def test_compile_at_every_level_and_behind_every_pass(dartsl: Dartsl, good: Path) -> None:
     """The text of each builds modules of the same names."""
     names = []
-    after = [("--after", each.name) for each in PASSES]
+    after = [("--after", name) for name in PASSES]
     for options in [("-O0",), ("-O1",), ("-O2",), (), *after]:
         text = dartsl("compile", "good.darts", *options).stdout
         space: dict[str, Any] = {}
@@ -273,13 +273,13 @@ def test_compile_at_every_level_and_behind_every_pass(dartsl: Dartsl, good: Path
     assert all(each == names[0] for each in names)
     refused = dartsl("compile", "good.darts", "-O1", "--after", "layout")
     assert refused.exit_code == 2
-    assert "-O1 has no pass layout, but dead, cse" in refused.stderr
+    assert "-O1 for cpu has no pass layout, but dead, cse" in refused.stderr
 
 
 def test_compile_tells_what_passes_did(dartsl: Dartsl, good: Path) -> None:
     text = dartsl("compile", "good.darts", "--emit", "passes").stdout
     assert text.startswith("network small at -O2 for cpu\n")
-    assert [line.split()[0] for line in text.splitlines()[3:-2]] == ["as", *(each.name for each in PASSES)]
+    assert [line.split()[0] for line in text.splitlines()[3:-2]] == ["as", *PASSES]
     cuda = dartsl("compile", "good.darts", "--emit", "passes", "--target", "cuda", "-O1").stdout
     assert "for cuda, chosen by the count of operations, not measured" in cuda
 
@@ -294,3 +294,22 @@ def test_compile_without_a_network(dartsl: Dartsl, tmp_path: Path) -> None:
     result = dartsl("compile", "cell.darts")
     assert result.exit_code == 1
     assert "E0601" in result.stderr
+
+
+def test_compile_with_passes_of_ones_own(dartsl: Dartsl, good: Path) -> None:
+    text = dartsl(
+        "compile", "good.darts", "--emit", "passes", "--passes", "dead,cse,stack(limit=4096)"
+    ).stdout
+    assert text.startswith("network small at --passes for cpu\n")
+    assert [line.split()[0] for line in text.splitlines()[3:-2]] == ["as", "dead", "cse", "stack"]
+    level = dartsl("compile", "good.darts", "--emit", "graph", "-O1").stdout
+    assert dartsl("compile", "good.darts", "--emit", "graph", "--passes", "dead,cse").stdout == level
+    assert (
+        dartsl("compile", "good.darts", "--passes", "dead,cse").stdout
+        == dartsl("compile", "good.darts", "-O1").stdout
+    )
+    wrong = dartsl("compile", "good.darts", "--passes", "dead,fodl")
+    assert wrong.exit_code == 2
+    assert "there is no pass `fodl`\ndead,fodl\n     ^" in wrong.stderr
+    assert "did you mean `fold`?" in wrong.stderr
+    assert dartsl("compile", "good.darts", "--passes", "cse", "-O1").exit_code == 2

@@ -25,7 +25,7 @@ ASKS = [
     *sorted((PACKAGE / "graph" / "passes").glob("*.py")),
     *(
         PACKAGE / "graph" / f"{name}.py"
-        for name in ("count", "verify", "traffic", "recurrent", "unused", "listing")
+        for name in ("count", "verify", "traffic", "recurrent", "unused", "listing", "target")
     ),
     *(
         PACKAGE / "nn" / f"{name}.py"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import networkx as nx
 import torch
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import application, info
-from dartsl.graph.passes import Pass, Run, apply
-from dartsl.graph.target import TARGETS, Target
+from dartsl.graph.passes import Pass, apply
+from dartsl.graph.target import TARGETS
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
@@ -23,25 +23,16 @@ from dartsl.nn.text import TextOutput
 TOLERANCE = 1e-10
 CPU = TARGETS["cpu"]
 
-Passes = Sequence[Pass | Callable[[nx.DiGraph, Target], nx.DiGraph]]
 
-
-def assert_same(text: str, passes: Passes, *, target: Target = CPU, seed: int = 0, batch: int = 4) -> None:
-    """The network of a spec's text behind `passes` (of the table, or functions) against the plain one, in float64.
+def assert_same(text: str, passes: Sequence[Pass], *, seed: int = 0, batch: int = 4) -> None:
+    """The network of a spec's text behind `passes` against the plain one, in float64.
 
     Outputs, gradients of weights and alphas, running statistics, frozen statistics and evaluation.
     """
     planned = planned_text(text)
     plain = build(planned)
-    graph = apply(plain, named(passes), target).graph
+    graph = apply(plain, passes).graph
     compare(model(planned, plain, seed), model(planned, graph, seed), batch)
-
-
-def named(passes: Passes) -> list[Pass]:
-    """Passes of the table, from passes and functions."""
-    return [
-        each if isinstance(each, Pass) else Pass(each.__module__.split(".")[-1], 0, each) for each in passes
-    ]
 
 
 def planned_text(text: str) -> Plan:
@@ -50,11 +41,11 @@ def planned_text(text: str) -> Plan:
     return plan(spec, pick_network(spec, None), {})
 
 
-def graph_behind(text: str, runs: Sequence[Run], target: Target = CPU) -> nx.DiGraph:
+def graph_behind(text: str, passes: Sequence[Pass]) -> nx.DiGraph:
     """The graph of a spec's text behind some passes."""
     graph = build(planned_text(text))
-    for run in runs:
-        graph = run(graph, target)
+    for each in passes:
+        graph = each.run(graph)
     return graph
 
 

@@ -12,13 +12,16 @@ from torch import Tensor
 
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
-from dartsl.graph.passes import blend, cse, dead, fold
+from dartsl.graph.passes.blend import Blend
+from dartsl.graph.passes.cse import Cse
+from dartsl.graph.passes.dead import Dead
+from dartsl.graph.passes.fold import Fold
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import CPU, assert_same, graph_behind
+from tests.passes.same import assert_same, graph_behind
 
 HERE = Path(__file__).parent
-BEFORE = (dead.run, cse.run, fold.run)
+BEFORE = (Dead(), Cse(), Fold())
 
 SPEC = """darts 1
 
@@ -48,7 +51,7 @@ network tiny(C = 2) {
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, blend.run))
+    return graph_behind(text, (*BEFORE, Blend()))
 
 
 def test_a_source_is_mixed_once_for_all_its_nodes(golden: Golden) -> None:
@@ -58,13 +61,13 @@ def test_a_source_is_mixed_once_for_all_its_nodes(golden: Golden) -> None:
     blends = [application(graph, node) for node in graph if application(graph, node).kind == "blend"]
     # (a and its pools, for p, q, r), (p and its pool, for q, r); q's identity goes to r alone.
     assert sorted((len(found.inputs), len(graph)) for found in blends) == [(2, len(graph)), (3, len(graph))]
-    assert_same(text, [*BEFORE, blend.run])
+    assert_same(text, [*BEFORE, Blend()])
 
 
 @pytest.mark.parametrize("merge", ["mean", "product > mix_bn"])
 def test_under_other_merges(merge: str) -> None:
     text = SPEC.replace("MERGE", merge).replace("none | ", "")
-    assert_same(text, [*BEFORE, blend.run])
+    assert_same(text, [*BEFORE, Blend()])
 
 
 def test_one_source_of_one_node_stays() -> None:
@@ -78,7 +81,7 @@ def test_one_source_of_one_node_stays() -> None:
 
 def test_a_second_time_nothing_is_left() -> None:
     graph = behind(SPEC.replace("MERGE", "sum"))
-    assert list(blend.run(graph, CPU)) == list(graph)
+    assert list(Blend().run(graph)) == list(graph)
 
 
 ENTRIES = (((0, 1), (0, 2)), ((1, 0), (1, 1)), ((0, 0), (0, 0)))

@@ -7,8 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from dartsl.graph.passes import LEVELS, PASSES, Pass, passes_of
-from dartsl.graph.target import TARGETS
+from dartsl.graph.passes import PASSES, Pass, passes_of
+from dartsl.graph.target import LEVELS, TARGETS
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import assert_same
 
@@ -27,11 +27,11 @@ few = settings(
 @few
 @given(text=spec_texts())
 def test_every_level(level: int, target: str, text: str) -> None:
-    assert_same(text, passes_of(level), target=TARGETS[target])
+    assert_same(text, passes_of(level, TARGETS[target]))
 
 
-@pytest.mark.parametrize("each", PASSES, ids=lambda each: each.name)
+@pytest.mark.parametrize("each", PASSES.values(), ids=PASSES)
 @few
 @given(text=spec_texts())
-def test_every_pass_alone(each: Pass, text: str) -> None:
-    assert_same(text, [each])
+def test_every_pass_alone(each: type[Pass], text: str) -> None:
+    assert_same(text, [each()])

@@ -10,13 +10,15 @@ import torch
 
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
-from dartsl.graph.passes import cse, dead, fold
+from dartsl.graph.passes.cse import Cse
+from dartsl.graph.passes.dead import Dead
+from dartsl.graph.passes.fold import Fold
 from dartsl.nn import fused, packing
 from tests.conftest import Golden
 from tests.passes.same import assert_same, graph_behind
 
 HERE = Path(__file__).parent
-BEFORE = (dead.run, cse.run)
+BEFORE = (Dead(), Cse())
 
 SPEC = """darts 1
 
@@ -45,14 +47,14 @@ network tiny(C = 2) {
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, fold.run))
+    return graph_behind(text, (*BEFORE, Fold()))
 
 
 def test_a_node_is_one_sum(golden: Golden) -> None:
     text = SPEC.replace("MERGE", "sum")
     golden(HERE / "golden" / "fold.txt", listing(behind(text)))
-    assert_same(text, [*BEFORE, fold.run])
-    assert_same(text, [fold.run])
+    assert_same(text, [*BEFORE, Fold()])
+    assert_same(text, [Fold()])
 
 
 @pytest.mark.parametrize("merge", ["mean", "product > mix_bn", "concat"])
@@ -60,7 +62,7 @@ def test_under_another_merge_the_mix_alone_is_folded(merge: str) -> None:
     text = SPEC.replace("MERGE", merge)
     graph = behind(text)
     assert not any(application(graph, node).kind == "mix" for node in graph)
-    assert_same(text, [*BEFORE, fold.run])
+    assert_same(text, [*BEFORE, Fold()])
 
 
 def test_a_batch_norm_with_two_readers_keeps_its_scale() -> None:
@@ -72,7 +74,7 @@ def test_a_batch_norm_with_two_readers_keeps_its_scale() -> None:
 
 def test_a_batch_norm_with_affine_keeps_its_scale() -> None:
     text = SPEC.replace("MERGE", "sum").replace("pool | conv3 | identity", "conv3 | conv3 > relu | identity")
-    assert_same(text, [*BEFORE, fold.run])
+    assert_same(text, [*BEFORE, Fold()])
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])

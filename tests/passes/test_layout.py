@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -14,8 +13,8 @@ from torch import fx
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
-from dartsl.graph.passes import DEFAULT_LEVEL, layout, optimise
-from dartsl.graph.target import TARGETS
+from dartsl.graph.passes import optimise
+from dartsl.graph.passes.layout import Layout
 from dartsl.nn.lower import lower
 from tests.nn import specs
 from tests.passes.same import CPU, assert_same, planned_text
@@ -83,34 +82,30 @@ def strided(text: str, level: int) -> Iterator[str]:
 def test_everything_keeps_it(name: str) -> None:
     assert list(strided(TEXTS[name], 0))
     # Zeros and noise are made anew and laid out behind.
-    assert [
-        found for found in strided(TEXTS[name], DEFAULT_LEVEL) if "noise" not in found and "none" not in found
-    ] == []
+    assert [found for found in strided(TEXTS[name], 2) if "noise" not in found and "none" not in found] == []
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_no_number_changes(name: str) -> None:
-    assert_same(TEXTS[name], [layout.run])
+    assert_same(TEXTS[name], [Layout()])
 
 
 def test_the_image_is_laid_out_once() -> None:
-    graph = layout.run(build(planned_text(TEXTS["DECIDED"])), CPU)
+    graph = Layout().run(build(planned_text(TEXTS["DECIDED"])))
     found = [node for node in graph if application(graph, node).kind == "layout"]
     assert found == ["image.layout"]
-    again = layout.run(graph, CPU)
+    again = Layout().run(graph)
     assert list(again) == list(graph)
 
 
 def test_only_where_the_target_likes_it() -> None:
-    plain = build(planned_text(TEXTS["DECIDED"]))
-    assert layout.run(plain, TARGETS["cuda"]) is not plain
-    none = replace(CPU, channels_last=False)
-    assert layout.run(plain, none) is plain
+    graph = optimise(build(planned_text(TEXTS["DECIDED"])), 1, CPU).graph
+    assert not [node for node in graph if application(graph, node).kind == "layout"]
 
 
 def test_strided_convolutions_of_one_pixel_read_it_first() -> None:
     before = build(planned_text(STRIDED))
-    graph = layout.run(before, CPU)
+    graph = Layout().run(before)
 
     def strided(graph: nx.DiGraph) -> list[str]:
         found = {node: application(graph, node) for node in graph}
@@ -124,10 +119,10 @@ def test_strided_convolutions_of_one_pixel_read_it_first() -> None:
 
     assert len(strided(before)) == 6
     assert strided(graph) == []
-    assert strided(layout.run(before, TARGETS["cuda"])) == strided(before)
+    assert strided(Layout(pixels_first=False).run(before)) == strided(before)
     read = [node for node in graph if application(graph, node).kind == "subsample"]
     assert len(read) == 5  # the two of c0 -> a that stride both ways share one
-    assert_same(STRIDED, [layout.run])
+    assert_same(STRIDED, [Layout()])
 
 
 # Where torch's own weight gradient writes beyond its memory: several threads, an odd number of images, 8 channels.

@@ -15,7 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import Application, application
-from dartsl.graph.passes import in_place, optimise, order, passes_of, sums
+from dartsl.graph.passes import apply, passes_of
+from dartsl.graph.passes.in_place import InPlace
+from dartsl.graph.passes.order import Order
+from dartsl.graph.passes.sums import Sums
 from dartsl.graph.rewrite import users
 from dartsl.nn import fused
 from tests.passes.same import CPU, assert_same, images, model, planned_text
@@ -49,7 +52,7 @@ network tiny(C = 4) {
 
 
 def behind(until: str | None = None) -> nx.DiGraph:
-    return optimise(build(planned_text(SPEC)), 2, CPU, until=until).graph
+    return apply(build(planned_text(SPEC)), passes_of(2, CPU, until)).graph
 
 
 def of_kind(graph: nx.DiGraph, kind: str) -> Mapping[str, Application]:
@@ -81,10 +84,10 @@ def test_stacks_for_the_same_sums_are_added_whole() -> None:
 
 
 def test_sums_pass_alone_and_behind_all_before() -> None:
-    before = passes_of(2, "sums")
-    assert before[-1].run is sums.run
+    before = passes_of(2, CPU, "sums")
+    assert before[-1] == Sums()
     assert_same(SPEC, before)
-    assert_same(SPEC, [sums.run])
+    assert_same(SPEC, [Sums()])
 
 
 # -------------------------------------------------------------------- in place
@@ -106,7 +109,7 @@ def test_a_relu_writes_over_a_batch_norm_that_it_alone_reads() -> None:
 
 
 def test_in_place_alone() -> None:
-    assert_same(SPEC, [in_place.run])
+    assert_same(SPEC, [InPlace()])
 
 
 # ----------------------------------------------------------------------- order
@@ -127,9 +130,9 @@ def test_a_chain_is_computed_without_a_pause() -> None:
 
 
 def test_order_alone() -> None:
-    assert_same(SPEC, [order.run])
+    assert_same(SPEC, [Order()])
     graph = behind("in_place")
-    assert set(order.run(graph, CPU)) == set(graph)
+    assert set(Order().run(graph)) == set(graph)
 
 
 # ------------------------------------------------------------------- gradients

@@ -13,7 +13,9 @@ from torch.func import functional_call
 from dartsl.graph.build import build
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application, info
-from dartsl.graph.passes import cse, dead, optimise
+from dartsl.graph.passes import optimise
+from dartsl.graph.passes.cse import Cse
+from dartsl.graph.passes.dead import Dead
 from dartsl.graph.verify import verify
 from dartsl.nn.lower import lower
 from tests.conftest import Golden
@@ -21,7 +23,7 @@ from tests.nn.graphs import Sketch
 from tests.passes.same import CPU, assert_same, images, model, planned_text, same_state
 
 HERE = Path(__file__).parent
-RUN = (dead.run, cse.run)
+RUN = (Dead(), Cse())
 
 # Every operation has a name that says nothing; both nodes read a, two edges are twins, y reaches no output.
 SPEC = """darts 1
@@ -139,20 +141,20 @@ def test_passes_leave_their_graph_alone() -> None:
 def test_zeros_that_are_needed_stay() -> None:
     assert kinds(behind(ZEROS)).count("none") == 1
     assert_same(ZEROS, RUN)
-    assert_same(ZEROS, [dead.run])
+    assert_same(ZEROS, [Dead()])
     sketch = Sketch((2, 5, 4))
     sketch.layer("head")
     small = sketch.call("head.small", "global_avg_pool", "image", shape=(2, 1, 1))
     zeros = sketch.call("head.none", "none", "image", attributes={"stride": (1, 1)})
     total = sketch.call("head.sum", "sum", small, zeros, shape=(2, 5, 4))
-    graph = dead.run(sketch.finish(total), CPU)
+    graph = Dead().run(sketch.finish(total))
     assert application(graph, "head.sum").inputs == (small, zeros)  # the zeros have the size
 
 
 def test_a_graph_may_be_its_input() -> None:
     sketch = Sketch((2, 5, 4))
     sketch.layer("head")
-    graph = dead.run(sketch.finish(sketch.call("head.identity", "identity", "image")), CPU)
+    graph = Dead().run(sketch.finish(sketch.call("head.identity", "identity", "image")))
     assert (list(graph), info(graph).output) == (["image"], "image")
     x = torch.randn(1, 2, 5, 4)
     assert torch.equal(lower(graph)(x), x)
@@ -164,7 +166,7 @@ def test_batch_norms_of_two_layers_are_two() -> None:
     for node in graph:
         applied = application(graph, node)
         assert all(path.startswith(f"{applied.layer}.") for path in applied.state)
-    plain = dead.run(build(planned_text(RAW)), CPU)
+    plain = Dead().run(build(planned_text(RAW)))
     assert kinds(graph).count("max_pool") < kinds(plain).count("max_pool")
     assert_same(RAW, RUN)
 

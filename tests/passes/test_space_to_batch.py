@@ -13,14 +13,18 @@ from torch.nn import functional as F
 from dartsl.graph.build import build
 from dartsl.graph.listing import listing
 from dartsl.graph.operations import application
-from dartsl.graph.passes import cse, dead, fold, space_to_batch
+from dartsl.graph.passes import passes_of
+from dartsl.graph.passes.cse import Cse
+from dartsl.graph.passes.dead import Dead
+from dartsl.graph.passes.fold import Fold
+from dartsl.graph.passes.space_to_batch import SpaceToBatch
 from dartsl.graph.target import TARGETS
 from dartsl.nn import fused
 from tests.conftest import Golden
 from tests.passes.same import CPU, assert_same, graph_behind, planned_text
 
 HERE = Path(__file__).parent
-BEFORE = (dead.run, cse.run, fold.run)
+BEFORE = (Dead(), Cse(), Fold())
 
 SPEC = """darts 1
 
@@ -75,7 +79,7 @@ def text_of(text: str, height: int = 8, width: int = 4, kernel: int = 3, dilatio
 
 def behind(text: str) -> nx.DiGraph:
     """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, space_to_batch.run))
+    return graph_behind(text, (*BEFORE, SpaceToBatch()))
 
 
 def kinds(graph: nx.DiGraph) -> Counter[str]:
@@ -89,18 +93,18 @@ def test_one_way_there_for_a_source_and_one_back_for_a_target(golden: Golden) ->
     assert (found["space_to_batch"], found["batch_to_space"]) == (2, 2)
     assert found["convolution"] == 5
     golden(HERE / "golden" / "space_to_batch.txt", listing(graph))
-    assert_same(text_of(SPEC), [*BEFORE, space_to_batch.run])
+    assert_same(text_of(SPEC), [*BEFORE, SpaceToBatch()])
 
 
 @pytest.mark.parametrize(("height", "width"), [(7, 4), (8, 5), (9, 3)])
 def test_what_has_no_whole_phases_stays(height: int, width: int) -> None:
     plain = build(planned_text(text_of(SPEC, height, width)))
-    assert space_to_batch.run(plain, CPU).nodes(data=True) == plain.nodes(data=True)
+    assert SpaceToBatch().run(plain).nodes(data=True) == plain.nodes(data=True)
 
 
 def test_other_targets_keep_dilation() -> None:
-    plain = build(planned_text(text_of(SPEC)))
-    assert space_to_batch.run(plain, TARGETS["cuda"]) is plain
+    assert SpaceToBatch() in passes_of(2, CPU)
+    assert SpaceToBatch() not in passes_of(2, TARGETS["cuda"])
 
 
 @pytest.mark.parametrize(
@@ -111,14 +115,14 @@ def test_any_kernel_and_dilation(kernel: int, dilation: int, height: int, width:
     found = kinds(behind(text))
     assert found["convolution"] == 5
     assert bool(found["space_to_batch"]) == (kernel > 1)
-    assert_same(text, [*BEFORE, space_to_batch.run])
-    assert_same(text, [space_to_batch.run])
+    assert_same(text, [*BEFORE, SpaceToBatch()])
+    assert_same(text, [SpaceToBatch()])
 
 
 def test_a_stride_that_divides_the_dilation_subsamples(golden: Golden) -> None:
     text = text_of(STRIDED, 7, 6)
     golden(HERE / "golden" / "space_to_batch_strided.txt", listing(behind(text)))
-    assert_same(text, [space_to_batch.run])
+    assert_same(text, [SpaceToBatch()])
 
 
 @pytest.mark.parametrize(
@@ -130,14 +134,14 @@ def test_what_is_left_of_the_dilation(dilation: int, height: int, there: bool) -
     found = kinds(behind(text))
     assert bool(found["space_to_batch"]) == there
     assert bool(found["subsample"]) == (dilation % 2 == 0)
-    assert_same(text, [space_to_batch.run])
+    assert_same(text, [SpaceToBatch()])
 
 
 def test_one_dilated_convolution_behind_another_stays_in_phases() -> None:
     text = text_of(SPEC).replace("op far  = relu > ", "op far = dwconv(5, dilation = 2) > bn > relu > ")
     found = kinds(behind(text))
     assert (found["space_to_batch"], found["batch_to_space"]) == (2, 2)
-    assert_same(text, [*BEFORE, space_to_batch.run])
+    assert_same(text, [*BEFORE, SpaceToBatch()])
 
 
 def test_a_value_with_another_reader_comes_back_before_it_is_read() -> None:
@@ -145,7 +149,7 @@ def test_a_value_with_another_reader_comes_back_before_it_is_read() -> None:
         "relu > dwconv(3, dilation = 2)/stride > conv(1)",
         "dwconv(3, dilation = 2) > product(identity, sigmoid)",
     )
-    assert_same(text, [*BEFORE, space_to_batch.run])
+    assert_same(text, [*BEFORE, SpaceToBatch()])
     assert kinds(behind(text))["batch_to_space"] == 5
 
 

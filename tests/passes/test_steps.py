@@ -49,7 +49,7 @@ network tested(C = 2) {
 def test_steps_stay_equal(order: str, text: str) -> None:
     planned = planned_text(text)
     plain = build(planned)
-    pair = [model(planned, plain), model(planned, apply(plain, passes_of(2), CPU).graph)]
+    pair = [model(planned, plain), model(planned, apply(plain, passes_of(2, CPU)).graph)]
     searches = [Search(each, order) for each in pair]
     for step in range(STEPS):
         for search in searches:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 
 from dartsl.graph.operations import application
-from dartsl.graph.passes import LEVELS, PASSES, Pass, passes_of
+from dartsl.graph.passes import PASSES, Pass, passes_of
+from dartsl.graph.target import LEVELS
 from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED
 from tests.passes.random_cells import cell_texts
-from tests.passes.same import assert_same, graph_behind
+from tests.passes.same import CPU, assert_same, graph_behind
 from tests.passes.test_equal import few
 
 SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
@@ -19,29 +20,29 @@ SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "nois
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("level", LEVELS[1:])
 def test_levels(name: str, level: int) -> None:
-    assert_same(SPECS[name], passes_of(level))
+    assert_same(SPECS[name], passes_of(level, CPU))
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("each", PASSES, ids=lambda each: each.name)
-def test_each_pass_alone_and_behind_what_comes_first(each: Pass, name: str) -> None:
-    assert_same(SPECS[name], [each])
-    if each.level == 2:
-        assert_same(SPECS[name], passes_of(2, each.name))
+@pytest.mark.parametrize("each", PASSES.values(), ids=PASSES)
+def test_each_pass_alone_and_behind_what_comes_first(each: type[Pass], name: str) -> None:
+    assert_same(SPECS[name], [each()])
+    if each.name not in {first.name for first in passes_of(1, CPU)}:
+        assert_same(SPECS[name], passes_of(2, CPU, each.name))
 
 
 @few
 @given(text=cell_texts())
 def test_random_cells(text: str) -> None:
-    assert_same(text, passes_of(1))
-    assert_same(text, passes_of(2))
+    assert_same(text, passes_of(1, CPU))
+    assert_same(text, passes_of(2, CPU))
 
 
-@pytest.mark.parametrize("each", [each for each in PASSES if each.name in ("gather", "linears", "highway")])
+@pytest.mark.parametrize("each", [PASSES[name] for name in ("gather", "linears", "highway")])
 @few
 @given(text=cell_texts())
-def test_random_cells_of_one_pass(each: Pass, text: str) -> None:
-    assert_same(text, [each])
+def test_random_cells_of_one_pass(each: type[Pass], text: str) -> None:
+    assert_same(text, [each()])
 
 
 def _kinds(graph: nx.DiGraph) -> list[str]:
@@ -50,7 +51,7 @@ def _kinds(graph: nx.DiGraph) -> list[str]:
 
 def test_candidates_share_their_products() -> None:
     """Behind cse an edge computes each matrix of its node once, whatever the activations."""
-    graph = graph_behind(SEARCHED, [each.run for each in passes_of(1)])
+    graph = graph_behind(SEARCHED, passes_of(1, CPU))
     shared = [
         applied.state
         for node in graph
@@ -60,7 +61,7 @@ def test_candidates_share_their_products() -> None:
 
 
 def test_a_node_is_one_product_and_one_sum() -> None:
-    graph = graph_behind(SEARCHED, [each.run for each in passes_of(2)])
+    graph = graph_behind(SEARCHED, passes_of(2, CPU))
     kinds = _kinds(graph)
     assert kinds.count("multiply") == 2 + 3  # of the highway, and of each node
     assert kinds.count("mixed_lerp") == 3
@@ -75,5 +76,5 @@ def test_different_matrices_are_not_stacked() -> None:
         "cell recurrent",
         "op act(f) = lerp(identity, linear > f, linear > sigmoid)\nops own = act(tanh) | act(relu)\n\ncell recurrent",
     )
-    assert "gather" not in _kinds(graph_behind(text, [each.run for each in passes_of(2)]))
-    assert_same(text, passes_of(2))
+    assert "gather" not in _kinds(graph_behind(text, passes_of(2, CPU)))
+    assert_same(text, passes_of(2, CPU))

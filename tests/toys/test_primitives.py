@@ -12,7 +12,8 @@ import torch
 import dartsl
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
-from dartsl.graph.passes import LEVELS, optimise, passes_of
+from dartsl.graph.passes import optimise, passes_of
+from dartsl.graph.target import LEVELS
 from dartsl.lang.primitives import PRIMITIVES
 from dartsl.lang.source import Source
 from dartsl.nn.builders import BUILDERS, register
@@ -90,7 +91,7 @@ def test_draw_shows_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_computes_the_same(level: int) -> None:
-    assert_same(SPEC, passes_of(level))
+    assert_same(SPEC, passes_of(level, CPU))
 
 
 def test_passes_ask_for_traits() -> None:

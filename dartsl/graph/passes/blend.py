@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from dartsl.graph.operations import Application, Value, info
+from dartsl.graph.passes.base import NOTHING, Pass
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
-from dartsl.graph.target import Target
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,20 @@ class _Group:
     cell: Value
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Blend(Pass):
     """The graph with weighted terms that go to the same nodes as pieces of a `blend`."""
-    done = applications(graph)
-    for group, sources in _groups(done).items():
-        if len(group.targets) * len(sources) > 1:
-            _blend(group, sources, done)
-    return assemble(done, info(graph))
+
+    name = "blend"
+    requires = frozenset({"pure", "folded"})
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        done = applications(graph)
+        for group, sources in _groups(done).items():
+            if len(group.targets) * len(sources) > 1:
+                _blend(group, sources, done)
+        return assemble(done, info(graph))
 
 
 def _groups(done: Applications) -> dict[_Group, list[str]]:

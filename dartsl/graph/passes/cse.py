@@ -12,32 +12,39 @@ they are equal wherever a network was trained or loaded from a checkpoint of any
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import is_plain_norm
 from dartsl.graph.operations import Application, info
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, rewrite
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Cse(Pass):
     """The graph with equal applications merged into the first of them."""
-    numbers: dict[Application, str] = {}
-    record = info(graph)
 
-    def step(node: str, applied: Application, done: Applications) -> str | Application:
-        if is_plain_norm(applied, record):  # of any name; the layer counts: it holds the modules
-            key = replace(applied, kind="", attributes=(), state=())
-        else:
-            # Where it is computed does not matter to what has no modules.
-            key = applied if applied.state else replace(applied, layer="")
-        known = numbers.setdefault(key, node)
-        if known == node:
-            return applied
-        if applied.state != done[known].state:
-            done[known] = replace(done[known], state=(*done[known].state, *applied.state))
-        return known
+    name = "cse"
+    requires = PURE
+    ensures = NOTHING
 
-    return rewrite(graph, step)
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        numbers: dict[Application, str] = {}
+        record = info(graph)
+
+        def step(node: str, applied: Application, done: Applications) -> str | Application:
+            if is_plain_norm(applied, record):  # of any name; the layer counts: it holds the modules
+                key = replace(applied, kind="", attributes=(), state=())
+            else:
+                # Where it is computed does not matter to what has no modules.
+                key = applied if applied.state else replace(applied, layer="")
+            known = numbers.setdefault(key, node)
+            if known == node:
+                return applied
+            if applied.state != done[known].state:
+                done[known] = replace(done[known], state=(*done[known].state, *applied.state))
+            return known
+
+        return rewrite(graph, step)

@@ -11,19 +11,26 @@ Exact: what is left out is a zero term, or an operation that gives its input bit
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import MIX, SUM, kind_of
 from dartsl.graph.operations import Application
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, rewrite
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Dead(Pass):
     """The graph without work that changes nothing."""
-    return rewrite(graph, _step)
+
+    name = "dead"
+    requires = PURE
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        return rewrite(graph, _step)
 
 
 def _step(node: str, applied: Application, done: Applications) -> str | Application:

@@ -12,33 +12,42 @@ as its weight.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import MIX, SUM, is_plain_norm
 from dartsl.graph.operations import Application, GraphInfo, Value, info
+from dartsl.graph.passes.base import PURE, Pass
 from dartsl.graph.rewrite import Applications, rewrite, users
-from dartsl.graph.target import Target
 
 Entry = tuple[Value, ...]  # (row, column) of the mixing weights, or () for a term that is added as it is
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Fold(Pass):
     """The graph with sums over mixes as `combine`, and `scaled_bn` where a weight goes into a batch norm."""
-    record, readers = info(graph), users(graph)
 
-    def step(node: str, applied: Application, done: Applications) -> str | Application:
-        if applied.kind not in (MIX, SUM):
-            return applied
-        folded = (
-            _mixed(applied, done, readers, record) if applied.kind == MIX else _summed(applied, done, readers)
-        )
-        if isinstance(folded, str):  # who read this one reads that one now
-            readers[folded] = [*(reader for reader in readers[folded] if reader != node), *readers[node]]
-        return folded
+    name = "fold"
+    requires = PURE
+    ensures = frozenset({"folded"})
 
-    return rewrite(graph, step)
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        record, readers = info(graph), users(graph)
+
+        def step(node: str, applied: Application, done: Applications) -> str | Application:
+            if applied.kind not in (MIX, SUM):
+                return applied
+            folded = (
+                _mixed(applied, done, readers, record)
+                if applied.kind == MIX
+                else _summed(applied, done, readers)
+            )
+            if isinstance(folded, str):  # who read this one reads that one now
+                readers[folded] = [*(reader for reader in readers[folded] if reader != node), *readers[node]]
+            return folded
+
+        return rewrite(graph, step)
 
 
 def _mixed(

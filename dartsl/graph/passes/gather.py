@@ -19,9 +19,9 @@ import networkx as nx
 
 from dartsl.graph.kinds import PRODUCT, kind_of
 from dartsl.graph.operations import Application, Value, info
+from dartsl.graph.passes.base import NOTHING, Pass
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed, users
-from dartsl.graph.target import Target
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,34 @@ class _Tree:
     looks: tuple[object, ...]
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Gather(Pass):
     """The graph with like terms of a node's sum as one tree on stacked sources."""
-    done, readers, record = applications(graph), users(graph), info(graph)
-    names: dict[str, str] = {}
-    for node, applied in list(done.items()):
-        if not kind_of(applied).has("adds") or len(applied.shape) != 1 or applied.batch != 1:
-            continue
-        groups: dict[tuple[object, ...], list[_Tree]] = {}
-        for place in range(len(applied.inputs)):
-            tree = _tree(node, place, done, readers)
-            if tree.inner:
-                groups.setdefault(tree.looks, []).append(tree)
-        alike = [trees for trees in groups.values() if len(trees) > 1]
-        if alike:
-            result = _gathered(node, alike, done)
-            if isinstance(result, str):
-                names[node] = result
-            else:
-                done[node] = result
-    renamed_ = {node: renamed(applied, names) for node, applied in done.items() if node not in names}
-    return assemble(renamed_, replace(record, output=names.get(record.output, record.output)))
+
+    name = "gather"
+    requires = frozenset({"pure", "folded"})
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        done, readers, record = applications(graph), users(graph), info(graph)
+        names: dict[str, str] = {}
+        for node, applied in list(done.items()):
+            if not kind_of(applied).has("adds") or len(applied.shape) != 1 or applied.batch != 1:
+                continue
+            groups: dict[tuple[object, ...], list[_Tree]] = {}
+            for place in range(len(applied.inputs)):
+                tree = _tree(node, place, done, readers)
+                if tree.inner:
+                    groups.setdefault(tree.looks, []).append(tree)
+            alike = [trees for trees in groups.values() if len(trees) > 1]
+            if alike:
+                result = _gathered(node, alike, done)
+                if isinstance(result, str):
+                    names[node] = result
+                else:
+                    done[node] = result
+        renamed_ = {node: renamed(applied, names) for node, applied in done.items() if node not in names}
+        return assemble(renamed_, replace(record, output=names.get(record.output, record.output)))
 
 
 def _tree(node: str, place: int, done: Applications, readers: Mapping[str, list[str]]) -> _Tree:

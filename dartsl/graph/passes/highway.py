@@ -8,18 +8,25 @@ Exact: [x, h] W = x W_x + h W_h, with W_x and W_h the rows of W that x and h mee
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.operations import Application
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, fresh, rewrite
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Highway(Pass):
     """The graph with two products for each `highway`."""
-    return rewrite(graph, _step)
+
+    name = "highway"
+    requires = PURE
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        return rewrite(graph, _step)
 
 
 def _step(node: str, applied: Application, done: Applications) -> str | Application:

@@ -7,25 +7,35 @@ statistics, that of a ReLU its own result.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, info
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble, users
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class InPlace(Pass):
     """The graph with `relu` after batch norms as `relu_in_place`, where nothing else reads them."""
-    before = applications(graph)
-    readers = users(graph)
-    done: Applications = {
-        node: replace(applied, kind=f"{applied.kind}_in_place") if _may(applied, before, readers) else applied
-        for node, applied in before.items()
-    }
-    return assemble(done, info(graph))
+
+    name = "in_place"
+    requires = PURE
+    ensures = NOTHING
+    ends = PURE
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        before = applications(graph)
+        readers = users(graph)
+        done: Applications = {
+            node: replace(applied, kind=f"{applied.kind}_in_place")
+            if _may(applied, before, readers)
+            else applied
+            for node, applied in before.items()
+        }
+        return assemble(done, info(graph))
 
 
 def _may(

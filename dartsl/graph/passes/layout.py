@@ -15,14 +15,14 @@ Exact: no number changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import CONCAT, INPUT, kind_of
 from dartsl.graph.operations import Application, Value, info
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, renamed
-from dartsl.graph.target import Target
 
 FORMAT = (("format", "channels_last"),)
 
@@ -30,25 +30,31 @@ FORMAT = (("format", "channels_last"),)
 Pixels = dict[tuple[str, Value, str], str]
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Layout(Pass):
     """The graph with a `layout` where images enter and where one may be lost; strides as the target takes them."""
-    if not target.channels_last:
-        return graph
-    before = applications(graph)
-    done: Applications = {}
-    names: dict[str, str] = {}  # the id of each laid out value
-    pixels: Pixels = {}
-    for node, applied in before.items():
-        if applied.kind == "layout":
-            done[node] = applied
-            continue
-        for source in set(applied.inputs) - set(names):
-            if _may_lose(before[source], before):
-                names[source] = fresh(f"{source}.layout", before)
-                done[names[source]] = _layout(source, before[source], applied.layer)
-        laid = renamed(_beside(applied, before), names)
-        done[node] = _unstrided(laid, pixels, before, done) if target.pixels_first else laid
-    return assemble(done, info(graph))
+
+    name = "layout"
+    requires = PURE
+    ensures = NOTHING
+    pixels_first: bool = True
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        before = applications(graph)
+        done: Applications = {}
+        names: dict[str, str] = {}  # the id of each laid out value
+        pixels: Pixels = {}
+        for node, applied in before.items():
+            if applied.kind == "layout":
+                done[node] = applied
+                continue
+            for source in set(applied.inputs) - set(names):
+                if _may_lose(before[source], before):
+                    names[source] = fresh(f"{source}.layout", before)
+                    done[names[source]] = _layout(source, before[source], applied.layer)
+            laid = renamed(_beside(applied, before), names)
+            done[node] = _unstrided(laid, pixels, before, done) if self.pixels_first else laid
+        return assemble(done, info(graph))
 
 
 def _beside(applied: Application, before: Mapping[str, Application]) -> Application:

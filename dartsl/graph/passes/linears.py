@@ -10,27 +10,34 @@ Exact: rows of a matrix are independent.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, info
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Linears(Pass):
     """The graph with one product for the linear layers on each vector."""
-    done = applications(graph)
-    groups: dict[tuple[str, str], list[str]] = {}
-    for node, applied in done.items():
-        if kind_of(applied).has("matrix") and len(applied.state) == 1 and _is_plain(applied, done):
-            groups.setdefault((applied.inputs[0], applied.layer), []).append(node)
-    for (source, _), members in groups.items():
-        if len(members) > 1:
-            _merge(source, members, done)
-    return assemble(done, info(graph))
+
+    name = "linears"
+    requires = PURE
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        done = applications(graph)
+        groups: dict[tuple[str, str], list[str]] = {}
+        for node, applied in done.items():
+            if kind_of(applied).has("matrix") and len(applied.state) == 1 and _is_plain(applied, done):
+                groups.setdefault((applied.inputs[0], applied.layer), []).append(node)
+        for (source, _), members in groups.items():
+            if len(members) > 1:
+                _merge(source, members, done)
+        return assemble(done, info(graph))
 
 
 def _is_plain(applied: Application, done: Applications) -> bool:

@@ -12,27 +12,34 @@ Exact: the sum is taken apart by the distributive law, up to rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application
+from dartsl.graph.passes.base import NOTHING, Pass
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, fresh, rewrite, users
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class MixedLerp(Pass):
     """The graph with weighted lerps of one start and one gate as a `mixed_lerp`."""
-    readers = users(graph)
 
-    def step(node: str, applied: Application, done: Applications) -> str | Application:
-        if applied.kind != "combine" or len(applied.shape) != 1:
-            return applied
-        return _mixed(node, applied, done, readers)
+    name = "mixed_lerp"
+    requires = frozenset({"pure", "folded"})
+    ensures = NOTHING
 
-    return rewrite(graph, step)
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        readers = users(graph)
+
+        def step(node: str, applied: Application, done: Applications) -> str | Application:
+            if applied.kind != "combine" or len(applied.shape) != 1:
+                return applied
+            return _mixed(node, applied, done, readers)
+
+        return rewrite(graph, step)
 
 
 def _mixed(

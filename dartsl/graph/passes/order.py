@@ -7,24 +7,33 @@ Exact: no application changes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import networkx as nx
 
 from dartsl.graph.operations import info
+from dartsl.graph.passes.base import NOTHING, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Order(Pass):
     """The graph in the order of a depth-first search from its output."""
-    before = applications(graph)
-    done: Applications = {}
-    for last in (info(graph).output, *before):
-        waiting = [last]
-        while waiting:
-            node = waiting[-1]
-            missing = [source for source in before[node].inputs if source not in done]
-            if missing:
-                waiting += reversed(missing)
-            else:
-                done[waiting.pop()] = before[node]
-    return assemble(done, info(graph))
+
+    name = "order"
+    requires = NOTHING
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        before = applications(graph)
+        done: Applications = {}
+        for last in (info(graph).output, *before):
+            waiting = [last]
+            while waiting:
+                node = waiting[-1]
+                missing = [source for source in before[node].inputs if source not in done]
+                if missing:
+                    waiting += reversed(missing)
+                else:
+                    done[waiting.pop()] = before[node]
+        return assemble(done, info(graph))

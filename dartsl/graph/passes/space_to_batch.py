@@ -11,7 +11,7 @@ pixels, follows into the phases; terms of one sum are added there first. So ther
   source), and the dilation that is left is d / stride. Any size will do.
 * A 1 x 1 kernel has no dilation.
 
-Exact: pixels move, and the same products are added. Targets choose (`Target.space_to_batch`): a library's dilated
+Exact: pixels move, and the same products are added. A target may leave the pass out: a library's dilated
 depthwise convolution may be many times slower than its plain one.
 """
 
@@ -24,19 +24,24 @@ import networkx as nx
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, Value, application
+from dartsl.graph.passes.base import NOTHING, PURE, Pass
 from dartsl.graph.passes.fold import Entry, combined, entries_of
 from dartsl.graph.rewrite import Applications, fresh, rewrite, users
-from dartsl.graph.target import Target
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
-    """The graph with dilated depthwise convolutions in phase space, where the target asks for it."""
-    if not target.space_to_batch:
-        return graph
-    plan = {node: how for node in graph if (how := _dilated(application(graph, node))) is not None}
-    if not plan:
-        return graph
-    return rewrite(graph, _Moving(plan, users(graph)).step)
+@dataclass(frozen=True)
+class SpaceToBatch(Pass):
+    """The graph with dilated depthwise convolutions in phase space."""
+
+    name = "space_to_batch"
+    requires = PURE
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        plan = {node: how for node in graph if (how := _dilated(application(graph, node))) is not None}
+        if not plan:
+            return graph
+        return rewrite(graph, _Moving(plan, users(graph)).step)
 
 
 @dataclass(frozen=True)

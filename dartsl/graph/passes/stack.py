@@ -7,7 +7,7 @@ ReLUs after them stay side by side for as long as they too are equal. `split` ta
 a part of it; a `piece` is a part, a view.
 
 * The level of an application is the number of such applications before it on the longest path in its layer.
-* A stack reads and has at most `Target.stack_limit` numbers per image: larger ones fall out of the cache and cost time.
+* A stack reads and has at most `limit` numbers per image: larger ones fall out of the cache and cost time.
 
 Exact: channels of a depthwise convolution, groups of a grouped one, and channels of a batch norm are independent. What
 runs together does not depend on each other, since what depends on an application in its layer has a higher level.
@@ -26,17 +26,25 @@ import networkx as nx
 
 from dartsl.graph.kinds import CONCAT, IDENTITY, is_plain_norm, kind_of
 from dartsl.graph.operations import Application, GraphInfo, Value, info
+from dartsl.graph.passes.base import PURE, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
-from dartsl.graph.target import Target
 
 Attributes = tuple[tuple[str, Value], ...]
 Role = Literal["depthwise", "pointwise", "norm", "elementwise"]
 Part = tuple[str, int, int]  # of a stack: from a member to before another
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Stack(Pass):
     """The graph with equal, independent depthwise chains side by side."""
-    return _Stacking(applications(graph), info(graph), target.stack_limit).run()
+
+    name = "stack"
+    requires = PURE
+    ensures = frozenset({"stacked"})
+    limit: int = 32768
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        return _Stacking(applications(graph), info(graph), self.limit).run()
 
 
 @dataclass

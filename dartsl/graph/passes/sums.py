@@ -19,10 +19,10 @@ import networkx as nx
 
 from dartsl.graph.kinds import SUM, kind_of
 from dartsl.graph.operations import Application, info
+from dartsl.graph.passes.base import NOTHING, Pass
 from dartsl.graph.passes.blend import add_piece
 from dartsl.graph.passes.fold import entries_of
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh, users
-from dartsl.graph.target import Target
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,30 @@ class _Run:
 Parts = dict[str, dict[int, str]]  # of each split: its pieces by their places
 
 
-def run(graph: nx.DiGraph, target: Target) -> nx.DiGraph:
+@dataclass(frozen=True)
+class Sums(Pass):
     """The graph with stacks of the same terms added as stacks."""
-    before = applications(graph)
-    parts: Parts = {}
-    for node, applied in before.items():
-        if applied.kind == "piece" and before[applied.inputs[0]].kind == "split":
-            parts.setdefault(applied.inputs[0], {})[_index(applied)] = node
-    chosen = _chosen(before, users(graph), parts)
-    done = dict(before)
-    terms: dict[_Run, str] = {}
-    for split in dict.fromkeys(found.split for runs in chosen for found in runs):
-        terms |= _divide(
-            [found for runs in chosen for found in runs if found.split == split], parts[split], done
-        )
-    for runs in chosen:
-        _add(runs, [terms[found] for found in runs], parts, before, done)
-    return assemble(done, info(graph))
+
+    name = "sums"
+    requires = frozenset({"pure", "stacked"})
+    ensures = NOTHING
+
+    def run(self, graph: nx.DiGraph) -> nx.DiGraph:
+        before = applications(graph)
+        parts: Parts = {}
+        for node, applied in before.items():
+            if applied.kind == "piece" and before[applied.inputs[0]].kind == "split":
+                parts.setdefault(applied.inputs[0], {})[_index(applied)] = node
+        chosen = _chosen(before, users(graph), parts)
+        done = dict(before)
+        terms: dict[_Run, str] = {}
+        for split in dict.fromkeys(found.split for runs in chosen for found in runs):
+            terms |= _divide(
+                [found for runs in chosen for found in runs if found.split == split], parts[split], done
+            )
+        for runs in chosen:
+            _add(runs, [terms[found] for found in runs], parts, before, done)
+        return assemble(done, info(graph))
 
 
 def _chosen(before: Applications, readers: Mapping[str, Sequence[str]], parts: Parts) -> list[list[_Run]]:
