@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,13 @@ def test_what_cannot_be_registered() -> None:
 def test_where_a_function_can_be_imported_from() -> None:
     assert home(nn.functional.relu) == home(nn.functional.gelu) == "torch.nn.functional"
     assert (home(torch.sigmoid), home(avg_pool)) == ("torch", "dartsl.nn.primitives")
+
+
+def test_the_example_of_the_page() -> None:
+    page = (PACKAGE / "nn" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    try:
+        exec(compile(example, "README.md", "exec"), {})
+        assert PRIMITIVES["gelu"].declaration == "extern op gelu"
+    finally:
+        PRIMITIVES.pop("gelu", None), BUILDERS.pop("gelu", None)
