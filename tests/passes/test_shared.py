@@ -95,8 +95,8 @@ network tiny(C = 2) {
 
 def behind(text: str) -> nx.DiGraph:
     graph = build(planned_text(text))
-    for run in RUN:
-        graph = run(graph, CPU)
+    for each in RUN:
+        graph = each.run(graph)
         verify(graph)
     return graph
 
