@@ -61,7 +61,7 @@ FAULTS = [
         shape=(2, 8, 1),
     ),
     broken("bn", "image", expected="that have parameters", state=("layer0.bn", "layer0.scaled")),
-    broken("bn", "image", expected="that are no batch norms", state=("layer0.bn", "layer0.dwconv")),
+    broken("bn", "image", expected="that are not batch norms", state=("layer0.bn", "layer0.dwconv")),
     broken("relu", "image", expected="batches", batch=4),
     broken("mix", "image", expected="1 candidates for 2", attributes={"cell": "c", "row": 0}),
     broken("mix", "image", expected="the columns (2,)", attributes={"cell": "c", "row": 0, "columns": (2,)}),
