@@ -63,7 +63,7 @@ def _scan(text: str, name: str | None = None, line: int = 1) -> Iterator[Found]:
         before = opening
         stop = _closing(text, opening)
         left -= (opening + _LONGEST if stop is None else stop) - opening
-        fields = None if stop is None else _fields_within(text[opening:stop])
+        fields = None if stop is None else _fields_within(text[opening:stop], line)
         if stop is not None and fields is not None and _written_out(fields):
             end = stop
             named = _NAME.search(text[max(0, match.start() - 200) : match.start()])
@@ -85,11 +85,13 @@ def _closing(text: str, opening: int) -> int | None:
     return None
 
 
-def _fields_within(brackets: str) -> dict[str, ast.expr] | None:
+def _fields_within(brackets: str, line: int) -> dict[str, ast.expr] | None:
+    """The fields of a call with these arguments, which stand on that line."""
     try:
         (statement,) = parse_python(f"Genotype{brackets}", "").body
     except (UserError, ValueError):
         return None
+    ast.increment_lineno(statement, line - 1)
     return fields_of(statement.value) if isinstance(statement, ast.Expr) else None
 
 

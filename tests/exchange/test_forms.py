@@ -98,6 +98,11 @@ def test_the_last_of_a_log_is_taken_and_named(tmp_path: Path) -> None:
     assert "from log.txt.\n# line 5 of log.txt, the last of 2 genotypes\n" in found.text
 
 
+def test_a_mistake_in_a_log_has_its_line() -> None:
+    with pytest.raises(UserError, match="the text:3: unknown operation `dil_conv_3x4`"):
+        import_text(f"epoch 1\n\ngenotype = {genotype(WIRES.replace('dil_conv_3x3', 'dil_conv_3x4'))} (")
+
+
 def test_of_several_names_one_is_picked() -> None:
     text = f"A = {OTHER}\n\nB = {genotype()}\n\nthat was Python 2: print A\nA = {genotype()}\n"
     with pytest.raises(UserError) as several:
