@@ -71,7 +71,7 @@ def _scan(text: str, name: str | None = None, line: int = 1) -> Iterator[Found]:
 
 
 def _closing(text: str, opening: int) -> int | None:
-    """The place behind the bracket that closes the one at `opening`; None where there is none nearby."""
+    """The place after the bracket that closes the one at `opening`; None where there is none nearby."""
     depth, quote = 0, ""
     for place, char in enumerate(text[opening : opening + _LONGEST], start=opening):
         if quote:

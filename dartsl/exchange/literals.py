@@ -114,7 +114,7 @@ def calls(node: ast.expr, names: Collection[str]) -> TypeGuard[ast.Call]:
 
 
 def unwrapped(node: ast.expr, names: Collection[str]) -> ast.expr:
-    """What stands behind calls of these functions, whose keywords (`dtype=...`) change nothing here."""
+    """What stands within calls of these functions, whose keywords (`dtype=...`) change nothing here."""
     while calls(node, names) and len(node.args) == 1:
         node = node.args[0]
     return node
