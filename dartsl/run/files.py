@@ -66,8 +66,10 @@ def sweep(folder: Path, owned: Collection[str]) -> None:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All that is not a folder, in a folder and those below it; links are not followed."""
-    return (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    """All that is not a folder, in a folder and those below it: links are not followed, also those to folders."""
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        yield from (Path(place) / name for name in (*names, *links))
 
 
 def read_file(path: Path) -> bytes:

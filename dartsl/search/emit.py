@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from dartsl.lang.model import Network, Output, Spec
 from dartsl.lang.parser import parse
+from dartsl.lang.paths import printable
 from dartsl.lang.printer import print_expr, print_file
 from dartsl.lang.source import Source, Span
 from dartsl.lang.syntax import (
@@ -53,7 +54,7 @@ class Provenance:
             f"sha256   {self.spec_hash}",
             f"command  {self.command}",
         ]
-        return ["# " + " ".join(fact.splitlines()) for fact in facts]
+        return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
 
 
 def found_text(

@@ -146,6 +146,19 @@ def test_what_holds_more_is_left_as_it_is(root: Path, tmp_path: Path, name: str,
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
+def test_nothing_is_written_through_a_link_to_another_folder(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "part.darts").write_text("mine")
+    try:
+        (tmp_path / "run" / "sub").symlink_to(tmp_path / "mine", target_is_directory=True)
+    except OSError:
+        pytest.skip("no links here")
+    with pytest.raises(UserError, match="exists"):
+        made(tmp_path / "run", check(read(str(root))).files, INFO)
+    assert (tmp_path / "mine" / "part.darts").read_text() == "mine"
+
+
 def test_a_run_that_is_just_being_started_is_not_taken_over(root: Path, tmp_path: Path) -> None:
     files = check(read(str(root))).files
     with (

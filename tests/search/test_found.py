@@ -160,9 +160,10 @@ def test_line_ends_in_a_command_cannot_end_its_comment(tiny: Path) -> None:
     spec = check(read(str(tiny)))
     network = pick_network(spec, None)
     weights = flat_weights(spec, network.cells, 1)
-    whence = Provenance("0.1.0", "tiny.darts", "0" * 64, 0, 1, "dartsl search 'a\nop evil = relu'")
+    whence = Provenance("0.1.0", "t\x1b[31m.darts", "0" * 64, 0, 1, "dartsl search 'a\nop evil = relu'")
     text = found_text(spec, network, {"C": Fraction(2)}, weights, whence)
     assert "evil" not in check(Source("found.darts", text)).operations
+    assert "# source   t\\x1b[31m.darts\n" in text  # nor can a name steer the terminal that shows it
 
 
 def test_names_that_count_up_become_a_range() -> None:
