@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dartsl.data.images import Array
 from dartsl.data.readers.image_file import SUFFIXES
+from dartsl.data.readers.layout import images_below
 from dartsl.data.readers.npz import read_array
 from dartsl.data.stream import FolderImages, Reading, batches
 from dartsl.lang.diagnostics import UserError
@@ -75,7 +76,7 @@ def _listed(place: Path) -> list[Path]:
     """The files that a place stands for. Raises UserError where there are none."""
     try:
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if _is_image(path))
+            inside = sorted(images_below(place))
             if not inside:
                 raise UserError(f"{place}: no images", f"images end in {', '.join(sorted(SUFFIXES))}")
             return inside
@@ -84,7 +85,3 @@ def _listed(place: Path) -> list[Path]:
     except OSError as error:  # not allowed, or a name too long
         raise UserError(f"{place}: cannot be read ({error})", "check the path and its permissions") from None
     raise UserError(f"{place}: no such file or folder")
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()

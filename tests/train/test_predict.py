@@ -96,6 +96,9 @@ def test_files_are_resized_and_cropped_as_evaluation_does_it(
     """Images of other sizes, with and without the centre crop; the classes are called by their folders."""
     test = images / "val"
     test.rename(images / "test")
+    for name in (".thumbnails", "__MACOSX"):  # no class in the training, no image here
+        (images / "test" / name).mkdir()
+        (images / "test" / name / "x.png").write_bytes(b"no image")
     path = run(tiny, "run", data=str(images), epochs=1, **changes).path
     wanted = measured(path)
     found = dartsl.predict(path, images / "test", top_k=7)

@@ -51,7 +51,7 @@ class Listing:
 def is_image_folder(folder: Path) -> bool:
     """Whether a folder holds images somewhere, or a folder for training images. Raises UserError."""
     with _readable(folder):
-        return any(_kind(child) == "train" for child in _sub_folders(folder)) or any(_images(folder))
+        return any(_kind(child) == "train" for child in _sub_folders(folder)) or any(images_below(folder))
 
 
 def listing(folder: Path) -> Listing:
@@ -158,7 +158,9 @@ def _require_same_classes(train: Path, other: Path, classes: Sequence[str]) -> N
 
 def _unused(root: Path) -> list[str]:
     """A note on folders with images beside the splits."""
-    idle = [path.name for path in _sub_folders(root) if _kind(path) is None and next(_images(path), None)]
+    idle = [
+        path.name for path in _sub_folders(root) if _kind(path) is None and next(images_below(path), None)
+    ]
     return [f"{root} has splits: its other folders are not used ({_names(idle)})"] if idle else []
 
 
@@ -233,7 +235,7 @@ def _stray(folder: Path) -> list[str]:
 def _list_images(folder: Path, classes: Sequence[str], *, may_lack: bool = False) -> Listed:
     """Each image with its label, class by class."""
     places = {name: folder / name for name in classes}
-    of_class = {name: sorted(_images(path)) if path.is_dir() else [] for name, path in places.items()}
+    of_class = {name: sorted(images_below(path)) if path.is_dir() else [] for name, path in places.items()}
     empty = [name for name, paths in of_class.items() if not paths]
     full = [name for name in classes if name not in empty]
     if not full:
@@ -282,8 +284,8 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not _idle(path.name) and path.is_file()
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """The image files of a folder and of all below it, in no order."""
+def images_below(folder: Path) -> Iterator[Path]:
+    """The image files of a folder and of all below it, in no order; what is hidden or of a system is left out."""
     for place, folders, names in os.walk(folder, onerror=_fail):
         folders[:] = [name for name in folders if not _idle(name)]
         yield from (path for path in (Path(place, name) for name in names) if _is_image(path))
