@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "multiply_adds": info.multiply_adds,
         "unused": None if info.unused is None else vars(info.unused),
         "space_size": info.space_size,
+        "space_size_log10": log10(info.space_size),
         "memory_bytes": info.memory_bytes,
         "batch": info.batch,
         "order": info.order,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of the JSON document
 FAULT, WRONG_USE, INTERRUPTED = 1, 2, 130
 STDOUT = Path("-")
+LONGEST = 14_000  # bits of a whole number: Python refuses to write one of more than 4,300 digits
 
 
 @dataclass
@@ -167,11 +168,13 @@ def finish(report: Report) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """A document with null in place of NaN and infinity, for which JSON has no numbers."""
+    """A document with null in place of NaN and infinity, for which JSON has no numbers, and of absurdly long ones."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
+    if isinstance(value, int) and value.bit_length() > LONGEST:
+        return None
     return None if isinstance(value, float) and not isfinite(value) else value
 
 

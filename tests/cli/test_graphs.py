@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +314,13 @@ def test_compile_with_passes_of_ones_own(dartsl: Dartsl, good: Path) -> None:
     assert "there is no pass `fodl`\ndead,fodl\n     ^" in wrong.stderr
     assert "did you mean `fold`?" in wrong.stderr
     assert dartsl("compile", "good.darts", "--passes", "cse", "-O1").exit_code == 2
+
+
+def test_a_space_beyond_counting_has_its_logarithm(dartsl: Dartsl, tmp_path: Path) -> None:
+    cell = "input c\n node n0..n100 : sum\n edge all -> n0..n100 : darts\n output n100"
+    (tmp_path / "large.darts").write_text(f'darts 1\nimport "std/cnn"\ncell x {{ {cell} }}\n')
+    found = result_of(dartsl("info", "large.darts", "--format", "json"))
+    assert found["space_size"] is found["cells"][0]["space_size"] is None
+    edges = 101 * 102 // 2
+    assert found["space_size_log10"] == pytest.approx(edges * math.log10(8), rel=1e-2)
+    assert "space 6.55e4651 architectures" in dartsl("info", "large.darts").stdout
