@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import reason
 from dartsl.run.curves import curves
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 EVENTS = "tensorboard"  # the folder, in the run's
 
 
-def require_tensorboard(wanted: bool) -> None:
-    """Raises UserError where event files are wanted, and what writes them is not installed."""
+def require_tensorboard(wanted: bool, run: Path) -> None:
+    """Raises UserError where event files are wanted, and what writes them is not installed, or cannot in that run."""
     if wanted:
         _writer_class()
+        try:
+            str(run).encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"TensorBoard cannot write in {run}, whose name is not UTF-8",
+                "name another folder by --out, or leave out --tensorboard",
+            ) from None
 
 
 @contextmanager
@@ -61,8 +69,8 @@ def events(folder: RunFolder) -> Iterator[Callable[[Row], None]]:
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise UserError(f"cannot write in {path}: {error.strerror or error}") from error
+    except (OSError, UnicodeEncodeError) as error:
+        raise UserError(f"cannot write in {path}: {reason(error)}") from error
 
 
 def _writer_class() -> type[SummaryWriter]:

@@ -67,7 +67,7 @@ def search(
     Raises SpecError for a fault in the spec, UserError for settings, data or a folder that cannot be used,
     and for a loss or gradient that is not finite: the state before that step is then saved.
     """
-    require_tensorboard(config.tensorboard)
+    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
     spec = check(source)
     config = replace(config, data=absolute(config.data), device=chosen(config.device))
     with joined(config.device) as group:

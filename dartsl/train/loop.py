@@ -75,7 +75,7 @@ def train(
     Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
     that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
     """
-    require_tensorboard(config.tensorboard)
+    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
     spec = check(source)
     config = replace(config, data=absolute(config.data), device=chosen(config.device))
     planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)

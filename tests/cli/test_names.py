@@ -57,6 +57,22 @@ def test_a_default_name_comes_from_an_odd_one(dartsl: Dartsl, odd: str, tmp_path
     assert (tmp_path / "runs" / ODD / "found.darts").is_file()
 
 
+def test_what_cannot_be_written_under_an_odd_name_is_refused_first(
+    dartsl: Dartsl, odd: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    for command in (
+        ("search", odd),
+        ("search", "good.darts", "--out", ODD),
+        ("train", "good.darts", "--out", ODD),
+    ):
+        result = dartsl(*command, "--tensorboard")
+        assert result.exit_code == 1
+        assert "TensorBoard cannot write in" in result.stderr
+    assert not (tmp_path / ODD).exists()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_title_is_taken_as_it_is(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
     assert dartsl("search", "good.darts", "--out", "run", "--set", "C=2").exit_code == 0
     record = json.loads((tmp_path / "run" / "run.json").read_text())
