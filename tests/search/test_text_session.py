@@ -115,6 +115,7 @@ def test_a_restored_session_goes_on_bit_for_bit(order: str, stop: int) -> None:
     saved = first.state_dict()
     steps(second, 3)  # it comes from somewhere else
     second.load_state_dict(saved)
+    assert second.seconds == saved["seconds"] > 0  # of the epoch so far
     steps(second)
     same(whole.state_dict(), second.state_dict())
 

@@ -13,6 +13,8 @@ import torch
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
+from dartsl.run import checkpoint
+from dartsl.run.folder import RunFolder
 from dartsl.train import loop, seeds, session
 from dartsl.train.evaluate import evaluate
 from tests.search.runs import checkpoint_of, rows, same
@@ -69,6 +71,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
         result, resumed = loop.resume(result.path, console=quiet()), resumed + 1
     assert resumed == (STEPS if not changes.get("final") else 4) * 2
     same_runs(tiny.parent / "whole", tiny.parent / "parts")
+
+
+def test_the_seconds_of_an_epoch_are_those_of_all_its_parts(
+    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the first of two epochs, which had taken 1000 seconds by then."""
+    stop_after(2)
+    folder = RunFolder.open(run(tiny, "run").path)
+    monkeypatch.undo()
+    state = checkpoint.load(folder.checkpoint, folder.info.identity)
+    checkpoint.save(folder.checkpoint, folder.info.identity, {**state, "seconds": 1000.0})
+    loop.resume(folder.path, console=quiet())
+    first, second = folder.history()
+    assert first["seconds"] > 1000 > second["seconds"]
 
 
 def test_the_seed_and_only_the_seed_decides(tiny: Path) -> None:

@@ -162,6 +162,8 @@ def test_a_step_that_fails_is_undone(story: Path, monkeypatch: pytest.MonkeyPatc
     for each in (ours, other):
         each.take_step(next(each.left()))
     same(ours.state_dict(), other.state_dict())
+    other.load_state_dict(ours.state_dict())
+    assert other.seconds == ours.seconds > 0  # of the epoch so far
 
 
 def test_the_test_text_decides_nothing(story: Path) -> None:
