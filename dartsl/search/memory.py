@@ -24,6 +24,7 @@ from dartsl.graph.build import build
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
 from dartsl.graph.target import DEFAULT_LEVEL, Target
+from dartsl.graph.traffic import convolutions
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
 from dartsl.nn.contract import PluginError
@@ -35,10 +36,13 @@ from dartsl.search.gradients import constant, restored, shift, slopes
 _Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]
 ORDERS = ("1", "2", "exact")
 MOST_NUMBERS = 2**50  # in one tensor: torch counts its bytes in 63 bits, and they are stacked now and then
-# What a CPU process takes besides (glibc's heap, oneDNN), as measured on specs/darts_cnn.darts: code and
-# python objects that the first pass brings, and holes, more of them where layers are computed twice.
-FIXED = 40 * 10**6
-DUAL = 1.3  # as measured there
+# What a CPU process takes besides (glibc's heap, oneDNN), as measured on networks of no convolution to 1,395, in steps
+# of 10 MB to 0.9 GB: code that the first pass brings; what oneDNN and autograd keep for each convolution; and holes,
+# more of them where layers are computed twice. With these the estimate was within 20 % of every peak
+# of orders 1 and 2.
+BASE = 10 * 10**6
+PER_CONVOLUTION = 20 * 10**3
+DUAL = 1.3  # as measured on specs/darts_cnn.darts
 SLACK = {"normal": 0.2, "low": 0.5}
 
 
@@ -119,7 +123,7 @@ class StepMemory:
 
     state       parameters, buffers, and what the two optimisers keep (momentum; two moments for the alphas)
     passes      the most that images (or text) and all else that the passes make hold at once
-    slack       what a CPU process takes besides: holes in its heap, and scratch memory of kernels
+    slack       what a CPU process takes besides: kernels and what they keep, and holes in its heap
     """
 
     state: int
@@ -176,10 +180,11 @@ def step_memory(
         passes, kept = round(DUAL * 2 * passes_peak(whole, batch, "2")), "normal"
     else:
         passes, kept = passes_peak(shadow, batch, order), shadow.memory
+    calls = sum(convolutions(application(shadow.graph, node)) for node in shadow.graph)
     return StepMemory(
         state=2 * weights + 3 * alphas + _bytes(list(shadow.buffers())),
         passes=passes,
-        slack=FIXED + round(SLACK[kept] * passes),
+        slack=BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes),
     )
 
 

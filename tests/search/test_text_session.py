@@ -15,6 +15,7 @@ from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.search import bilevel
 from dartsl.search.batches import TextBatch
 from dartsl.search.gradients import NonFiniteError
+from dartsl.search.session import Tally
 from dartsl.search.text_session import TextSession
 from tests.search.runs import same
 from tests.search.text_model import TextModel
@@ -98,6 +99,7 @@ def test_the_steps_are_those_of_the_authors_loop(monkeypatch: pytest.MonkeyPatch
     assert {rate for _, _, rate in seen} == {2.0, 1.0}
     assert i >= 53
     row, _ = running.end_epoch()
+    assert (running.train, running.valid, running.seconds) == (Tally(), Tally(), 0.0)
     assert row["lr"] == 2.0
     assert row["train_perplexity"] == pytest.approx(math.exp(row["train_loss"]))
     assert row["validation_perplexity"] == pytest.approx(math.exp(row["validation_loss"]))
