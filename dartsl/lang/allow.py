@@ -1,7 +1,7 @@
 """Comments that silence warnings: `# dartsl: allow W0303`.
 
 Above the first import or declaration such a comment holds for the whole file; on a line of its own elsewhere, for the
-statement that follows; behind something, for the innermost statement that it stands in. Errors cannot be silenced.
+statement that follows; after something, for the innermost statement that it stands in. Errors cannot be silenced.
 """
 
 from __future__ import annotations

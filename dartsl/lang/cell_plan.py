@@ -167,7 +167,7 @@ class CellPlanner:
         return tuple(found), reference
 
     def _inner_size(self) -> tuple[Axis, ...]:
-        """The size of every node: what the inputs come to, behind the cell's stride."""
+        """The size of every node: what the inputs come to, after the cell's stride."""
         first = self._tensors[self._cell.inputs[0].name]
         return strided(first.size, (self._use.stride, self._use.stride))
 

@@ -57,7 +57,7 @@ class CellReader:
         return self.result
 
     def _alias_order(self, declared: Mapping[str, CellDecl | AliasDecl]) -> list[str]:
-        """Aliases behind what they stand for; those in a loop are reported and left out."""
+        """Aliases after what they stand for; those in a loop are reported and left out."""
         uses: dict[str, dict[str, Name]] = {name: {} for name in declared}
         for name, declaration in declared.items():
             if isinstance(declaration, AliasDecl):

@@ -144,7 +144,7 @@ class Elaborator:
         return self._strided(target, tensor, scope, asked)
 
     def _strided(self, target: Expr, tensor: Tensor, scope: Scope, asked: int) -> Part:
-        """A name or call with a `/` written behind it."""
+        """A name or call with a `/` written after it."""
         if not isinstance(target, Name | Call):
             help = "write `/` after the step that strides"
             diagnostic = cannot_stride(target.span, "`/` applies to a name, a call or a repetition", help)
@@ -173,7 +173,7 @@ class Elaborator:
         return primitive is None or self.operations[name].body is not None or primitive.can_stride
 
     def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
-        """`x*n`; with `first`, a stride is written behind it, which its first element takes."""
+        """`x*n`; with `first`, a stride is written after it, which its first element takes."""
         count = whole(expr.right, scope, "a repetition")
         part = Part((), tensor, (1, 1))
         for turn in range(count):

@@ -131,7 +131,7 @@ def into_input(name: str, span: Span, declared: Span) -> Diagnostic:
 
 
 def output_count(cell: Name, items: list[Span]) -> list[Diagnostic]:
-    """E0307 for a cell without an output, and for each output behind the first."""
+    """E0307 for a cell without an output, and for each output after the first."""
     if not items:
         help = "end it with a node, `output n3`, or a merge of nodes, `output concat(n0..n3)`"
         return [

@@ -12,7 +12,7 @@ from dartsl.lang.syntax import Expr, Name
 
 
 class Kind(Enum):
-    """What an expression stands for; the value reads well behind "expected"."""
+    """What an expression stands for; the value reads well after "expected"."""
 
     OPERATION = "an operation"
     NUMBER = "a number"

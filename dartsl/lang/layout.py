@@ -1,6 +1,6 @@
 """How an expression that does not fit on one line is broken, and where comments go.
 
-Comments are not in the tree. Each stays with its neighbour in the text: a trailing one behind the piece
+Comments are not in the tree. Each stays with its neighbour in the text: a trailing one after the piece
 that it follows, one on its own line above the piece that it precedes. A comment inside what is never broken
 (between the two sides of a `*`, say) moves to the line above.
 """
@@ -87,7 +87,7 @@ class Layout:
         self, expr: s.Expr, indent: int, first: str, last: str = "", *,
         least: int = CHOICE, limit: int = NESTED, begin: int | None = None,
     ) -> list[Line]:  # fmt: skip
-        """The lines of an expression with `first` before it (indented already) and `last` behind it.
+        """The lines of an expression with `first` before it (indented already) and `last` after it.
 
         Comments from `begin` on, which is at most where the expression starts, are the expression's.
         """
@@ -184,7 +184,7 @@ class Layout:
         return (span.end, place[1]) if known and place else place
 
     def _open(self, line: Line, place: tuple[int, int], first: Span) -> None:
-        """A comment right behind what opens a sequence stays there."""
+        """A comment right after what opens a sequence stays there."""
         if not self.comments.knows(first):
             return
         for comment in self.comments.between(place[0], first.start)[:1]:
@@ -199,7 +199,7 @@ class Layout:
 def join(lines: list[Line]) -> str:
     """The text of lines, with trailing comments aligned.
 
-    A run of neighbouring lines of one indentation puts its comments in one column: two blanks behind the
+    A run of neighbouring lines of one indentation puts its comments in one column: two blanks after the
     longest line from the first to the last that has a comment. A line that opens something stands alone.
     """
     out: list[str] = []

@@ -90,7 +90,7 @@ def decode(name: str, data: bytes, path: Path | None) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The byte offset counts from behind a byte-order mark; all before it is good UTF-8.
+        # The byte offset counts from after a byte-order mark; all before it is good UTF-8.
         good = _lines(error.object[: error.start].decode("utf-8"))
         source = Source(name, _lines(error.object.decode("utf-8", errors="replace")), path)
         span = Span(source, len(good), len(good) + 1)

@@ -185,7 +185,7 @@ def _sum_help(expr: Binary) -> str:
 
 
 def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
-    """E0410 for a `/` behind something that it does not apply to; None where it may stand."""
+    """E0410 for a `/` after something that it does not apply to; None where it may stand."""
     what = _strideless(expr.left, is_ops)
     if what is None:
         return None

@@ -58,7 +58,7 @@ class CellInput:
 class Node:
     """A node: how its incoming edges are merged, and how many survive discretisation (None: no `keep`).
 
-    `mix_bn` says that `> mix_bn` stands behind the merge.
+    `mix_bn` says that `> mix_bn` stands after the merge.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Output:
-    """What a cell gives: one node (`merge` None) or one merge of nodes, perhaps behind `mix_bn`."""
+    """What a cell gives: one node (`merge` None) or one merge of nodes, perhaps after `mix_bn`."""
 
     merge: str | None
     nodes: tuple[str, ...]

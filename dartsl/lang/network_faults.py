@@ -34,7 +34,7 @@ def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
 
 
 def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
-    """E0308 for an item behind one that must follow it."""
+    """E0308 for an item after one that must follow it."""
     title = f"a `{word}` cannot follow a `{latest}`"
     behind = (Label(before, f"after this {latest}"),)
     group = f"behind {latest} {before.start}"

@@ -42,7 +42,7 @@ def _before_mix_bn(expr: Expr) -> tuple[Expr, bool]:
 
 
 def _unwanted(chain: Chain) -> Span:
-    """Where the steps begin that may not stand behind a merge."""
+    """Where the steps begin that may not stand after a merge."""
     first = chain.steps[1]
     allowed = isinstance(first, Name) and first.id == "mix_bn" and len(chain.steps) > 2
     return chain.steps[2 if allowed else 1].span.to(chain.steps[-1].span)

@@ -22,7 +22,7 @@ def stride_text(stride: Pair | None) -> str:
 
 
 def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -> Diagnostic:
-    """E0410: a `/` behind something that cannot stride."""
+    """E0410: a `/` after something that cannot stride."""
     return Diagnostic("E0410", f"`{_short(span)}` cannot take a stride", Label(span, label), secondary, help)
 
 

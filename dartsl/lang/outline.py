@@ -214,7 +214,7 @@ class _Reader:
 
     def _pair(self, source: str, target: str, number: int, place: int, item: EdgeItem) -> None:
         before = self.drawn.setdefault((source, target), [])
-        # Whatever stands behind a first statement that is not plain is refused, so only the first can be one.
+        # Whatever stands after a first statement that is not plain is refused, so only the first can be one.
         if before and not (self.plain[before[0]] and self.plain[number]):
             first = self.result.edge_items[before[0]].span
             self._report(faults_of.drawn_twice(source, target, item.span, first))

@@ -61,7 +61,7 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
 
 
 def _within(place: int, ranges: list[tuple[int, int]]) -> bool:
-    """Whether a place is behind the start of one of some ranges, which are in order, and before its end."""
+    """Whether a place is after the start of one of some ranges, which are in order, and before its end."""
     last = bisect_left(ranges, (place, 0)) - 1
     return last >= 0 and place < ranges[last][1]
 

@@ -1,4 +1,4 @@
-"""What expressions become before they are terms: parts, put one behind another."""
+"""What expressions become before they are terms: parts, put one after another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Part:
     """What an expression becomes.
 
     `terms` stand one after another (none for what does nothing, and where widths are symbols). `stride` is
-    (down, across) from input to output, None behind a global average pool. `missing` is a `match stride` that
+    (down, across) from input to output, None after a global average pool. `missing` is a `match stride` that
     has no arm for the stride asked. `given` are the steps that decide the width, several where they are
     concatenated; none where the part keeps the width that reaches it.
     """
@@ -56,7 +56,7 @@ def term(part: Part, source: Shape, span: Span) -> Term:
 
 
 def then(first: Part, second: Part) -> Part:
-    """One part behind another."""
+    """One part after another."""
     stride = None
     if first.stride is not None and second.stride is not None:
         stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])

@@ -61,7 +61,7 @@ def faults(spec: Spec) -> list[Diagnostic]:
 
 @dataclass(frozen=True)
 class _Done:
-    """A layer that is behind us: its name, what it gives, and its own stride."""
+    """A layer that was planned: its name, what it gives, and its own stride."""
 
     name: str
     tensor: Tensor

@@ -1,7 +1,7 @@
 """The primitive operations: their records, and the shape that each gives (language rule 3).
 
 Signatures stand in specs/std/prelude.darts too, where they are explained; a test holds both together. What is added by
-`register` is declared behind that file.
+`register` is declared after that file.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dartsl.lang.spelling import CHOICE, SUM, literal, names, parameters, spell
 
 _Node = TypeVar("_Node", bound=s.Syntax)
 _ROUNDS = 5  # at most: a comment that moved makes room for an alignment, so print until nothing changes
-_CELL_WORD = len("output")  # items align behind the longest keyword of their block
+_CELL_WORD = len("output")  # items align after the longest keyword of their block
 _NETWORK_WORD = len("stage")
 
 

@@ -149,7 +149,7 @@ class Primitive(Owner):
     signature  its parameters in order
     takes      the tensor that it needs: `linear` is a vector, a 1x1 map or each vector of a sequence, `vectors` a
                vector or a sequence, `single` a map or a vector, `any` all but tokens
-    gives      the size behind it: `strided` that of its input by its stride, `point` 1x1, `vector` none (of a
+    gives      the size after it: `strided` that of its input by its stride, `point` 1x1, `vector` none (of a
                sequence: its length)
     width      of what it gives: that of its input (`kept`), the one that the body asks for (`asked`), or that of its
                parameter `out`

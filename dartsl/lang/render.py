@@ -18,7 +18,7 @@ _WIDEST = 140  # columns of a source line; of a longer one the part around the l
 
 
 def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
-    """The reports one below the other, an empty line between two of them; no line end behind the last.
+    """The reports one below the other, an empty line between two of them; no line end after the last.
 
     Of more than MOST the others are counted, and not shown.
     """
@@ -43,7 +43,7 @@ def report(name: str, diagnostics: Sequence[Diagnostic], edges: int, *, color: b
 
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """Plain data: lines and columns from 1, the end column behind the last character."""
+    """Plain data: lines and columns from 1, the end column after the last character."""
     return [
         {
             "code": diagnostic.code,

@@ -13,7 +13,7 @@ Pair = tuple[int, int]  # (down, across)
 
 @dataclass(frozen=True)
 class Unknown:
-    """An axis of unknown length, `H` or `W`, behind strides that multiply to `stride`.
+    """An axis of unknown length, `H` or `W`, after strides that multiply to `stride`.
 
     ceil(ceil(H/a)/b) = ceil(H/(a*b)), so two such axes have the same length, whatever H is, exactly when
     they are equal.
@@ -75,7 +75,7 @@ def tensor_of(shape: Shape) -> Tensor:
 
 
 def strided(size: tuple[Axis, ...], stride: Pair) -> tuple[Axis, ...]:
-    """The size behind a stride: ceil(H / down), ceil(W / across) of a map; others have no axis to stride."""
+    """The size after a stride: ceil(H / down), ceil(W / across) of a map; others have no axis to stride."""
     if len(size) != 2:
         return size
     return tuple(_divide(axis, by) for axis, by in zip(size, stride, strict=False))

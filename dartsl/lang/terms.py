@@ -95,9 +95,9 @@ class CellLayer:
     """A cell at one place of the network, with the term of each part of it.
 
     `reads` names what each cell input takes: an earlier layer, oldest first. `inputs` and `input_shapes`
-    run along `cell.inputs` (None: no operation; the shape is the one behind the operation), `edges` along
+    run along `cell.inputs` (None: no operation; the shape is the one after the operation), `edges` along
     `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
-    `node_bn` and `output_bn` say that a batch norm without affine stands behind that merge.
+    `node_bn` and `output_bn` say that a batch norm without affine stands after that merge.
 
     With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its two inputs are the
     element and the carry in either order, without operations; input and node shapes are vectors, `output` is the

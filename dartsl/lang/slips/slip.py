@@ -47,7 +47,7 @@ class Slip:
     the whole name of the place. The groups called `m` of both are marked, or else what `at` matches; a slip
     that is `ends` marks the place where the text before the fault ends, since what is missing is missing
     there. `label`, `help` and `title` are filled with the named groups, `{m}` with the marked text. What stands
-    behind a slip is skipped to the next keyword that starts a statement, or with its whole `line`, or `block` of
+    after a slip is skipped to the next keyword that starts a statement, or with its whole `line`, or `block` of
     braces.
     """
 
