@@ -17,7 +17,7 @@ import dartsl
 from dartsl.cli import output
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.paths import reason
-from dartsl.run.torchrun import OwnError, is_first, require_one_process
+from dartsl.run.torchrun import OwnError, is_first, let_the_first_speak, require_one_process
 
 # In the order of a day's work; each command lives, under its own name, in dartsl/cli/<module>.py.
 COMMANDS = {
@@ -75,6 +75,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SpecError as fault:
             output.say_diagnostics(fault.diagnostics)
+            let_the_first_speak()
             ctx.exit(output.current().fault)
         except UserError as fault:
             output.say_error(fault.message, fault.help, own=isinstance(fault, OwnError))
@@ -105,6 +106,7 @@ class Commands(click.Group):
                 output.add_fault(report, wrong.format_message(), _help_of(wrong))
             elif is_first():
                 wrong.show()
+            let_the_first_speak()
         try:
             output.finish(report)
         except BrokenPipeError:  # the reader has gone: click does the same for what a command writes

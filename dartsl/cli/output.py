@@ -19,7 +19,7 @@ import click
 
 from dartsl.lang.diagnostics import Diagnostic, UserError
 from dartsl.lang.paths import printable
-from dartsl.run.torchrun import is_first
+from dartsl.run.torchrun import is_first, let_the_first_speak
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,6 +126,7 @@ def console() -> Console:
 def say_error(message: str, help: str | None, own: bool = False) -> None:
     """A mistake outside any spec; of several processes the first one reports it, or the one whose `own` it is."""
     if not (own or is_first()):
+        let_the_first_speak()
         return
     if current().json:
         add_fault(current(), message, help)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import UserError
 
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # torchrun sets it for the processes that it starts
+PATIENCE = 20.0  # seconds
 NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -53,6 +56,16 @@ def is_first() -> bool:
     except UserError:
         return True
     return found is None or found.rank == 0
+
+
+def let_the_first_speak() -> None:
+    """Wait, in a process that leaves a message to the first one, until torchrun ends it, or for `PATIENCE`.
+
+    torchrun ends all processes as soon as one has ended with a fault: if that were this one, the first would perhaps
+    have said nothing yet.
+    """
+    if TORCHRUN in os.environ and not is_first():
+        threading.Event().wait(PATIENCE)
 
 
 def require_one_process(command: str) -> None:

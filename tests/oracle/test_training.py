@@ -62,7 +62,7 @@ def sides(config: TrainConfig, *, imagenet: bool = False, images: int = 15) -> t
     randomise(oracle, seed=1)
     size = 200 if imagenet else 32  # the auxiliary head's map is 7x7, or 8x8
     text = spec_text("zoo/darts_v2_imagenet" if imagenet else "zoo/darts_v2", (size, size))
-    spec = checked(text.replace("linear(1000)", "linear(10)"))
+    spec = checked(text.replace("classes = 1000", "classes = 10"))
     planned = plan(spec, pick_network(spec, None), {"C": 2, "n": 1})
     model = trained_model(spec, planned, config, ())
     model.load_state_dict(renamed(oracle, oracle.state_dict()), strict=True)

@@ -95,5 +95,5 @@ def test_weights_that_alphas_do_not_meet_give_zeros(scalar_model: Any) -> None:
 
 
 def test_only_a_module_has_weights_that_can_be_replaced() -> None:
-    with pytest.raises(TypeError, match="no torch module"):
+    with pytest.raises(TypeError, match="not a torch module"):
         exact_product(object(), batch_of(small(SEARCHED), 0), [], 0)  # type: ignore[arg-type]

@@ -218,7 +218,7 @@ def test_several_seeds_go_on_where_they_stopped(
     [
         ({"data": "digits"}, "10 classes"),
         ({"validation": 1.0}, "leave none to train on"),
-        ({"validation": 0.01}, "leave none to watch"),
+        ({"validation": 0.01}, "leave none to validate on"),
         ({"warmup": 2}, "leaves none at the full rate"),
         ({"device": "meta"}, "nothing can be trained"),
         ({"amp": True, "dtype": "float64"}, "does not go with dtype"),

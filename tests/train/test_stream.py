@@ -125,7 +125,7 @@ def test_a_validation_part_of_its_own_is_measured_and_all_training_images_train(
     seen = loop.train(read(str(tiny)), settings(tiny, **given), out=tiny.parent / "run", console=console)
     said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "trained on 28 images" in said  # 23 without a part of its own
-    assert "validation  7 images" in said
+    assert "validation 7 images" in said
     assert seen.test is not None
     final = run(tiny, "final", **given, final=True)
     assert rows(final.path / "history.jsonl")[0]["watched"] is None
