@@ -16,6 +16,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
+from dartsl.search.session import Tally
 from dartsl.train.data import feed_of
 from dartsl.train.evaluation import Measured, measured, wilson
 from dartsl.train.feed import Batch
@@ -105,6 +106,27 @@ def session(**changes: Any) -> ImageSession:
         **changes,
     )
     return ImageSession(trained_model(spec, small, config, ()), config, feed_of(small, config))
+
+
+def test_the_scale_of_the_loss_goes_on() -> None:
+    """float16 needs a GPU; its scale, here set by hand, is saved and restored all the same."""
+    ours, other = session(), session()
+    for each, scale in ((ours, 8.0), (other, 2.0)):
+        each.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        each.scaler.scale(torch.ones(()))  # it makes its scale when it is used first
+    other.load_state_dict(ours.state_dict())
+    assert other.scaler.get_scale() == 8.0
+
+
+def test_an_epoch_starts_with_its_own_drop_path_and_ends_with_empty_sums() -> None:
+    ours = session(drop_path=0.3, epochs=3)
+    ours.epoch = 2
+    ours.begin_epoch()
+    assert ours.model.draws.drop_path == pytest.approx(0.2)  # 0.3 * 2 / 3
+    ours.take_step(next(iter(ours.left())))
+    row, _ = ours.end_epoch()
+    assert row["drop_path"] == pytest.approx(0.2)
+    assert (ours.tally, ours.seconds, ours.place, ours.epoch) == (Tally(), 0.0, 0, 3)
 
 
 def test_a_step_is_what_the_definition_says() -> None:
