@@ -1,9 +1,8 @@
-"""What all commands share: where output goes, exit codes, the JSON document, suggestions, colour."""
+"""What all commands share: where output goes, exit codes, suggestions, colour."""
 
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from dartsl.cli import cli
 from dartsl.cli.app import COMMANDS
-from dartsl.cli.output import Report, asks_for_json, colour, finish
+from dartsl.cli.output import colour
 from dartsl.cli.settings import joined_numbers
 
 from .conftest import GOOD, Dartsl, document, result_of
@@ -239,85 +238,6 @@ def test_diff_has_three_ends(dartsl: Dartsl, good: Path, bad: Path, first: str, 
     assert dartsl("diff", "good.darts", first).exit_code == code
 
 
-# --------------------------------------------------------------------------- JSON
-
-
-@pytest.mark.parametrize(
-    ("arguments", "keys"),
-    [
-        (("specs",), {"specs"}),
-        (("explain",), {"codes"}),
-        (("explain", "E0501"), {"codes"}),
-        (("check", "good.darts"), {"files"}),
-        (("fmt", "--check", "good.darts"), {"files"}),
-        (("new", "mine"), {"written"}),
-        (("draw", "good.darts", "-o", "cell.dot"), {"written"}),
-        (("compile", "good.darts", "--emit", "passes"), {"text"}),
-        (("completion", "zsh"), {"text"}),
-        (("help", "search"), {"text"}),
-        (
-            ("diff", "good.darts", "good.darts"),
-            {"first", "second", "equal", "cells", "only_first", "only_second"},
-        ),
-    ],
-)
-def test_results_in_json(dartsl: Dartsl, good: Path, arguments: tuple[str, ...], keys: set[str]) -> None:
-    for asked in (("--format", "json"), ("--format=json",)):
-        Path("mine.darts").unlink(missing_ok=True)
-        found = dartsl(*arguments, *asked)
-        assert found.exit_code == 0
-        assert found.stderr == ""
-        assert document(found)["diagnostics"] == []
-        assert set(result_of(found)) == keys
-
-
-def test_numbers_that_json_lacks_are_null(capsys: pytest.CaptureFixture[str]) -> None:
-    found = {"loss": math.nan, "ends": (1.5, math.inf), "runs": [{"error": -math.inf, "epochs": 3}]}
-    finish(Report(json=True, result=found))
-    result = json.loads(capsys.readouterr().out)["result"]
-    assert result == {"loss": None, "ends": [1.5, None], "runs": [{"error": None, "epochs": 3}]}
-
-
-def test_warnings_are_in_the_document(dartsl: Dartsl, tmp_path: Path) -> None:
-    unused = "  node   r : sum\n  edge   p -> r : skip_connect\n  output"
-    (tmp_path / "warned.darts").write_text(GOOD.replace("  output", unused))
-    for name in ("check", "info", "compile"):
-        options = ("--memory", "none") if name == "info" else ()
-        found = dartsl(name, "warned.darts", *options, "--format", "json")
-        assert (found.exit_code, found.stderr) == (0, "")
-        assert {fault["severity"] for fault in document(found)["diagnostics"]} == {"warning"}
-        assert result_of(found) is not None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("serach",), "Did you mean 'search'?"),
-        (("check",), "Missing argument"),
-        (("search", "digits", "--epochs", "none"), "'none' is not a whole number"),
-        (("info", "digits", "--memroy", "low"), "--memory"),
-        (("info", "nowhere"), "`nowhere` is neither a file nor a shipped spec"),
-        (("explain", "E9999"), "there is no code `E9999`"),
-    ],
-)
-def test_wrong_use_in_json(dartsl: Dartsl, arguments: tuple[str, ...], words: str) -> None:
-    found = dartsl(*arguments, "--format", "json")
-    assert (found.exit_code, found.stderr) == (2, "")
-    (fault,) = document(found)["diagnostics"]
-    assert words in fault["title"]
-    assert set(fault) == {"code", "severity", "title", "primary", "secondary", "help"}
-    assert (fault["code"], fault["severity"], fault["primary"]) == (None, "error", None)
-    assert result_of(found) is None
-
-
-def test_json_is_asked_for_by_the_last_format_before_the_dashes() -> None:
-    assert asks_for_json(["check", "--format", "json"])
-    assert asks_for_json(["--format=json"])
-    assert not asks_for_json(["check", "json"])
-    assert not asks_for_json(["import", "--", "--format", "json"])
-    assert not asks_for_json(["--format", "json", "--format", "text"])
-
-
 # --------------------------------------------------------------- suggestions and help
 
 
@@ -349,7 +269,7 @@ def test_lists_of_numbers_are_typed_either_way(dartsl: Dartsl, good: Path, typed
     assert json.loads(Path("run/run.json").read_text())["settings"]["alphas_betas"] == [0.5, 0.9]
 
 
-def test_numbers_join_only_behind_their_option() -> None:
+def test_numbers_join_only_after_their_option() -> None:
     lists = {"--b"}
     assert joined_numbers(["--b=0.5", "0.9", "x"], lists) == ["--b=0.5,0.9", "x"]
     assert joined_numbers(["1", "--lr", "2", "3"], lists) == ["1", "--lr", "2", "3"]

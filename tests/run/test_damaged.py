@@ -5,60 +5,25 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from dartsl.api import draw
 from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read
 from dartsl.plotting import plot
-from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.search import loop as searching
 from dartsl.search.derive import rederive, run_network
 from dartsl.train import loop as training
 from dartsl.train.evaluate import evaluate
-from tests.search.conftest import PARTS, TINY, stop_after
-from tests.search.runs import checkpoint_of, quiet, run
-from tests.search.test_text_loop import story
-from tests.train.conftest import TINY as DECIDED
-from tests.train.runs import settings
+from tests.run.runs import made, path, snapshot
+from tests.search.runs import quiet
 
-__all__ = ["stop_after", "story"]  # fixtures
-
-Change = Callable[[Any], Any]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runs `search` and `train`, of two epochs each."""
-    import numpy as np
-
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "parts.darts").write_text(PARTS)
-    (folder / "tiny.darts").write_text(TINY)
-    (folder / "decided.darts").write_text(DECIDED.replace("linear(7)", "linear(3)"))
-    draws = np.random.default_rng(0)
-    images, labels = draws.integers(0, 256, (28, 8, 8), dtype=np.uint8), np.arange(28) % 3
-    np.savez(folder / "images.npz", x_train=images, y_train=labels, x_test=images[:6], y_test=labels[:6])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(searching, "render", lambda _dot, _kind: b"<svg/>")
-        run(folder / "tiny.darts", "search")
-    config = settings(folder / "decided.darts", ema=0.9)
-    training.train(read(str(folder / "decided.darts")), config, out=folder / "train", console=quiet())
-    return folder
-
-
-@pytest.fixture
-def path(made: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A copy of one of them, by the test's parameter `kind`."""
-    return Path(shutil.copytree(made / request.getfixturevalue("kind"), tmp_path / "run"))
+__all__ = ["made", "path"]  # fixtures
 
 
 def readers(path: Path, kind: str) -> Iterator[Callable[[], object]]:
@@ -84,10 +49,6 @@ def refusals(path: Path, kind: str) -> list[str]:
         except SpecError as error:
             found.append(str(error))
     return found
-
-
-def snapshot(path: Path) -> dict[Path, bytes]:
-    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name != ".lock"}
 
 
 def edit(path: Path, **changes: Any) -> None:
@@ -249,126 +210,6 @@ def test_what_is_no_file_is_refused_and_not_waited_for(path: Path, kind: str, na
     assert all("not a regular file" in line or name == "spec.darts" for line in said), said
 
 
-# ------------------------------------------------------------------ checkpoints
-
-
-def put(where: str, value: Any) -> Change:
-    """Replace what lies in a state at a path such as `model/w`; `*` is the first name there."""
-
-    def change(state: Any) -> None:
-        *names, last = where.split("/")
-        for name in names:
-            state = state[_found(state, name)]
-        if value is KeyError:
-            del state[_found(state, last)]
-        else:
-            key = _found(state, last) if last == "*" or isinstance(state, list) else last
-            state[key] = value(state.get(key)) if callable(value) else value
-
-    return change
-
-
-def _found(state: Any, name: str) -> Any:
-    if isinstance(state, list):
-        return int(name)
-    return next(iter(state)) if name == "*" else name
-
-
-def longer(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.cat([tensor.reshape(-1), tensor.reshape(-1)])
-
-
-OF_BOTH = [
-    ("epoch", float("inf")),
-    ("epoch", float("nan")),
-    ("epoch", -1),
-    ("epoch", 1.0),
-    ("epoch", True),
-    ("epoch", 10**30),
-    ("seconds", float("nan")),
-    ("seconds", -1.0),
-    ("model/*", KeyError),
-    ("model/*", longer),
-    ("model/*", torch.Tensor.double),
-    ("model/*", torch.Tensor.bool),
-    ("model/strange", torch.zeros(1)),
-    ("strange", 1),
-]
-OPTIMIZER = [
-    ("state/0/momentum_buffer", longer),
-    ("state/0/momentum_buffer", torch.Tensor.double),
-    ("state/0/momentum_buffer", "x"),
-    ("state/0/strange", torch.zeros(1)),
-    ("state/9999", {}),
-    ("state/-1", {}),
-    ("param_groups/0/lr", float("nan")),
-    ("param_groups/0/lr", -1.0),
-    ("param_groups/0/momentum", 0.5),
-    ("param_groups/0/weight_decay", 1.0),
-    ("param_groups/0/params", [0]),
-    ("param_groups", []),
-    ("state", []),
-]
-OF_SEARCH = [
-    *OF_BOTH,
-    ("step", -5),
-    ("step", float("inf")),
-    ("batches/step", -5),
-    ("batches/step", 4),
-    ("batches/generator", longer),
-    ("validation/generator", torch.Tensor.float),
-    ("train/count", -1),
-    ("train/loss", float("nan")),
-    ("device", 3),
-    *((f"weights_optimizer/{where}", value) for where, value in OPTIMIZER),
-    ("alphas_optimizer/state/0/exp_avg", longer),
-    ("alphas_optimizer/state/0/step", torch.tensor(-5.0)),
-    ("alphas_optimizer/state/0/step", torch.tensor(float("nan"))),
-    ("alphas_optimizer/state/0/step", torch.zeros(2)),
-    ("alphas_optimizer/param_groups/0/betas", (0.1, 0.2)),
-]
-OF_TRAINING = [
-    *OF_BOTH,
-    ("place", -5),
-    ("place", 99),
-    ("average/*", KeyError),
-    ("average/*", longer),
-    ("average", {}),
-    ("tally", {}),
-    *((f"optimizer/{where}", value) for where, value in OPTIMIZER),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "where", "value"),
-    [*(("search", *each) for each in OF_SEARCH), *(("train", *each) for each in OF_TRAINING)],
-)
-def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(
-    path: Path, kind: str, where: str, value: Any
-) -> None:
-    record = checkpoint_of(path)
-    state = record["state"]
-    if "state/-1" in where or "state/9999" in where:
-        name, _, number = where.rpartition("/")
-        put(f"{name}/x", {})(state)
-        entries = state[name.split("/")[0]]["state"]
-        entries[int(number)] = entries.pop("x")
-    elif "/state/0/" in where:
-        name, _, rest = where.partition("/state/0/")
-        entry = state[name]["state"][0]
-        entry[rest] = value(entry[rest]) if callable(value) else value
-    else:
-        put(where, value)(state)
-    checkpoint.write_record(path / "checkpoint.pt", record)
-    history = path / "history.jsonl"
-    history.write_text(history.read_text() + '{"epoch": 3, "l')  # as a crash leaves it
-    before = snapshot(path)
-    resume = searching.resume if kind == "search" else training.resume
-    with pytest.raises(UserError, match="does not fit the run it lies in"):
-        resume(path, console=quiet())
-    assert snapshot(path) == before
-
-
 # ------------------------------------------------------------------------- fuzz
 
 
@@ -405,12 +246,18 @@ def mutated(value: Any, draws: random.Random) -> Any:
     return draws.choice(JUNK)
 
 
-@pytest.mark.parametrize("kind", ["search", "train"])
-@pytest.mark.parametrize("file", ["run.json", "history.jsonl", "alphas.jsonl"])
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        ("search", "run.json"),
+        ("search", "history.jsonl"),
+        ("search", "alphas.jsonl"),
+        ("train", "run.json"),
+        ("train", "history.jsonl"),
+    ],
+)
 def test_no_reader_fails_otherwise(path: Path, kind: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is changed, of the readers that build no network."""
-    if not (path / file).exists():
-        return  # a training has no alphas
     draws = random.Random(f"{kind} {file}")
     text = (path / file).read_text()
     quick: list[Callable[[], object]] = [lambda: plot(path, path.parent / "curves.svg")]
@@ -433,29 +280,3 @@ def test_no_reader_fails_otherwise(path: Path, kind: str, file: str, monkeypatch
                 reader()
             except (UserError, SpecError):
                 continue
-
-
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("carries", lambda carries: [longer(carry) for carry in carries]),
-        ("carries", lambda carries: [carry[:, :-1] for carry in carries]),
-        ("carries", lambda carries: [*carries, *carries]),
-        ("carries", lambda carries: 5),
-        ("validation_carries", lambda carries: [carry.double() for carry in carries]),
-        ("batches", lambda batches: {**batches, "step": 10**6}),
-    ],
-)
-def test_states_of_a_text_that_do_not_fit_are_refused(
-    story: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, name: str, change: Change
-) -> None:
-    from tests.search.test_text_loop import run as run_text
-
-    stop_after(2)
-    path = run_text(story, "run", epochs=1).path
-    monkeypatch.undo()
-    record = checkpoint_of(path)
-    record["state"][name] = change(record["state"][name])
-    checkpoint.write_record(path / "checkpoint.pt", record)
-    with pytest.raises(UserError, match="does not fit the run it lies in"):
-        searching.resume(path, console=quiet())
