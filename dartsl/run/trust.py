@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import printable
 from dartsl.nn.plugin_files import Named, PluginFile, named_files, pinned
 from dartsl.run.commands import command_line
 
@@ -52,9 +53,11 @@ def approved(run: Path, recorded: Sequence[PluginFile], found: str, named: Named
         return _the_same(recorded, given)
     if not recorded or holds(found, run, recorded):
         return list(recorded)
-    shown = ", ".join(f"{_shown(file.path)} (SHA-256 {file.sha256 or 'not recorded'})" for file in recorded)
+    shown = ", ".join(
+        f"{printable(file.path)} (SHA-256 {file.sha256 or 'not recorded'})" for file in recorded
+    )
     options = command_line(
-        *(word for file in recorded for word in ("--plugin", Path(_shown(file.path)).name))
+        *(word for file in recorded for word in ("--plugin", Path(printable(file.path)).name))
     )
     raise UserError(
         f"the run in {run} needs code that was not named for it in this folder by you: {shown}",
@@ -80,7 +83,7 @@ def _the_same(recorded: Sequence[PluginFile], given: list[PluginFile]) -> list[P
         raise UserError(f"{strange[0].path} is not a plugin of this run", help="leave it out")
     if missing:
         raise UserError(
-            f"the run also needs the plugin {_shown(missing[0].path)} (SHA-256 {missing[0].sha256})",
+            f"the run also needs the plugin {printable(missing[0].path)} (SHA-256 {missing[0].sha256})",
             help="name all of its plugins by --plugin",
         )
     return [by_content[digest] for digest in started]
@@ -121,8 +124,3 @@ def _new_key() -> bytes | None:
 
 def _settings() -> Path:
     return Path(click.get_app_dir("dartsl"))
-
-
-def _shown(path: str) -> str:
-    """A path from a run folder, without what a terminal would obey."""
-    return path if path.isprintable() else ascii(path)

@@ -123,15 +123,6 @@ SLIPS: tuple[Slip, ...] = (
     Slip(
         r"(?=\}|\w+\s*=|\Z)",
         "write its value, `{n} = ...`, or remove the setting",
-        before=rf"\b(?P<n>{_NAME})\s*=\s*",
-        where=_IN,
-        title="this setting has no value",
-        label="a value is missing here",
-        ends=True,
-    ),
-    Slip(
-        r"(?=\}|\w+\s*=|\Z)",
-        "write its value, `{n} = ...`, or remove the setting",
         before=rf"\b(?P<n>{_NAME})\s*",
         where=_IN,
         title="this setting has no value",
