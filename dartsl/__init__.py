@@ -1,6 +1,6 @@
 """A declarative graph language and compiler for differentiable architecture search (DARTS).
 
-The functions below are documented in `dartsl.api`; each is loaded when it is first used, so that importing
+The functions below are documented in `dartsl.api.specs`; each is loaded when it is first used, so that importing
 dartsl is quick and imports no torch:
 
     >>> import dartsl
@@ -15,12 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api import check, compile, derive, draw, info, parse, resume, search
-    from dartsl.exchanging import export, import_genotype
+    from dartsl.api.exchanging import export, import_genotype
+    from dartsl.api.plotting import plot
+    from dartsl.api.specs import check, compile, derive, draw, info, parse, resume, search
+    from dartsl.api.trainings import evaluate, generate, predict, train
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
-    from dartsl.plotting import plot
-    from dartsl.training import evaluate, generate, predict, train
 
     __version__: str
 
@@ -46,17 +46,17 @@ __all__ = [
     "train",
 ]
 
-# `search` and `train` are also names of packages below this one, which therefore can be called (see their docstrings).
 _HOMES = {
     "Source": "dartsl.lang.source",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
-    "evaluate": "dartsl.training",
-    "export": "dartsl.exchanging",
-    "import_genotype": "dartsl.exchanging",
-    "generate": "dartsl.training",
-    "plot": "dartsl.plotting",
-    "predict": "dartsl.training",
+    "evaluate": "dartsl.api.trainings",
+    "export": "dartsl.api.exchanging",
+    "import_genotype": "dartsl.api.exchanging",
+    "generate": "dartsl.api.trainings",
+    "plot": "dartsl.api.plotting",
+    "predict": "dartsl.api.trainings",
+    "train": "dartsl.api.trainings",
 }
 
 
@@ -68,10 +68,8 @@ def __getattr__(name: str) -> Any:
             return version("dartsl")
         except PackageNotFoundError:  # a source folder that was never installed
             return "unknown"
-    if name in ("search", "train"):
-        return import_module(f"dartsl.{name}")
     if name in __all__:
-        return getattr(import_module(_HOMES.get(name, "dartsl.api")), name)
+        return getattr(import_module(_HOMES.get(name, "dartsl.api.specs")), name)
     raise AttributeError(f"module 'dartsl' has no attribute '{name}'")
 
 

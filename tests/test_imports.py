@@ -11,8 +11,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dartsl"
-LAYERS = ("lang", "graph", "nn", "data", "run", "search", "train", "exchange", "cli")
-WITH_TORCH = {"nn", "data", "run", "search", "train", "exchange"}
+LAYERS = (
+    "lang",
+    "graph",
+    "nn",
+    "data",
+    "step",
+    "run",
+    "searching",
+    "training",
+    "exchange",
+    "api",
+    "cli",
+)
+WITH_TORCH = {"nn", "data", "step", "run", "searching", "training", "exchange"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -12,7 +12,7 @@ from dartsl.cli.options import command, network_options, plugin_option, read_sou
 from dartsl.cli.output import answer, note, say_diagnostics
 
 if TYPE_CHECKING:
-    from dartsl.search.bench import Row
+    from dartsl.searching.bench import Row
 
 CASES = ("forward_backward", "first", "second", "exact")
 
@@ -58,7 +58,7 @@ def bench_command(
       dartsl bench darts_cnn --batch 16 --repeats 5 --format json
     """
     from dartsl.lang.check import check
-    from dartsl.search.bench import Job, bench
+    from dartsl.searching.bench import Job, bench
 
     source = read_source(spec)
     checked = check(source)
@@ -71,7 +71,7 @@ def bench_command(
 
 def as_text(rows: list[Row]) -> str:
     """A table; ratios are to -O0 in the same case: times faster, part of memory and of ops."""
-    from dartsl.summary import readable_bytes
+    from dartsl.api.summary import readable_bytes
 
     lines = [
         f"{'case':<16}  {'level':<5}  {'median':>9}  {'faster':>6}  {'peak':>10}  {'part':>5}  {'ops':>7}  {'part':>5}"

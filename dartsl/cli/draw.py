@@ -38,7 +38,7 @@ def draw_command(
       dartsl draw runs/digits -o run.png
       dartsl draw digits --to svg -o - > digits.svg
     """
-    from dartsl.api import draw
+    from dartsl.api.specs import draw
     from dartsl.graph.render import picture_format, render
 
     onto_file = output is not None and output != STDOUT

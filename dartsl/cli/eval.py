@@ -27,8 +27,8 @@ def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
       dartsl eval runs/digits-trained
       dartsl eval runs/digits-trained --format json
     """
-    from dartsl.train.report import test_lines
-    from dartsl.training import evaluate
+    from dartsl.api.trainings import evaluate
+    from dartsl.training.report import test_lines
 
     found = evaluate(run, device=device, plugins=plugins)
     text = "\n".join([*test_lines(found.test), f"weights     after epoch {found.epochs}"])

@@ -92,7 +92,7 @@ def export_command(
       dartsl export runs/digits --to genotype
       dartsl export zoo/darts_v2 --to torch -o darts_v2.pt2
     """
-    from dartsl.api import names_a_run
+    from dartsl.api.specs import names_a_run
     from dartsl.exchange import exporting
 
     if output is None and to not in TEXTS:

@@ -20,7 +20,7 @@ from dartsl.cli.options import (
 from dartsl.cli.output import answer
 
 if TYPE_CHECKING:
-    from dartsl.summary import Info
+    from dartsl.api.summary import Info
 
 MOST_PARTS = 8  # named of those that never run
 
@@ -71,7 +71,7 @@ def info_command(
       dartsl info zoo/darts_v2 --set C=36 --format json
       dartsl info nasbench201 --memory none
     """
-    from dartsl.api import describe_spec, root_networks
+    from dartsl.api.specs import describe_spec, root_networks
 
     checked = read_spec(spec)
     values = parse_assignments(assignments)
@@ -156,7 +156,7 @@ def _unused_lines(info: Info) -> list[str]:
 
 
 def _memory(info: Info) -> str:
-    from dartsl.summary import readable_bytes
+    from dartsl.api.summary import readable_bytes
 
     if info.memory_bytes is None:
         return "unknown: an `extern op` has no implementation here (--plugin)"
@@ -164,6 +164,6 @@ def _memory(info: Info) -> str:
 
 
 def _architectures(number: int) -> str:
-    from dartsl.summary import readable_count
+    from dartsl.api.summary import readable_count
 
     return "decided: nothing is left to choose" if number == 1 else f"{readable_count(number)} architectures"

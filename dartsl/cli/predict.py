@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dartsl.run.resuming import Anew
-    from dartsl.train.predict import Prediction
-    from dartsl.train.trained import Trained
+    from dartsl.training.predict import Prediction
+    from dartsl.training.trained import Trained
 
 
 @command("predict")
@@ -78,7 +78,7 @@ def predict_command(
         return
     if kind == "images":
         _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
-    from dartsl.train.predict import predictions
+    from dartsl.training.predict import predictions
 
     network = _trained(run, anew)
     found = predictions(network, files, top_k or 1)
@@ -88,7 +88,7 @@ def predict_command(
 
 def _trained(run: Path, anew: Anew) -> Trained:
     """The network; where its training is not over, that is said."""
-    from dartsl.train.trained import trained
+    from dartsl.training.trained import trained
 
     found = trained(run, anew)
     if found.epochs < found.config.epochs:
@@ -119,7 +119,7 @@ def _prompt(files: Sequence[Path], prompt: str | None) -> str:
 
 
 def _continue(run: Path, prompt: str, settings: dict[str, Any], anew: Anew) -> None:
-    from dartsl.train.generate import Sampling, continued
+    from dartsl.training.generate import Sampling, continued
 
     network = _trained(run, anew)
     found = continued(network, prompt, Sampling(**settings))

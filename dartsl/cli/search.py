@@ -29,7 +29,7 @@ from dartsl.run.torchrun import require_one_process
 if TYPE_CHECKING:
     from dartsl.cli.options import Target
     from dartsl.lang.source import Source
-    from dartsl.search.loop import SearchResult
+    from dartsl.searching.loop import SearchResult
 
 
 @command("search", SettingsCommand)
@@ -76,7 +76,7 @@ def search_command(
     if resume is not None:
         require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
         from dartsl.run.resuming import Anew
-        from dartsl.search.loop import resume as go_on
+        from dartsl.searching.loop import resume as go_on
 
         result = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
     else:
@@ -120,7 +120,7 @@ def _compare(
         raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
     require_one_process("dartsl search --check-gradients")
     source, config, chosen = _read(name, network, assignments, given)
-    from dartsl.search.check_gradients import check_gradients
+    from dartsl.searching.check_gradients import check_gradients
 
     compared = check_gradients(source, config, network=network, parameters=chosen.parameters, plugins=plugins)
     answer(asdict(compared), compared.text())
@@ -138,7 +138,7 @@ def _start(
 
     source, config, chosen = _read(name, network, assignments, given)
     from dartsl.run.beside import plugins_beside
-    from dartsl.search import loop
+    from dartsl.searching import loop
 
     return loop.search(
         source,
@@ -171,8 +171,8 @@ def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path 
       dartsl derive runs/nasbench201 --derive argmax
     """
     from dartsl.run.folder import RunFolder
-    from dartsl.search.derive import derivation, rederive
-    from dartsl.search.report import first_words
+    from dartsl.searching.derive import derivation, rederive
+    from dartsl.searching.report import first_words
 
     text = rederive(run, epoch, rule)
     for line in first_words(text, derivation(RunFolder.open(run), epoch, rule).changes):

@@ -23,7 +23,7 @@ from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import TrainConfig, train_config
 
 if TYPE_CHECKING:
-    from dartsl.train.loop import TrainResult
+    from dartsl.training.loop import TrainResult
 
 
 @command("train", SettingsCommand)
@@ -72,7 +72,7 @@ def train_command(
     if resume is not None:
         require_resumable(ctx, given, spec, out, seeds, network, assignments)
         from dartsl.run.resuming import Anew
-        from dartsl.train.seeds import resume as go_on
+        from dartsl.training.seeds import resume as go_on
 
         results = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
     else:
@@ -105,9 +105,9 @@ def _start(
     plugins: tuple[Path, ...],
     given: dict[str, Any],
 ) -> list[TrainResult]:
+    from dartsl.api.trainings import inherited_by, source_to_train
     from dartsl.lang.check import check
     from dartsl.run.commands import command_line
-    from dartsl.training import inherited_by, source_to_train
 
     source, known, inherited = source_to_train(name)
     spec = check(source)
@@ -119,7 +119,7 @@ def _start(
 
     if config.data:  # before torch is imported and anything is built
         locate(config.data, text=text)
-    from dartsl.train.seeds import start
+    from dartsl.training.seeds import start
 
     return start(
         source,

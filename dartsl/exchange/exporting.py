@@ -45,11 +45,11 @@ def subject_of_run(path: Path, epoch: int | None) -> Subject:
     """What a run has found (by a search, after its last epoch or `epoch`) or trained. Raises UserError."""
     folder = RunFolder.open(path)
     if folder.info.kind == "search":
-        from dartsl.search.derive import rederive
+        from dartsl.searching.derive import rederive
 
         spec = check(Source(str(path), rederive(path, epoch)))
     else:
-        from dartsl.search.derive import run_network
+        from dartsl.searching.derive import run_network
 
         if epoch is not None:
             raise UserError("only a search can be exported as of an epoch", exit_code=2)
@@ -100,7 +100,7 @@ def export_bytes(
     about = _about(subject, dtype, normalisation and to != "safetensors", uint8)
     model = weights.model_of(subject.spec, subject.plan, seed=seed, dtype=dtype, plugins=files)
     if folder is not None:
-        from dartsl.train.weights import load_trained
+        from dartsl.training.weights import load_trained
 
         load_trained(model, folder)
     if to == "safetensors":

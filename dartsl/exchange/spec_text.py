@@ -15,7 +15,7 @@ from dartsl.lang.paths import printable
 from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File, NetworkDecl, OpDecl, SettingsDecl
-from dartsl.search.emit import names_text
+from dartsl.searching.emit import names_text
 
 IMAGE_NETWORK = "zoo/darts_v2"  # the spec whose network and training recipe imported image cells stand in
 NASBENCH_NETWORK = "nasbench201"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from typing import Any
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.graph import passes as compiler
 from dartsl.graph.build import build
 from dartsl.graph.operations import AlphaTable, application, info
-from dartsl.graph.passes import Pass, apply, passes_of
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
@@ -24,6 +24,7 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
+from dartsl.nn.passing import Pass
 from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.recompute import recompute_layers
 from dartsl.nn.scan import recompute_steps
@@ -58,7 +59,7 @@ class Supernet(nn.Module):
         *,
         level: int = DEFAULT_LEVEL,
         target: Target | None = None,
-        passes: Sequence[Pass] | None = None,
+        passes: Sequence[compiler.Pass] | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -75,7 +76,9 @@ class Supernet(nn.Module):
         self.draws = Draws(seed)
         self.level = level
         self.target = target or target_of(str(device))
-        self.optimised = apply(graph, passes_of(level, self.target) if passes is None else passes)
+        self.optimised = compiler.apply(
+            graph, compiler.passes_of(level, self.target) if passes is None else passes
+        )
         self.network: fx.GraphModule = lower(
             self.optimised.graph,
             seed=seed,
@@ -96,11 +99,19 @@ class Supernet(nn.Module):
         # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
         self._weights = list(self.network.parameters())
 
-    def forward(self, inputs: Tensor, carries: Sequence[Tensor] | None = None) -> Any:
+    def forward(
+        self, inputs: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass | None = None
+    ) -> Any:
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
         """
+        if pass_ is not None:
+            draws = self.draws
+            draws.at(pass_.step, pass_.kind)
+            draws.share, draws.drop_path = pass_.share, pass_.drop_path
+            with self.frozen_statistics() if pass_.frozen else nullcontext():
+                return self.forward(inputs, carries)
         arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values())
         if not self.amp:
             return self.network(*arguments)
@@ -206,7 +217,7 @@ def from_plan(
     *,
     level: int = DEFAULT_LEVEL,
     target: Target | None = None,
-    passes: Sequence[Pass] | None = None,
+    passes: Sequence[compiler.Pass] | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     dtype: str | torch.dtype = "float32",

@@ -23,16 +23,7 @@ from dartsl.run.progress import Figures, RunProgress
 from dartsl.run.schema import Check, MisfitError
 from dartsl.run.tensorboard import events
 from dartsl.run.torchrun import OwnError
-
-
-class NonFiniteError(Exception):
-    """A loss or a gradient that is not finite: which, and the largest gradient with its parameter."""
-
-    def __init__(self, quantity: str, parameter: str, largest: float) -> None:
-        super().__init__(f"the {quantity} is not finite; the largest gradient is {largest} ({parameter})")
-        self.quantity = quantity
-        self.parameter = parameter
-        self.largest = largest
+from dartsl.step.finite import NonFiniteError
 
 
 class Session(Protocol):

@@ -35,10 +35,10 @@ from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.search.bilevel import ImageBatch, learning_rate, weight_step
-from dartsl.search.discretise import softmax_rows
-from dartsl.search.emit import Provenance, found_text
-from dartsl.search.loop import search
+from dartsl.searching.bilevel import ImageBatch, learning_rate, weight_step
+from dartsl.searching.discretise import softmax_rows
+from dartsl.searching.emit import Provenance, found_text
+from dartsl.searching.loop import search
 
 
 def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:

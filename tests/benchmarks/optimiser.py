@@ -18,8 +18,8 @@ import torch
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
-from dartsl.search.bench import CASES, LEVELS, ORDERS, Job, Row, bench, peak_of
-from dartsl.search.memory import estimate_step
+from dartsl.searching.bench import CASES, LEVELS, ORDERS, Job, Row, bench, peak_of
+from dartsl.searching.memory import estimate_step
 
 # Case -> how many times faster -O2 has to be than -O0 at batch 16; of the first case memory and operations too.
 FASTER = {"forward_backward": 3.0, "first": 4.0, "second": 3.3}

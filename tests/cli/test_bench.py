@@ -12,7 +12,7 @@ from .conftest import Dartsl, result_of
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peaks are measured in tests/search; a process for each would take long."""
-    monkeypatch.setattr("dartsl.search.bench.peak_of", lambda job, case, level: 1000)
+    monkeypatch.setattr("dartsl.searching.bench.peak_of", lambda job, case, level: 1000)
 
 
 def test_levels_are_measured_side_by_side(dartsl: Dartsl, good: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 import dartsl
 from dartsl import UserError
+from dartsl.api.trainings import config_to_train
 from dartsl.lang.settings import SearchConfig, TrainConfig
-from dartsl.training import config_to_train
 
 from .conftest import GOOD, Dartsl, result_of
 

@@ -102,7 +102,7 @@ def test_derive_of_no_run(dartsl: Dartsl) -> None:
 def test_an_interrupted_search_leaves_by_130(
     dartsl: Dartsl, good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dartsl.search import loop
+    from dartsl.searching import loop
 
     stopped = loop.SearchResult(Path("run"), finished=False)
     monkeypatch.setattr(loop, "search", lambda *_, **__: stopped)

@@ -16,9 +16,9 @@ from dartsl.lang.resources import shipped_specs
 from dartsl.lang.settings import search_config, train_config
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import compile
-from dartsl.search.images import images_of
-from dartsl.search.text_session import text_of
-from dartsl.train.data import feed_of
+from dartsl.searching.images import images_of
+from dartsl.searching.text_session import text_of
+from dartsl.training.data import feed_of
 
 CELLS = """
 cell c {

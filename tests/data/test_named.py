@@ -11,8 +11,8 @@ from dartsl.data.named import IMAGES, TEXTS, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
-from dartsl.search import loop as search_loop
-from dartsl.train import loop as train_loop
+from dartsl.searching import loop as search_loop
+from dartsl.training import loop as train_loop
 from tests.data.files import write_images
 from tests.search.runs import quiet
 from tests.train.conftest import TINY

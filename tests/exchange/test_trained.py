@@ -22,9 +22,9 @@ from dartsl import UserError
 from dartsl.data import load, measure
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import restore
-from dartsl.train.evaluation import Measured
-from dartsl.train.loop import reopened_session
-from dartsl.train.session import ImageSession
+from dartsl.training.evaluation import Measured
+from dartsl.training.loop import reopened_session
+from dartsl.training.session import ImageSession
 
 SPEC = """\
 darts 1

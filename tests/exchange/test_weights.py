@@ -17,7 +17,7 @@ from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.run.records import Identity
-from dartsl.train.weights import load_trained
+from dartsl.training.weights import load_trained
 
 IDENTITY = Identity("train", "hash", "cifar10", {})
 

@@ -19,7 +19,7 @@ from dartsl.lang.parser import parse
 from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet, compile
-from dartsl.search.derive import Provenance, found_text
+from dartsl.searching.derive import Provenance, found_text
 
 # `v1` to `v3` are functions of x without weights; they are declared out of the order of their numbers.
 CELL = """darts 1

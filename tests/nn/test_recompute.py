@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.nn.supernet import Supernet
-from dartsl.search.batches import random_batches
-from dartsl.search.memory import Occupancy
-from dartsl.search.products import exact_product
+from dartsl.searching.memory import Occupancy
+from dartsl.searching.products import exact_product
+from dartsl.step.batches import random_batches
 from tests.nn.specs import RAGGED, SEARCHED, small
 
 Numbers = dict[str, Tensor]

@@ -18,8 +18,8 @@ from torch import Tensor
 from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import compile
-from dartsl.search.discretise import derive, softmax_rows
-from dartsl.search.image_session import ImageSession
+from dartsl.searching.discretise import derive, softmax_rows
+from dartsl.searching.image_session import ImageSession
 
 from .mapping import checked
 

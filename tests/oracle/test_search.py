@@ -14,10 +14,10 @@ import torch
 from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.search import bilevel
-from dartsl.search.bilevel import Unroll, alpha_gradient
-from dartsl.search.discretise import DerivedCell, derive, softmax_rows
-from dartsl.search.image_session import ImageSession
+from dartsl.searching import bilevel
+from dartsl.searching.bilevel import Unroll, alpha_gradient
+from dartsl.searching.discretise import DerivedCell, derive, softmax_rows
+from dartsl.searching.image_session import ImageSession
 
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules

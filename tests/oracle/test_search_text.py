@@ -14,10 +14,10 @@ from dartsl.data.text import Corpus
 from dartsl.lang.loader import read
 from dartsl.lang.settings import search_config
 from dartsl.nn.supernet import Supernet, compile
-from dartsl.search.batches import TextBatch
-from dartsl.search.bilevel import Unroll, alpha_gradient
-from dartsl.search.discretise import derive, softmax_rows
-from dartsl.search.text_session import TextSession
+from dartsl.searching.bilevel import Unroll, alpha_gradient
+from dartsl.searching.discretise import derive, softmax_rows
+from dartsl.searching.text_session import TextSession
+from dartsl.step.batches import TextBatch
 
 from .mapping import assert_equal, checked
 from .naive import derive as rules

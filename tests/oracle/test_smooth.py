@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from dartsl.nn.supernet import Supernet, compile
-from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient
+from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient
 
 from .mapping import batch, checked, randomise
 

@@ -17,11 +17,11 @@ from dartsl.lang.check import pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.run.loop import NonFiniteError
-from dartsl.train import session as train_session
-from dartsl.train.feed import Batch, MemoryFeed
-from dartsl.train.loop import trained_model
-from dartsl.train.session import ImageSession
+from dartsl.step.finite import NonFiniteError
+from dartsl.training import session as train_session
+from dartsl.training.feed import Batch, MemoryFeed
+from dartsl.training.loop import trained_model
+from dartsl.training.session import ImageSession
 from tests.search.runs import same
 
 from .mapping import assert_equal, checked, randomise, renamed, spec_text

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
 from dartsl.nn.supernet import Supernet
-from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient, alpha_step, weight_step
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, images, model, planned_text, same_state
 from tests.passes.test_equal import EXAMPLES, few

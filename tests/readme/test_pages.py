@@ -16,7 +16,7 @@ from dartsl.cli import cli
 from tests.readme.test_readme import BLOCK, commands
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("dartsl/graph/passes/README.md", "dartsl/train/README.md", "dartsl/exchange/README.md")
+PAGES = ("dartsl/graph/passes/README.md", "dartsl/training/README.md", "dartsl/exchange/README.md")
 SMALLER = {
     "dartsl search": ["--batch", "500", "--set", "C=2", "--set", "n=1"],
     "dartsl train runs": ["--epochs", "1", "--batch", "500"],

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.api import search_config
+from dartsl.api.specs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import train_config
 from dartsl.run import parallel
 from dartsl.run.loop import run_session
 from dartsl.run.torchrun import Place
-from dartsl.search import loop as searching
-from dartsl.train import loop as training
+from dartsl.searching import loop as searching
+from dartsl.training import loop as training
 from tests.search.runs import quiet
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dartsl.lang.loader import read
-from dartsl.search import loop as searching
-from dartsl.train import loop as training
+from dartsl.searching import loop as searching
+from dartsl.training import loop as training
 from tests.search.conftest import PARTS, TINY
 from tests.search.runs import quiet, run
 from tests.train.conftest import TINY as DECIDED

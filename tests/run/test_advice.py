@@ -11,10 +11,10 @@ import pytest
 
 from dartsl.lang.settings import SearchConfig, TrainConfig, search_config, train_config
 from dartsl.run.advice import one_of
-from dartsl.search.image_session import ImageSession
-from dartsl.search.text_session import TextSession
-from dartsl.train.session import ImageSession as ImageTraining
-from dartsl.train.text_session import TextSession as TextTraining
+from dartsl.searching.image_session import ImageSession
+from dartsl.searching.text_session import TextSession
+from dartsl.training.session import ImageSession as ImageTraining
+from dartsl.training.text_session import TextSession as TextTraining
 
 SEARCH, SEARCH_TEXT, TRAIN, TRAIN_TEXT = (
     SearchConfig(),

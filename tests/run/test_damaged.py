@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from dartsl.api import draw
+from dartsl.api.plotting import plot
+from dartsl.api.specs import draw
 from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.plotting import plot
 from dartsl.run.folder import RunFolder
-from dartsl.search import loop as searching
-from dartsl.search.derive import rederive, run_network
-from dartsl.train import loop as training
-from dartsl.train.evaluate import evaluate
+from dartsl.searching import loop as searching
+from dartsl.searching.derive import rederive, run_network
+from dartsl.training import loop as training
+from dartsl.training.evaluate import evaluate
 from tests.run.runs import made, path, snapshot
 from tests.search.runs import quiet
 

@@ -11,8 +11,8 @@ import torch
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.search import loop as searching
-from dartsl.train import loop as training
+from dartsl.searching import loop as searching
+from dartsl.training import loop as training
 from tests.run.runs import made, path, snapshot
 from tests.search.conftest import stop_after
 from tests.search.runs import checkpoint_of, quiet

@@ -18,7 +18,7 @@ from torch import Tensor
 from dartsl.nn.share import WHOLE
 from dartsl.run.parallel import ALONE, Processes
 from dartsl.run.torchrun import Place
-from dartsl.search import loop as searching
+from dartsl.searching import loop as searching
 from tests.run.pair import Job, together
 from tests.search.conftest import PARTS
 from tests.search.conftest import TINY as SEARCHED

@@ -12,10 +12,10 @@ import pytest
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.run.resuming import Anew
-from dartsl.search import loop as searching
-from dartsl.search.bilevel import learning_rate
-from dartsl.train import loop as training
-from dartsl.train import seeds
+from dartsl.searching import loop as searching
+from dartsl.searching.bilevel import learning_rate
+from dartsl.training import loop as training
+from dartsl.training import seeds
 from tests.search.conftest import stop_after, tiny, undrawn
 from tests.search.runs import checkpoint_of, quiet, rows, run, same
 from tests.search.test_text_loop import story

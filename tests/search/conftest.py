@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dartsl.run import loop as run_loop
-from dartsl.search import loop
+from dartsl.searching import loop
 
 
 class RecordingDraws:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.search.batches import ImageBatch
-from dartsl.search.gradients import SearchModel
+from dartsl.step.batches import ImageBatch
+from dartsl.step.gradients import SearchModel
 
 
 def double_backward(

@@ -15,7 +15,7 @@ from torch import Tensor
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
-from dartsl.search import loop
+from dartsl.searching import loop
 
 STEPS = 3  # an epoch: 12 images train weights, in batches of 5
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dartsl.lang.loader import read
-from dartsl.search.bench import CASES, Job, OperationCount, peak_of
+from dartsl.searching.bench import CASES, Job, OperationCount, peak_of
 
 
 def test_views_do_not_count() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dartsl.search.bilevel import (
+from dartsl.searching.bilevel import (
     ImageBatch,
     NonFiniteError,
     Unroll,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.search.bilevel import TextBatch, Unroll, alpha_gradient, weight_step
-from dartsl.search.text_session import tied_weights
+from dartsl.searching.bilevel import TextBatch, Unroll, alpha_gradient, weight_step
+from dartsl.searching.text_session import tied_weights
 from tests.search.text_model import TextModel
 
 XI, DECAY = 0.7, 0.01

@@ -13,7 +13,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
-from dartsl.search.check_gradients import Compared, Comparison, check_gradients
+from dartsl.searching.check_gradients import Compared, Comparison, check_gradients
 
 EXACT = Compared(1.0, 0.0, 1.0)
 

@@ -14,10 +14,10 @@ from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
-from dartsl.search import routes
-from dartsl.search.connected import Derivation, derive_network
-from dartsl.search.derive import Provenance, derive, found_text
-from dartsl.search.discretise import Table
+from dartsl.searching import routes
+from dartsl.searching.connected import Derivation, derive_network
+from dartsl.searching.derive import Provenance, derive, found_text
+from dartsl.searching.discretise import Table
 from tests.search.random_spaces import all_columns, space, weights_of
 
 WHENCE = Provenance("0.1.0", "test.darts", "ab" * 32, seed=0, epoch=1, command="dartsl search test.darts")

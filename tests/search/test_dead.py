@@ -14,7 +14,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
-from dartsl.search import loop
+from dartsl.searching import loop
 from tests.search.runs import quiet, run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -105,7 +105,7 @@ def test_commands_say_it_first(ended: Path, command: list[str]) -> None:
 
 def test_the_picture_and_the_curves_show_what_was_taken(ended: Path) -> None:
     from dartsl.run.folder import RunFolder
-    from dartsl.search.shares import cell_shares
+    from dartsl.searching.shares import cell_shares
 
     normal = next(cell for cell in cell_shares(RunFolder.open(ended)) if cell.name == "normal")
     last = normal.edges[-1]

@@ -16,7 +16,7 @@ import torch
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.search import loop
+from dartsl.searching import loop
 from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same, same_runs
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -60,7 +60,7 @@ import os, signal, sys
 from pathlib import Path
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
-from dartsl.search.loop import search
+from dartsl.searching.loop import search
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
 sync = os.fsync
 def die(file):
@@ -125,7 +125,7 @@ def test_too_little_memory_is_a_message(tiny: Path, monkeypatch: pytest.MonkeyPa
     def fail(*_args: object, **_kwargs: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("dartsl.search.session.weight_step", fail)
+    monkeypatch.setattr("dartsl.searching.session.weight_step", fail)
     with pytest.raises(UserError, match="too little memory"):
         run(tiny, "run")
     assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0
@@ -143,7 +143,7 @@ import sys
 from pathlib import Path
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
-from dartsl.search.loop import search
+from dartsl.searching.loop import search
 folder = Path(sys.argv[1])
 config = SearchConfig(epochs=100000, batch=5, data=str(folder / "images.npz"))
 result = search(read(str(folder / "tiny.darts")), config, out=folder / "run")

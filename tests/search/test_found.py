@@ -14,8 +14,8 @@ from dartsl.lang.model import Spec
 from dartsl.lang.parser import parse
 from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
-from dartsl.search.derive import Provenance, derive, found_text
-from dartsl.search.emit import names_text
+from dartsl.searching.derive import Provenance, derive, found_text
+from dartsl.searching.emit import names_text
 
 WHENCE = Provenance("0.1.0", "tiny.darts", "ab" * 32, seed=3, epoch=12, command="dartsl search tiny.darts")
 

@@ -17,8 +17,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.run import checkpoint
-from dartsl.search import loop
-from dartsl.search.derive import rederive
+from dartsl.searching import loop
+from dartsl.searching.derive import rederive
 from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same_runs, settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -9,7 +9,7 @@ from dartsl.graph.operations import info
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
-from dartsl.search.memory import BASE, PER_CONVOLUTION, SLACK, estimate_step, passes_peak, step_memory
+from dartsl.searching.memory import BASE, PER_CONVOLUTION, SLACK, estimate_step, passes_peak, step_memory
 from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
 
 
@@ -63,7 +63,7 @@ def test_the_type_and_the_order_count() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "batch", "order", "measured"),
     [
-        # Peaks of `dartsl.search.bench.peak_of`, in MB: torch 2.13, one thread.
+        # Peaks of `dartsl.searching.bench.peak_of`, in MB: torch 2.13, one thread.
         ("text", {}, 8, "1", 11),
         ("text", {}, 64, "2", 32),
         ("nasbench201", {"C": 4, "n": 1}, 4, "1", 16),

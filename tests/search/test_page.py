@@ -1,4 +1,4 @@
-"""dartsl/search/README.md: its commands work, in order, and it names the files there are."""
+"""dartsl/searching/README.md: its commands work, in order, and it names the files there are."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import dartsl.search
+import dartsl.searching
 from dartsl.cli import cli
 from dartsl.lang.settings import SearchConfig
 
-FOLDER = Path(dartsl.search.__file__).parent
+FOLDER = Path(dartsl.searching.__file__).parent
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 SMALL = ["--epochs", "1", "--batch", "4", "--set", "C=2", "--set", "n=1", "--order", "1"]
 

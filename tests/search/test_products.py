@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from dartsl.nn.supernet import Supernet
-from dartsl.search import bilevel
-from dartsl.search.bilevel import ImageBatch, Unroll, alpha_gradient, weight_step
-from dartsl.search.products import exact_product
+from dartsl.searching import bilevel
+from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient, weight_step
+from dartsl.searching.products import exact_product
 from tests.nn.specs import RAGGED, SEARCHED, small
 
 from .double_backward import double_backward

@@ -13,7 +13,7 @@ from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
 from dartsl.run.records import RunInfo
-from dartsl.search.shares import cell_shares
+from dartsl.searching.shares import cell_shares
 
 SPEC = """darts 1
 

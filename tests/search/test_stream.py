@@ -17,10 +17,10 @@ from dartsl.data.folders import Ahead, large_folder
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.search import loop
-from dartsl.search.image_session import ImageSession
-from dartsl.search.images import images_of
-from dartsl.search.sessions import notes_of
+from dartsl.searching import loop
+from dartsl.searching.image_session import ImageSession
+from dartsl.searching.images import images_of
+from dartsl.searching.sessions import notes_of
 from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same, same_runs, settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import loop as run_loop
 from dartsl.run.parallel import Group
-from dartsl.search import loop
+from dartsl.searching import loop
 from tests.search.runs import quiet, rows, run
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from dartsl.api import search_config
+from dartsl.api.specs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
-from dartsl.search import loop
-from dartsl.search.memory import passes_peak
-from dartsl.search.text_session import tied_weights
+from dartsl.searching import loop
+from dartsl.searching.memory import passes_peak
+from dartsl.searching.text_session import tied_weights
 from tests.search.runs import checkpoint_of, quiet, same_runs
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -12,11 +12,11 @@ import torch
 from dartsl.data.text import Corpus, KnownSource
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig, search_config
-from dartsl.search import bilevel
-from dartsl.search.batches import TextBatch
-from dartsl.search.gradients import NonFiniteError
-from dartsl.search.session import Tally
-from dartsl.search.text_session import TextSession
+from dartsl.searching import bilevel
+from dartsl.searching.session import Tally
+from dartsl.searching.text_session import TextSession
+from dartsl.step.batches import TextBatch
+from dartsl.step.finite import NonFiniteError
 from tests.search.runs import same
 from tests.search.text_model import TextModel
 

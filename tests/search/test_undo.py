@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.search import bilevel, loop
-from dartsl.search.gradients import NonFiniteError
+from dartsl.searching import bilevel, loop
+from dartsl.step.finite import NonFiniteError
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same, same_runs
 
 pytestmark = pytest.mark.usefixtures("undrawn")

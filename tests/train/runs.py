@@ -13,7 +13,7 @@ from rich.console import Console
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import TrainConfig
-from dartsl.train import loop
+from dartsl.training import loop
 from tests.search.runs import checkpoint_of, rows, same
 
 STEPS = 3

@@ -17,11 +17,11 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import train_config
-from dartsl.train import loop
-from dartsl.train.class_weights import balanced_weights
-from dartsl.train.data import feed_of
-from dartsl.train.feed import Batch
-from dartsl.train.session import ImageSession
+from dartsl.training import loop
+from dartsl.training.class_weights import balanced_weights
+from dartsl.training.data import feed_of
+from dartsl.training.feed import Batch
+from dartsl.training.session import ImageSession
 from tests.train.runs import run, settings
 
 COUNTS = (9, 1, 2, 3, 4, 5, 4)  # images of each class, of which the last 5 are set apart

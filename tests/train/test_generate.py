@@ -16,9 +16,9 @@ from dartsl import UserError
 from dartsl.lang.loader import read
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import restore
-from dartsl.train import loop
-from dartsl.train.generate import Sampling, drawn, joined, numbered, tokens_of
-from dartsl.train.text_session import TextSession
+from dartsl.training import loop
+from dartsl.training.generate import Sampling, drawn, joined, numbered, tokens_of
+from dartsl.training.text_session import TextSession
 from tests.train.runs import quiet
 from tests.train.test_text import settings, story
 

@@ -15,8 +15,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
-from dartsl.train import loop, seeds, session
-from dartsl.train.evaluate import evaluate
+from dartsl.training import loop, seeds, session
+from dartsl.training.evaluate import evaluate
 from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import STEPS, quiet, run, same_runs, settings
 

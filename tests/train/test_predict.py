@@ -18,9 +18,9 @@ from dartsl.run.checkpoint import write_record
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.loop import restore
-from dartsl.train import loop
-from dartsl.train.predict import Prediction
-from dartsl.train.session import ImageSession
+from dartsl.training import loop
+from dartsl.training.predict import Prediction
+from dartsl.training.session import ImageSession
 from tests.train.runs import quiet, run
 from tests.train.test_stream import images
 

@@ -16,14 +16,14 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
-from dartsl.search.session import Tally
-from dartsl.train.data import feed_of
-from dartsl.train.evaluation import Measured, measured, wilson
-from dartsl.train.feed import Batch
-from dartsl.train.loop import trained_model
-from dartsl.train.regularisers import Average, drop_path, learning_rate
-from dartsl.train.report import seeds_report
-from dartsl.train.session import ImageSession
+from dartsl.searching.session import Tally
+from dartsl.training.data import feed_of
+from dartsl.training.evaluation import Measured, measured, wilson
+from dartsl.training.feed import Batch
+from dartsl.training.loop import trained_model
+from dartsl.training.regularisers import Average, drop_path, learning_rate
+from dartsl.training.report import seeds_report
+from dartsl.training.session import ImageSession
 from tests.search.runs import same
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.train import loop
+from dartsl.training import loop
 from tests.search.runs import rows
 from tests.train.runs import quiet, run, same_runs, settings
 

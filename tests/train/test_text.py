@@ -19,13 +19,13 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig, train_config
-from dartsl.run.loop import NonFiniteError
-from dartsl.train import loop
-from dartsl.train.evaluate import evaluate
-from dartsl.train.loop import trained_model
-from dartsl.train.regularisers import Mean
-from dartsl.train.text_evaluation import TextMeasured, measured_text
-from dartsl.train.text_session import TextSession, worse
+from dartsl.step.finite import NonFiniteError
+from dartsl.training import loop
+from dartsl.training.evaluate import evaluate
+from dartsl.training.loop import trained_model
+from dartsl.training.regularisers import Mean
+from dartsl.training.text_evaluation import TextMeasured, measured_text
+from dartsl.training.text_session import TextSession, worse
 from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import quiet, same_runs
 
@@ -155,7 +155,7 @@ def test_a_step_that_fails_is_undone(story: Path, monkeypatch: pytest.MonkeyPatc
         raise NonFiniteError("training loss", "cell", 1.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dartsl.train.text_session.weight_step", fail)
+        patch.setattr("dartsl.training.text_session.weight_step", fail)
         with pytest.raises(NonFiniteError):
             ours.take_step(next(ours.left()))
     ours.undo()

@@ -1,0 +1,1 @@
+"""What dartsl does, from Python; the command line calls it too."""

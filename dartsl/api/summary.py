@@ -1,0 +1,157 @@
+"""What `dartsl info` reports of a spec: its cells, and the cost of one of its networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from dartsl.lang.diagnostics import SpecError
+from dartsl.lang.model import Cell, Spec
+from dartsl.lang.terms import Plan
+from dartsl.nn.plugin_files import Files
+
+if TYPE_CHECKING:
+    from dartsl.graph.unused import Unused
+
+NO_IMPLEMENTATION = "E0411"
+
+
+@dataclass(frozen=True)
+class CellInfo:
+    """One cell: how much there is in it, and how much there is to choose.
+
+    `candidates` are those of all searched edges together; `space_size` is the number of cells that
+    discretisation can give.
+    """
+
+    name: str
+    inputs: int
+    nodes: int
+    edges: int
+    searched_edges: int
+    candidates: int
+    space_size: int
+
+
+@dataclass(frozen=True)
+class Info:
+    """A spec in numbers; without a network, only its cells.
+
+    parameters      of the network, alphas and those of `extern op`s left out
+    multiply_adds   of its convolutions and linear layers, for one image or one word, as far as they run
+    unused          parameters and multiply-adds that never run: nothing leads from them to the output
+    space_size      the number of networks that discretisation can give
+    memory_bytes    of one search step at its peak, for `batch` images from each half (or rows of text, a
+                    window long) and the alpha gradient
+                    of `order`, at the `level` of optimisation and with `memory` (normal, or low:
+                    layers computed again); None where an `extern op` has no implementation here, or
+                    `memory` is none: the estimate was not asked for
+    window          words (or characters) of a window; None for images
+    vocabulary      how many of them the network knows; None for images
+    """
+
+    cells: tuple[CellInfo, ...]
+    space_size: int
+    network: str | None = None
+    values: Mapping[str, Fraction] | None = None
+    layers: int | None = None
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    memory_bytes: int | None = None
+    batch: int | None = None
+    order: str | None = None
+    level: int | None = None
+    memory: str | None = None
+    window: int | None = None
+    vocabulary: int | None = None
+    unused: Unused | None = None
+
+
+def describe(
+    spec: Spec,
+    plan: Plan | None,
+    *,
+    batch: int,
+    order: str,
+    level: int = 2,
+    memory: str = "normal",
+    dtype: str = "float32",
+    plugins: Files = (),
+) -> Info:
+    """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
+    from dartsl.graph.count import space_size
+
+    cells = tuple(spec.cells.values()) if plan is None else plan.cells()
+    described = tuple(describe_cell(cell) for cell in cells)
+    if plan is None:
+        return Info(described, space_size(cells))
+    from dartsl.graph import count
+    from dartsl.graph.build import build
+    from dartsl.graph.unused import running, unused
+
+    graph = build(plan)
+    return Info(
+        described,
+        space_size(cells),
+        plan.network.name,
+        plan.parameters,
+        len(plan.layers),
+        count.parameters(graph),
+        count.multiply_adds(running(graph)),
+        None if memory == "none" else _memory(plan, batch, order, level, memory, dtype, plugins),
+        batch,
+        order,
+        level,
+        memory,
+        plan.image.size[0] if plan.is_text else None,
+        plan.classes if plan.is_text else None,
+        unused(graph),
+    )
+
+
+def describe_cell(cell: Cell) -> CellInfo:
+    """One cell in numbers."""
+    from dartsl.graph.count import space_size
+
+    searched = cell.searched_edges
+    return CellInfo(
+        cell.name,
+        len(cell.inputs),
+        len(cell.nodes),
+        len(cell.edges),
+        len(searched),
+        sum(len(edge.candidates) for edge in searched),
+        space_size((cell,)),
+    )
+
+
+def _memory(
+    plan: Plan, batch: int, order: str, level: int, memory: str, dtype: str, plugins: Files
+) -> int | None:
+    from dartsl.nn.supernet import torch_dtype
+    from dartsl.searching.memory import estimate_step
+
+    try:
+        return estimate_step(
+            plan, batch, order, level=level, memory=memory, dtype=torch_dtype(dtype), plugins=plugins
+        )
+    except SpecError as fault:
+        if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
+            return None
+        raise
+
+
+def readable_count(number: int) -> str:
+    """A number with its digits in threes; one too long to read in scientific notation: `1.08e18`."""
+    return f"{number:,}" if number < 10**7 else f"{Decimal(number):.2e}".replace("e+", "e")
+
+
+def readable_bytes(number: int) -> str:
+    """Bytes in the largest unit that leaves a number above one: `1.3 GiB`."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    place = min(int(math.log(max(number, 1), 1024)), len(units) - 1)
+    return f"{number} bytes" if place == 0 else f"{number / 1024**place:.1f} {units[place]}"

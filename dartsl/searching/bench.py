@@ -1,0 +1,235 @@
+"""What the optimising passes gain: times, peak memory and counts of operations, level beside level.
+
+Times are medians of repetitions that take turns in one process, so that what slows the machine slows all. How many
+times faster a level is, is the median over rounds of what -O0 took over what the level took in the same round: a
+machine that gets slower or faster as rounds go by does not move it. A peak is taken in a process of its own, as what
+its resident size grows by. All levels start from the same weights and see the same random images, or random text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils import clip_grad_norm_
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from dartsl.lang.check import check
+from dartsl.lang.settings import SearchConfig
+from dartsl.lang.source import Source
+from dartsl.nn.supernet import Supernet
+from dartsl.nn.supernet import compile as compile_network
+from dartsl.run.beside import plugins_beside
+from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.step.batches import Batch, random_batches
+from dartsl.step.gradients import gradients_of
+
+CASES = ("forward_backward", "first", "second", "exact")
+LEVELS: Mapping[str, Mapping[str, Any]] = {
+    "O0": {"level": 0},
+    "O2": {"level": 2},
+    "low": {"level": 2, "memory": "low"},
+}
+ORDERS = {"first": "1", "second": "2", "exact": "exact"}
+STATUS = Path("/proc/self/status")  # Linux alone has it
+SMALL = 2  # images (or rows of text) of the passes that are counted or warm up
+
+
+@dataclass(frozen=True)
+class Job:
+    """A network to measure: all that a process of its own needs to build it."""
+
+    source: Source
+    network: str | None
+    parameters: Mapping[str, Fraction | int]
+    batch: int
+    plugins: tuple[str | Path, ...] = ()
+    threads: int = field(default_factory=torch.get_num_threads)
+
+    def stepper(self, level: str) -> Stepper:
+        files = self.plugins or plugins_beside(self.source)
+        model = compile_network(
+            check(self.source), self.network, self.parameters, plugins=files, **LEVELS[level]
+        )
+        return Stepper(model, everything=level == "O0")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case at one level; `faster` than -O0 is the median of the rounds' ratios.
+
+    `peak_bytes` is None where the system does not report it.
+    """
+
+    case: str
+    level: str
+    median_s: float
+    faster: float
+    peak_bytes: int | None
+    ops: int
+
+
+class Stepper:
+    """A supernet with DARTS's optimisers, which takes the steps that are measured.
+
+    With `everything` the first-order step takes all gradients in both its passes, and the optimiser weight after
+    weight, as the authors' code does.
+    """
+
+    def __init__(self, model: Supernet, *, everything: bool) -> None:
+        config = SearchConfig()
+        self.model = model
+        self.everything = everything
+        self.clip = config.clip
+        self.weights_optimizer = torch.optim.SGD(
+            model.weights(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            foreach=not everything,
+        )
+        # A group, since torch takes no empty list of parameters.
+        groups = [{"params": model.alpha_parameters()}]
+        self.alphas_optimizer = torch.optim.Adam(groups, lr=config.alphas_lr)
+
+    def run(self, case: str, train: Batch, validation: Batch) -> None:
+        """One pass over the training batch with all its gradients, or one whole search step."""
+        if case == "forward_backward":
+            parameters = [*self.model.alpha_parameters(), *self.model.weights()]
+            torch.autograd.grad(train.take(self.model).loss, parameters, allow_unused=True)
+        elif case == "first" and self.everything:
+            self._first_order_with_all_gradients(train, validation)
+        else:
+            unroll = Unroll.of(self.weights_optimizer, self.model.weights())
+            gradient = alpha_gradient(self.model, train, validation, ORDERS[case], unroll=unroll)
+            alpha_step(self.model, self.alphas_optimizer, gradient)
+            weight_step(self.model, train, self.weights_optimizer, clip=self.clip)
+
+    def _first_order_with_all_gradients(self, train: Batch, validation: Batch) -> None:
+        model = self.model
+        weights, alphas = model.weights(), model.alpha_parameters()
+        with model.frozen_statistics():
+            outcome, gradients = gradients_of(model, validation, "validation", [*alphas, *weights], 0)
+        alpha_step(model, self.alphas_optimizer, AlphaGradient(gradients[: len(alphas)], outcome))
+        del gradients
+        _, gradients = gradients_of(model, train, "train", [*alphas, *weights], 0)
+        for weight, gradient in zip(weights, gradients[len(alphas) :], strict=True):
+            weight.grad = gradient
+        clip_grad_norm_(weights, self.clip)
+        self.weights_optimizer.step()
+        self.weights_optimizer.zero_grad()
+
+    def batches(self, size: int) -> tuple[Batch, Batch]:
+        """Random normal images or random tokens, the same for all levels."""
+        like = next(self.model.parameters())
+        train, validation = random_batches(self.model.plan, size, like, torch.Generator().manual_seed(0))
+        return train, validation
+
+
+class OperationCount(TorchDispatchMode):
+    """Counts the aten operations that run within it; views, which move no data, are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not func.is_view and func is not torch.ops.aten._unsafe_view.default:
+            self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def bench(
+    job: Job,
+    cases: Sequence[str] = CASES,
+    *,
+    repeats: int = 3,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
+    """A row for each case and level. Raises SpecError, UserError for a network that cannot be built.
+
+    A network without a choice has no search steps: only forward_backward is measured.
+    """
+    steppers = {level: job.stepper(level) for level in LEVELS}
+    if not steppers["O0"].model.alpha_parameters():
+        cases = [case for case in cases if case == "forward_backward"]
+    say("counting operations")
+    ops = {(case, level): _operations(steppers[level], case) for case in cases for level in LEVELS}
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in ops}
+    for repeat in range(repeats + 1):
+        say(f"timing, round {repeat} of {repeats}" if repeat else "warming up")
+        for case, level in ops:
+            seconds = _seconds(steppers[level], case, job.batch)
+            if repeat:
+                times[case, level].append(seconds)
+    del steppers
+    rows = []
+    for case, level in ops:
+        say(f"peak memory of {case} at {level}")
+        peak = peak_of(job, case, level)
+        taken, plain = times[case, level], times[case, "O0"]
+        faster = median(before / after for before, after in zip(plain, taken, strict=True))
+        rows.append(Row(case, level, median(taken), faster, peak, ops[case, level]))
+    return rows
+
+
+def _operations(stepper: Stepper, case: str) -> int:
+    """Operations of the second run of a case: the first makes momentum buffers and moments."""
+    batches = stepper.batches(SMALL)
+    stepper.run(case, *batches)
+    counted = OperationCount()
+    with counted:
+        stepper.run(case, *batches)
+    return counted.count
+
+
+def _seconds(stepper: Stepper, case: str, batch: int) -> float:
+    batches = stepper.batches(batch)
+    started = time.perf_counter()
+    stepper.run(case, *batches)
+    return time.perf_counter() - started
+
+
+def peak_of(job: Job, case: str, level: str) -> int | None:
+    """Bytes by which a process grows in two steps of a case, its network included, its code and base not."""
+    if not STATUS.exists():
+        return None
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_peak, job, case, level).result()
+
+
+def _peak(job: Job, case: str, level: str) -> int:
+    torch.set_num_threads(job.threads)
+    stepper = job.stepper(level)
+    state = [*stepper.model.parameters(), *stepper.model.buffers()]
+    # What is built once a process - kernels, python objects - is not a part of a step's memory; parameters are.
+    _warm(stepper.model)
+    base = _resident("VmRSS") - sum(tensor.numel() * tensor.element_size() for tensor in state)
+    for _ in range(2):  # the second finds the momentum buffers of the first
+        stepper.run(case, *stepper.batches(job.batch))
+    return _resident("VmHWM") - base
+
+
+def _warm(model: Supernet) -> None:
+    """Load the libraries for convolutions, without a heap full of holes that the step would fill."""
+    image = torch.zeros(SMALL, 4, 8, 8, requires_grad=True)
+    kernel = torch.zeros(4, 4, 3, 3, requires_grad=True)
+    output: Tensor = F.batch_norm(F.conv2d(image, kernel, padding=1), None, None, training=True)
+    output.square().sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _resident(what: str) -> int:
+    """The resident size of this process in bytes: now (VmRSS) or at most so far (VmHWM)."""
+    lines = STATUS.read_text().splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith(f"{what}:"))
+    return int(kibibytes) * 1024

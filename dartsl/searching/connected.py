@@ -1,0 +1,150 @@
+"""From mixing weights to an architecture whose output depends on its input.
+
+In a space without `keep`, `none` may win so many edges that nothing of the input is left at the output. The rule
+`connected` then takes the likeliest architecture whose output does depend on it: that with the largest product of
+mixing weights, a cell's once, however many layers it stands in. Where the plain one does, it is that one. Nodes with
+`keep` stay as the method has them. `argmax` is the plain rule.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from dartsl.lang.flow import DEPENDENT, layer_levels
+from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
+from dartsl.lang.plan import plan
+from dartsl.lang.terms import CellLayer, Layer, Plan
+from dartsl.searching.discretise import Columns, DerivedCell, Table, derive
+from dartsl.searching.routes import cheapest
+
+CONNECTED, ARGMAX = "connected", "argmax"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A choice that is not the edge's strongest candidate, with the mixing weights of both."""
+
+    cell: str
+    edge: Edge
+    winner: Candidate
+    winner_weight: float
+    taken: Candidate
+    taken_weight: float
+
+    def text(self) -> str:
+        """In one line."""
+        twin = f" ({self.edge.twin + 1})" if self.edge.twin else ""
+        return (
+            f"cell {self.cell}, edge {self.edge.source} -> {self.edge.target}{twin}: {self.taken.label} "
+            f"({self.taken_weight:.3g}) in place of {self.winner.label} ({self.winner_weight:.3g})"
+        )
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The cells of a network after discretisation, and what was changed so that its output depends on its input."""
+
+    cells: tuple[DerivedCell, ...]
+    changes: tuple[Change, ...] = ()
+
+
+def derive_network(
+    spec: Spec,
+    network: Network,
+    parameters: Mapping[str, Fraction | int],
+    weights: Mapping[str, Table],
+    rule: str = CONNECTED,
+) -> Derivation:
+    """The cells that mixing weights stand for, in the order of `network.cells`, by a rule of the two.
+
+    Where no choice at nodes without `keep` would do, or the best one is too hard to find (the gates of many
+    products), the plain rule's cells stand. Raises ValueError where `weights` do not fit the cells.
+    """
+    plain = {name: derive(spec.cells[name], weights[name]) for name in network.cells}
+    free = any(edge.searched for name in network.cells for edge in _free_edges(spec.cells[name]))
+    if rule == ARGMAX or not free:
+        return Derivation(tuple(plain.values()))
+    planned = plan(spec, network, parameters)
+    if _depends(planned, plain):
+        return Derivation(tuple(plain.values()))
+    costs = {name: _costs(spec.cells[name], weights[name], plain[name]) for name in network.cells}
+    columns = cheapest(planned, costs)
+    if columns is None:
+        return Derivation(tuple(plain.values()))
+    found: list[DerivedCell] = []
+    changes: list[Change] = []
+    for name in network.cells:
+        cell = spec.cells[name]
+        chosen = columns.get(name, {})
+        found.append(derive(cell, weights[name], chosen))
+        changes += _changes(cell, weights[name], chosen)
+    return Derivation(tuple(found), tuple(changes))
+
+
+def _free_edges(cell: Cell) -> list[Edge]:
+    """The edges into nodes without `keep`."""
+    kept = {node.name for node in cell.nodes if node.keep is not None}
+    return [edge for edge in cell.edges if edge.target not in kept]
+
+
+def _depends(planned: Plan, found: Mapping[str, DerivedCell]) -> bool:
+    """Whether the output of the network with these cells depends on its input."""
+    terms: dict[int, CellLayer] = {}  # equal uses of a cell share their terms, here as in the plan
+    layers: list[Layer] = []
+    for layer in planned.layers:
+        if isinstance(layer, CellLayer):
+            known = terms.setdefault(id(layer.edges), _decided(layer, found[layer.cell.name]))
+            layer = replace(layer, cell=known.cell, edges=known.edges)
+        layers.append(layer)
+    levels = layer_levels(replace(planned, decided=True, layers=tuple(layers)))
+    return levels[planned.layers[-1].name] == DEPENDENT
+
+
+def _decided(layer: CellLayer, found: DerivedCell) -> CellLayer:
+    """The layer with the found cell in it."""
+    terms = {id(edge): offered for edge, offered in zip(layer.cell.edges, layer.edges, strict=True)}
+    edges = tuple(replace(kept.edge, candidates=(kept.candidate,)) for kept in found.edges)
+    taken = tuple((terms[id(kept.edge)][kept.edge.candidates.index(kept.candidate)],) for kept in found.edges)
+    return replace(layer, cell=replace(layer.cell, edges=edges), edges=taken)
+
+
+def _costs(cell: Cell, weights: Table, plain: DerivedCell) -> dict[int, dict[int, float]]:
+    """For each edge that may stay, by its place: what each candidate that it may take costs.
+
+    That is log(strongest / its own weight). Into a node with `keep` the method has chosen.
+    """
+    rows = iter(weights)
+    free = {id(edge) for edge in _free_edges(cell)}
+    kept = {id(each.edge): each for each in plain.edges}
+    found: dict[int, dict[int, float]] = {}
+    for place, edge in enumerate(cell.edges):
+        row = next(rows) if edge.searched else (1.0,)
+        if id(edge) in free:
+            found[place] = {column: math.log(max(row) / _positive(row[column])) for column in range(len(row))}
+        elif id(edge) in kept:
+            found[place] = {edge.candidates.index(kept[id(edge)].candidate): 0.0}
+    return found
+
+
+def _positive(weight: float) -> float:
+    """A weight that was rounded to zero still has a logarithm."""
+    return max(weight, sys.float_info.min)
+
+
+def _changes(cell: Cell, weights: Table, chosen: Columns) -> list[Change]:
+    """What is chosen against the weights; into nodes with `keep` the method has chosen."""
+    rows = iter(weights)
+    free = {id(edge) for edge in _free_edges(cell)}
+    found = []
+    for place, edge in enumerate(cell.edges):
+        row: Sequence[float] = next(rows) if edge.searched else (1.0,)
+        column = chosen.get(place)
+        best = max(range(len(row)), key=row.__getitem__)  # the first of equals
+        if column is not None and column != best and id(edge) in free:
+            winner, taken = edge.candidates[best], edge.candidates[column]
+            found.append(Change(cell.name, edge, winner, row[best], taken, row[column]))
+    return found

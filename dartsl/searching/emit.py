@@ -1,0 +1,207 @@
+"""A found architecture as a `.darts` text that needs nothing but the shipped library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, TypeVar
+
+from dartsl.lang.model import Network, Output, Spec
+from dartsl.lang.parser import parse
+from dartsl.lang.paths import printable
+from dartsl.lang.printer import print_expr, print_file
+from dartsl.lang.source import Source, Span
+from dartsl.lang.syntax import (
+    Binary,
+    Expr,
+    ExternDecl,
+    Import,
+    Name,
+    NetworkDecl,
+    Number,
+    OpDecl,
+    OpsDecl,
+    SettingsDecl,
+    Syntax,
+)
+from dartsl.run.folder import in_library
+from dartsl.searching.connected import CONNECTED, derive_network
+from dartsl.searching.discretise import DerivedCell, KeptEdge, Table
+
+Item = TypeVar("Item")
+OperationDecl = OpDecl | ExternDecl | OpsDecl
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a found file comes from. `epoch` counts from 1; `command` is as it can be typed."""
+
+    version: str
+    source: str
+    spec_hash: str
+    seed: int
+    epoch: int
+    command: str
+
+    def lines(self) -> list[str]:
+        """One comment line a fact."""
+        facts = [
+            f"Found by dartsl {self.version}, seed {self.seed}, epoch {self.epoch}.",
+            f"source   {self.source}",
+            f"sha256   {self.spec_hash}",
+            f"command  {self.command}",
+        ]
+        return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
+
+
+def found_text(
+    spec: Spec,
+    network: Network,
+    parameters: Mapping[str, Fraction],
+    weights: Mapping[str, Table],
+    provenance: Provenance,
+    rule: str = CONNECTED,
+) -> str:
+    """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
+
+    `parameters` are all of the network's, as used; `weights` hold a table for each of its cells, and `rule` says how
+    they are read; what it changes is reported too. What other
+    imported files define and the network needs is copied, so the text stands alone. It is decided, and
+    printed as `dartsl fmt` prints it.
+    """
+    derivation = derive_network(spec, network, parameters, weights, rule)
+    found = derivation.cells
+    declared = _declared_network(spec, network.name)
+    frozen = replace(
+        declared,
+        parameters=tuple(
+            replace(parameter, default=_number(parameters[parameter.name.id], parameter.span))
+            for parameter in declared.parameters
+        ),
+    )
+    root = spec.root
+    train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
+    top = replace(
+        root, imports=_library_imports(spec), declarations=_operations(spec, found, frozen), comments=()
+    )
+    bottom = replace(root, imports=(), declarations=(frozen, *train), comments=())
+    draft = [
+        *provenance.lines(),
+        *(f"# changed  {change.text()}" for change in derivation.changes),
+        print_file(top),
+        *(_cell_text(cell) for cell in found),
+        print_file(bottom).removeprefix(f"darts {root.version}\n"),
+    ]
+    return print_file(parse(Source("found.darts", "\n".join(draft))))
+
+
+def _cell_text(found: DerivedCell) -> str:
+    cell = found.cell
+    lines = [f"cell {cell.name} {{"]
+    for inputs in _runs(cell.inputs, lambda item: item.operation):
+        operation = inputs[0].operation
+        chain = "" if operation is None else f" : {print_expr(operation)}"
+        lines.append(f"  input {names_text([item.name for item in inputs])}{chain}")
+    for nodes in _runs(cell.nodes, lambda item: (item.merge, item.mix_bn)):
+        chain = " > mix_bn" if nodes[0].mix_bn else ""
+        lines.append(f"  node {names_text([item.name for item in nodes])} : {nodes[0].merge}{chain}")
+    lines += [f"  {edge_text(kept)}  # {weight_text(kept.weight)}" for kept in found.edges]
+    return "\n".join([*lines, f"  output {_output_text(cell.output)}", "}", ""])
+
+
+def edge_text(kept: KeptEdge) -> str:
+    """An edge as one statement."""
+    return f"edge {kept.edge.source} -> {kept.edge.target} : {print_expr(kept.candidate.expr)}"
+
+
+def weight_text(weight: float) -> str:
+    """`1.0` where nothing was chosen, else two digits."""
+    return "1.0" if weight == 1.0 else f"{weight:.2f}"
+
+
+def names_text(names: Sequence[str]) -> str:
+    """`c0, c1`, and three or more names that count up as a range: `n0..n3`."""
+    parts = [re.fullmatch(r"(.*?)(0|[1-9]\d*)", name) for name in names]
+    stems = {part[1] for part in parts if part}
+    numbers = [int(part[2]) for part in parts if part]
+    counting = len(numbers) == len(names) and numbers == list(range(numbers[0], numbers[0] + len(names)))
+    if len(names) >= 3 and len(stems) == 1 and counting:
+        return f"{names[0]}..{names[-1]}"
+    return ", ".join(names)
+
+
+def _output_text(output: Output) -> str:
+    inner = names_text(output.nodes)
+    text = inner if output.merge is None else f"{output.merge}({inner})"
+    return f"{text} > mix_bn" if output.mix_bn else text
+
+
+def _runs(items: Sequence[Item], key: Callable[[Item], Any]) -> Iterator[list[Item]]:
+    """Neighbours with an equal key, which one statement can declare."""
+    for _, run in groupby(items, key):
+        yield list(run)
+
+
+def _number(value: Fraction, span: Span) -> Expr:
+    top = Number(str(value.numerator), span=span)
+    if value.denominator == 1:
+        return top
+    return Binary("/", top, Number(str(value.denominator), span=span), span=span)
+
+
+def _declared_network(spec: Spec, name: str) -> NetworkDecl:
+    return next(
+        declaration
+        for file in spec.files
+        for declaration in file.declarations
+        if isinstance(declaration, NetworkDecl) and declaration.name.id == name
+    )
+
+
+def _library_imports(spec: Spec) -> tuple[Import, ...]:
+    """The library files that the spec or anything it imports names, each once."""
+    found: dict[str, Import] = {}
+    for file in spec.files:
+        if not in_library(file.source):
+            for item in file.imports:
+                if item.path.value.startswith("std/"):
+                    found.setdefault(item.path.value, item)
+    return tuple(found.values())
+
+
+def _operations(spec: Spec, found: Sequence[DerivedCell], network: NetworkDecl) -> tuple[OperationDecl, ...]:
+    """What the found network uses of operations defined outside the library, in order of definition."""
+    own: dict[str, OperationDecl] = {
+        declaration.name.id: declaration
+        for file in spec.files
+        if not in_library(file.source)
+        for declaration in file.declarations
+        if isinstance(declaration, OperationDecl)
+    }
+    waiting: list[Syntax] = [network]
+    for derived in found:
+        waiting += [item.operation for item in derived.cell.inputs if item.operation is not None]
+        waiting += [kept.candidate.expr for kept in derived.edges]
+    used: set[str] = set()
+    while waiting:
+        for name in _names(waiting.pop()):
+            if name in own and name not in used:
+                used.add(name)
+                waiting.append(own[name])
+    return tuple(declaration for name, declaration in own.items() if name in used)
+
+
+def _names(tree: Syntax) -> Iterator[str]:
+    """Every name that occurs in a tree, parameters too: they can bring in too much, never too little."""
+    waiting: list[object] = [tree]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Name):
+            yield item.id
+        elif isinstance(item, tuple):
+            waiting += item
+        elif is_dataclass(item) and isinstance(item, Syntax):
+            waiting += [getattr(item, spec.name) for spec in fields(item) if spec.name != "span"]

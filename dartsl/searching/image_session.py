@@ -1,0 +1,124 @@
+"""A search on images: what an epoch's steps are, and which images each one sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Batches, RandomBatches, Rows, split_by_index
+from dartsl.data.folders import FolderData
+from dartsl.graph.kinds import kind_of
+from dartsl.graph.operations import application
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.run.inputs import ImageInputs
+from dartsl.run.parallel import ALONE, Group
+from dartsl.run.schema import Check, record, text
+from dartsl.run.state import batches, generator, random_bytes
+from dartsl.searching.bilevel import learning_rate
+from dartsl.searching.images import Images, InMemory, Streamed
+from dartsl.searching.session import SearchSession
+from dartsl.step.batches import ImageBatch
+
+
+class ImageSession(SearchSession[Tensor]):
+    """A search on images; a step is given by the indices of its training images.
+
+    The training images are split by index; each step draws its validation batch anew from all of the other part,
+    as the authors' `next(iter(valid_queue))` does. Processes draw the same indices and each takes its part of them.
+    """
+
+    batches: Batches
+
+    def __init__(self, model: Supernet, config: SearchConfig, data: Images, group: Group = ALONE) -> None:
+        """Raises UserError for data or settings that cannot be used together."""
+        self.group = group
+        self.images: InMemory | Streamed
+        if isinstance(data, FolderData):
+            self.images = Streamed(data, config, self._upcoming)
+        else:
+            self.images = InMemory(data, config)
+        self.augment = self.images.augment
+        self.inputs = ImageInputs(data.shape, self.augment.mean, self.augment.std, data.class_names)
+        ours, theirs = split_by_index(data.train_labels, config.split)
+        batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
+        self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
+        try:
+            self.generator = torch.Generator(config.device)
+        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            ) from error
+        self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
+        super().__init__(model, config, batches, group)
+        _require_batch_norm(model, config, len(ours), len(theirs))
+
+    def begin_epoch(self) -> None:
+        config = self.config
+        self.set_rate(learning_rate(self.epoch, config.epochs, config.lr, config.lr_min))
+
+    def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
+        return self._batch(place), self._batch(self.validation.draw())
+
+    def random_state(self) -> dict[str, Any]:
+        return {
+            "device": self.generator.device.type,
+            "batches": self.batches.state_dict(),
+            "validation": self.validation.state_dict(),
+            "augmentation": self.generator.get_state(),
+        }
+
+    def random_schema(self) -> dict[str, Check]:
+        return {
+            "device": text,
+            "batches": batches(len(self.batches)),
+            "validation": record({"generator": generator()}, closed=True),
+            "augmentation": random_bytes,
+        }
+
+    def load_random_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `random_state` gave.
+
+        Another kind of device has other generators: there, augmentation goes on with a stream of its own.
+        """
+        self.batches.load_state_dict(state["batches"])
+        self.validation.load_state_dict(state["validation"])
+        if state["device"] == self.generator.device.type:
+            self.generator.set_state(state["augmentation"])
+        else:
+            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
+
+    def _batch(self, indices: Tensor) -> ImageBatch:
+        share = self.group.share(len(indices))
+        images, labels = self.images.take(share.own(indices, 0))  # uint8 (B, H, W, C), int64 (B,)
+        dtype = torch_dtype(self.config.dtype)
+        rows = None if share.total is None else Rows(share.index, share.whole)
+        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share)
+
+    def _upcoming(self) -> Iterator[Tensor]:
+        """This process's indices of the batches that follow a training batch in the epoch: its step's validation batch,
+        then both batches of each step that is left."""
+        left, validation = self.batches.upcoming(), self.validation.upcoming()
+        both = chain([next(validation)], chain.from_iterable(zip(left, validation, strict=False)))
+        return (self.group.share(len(whole)).own(whole, 0) for whole in both)
+
+
+def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
+    """Refuse a batch that leaves a batch norm a single number; `ours` and `theirs` count the images of each half."""
+    smallest = min(ours % config.batch or config.batch, theirs)
+    applications = [application(model.graph, str(node)) for node in model.graph.nodes]
+    single = [
+        op for op in applications if kind_of(op).has("batch_norm") and all(side == 1 for side in op.shape[1:])
+    ]
+    if smallest == 1 and single:
+        raise UserError(
+            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
+            help=f"another --batch or --split: {ours} images train weights, {theirs} alphas, "
+            f"in batches of {config.batch}",
+        )

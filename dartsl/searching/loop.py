@@ -1,0 +1,182 @@
+"""The search from start to end: the loop over epochs and steps, its run folder, and what it leaves there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dartsl.data.named import locate
+from dartsl.graph.draw import draw
+from dartsl.graph.render import render
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Spec
+from dartsl.lang.settings import SearchConfig
+from dartsl.lang.source import Source
+from dartsl.nn.blame import blamed
+from dartsl.nn.plugin_files import Files
+from dartsl.nn.supernet import Supernet
+from dartsl.nn.supernet import compile as compile_network
+from dartsl.run.commands import command_line
+from dartsl.run.devices import chosen, device_of
+from dartsl.run.files import write_bytes, write_text
+from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.parallel import Group, joined
+from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
+from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
+from dartsl.run.tensorboard import require_tensorboard
+from dartsl.run.torchrun import OwnError
+from dartsl.searching.derive import derivation, rederive
+from dartsl.searching.report import first_words, found_report
+from dartsl.searching.session import SearchSession
+from dartsl.searching.sessions import data_hash, data_of, notes_of, session_of
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A run's folder; whether all epochs are done (else it was interrupted); the found file's text, if so."""
+
+    path: Path
+    finished: bool
+    found: str | None = None
+
+
+def search(
+    source: Source,
+    config: SearchConfig,
+    *,
+    network: str | None = None,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    out: Path | None = None,
+    plugins: Files = (),
+    command: str = "dartsl.search(...)",
+    console: Console | None = None,
+) -> SearchResult:
+    """Search a network of a spec with settings that are complete, and leave everything in a run folder.
+
+    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name, with -2,
+    -3, ... where that is taken. `parameters` replace the network's defaults, `plugins` are files that implement
+    `extern op`s, `command` is recorded. Progress goes to `console` (standard output by default).
+
+    Raises SpecError for a fault in the spec, UserError for settings, data or a folder that cannot be used,
+    and for a loss or gradient that is not finite: the state before that step is then saved.
+    """
+    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
+    spec = check(source)
+    config = replace(config, data=absolute(config.data), device=chosen(config.device))
+    with joined(config.device) as group:
+        console = group.console(console)
+        with group.together():
+            here = replace(config, device=group.device(config.device))
+            locate(config.data, text=pick_network(spec, network).is_text)
+            model = compiled(spec, network, parameters or {}, here, plugins)
+            data = data_of(model, here)
+        with own_generators(here.device):
+            with group.together():
+                session = session_of(model, here, data, group)
+            group.require_same("data", data_hash(data))
+            found, inputs = data_hash(data), session.inputs
+            info = run_info("search", source, spec, model, config, found, inputs, plugins, command, group)
+            with begun(out or free_name(RUNS, stem(source)), spec, info, group) as folder:
+                say_notes(notes_of(data), console)
+                begin(session, folder, group)
+                return _run(session, folder, console, group)
+
+
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> SearchResult:
+    """Go on with a run as if it had never stopped; on the CPU bit for bit.
+
+    That takes the torch and the number of threads that the run was started with: sums depend on both, so
+    others are reported on the console. Raises UserError for a folder, checkpoint or data set that is not what the run
+    left, and whatever `search` raises.
+    """
+    folder = RunFolder.open(path)
+    if folder.info.kind != "search":
+        raise UserError(
+            f"{path} is a run of `{folder.info.kind}`, not of a search",
+            help=f"go on with it: {command_line('dartsl', 'train', '--resume', path)}",
+        )
+    device = device_of(folder, anew.device)
+    anew = replace(anew, device=device)
+    with joined(device) as group, held(folder, group):
+        return _resume(folder, anew, group.console(console), group)
+
+
+def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> SearchResult:
+    info = folder.info
+    with group.together():
+        _, spec, config, parameters = reopened(folder, SearchConfig(), anew)
+        config = replace(config, device=group.device(config.device))
+        locate(config.data, text=pick_network(spec, info.network).is_text)
+        model = compiled(spec, info.network, parameters, config, lambda: folder.plugins(anew.plugins))
+        data = data_of(model, config)
+        if data_hash(data) != info.data_hash:
+            raise UserError(f"the data of {data.name} are not those that the run was started with")
+    with own_generators(config.device):
+        with group.together():
+            session = session_of(model, config, data, group)
+        restore(session, folder, group)
+        record(anew, folder, session, bool(model.plugins), console, group)
+        keep_inputs(folder, session.inputs, group)
+        tell_changes(info, console, group)
+        return _run(session, folder, console, group)
+
+
+def compiled(
+    spec: Spec,
+    network: str | None,
+    parameters: Mapping[str, Fraction | int],
+    config: SearchConfig,
+    plugins: Files,
+) -> Supernet:
+    """The supernet that the settings ask for. Raises SpecError, UserError."""
+    return compile_network(
+        spec,
+        network,
+        parameters,
+        level=config.optimise,
+        seed=config.seed,
+        device=config.device,
+        dtype=config.dtype,
+        plugins=plugins,
+        memory=config.memory,
+        amp=config.amp,
+    )
+
+
+def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:
+    epochs, device = session.config.epochs, session.config.device
+    group.align(session.model)
+    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
+        over = run_session(session, folder, epochs, device, console, "dartsl search --resume", group)
+    if not over:
+        return SearchResult(folder.path, finished=False)
+    found = ""
+    with group.together():
+        if group.chief:
+            found = _finish(folder, console, session.closing(folder.history()[-1]))
+    return SearchResult(folder.path, finished=True, found=group.told(found))
+
+
+def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
+    """Derive the found architecture, write it, draw it, and report; its text."""
+    text = rederive(folder.path)
+    write_text(folder.found, text)
+    derived = derivation(folder)
+    found = check(Source(str(folder.found), text, folder.found))
+    dot = draw([found.cells[each.cell.name] for each in derived.cells])
+    write_text(folder.path / "found.dot", dot)
+    notes = []
+    try:
+        write_bytes(folder.path / "found.svg", render(dot, "svg"))
+    except UserError as error:
+        notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
+    report = found_report(derived.cells, folder.path, closing, first_words(text, derived.changes))
+    console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
+    return text

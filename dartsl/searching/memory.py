@@ -1,0 +1,266 @@
+"""How much memory one search step takes, estimated before anything is allocated.
+
+The step runs once on the meta device, where tensors have shapes and no numbers, and every storage is counted
+from the operation that makes it until nothing holds it: what autograd keeps, gradients, the copies of
+unrolling, tangents, and what comes and goes. What that cannot see is scratch memory inside kernels and the
+holes in the heap; both grow with the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dartsl.graph.build import build
+from dartsl.graph.count import parameters
+from dartsl.graph.operations import application
+from dartsl.graph.target import DEFAULT_LEVEL, Target
+from dartsl.graph.traffic import convolutions
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.terms import Plan
+from dartsl.nn.contract import PluginError
+from dartsl.nn.plugins import Plugins, contract_error, resolve
+from dartsl.nn.supernet import Supernet
+from dartsl.step.batches import Batch, random_batches
+from dartsl.step.gradients import constant, restored, shift, slopes
+
+_Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]
+ORDERS = ("1", "2", "exact")
+MOST_NUMBERS = 2**50  # in one tensor: torch counts its bytes in 63 bits, and they are stacked now and then
+# What a CPU process takes besides (glibc's heap, oneDNN), as measured on networks of no convolution to 1,395, in steps
+# of 10 MB to 0.9 GB: code that the first pass brings; what oneDNN and autograd keep for each convolution; and holes,
+# more of them where layers are computed twice. With these the estimate was within 20 % of every peak
+# of orders 1 and 2.
+BASE = 10 * 10**6
+PER_CONVOLUTION = 20 * 10**3
+DUAL = 1.3  # as measured on specs/darts_cnn.darts
+SLACK = {"normal": 0.2, "low": 0.5}
+
+
+class Occupancy(TorchDispatchMode):
+    """Within it, how many bytes the storages made by operations hold, now and at most.
+
+    Works on every device; `known` storages do not count. On the meta device an operation that was seen on
+    tensors of the same shapes is not asked again what it gives.
+    """
+
+    def __init__(self, known: Iterable[Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = 0
+        self.peak = 0
+        self._known = [tensor.untyped_storage() for tensor in known]  # held: no address is used again
+        self._sizes: dict[int, int] = {storage._cdata: 0 for storage in self._known}
+        self._seen: dict[Any, tuple[bool, list[_Shape | None]] | None] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = self._result(func, args, kwargs or {})
+        for value in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(value, Tensor):
+                self._count(value.untyped_storage())
+        return result
+
+    def _result(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if func.is_view or func._schema.is_mutable:
+            return func(*args, **kwargs)
+        try:
+            key = (func, _key(args), _key(tuple(kwargs.items())))
+            seen = self._seen.get(key)
+        except (TypeError, RuntimeError):  # an argument that is not a key
+            return func(*args, **kwargs)
+        if seen is not None:
+            several, shapes = seen
+            made = [None if shape is None else _empty(shape) for shape in shapes]
+            return tuple(made) if several else made[0]
+        result = func(*args, **kwargs)
+        several = isinstance(result, tuple)
+        values = result if several else (result,)
+        inputs = {leaf.untyped_storage()._cdata for leaf in tree_leaves(args) if isinstance(leaf, Tensor)}
+        if all(value is None or _is_new(value, inputs) for value in values):
+            shapes = [None if v is None else (v.shape, v.stride(), v.dtype) for v in values]
+            self._seen[key] = (several, shapes)
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._sizes:
+            return
+        self._sizes[key] = storage.nbytes()
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, key)
+
+    def _free(self, key: int) -> None:
+        self.now -= self._sizes.pop(key)
+
+
+def _empty(shape: _Shape) -> Tensor:
+    return torch.empty_strided(shape[0], shape[1], dtype=shape[2], device="meta")
+
+
+def _key(value: Any) -> Any:
+    """What an operation's result on the meta device depends on."""
+    if isinstance(value, Tensor):
+        return (value.shape, value.stride(), value.dtype)
+    return tuple(map(_key, value)) if isinstance(value, tuple | list) else value
+
+
+def _is_new(value: Any, inputs: set[int]) -> bool:
+    return isinstance(value, Tensor) and value.is_meta and value.untyped_storage()._cdata not in inputs
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes of one search step at its peak, by what they hold.
+
+    state       parameters, buffers, and what the two optimisers keep (momentum; two moments for the alphas)
+    passes      the most that images (or text) and all else that the passes make hold at once
+    slack       what a CPU process takes besides: kernels and what they keep, and holes in its heap
+    """
+
+    state: int
+    passes: int
+    slack: int
+
+    @property
+    def total(self) -> int:
+        return self.state + self.passes + self.slack
+
+
+def estimate_step(
+    model: Supernet | Plan,
+    batch: int,
+    order: str,
+    *,
+    level: int = DEFAULT_LEVEL,
+    memory: str = "normal",
+    dtype: torch.dtype = torch.float32,
+    plugins: Plugins = (),
+) -> int:
+    """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
+
+    `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own level, type
+    and `memory` count; the arguments are for a Plan.
+    Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
+    one that breaks its contract (E0412), UserError for what has more numbers than torch can count.
+    """
+    return step_memory(model, batch, order, level=level, memory=memory, dtype=dtype, plugins=plugins).total
+
+
+def step_memory(
+    model: Supernet | Plan,
+    batch: int,
+    order: str,
+    *,
+    level: int = DEFAULT_LEVEL,
+    memory: str = "normal",
+    dtype: torch.dtype = torch.float32,
+    plugins: Plugins = (),
+) -> StepMemory:
+    """The parts of `estimate_step`."""
+    if order not in ORDERS:
+        raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
+    if isinstance(model, Supernet):
+        memory = model.memory
+    shadow = _shadow(model, batch, level, memory, dtype, plugins)
+    weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
+    if order == "exact":
+        # Dual numbers: all twice, and what their own derivatives keep; no layer is computed again.
+        whole = (
+            shadow if shadow.memory == "normal" else _shadow(model, batch, level, "normal", dtype, plugins)
+        )
+        passes, kept = round(DUAL * 2 * passes_peak(whole, batch, "2")), "normal"
+    else:
+        passes, kept = passes_peak(shadow, batch, order), shadow.memory
+    calls = sum(convolutions(application(shadow.graph, node)) for node in shadow.graph)
+    return StepMemory(
+        state=2 * weights + 3 * alphas + _bytes(list(shadow.buffers())),
+        passes=passes,
+        slack=BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes),
+    )
+
+
+def passes_peak(model: Supernet, batch: int, order: str) -> int:
+    """Bytes that the passes of a step of order 1 or 2 hold at most, inputs and gradients too.
+
+    `model` may lie on the meta device.
+    """
+    place = next(model.parameters())
+    held = Occupancy([*model.parameters(), *model.buffers()])
+    with held:
+        train, validation = random_batches(model.plan, batch, place)
+        with model.frozen_statistics():
+            _fullest_pass(model, train, validation, order)
+            if order == "1":
+                with constant(model.alpha_parameters()):
+                    _gradients(model, train, model.weights())
+    return held.peak
+
+
+def _fullest_pass(model: Supernet, train: Batch, validation: Batch, order: str) -> None:
+    """That pass of `dartsl.searching.bilevel.alpha_gradient` which holds the most, amid what is held beside it.
+
+    For order 2 it is the pass at w', whose gradients are in all parameters.
+    """
+    weights, alphas = model.weights(), model.alpha_parameters()
+    if order == "1":
+        with constant(weights):
+            _gradients(model, validation, alphas)
+        return
+    change = [torch.zeros_like(weight) for weight in weights]
+    with restored(weights):
+        shift(weights, change, 0.0)
+        _gradients(model, validation, [*alphas, *weights])
+
+
+def _gradients(model: Supernet, batch: Batch, parameters: Sequence[Tensor]) -> list[Tensor]:
+    if not parameters:
+        return []
+    return slopes(batch.take(model).loss, parameters)
+
+
+def _shadow(
+    model: Supernet | Plan, batch: int, level: int, memory: str, dtype: torch.dtype, plugins: Plugins
+) -> Supernet:
+    """The network on the meta device. Raises UserError where `batch` images make tensors beyond counting."""
+    target: Target | None = None
+    if isinstance(model, Supernet):
+        dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
+        plan, graph, builders = model.plan, model.graph, model.plugins
+        level, target = model.level, model.target
+    else:
+        plan, graph, builders = model, build(model), resolve(model, {}, plugins)
+    length = plan.image.size[0] if plan.is_text else 1
+    if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+        raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
+    try:
+        return Supernet(
+            plan,
+            graph,
+            level=level,
+            target=target,
+            device="meta",
+            dtype=dtype,
+            plugins=builders,
+            memory=memory,
+        )
+    except PluginError as fault:
+        raise contract_error(fault, plan, {}) from fault
+
+
+def _largest(graph: nx.DiGraph) -> int:
+    """The most numbers, for one image, that an application reads and writes together."""
+    sizes = {node: math.prod(application(graph, node).shape) for node in graph}
+    return max(size + sum(sizes[i] for i in application(graph, node).inputs) for node, size in sizes.items())
+
+
+def _bytes(tensors: Sequence[Tensor]) -> int:
+    return sum(int(tensor.numel()) * int(tensor.element_size()) for tensor in tensors)

@@ -1,0 +1,118 @@
+"""The second-order term: how grad_alpha L_train changes as the weights move along v.
+
+    hvp = d/d alpha <grad_w L_train(w, alpha), v>
+
+Taken by the authors' finite difference, or exactly by forward over reverse: the weights become dual numbers
+w + e v, the ordinary gradient in alpha is taken of the dual loss, and its tangent is the product (Pearlmutter,
+"Fast exact multiplication by the Hessian", 1994). No graph of a graph is built, as double backward would.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+from torch.nn.utils import get_total_norm
+
+from dartsl.step.batches import Batch
+from dartsl.step.gradients import (
+    SearchModel,
+    constant,
+    gradients_of,
+    restored,
+    seed_pass,
+    shift,
+    slopes,
+)
+
+
+def difference_product(
+    model: SearchModel, train: Batch, direction: list[Tensor], r: float, step: int
+) -> list[Tensor]:
+    """(grad_alpha L_train(w+) - grad_alpha L_train(w-)) / (2 eps) with w+- = w +- eps v, eps = r / |v|.
+
+    Equation 8 of the paper; one norm over all weights.
+    """
+    weights, alphas = model.weights(), model.alpha_parameters()
+    norm = get_total_norm(direction).item()
+    if norm == 0.0:  # the validation loss does not depend on the weights here: no term to add
+        return [torch.zeros_like(alpha) for alpha in alphas]
+    eps = r / norm
+    sides: list[list[Tensor]] = []
+    with constant(weights):
+        for sign in (1.0, -1.0):
+            with restored(weights):
+                shift(weights, direction, sign * eps)
+                sides.append(gradients_of(model, train, "train", alphas, step)[1])
+    above, below = sides
+    torch._foreach_sub_(above, below)
+    torch._foreach_div_(above, 2.0 * eps)
+    return above
+
+
+def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor], step: int) -> list[Tensor]:
+    """The tangent, along `direction`, of grad_alpha L_train as a function of the weights.
+
+    The weights themselves are not touched. `model` is a torch module.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
+    alphas = model.alpha_parameters()
+    along = dict(zip(map(id, model.weights()), direction, strict=True))
+    seed_pass(model, train, "train", step)
+    step_of = _AlphaGradient(model, alphas)
+    with constant(model.weights()), _dual_numbers():
+        replaced: dict[str, Tensor] = {
+            name: _dual(weight.detach(), along[id(weight)])
+            for name, weight in step_of.named_parameters()
+            if id(weight) in along
+        }
+        # A buffer that a pass writes to in place would become dual itself: the pass gets copies.
+        replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
+        gradients = torch.func.functional_call(step_of, replaced, (train,))
+        tangents = [_tangent(gradient) for gradient in gradients]
+    product = [
+        torch.zeros_like(alpha) if tangent is None else tangent.detach()
+        for alpha, tangent in zip(alphas, tangents, strict=True)
+    ]
+    train.share.sum_(product)
+    return product
+
+
+class _AlphaGradient(nn.Module):
+    """grad_alpha of the loss, as a module: what is recomputed in backward sees the replaced weights too."""
+
+    def __init__(self, model: nn.Module, alphas: Sequence[nn.Parameter]) -> None:
+        super().__init__()
+        self.model = model
+        self._alphas = tuple(alphas)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
+        loss = batch.share.weighed(batch.take(self.model).loss)
+        return tuple(slopes(loss, self._alphas))
+
+
+@contextmanager
+def _dual_numbers() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # The first dual number makes torch import its own scripted derivatives, which warn of scripting.
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        with forward_ad.dual_level():
+            yield
+
+
+def _dual(value: Tensor, tangent: Tensor) -> Tensor:
+    make_dual: Any = forward_ad.make_dual  # torch leaves it without types
+    dual: Tensor = make_dual(value, tangent)
+    return dual
+
+
+def _tangent(dual: Tensor) -> Tensor | None:
+    unpack_dual: Any = forward_ad.unpack_dual
+    tangent: Tensor | None = unpack_dual(dual).tangent
+    return tangent

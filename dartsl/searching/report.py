@@ -1,0 +1,70 @@
+"""What a search says at its end: the cells, how clearly each edge won, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dartsl.lang.check import check
+from dartsl.lang.flow import CONSTANT_OUTPUT
+from dartsl.lang.source import Source
+from dartsl.run.commands import command_line
+from dartsl.searching.connected import Change
+from dartsl.searching.discretise import DerivedCell, KeptEdge
+from dartsl.searching.emit import edge_text, weight_text
+
+
+def found_report(
+    cells: Sequence[DerivedCell], run: Path, closing: Sequence[str] = (), opening: Sequence[str] = ()
+) -> str:
+    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1.
+
+    `opening` are lines about what is to be known first, `closing` lines of the session's own, about how far it came.
+    """
+    picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
+    blocks = [cell_report(cell) for cell in cells]
+    ending = [
+        "weight: the operation's share of its edge; margins: its lead over the next operation on the edge,",
+        "and over the strongest edge into the node that was left out",
+        "",
+        *closing,
+        *([""] if closing else []),
+        f"run folder  {run}",
+        f"found       {run / 'found.darts'}, drawn in {run / picture}",
+        f"next        {command_line('dartsl', 'info', run / 'found.darts')}",
+    ]
+    first = ["", *opening] if opening else []
+    return "\n".join([*first, "", *blocks, *ending])
+
+
+def first_words(found: str, changes: Sequence[Change]) -> list[str]:
+    """What is to be known first of a found spec: that its output is a constant, or what was changed lest it be."""
+    lines = [
+        f"warning: {fault.title}"
+        for fault in check(Source("found.darts", found)).warnings
+        if fault.code == CONSTANT_OUTPUT
+    ]
+    if changes:
+        lines += [
+            "by the strongest operations the output would not depend on the input; changed, at the least cost:"
+        ]
+        lines += [f"  {change.text()}" for change in changes]
+    return lines
+
+
+def cell_report(cell: DerivedCell) -> str:
+    """One cell: one edge per line, with its weight and margins."""
+    texts = [edge_text(kept) for kept in cell.edges]
+    width = max((len(text) for text in texts), default=0)
+    lines = [f"cell {cell.cell.name}", f"  {'':<{width}}  weight  over operation  over edge"]
+    for text, kept in zip(texts, cell.edges, strict=True):
+        lines.append(f"  {text:<{width}}  {weight_text(kept.weight):>6}  {_margins(kept)}")
+    return "\n".join([*lines, ""])
+
+
+def _margins(kept: KeptEdge) -> str:
+    return f"{_signed(kept.over_operation):>14}  {_signed(kept.over_edge):>9}"
+
+
+def _signed(margin: float | None) -> str:
+    return "-" if margin is None else f"{margin:+.4f}"

@@ -1,0 +1,45 @@
+"""The session for a network: on images or on text, as its input says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dartsl.data import images
+from dartsl.data.folders import FolderData
+from dartsl.data.text import Corpus
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.supernet import Supernet
+from dartsl.run.parallel import ALONE, Group
+from dartsl.searching.image_session import ImageSession
+from dartsl.searching.images import Images, images_of
+from dartsl.searching.session import SearchSession
+from dartsl.searching.text_session import TextSession, text_of
+
+Data = Images | Corpus
+
+
+def data_of(model: Supernet, config: SearchConfig) -> Data:
+    """The data that the settings name, if they fit the network. Raises UserError."""
+    return text_of(model.plan, config) if model.plan.is_text else images_of(model, config)
+
+
+def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE) -> SearchSession[Any]:
+    """A search of the network that begins. Raises UserError for data or settings that cannot be used together."""
+    if isinstance(data, Corpus):
+        return TextSession(model, config, data, group)
+    return ImageSession(model, config, data, group)
+
+
+def notes_of(data: Data) -> tuple[str, ...]:
+    """What a user should know about how the data was understood."""
+    if isinstance(data, Corpus):
+        return ()
+    unused = f"{data.name}: a search halves the training images; the validation images are not used"
+    return (*data.notes, unused) if data.has_validation else data.notes
+
+
+def data_hash(data: Data) -> str:
+    """SHA-256 of what is searched on: what a run must find again to go on."""
+    if isinstance(data, FolderData):
+        return data.fingerprint(data.listed.train)
+    return data.fingerprint() if isinstance(data, Corpus) else images.data_hash(data)

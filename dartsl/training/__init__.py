@@ -1,0 +1,1 @@
+"""The training of a decided network from scratch, and its evaluation."""

@@ -1,0 +1,109 @@
+"""The data that a training's settings name, as a feed: held in memory, or read from a folder as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from dartsl.data import Augment, load
+from dartsl.data.folders import FolderData, large_folder, sample
+from dartsl.data.images import data_hash
+from dartsl.data.large import require_bounds
+from dartsl.data.stream import FolderImages, Reading, batches
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.lang.terms import Plan
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.supernet import torch_dtype
+from dartsl.run.inputs import ImageInputs
+from dartsl.run.parallel import ALONE, Group
+from dartsl.training.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoch_order, set_apart, taken
+
+
+def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
+    """The images, of the size and classes that the network takes. Raises UserError."""
+    require_bounds(config.jitter)
+    image = plan.image
+    expect = (image.channels, image.size[0], image.size[1], plan.classes)
+    parameter = plan.network.outputs_parameter
+    must = config.resized_crop or bool(config.jitter)
+    large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
+    if large is not None:
+        return StreamFeed(large, config, group)
+    data = load(config.data, expect=expect, parameter=parameter)
+    return MemoryFeed(data, config, data_hash(data, valid=True), group)
+
+
+class StreamFeed:
+    """A folder of images that is read by worker processes, batch by batch. See `dartsl.training.feed.Feed`."""
+
+    def __init__(self, data: FolderData, config: TrainConfig, group: Group = ALONE) -> None:
+        """Mean and deviation are the settings', or those of the first images that train (their order is random).
+
+        Raises UserError.
+        """
+        train, valid, test = data.listed.train, data.listed.valid, data.listed.test
+        channels, height, width = data.shape
+        if 0 < config.resize < max(height, width):
+            raise UserError(f"resize {config.resize} is less than the network's image, {height}x{width}")
+        shorter = config.resize or (-(-8 * max(height, width) // 7) if config.resized_crop else 0)
+        self.name = data.name
+        self.notes = data.listed.notes
+        self.fingerprint = data.fingerprint(train, test, *([valid] if valid else []))
+        reading = Reading(channels, (height, width), config.seed, config.resized_crop, config.jitter, shorter)
+        self._config = config
+        self._group = group
+        self._train = FolderImages(train, reading)
+        self._valid = FolderImages(valid, reading) if valid else self._train
+        self._test = FolderImages(test, reading)
+        labels = data.train_labels
+        self._ours, self._theirs = set_apart(len(train), config, labels, len(valid) or None)
+        self.labels = labels[self._ours]
+        self.counts = (len(self._ours), len(self._theirs), len(test))
+        self._augment = Augment.measured(
+            data.name,
+            channels,
+            lambda: sample(self._train, self._ours),
+            mean=config.mean,
+            std=config.std,
+            crop=0 if config.resized_crop else config.crop,
+            flip=config.flip,
+            cutout=config.cutout,
+        )
+        self.inputs = ImageInputs(
+            data.shape, self._augment.mean, self._augment.std, data.class_names, shorter
+        )
+
+    def train(self, epoch: int, step: int) -> Iterator[Batch]:
+        """The batches of an epoch after its first `step`, augmented."""
+        config = self._config
+        order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)[step:]
+        parts = [taken(len(whole), config, self._group) for whole in order]
+        own = [whole[rows.numbers] for whole, (_, rows) in zip(order, parts, strict=True)]
+        generator = torch.Generator(config.device)
+        for number, (images, labels) in enumerate(
+            batches(self._train, epoch, own, config.workers), start=step
+        ):
+            generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
+            shares, rows = parts[number - step]
+            moved = images.to(config.device, non_blocking=True)
+            seen = self._augment(moved, generator, torch_dtype(config.dtype), rows)
+            yield Batch(seen, labels.to(config.device), shares)
+
+    def watched(self) -> Iterator[Batch]:
+        """The validation images."""
+        return self._plain(self._valid, self._theirs)
+
+    def test(self) -> Iterator[Batch]:
+        """The test images."""
+        return self._plain(self._test, torch.arange(len(self._test)))
+
+    def _plain(self, images: FolderImages, places: Tensor) -> Iterator[Batch]:
+        if not len(places):
+            return
+        order = torch.split(places, EVALUATION_BATCH)
+        for pixels, labels in batches(images, -1, order, self._config.workers):
+            plain = self._augment.plain(pixels.to(self._config.device), torch_dtype(self._config.dtype))
+            yield Batch(plain, labels.to(self._config.device))

@@ -1,0 +1,206 @@
+"""A training from start to end: its run folder, the loop, and what it leaves there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dartsl.data.named import locate
+from dartsl.data.text import Corpus
+from dartsl.graph.count import parameters as count_parameters
+from dartsl.lang.check import check, pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Network, Spec
+from dartsl.lang.plan import plan as make_plan
+from dartsl.lang.settings import TrainConfig
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.nn.blame import blamed
+from dartsl.nn.plugin_files import Files
+from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.commands import command_line
+from dartsl.run.devices import chosen, device_of
+from dartsl.run.files import write_json
+from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.layout import RESULT
+from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.parallel import ALONE, Group, joined
+from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
+from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
+from dartsl.run.tensorboard import require_tensorboard
+from dartsl.run.torchrun import OwnError
+from dartsl.training.report import trained_report
+from dartsl.training.sessions import TrainSession, data_hash, data_of, session_of
+from dartsl.training.text_evaluation import Tested
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A run's folder; whether all epochs are done (else it was interrupted); its test figures, if so.
+
+    `parameters` are the network's, `auxiliary_parameters` those of the auxiliary head, which only training has.
+    """
+
+    path: Path
+    finished: bool
+    parameters: int
+    auxiliary_parameters: int
+    test: Tested | None = None
+
+
+def train(
+    source: Source,
+    config: TrainConfig,
+    *,
+    network: str | None = None,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    out: Path | None = None,
+    plugins: Files = (),
+    command: str = "dartsl.train(...)",
+    console: Console | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> TrainResult:
+    """Train a decided network of a spec from scratch, and leave everything in a run folder.
+
+    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name and `-trained`.
+    The test images (or text) are looked at once, at the end; a part of the training images is for validation, and
+    chooses nothing. `config` is complete (`dartsl.lang.settings.train_config`).
+    `before` is called when nothing but the folder can fail, before it is made.
+
+    Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
+    that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
+    """
+    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
+    spec = check(source)
+    config = replace(config, data=absolute(config.data), device=chosen(config.device))
+    planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
+    with joined(config.device) as group:
+        console = group.console(console)
+        with group.together():
+            here = replace(config, device=group.device(config.device))
+            locate(config.data, text=planned.is_text)
+            model = trained_model(spec, planned, here, plugins)
+            data = data_of(planned, here, group)
+        with own_generators(here.device):
+            with group.together():
+                session = session_of(model, here, data, group)
+            group.require_same("data", data_hash(data))
+            found, inputs = data_hash(data), session.inputs
+            info = run_info("train", source, spec, model, config, found, inputs, plugins, command, group)
+            before()
+            with begun(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group) as folder:
+                say_notes(() if isinstance(data, Corpus) else data.notes, console)
+                begin(session, folder, group)
+                return _run(session, folder, console, group)
+
+
+def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> TrainResult:
+    """Go on with a training as if it had never stopped; on the CPU bit for bit (with the same torch and threads).
+
+    Raises UserError for a folder, checkpoint or data set that is not what the run left, and whatever `train` raises.
+    """
+    folder = RunFolder.open(path)
+    device = device_of(folder, anew.device)
+    anew = replace(anew, device=device)
+    with joined(device) as group, held(folder, group):
+        console = group.console(console)
+        with group.together():
+            session = reopened_session(folder, anew, group)
+        with own_generators(session.config.device):
+            restore(session, folder, group)
+            record(anew, folder, session, bool(session.model.plugins), console, group)
+            keep_inputs(folder, session.inputs, group)
+            tell_changes(folder.info, console, group)
+            return _run(session, folder, console, group)
+
+
+def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = ALONE) -> TrainSession:
+    """The session of a run as it was at its start. Raises UserError."""
+    info = folder.info
+    require_training(folder)
+    source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
+    config = replace(config, device=group.device(config.device))
+    planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
+    locate(config.data, text=planned.is_text)
+    model = trained_model(spec, planned, config, lambda: folder.plugins(anew.plugins))
+    data = data_of(planned, config, group)
+    if data_hash(data) != info.data_hash:
+        what = "texts" if planned.is_text else "images"
+        raise UserError(f"the {what} of {data.name} are not those that the run was started with")
+    return session_of(model, config, data, group)
+
+
+def require_training(folder: RunFolder) -> None:
+    """Raise UserError for the run of a search, whose network is still to be trained."""
+    if folder.info.kind != "train":
+        raise UserError(
+            f"{folder.path} is a run of `{folder.info.kind}`, not of a training",
+            help=f"`{command_line('dartsl', 'train', folder.path)}` trains what a search has found",
+        )
+
+
+def decided_plan(
+    spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], source: Source
+) -> Plan:
+    """The plan of a network that leaves nothing to choose. Raises UserError for another, SpecError."""
+    planned = make_plan(spec, network, parameters)
+    open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
+    if open_cells or not planned.decided:
+        names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"
+        search = command_line("dartsl", "search", source.name)
+        raise UserError(
+            f"network `{network.name}` of {source.name} leaves choices open, in {names}",
+            help=f"search first: `{search}`, then `dartsl train` on the run's folder",
+        )
+    return planned
+
+
+def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Files) -> Supernet:
+    """The network as it is trained, with the auxiliary head and drop-path that the settings ask for."""
+    return from_plan(
+        spec,
+        plan,
+        level=config.optimise,
+        seed=config.seed,
+        device=config.device,
+        dtype=config.dtype,
+        plugins=plugins,
+        memory=config.memory,
+        drop_path=config.drop_path > 0,
+        auxiliary=config.auxiliary > 0,
+    )
+
+
+def _run(session: TrainSession, folder: RunFolder, console: Console, group: Group) -> TrainResult:
+    config = session.config
+    whole = count_parameters(session.model.graph)
+    head = count_parameters(session.model.graph, layer="auxiliary")
+    group.align(session.model)
+    resume_by = "dartsl train --resume"
+    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
+        if not run_session(session, folder, config.epochs, config.device, console, resume_by, group):
+            return TrainResult(folder.path, False, whole - head, head)
+        test = session.test()
+    result = TrainResult(folder.path, True, whole - head, head, test)
+    with group.together():
+        if group.chief:
+            history = folder.history()
+            write_json(folder.path / RESULT, _record(result, history[-1]))
+            text = trained_report(result, session.closing(history))
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+    return result
+
+
+def _record(result: TrainResult, last: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "parameters": result.parameters,
+        "auxiliary_parameters": result.auxiliary_parameters,
+        "epochs": last["epoch"],
+        "watched": last["watched"],
+        "test": None if result.test is None else result.test.record(),
+    }
