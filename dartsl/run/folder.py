@@ -25,7 +25,6 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -229,10 +228,13 @@ class RunFolder:
             )
         return {name: Fraction(value) for name, value in self.info.parameters.items()}
 
-    def record(self, history: Mapping[str, Any], alphas: Mapping[str, Any] | None = None) -> None:
-        """Add an epoch's rows. Both have an `epoch`, counted from 1. Raises UserError."""
-        if alphas is not None:
-            append_row(self.path / ALPHAS, alphas)
+    def record(self, history: Row, beside: Mapping[str, Row]) -> None:
+        """Add an epoch's rows, `beside` by the names of their files; each has an `epoch`, counted from 1.
+
+        Raises UserError.
+        """
+        for name, row in beside.items():
+            append_row(self.path / name, row)
         append_row(self.path / HISTORY, history)
 
     def keep_epochs(self, epochs: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -24,6 +25,20 @@ from dartsl.run.schema import Check, MisfitError
 from dartsl.run.tensorboard import events
 from dartsl.run.torchrun import OwnError
 from dartsl.step.finite import NonFiniteError
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What the end of an epoch gives: rows to record, each with its `epoch`, and figures to show.
+
+    history  the row of `history.jsonl`
+    beside   those of the other files to which such a run adds a row an epoch, by their names
+    figures  what a display shows of the epoch beside the figures of its steps
+    """
+
+    history: Row
+    beside: Mapping[str, Row] = field(default_factory=dict)
+    figures: Figures = field(default_factory=dict)
 
 
 class Session(Protocol):
@@ -62,8 +77,8 @@ class Session(Protocol):
     def undo(self) -> None:
         """Go back to before the last `take_step`, which failed."""
 
-    def end_epoch(self) -> tuple[Row, Row | None]:
-        """Count the epoch as done; its row of the history and, of a search, of the alphas."""
+    def end_epoch(self) -> EpochEnd:
+        """Count the epoch as done."""
 
     def figures(self) -> Figures:
         """What a progress display shows."""
@@ -113,13 +128,13 @@ def run_session(
                     progress.say(f"go on with: {group.command(command)} {command_line(folder.path)}")
                     return False
             figures = session.figures()
-            history, alphas = session.end_epoch()
+            end = session.end_epoch()
             with group.together():
                 if group.chief:
-                    folder.record(history, alphas)
-                    tell(history)
+                    folder.record(end.history, end.beside)
+                    tell(end.history)
             save(session, folder, group)
-            progress.epoch(session.epoch, {**figures, **_watched(history)})
+            progress.epoch(session.epoch, {**figures, **end.figures})
     return True
 
 
@@ -135,12 +150,6 @@ def _read(session: Session, group: Group) -> Iterator[Any]:
             raise
         message = f"process {group.rank}: {error.message}"
         raise OwnError(message, help=error.help, exit_code=error.exit_code) from error
-
-
-def _watched(history: Row) -> dict[str, float | None]:
-    """What an epoch's end adds to its figures: `watched` in the row of a training: its validation figures."""
-    found: dict[str, float | None] = history.get("watched") or {}
-    return {name.replace("_", " "): value for name, value in found.items()}
 
 
 def save(session: Session, folder: RunFolder, group: Group = ALONE) -> None:

@@ -20,6 +20,8 @@ from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
+from dartsl.run.layout import ALPHAS
+from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, number, record, whole
 from dartsl.run.state import TALLY, optimizer, tensors
@@ -202,7 +204,7 @@ class SearchSession(ABC, Generic[Place]):
         """Go back to before the last `take_step`, which failed before the weights were stepped."""
         self._before.restore()
 
-    def end_epoch(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    def end_epoch(self) -> EpochEnd:
         """Count the epoch as done, and give its rows of the history and of the alphas."""
         self.epoch += 1
         row = {
@@ -216,7 +218,7 @@ class SearchSession(ABC, Generic[Place]):
             "seconds": round(self.seconds, 3),
         }
         self.train, self.valid, self.seconds = Tally(), Tally(), 0.0
-        return row, {"epoch": self.epoch, "alphas": self.alphas()}
+        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, "alphas": self.alphas()}})
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each cell, row by row, without a short row's spare columns."""

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from dartsl.graph.kinds import kind_of
@@ -21,7 +21,7 @@ from dartsl.nn.share import WHOLE, Share
 from dartsl.nn.supernet import Supernet, torch_dtype
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
-from dartsl.run.files import Row
+from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, number, record, table, whole
 from dartsl.run.state import TALLY, optimizer, tensors
@@ -193,9 +193,9 @@ class ImageSession:
         self.optimizer.zero_grad()
         self.place -= 1
 
-    def end_epoch(self) -> tuple[Row, Row | None]:
+    def end_epoch(self) -> EpochEnd:
         """Look at the validation images, count the epoch as done, and give its row of the history."""
-        watched = self.measure(self.feed.watched())
+        watched = _watched(self.measure(self.feed.watched()))
         self.epoch += 1
         row = {
             "epoch": self.epoch,
@@ -203,11 +203,11 @@ class ImageSession:
             "drop_path": self.model.draws.drop_path,
             "train_loss": self.tally.mean_loss,
             "train_accuracy": self.tally.accuracy,
-            "watched": None if watched is None else _watched(watched),
+            "watched": watched or None,
             "seconds": round(self.seconds, 3),
         }
         self.tally, self.seconds, self.place = Tally(), 0.0, 0
-        return row, None
+        return EpochEnd(row, figures={name.replace("_", " "): value for name, value in watched.items()})
 
     def measure(self, batches: Iterator[Batch]) -> Measured | None:
         """The network on some images, with its averaged weights where it has them; None where there are none.
@@ -307,15 +307,16 @@ def _parts(batch: Batch) -> Iterator[tuple[Share, Batch]]:
         yield share, Batch(images, labels)
 
 
-def _watched(found: Measured) -> dict[str, float | None]:
+def _watched(found: Measured | None) -> dict[str, float | None]:
+    if found is None:
+        return {}
     top5 = None if found.top5 is None else 1 - found.top5.error
     return {"val_loss": found.loss, "val_acc": found.accuracy, "val_top5": top5}
 
 
 def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:
     """Refuse what would only fail, or mean nothing, after the first step."""
-    parameters: list[nn.Parameter] = model.weights()
-    if not parameters:
+    if not model.weights():
         raise UserError(f"network `{model.plan.network.name}` has no weights to train")
     if config.warmup >= config.epochs and config.warmup:
         raise UserError(

@@ -22,8 +22,8 @@ from dartsl.nn.share import WHOLE
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
-from dartsl.run.files import Row
 from dartsl.run.inputs import TextInputs
+from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
 from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
@@ -156,7 +156,7 @@ class TextSession:
         state = self.windows.state_dict()
         self.windows.load_state_dict({**state, "step": state["step"] - 1})
 
-    def end_epoch(self) -> tuple[Row, Row | None]:
+    def end_epoch(self) -> EpochEnd:
         """Read the validation text, count the epoch as done, and give its row of the history."""
         found = self._measured(self.valid_rows)
         self.epoch += 1
@@ -173,7 +173,7 @@ class TextSession:
             self.mean = Mean(self.model)
         self.losses.append(found.mean)
         self.tally, self.seconds = Tally(), 0.0
-        return row, None
+        return EpochEnd(row, figures={"val loss": found.mean, "val ppl": found.perplexity})
 
     def _measured(self, rows: Tensor) -> TextMeasured:
         """The network on a text in rows, with its averaged weights where it has them; each process reads it all."""

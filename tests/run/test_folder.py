@@ -19,6 +19,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
+from dartsl.run.layout import ALPHAS
 from dartsl.run.records import RunInfo
 
 PART = 'darts 1\n\nimport "std/cnn"\n\nop mine = relu > conv(3)/stride > bn\n'
@@ -271,7 +272,7 @@ def test_a_run_of_format_1_opens_where_its_spec_means_what_it_meant(
 def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
     run = made(tmp_path / "run", check(read(str(root))).files, INFO)
     for epoch in (1, 2, 3):
-        run.record({"epoch": epoch}, {"epoch": epoch, "alphas": {}})
+        run.record({"epoch": epoch}, {ALPHAS: {"epoch": epoch, "alphas": {}}})
     run.keep_epochs(2)
     assert [row["epoch"] for row in run.history()] == [row["epoch"] for row in run.alphas()] == [1, 2]
     with pytest.raises(UserError, match="does not hold the 3 epochs"):
@@ -281,7 +282,7 @@ def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: P
 def test_a_training_run_has_no_alphas(root: Path, tmp_path: Path) -> None:
     info = replace(INFO, kind="train")
     run = made(tmp_path / "run", check(read(str(root))).files, info)
-    run.record({"epoch": 1, "watched": None, "averaged": False})
+    run.record({"epoch": 1, "watched": None, "averaged": False}, {})
     run.keep_epochs(1)
     assert not (run.path / "alphas.jsonl").exists()
 

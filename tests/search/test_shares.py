@@ -12,6 +12,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
+from dartsl.run.layout import ALPHAS
 from dartsl.run.records import RunInfo
 from dartsl.searching.shares import cell_shares
 
@@ -62,7 +63,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 def record(run: RunFolder, epoch: int, weights: list[list[float]]) -> None:
     alphas = [[math.log(weight) for weight in row] for row in weights]
-    run.record({"epoch": epoch}, {"epoch": epoch, "alphas": {"pair": alphas}})
+    run.record({"epoch": epoch}, {ALPHAS: {"epoch": epoch, "alphas": {"pair": alphas}}})
 
 
 def test_edges_over_the_epochs(run: RunFolder) -> None:
@@ -112,6 +113,6 @@ def test_alphas_that_do_not_fit(run: RunFolder) -> None:
     ],
 )
 def test_a_row_that_is_damaged(run: RunFolder, row: dict[str, object], words: str) -> None:
-    run.record({"epoch": 1}, row)
+    run.record({"epoch": 1}, {ALPHAS: row})
     with pytest.raises(UserError, match=words):
         cell_shares(run)

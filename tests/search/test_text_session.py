@@ -98,7 +98,7 @@ def test_the_steps_are_those_of_the_authors_loop(monkeypatch: pytest.MonkeyPatch
         i += window.length
     assert {rate for _, _, rate in seen} == {2.0, 1.0}
     assert i >= 53
-    row, _ = running.end_epoch()
+    row = running.end_epoch().history
     assert (running.train, running.valid, running.seconds) == (Tally(), Tally(), 0.0)
     assert row["lr"] == 2.0
     assert row["train_perplexity"] == pytest.approx(math.exp(row["train_loss"]))

@@ -124,7 +124,7 @@ def test_an_epoch_starts_with_its_own_drop_path_and_ends_with_empty_sums() -> No
     ours.begin_epoch()
     assert ours.model.draws.drop_path == pytest.approx(0.2)  # 0.3 * 2 / 3
     ours.take_step(next(iter(ours.left())))
-    row, _ = ours.end_epoch()
+    row = ours.end_epoch().history
     assert row["drop_path"] == pytest.approx(0.2)
     assert (ours.tally, ours.seconds, ours.place, ours.epoch) == (Tally(), 0.0, 0, 3)
 
