@@ -11,9 +11,10 @@ import networkx as nx
 
 from dartsl.graph.auxiliary import with_auxiliary
 from dartsl.graph.kinds import INPUT, MIX, kind_of
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application
+from dartsl.graph.operations import Application, GraphInfo, application
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
+from dartsl.graph.tables import table_name, tables_of
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, owner, plugin
 from dartsl.lang.records import ModuleSpec, Primitive
@@ -60,11 +61,7 @@ class _Builder:
             output=self._bundle() if plan.is_text else self._given[plan.layers[-1].name],
             layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
             modules=self._modules,
-            alphas=tuple(
-                AlphaTable(cell.name, tuple(len(edge.candidates) for edge in cell.searched_edges))
-                for cell in plan.cells()
-                if cell.searched_edges
-            ),
+            alphas=tables_of(plan.cells()),
             carries=tuple(self._carries),
         )
         return self._graph
@@ -146,7 +143,7 @@ class _Builder:
         if row is None:
             return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
         mix = self._paths.claim(path, MIX)
-        attributes = (("cell", layer.cell.name), ("row", row))
+        attributes = (("table", table_name(layer.cell)), ("row", row))
         shape = terms[0].output.dims
         return self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
 

@@ -2,8 +2,8 @@
 
 Each stands here with what the verifier and the reports need to know, and in `dartsl/nn/fused*.py` or
 `dartsl/nn/text.py` under the same name with what it computes. A kind is an ordinary function of its inputs, of the
-modules at the paths of its state, and, where it `mixes`, of the mixing weights of the cell that its attribute `cell`
-names.
+modules at the paths of its state, and, where it `mixes`, of the mixing weights of the table that its attribute
+`table` names.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _kind(
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        # What enters the network, and the sum of an edge's candidates, weighted by the row `row` of `cell`.
+        # What enters the network, and the sum of an edge's candidates, weighted by the row `row` of `table`.
         _kind(INPUT, 0, "view", "opaque"),
         _kind(MIX, None, "pointwise", "vectorwise", "mixes", check=same_batch),
         # The loop of a recurrent cell (dartsl/graph/recurrent.py): what enters the step of an element, and all outputs.
@@ -198,7 +198,7 @@ KINDS: Mapping[str, Kind] = {
         _kind("highway", 3, state=True, check=_highway),
         # What a network of text gives: logits, outputs, dropped outputs, and the sequences whose ends are carried on.
         _kind("bundle", None, "view"),
-        # The mixing weights of a cell, a tensor for each row of entries (a weight for each vector of a stack), and the
+        # Mixing weights of a table, a tensor for each row of entries (a weight for each vector of a stack), and the
         # sum of all rows; and the matrices of modules side by side (`rows`: some of a highway's).
         _kind("factors", 0, "mixes"),
         _kind("weights", 0, state=True),
@@ -225,7 +225,7 @@ KINDS: Mapping[str, Kind] = {
         _kind("batch_to_space", 1, check=_from_batch),
         # The convolution of a module's weight with another geometry: `stride`, `padding`, `dilation` (pairs), `groups`.
         _kind("convolution", 1, "convolution", state=True, check=same_batch),
-        # Batch norm without affine, times the mixing weight at `row`, `column` of `cell`.
+        # Batch norm without affine, times the mixing weight at `row`, `column` of `table`.
         _kind("scaled_bn", 1, "pointwise", "overwritable", "mixes", state=True, check=same_shape),
         # The sum of all inputs, input i times the mixing weight at entries[i] = (row, column); (): as it is.
         _kind("combine", None, "pointwise", "vectorwise", "adds", "mixes", check=_combined),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
+from dartsl.graph.tables import AlphaTable
 from dartsl.lang.records import Argument, ModuleSpec
 
 # What an attribute holds: a value, or tuples of values (a stride, the columns of a mix, the entries of a combine).
@@ -23,9 +24,9 @@ class Application:
     """One application of a primitive or of a merge.
 
     kind        a primitive's name (language: std/prelude), a merge (`sum concat mean product lerp`), `input`
-                (the image, or the tokens), `mix` (the sum of its inputs, weighted by a row of a cell's mixing
+                (the image, or the tokens), `mix` (the sum of its inputs, weighted by a row of a table of mixing
                 weights), or one of the kinds of dartsl/graph/kinds.py
-    attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `cell`, `row`, and `columns`
+    attributes  evaluated arguments, and `stride` for what can stride; for `mix`: `table`, `row`, and `columns`
                 where it leaves candidates out (each input's place in the row)
     inputs      ids, in order; for `mix` in order of the columns of the row
     shape       of the output, without the batch axis: (C, H, W), (C,), or (C, T) of a sequence, whose tensor
@@ -50,14 +51,6 @@ class Application:
 
     def attribute(self, name: str) -> Value:
         return dict(self.attributes)[name]
-
-
-@dataclass(frozen=True)
-class AlphaTable:
-    """The mixing weights of one cell: a row for each searched edge, `sizes[row]` candidates in it."""
-
-    cell: str
-    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import networkx as nx
 
 from dartsl.graph.kinds import INPUT, MIX, Kind, kind_of
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo, application, info
+from dartsl.graph.operations import Application, GraphInfo, application, info
+from dartsl.graph.tables import AlphaTable
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import MERGES, Merge, ModuleSpec
 
@@ -24,7 +25,7 @@ def verify(graph: nx.DiGraph) -> None:
     found = list(_graph_faults(graph))
     if not found:
         record = info(graph)
-        tables = {table.cell: table for table in record.alphas}
+        tables = {table.name: table for table in record.alphas}
         layers = {record.input, *(name for name, _ in record.layers)}
         for node in graph:
             found.extend(f"{node}: {text}" for text in _faults(graph, node, tables, layers))
@@ -112,8 +113,8 @@ def _kind_faults(
         yield from kind.check(applied, shapes, batches)
     if applied.kind == MIX:
         yield from _mix_faults(applied, shapes, tables)
-    elif kind.has("mixes") and str(applied.attribute("cell")) not in tables:
-        yield f"no alphas in {applied.attribute('cell')}"
+    elif kind.has("mixes") and str(applied.attribute("table")) not in tables:
+        yield f"no alphas in {applied.attribute('table')}"
 
 
 def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[int, ...]]) -> Iterator[str]:
@@ -142,10 +143,10 @@ def _embeds(spec: ModuleSpec) -> bool:
 def _mix_faults(
     applied: Application, shapes: list[tuple[int, ...]], tables: dict[str, AlphaTable]
 ) -> Iterator[str]:
-    cell, row = applied.attribute("cell"), applied.attribute("row")
-    table = tables.get(str(cell))
+    name, row = applied.attribute("table"), applied.attribute("row")
+    table = tables.get(str(name))
     if table is None or not isinstance(row, int) or not 0 <= row < len(table.sizes):
-        yield f"no row {row} of alphas in {cell}"
+        yield f"no row {row} of alphas in {name}"
     else:
         yield from _column_faults(applied, table.sizes[row], len(shapes))
     if any(shape != applied.shape for shape in shapes):

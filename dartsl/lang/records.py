@@ -41,7 +41,7 @@ Trait = Literal[
     "depthwise",  # one of each channel alone
     "convolution",  # one call of a convolution of the library
     "pool",  # over windows of side k; an even k is its stride
-    "mixes",  # it reads the mixing weights of the cell that its attribute `cell` names
+    "mixes",  # it reads the mixing weights of the table that its attribute `table` names
 ]
 Traits = frozenset[Trait]
 ELEMENTWISE: Traits = frozenset({"elementwise", "pointwise", "vectorwise", "stackable"})

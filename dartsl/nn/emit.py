@@ -103,7 +103,7 @@ def _layer_class(name: str, cell: str | None, layer: fx.GraphModule, record: Gra
 def _network_class(network: fx.GraphModule, record: GraphInfo) -> str:
     lines = [
         f"class {type(network).__name__}(nn.Module):",
-        f'{INDENT}"""The whole network. Mixing weights (rows, columns) come in, one tensor per cell type."""'
+        f'{INDENT}"""The whole network. Mixing weights (rows, columns) come in, one tensor per table."""'
         if record.alphas
         else f'{INDENT}"""The whole network."""',
         "",

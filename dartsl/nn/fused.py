@@ -1,10 +1,10 @@
 """What the kinds that only passes make compute (dartsl/graph/kinds.py), in torch.
 
-A function takes the values of its inputs, then by keyword the attributes of the application (`cell` apart), the modules
-of its state as `state`, in order of their paths, and the mixing weights of its cell, one by one, as `weights`. What
-several applications need side by side (`weight`, `gain`) comes from dartsl/nn/packing.py. Plain torch, or Functions
-with rules of both modes: double backward, forward-mode differentiation and functional_call go through. A fused batch
-norm honours its modules' `training` and `track_running_stats`.
+A function takes the values of its inputs, then by keyword the attributes of the application (`table` apart), the
+modules of its state as `state`, in order of their paths, and the mixing weights of its table, one by one, as `weights`.
+What several applications need side by side (`weight`, `gain`) comes from dartsl/nn/packing.py. Plain torch, or
+Functions with rules of both modes: double backward, forward-mode differentiation and functional_call go through. A
+fused batch norm honours its modules' `training` and `track_running_stats`.
 """
 
 from __future__ import annotations

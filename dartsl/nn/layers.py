@@ -15,6 +15,7 @@ from dartsl.nn.scan import ScanParts, scan_parts
 class Layer:
     """The applications of one layer, with what enters and what leaves it (ids of applications).
 
+    tables    of mixing weights that it uses, by name
     borrowed  paths of embeddings in other layers whose matrices it takes
     scan      the parts of a layer that runs along a sequence
     """
@@ -22,7 +23,7 @@ class Layer:
     name: str
     members: tuple[str, ...]
     reads: tuple[str, ...]
-    cells: tuple[str, ...]
+    tables: tuple[str, ...]
     gives: tuple[str, ...]
     borrowed: tuple[str, ...] = ()
     scan: ScanParts | None = None
@@ -67,12 +68,12 @@ def _described(
     entering = {source for applied in here for source in applied.inputs if source not in members}
     scan = scan_parts(members) if any(applied.kind == "sequence" for applied in here) else None
     inside = here if scan is None else [members[node] for node in scan.inside]
-    mixed = {dict(applied.attributes).get("cell") for applied in inside}
+    mixed = {dict(applied.attributes).get("table") for applied in inside}
     return Layer(
         layer,
         tuple(members),
         tuple(sorted(entering, key=place.__getitem__)),
-        tuple(table.cell for table in record.alphas if table.cell in mixed),
+        tuple(table.name for table in record.alphas if table.name in mixed),
         tuple(node for node in members if node in leaving),
         _once(path for applied in here for path in applied.state if path.split(".")[0] != layer),
         scan,

@@ -1,7 +1,7 @@
 """The lowering: an operation graph, application by application, to torch.fx.
 
 The network is one GraphModule with a GraphModule for each layer in it, so that the code that runs is code
-that can be printed and read. Mixing weights are arguments of `forward`, one tensor per cell type. The lowering
+that can be printed and read. Mixing weights are arguments of `forward`, one tensor per table. The lowering
 computes what the graph says, of that what the output needs, and nothing else. A graph as it was built is the
 plain lowering (-O0); optimising passes are proved against it. All modules are there whatever the graph uses of
 them, in one order: the state_dict is the same at every level.
@@ -47,7 +47,7 @@ def lower(
     plugins: Mapping[str, Builder] | None = None,
     draws: Draws | None = None,
 ) -> fx.GraphModule:
-    """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a cell) ->
+    """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table) ->
     logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors) -> TextOutput.
 
     The tensors of mixing weights come in the order of `GraphInfo.alphas`. Parameters are drawn in float32 on
@@ -100,7 +100,7 @@ class _Scope:
     """Where applications are written down: in a layer's code, or in that of the network.
 
     layer    the layer whose code it is; None: the network
-    weights  the mixing weights of each cell, a tensor, or (`each`) taken apart already
+    weights  the mixing weights of each table, a tensor, or (`each`) taken apart already
     matrices of embeddings in other layers, by their paths
     packs    what applications read of what was put together for several, by keyword
     """
@@ -137,7 +137,7 @@ class _Lowering:
         values = {self.record.input: code.placeholder("image" if not self.record.carries else "tokens")}
         for carry in self.record.carries:
             values[carry] = code.placeholder(carry.replace(".", "_"))
-        weights = {table.cell: code.placeholder(f"{table.cell}_weights") for table in self.record.alphas}
+        weights = {table.name: code.placeholder(f"{table.name}_weights") for table in self.record.alphas}
         own: dict[str, dict[str, nn.Module]] = {name: {} for name, _ in self.record.layers}
         for path, module in self.modules.items():
             own[path.partition(".")[0]][path] = module
@@ -163,7 +163,7 @@ class _Lowering:
         arguments = (
             *(values[read] for read in layer.reads),
             *(code.get_attr(f"{path}.weight") for path in layer.borrowed),
-            *(outer.weights[cell] for cell in layer.cells),
+            *(outer.weights[table] for table in layer.tables),
         )
         result = code.create_node("call_module", layer.name, arguments, name=layer.name)
         if len(layer.gives) == 1:
@@ -184,7 +184,7 @@ class _Lowering:
             values[node] = self.apply(outer, node, applied, inputs)
         invariants = (
             *(values[node] for node in parts.invariant),
-            *(one_by_one(code, outer.weights[cell]) for cell in layer.cells),
+            *(one_by_one(code, outer.weights[table]) for table in layer.tables),
         )
         arguments = (
             code.create_node("get_attr", layer.name, name=f"{layer.name}_step"),
@@ -222,7 +222,7 @@ class _Lowering:
             reads = (*self.elements(layer.scan), self.carry(name), *layer.scan.invariant)
         values = {read: code.placeholder(self.value_name(read)) for read in reads}
         matrices = {path: code.placeholder(f"{path}_weight".replace(".", "_")) for path in layer.borrowed}
-        weights = {cell: code.placeholder(f"{cell}_weights") for cell in layer.cells}
+        weights = {table: code.placeholder(f"{table}_weights") for table in layer.tables}
         applied_here = {node: application(self.graph, node) for node in members}
         packs = Packs(code, applied_here, self.modules, weights, layer.scan is not None).run()
         scope = _Scope(code, root, name, weights, layer.scan is not None, matrices, packs)
@@ -240,8 +240,8 @@ class _Lowering:
         code, name = scope.code, scope.name(node)
         kind = kind_of(applied)
         if applied.kind == MIX:
-            cell, row = applied.attribute("cell"), applied.attribute("row")
-            arguments = (scope.weights[str(cell)], row)
+            table, row = applied.attribute("table"), applied.attribute("row")
+            arguments = (scope.weights[str(table)], row)
             chosen = code.create_node("call_function", getitem, arguments, name=f"{name}_weights")
             keywords: dict[str, Any] = {key: value for key, value in applied.attributes if key == "columns"}
             return code.create_node("call_function", primitives.mix, (chosen, *inputs), keywords, name=name)
@@ -274,14 +274,14 @@ class _Lowering:
             return code.create_node("call_function", fused.shared_bn, inputs, {"state": state}, name=name)
         packed = scope.packs.get(node, {})
         keywords: dict[str, Any] = {
-            key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("cell",))
+            key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("table",))
         }
         kind = kind_of(applied)
         if kind.state and applied.kind != "convolution":
             keywords["state"] = state
             self.settle(applied)
         if kind.has("mixes") and "gain" not in packed:
-            mixing = scope.weights[str(applied.attribute("cell"))]
+            mixing = scope.weights[str(applied.attribute("table"))]
             keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
         keywords |= packed
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)

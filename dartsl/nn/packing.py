@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-Weights = Tensor | Sequence[Sequence[Tensor]]  # the mixing weights of a cell, weights[row][column]
+Weights = Tensor | Sequence[Sequence[Tensor]]  # the mixing weights of a table, weights[row][column]
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def rows(weights: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-    """The mixing weights of a cell, (rows, columns), one by one: their gradients are put together once."""
+    """The mixing weights of a table, (rows, columns), one by one: their gradients are put together once."""
     columns = weights.shape[1]
     each = weights.flatten().unbind()
     return tuple(each[start : start + columns] for start in range(0, len(each), columns))

@@ -18,16 +18,16 @@ Packed = dict[str, dict[str, fx.Node]]  # an application's id -> keyword -> what
 
 # The kinds that read a pack, and those of their attributes that say which part.
 PACKED: Mapping[str, tuple[str, ...]] = {
-    "scaled_bn": ("cell", "row", "column"),
-    "scaled_bn_stack": ("cell", "entries"),
+    "scaled_bn": ("table", "row", "column"),
+    "scaled_bn_stack": ("table", "entries"),
 }
 STACKED = frozenset({"bn_stack", "scaled_bn_stack"})
 
 
 @dataclass
 class Packs:
-    """The packs of one layer; `members` are its applications in order, `weights` its cells' mixing weights, taken
-    apart already where `each` says so."""
+    """The packs of one layer; `members` are its applications in order, `weights` the mixing weights of its tables,
+    taken apart already where `each` says so."""
 
     code: fx.Graph
     members: Mapping[str, Application]
@@ -48,11 +48,11 @@ class Packs:
                 convolutions.setdefault(tuple(alike), []).append(node)
             elif applied.kind in PACKED:
                 width = applied.shape[0] // len(entries_of(applied))
-                gains.setdefault((str(applied.attribute("cell")), width), []).append(node)
+                gains.setdefault((str(applied.attribute("table")), width), []).append(node)
         for nodes in convolutions.values():
             self.kernels(nodes)
-        for (cell, width), nodes in gains.items():
-            self.gains(cell, width, nodes)
+        for (table, width), nodes in gains.items():
+            self.gains(table, width, nodes)
         return self.found
 
     def kernels(self, nodes: list[str]) -> None:
@@ -66,16 +66,16 @@ class Packs:
         pack = self.code.create_node("call_function", packing.kernels, (state, sizes), name="kernels")
         self.share(pack, nodes, "weight")
 
-    def gains(self, cell: str, width: int, nodes: list[str]) -> None:
-        """The mixing weights of one cell that batch norms of one width take."""
+    def gains(self, table: str, width: int, nodes: list[str]) -> None:
+        """The mixing weights of one table that batch norms of one width take."""
         entries = [entries_of(self.members[node]) for node in nodes]
         arguments = (
-            self.weights[cell] if self.each else one_by_one(self.code, self.weights[cell]),
+            self.weights[table] if self.each else one_by_one(self.code, self.weights[table]),
             tuple(entry for each in entries for entry in each),
             width,
             tuple(len(each) for each in entries),
         )
-        pack = self.code.create_node("call_function", packing.gains, arguments, name=f"{cell}_gains")
+        pack = self.code.create_node("call_function", packing.gains, arguments, name=f"{table}_gains")
         self.share(pack, nodes, "gain")
 
     def share(self, pack: fx.Node, nodes: list[str], keyword: str) -> None:
@@ -97,7 +97,7 @@ def entries_of(applied: Application) -> tuple[Value, ...]:
 
 
 def one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:
-    """The mixing weights of a cell taken apart, once in a layer."""
+    """The mixing weights of a table taken apart, once in a layer."""
     known = [user for user in weights.users if user.target is packing.rows]
     return (
         known[0]

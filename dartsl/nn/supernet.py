@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph import passes as compiler
 from dartsl.graph.build import build
-from dartsl.graph.operations import AlphaTable, application, info
+from dartsl.graph.operations import application, info
+from dartsl.graph.tables import AlphaTable
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
@@ -42,9 +43,9 @@ class Supernet(nn.Module):
     level         of optimisation, 0 to 2; `optimised` is the graph after the passes, with their reports, for
                   `target`, which the device chooses unless it is given
     network       the lowered network; its state_dict names follow the spec (language rule 18)
-    alphas        cell name -> (rows, columns): a row for each searched edge, a column for each candidate,
+    alphas        table name -> (rows, columns): a row for each searched edge, a column for each candidate,
                   both in order of declaration. A row with fewer candidates than the longest one has spare columns
-                  at its end, which nothing reads. Empty where the network is decided. A cell whose name is an
+                  at its end, which nothing reads. Empty where the network is decided. A table whose name is an
                   attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
     memory        "low": layers are computed again in the backward pass (`dartsl.nn.recompute`); or "normal"
@@ -93,9 +94,9 @@ class Supernet(nn.Module):
         self.tables = info(graph).alphas
         self.alphas = nn.ParameterDict()
         for table in self.tables:
-            self.alphas[_key(table.cell)] = nn.Parameter(_initial_alphas(table, seed).to(device, dtype))
+            self.alphas[_key(table.name)] = nn.Parameter(_initial_alphas(table, seed).to(device, dtype))
             # Not in the state_dict: it follows from the graph. True where a row has no such candidate.
-            self.register_buffer(f"spare_{table.cell}", _spare(table).to(device), persistent=False)
+            self.register_buffer(f"spare_{table.name}", _spare(table).to(device), persistent=False)
         # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
         self._weights = list(self.network.parameters())
 
@@ -139,22 +140,22 @@ class Supernet(nn.Module):
         return list(self._weights)
 
     def alpha_parameters(self) -> list[nn.Parameter]:
-        """The alphas, one tensor a cell, in order of the cells' first use."""
-        return [self.alpha(table.cell) for table in self.tables]
+        """The alphas, one tensor a table, in order of the tables."""
+        return [self.alpha(table.name) for table in self.tables]
 
-    def alpha(self, cell: str) -> nn.Parameter:
-        """The alphas of a cell by its name. Raises KeyError where the cell has none."""
-        found: nn.Parameter = self.alphas[_key(cell)]
+    def alpha(self, table: str) -> nn.Parameter:
+        """The alphas of a table by its name. Raises KeyError where there is none."""
+        found: nn.Parameter = self.alphas[_key(table)]
         return found
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """Softmax of the alphas, cell by cell: (rows, columns), exact zeros after the end of a short row."""
-        return {table.cell: self._softmax(table) for table in self.tables}
+        """Softmax of the alphas, table by table: (rows, columns), exact zeros after the end of a short row."""
+        return {table.name: self._softmax(table) for table in self.tables}
 
     def _softmax(self, table: AlphaTable) -> Tensor:
-        alphas: Tensor = self.alpha(table.cell)
+        alphas: Tensor = self.alpha(table.name)
         if len(set(table.sizes)) > 1:
-            alphas = alphas.masked_fill(self.get_buffer(f"spare_{table.cell}"), -torch.inf)
+            alphas = alphas.masked_fill(self.get_buffer(f"spare_{table.name}"), -torch.inf)
         return torch.softmax(alphas, dim=-1)
 
     @contextmanager
@@ -273,7 +274,7 @@ def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
 
 
 def _initial_alphas(table: AlphaTable, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(stream_seed(seed, "alphas", table.cell))
+    generator = torch.Generator().manual_seed(stream_seed(seed, "alphas", table.name))
     drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator)
     return (ALPHA_SCALE * drawn).masked_fill(_spare(table), 0.0)
 
@@ -283,5 +284,5 @@ def _spare(table: AlphaTable) -> Tensor:
     return columns >= torch.tensor(table.sizes)[:, None]  # (rows, columns)
 
 
-def _key(cell: str) -> str:
-    return f"{cell}_" if hasattr(nn.ParameterDict, cell) else cell
+def _key(table: str) -> str:
+    return f"{table}_" if hasattr(nn.ParameterDict, table) else table

@@ -221,11 +221,11 @@ class SearchSession(ABC, Generic[Place]):
         return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, "alphas": self.alphas()}})
 
     def alphas(self) -> dict[str, list[list[float]]]:
-        """The alphas of each cell, row by row, without a short row's spare columns."""
+        """The alphas of each table, row by row, without a short row's spare columns."""
         return {
-            table.cell: [
+            table.name: [
                 row[:size]
-                for row, size in zip(self.model.alpha(table.cell).tolist(), table.sizes, strict=True)
+                for row, size in zip(self.model.alpha(table.name).tolist(), table.sizes, strict=True)
             ]
             for table in self.model.tables
         }

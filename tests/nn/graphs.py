@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import networkx as nx
 
-from dartsl.graph.operations import AlphaTable, Application, GraphInfo
+from dartsl.graph.operations import Application, GraphInfo
+from dartsl.graph.tables import AlphaTable
 from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
 
@@ -115,11 +116,11 @@ def mixed(height: int = 7, width: int = 6, *, ragged: bool = False, noise: bool 
             ends.append(
                 sketch.call(f"{edge}.noise", "noise", source, shape=small, attributes=strided, random=True)
             )
-        sketch.call(edge, "mix", *ends, attributes={"cell": "normal", "row": row})
+        sketch.call(edge, "mix", *ends, attributes={"table": "normal", "row": row})
         sizes.append(len(ends))
     sketch.call("layer0.n0", "sum", "layer0.n0.c0", "layer0.n0.c1")
     sketch.call("layer0.output", "concat", "layer0.n0", "layer0.n0", shape=(8, *small[1:]))
     sketch.layer("head")
     pooled = sketch.call("head.global_avg_pool", "global_avg_pool", "layer0.output", shape=(8, 1, 1))
     logits = sketch.module("head.linear", "linear", pooled, shape=(5,), bias=True)
-    return sketch.finish(logits, (AlphaTable("normal", tuple(sizes)),))
+    return sketch.finish(logits, (AlphaTable("normal", "normal", tuple(sizes)),))

@@ -16,7 +16,8 @@ from torch import Tensor, fx, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-from dartsl.graph.operations import AlphaTable, GraphInfo, application, info
+from dartsl.graph.operations import GraphInfo, application, info
+from dartsl.graph.tables import AlphaTable
 from dartsl.nn.lower import build_modules, emit_python, lower
 from tests.nn.graphs import Sketch, mixed
 
@@ -266,7 +267,7 @@ def test_an_identity_network() -> None:
 
 def test_ragged_rows_read_their_own_columns() -> None:
     graph = mixed(ragged=True)
-    assert info(graph).alphas == (AlphaTable("normal", (3, 2)),)
+    assert info(graph).alphas == (AlphaTable("normal", "normal", (3, 2)),)
     network = lower(graph)
     images, weights = inputs(7, 6, 3)
     before = network(images, weights)

@@ -12,9 +12,10 @@ import networkx as nx
 import pytest
 
 import dartsl.graph.passes
-from dartsl.graph.operations import AlphaTable, application, info
+from dartsl.graph.operations import application, info
 from dartsl.graph.passes import PASSES, optimise, passes_of
 from dartsl.graph.rewrite import applications, assemble, fresh, rewrite, users
+from dartsl.graph.tables import AlphaTable
 from dartsl.graph.target import LEVELS, TARGETS, target_of
 from dartsl.graph.verify import GraphError, verify
 from tests.nn.graphs import Sketch, mixed
@@ -51,21 +52,21 @@ FAULTS = [
     broken("convolution", "image", expected="batches", state=("layer0.dwconv",), batch=4),
     broken("convolution", "image", expected="unknown", state=("layer0.nothing",)),
     broken("convolution", "image", expected="of another layer", state=("head.bn",)),
-    broken("scaled_bn", "image", expected="no alphas", state=("layer0.bn",), attributes={"cell": "d"}),
-    broken("combine", "image", expected="for the entries", attributes={"cell": "c", "entries": ()}),
+    broken("scaled_bn", "image", expected="no alphas", state=("layer0.bn",), attributes={"table": "d"}),
+    broken("combine", "image", expected="for the entries", attributes={"table": "c", "entries": ()}),
     broken(
         "combine",
         "image",
         expected="combined to",
-        attributes={"cell": "c", "entries": ((),)},
+        attributes={"table": "c", "entries": ((),)},
         shape=(2, 8, 1),
     ),
     broken("bn", "image", expected="that have parameters", state=("layer0.bn", "layer0.scaled")),
     broken("bn", "image", expected="that are not batch norms", state=("layer0.bn", "layer0.dwconv")),
     broken("relu", "image", expected="batches", batch=4),
-    broken("mix", "image", expected="1 candidates for 2", attributes={"cell": "c", "row": 0}),
-    broken("mix", "image", expected="the columns (2,)", attributes={"cell": "c", "row": 0, "columns": (2,)}),
-    broken("mix", "image", expected="no row 1", attributes={"cell": "c", "row": 1, "columns": (0,)}),
+    broken("mix", "image", expected="1 candidates for 2", attributes={"table": "c", "row": 0}),
+    broken("mix", "image", expected="the columns (2,)", attributes={"table": "c", "row": 0, "columns": (2,)}),
+    broken("mix", "image", expected="no row 1", attributes={"table": "c", "row": 1, "columns": (0,)}),
 ]
 
 
@@ -76,7 +77,7 @@ def test_the_verifier_sees(
     made = sketch()
     attributes = changes.get("attributes", {})
     made.call("layer0.x", kind, *inputs, attributes=attributes, shape=changes.get("shape"))
-    graph = made.finish("layer0.x", (AlphaTable("c", (2,)),))
+    graph = made.finish("layer0.x", (AlphaTable("c", "c", (2,)),))
     rest = {name: value for name, value in changes.items() if name in ("state", "batch")}
     graph.nodes["layer0.x"]["op"] = replace(application(graph, "layer0.x"), **rest)
     with pytest.raises(GraphError) as fault:

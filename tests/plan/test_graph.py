@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from dartsl.graph.build import build
-from dartsl.graph.operations import AlphaTable, application, info
+from dartsl.graph.operations import application, info
 from dartsl.graph.paths import TORCH_NAMES, Paths, candidate_name, safe
+from dartsl.graph.tables import AlphaTable
 from dartsl.graph.verify import GraphError, verify
 from tests.plan.help import NETWORK, graph_of, planned, spec_of
 
@@ -61,7 +62,7 @@ def test_names_of_parameters() -> None:
 def test_applications_of_an_edge() -> None:
     graph = small()
     mix = application(graph, "layer0.lambda_.half_.mix")
-    assert (mix.kind, mix.attribute("cell"), mix.attribute("row")) == ("mix", "c", 0)
+    assert (mix.kind, mix.attribute("table"), mix.attribute("row")) == ("mix", "c", 0)
     assert mix.inputs == (
         "layer0.lambda_.half_.skip_connect.bn",
         "layer0.lambda_.half_.wide_3.conv_2",
@@ -80,9 +81,12 @@ def test_applications_of_an_edge() -> None:
 
 
 def test_tables_of_alphas_follow_the_cells() -> None:
-    assert info(small()).alphas == (AlphaTable("c", (3, 2)),)
+    assert info(small()).alphas == (AlphaTable("c", "c", (3, 2)),)
     darts = info(graph_of("darts_cnn", n=1))
-    assert darts.alphas == (AlphaTable("normal", (8,) * 14), AlphaTable("reduction", (8,) * 14))
+    assert darts.alphas == (
+        AlphaTable("normal", "normal", (8,) * 14),
+        AlphaTable("reduction", "reduction", (8,) * 14),
+    )
     assert darts.layers[1:6] == (
         ("layer0", "normal"),
         ("layer1", "reduction"),
@@ -97,7 +101,7 @@ def test_layers_of_one_cell_share_rows_and_nothing_else() -> None:
     graph = graph_of("darts_cnn", n=2)
     mixes = [application(graph, node) for node in graph if application(graph, node).kind == "mix"]
     assert len(mixes) == 8 * 14
-    assert {(m.attribute("cell"), m.attribute("row")) for m in mixes} == {
+    assert {(m.attribute("table"), m.attribute("row")) for m in mixes} == {
         (cell, row) for cell in ("normal", "reduction") for row in range(14)
     }
     states = [path for node in graph for path in application(graph, node).state]
@@ -147,7 +151,7 @@ def test_the_verifier_finds_what_is_wrong() -> None:
     applied = {node: application(good, node) for node in (mix, conv, merge)}
     wrong = [
         (mix, replace(applied[mix], inputs=applied[mix].inputs[:7])),
-        (mix, replace(applied[mix], attributes=(("cell", "normal"), ("row", 14)))),
+        (mix, replace(applied[mix], attributes=(("table", "normal"), ("row", 14)))),
         (conv, replace(applied[conv], state=())),
         (conv, replace(applied[conv], layer="elsewhere")),
         (conv, replace(applied[conv], state=("elsewhere",))),

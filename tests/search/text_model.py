@@ -11,7 +11,8 @@ import networkx as nx
 import torch
 from torch import Tensor, nn
 
-from dartsl.graph.operations import AlphaTable, Application
+from dartsl.graph.operations import Application
+from dartsl.graph.tables import AlphaTable
 from dartsl.nn.draws import Draws
 
 
@@ -42,7 +43,7 @@ class TextModel(nn.Module):
         self.alphas = nn.ParameterDict({"cell": drawn(1, 3)})
         self.keep = keep
         self.draws = Draws(0)
-        self.tables = (AlphaTable("cell", (3,)),)
+        self.tables = (AlphaTable("cell", "cell", (3,)),)
         self.plan = SimpleNamespace(
             is_text=True,
             classes=vocabulary,

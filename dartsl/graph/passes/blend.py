@@ -30,7 +30,7 @@ class _Group:
     shape: tuple[int, ...]
     batch: int
     layer: str
-    cell: Value
+    table: Value
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ def _groups(done: Applications) -> dict[_Group, list[str]]:
         weighted = [x for x, entry in zip(applied.inputs, entries_of(applied), strict=True) if entry]
         for source in weighted:
             if weighted.count(source) == 1 and done[source].shape == applied.shape:
-                targets.setdefault((source, applied.layer, applied.attribute("cell")), []).append(node)
+                targets.setdefault((source, applied.layer, applied.attribute("table")), []).append(node)
     found: dict[_Group, list[str]] = {}
-    for (source, layer, cell), nodes in targets.items():
+    for (source, layer, table), nodes in targets.items():
         given = done[source]
-        found.setdefault(_Group(tuple(nodes), given.shape, given.batch, layer, cell), []).append(source)
+        found.setdefault(_Group(tuple(nodes), given.shape, given.batch, layer, table), []).append(source)
     return found
 
 
@@ -78,7 +78,7 @@ def _blend(group: _Group, sources: Sequence[str], done: Applications) -> None:
     }
     entries = tuple(tuple(terms[target][source] for source in sources) for target in group.targets)
     name = fresh(f"{group.targets[0]}.blend", done)
-    attributes: tuple[tuple[str, Value], ...] = (("cell", group.cell), ("entries", entries))
+    attributes: tuple[tuple[str, Value], ...] = (("table", group.table), ("entries", entries))
     done[name] = Application("blend", attributes, tuple(sources), group.shape, group.layer, batch=group.batch)
     for place, target in enumerate(group.targets):
         _replace(target, sources, name, place, done)
@@ -103,8 +103,8 @@ def add_piece(
     name = fresh(f"{target}.piece", done)
     done[name] = piece
     inputs = (*(source for source, _ in rest), name)
-    cell = dict(applied.attributes).get("cell")
-    summed = combined(applied, inputs, [*(entry for _, entry in rest), ()], cell)
+    table = dict(applied.attributes).get("table")
+    summed = combined(applied, inputs, [*(entry for _, entry in rest), ()], table)
     if isinstance(summed, str):
         raise TypeError(f"{target}: a sum of {summed} alone")
     done[target] = summed

@@ -54,7 +54,7 @@ def _mixed(
     applied: Application, done: Applications, readers: Mapping[str, list[str]], record: GraphInfo
 ) -> str | Application:
     """A mix as a `combine`; its batch norms that nothing else reads take their weights themselves."""
-    cell, row = applied.attribute("cell"), applied.attribute("row")
+    table, row = applied.attribute("table"), applied.attribute("row")
     columns = dict(applied.attributes).get("columns", tuple(range(len(applied.inputs))))
     if not isinstance(columns, tuple):
         raise TypeError(f"the columns of a mix are {columns!r}")
@@ -62,19 +62,19 @@ def _mixed(
     for source, column in zip(applied.inputs, columns, strict=True):
         given = done[source]
         if len(readers[source]) == 1 and given.layer == applied.layer and is_plain_norm(given, record):
-            attributes = (("cell", cell), ("row", row), ("column", column))
+            attributes = (("table", table), ("row", row), ("column", column))
             done[source] = replace(given, kind="scaled_bn", attributes=attributes)
             entries.append(())
         else:
             entries.append((row, column))
-    return combined(applied, applied.inputs, entries, cell)
+    return combined(applied, applied.inputs, entries, table)
 
 
 def _summed(applied: Application, done: Applications, readers: Mapping[str, list[str]]) -> str | Application:
-    """A sum with the terms of the mixes and sums that only it reads in their place, all mixes of one cell."""
+    """A sum with the terms of the mixes and sums that only it reads in their place, all mixes of one table."""
     inputs: list[str] = []
     entries: list[Entry] = []
-    cell: Value | None = None
+    table: Value | None = None
     for source in applied.inputs:
         given = done[source]
         own = (
@@ -82,15 +82,15 @@ def _summed(applied: Application, done: Applications, readers: Mapping[str, list
             and given.layer == applied.layer
             and given.shape == applied.shape
         )
-        its_cell = dict(given.attributes).get("cell") if given.kind == "combine" else cell
-        if own and given.kind in ("combine", SUM) and cell in (None, its_cell):
-            cell = its_cell
+        its_table = dict(given.attributes).get("table") if given.kind == "combine" else table
+        if own and given.kind in ("combine", SUM) and table in (None, its_table):
+            table = its_table
             inputs.extend(given.inputs)
             entries.extend(entries_of(given))
         else:
             inputs.append(source)
             entries.append(())
-    return combined(applied, tuple(inputs), entries, cell)
+    return combined(applied, tuple(inputs), entries, table)
 
 
 def entries_of(applied: Application) -> tuple[Entry, ...]:
@@ -107,11 +107,11 @@ def _tuple(value: Value) -> tuple[Value, ...]:
 
 
 def combined(
-    applied: Application, inputs: tuple[str, ...], entries: list[Entry], cell: Value | None
+    applied: Application, inputs: tuple[str, ...], entries: list[Entry], table: Value | None
 ) -> str | Application:
     """In place of `applied`: the input itself where it is the only one and not weighted, a sum, or a `combine`."""
     if any(entries):
-        attributes: tuple[tuple[str, Value], ...] = (("cell", cell or ""), ("entries", tuple(entries)))
+        attributes: tuple[tuple[str, Value], ...] = (("table", table or ""), ("entries", tuple(entries)))
         return replace(applied, kind="combine", attributes=attributes, inputs=inputs)
     if len(inputs) == 1:
         return inputs[0]

@@ -136,8 +136,8 @@ def _gathered(node: str, alike: Sequence[Sequence[_Tree]], done: Applications) -
         elif place not in gone:
             inputs.append(source)
             kept.append(entry)
-    cell = dict(applied.attributes).get("cell")
-    return combined(applied, tuple(inputs), kept, cell)
+    table = dict(applied.attributes).get("table")
+    return combined(applied, tuple(inputs), kept, table)
 
 
 def _stack(node: str, trees: Sequence[_Tree], done: Applications) -> str:
@@ -160,7 +160,7 @@ def _stack(node: str, trees: Sequence[_Tree], done: Applications) -> str:
     weights = [entries_of(applied)[tree.place] for tree in trees]
     inputs = (root,)
     if any(weights):
-        inputs = (root, _factors(node, applied.attribute("cell"), (tuple(weights),), applied.layer, done))
+        inputs = (root, _factors(node, applied.attribute("table"), (tuple(weights),), applied.layer, done))
     name = fresh(f"{node}.batch_sum", done)
     done[name] = replace(applied, kind="batch_sum", attributes=(), inputs=inputs)
     return name
@@ -172,7 +172,7 @@ def _leaf(node: str, column: Sequence[str], done: Applications) -> str:
     if first.kind == "factors":
         rows = [done[each].attribute("entries") for each in column]
         joined = tuple(zip(*((entry for (entry,) in _pairs(row)) for row in rows), strict=True))
-        return _factors(node, first.attribute("cell"), joined, first.layer, done)
+        return _factors(node, first.attribute("table"), joined, first.layer, done)
     name = fresh(f"{node}.gather", done)
     done[name] = replace(
         first, kind="gather", attributes=(), inputs=tuple(column), state=(), random=None, batch=len(column)
@@ -187,8 +187,8 @@ def _pairs(value: Value) -> tuple[tuple[Value, ...], ...]:
     return tuple(row if isinstance(row, tuple) else (row,) for row in rows)
 
 
-def _factors(node: str, cell: Value, entries: Value, layer: str, done: Applications) -> str:
+def _factors(node: str, table: Value, entries: Value, layer: str, done: Applications) -> str:
     name = fresh(f"{node}.factors", done)
     size = len(entries) if isinstance(entries, tuple) else 1
-    done[name] = Application("factors", (("cell", cell), ("entries", entries)), (), (size,), layer)
+    done[name] = Application("factors", (("table", table), ("entries", entries)), (), (size,), layer)
     return name

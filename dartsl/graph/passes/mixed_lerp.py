@@ -63,17 +63,17 @@ def _mixed(
         elif place not in gone:
             inputs.append(source)
             kept.append(entry)
-    return combined(applied, tuple(inputs), kept, applied.attribute("cell"))
+    return combined(applied, tuple(inputs), kept, applied.attribute("table"))
 
 
 def _lerp(node: str, applied: Application, places: list[int], done: Applications) -> str:
     """The `mixed_lerp` of some terms of a sum, and its `factors`."""
     terms = [done[applied.inputs[place]] for place in places]
     entries = entries_of(applied)
-    cell = ("cell", applied.attribute("cell"))
+    table = ("table", applied.attribute("table"))
     rows = tuple((entries[place],) for place in places)  # for each lerp, for each of a stack's (here one)
     factors = fresh(f"{node}.factors", done)
-    done[factors] = Application("factors", (cell, ("entries", rows)), (), (len(rows),), applied.layer)
+    done[factors] = Application("factors", (table, ("entries", rows)), (), (len(rows),), applied.layer)
     start, _, gate = terms[0].inputs
     inputs = (start, gate, factors, *(term.inputs[1] for term in terms))
     name = fresh(f"{node}.mixed_lerp", done)

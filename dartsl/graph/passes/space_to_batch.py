@@ -142,12 +142,12 @@ class _Moving:
         """A sum with the terms of phase space added there, and brought back as one."""
         chosen = set(sources)
         terms = list(zip(applied.inputs, entries_of(applied), strict=True))
-        cell = dict(applied.attributes).get("cell")
+        table = dict(applied.attributes).get("table")
         inner = [(source, entry) for source, entry in terms if source in chosen]
         outer = [(source, entry) for source, entry in terms if source not in chosen]
         name = fresh(f"{node}.images", done)
-        done[name] = self.moved(name, _sum(applied, inner, cell), [source for source, _ in inner], done)
-        return _sum(applied, [*outer, (name, ())], cell)
+        done[name] = self.moved(name, _sum(applied, inner, table), [source for source, _ in inner], done)
+        return _sum(applied, [*outer, (name, ())], table)
 
     def moves(self, source: str, done: Applications) -> bool:
         """Whether what alone reads `source` as an image may read its phases.
@@ -182,8 +182,8 @@ def _is_one_pixel(applied: Application) -> bool:
     return attributes["k"] == 1 and attributes["stride"] == (1, 1)
 
 
-def _sum(applied: Application, terms: Sequence[tuple[str, Entry]], cell: Value | None) -> Application:
-    found = combined(applied, tuple(source for source, _ in terms), [entry for _, entry in terms], cell)
+def _sum(applied: Application, terms: Sequence[tuple[str, Entry]], table: Value | None) -> Application:
+    found = combined(applied, tuple(source for source, _ in terms), [entry for _, entry in terms], table)
     if isinstance(found, str):
         raise TypeError(f"a sum of {found} alone")
     return found

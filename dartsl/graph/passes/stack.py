@@ -98,7 +98,7 @@ class _Stacking:
         if kind.has("kernel") and attributes["k"] == 1 and attributes.get("stride", (1, 1)) == (1, 1):
             return "pointwise", "convolution", _convolution((1, 1), 0, 1)
         if applied.kind == "scaled_bn":
-            return "norm", "scaled_bn_stack", (("cell", attributes["cell"]),)
+            return "norm", "scaled_bn_stack", (("table", attributes["table"]),)
         if is_plain_norm(applied, self.record):
             return "norm", "bn_stack", ()
         return None
