@@ -20,6 +20,7 @@ from dartsl.lang.settings import Config, SearchConfig
 from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
+from dartsl.nn.build import Build
 
 if TYPE_CHECKING:
     from dartsl.api.summary import Info
@@ -120,9 +121,11 @@ def describe_spec(
         planned,
         batch=config.batch if batch is None else batch,
         order=order or config.order,
-        level=config.optimise if level is None else level,
-        memory=memory or config.memory,
-        dtype=config.dtype,
+        build=Build(
+            level=config.optimise if level is None else level,
+            memory=memory or config.memory,
+            dtype=config.dtype,
+        ),
         plugins=plugins or allowed(plugins_beside(checked.root.source)),
     )
 
@@ -141,6 +144,10 @@ def compile(
     device: str = "cpu",
     dtype: str = "float32",
     level: int = 2,
+    memory: str = "normal",
+    amp: bool = False,
+    drop_path: bool = False,
+    auxiliary: bool = False,
     plugins: Plugins = (),
 ) -> Supernet:
     """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
@@ -156,12 +163,18 @@ def compile(
     return supernet.compile(
         checked,
         network,
-        parameters or {},
-        level=level,
-        seed=seed,
-        device=device,
-        dtype=dtype,
-        plugins=plugins or plugins_beside(checked.root.source),
+        parameters,
+        Build(
+            level=level,
+            seed=seed,
+            device=device,
+            dtype=dtype,
+            memory=memory,
+            amp=amp,
+            drop_path=drop_path,
+            auxiliary=auxiliary,
+        ),
+        plugins or plugins_beside(checked.root.source),
     )
 
 

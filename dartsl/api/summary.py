@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.plugin_files import Files
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ def describe(
     *,
     batch: int,
     order: str,
-    level: int = 2,
-    memory: str = "normal",
-    dtype: str = "float32",
+    build: Build = DEFAULT,
     plugins: Files = (),
 ) -> Info:
     """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
@@ -90,10 +89,10 @@ def describe(
     if plan is None:
         return Info(described, space_size(cells))
     from dartsl.graph import count
-    from dartsl.graph.build import build
+    from dartsl.graph.build import build as build_graph
     from dartsl.graph.unused import running, unused
 
-    graph = build(plan)
+    graph = build_graph(plan)
     return Info(
         described,
         space_size(cells),
@@ -102,11 +101,11 @@ def describe(
         len(plan.layers),
         count.parameters(graph),
         count.multiply_adds(running(graph)),
-        None if memory == "none" else _memory(plan, batch, order, level, memory, dtype, plugins),
+        None if build.memory == "none" else _memory(plan, batch, order, build, plugins),
         batch,
         order,
-        level,
-        memory,
+        build.level,
+        build.memory,
         plan.image.size[0] if plan.is_text else None,
         plan.classes if plan.is_text else None,
         unused(graph),
@@ -129,16 +128,11 @@ def describe_cell(cell: Cell) -> CellInfo:
     )
 
 
-def _memory(
-    plan: Plan, batch: int, order: str, level: int, memory: str, dtype: str, plugins: Files
-) -> int | None:
-    from dartsl.nn.supernet import torch_dtype
+def _memory(plan: Plan, batch: int, order: str, build: Build, plugins: Files) -> int | None:
     from dartsl.searching.memory import estimate_step
 
     try:
-        return estimate_step(
-            plan, batch, order, level=level, memory=memory, dtype=torch_dtype(dtype), plugins=plugins
-        )
+        return estimate_step(plan, batch, order, build, plugins)
     except SpecError as fault:
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None

@@ -80,20 +80,14 @@ def compile_command(
     chosen = read_target(spec, network, assignments)
     planned = plan(chosen.spec, chosen.network, chosen.parameters)
     if emit == "python":
+        from dartsl.nn.build import Build
         from dartsl.nn.emit import emit_python
         from dartsl.nn.supernet import from_plan
         from dartsl.run.beside import plugins_beside
 
         # Shapes and names are all that the text needs, so no numbers are drawn.
-        model = from_plan(
-            chosen.spec,
-            planned,
-            level=level,
-            passes=passes,
-            target=target,
-            device="meta",
-            plugins=plugins or plugins_beside(chosen.spec.root.source),
-        )
+        meta = Build(level=level, passes=passes, target=target, device="meta")
+        model = from_plan(chosen.spec, planned, meta, plugins or plugins_beside(chosen.spec.root.source))
         deliver(emit_python(model.network), output)
         return
     from dartsl.graph.build import build

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from dartsl.lang.model import Spec
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import Build
 from dartsl.nn.plugins import Plugins
 from dartsl.nn.supernet import Supernet, from_plan
 
 
 def model_of(spec: Spec, plan: Plan, *, seed: int, dtype: str, plugins: Plugins) -> Supernet:
     """The plain lowering, ready for evaluation, with fresh weights."""
-    return from_plan(spec, plan, level=0, seed=seed, dtype=dtype, plugins=plugins).eval()
+    return from_plan(spec, plan, Build(level=0, seed=seed, dtype=dtype), plugins).eval()
 
 
 def safetensors_bytes(model: Supernet, about: Mapping[str, str]) -> bytes:

@@ -13,15 +13,15 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph import passes as compiler
-from dartsl.graph.build import build
+from dartsl.graph.build import build as build_graph
 from dartsl.graph.operations import application, info
 from dartsl.graph.tables import AlphaTable
-from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.lower import lower
@@ -39,62 +39,50 @@ DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.
 class Supernet(nn.Module):
     """A network whose mixed edges are weighted by the softmax of its alphas.
 
-    plan, graph   what it was made from, with `plugins`, the implementations by name
-    level         of optimisation, 0 to 2; `optimised` is the graph after the passes, with their reports, for
-                  `target`, which the device chooses unless it is given
+    plan, graph   what it was made from, as `build` says, with `plugins`, the implementations by name
+    optimised     the graph after the passes, with their reports
     network       the lowered network; its state_dict names follow the spec (language rule 18)
     alphas        table name -> (rows, columns): a row for each searched edge, a column for each candidate,
                   both in order of declaration. A row with fewer candidates than the longest one has spare columns
                   at its end, which nothing reads. Empty where the network is decided. A table whose name is an
                   attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
-    memory        "low": layers are computed again in the backward pass (`dartsl.nn.recompute`); or "normal"
-    amp           whether convolutions and linear layers compute in bfloat16 (torch.autocast); weights, alphas
-                  and logits keep their type
     """
 
     def __init__(
         self,
         plan: Plan,
         graph: nx.DiGraph,
-        *,
-        level: int = DEFAULT_LEVEL,
-        target: Target | None = None,
-        passes: Sequence[compiler.Pass] | None = None,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
+        build: Build = DEFAULT,
         plugins: Mapping[str, Builder] | None = None,
-        memory: str = "normal",
-        amp: bool = False,
     ) -> None:
+        """Raises UserError for a `device` or `dtype` that does not exist, PluginError."""
         super().__init__()
-        self.memory = memory
-        self.amp = amp
+        device, dtype = torch_device(build.device), torch_dtype(build.dtype)
         self.plan = plan
         self.graph = graph
+        self.build = build
         self.plugins = dict(plugins or {})
-        self.draws = Draws(seed)
-        self.level = level
-        self.target = target or target_of(str(device))
+        self.draws = Draws(build.seed)
+        passes = build.passes
         self.optimised = compiler.apply(
-            graph, compiler.passes_of(level, self.target) if passes is None else passes
+            graph, compiler.passes_of(build.level, build.chosen_target) if passes is None else passes
         )
         self.network: fx.GraphModule = lower(
             self.optimised.graph,
-            seed=seed,
+            seed=build.seed,
             device=device,
             dtype=dtype,
             plugins=self.plugins,
             draws=self.draws,
         )
-        if memory == "low":
+        if build.memory == "low":
             recompute_layers(self.network)
             recompute_steps(self.network)
         self.tables = info(graph).alphas
         self.alphas = nn.ParameterDict()
         for table in self.tables:
-            self.alphas[_key(table.name)] = nn.Parameter(_initial_alphas(table, seed).to(device, dtype))
+            self.alphas[_key(table.name)] = nn.Parameter(_initial_alphas(table, build.seed).to(device, dtype))
             # Not in the state_dict: it follows from the graph. True where a row has no such candidate.
             self.register_buffer(f"spare_{table.name}", _spare(table).to(device), persistent=False)
         # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
@@ -114,7 +102,7 @@ class Supernet(nn.Module):
             with self.frozen_statistics() if pass_.frozen else nullcontext():
                 return self.forward(inputs, carries)
         arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values())
-        if not self.amp:
+        if not self.build.amp:
             return self.network(*arguments)
         with torch.autocast(inputs.device.type, torch.bfloat16):
             output = self.network(*arguments)
@@ -180,75 +168,27 @@ def compile(
     spec: Spec,
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
-    *,
-    level: int = DEFAULT_LEVEL,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    dtype: str | torch.dtype = "float32",
+    build: Build = DEFAULT,
     plugins: Plugins = (),
-    memory: str = "normal",
-    amp: bool = False,
 ) -> Supernet:
     """Compile a network of a checked spec.
 
-    `level` is that of optimisation: 0 for the plain lowering, 1 and 2 for the same mathematics in less time and
-    memory. `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
+    `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
     op`s, or implementations by name. A spec that is decided gives a network without alphas.
 
     Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
     for a network, parameter, `dtype` or `device` that does not exist, or a plugin file that fails.
     """
-    plan = make_plan(spec, pick_network(spec, network), parameters or {})
-    return from_plan(
-        spec,
-        plan,
-        level=level,
-        seed=seed,
-        device=device,
-        dtype=dtype,
-        plugins=plugins,
-        memory=memory,
-        amp=amp,
-    )
+    return from_plan(spec, make_plan(spec, pick_network(spec, network), parameters or {}), build, plugins)
 
 
-def from_plan(
-    spec: Spec,
-    plan: Plan,
-    *,
-    level: int = DEFAULT_LEVEL,
-    target: Target | None = None,
-    passes: Sequence[compiler.Pass] | None = None,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    dtype: str | torch.dtype = "float32",
-    plugins: Plugins = (),
-    memory: str = "normal",
-    amp: bool = False,
-    drop_path: bool = False,
-    auxiliary: bool = False,
-) -> Supernet:
-    """`compile`, for a network that is planned already; `passes` stand in place of those of the level.
-
-    `drop_path` and `auxiliary` are for training: see `dartsl.graph.build`.
-    """
+def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Plugins = ()) -> Supernet:
+    """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
-    device = torch_device(device)
+    graph = build_graph(plan, drop_path=build.drop_path, auxiliary=build.auxiliary)
     try:
-        return Supernet(
-            plan,
-            build(plan, drop_path=drop_path, auxiliary=auxiliary),
-            level=level,
-            target=target,
-            passes=passes,
-            seed=seed,
-            device=device,
-            dtype=torch_dtype(dtype),
-            plugins=builders,
-            memory=memory,
-            amp=amp,
-        )
+        return Supernet(plan, graph, build, builders)
     except PluginError as fault:
         raise contract_error(fault, plan, declared) from fault
 

@@ -27,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dartsl.lang.check import check
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
 from dartsl.run.beside import plugins_beside
@@ -35,10 +36,10 @@ from dartsl.step.batches import Batch, random_batches
 from dartsl.step.gradients import gradients_of
 
 CASES = ("forward_backward", "first", "second", "exact")
-LEVELS: Mapping[str, Mapping[str, Any]] = {
-    "O0": {"level": 0},
-    "O2": {"level": 2},
-    "low": {"level": 2, "memory": "low"},
+LEVELS: Mapping[str, Build] = {
+    "O0": Build(level=0),
+    "O2": Build(level=2),
+    "low": Build(level=2, memory="low"),
 }
 ORDERS = {"first": "1", "second": "2", "exact": "exact"}
 STATUS = Path("/proc/self/status")  # Linux alone has it
@@ -58,9 +59,7 @@ class Job:
 
     def stepper(self, level: str) -> Stepper:
         files = self.plugins or plugins_beside(self.source)
-        model = compile_network(
-            check(self.source), self.network, self.parameters, plugins=files, **LEVELS[level]
-        )
+        model = compile_network(check(self.source), self.network, self.parameters, LEVELS[level], files)
         return Stepper(model, everything=level == "O0")
 
 

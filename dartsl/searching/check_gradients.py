@@ -21,10 +21,11 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.blame import blamed
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import compile
 from dartsl.run.devices import chosen
 from dartsl.run.loop import own_generators
 from dartsl.searching.bilevel import alpha_gradient
-from dartsl.searching.loop import compiled
 from dartsl.searching.sessions import data_of, session_of
 from dartsl.step.finite import NonFiniteError
 
@@ -117,7 +118,7 @@ def check_gradients(
     spec = check(source)
     config = replace(config, device=chosen(config.device))
     locate(config.data, text=pick_network(spec, network).is_text)
-    model = compiled(spec, network, parameters or {}, config, plugins)
+    model = compile(spec, network, parameters, Build.of(config), plugins)
     data = data_of(model, config)
     with own_generators(config.device), blamed(model.plugins):
         session = session_of(model, config, data)

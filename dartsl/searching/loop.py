@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,11 @@ from dartsl.graph.draw import draw
 from dartsl.graph.render import render
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.blame import blamed
+from dartsl.nn.build import Build
 from dartsl.nn.plugin_files import Files
-from dartsl.nn.supernet import Supernet
 from dartsl.nn.supernet import compile as compile_network
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
@@ -75,7 +75,7 @@ def search(
         with group.together():
             here = replace(config, device=group.device(config.device))
             locate(config.data, text=pick_network(spec, network).is_text)
-            model = compiled(spec, network, parameters or {}, here, plugins)
+            model = compile_network(spec, network, parameters, Build.of(here), plugins)
             data = data_of(model, here)
         with own_generators(here.device):
             with group.together():
@@ -114,7 +114,8 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         _, spec, config, parameters = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
         locate(config.data, text=pick_network(spec, info.network).is_text)
-        model = compiled(spec, info.network, parameters, config, lambda: folder.plugins(anew.plugins))
+        plugins = partial(folder.plugins, anew.plugins)
+        model = compile_network(spec, info.network, parameters, Build.of(config), plugins)
         data = data_of(model, config)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
@@ -126,28 +127,6 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         keep_inputs(folder, session.inputs, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group)
-
-
-def compiled(
-    spec: Spec,
-    network: str | None,
-    parameters: Mapping[str, Fraction | int],
-    config: SearchConfig,
-    plugins: Files,
-) -> Supernet:
-    """The supernet that the settings ask for. Raises SpecError, UserError."""
-    return compile_network(
-        spec,
-        network,
-        parameters,
-        level=config.optimise,
-        seed=config.seed,
-        device=config.device,
-        dtype=config.dtype,
-        plugins=plugins,
-        memory=config.memory,
-        amp=config.amp,
-    )
 
 
 def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:

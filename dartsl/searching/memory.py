@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import networkx as nx
@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dartsl.graph.build import build
+from dartsl.graph.build import build as build_graph
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
-from dartsl.graph.target import DEFAULT_LEVEL, Target
 from dartsl.graph.traffic import convolutions
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import PluginError
 from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.supernet import Supernet
@@ -139,47 +139,41 @@ def estimate_step(
     model: Supernet | Plan,
     batch: int,
     order: str,
-    *,
-    level: int = DEFAULT_LEVEL,
-    memory: str = "normal",
-    dtype: torch.dtype = torch.float32,
+    build: Build = DEFAULT,
     plugins: Plugins = (),
 ) -> int:
     """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
 
-    `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and its own level, type
-    and `memory` count; the arguments are for a Plan.
+    `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and is as it was built;
+    `build` and `plugins` are for a Plan.
     Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
     one that breaks its contract (E0412), UserError for what has more numbers than torch can count.
     """
-    return step_memory(model, batch, order, level=level, memory=memory, dtype=dtype, plugins=plugins).total
+    return step_memory(model, batch, order, build, plugins).total
 
 
 def step_memory(
     model: Supernet | Plan,
     batch: int,
     order: str,
-    *,
-    level: int = DEFAULT_LEVEL,
-    memory: str = "normal",
-    dtype: torch.dtype = torch.float32,
+    build: Build = DEFAULT,
     plugins: Plugins = (),
 ) -> StepMemory:
     """The parts of `estimate_step`."""
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
-    if isinstance(model, Supernet):
-        memory = model.memory
-    shadow = _shadow(model, batch, level, memory, dtype, plugins)
+    shadow = _shadow(model, batch, build, plugins)
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
     if order == "exact":
         # Dual numbers: all twice, and what their own derivatives keep; no layer is computed again.
-        whole = (
-            shadow if shadow.memory == "normal" else _shadow(model, batch, level, "normal", dtype, plugins)
-        )
+        whole = shadow
+        if shadow.build.memory != "normal":
+            whole = Supernet(
+                shadow.plan, shadow.graph, replace(shadow.build, memory="normal"), shadow.plugins
+            )
         passes, kept = round(DUAL * 2 * passes_peak(whole, batch, "2")), "normal"
     else:
-        passes, kept = passes_peak(shadow, batch, order), shadow.memory
+        passes, kept = passes_peak(shadow, batch, order), shadow.build.memory
     calls = sum(convolutions(application(shadow.graph, node)) for node in shadow.graph)
     return StepMemory(
         state=2 * weights + 3 * alphas + _bytes(list(shadow.buffers())),
@@ -227,31 +221,19 @@ def _gradients(model: Supernet, batch: Batch, parameters: Sequence[Tensor]) -> l
     return slopes(batch.take(model).loss, parameters)
 
 
-def _shadow(
-    model: Supernet | Plan, batch: int, level: int, memory: str, dtype: torch.dtype, plugins: Plugins
-) -> Supernet:
+def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Plugins) -> Supernet:
     """The network on the meta device. Raises UserError where `batch` images make tensors beyond counting."""
-    target: Target | None = None
     if isinstance(model, Supernet):
-        dtype = next(iter(model.parameters()), torch.empty(0, dtype=dtype)).dtype
+        dtype = next(iter(model.parameters()), torch.empty(0)).dtype
+        build = replace(model.build, target=model.build.chosen_target, dtype=dtype)
         plan, graph, builders = model.plan, model.graph, model.plugins
-        level, target = model.level, model.target
     else:
-        plan, graph, builders = model, build(model), resolve(model, {}, plugins)
+        plan, graph, builders = model, build_graph(model), resolve(model, {}, plugins)
     length = plan.image.size[0] if plan.is_text else 1
     if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:
-        return Supernet(
-            plan,
-            graph,
-            level=level,
-            target=target,
-            device="meta",
-            dtype=dtype,
-            plugins=builders,
-            memory=memory,
-        )
+        return Supernet(plan, graph, replace(build, device="meta", amp=False), builders)
     except PluginError as fault:
         raise contract_error(fault, plan, {}) from fault
 

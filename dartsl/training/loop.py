@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.blame import blamed
+from dartsl.nn.build import Build
 from dartsl.nn.plugin_files import Files
-from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.nn.supernet import from_plan
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
@@ -84,7 +86,7 @@ def train(
         with group.together():
             here = replace(config, device=group.device(config.device))
             locate(config.data, text=planned.is_text)
-            model = trained_model(spec, planned, here, plugins)
+            model = from_plan(spec, planned, Build.of(here), plugins)
             data = data_of(planned, here, group)
         with own_generators(here.device):
             with group.together():
@@ -127,7 +129,7 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
     locate(config.data, text=planned.is_text)
-    model = trained_model(spec, planned, config, lambda: folder.plugins(anew.plugins))
+    model = from_plan(spec, planned, Build.of(config), partial(folder.plugins, anew.plugins))
     data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:
         what = "texts" if planned.is_text else "images"
@@ -158,22 +160,6 @@ def decided_plan(
             help=f"search first: `{search}`, then `dartsl train` on the run's folder",
         )
     return planned
-
-
-def trained_model(spec: Spec, plan: Plan, config: TrainConfig, plugins: Files) -> Supernet:
-    """The network as it is trained, with the auxiliary head and drop-path that the settings ask for."""
-    return from_plan(
-        spec,
-        plan,
-        level=config.optimise,
-        seed=config.seed,
-        device=config.device,
-        dtype=config.dtype,
-        plugins=plugins,
-        memory=config.memory,
-        drop_path=config.drop_path > 0,
-        auxiliary=config.auxiliary > 0,
-    )
 
 
 def _run(session: TrainSession, folder: RunFolder, console: Console, group: Group) -> TrainResult:

@@ -12,6 +12,7 @@ from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.blame import blamed
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
@@ -61,14 +62,7 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
             help=f"`dartsl train --resume {path}` adds them, where the run's data still are",
         )
     require_fitting(inputs, planned, path / RUN)
-    model = from_plan(
-        spec,
-        planned,
-        level=config.optimise,
-        seed=config.seed,
-        device=config.device,
-        dtype=config.dtype,
-        plugins=partial(folder.plugins, anew.plugins),
-    )
+    build = replace(Build.of(config), memory="normal", drop_path=False, auxiliary=False)
+    model = from_plan(spec, planned, build, partial(folder.plugins, anew.plugins))
     epochs = load_trained(model, folder)
     return Trained(folder, config, model.eval(), inputs, epochs)

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dartsl import compile
 from dartsl.data import Augment, Batches, ImageData, load
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
@@ -34,7 +35,6 @@ from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
-from dartsl.nn.supernet import compile as compile_network
 from dartsl.searching.bilevel import ImageBatch, learning_rate, weight_step
 from dartsl.searching.discretise import softmax_rows
 from dartsl.searching.emit import Provenance, found_text
@@ -59,7 +59,7 @@ def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
 
 def train(text: str, data: ImageData, seed: int, epochs: int, batch: int = 64) -> tuple[float, float]:
     """Train a decided spec from scratch; test error in per cent and mean test loss in nats, at the end."""
-    model = compile_network(check(Source("cell.darts", text)), seed=seed)
+    model = compile(check(Source("cell.darts", text)), seed=seed)
     augment = Augment.of(data, crop=1)
     batches = Batches(torch.arange(len(data.train_labels)), batch, seed)
     generator = torch.Generator().manual_seed(seed)
@@ -91,7 +91,7 @@ def measure(seed: int, epochs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         found = search(source, replace(config, seed=seed), out=Path(folder) / "run").found
     assert found is not None, "the search was interrupted"
-    defaults = compile_network(spec).plan.parameters
+    defaults = compile(spec).plan.parameters
     row: dict[str, Any] = {"seed": seed, "epochs": epochs, "cells": found}
     for name, text in (("found", found), ("random", random_cells(spec, dict(defaults), seed))):
         error, loss = train(text, data, seed, epochs)

@@ -54,10 +54,10 @@ def estimates(job: Job) -> list[str]:
     planned = plan(spec, pick_network(spec, job.network), job.parameters)
     lines = []
     for case, order in ORDERS.items():
-        for level, settings in LEVELS.items():
+        for level, build in LEVELS.items():
             if (case, level) == ("first", "O0"):
                 continue
-            told = estimate_step(planned, job.batch, order, **settings)
+            told = estimate_step(planned, job.batch, order, build)
             measured = peak_of(job, case, level)
             if measured is not None:
                 lines.append(f"{case} {level}: {told / 1e6:.0f} MB told, {measured / 1e6:.0f} MB measured")

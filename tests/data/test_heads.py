@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dartsl import compile
 from dartsl.exchange.importing import import_text
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
@@ -15,7 +16,6 @@ from dartsl.lang.plan import plan
 from dartsl.lang.resources import shipped_specs
 from dartsl.lang.settings import search_config, train_config
 from dartsl.lang.source import Source
-from dartsl.nn.supernet import compile
 from dartsl.searching.images import images_of
 from dartsl.searching.text_session import text_of
 from dartsl.training.data import feed_of

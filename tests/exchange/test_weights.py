@@ -13,6 +13,7 @@ import dartsl
 from dartsl import UserError
 from dartsl.exchange import weights
 from dartsl.exchange.exporting import Subject, subject_of_spec
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
@@ -35,7 +36,7 @@ def subject() -> Subject:
 @pytest.fixture(scope="module")
 def model(subject: Subject) -> Supernet:
     """As it is trained: with an auxiliary head and drop-path."""
-    return from_plan(subject.spec, subject.plan, seed=5, drop_path=True, auxiliary=True).eval()
+    return from_plan(subject.spec, subject.plan, Build(seed=5, drop_path=True, auxiliary=True)).eval()
 
 
 def test_weights_of_a_training_without_its_auxiliary_head(

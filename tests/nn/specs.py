@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dartsl import compile
 from dartsl.lang.check import check
 from dartsl.lang.source import Source
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 
 NETWORK = """
 network small(C = 4) {

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dartsl import compile
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.plan import plan
@@ -14,7 +15,6 @@ from dartsl.lang.records import ModuleSpec
 from dartsl.lang.source import Source
 from dartsl.nn.contract import Builder, PluginError, probe
 from dartsl.nn.plugins import require_sound
-from dartsl.nn.supernet import compile
 
 
 def gelu(in_channels: int, out_channels: int, stride: int, affine: bool) -> nn.Module:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from dartsl import compile
 from dartsl.graph.diff import diff_specs
 from dartsl.graph.draw import draw
 from dartsl.lang.check import check
@@ -18,7 +19,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.parser import parse
 from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 from dartsl.searching.derive import Provenance, found_text
 
 # `v1` to `v3` are functions of x without weights; they are declared out of the order of their numbers.

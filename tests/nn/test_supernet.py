@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from dartsl import compile
 from dartsl.graph.count import parameters
 from dartsl.graph.verify import verify
 from dartsl.lang.check import check
@@ -20,7 +21,7 @@ from dartsl.lang.loader import read
 from dartsl.lang.resources import shipped_specs
 from dartsl.lang.source import Source
 from dartsl.nn.lower import emit_python
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
 from tests.nn.test_lower import check_shapes
 

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
+from dartsl import compile
 from dartsl.graph.build import build
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import Application, application, info
@@ -22,7 +23,7 @@ from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.nn import text
 from dartsl.nn.lower import emit_python
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED, planned, tokens
 
 SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}

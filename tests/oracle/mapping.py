@@ -8,11 +8,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from dartsl import compile
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
 from dartsl.lang.source import Source
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 
 from .naive.networks import BlockNetwork
 

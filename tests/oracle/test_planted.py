@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from dartsl import compile
 from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
-from dartsl.nn.supernet import compile
 from dartsl.searching.discretise import derive, softmax_rows
 from dartsl.searching.image_session import ImageSession
 

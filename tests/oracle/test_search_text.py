@@ -10,10 +10,11 @@ from typing import Literal
 import pytest
 import torch
 
+from dartsl import compile
 from dartsl.data.text import Corpus
 from dartsl.lang.loader import read
 from dartsl.lang.settings import search_config
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.discretise import derive, softmax_rows
 from dartsl.searching.text_session import TextSession

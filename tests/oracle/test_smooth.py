@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dartsl.nn.supernet import Supernet, compile
+from dartsl import compile
+from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient
 
 from .mapping import batch, checked, randomise

@@ -16,11 +16,11 @@ from dartsl.graph.operations import application
 from dartsl.lang.check import pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
-from dartsl.nn.supernet import Supernet
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.step.finite import NonFiniteError
 from dartsl.training import session as train_session
 from dartsl.training.feed import Batch, MemoryFeed
-from dartsl.training.loop import trained_model
 from dartsl.training.session import ImageSession
 from tests.search.runs import same
 
@@ -64,7 +64,7 @@ def sides(config: TrainConfig, *, imagenet: bool = False, images: int = 15) -> t
     text = spec_text("zoo/darts_v2_imagenet" if imagenet else "zoo/darts_v2", (size, size))
     spec = checked(text.replace("classes = 1000", "classes = 10"))
     planned = plan(spec, pick_network(spec, None), {"C": 2, "n": 1})
-    model = trained_model(spec, planned, config, ())
+    model = from_plan(spec, planned, Build.of(config))
     model.load_state_dict(renamed(oracle, oracle.state_dict()), strict=True)
     training = Training(oracle, clip=config.clip, smoothing=config.label_smoothing)
     return training, ImageSession(model, config, MemoryFeed(data(images, size), config, ""))

@@ -8,8 +8,9 @@ from typing import Literal
 
 import torch
 
+from dartsl import compile
 from dartsl.lang.loader import read
-from dartsl.nn.supernet import Supernet, compile
+from dartsl.nn.supernet import Supernet
 
 from .mapping import checked
 from .naive.recurrent import Found, LanguageModel, Masks

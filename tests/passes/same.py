@@ -17,6 +17,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.text import TextOutput
 
@@ -51,7 +52,7 @@ def graph_behind(text: str, passes: Sequence[Pass]) -> nx.DiGraph:
 
 def model(planned: Plan, graph: nx.DiGraph, seed: int = 0) -> Supernet:
     """The network of a graph as it is, in float64, with random parameters that depend on names and `seed` alone."""
-    made = Supernet(planned, graph, level=0, seed=seed, dtype=torch.float64)
+    made = Supernet(planned, graph, Build(level=0, seed=seed, dtype=torch.float64))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _, parameter in sorted(made.named_parameters()):

@@ -131,7 +131,7 @@ import sys
 import torch
 from dartsl.lang.check import check
 from dartsl.lang.source import Source
-from dartsl.nn.supernet import compile
+from dartsl import compile
 
 torch.set_num_threads(2)
 model = compile(check(Source("strided.darts", sys.argv[1])))

@@ -9,6 +9,7 @@ from torch import nn
 from dartsl.lang.check import check
 from dartsl.lang.flow import CONSTANT, DEPENDENT, ZERO, Level, constant, layer_levels, merged
 from dartsl.lang.source import Source
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from tests.plan.help import planned, spec_of
 from tests.search.random_spaces import space
@@ -138,7 +139,7 @@ def test_random_networks_do_as_the_spec_says() -> None:
     for seed in range(20):
         spec = space(seed)
         plan = planned(spec)
-        model = from_plan(spec, plan, level=0, seed=seed, dtype="float64").train()
+        model = from_plan(spec, plan, Build(level=0, seed=seed, dtype="float64")).train()
         with torch.no_grad():
             for module in model.modules():  # so that a shift of a batch norm is no zero
                 if isinstance(module, nn.BatchNorm2d) and module.affine:

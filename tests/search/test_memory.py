@@ -9,6 +9,7 @@ from dartsl.graph.operations import info
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
+from dartsl.nn.build import Build
 from dartsl.searching.memory import BASE, PER_CONVOLUTION, SLACK, estimate_step, passes_peak, step_memory
 from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
 
@@ -43,10 +44,10 @@ def test_parts_of_the_estimate() -> None:
 
 def test_levels_and_recomputation_take_less() -> None:
     plan = small(SEARCHED).plan
-    plain, passed = (step_memory(plan, 16, "2", level=level).passes for level in (0, 2))
-    low = step_memory(plan, 16, "2", memory="low").passes
+    plain, passed = (step_memory(plan, 16, "2", Build(level=level)).passes for level in (0, 2))
+    low = step_memory(plan, 16, "2", Build(memory="low")).passes
     assert low < passed < plain
-    assert low < step_memory(plan, 16, "exact", memory="low").passes
+    assert low < step_memory(plan, 16, "exact", Build(memory="low")).passes
     assert step_memory(small(SEARCHED, memory="low"), 16, "2").passes == low
 
 
@@ -55,7 +56,7 @@ def test_the_type_and_the_order_count() -> None:
     assert step_memory(double, 4, "1").passes == pytest.approx(
         2 * step_memory(single, 4, "1").passes, rel=0.05
     )
-    assert estimate_step(single.plan, 4, "1", dtype=torch.float64) == estimate_step(double, 4, "1")
+    assert estimate_step(single.plan, 4, "1", Build(dtype="float64")) == estimate_step(double, 4, "1")
     with pytest.raises(ValueError, match="order is one of 1, 2, exact"):
         estimate_step(single, 4, "3")
 

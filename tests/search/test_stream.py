@@ -17,6 +17,8 @@ from dartsl.data.folders import Ahead, large_folder
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import compile
 from dartsl.searching import loop
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.images import images_of
@@ -77,7 +79,7 @@ def test_a_run_goes_on_bit_for_bit(
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_undone_step_is_taken_again_with_the_same_images(tiny: Path, images: Path, workers: int) -> None:
     config = settings(tiny, **given(images, workers=workers, warmup=0))
-    model = loop.compiled(check(read(str(tiny))), None, {}, config, ())
+    model = compile(check(read(str(tiny))), build=Build.of(config))
     session = ImageSession(model, config, images_of(model, config))
     session.begin_epoch()
     before = session.random_state()
@@ -147,7 +149,7 @@ def test_refusals_and_what_is_said(tiny: Path, images: Path) -> None:
     unused = "large: a search halves the training images; the validation images are not used"
     for stream in ("always", "never"):
         config = settings(tiny, **given(images, stream=stream))
-        assert notes_of(images_of(loop.compiled(check(read(str(tiny))), None, {}, config, ()), config)) == (
+        assert notes_of(images_of(compile(check(read(str(tiny))), build=Build.of(config)), config)) == (
             unused,
         )
     console = quiet()

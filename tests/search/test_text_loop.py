@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from dartsl import compile
 from dartsl.api.specs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
-from dartsl.nn.supernet import compile as compile_network
 from dartsl.searching import loop
 from dartsl.searching.memory import passes_peak
 from dartsl.searching.text_session import tied_weights
@@ -112,14 +112,14 @@ def test_another_text_is_refused_when_a_run_goes_on(
 
 
 def built(**settings: object) -> Supernet:
-    return compile_network(check(Source("story", STORY)), **settings)  # type: ignore[arg-type]
+    return compile(check(Source("story", STORY)), **settings)  # type: ignore[arg-type]
 
 
 def test_the_embedding_of_a_spec_is_held() -> None:
     model = built()
     assert [tuple(weight.shape) for weight in tied_weights(model)] == [(6, 4)]
     untied = STORY.replace(', tie = "stem"', "")
-    assert tied_weights(compile_network(check(Source("story", untied)))) == []
+    assert tied_weights(compile(check(Source("story", untied)))) == []
 
 
 @pytest.mark.parametrize("order", ["1", "2"])

@@ -17,7 +17,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import train_config
-from dartsl.training import loop
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import from_plan
 from dartsl.training.class_weights import balanced_weights
 from dartsl.training.data import feed_of
 from dartsl.training.feed import Batch
@@ -44,7 +45,7 @@ def session(spec: Path, **changes: Any) -> ImageSession:
     config = settings(spec, dtype="float64", flip=False, crop=0, weight_decay=0.0, clip=0.0, **changes)
     checked = check(read(str(spec)))
     planned = plan(checked, pick_network(checked, None), {})
-    model = loop.trained_model(checked, planned, config, ())
+    model = from_plan(checked, planned, Build.of(config))
     return ImageSession(model, config, feed_of(planned, config))
 
 

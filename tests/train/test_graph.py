@@ -13,6 +13,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import Plan
+from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
 
 
@@ -50,7 +51,7 @@ def test_the_head_fits_any_image(size: int) -> None:
     text = read("zoo/darts_v2").text.replace("image(3, 32, 32)", f"image(3, {4 * size}, {4 * size})")
     spec = check(type(read("zoo/darts_v2"))("v2", text))
     small = plan(spec, pick_network(spec, None), {"C": 2, "n": 1})
-    model = from_plan(spec, small, auxiliary=True)
+    model = from_plan(spec, small, Build(auxiliary=True))
     assert model(torch.randn(3, 3, 4 * size, 4 * size)).shape == (3, 20)
 
 
@@ -66,7 +67,7 @@ def test_drop_path_stands_behind_every_operation_but_the_identity() -> None:
 def models(level: int) -> Supernet:
     spec = check(read("zoo/darts_v2"))
     small = plan(spec, pick_network(spec, None), {"C": 4, "n": 1})
-    return from_plan(spec, small, level=level, dtype="float64", drop_path=True, auxiliary=True)
+    return from_plan(spec, small, Build(level=level, dtype="float64", drop_path=True, auxiliary=True))
 
 
 def test_every_level_drops_the_same() -> None:

@@ -16,11 +16,12 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import from_plan
 from dartsl.searching.session import Tally
 from dartsl.training.data import feed_of
 from dartsl.training.evaluation import Measured, measured, wilson
 from dartsl.training.feed import Batch
-from dartsl.training.loop import trained_model
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 from dartsl.training.report import seeds_report
 from dartsl.training.session import ImageSession
@@ -105,7 +106,7 @@ def session(**changes: Any) -> ImageSession:
         ),
         **changes,
     )
-    return ImageSession(trained_model(spec, small, config, ()), config, feed_of(small, config))
+    return ImageSession(from_plan(spec, small, Build.of(config)), config, feed_of(small, config))
 
 
 def test_the_scale_of_the_loss_goes_on() -> None:

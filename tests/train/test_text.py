@@ -19,10 +19,11 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import from_plan
 from dartsl.step.finite import NonFiniteError
 from dartsl.training import loop
 from dartsl.training.evaluate import evaluate
-from dartsl.training.loop import trained_model
 from dartsl.training.regularisers import Mean
 from dartsl.training.text_evaluation import TextMeasured, measured_text
 from dartsl.training.text_session import TextSession, worse
@@ -89,7 +90,7 @@ def session(spec: Path, **changes: Any) -> TextSession:
     config = settings(spec, dtype="float64", **changes)
     known = check(read(str(spec)))
     planned = plan(known, pick_network(known, None), {})
-    return TextSession(trained_model(known, planned, config, ()), config, load_text(config.data, "word"))
+    return TextSession(from_plan(known, planned, Build.of(config)), config, load_text(config.data, "word"))
 
 
 def still(spec: Path) -> None:
@@ -300,7 +301,7 @@ def test_a_training_that_stalls_ends_on_averaged_weights(story: Path) -> None:
     assert all(losses[i] < min(losses[:i]) for i in range(1, first - 1))
     state = checkpoint_of(story.parent / "run")["state"]
     spec = check(read(str(story)))
-    model = trained_model(spec, plan(spec, pick_network(spec, None), {}), settings(story), ())
+    model = from_plan(spec, plan(spec, pick_network(spec, None), {}), Build.of(settings(story)))
     text = in_rows(load_text(settings(story).data, "word").test, 1)
     model.load_state_dict(state["model"])
     raw = measured_text(model, text, 6)

@@ -1,0 +1,65 @@
+"""What a network is built with, besides a spec, one of its networks and that network's parameters. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
+from dartsl.lang.settings import SearchConfig, TrainConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from dartsl.graph.passes import Pass
+
+
+@dataclass(frozen=True)
+class Build:
+    """How a network is built. It decides its speed, its memory and its first numbers, never its mathematics.
+
+    level       of optimisation, 0 to 2
+    target      what the passes choose for; None: the kind of `device`
+    passes      in place of those of the level
+    seed        of weights, alphas and all that passes draw
+    device      where parameters lie; `meta` gives a network of shapes without numbers
+    dtype       of parameters, activations and logits
+    memory      "low": layers are computed again in the backward pass; or "normal"
+    amp         convolutions and linear layers compute in bfloat16; weights, alphas and logits keep their type
+    drop_path   with drop-path on the edges, for training
+    auxiliary   with the auxiliary head, for training
+    """
+
+    level: int = DEFAULT_LEVEL
+    target: Target | None = None
+    passes: tuple[Pass, ...] | None = None
+    seed: int = 0
+    device: torch.device | str = "cpu"
+    dtype: torch.dtype | str = "float32"
+    memory: str = "normal"
+    amp: bool = False
+    drop_path: bool = False
+    auxiliary: bool = False
+
+    @classmethod
+    def of(cls, config: SearchConfig | TrainConfig) -> Build:
+        """What the settings of a search or of a training ask for."""
+        common = cls(
+            level=config.optimise,
+            seed=config.seed,
+            device=config.device,
+            dtype=config.dtype,
+            memory=config.memory,
+        )
+        if isinstance(config, SearchConfig):
+            return replace(common, amp=config.amp)
+        # A training computes in a shorter type by itself: its evaluation does too, and float16 scales the loss.
+        return replace(common, drop_path=config.drop_path > 0, auxiliary=config.auxiliary > 0)
+
+    @property
+    def chosen_target(self) -> Target:
+        """The target that is given, or that of the device."""
+        return self.target or target_of(str(self.device))
+
+
+DEFAULT = Build()
