@@ -56,7 +56,7 @@ def test_a_run_whose_data_is_gone_builds_nothing(tmp_path: Path, monkeypatch: py
     config = settings(tmp_path / "tiny.darts", data=str(tmp_path / "data"), epochs=1, final=True)
     run = train_loop.train(Source("tiny", TINY), config, out=tmp_path / "run", console=quiet()).path
     (tmp_path / "data").rename(tmp_path / "elsewhere")
-    monkeypatch.setattr(train_loop, "trained_model", lambda *_: pytest.fail("a network was built"))
-    monkeypatch.setattr(search_loop, "compiled", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(train_loop, "from_plan", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(search_loop, "compile_network", lambda *_: pytest.fail("a network was built"))
     with pytest.raises(UserError, match="no such data set"):
         train_loop.resume(run, console=quiet())
