@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Input
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.paths import exists
 from dartsl.lang.settings import Config, SearchConfig
@@ -115,7 +116,7 @@ def describe_spec(
         from dartsl.nn.plugins import require_sound
 
         require_sound(checked, planned, plugins)
-    config = of_search(planned is not None and planned.is_text, checked.search)
+    config = of_search(Images if planned is None else planned.network.takes, checked.search)
     return describe(
         checked,
         planned,
@@ -225,27 +226,30 @@ def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None =
     unknown or bad, or of another kind of network."""
     from dartsl.lang.check import pick_network
 
-    return settled(of_search, pick_network(spec, network).is_text, settings, spec.search)
+    return settled(of_search, pick_network(spec, network).takes, settings, spec.search)
 
 
 def settled(
-    complete: Callable[..., Config], text: bool, settings: Mapping[str, Any], *layers: Mapping[str, Any]
+    complete: Callable[..., Config],
+    takes: type[Input],
+    settings: Mapping[str, Any],
+    *layers: Mapping[str, Any],
 ) -> Config:
-    """`settings` over `layers` over the defaults for a network of text or images, by `complete`, which is
+    """`settings` over `layers` over the defaults for a network that takes such an input, by `complete`, which is
     `dartsl.lang.settings.search_config` or `train_config`.
 
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """
     for name, value in settings.items():
         try:
-            complete(text, {name: value})
+            complete(takes, {name: value})
         except KeyError:
             raise UserError(f"there is no setting `{name}`", exit_code=2) from None
         except ValueError as fault:
             raise UserError(
                 f"`{value}` is not a value for the setting `{name}`", f"give {fault}", 2
             ) from None
-    return complete(text, *layers, settings)
+    return complete(takes, *layers, settings)
 
 
 def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:

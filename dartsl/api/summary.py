@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from dartsl.lang.diagnostics import SpecError
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
@@ -53,6 +54,7 @@ class Info:
                     `memory` is none: the estimate was not asked for
     window          words (or characters) of a window; None for images
     vocabulary      how many of them the network knows; None for images
+    unit            what multiply-adds are counted for: an `image`, a `word`
     """
 
     cells: tuple[CellInfo, ...]
@@ -70,6 +72,7 @@ class Info:
     window: int | None = None
     vocabulary: int | None = None
     unused: Unused | None = None
+    unit: str | None = None
 
 
 def describe(
@@ -106,9 +109,10 @@ def describe(
         order,
         build.level,
         build.memory,
-        plan.image.size[0] if plan.is_text else None,
-        plan.classes if plan.is_text else None,
+        plan.input.window if isinstance(plan.input, Tokens) else None,
+        plan.input.vocabulary if isinstance(plan.input, Tokens) else None,
         unused(graph),
+        plan.input.unit,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run, settled, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
-from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.lang.settings import TrainConfig, train_config, usable
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
 from dartsl.run.commands import command_line
@@ -131,13 +131,8 @@ def config_to_train(
     """
     from dartsl.lang.check import pick_network
 
-    text = pick_network(spec, network).is_text
-    return settled(train_config, text, settings, inherited_by(text, inherited or {}), spec.train)
-
-
-def inherited_by(text: bool, inherited: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of a search's settings says which data it was on: a network of images has no level."""
-    return {name: value for name, value in inherited.items() if text or name != "level"}
+    takes = pick_network(spec, network).takes
+    return settled(train_config, takes, settings, usable(takes, inherited or {}), spec.train)
 
 
 def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:

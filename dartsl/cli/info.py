@@ -134,7 +134,7 @@ def _network_lines(info: Info) -> list[str]:
         f"network {info.network}({values}), {info.layers} layers",
         *window,
         f"  parameters     {info.parameters:,}",
-        f"  multiply-adds  {info.multiply_adds:,} per {'image' if info.window is None else 'word'}",
+        f"  multiply-adds  {info.multiply_adds:,} per {info.unit}",
         *_unused_lines(info),
         *([] if info.memory == "none" else [f"  memory         {_memory(info)}"]),
         f"  space          {_architectures(info.space_size)}",

@@ -100,10 +100,10 @@ def _read(
     spec = check(source)
     say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
-    config = search_config(chosen.network.is_text, spec.search, given)
+    config = search_config(chosen.network.takes, spec.search, given)
     from dartsl.data.named import locate
 
-    locate(config.data, text=chosen.network.is_text)  # before torch is imported and anything is built
+    locate(config.data, chosen.network.takes)  # before torch is imported and anything is built
     return source, config, chosen
 
 

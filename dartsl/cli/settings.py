@@ -108,8 +108,8 @@ def _help(spec: Field[Any]) -> str:
 
 def _default(spec: Field[Any]) -> str:
     default = _value(spec.default) or ("the spec's" if spec.name == "data" else "empty")
-    of_text = spec.metadata["text"]
-    return default if of_text is None else f"{default}; of text {_value(of_text)}"
+    others = [f"of {kind} {_value(value)}" for kind, value in spec.metadata["by_kind"].items()]
+    return "; ".join([default, *others])
 
 
 def _value(value: Any) -> str:

@@ -20,7 +20,7 @@ from dartsl.cli.options import (
 )
 from dartsl.cli.output import INTERRUPTED, answer, console, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
-from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.lang.settings import TrainConfig, train_config, usable
 
 if TYPE_CHECKING:
     from dartsl.training.loop import TrainResult
@@ -105,7 +105,7 @@ def _start(
     plugins: tuple[Path, ...],
     given: dict[str, Any],
 ) -> list[TrainResult]:
-    from dartsl.api.trainings import inherited_by, source_to_train
+    from dartsl.api.trainings import source_to_train
     from dartsl.lang.check import check
     from dartsl.run.commands import command_line
 
@@ -113,12 +113,12 @@ def _start(
     spec = check(source)
     say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
-    text = chosen.network.is_text
-    config = train_config(text, inherited_by(text, inherited), spec.train, given)
+    takes = chosen.network.takes
+    config = train_config(takes, usable(takes, inherited), spec.train, given)
     from dartsl.data.named import locate
 
     if config.data:  # before torch is imported and anything is built
-        locate(config.data, text=text)
+        locate(config.data, takes)
     from dartsl.training.seeds import start
 
     return start(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dartsl.data.images import Expected, ImageData, check_expected
-from dartsl.data.named import IMAGE_FORMATS, locate
+from dartsl.data.named import OF_IMAGES, locate
 from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
 from dartsl.data.readers.layout import is_image_folder, unwrapped
 from dartsl.lang.diagnostics import UserError
@@ -54,7 +54,7 @@ def _read_file(path: Path) -> ImageData:
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
     if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):
         raise UserError(f"{path}: one file of a data set of several", f"name its folder: {path.parent}")
-    raise UserError(f"{path}: a file of an unknown format", f"give {IMAGE_FORMATS}")
+    raise UserError(f"{path}: a file of an unknown format", f"give {OF_IMAGES.formats}")
 
 
 def _read_folder(path: Path, expect: Expected | None) -> ImageData:
@@ -69,7 +69,7 @@ def _read_folder(path: Path, expect: Expected | None) -> ImageData:
         raise UserError(
             f"{path}: a folder of .npz files", f"name one of them: {', '.join(map(str, files[:4]))}"
         )
-    raise UserError(f"{path}: a folder of an unknown format", f"give {IMAGE_FORMATS}")
+    raise UserError(f"{path}: a folder of an unknown format", f"give {OF_IMAGES.formats}")
 
 
 def _found(path: Path) -> Callable[[], ImageData] | None:

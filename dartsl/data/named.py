@@ -3,38 +3,69 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Input, Tokens
 
-IMAGES = ("digits",)
-TEXTS = ("markov",)
-IMAGE_FORMATS = (
+
+@dataclass(frozen=True)
+class DataKind:
+    """The data of a kind of input.
+
+    noun      a set of them, where no other kind comes into question; `one` is a set among others, and `several`
+              are what is in it
+    embedded  the names of the sets that dartsl brings
+    formats   in what forms they may come
+    """
+
+    noun: str
+    one: str
+    several: str
+    embedded: tuple[str, ...]
+    formats: str
+
+
+OF_IMAGES = DataKind(
+    "data set",
+    "a data set of images",
+    "images",
+    ("digits",),
     "`digits`, an .npz file with x_train, y_train, x_test and y_test, or a folder: "
-    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images per class"
+    "CIFAR-10 or CIFAR-100 (python or binary), MNIST-style IDX files, or one folder of images per class",
 )
-TEXT_FORMATS = (
+OF_TEXT = DataKind(
+    "text",
+    "a text",
+    "texts",
+    ("markov",),
     "`markov`, a plain text file, or a folder with train.txt, valid.txt and test.txt "
-    "(or the names of Penn Treebank or WikiText)"
+    "(or the names of Penn Treebank or WikiText)",
 )
+DATA: Mapping[str, DataKind] = {
+    Images.kind: OF_IMAGES,
+    Tokens.kind: OF_TEXT,
+}  # by the kind of a network's input
 
 
 def is_embedded(name: str) -> bool:
-    """Whether a name means a data set that dartsl brings, of images or of text."""
-    return name in IMAGES or name in TEXTS
+    """Whether a name means a data set that dartsl brings."""
+    return any(name in kind.embedded for kind in DATA.values())
 
 
-def locate(name: str, *, text: bool = False) -> Path | None:
-    """The file or folder that a name means, for a network of text or of images; None where it is embedded.
+def locate(name: str, takes: type[Input] = Images) -> Path | None:
+    """The file or folder that a name means, for a network that takes such an input; None where it is embedded.
 
     Raises UserError where there is no such thing.
     """
-    ours, theirs, formats = (TEXTS, IMAGES, TEXT_FORMATS) if text else (IMAGES, TEXTS, IMAGE_FORMATS)
-    what = "text" if text else "data set"
+    ours = DATA[takes.kind]
+    what, formats = ours.noun, ours.formats
     if not name:
         raise UserError(f"no {what} is named", f'name one by --data or `data = "..."`: {formats}')
-    if name in ours:
+    if name in ours.embedded:
         return None
     path = Path(os.path.expanduser(name))
     try:
@@ -44,10 +75,11 @@ def locate(name: str, *, text: bool = False) -> Path | None:
             raise UserError(f"{path}: neither a file nor a folder", f"give {formats}")
     except (OSError, ValueError) as error:  # not allowed, a name too long, a zero byte in it
         raise UserError(f"{name}: cannot be read ({error})", "check the path and its permissions") from None
-    near = get_close_matches(name, ours, n=1)
+    near = get_close_matches(name, ours.embedded, n=1)
     help_ = f"did you mean `{near[0]}`?" if near else f"give {formats}"
-    if name in theirs:
-        help_ = f"`{name}` is {'a data set of images' if text else 'a text'}: give {formats}"
+    theirs = next((kind for kind in DATA.values() if name in kind.embedded), None)
+    if theirs is not None:
+        help_ = f"`{name}` is {theirs.one}: give {formats}"
     raise UserError(f"{name}: no such {what}, file or folder", help_)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dartsl
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.terms import Plan
 from dartsl.run.inputs import ImageInputs, Inputs, TextInputs
 
@@ -32,10 +33,10 @@ class About:
     @property
     def takes(self) -> str:
         """What the network takes, on one line."""
-        if self.plan.is_text:
+        if isinstance(self.plan.input, Tokens):
             words = "characters" if self._level == "char" else "words"
             return f"int64 tokens (T, B), numbers of {self.plan.classes:,} {words}"
-        shape = f"(B, {', '.join(map(str, self.plan.image.dims))})"
+        shape = f"(B, {', '.join(map(str, self.plan.input.shape.dims))})"
         if not isinstance(self.inputs, ImageInputs):
             return f"{self.dtype} images, normalised, {shape}"
         known = f"mean {_short(self.inputs.mean)}, std {_short(self.inputs.std)}"
@@ -52,12 +53,16 @@ class About:
             "takes": self.takes,
             "dtype": self.dtype,
         }
-        if isinstance(self.inputs, TextInputs):
-            return {**found, "level": self.inputs.level, "vocabulary": list(self.vocabulary)}
-        if self.plan.is_text:
-            return found
-        found |= {
-            "shape": list(self.plan.image.dims),
+        return found | (self._of_text() if isinstance(self.plan.input, Tokens) else self._of_images())
+
+    def _of_text(self) -> dict[str, Any]:
+        if not isinstance(self.inputs, TextInputs):
+            return {}
+        return {"level": self.inputs.level, "vocabulary": list(self.vocabulary)}
+
+    def _of_images(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "shape": list(self.plan.input.shape.dims),
             "normalised": "inside" if self.normalised else "outside",
         }
         if isinstance(self.inputs, ImageInputs):

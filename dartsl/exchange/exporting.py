@@ -12,6 +12,7 @@ from dartsl.exchange.about import About
 from dartsl.exchange.writing import genotype_text, nasbench_string
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
@@ -120,7 +121,7 @@ def export_bytes(
 def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: bool) -> None:
     """Refuse what no file of the format `to` can hold. Raises UserError."""
     folder = subject.folder
-    if subject.plan.is_text and to != "safetensors":
+    if not isinstance(subject.plan.input, Images) and to != "safetensors":
         raise UserError(
             f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
             "its cell can be: --to genotype; and its weights: --to safetensors",

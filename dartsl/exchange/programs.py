@@ -124,7 +124,7 @@ def examples(model: Supernet, about: About, batch: int) -> tuple[Tensor, Tensor]
     """Random images as the program takes them, and the same as the network does: (B, C, H, W) each."""
     dtype = next(model.parameters()).dtype
     generator = torch.Generator().manual_seed(batch)
-    channels, height, width = about.plan.image.dims
+    channels, height, width = about.plan.input.shape.dims
     if not about.normalised or not isinstance(about.inputs, ImageInputs):
         images = torch.randn((batch, channels, height, width), generator=generator, dtype=dtype)
         return images, images

@@ -18,9 +18,8 @@ from dartsl.graph.tables import table_name, tables_of
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, owner, plugin
 from dartsl.lang.records import ModuleSpec, Primitive
-from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Shape, Step, Term
-
-IMAGE = "image"
+from dartsl.lang.tensors import Shape
+from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
 
 
 def build(plan: Plan, *, drop_path: bool = False, auxiliary: bool = False) -> nx.DiGraph:
@@ -40,14 +39,15 @@ class _Builder:
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
-        self._given: dict[str, str] = {IMAGE: IMAGE}  # the id of what each layer gives
+        self._given: dict[str, str] = {}  # the id of what each layer gives
         self._loop: Loop | None = None  # that of the scan layer at hand
         self._carries: list[str] = []
 
     def run(self) -> nx.DiGraph:
         """The whole graph."""
         plan = self._plan
-        self._add(IMAGE, Application(INPUT, (), (), plan.image.dims, IMAGE))
+        entry = plan.input.word
+        self._given[entry] = self._add(entry, Application(INPUT, (), (), plan.input.shape.dims, entry))
         for layer in plan.layers:
             if isinstance(layer, CellLayer):
                 self._given[layer.name] = self._cell(layer)
@@ -57,8 +57,8 @@ class _Builder:
         self._graph.graph["layers"] = dict(self._given)
         self._graph.graph["info"] = GraphInfo(
             network=plan.network.name,
-            input=IMAGE,
-            output=self._bundle() if plan.is_text else self._given[plan.layers[-1].name],
+            input=entry,
+            output=self._bundle() if plan.input.sequence else self._given[plan.layers[-1].name],
             layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
             modules=self._modules,
             alphas=tables_of(plan.cells()),

@@ -81,7 +81,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers:
     batches = [application(graph, source).batch for source in applied.inputs]
     kind = kind_of(applied)
     if (applied.kind == INPUT) != (node == record.input):
-        yield "only the image is an input"
+        yield f"only `{record.input}` is an input"
     if len(shapes) != kind.inputs if kind.inputs is not None else not shapes:
         yield f"a {applied.kind} with {len(shapes)} inputs"
     elif isinstance(kind, Kind):

@@ -86,7 +86,7 @@ def merged(kind: str, levels: Sequence[Level]) -> Level:
 
 def layer_levels(plan: Plan) -> Mapping[str, Level]:
     """What each layer gives. An edge that offers a choice gives a mix of all its candidates."""
-    levels = {"image": DEPENDENT}
+    levels = {plan.input.word: DEPENDENT}
     known: dict[tuple[int, tuple[Level, ...]], Level] = {}  # equal uses of a cell have the very same terms
     for layer in plan.layers:
         given = tuple(levels[name] for name in layer.reads)

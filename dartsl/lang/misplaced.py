@@ -103,7 +103,7 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
 
 def builtin(name: Name, want: Kind) -> Diagnostic:
     """A reserved name where an expression stands."""
-    if name.id in ("scan", "tokens", "highway"):
+    if name.id in RECURRENT:
         return recurrent(name)
     if name.id in MERGES and Kind.OPERATION.narrowed(want) is not None:
         label = Label(name.span, f"write `{name.id}(a, b)`")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.inputs import INPUTS, Input
 from dartsl.lang.records import heeds_order
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Call, Chain, Expr, File, Name, Parameter
@@ -160,9 +161,9 @@ class Network:
     span: Span = field(compare=False, repr=False)
 
     @property
-    def is_text(self) -> bool:
-        """Whether its input is `tokens(...)`."""
-        return self.input.function.id == "tokens"
+    def takes(self) -> type[Input]:
+        """What kind of input it has."""
+        return INPUTS[self.input.function.id]
 
     @property
     def outputs_parameter(self) -> str | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.inputs import INPUTS, Input
 from dartsl.lang.model import Cell
 from dartsl.lang.resolve import NamedDecl, noun
 from dartsl.lang.signatures import Signature
@@ -58,23 +61,24 @@ def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
     return Diagnostic("E0605", title, Label(default.span, "this is not a number"), help=help)
 
 
-FORMS = {"image": "`image(channels, height, width)`", "tokens": "`tokens(length)`"}
-ARGUMENTS = {"image": 3, "tokens": 1}
-
-
 def not_an_input(call: Call) -> Diagnostic:
-    """E0308 for the `input` of a network that is neither an image nor text."""
-    label = Label(call.span, f"write {FORMS['image']} or {FORMS['tokens']}")
-    return Diagnostic("E0308", "the input of a network must be an image or tokens", label)
+    """E0308 for the `input` of a network that is none of those there are."""
+    label = Label(call.span, f"write {_any(each.form() for each in INPUTS.values())}")
+    title = f"the input of a network must be {_any(each.one for each in INPUTS.values())}"
+    return Diagnostic("E0308", title, label)
 
 
-def input_arguments(call: Call) -> Diagnostic:
+def _any(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}"
+
+
+def input_arguments(call: Call, found: type[Input]) -> Diagnostic:
     """E0401 for anything but the right count of numbers in their order."""
-    name, count = call.function.id, len(call.arguments)
-    takes = ARGUMENTS[name]
-    title = f"`{name}` takes {takes} argument{'s' * (takes != 1)}"
+    count, takes = len(call.arguments), len(found.sizes)
+    title = f"`{found.word}` takes {takes} argument{'s' * (takes != 1)}"
     title += f", not {count}" if count != takes else " without names"
-    return Diagnostic("E0401", title, Label(call.span, f"write {FORMS[name]}"))
+    return Diagnostic("E0401", title, Label(call.span, f"write {found.form()}"))
 
 
 def too_small(layer: Span, size: str, image: Call) -> Diagnostic:

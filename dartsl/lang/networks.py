@@ -10,6 +10,7 @@ from dartsl.lang.arguments import bind
 from dartsl.lang.cells import Cells
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.expressions import Checker
+from dartsl.lang.inputs import INPUTS
 from dartsl.lang.kinds import Kind, Local, Scope
 from dartsl.lang.model import Network, Stage
 from dartsl.lang.resolve import NamedDecl
@@ -58,9 +59,9 @@ class NetworkReader:
         before = len(self.checker.faults)
         known = self._parameters(declaration.parameters)
         entries = [item.value.function.id for item in declaration.items if isinstance(item, ShapeItem)]
-        self._is_text = "tokens" in entries
+        self._sequence = any(INPUTS[entry].sequence for entry in entries if entry in INPUTS)
         self.checker.faults += structure(declaration)
-        image: Call | None = None
+        input: Call | None = None
         stems: list[Expr] = []
         stages: list[Stage] = []
         heads: list[Expr] = []
@@ -68,7 +69,7 @@ class NetworkReader:
         for item in declaration.items:
             match item:
                 case ShapeItem():
-                    image = self._image(item.value, known)
+                    input = self._input(item.value, known)
                 case StemItem():
                     self._end(item.operation, Scope("stem", known))
                     stems.append(item.operation)
@@ -79,12 +80,12 @@ class NetworkReader:
                     self._layers(item.layers, Scope("stage", known), used)
                     self.checker.check(item.width, Kind.NUMBER, Scope("network", known))
                     stages.append(Stage(item.layers, item.width, item.span))
-        if len(self.checker.faults) > before or image is None:
+        if len(self.checker.faults) > before or input is None:
             return None
         return Network(
             declaration.name.id,
             declaration.parameters,
-            image,
+            input,
             tuple(stems),
             tuple(stages),
             heads[0],
@@ -105,15 +106,16 @@ class NetworkReader:
             known.setdefault(parameter.name.id, Local(parameter.name, Kind.NUMBER))
         return known
 
-    def _image(self, call: Call, known: dict[str, Local]) -> Call | None:
-        """`image(channels, height, width)` or `tokens(length)`; None where it has a fault."""
+    def _input(self, call: Call, known: dict[str, Local]) -> Call | None:
+        """One of the forms of `INPUTS`; None where it has a fault."""
         before = len(self.checker.faults)
-        count = faults_of.ARGUMENTS.get(call.function.id)
-        if count is None:
+        found = INPUTS.get(call.function.id)
+        if found is None:
             self.checker.report(faults_of.not_an_input(call))
             return None
-        if len(call.arguments) != count or any(argument.name is not None for argument in call.arguments):
-            self.checker.report(faults_of.input_arguments(call))
+        named = any(argument.name is not None for argument in call.arguments)
+        if named or len(call.arguments) != len(found.sizes):
+            self.checker.report(faults_of.input_arguments(call, found))
             return None
         for argument in call.arguments:
             self.checker.check(argument.value, Kind.NUMBER, Scope("network", known))
@@ -184,7 +186,7 @@ class NetworkReader:
     def _plain(self, name: Name) -> None:
         """A cell as a layer of its own: of images."""
         cell = self.cells.cells.get(name.id)
-        if self._is_text:
+        if self._sequence:
             self.checker.report(faults_of.image_cell(name))
         elif cell is not None and merges_by_highway(cell):
             self.checker.report(faults_of.recurrent_cell(name, cell))
@@ -192,7 +194,7 @@ class NetworkReader:
     def _scan(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
         """A cell that runs along the sequence."""
         call = read_scan(expr)
-        if not self._is_text:
+        if not self._sequence:
             self.checker.report(faults_of.scan_of_images(expr))
         if isinstance(call, Diagnostic):
             self.checker.report(call)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Match
-from dartsl.lang.tensors import Pair, Tensor
-from dartsl.lang.terms import Merge, Sequence, Shape, Step, Term
+from dartsl.lang.tensors import Pair, Shape, Tensor
+from dartsl.lang.terms import Merge, Sequence, Step, Term
 from dartsl.lang.widths import Width
 
 

@@ -12,6 +12,7 @@ from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arr
 from dartsl.lang.elaborate import Elaborator, Norms
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
 from dartsl.lang.flow import constant
+from dartsl.lang.inputs import Input
 from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
@@ -26,7 +27,7 @@ from dartsl.lang.source import Span
 from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Call, Expr, Name
 from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
-from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, Shape, TermLayer
+from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, TermLayer
 from dartsl.lang.width_faults import bad_width, width_fault
 
 
@@ -81,8 +82,8 @@ class _Planner:
         self._network = network
         self._overrides = overrides
         self._decided = spec.decided(network)
-        self._is_text = network.is_text
-        norms = Norms(affine=self._decided, mixing=not self._decided, shares=self._is_text)
+        self._takes = network.takes
+        norms = Norms(affine=self._decided, mixing=not self._decided, shares=self._takes.sequence)
         self._inside = Elaborator(spec.operations, norms, self.faults)
         self._done: list[_Done] = []
         self._layers: list[Layer | None] = []
@@ -97,8 +98,8 @@ class _Planner:
             names: dict[str, Value] = dict(values)
             self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
             self._scope = Scope(names, values.get("C", Fraction(1)), 1, self._written())
-            image = self._image()
-            self._stems(image)
+            input = self._input()
+            self._stems(input)
             self._stages()
             self._head()
         except FaultError as error:
@@ -108,7 +109,8 @@ class _Planner:
         layers = [layer for layer in self._layers if layer is not None]
         if any(fault.severity == "error" for fault in self.faults) or len(layers) != len(self._layers):
             return None
-        return Plan(self._network, values, self._decided, image, tuple(layers), tuple(self._starts))
+        input = input.to(layers[-1].output.channels)
+        return Plan(self._network, values, self._decided, input, tuple(layers), tuple(self._starts))
 
     # ------------------------------------------------ numbers of the network
 
@@ -161,31 +163,26 @@ class _Planner:
             self.faults.append(error.diagnostic)
             return None
 
-    def _image(self) -> Shape:
-        what = "a sequence" if self._is_text else "the image"
-        values = [self._width(argument.value, what) for argument in self._network.input.arguments]
-        if self._is_text:
-            return Shape(1, (int(values[0]),), tokens=True)
-        channels, height, width = (int(v) for v in values)
-        return Shape(channels, (height, width))
+    def _input(self) -> Input:
+        takes, written = self._takes, self._network.input.arguments
+        return takes.of(*(int(self._width(argument.value, takes.this)) for argument in written))
 
     # -------------------------------------------------------- stems and head
 
-    def _stems(self, image: Shape) -> None:
-        self._done = [_Done("image", tensor_of(image), (1, 1))]
+    def _stems(self, input: Input) -> None:
+        self._done = [_Done(input.word, tensor_of(input.shape), (1, 1))]
         width = self._stage_width(self._network.stages[0]) or Fraction(1)
         for place, stem in enumerate(self._network.stems):
             part = self._outside.run(stem, self._newest.tensor, width, 1)
             self._missing_arm(part, stem, 1)
             self._add_term(f"stem{place}", "stem", part, stem.span)
-            if part.output.is_map is self._is_text:
+            if len(part.output.size) != len(input.shape.size):
                 label = Label(stem.span, f"this gives {part.output.size_text()}")
-                wanted_here = "a sequence" if self._is_text else "a map of the image"
-                help = None if self._is_text else "`conv(1)` is linear in the channels, and gives a map"
-                raise FaultError(Diagnostic("E0507", f"a stem must give {wanted_here}", label, help=help))
+                title = f"a stem must give {input.stem}"
+                raise FaultError(Diagnostic("E0507", title, label, help=input.stem_help))
             if part.output.tokens:
                 raise _StopError  # the first step could not take them, which is reported
-        del self._done[0]  # cells read the outputs of layers, never the image itself
+        del self._done[0]  # cells read the outputs of layers, never the input itself
 
     def _head(self) -> None:
         head, newest = self._network.head, self._newest
@@ -241,7 +238,7 @@ class _Planner:
     def _too_small(self, item: Item) -> None:
         """E0504, once for a network: all that follows would repeat it."""
         tensor = self._newest.tensor
-        if item.stride > 1 and self._is_text:
+        if item.stride > 1 and self._takes.sequence:
             help = "every layer of a network of text gives a vector for each token"
             self.faults.append(cannot_stride(item.span, "a sequence cannot be strided", help))
             raise _StopError

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dartsl.lang import foreign, library
 from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.inputs import INPUTS
 from dartsl.lang.records import MERGES
 from dartsl.lang.source import Source, Span
 from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
@@ -26,8 +27,7 @@ from dartsl.lang.syntax import (
 RESERVED: Mapping[str, str] = {
     **dict.fromkeys(MERGES, "a built-in merge"),
     "scan": "what runs a recurrent cell",
-    "image": "the input of a network of images",
-    "tokens": "the input of a network of text",
+    **{word: f"the input of a network of {takes.kind}" for word, takes in INPUTS.items()},
     "C": "the width asked for",
     "stride": "the stride asked for",
 }

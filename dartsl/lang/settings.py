@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Input
 
 MOST = 1_000_000_000  # as of a number in a spec: what is above does not fit into a float32 in the end
 
@@ -24,17 +25,17 @@ def setting(
     high: float | None = None,
     open_low: bool = False,
     values: tuple[Any, ...] | None = None,
-    text: Any = None,
     only: str | None = None,
+    **by_kind: Any,
 ) -> Any:
     """A dataclass field with what a checker and a command line need to know about it.
 
-    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. `text` is the
-    default for a network of text, where it is another; `only` says that the setting is of "images" or of
-    "text" alone.
+    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. `only` is the one
+    kind of input (`dartsl.lang.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
+    `text=20.0`.
     """
-    meta = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
-    meta |= {"text": text, "only": only}
+    meta: dict[str, Any] = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
+    meta |= {"only": only, "by_kind": by_kind}
     return field(default=default, metadata=meta)
 
 
@@ -304,33 +305,39 @@ def configure(base: Config, values: Mapping[str, object]) -> Config:
     return replace(base, **{name: coerce(known[name], value) for name, value in values.items()})
 
 
-def search_config(text: bool, *layers: Mapping[str, object]) -> SearchConfig:
-    """The settings of a search over a network of text, or of images: see `_settled`."""
-    return _settled(SearchConfig(), text, layers)
+def search_config(takes: type[Input], *layers: Mapping[str, object]) -> SearchConfig:
+    """The settings of a search over a network that takes such an input: see `_settled`."""
+    return _settled(SearchConfig(), takes, layers)
 
 
-def train_config(text: bool, *layers: Mapping[str, object]) -> TrainConfig:
-    """The settings of the training of a network of text, or of images: see `_settled`."""
-    return _settled(TrainConfig(), text, layers)
+def train_config(takes: type[Input], *layers: Mapping[str, object]) -> TrainConfig:
+    """The settings of the training of a network that takes such an input: see `_settled`."""
+    return _settled(TrainConfig(), takes, layers)
 
 
-def _settled(base: Config, text: bool, layers: Sequence[Mapping[str, object]]) -> Config:
-    """The defaults for a network of text, or of images, and each layer over those before.
+def usable(takes: type[Input], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some settings of a training that a network has which takes such an input."""
+    only = {spec.name: spec.metadata["only"] for spec in fields(TrainConfig)}
+    return {name: value for name, value in values.items() if only[name] in (None, takes.kind)}
 
-    Raises KeyError on an unknown name, ValueError on a bad value, and UserError on a setting of the other kind
+
+def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, object]]) -> Config:
+    """The defaults for a network that takes such an input, and each layer over those before.
+
+    Raises KeyError on an unknown name, ValueError on a bad value, and UserError on a setting of another kind
     of network, which would do nothing.
     """
-    ours, theirs = ("text", "images") if text else ("images", "text")
     known = {spec.name: spec.metadata for spec in fields(base)}
     for name in (name for layer in layers for name in layer):
-        if known[name]["only"] == theirs:
+        theirs = known[name]["only"]
+        if theirs not in (None, takes.kind):
             raise UserError(
-                f"the setting `{name}` is for networks of {theirs}, and this one is of {ours}",
+                f"the setting `{name}` is for networks of {theirs}, and this one is of {takes.kind}",
                 "leave it out: it would do nothing",
                 exit_code=2,
             )
-    if text:
-        base = configure(base, {n: meta["text"] for n, meta in known.items() if meta["text"] is not None})
+    defaults = {name: meta["by_kind"] for name, meta in known.items() if takes.kind in meta["by_kind"]}
+    base = configure(base, {name: by_kind[takes.kind] for name, by_kind in defaults.items()})
     for layer in layers:
         base = configure(base, layer)
     return base

@@ -1,14 +1,30 @@
-"""Shapes while they are worked out: exact widths, and sizes that may be unknown (a cell in no network)."""
+"""Shapes, and shapes while they are worked out: exact widths, sizes that may be unknown (a cell in no network)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dartsl.lang.terms import Shape
 from dartsl.lang.widths import Width
 
 Pair = tuple[int, int]  # (down, across)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A tensor's shape without its batch axis: (channels, *size).
+
+    size is (H, W) of a map, (T,) of a sequence of vectors, () of a vector. `tokens`: a sequence of word numbers,
+    of one channel.
+    """
+
+    channels: int
+    size: tuple[int, ...]
+    tokens: bool = False
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        return (self.channels, *self.size)
 
 
 @dataclass(frozen=True)

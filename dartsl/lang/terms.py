@@ -7,26 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from dartsl.lang.inputs import Input
 from dartsl.lang.model import Cell, Network
 from dartsl.lang.records import Argument as Argument
 from dartsl.lang.source import Span
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A tensor's shape without its batch axis: (channels, *size).
-
-    size is (H, W) of a map, (T,) of a sequence of vectors, () of a vector. `tokens`: a sequence of word numbers,
-    of one channel.
-    """
-
-    channels: int
-    size: tuple[int, ...]
-    tokens: bool = False
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        return (self.channels, *self.size)
+from dartsl.lang.tensors import Shape
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ class CellLayer:
 
 @dataclass(frozen=True)
 class TermLayer:
-    """A stem, a head, or an operation used as a layer of a stage. `reads` is one layer, or `image`."""
+    """A stem, a head, or an operation used as a layer of a stage. `reads` is one layer, or the input."""
 
     name: str
     kind: Literal["stem", "op", "head"]
@@ -137,21 +122,15 @@ Layer = CellLayer | TermLayer
 class Plan:
     """A network with every width and size known.
 
-    Layers are named stem0.., layer0.., head. `image` is what enters, and layers read it by that name: an image,
-    or the tokens of a network of text.
+    Layers are named stem0.., layer0.., head. `input` is what enters, and layers read it by its `word`.
     """
 
     network: Network
     parameters: Mapping[str, Fraction]
     decided: bool
-    image: Shape
+    input: Input
     layers: tuple[Layer, ...]
     stages: tuple[str, ...] = ()  # the first layer of each stage
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the network takes tokens, in place of images."""
-        return self.network.is_text
 
     @property
     def classes(self) -> int:

@@ -134,7 +134,7 @@ class _Lowering:
         self.layers = layers_of(self.graph, self.record)
         network = _empty(f"{self.record.network}_network")
         code = fx.Graph()
-        values = {self.record.input: code.placeholder("image" if not self.record.carries else "tokens")}
+        values = {self.record.input: code.placeholder(self.record.input)}
         for carry in self.record.carries:
             values[carry] = code.placeholder(carry.replace(".", "_"))
         weights = {table.name: code.placeholder(f"{table.name}_weights") for table in self.record.alphas}
@@ -307,7 +307,7 @@ class _Lowering:
     def value_name(self, node: str) -> str:
         """What a value is called outside its layer: by the layer alone where that gives one value."""
         if node == self.record.input:
-            return "tokens" if self.record.carries else "image"
+            return node
         layer = application(self.graph, node).layer
         found = self.layers[layer]
         outside = len(found.gives) == 1 if found.scan is None else node == found.scan.sequence

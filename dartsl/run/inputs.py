@@ -33,6 +33,11 @@ class ImageInputs:
     resize: int = 0
     kind: str = "images"
 
+    def fit(self, plan: Plan) -> bool:
+        """Whether they are those of such a network."""
+        taken = plan.input.kind == self.kind and plan.input.shape.dims == self.shape
+        return taken and plan.classes == len(self.classes)
+
 
 @dataclass(frozen=True)
 class TextInputs:
@@ -40,6 +45,10 @@ class TextInputs:
 
     level: str
     kind: str = "text"
+
+    def fit(self, plan: Plan) -> bool:
+        """Whether they are those of such a network."""
+        return plan.input.kind == self.kind
 
 
 Inputs = ImageInputs | TextInputs
@@ -61,11 +70,7 @@ def read_inputs(record: object) -> Inputs:
 
 def require_fitting(inputs: Inputs, plan: Plan, path: Path) -> None:
     """Raise UserError unless the inputs in the file `path` are those of the run's network."""
-    if isinstance(inputs, TextInputs):
-        fits = plan.is_text
-    else:
-        fits = not plan.is_text and inputs.shape == plan.image.dims and len(inputs.classes) == plan.classes
-    if not fits:
+    if not inputs.fit(plan):
         raise UserError(f"{path} is damaged: `inputs` do not fit the network `{plan.network.name}`")
 
 

@@ -32,6 +32,10 @@ from dartsl.step.finite import NonFiniteError
 NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in for another
 ORDERS = ("1", "2", "exact")
 NAMES = {"1": "first order", "2": "finite difference", "exact": "exact"}
+EXAMPLES = {
+    "images": "images of each half",
+    "text": "rows of each text",
+}  # what a batch is of, by kind of input
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def check_gradients(
     """
     spec = check(source)
     config = replace(config, device=chosen(config.device))
-    locate(config.data, text=pick_network(spec, network).is_text)
+    locate(config.data, pick_network(spec, network).takes)
     model = compile(spec, network, parameters, Build.of(config), plugins)
     data = data_of(model, config)
     with own_generators(config.device), blamed(model.plugins):
@@ -146,7 +150,7 @@ def check_gradients(
         config.r,
         {order: Compared.of(gradient, gradients["exact"]) for order, gradient in gradients.items()},
         {order: Compared.of(term, terms["exact"]) for order, term in terms.items()},
-        "rows of each text" if model.plan.is_text else "images of each half",
+        EXAMPLES[model.plan.input.kind],
     )
 
 

@@ -11,16 +11,16 @@ from torch import Tensor
 from dartsl.data import Augment, ImageData, load
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.lang.settings import SearchConfig
-from dartsl.nn.supernet import Supernet
+from dartsl.lang.terms import Plan
 
 Images = ImageData | FolderData
 
 
-def images_of(model: Supernet, config: SearchConfig) -> Images:
+def images_of(plan: Plan, config: SearchConfig) -> Images:
     """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
-    image = model.plan.image
-    expect = (image.channels, image.size[0], image.size[1], model.plan.classes)
-    parameter = model.plan.network.outputs_parameter
+    channels, height, width = plan.input.shape.dims
+    expect = (channels, height, width, plan.classes)
+    parameter = plan.network.outputs_parameter
     large = large_folder(config.data, config.stream, expect, parameter=parameter)
     return large or load(config.data, expect=expect, parameter=parameter)
 

@@ -74,7 +74,7 @@ def search(
         console = group.console(console)
         with group.together():
             here = replace(config, device=group.device(config.device))
-            locate(config.data, text=pick_network(spec, network).is_text)
+            locate(config.data, pick_network(spec, network).takes)
             model = compile_network(spec, network, parameters, Build.of(here), plugins)
             data = data_of(model, here)
         with own_generators(here.device):
@@ -113,7 +113,7 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
     with group.together():
         _, spec, config, parameters = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
-        locate(config.data, text=pick_network(spec, info.network).is_text)
+        locate(config.data, pick_network(spec, info.network).takes)
         plugins = partial(folder.plugins, anew.plugins)
         model = compile_network(spec, info.network, parameters, Build.of(config), plugins)
         data = data_of(model, config)

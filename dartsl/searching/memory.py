@@ -229,8 +229,7 @@ def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Plugins) 
         plan, graph, builders = model.plan, model.graph, model.plugins
     else:
         plan, graph, builders = model, build_graph(model), resolve(model, {}, plugins)
-    length = plan.image.size[0] if plan.is_text else 1
-    if max(batch * length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
+    if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:
         return Supernet(plan, graph, replace(build, device="meta", amp=False), builders)

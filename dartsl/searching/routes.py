@@ -21,7 +21,7 @@ from dartsl.lang.terms import CellLayer, Plan, TermLayer
 from dartsl.searching.ways import Budget, Feed, Found, Graph, Option, Query, Scenario, TooHardError, least
 
 MOST_STATES = 30_000  # some seconds; the spaces from the literature need fewer than a hundred
-IMAGE, NOTHING = -1, -2  # what is read of no layer: the input, which may have any level, and zeros
+ENTRY, NOTHING = -1, -2  # what is read of no layer: the input, which may have any level, and zeros
 
 Costs = Mapping[str, Mapping[int, Mapping[int, float]]]  # by cell, place of the edge, and column
 Columns = Mapping[int, int]
@@ -96,7 +96,7 @@ class _Routes:
         self._places: list[_Place] = []
         uses: dict[str, dict[_Flows, int]] = {}  # by cell, the kinds of its uses
         known: dict[int, int] = {}  # equal uses have the very same terms
-        names = {"image": IMAGE}
+        names = {plan.input.word: ENTRY}
         for layer in plan.layers:
             reads = [names[name] for name in layer.reads]
             if isinstance(layer, TermLayer):
@@ -197,7 +197,7 @@ class _Routes:
             if open_:
                 waiting += open_
                 continue
-            costs = [0.0 if read == IMAGE else self._bounds[self._bound_key(read, known)] for read in reads]
+            costs = [0.0 if read == ENTRY else self._bounds[self._bound_key(read, known)] for read in reads]
             self._bounds[key] = own + min(costs, default=inf)
         return self._bounds[self._bound_key(number, opened)]
 

@@ -7,6 +7,7 @@ from typing import Any
 from dartsl.data import images
 from dartsl.data.folders import FolderData
 from dartsl.data.text import Corpus
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.parallel import ALONE, Group
@@ -20,7 +21,8 @@ Data = Images | Corpus
 
 def data_of(model: Supernet, config: SearchConfig) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    return text_of(model.plan, config) if model.plan.is_text else images_of(model, config)
+    read = text_of if isinstance(model.plan.input, Tokens) else images_of
+    return read(model.plan, config)
 
 
 def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE) -> SearchSession[Any]:

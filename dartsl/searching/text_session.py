@@ -57,7 +57,7 @@ class TextSession(SearchSession[Window]):
         self.share = group.share(config.batch)
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = self.share.own(in_rows(self.data.valid, config.batch, "validation"), 1)  # (rows, B)
-        self.bptt = config.bptt or model.plan.image.size[0]
+        self.bptt = config.bptt or model.plan.input.length
         self.carries: Carries = None
         self.valid_carries: Carries = None
         self._held = tied_weights(model)

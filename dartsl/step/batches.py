@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dartsl.lang.inputs import Tokens
 from dartsl.nn.share import WHOLE, Share
 
 if TYPE_CHECKING:
@@ -190,10 +191,9 @@ def _random_batch(plan: Plan, size: int, like: Tensor, generator: torch.Generato
             return torch.zeros(shape, dtype=torch.int64, device=like.device)
         return torch.randint(0, plan.classes, shape, generator=generator).to(like.device)
 
-    if plan.is_text:
-        window = plan.image.size[0]
-        return TextBatch(whole(window, size), whole(window, size))
-    dims = (size, *plan.image.dims)
+    dims = plan.input.batch(size)
+    if isinstance(plan.input, Tokens):
+        return TextBatch(whole(*dims), whole(*dims))
     if generator is None:
         images = torch.zeros(dims, dtype=like.dtype, device=like.device)
     else:

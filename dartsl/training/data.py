@@ -25,8 +25,8 @@ from dartsl.training.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoc
 def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
     """The images, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
-    image = plan.image
-    expect = (image.channels, image.size[0], image.size[1], plan.classes)
+    channels, height, width = plan.input.shape.dims
+    expect = (channels, height, width, plan.classes)
     parameter = plan.network.outputs_parameter
     must = config.resized_crop or bool(config.jitter)
     large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)

@@ -121,7 +121,7 @@ def joined(words: Sequence[str], level: str) -> str:
 @torch.no_grad()
 def _drawn(run: Trained, numbers: Sequence[int], sampling: Sampling) -> list[int]:
     """The numbers that follow."""
-    model, window = run.model, run.model.plan.image.size[0]
+    model, window = run.model, run.model.plan.input.length
     tokens = torch.tensor(numbers, device=run.config.device)[:, None]  # (T, 1)
     generator = torch.Generator().manual_seed(sampling.seed)
     carries: tuple[Tensor, ...] | None = None

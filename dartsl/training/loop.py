@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from dartsl.data.named import locate
+from dartsl.data.named import DATA, locate
 from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.check import check, pick_network
@@ -85,7 +85,7 @@ def train(
         console = group.console(console)
         with group.together():
             here = replace(config, device=group.device(config.device))
-            locate(config.data, text=planned.is_text)
+            locate(config.data, planned.network.takes)
             model = from_plan(spec, planned, Build.of(here), plugins)
             data = data_of(planned, here, group)
         with own_generators(here.device):
@@ -128,11 +128,11 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
     source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
-    locate(config.data, text=planned.is_text)
+    locate(config.data, planned.network.takes)
     model = from_plan(spec, planned, Build.of(config), partial(folder.plugins, anew.plugins))
     data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:
-        what = "texts" if planned.is_text else "images"
+        what = DATA[planned.input.kind].several
         raise UserError(f"the {what} of {data.name} are not those that the run was started with")
     return session_of(model, config, data, group)
 

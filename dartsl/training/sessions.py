@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from dartsl.data.text import Corpus
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
@@ -42,7 +43,7 @@ class TrainSession(Session, Protocol):
 
 def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    return text_of(plan, config) if plan.is_text else feed_of(plan, config, group)
+    return text_of(plan, config) if isinstance(plan.input, Tokens) else feed_of(plan, config, group)
 
 
 def data_hash(data: Data) -> str:

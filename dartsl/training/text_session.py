@@ -67,7 +67,7 @@ class TextSession:
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)), "validation")  # (rows, 10 or less)
         self.test_rows = in_rows(self.data.test, 1, "test")  # (rows, 1)
-        self.bptt = config.bptt or model.plan.image.size[0]
+        self.bptt = config.bptt or model.plan.input.length
         seed = stream_seed(config.seed, "windows")
         self.windows = Windows(len(self.train_rows), self.bptt, config.short_windows, seed, varied=True)
         self.optimizer = torch.optim.SGD(

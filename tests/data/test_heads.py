@@ -12,6 +12,7 @@ from dartsl import compile
 from dartsl.exchange.importing import import_text
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.plan import plan
 from dartsl.lang.resources import shipped_specs
 from dartsl.lang.settings import search_config, train_config
@@ -70,7 +71,7 @@ def test_the_parameter_of_the_head_is_named(
     spec = check(Source("t.darts", network(parameters, head)))
     model = compile(spec, None, {})
     with pytest.raises(UserError) as caught:
-        images_of(model, search_config(False, {"data": two_hundred}))
+        images_of(model.plan, search_config(Images, {"data": two_hundred}))
     assert caught.value.message.endswith("d.npz: the data has 200 classes, and the network's head gives 10")
     assert caught.value.help == f"{advice}, or name other data by --data"
 
@@ -88,7 +89,7 @@ def test_a_training_and_a_folder_say_the_same(tmp_path: Path) -> None:
         ) as caught:
             feed_of(
                 plan(spec, spec.networks["t"], {}),
-                train_config(False, {"data": str(tmp_path), "stream": stream}),
+                train_config(Images, {"data": str(tmp_path), "stream": stream}),
             )
         assert str(caught.value.help).startswith("try --set classes=3")
 
@@ -98,7 +99,7 @@ def test_text_says_the_same() -> None:
     planned = plan(spec, spec.networks["text"], {"vocab": 9})
     message = "markov: the data has 8 different words, and the network's head gives 9"
     with pytest.raises(UserError, match=message) as caught:
-        text_of(planned, search_config(True, spec.search))
+        text_of(planned, search_config(Tokens, spec.search))
     assert str(caught.value.help).startswith("try --set vocab=8")
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dartsl.data.detect import EMBEDDED
-from dartsl.data.named import IMAGES, TEXTS, is_embedded, locate
+from dartsl.data.named import OF_IMAGES, OF_TEXT, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Input, Tokens
 from dartsl.lang.source import Source
 from dartsl.searching import loop as search_loop
 from dartsl.training import loop as train_loop
@@ -20,8 +21,8 @@ from tests.train.runs import settings
 
 
 def test_the_names_are_those_of_the_readers() -> None:
-    assert tuple(EMBEDDED) == IMAGES
-    assert tuple(TEXT_READERS) == TEXTS
+    assert tuple(EMBEDDED) == OF_IMAGES.embedded
+    assert tuple(TEXT_READERS) == OF_TEXT.embedded
     assert is_embedded("digits")
     assert is_embedded("markov")
     assert not is_embedded("digit")
@@ -29,24 +30,24 @@ def test_the_names_are_those_of_the_readers() -> None:
 
 def test_embedded_data_is_nowhere_and_the_rest_is_a_path(tmp_path: Path) -> None:
     assert locate("digits") is None
-    assert locate("markov", text=True) is None
+    assert locate("markov", Tokens) is None
     assert locate(str(tmp_path)) == tmp_path
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words", "help_"),
+    ("name", "takes", "words", "help_"),
     [
-        ("markov", False, "no such data set", "`markov` is a text"),
-        ("digits", True, "no such text", "`digits` is a data set of images"),
-        ("marcov", True, "no such text", "did you mean `markov`?"),
-        ("a\0b", False, "no such data set|cannot be read", ""),
-        ("x" * 5000, True, "cannot be read", "permissions"),
-        ("", False, "no data set is named", "--data"),
+        ("markov", Images, "no such data set", "`markov` is a text"),
+        ("digits", Tokens, "no such text", "`digits` is a data set of images"),
+        ("marcov", Tokens, "no such text", "did you mean `markov`?"),
+        ("a\0b", Images, "no such data set|cannot be read", ""),
+        ("x" * 5000, Tokens, "cannot be read", "permissions"),
+        ("", Images, "no data set is named", "--data"),
     ],
 )
-def test_what_is_not_there(name: str, text: bool, words: str, help_: str) -> None:
+def test_what_is_not_there(name: str, takes: type[Input], words: str, help_: str) -> None:
     with pytest.raises(UserError, match=words) as caught:
-        locate(name, text=text)
+        locate(name, takes)
     assert help_ in str(caught.value.help)
 
 

@@ -47,7 +47,7 @@ def test_weights_of_a_training_without_its_auxiliary_head(
     )
     mine = weights.model_of(subject.spec, subject.plan, seed=0, dtype="float32", plugins=[])
     assert load_trained(mine, folder) == 3
-    images = torch.randn(2, *subject.plan.image.dims)
+    images = torch.randn(2, *subject.plan.input.shape.dims)
     torch.testing.assert_close(mine(images), model(images)[:, :10], rtol=1e-4, atol=1e-5)
 
 

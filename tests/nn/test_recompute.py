@@ -19,7 +19,7 @@ Numbers = dict[str, Tensor]
 def step(model: Supernet, number: int = 0) -> Numbers:
     """Gradients of all parameters on a batch, and all buffers behind it."""
     generator = torch.Generator().manual_seed(number)
-    images = torch.randn(6, *model.plan.image.dims, generator=generator, dtype=torch.float64)
+    images = torch.randn(6, *model.plan.input.shape.dims, generator=generator, dtype=torch.float64)
     model.draws.at(number, "train")
     model.zero_grad()
     F.cross_entropy(model(images), torch.arange(6) % model.plan.classes).backward()
@@ -46,7 +46,7 @@ def test_gradients_and_running_statistics_are_the_same(text: str, level: int) ->
 def test_what_is_frozen_in_the_pass_is_frozen_when_it_is_repeated() -> None:
     model = small(SEARCHED, dtype="float64", memory="low")
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    images = torch.randn(4, *model.plan.image.dims, dtype=torch.float64)
+    images = torch.randn(4, *model.plan.input.shape.dims, dtype=torch.float64)
     with model.frozen_statistics():
         loss = model(images).square().sum()
     loss.backward()
@@ -86,7 +86,7 @@ def kept(model: Supernet) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(torch.randn(6, *model.plan.image.dims))
+        model(torch.randn(6, *model.plan.input.shape.dims))
     return total
 
 
@@ -101,7 +101,7 @@ def test_bfloat16_computes_and_float32_is_learnt(memory: str) -> None:
     for module in mixed.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda _m, _i, output: seen.add(output.dtype))
-    images = torch.randn(16, *mixed.plan.image.dims, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(16, *mixed.plan.input.shape.dims, generator=torch.Generator().manual_seed(0))
     logits, expected = mixed(images), plain(images)
     torch.testing.assert_close(logits, expected, rtol=0.1, atol=0.1)
     assert not torch.equal(logits, expected)

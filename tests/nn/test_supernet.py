@@ -30,7 +30,7 @@ SIZES = list(itertools.product((8, 7), (8, 5)))
 
 def images(model: Supernet, count: int = 3, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(count, *model.plan.image.dims, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(count, *model.plan.input.shape.dims, generator=generator, dtype=torch.float64)
     return drawn.to(next(model.parameters()).dtype)
 
 
@@ -51,11 +51,11 @@ def test_shipped_specs_lower(name: str) -> None:
         short = {p.name.id: 1 for p in spec.networks[network].parameters if p.name.id == "n"}
         model = compile(spec, network, short, device="meta")
         model.eval()
-        if model.plan.is_text:
+        if model.plan.input.sequence:
             output = model(torch.empty(3, 2, dtype=torch.int64, device="meta")).logits
             assert output.shape == (3, 2, model.plan.classes)
         else:
-            output = model(torch.empty(2, *model.plan.image.dims, device="meta"))
+            output = model(torch.empty(2, *model.plan.input.shape.dims, device="meta"))
             assert output.shape == (2, model.plan.classes)
         assert sum(p.numel() for p in model.weights()) == parameters(model.graph)
 

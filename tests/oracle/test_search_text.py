@@ -12,6 +12,7 @@ import torch
 
 from dartsl import compile
 from dartsl.data.text import Corpus
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.loader import read
 from dartsl.lang.settings import search_config
 from dartsl.nn.supernet import Supernet
@@ -209,7 +210,7 @@ def test_alpha_gradients(clip: float, level: int) -> None:
 
 
 CONFIG = search_config(
-    True,
+    Tokens,
     {
         "device": "cpu",
         "epochs": 2,

@@ -64,14 +64,14 @@ def model(planned: Plan, graph: nx.DiGraph, seed: int = 0) -> Supernet:
 def images(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random normal images (B, C, H, W) and labels (B,)."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(batch, *planned.image.dims, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(batch, *planned.input.shape.dims, generator=generator, dtype=torch.float64)
     return drawn, torch.randint(planned.classes, (batch,), generator=generator)
 
 
 def words(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
     """Random words (T, B), a window one longer than the network's, and those that follow them."""
     generator = torch.Generator().manual_seed(seed)
-    window = (planned.image.size[0] + 1, batch)
+    window = (planned.input.length + 1, batch)
     x, labels = (torch.randint(planned.classes, window, generator=generator) for _ in range(2))
     return x, labels
 
@@ -85,7 +85,7 @@ def carries(model: Supernet, x: Tensor) -> list[Tensor]:
 
 def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
     """The two, which have equal parameters, on one batch."""
-    x, labels = (words if plain.plan.is_text else images)(plain.plan, batch, seed=1)
+    x, labels = (words if plain.plan.input.sequence else images)(plain.plan, batch, seed=1)
     outputs, gradients = zip(*(_pass(each, x, labels) for each in (plain, other)), strict=True)
     same(outputs[1], outputs[0])
     same(gradients[1], gradients[0])
@@ -122,7 +122,7 @@ def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: fl
 def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a network gives, and the gradients of a loss that all of it goes into."""
     names, parameters = zip(*each.named_parameters(), strict=True)
-    outputs = _tensors(each(x, carries(each, x)) if each.plan.is_text else each(x))
+    outputs = _tensors(each(x, carries(each, x)) if each.plan.input.sequence else each(x))
     loss = F.cross_entropy(outputs["logits"].flatten(0, -2), labels.flatten())
     for name, value in outputs.items():
         if name != "logits":

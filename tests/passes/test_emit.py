@@ -17,7 +17,7 @@ from tests.nn.test_lower import import_text
 def test_the_text_runs(text: str, level: int, tmp_path: Path) -> None:
     model = small(text, 8, 7, level=level)
     made = import_text(emit_python(model.network), tmp_path, model.network)
-    x = torch.randn(3, *model.plan.image.dims, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(3, *model.plan.input.shape.dims, generator=torch.Generator().manual_seed(0))
     weights = model.mixing_weights().values()
     made.load_state_dict(model.network.state_dict())
     for module in (made, model.network):

@@ -67,7 +67,7 @@ class _Strided(fx.Interpreter):
 def strided(text: str, level: int) -> Iterator[str]:
     planned = planned_text(text)
     network = lower(optimise(build(planned), level, CPU).graph)
-    images = torch.randn(2, *planned.image.dims)
+    images = torch.randn(2, *planned.input.shape.dims)
     weights = [
         torch.softmax(torch.randn(len(table.sizes), max(table.sizes)), -1)
         for table in network.meta["info"].alphas

@@ -148,7 +148,7 @@ def test_random_networks_do_as_the_spec_says() -> None:
             for image in (0, 1):
                 model.draws.at(0, "train")
                 generator = torch.Generator().manual_seed(image)
-                images = torch.randn((3, *plan.image.dims), generator=generator, dtype=torch.float64)
+                images = torch.randn((3, *plan.input.shape.dims), generator=generator, dtype=torch.float64)
                 outputs.append(model(images))  # (3, 3)
         said.append(constant(plan) is None)
         assert bool((outputs[0] - outputs[1]).abs().max() > 1e-9) == said[-1], seed

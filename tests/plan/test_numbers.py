@@ -8,6 +8,7 @@ import pytest
 
 from dartsl.graph import count
 from dartsl.lang.check import check
+from dartsl.lang.inputs import Images
 from dartsl.lang.source import Source
 from tests.plan.help import graph_of, planned, shipped, spec_of
 
@@ -123,7 +124,7 @@ def test_digits_has_five_cells_with_two_reductions() -> None:
     plan = planned("digits")
     cells = [(layer.cell.name, layer.stride) for layer in plan.layers if hasattr(layer, "cell")]
     assert cells == [("normal", 1), ("reduction", 2), ("normal", 1), ("reduction", 2), ("normal", 1)]
-    assert plan.image.dims == (1, 8, 8)
+    assert plan.input == Images(1, 8, 8)
     assert plan.classes == 10
 
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from dartsl.graph.count import space_size
 from dartsl.lang.check import check, diagnose
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.model import Cell
 from dartsl.lang.source import Source
-from dartsl.lang.terms import CellLayer, Plan, Scan, Shape, TermLayer
+from dartsl.lang.tensors import Shape
+from dartsl.lang.terms import CellLayer, Plan, Scan, TermLayer
 from tests.plan.help import planned, shipped, steps
 
 PUBLISHED = {
@@ -56,8 +58,9 @@ def titles(*declarations: str, items: str = "") -> list[tuple[str, str]]:
 
 def test_the_search_space_of_darts() -> None:
     plan = planned(shipped("darts_rnn"))
-    assert plan.is_text
-    assert plan.image == Shape(1, (35,), tokens=True)
+    assert plan.input == Tokens(35, 10_000)
+    assert plan.input.shape == Shape(1, (35,), tokens=True)
+    assert plan.input.batch(4) == (35, 4)
     assert plan.classes == 10_000
     (layer,) = scans(plan)
     assert layer.scan == Scan("h", 0.75, 0.25)
@@ -108,7 +111,7 @@ def test_stems_and_heads_work_on_sequences() -> None:
     first = layers[0]
     assert isinstance(first, TermLayer)
     (step,) = steps(first.term)
-    assert step.input == plan.image
+    assert step.input == plan.input.shape
     assert dict(step.arguments) == {"vocab": 50, "out": 4, "dropout": 0.25}
 
 

@@ -52,8 +52,8 @@ class Job:
         if self.kind == "search":
             config: Any = replace(search_config(known, {}), **self.settings)
         else:
-            is_text = next(iter(known.networks.values())).is_text
-            config = replace(train_config(is_text, known.train), **self.settings)
+            takes = next(iter(known.networks.values())).takes
+            config = replace(train_config(takes, known.train), **self.settings)
         start = searching.search if self.kind == "search" else training.train
         start(source, config, out=self.out, command="typed", console=quiet())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import SearchConfig, TrainConfig, search_config, train_config
 from dartsl.run.advice import one_of
 from dartsl.searching.image_session import ImageSession
@@ -18,9 +19,9 @@ from dartsl.training.text_session import TextSession as TextTraining
 
 SEARCH, SEARCH_TEXT, TRAIN, TRAIN_TEXT = (
     SearchConfig(),
-    search_config(True),
+    search_config(Tokens),
     TrainConfig(),
-    train_config(True),
+    train_config(Tokens),
 )
 
 

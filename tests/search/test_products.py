@@ -31,7 +31,7 @@ SPECS = {"darts": SEARCHED, "ragged": RAGGED, "smooth": SMOOTH}
 
 def batch_of(model: Supernet, seed: int, size: int = 5) -> ImageBatch:
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randn(size, *model.plan.image.dims, generator=generator, dtype=torch.float64)
+    images = torch.randn(size, *model.plan.input.shape.dims, generator=generator, dtype=torch.float64)
     return ImageBatch(images, torch.randint(0, model.plan.classes, (size,), generator=generator))
 
 

@@ -11,6 +11,7 @@ import torch
 
 from dartsl.data.text import Corpus, KnownSource
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Input, Tokens
 from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.searching import bilevel
 from dartsl.searching.session import Tally
@@ -21,7 +22,7 @@ from tests.search.runs import same
 from tests.search.text_model import TextModel
 
 CONFIG = replace(
-    search_config(True),
+    search_config(Tokens),
     device="cpu",
     epochs=3,
     batch=4,
@@ -198,19 +199,19 @@ def test_what_cannot_be_searched_is_refused(changes: dict[str, Any], words: str)
 
 
 def test_settings_of_text_have_defaults_of_their_own() -> None:
-    config = search_config(True, {"epochs": 2}, {"lr": 3})
+    config = search_config(Tokens, {"epochs": 2}, {"lr": 3})
     assert (config.epochs, config.lr, config.batch, config.clip) == (2, 3.0, 256, 0.25)
     assert (config.momentum, config.weight_decay, config.alphas_lr) == (0.0, 5e-7, 3e-3)
     assert config.alphas_betas == (0.9, 0.999)
-    assert search_config(False) == SearchConfig()
+    assert search_config(Images) == SearchConfig()
 
 
 @pytest.mark.parametrize(
-    ("text", "values"), [(True, {"crop": 4}), (True, {"lr_min": 0.1}), (False, {"tar": 1})]
+    ("takes", "values"), [(Tokens, {"crop": 4}), (Tokens, {"lr_min": 0.1}), (Images, {"tar": 1})]
 )
-def test_a_setting_of_the_other_kind_is_refused(text: bool, values: dict[str, object]) -> None:
+def test_a_setting_of_the_other_kind_is_refused(takes: type[Input], values: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"the setting `{next(iter(values))}` is for networks of") as caught:
-        search_config(text, values)
+        search_config(takes, values)
     assert caught.value.exit_code == 2
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dartsl.graph.operations import Application
 from dartsl.graph.tables import AlphaTable
+from dartsl.lang.inputs import Tokens
 from dartsl.nn.draws import Draws
 
 
@@ -45,9 +46,8 @@ class TextModel(nn.Module):
         self.draws = Draws(0)
         self.tables = (AlphaTable("cell", "cell", (3,)),)
         self.plan = SimpleNamespace(
-            is_text=True,
             classes=vocabulary,
-            image=SimpleNamespace(size=(window,)),
+            input=Tokens(window, vocabulary),
             network=SimpleNamespace(name="small"),
         )
         self.graph = nx.DiGraph()

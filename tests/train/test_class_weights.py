@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Tokens
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import train_config
@@ -124,4 +125,4 @@ def test_it_is_recorded(uneven: Path) -> None:
 
 def test_text_has_no_classes_to_balance() -> None:
     with pytest.raises(UserError, match="`class_weights` is for networks of images"):
-        train_config(True, {"class_weights": "balanced"})
+        train_config(Tokens, {"class_weights": "balanced"})

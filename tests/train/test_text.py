@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from dartsl.data.text import Windows, in_rows, load_text
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images, Input, Tokens
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig, train_config
@@ -76,7 +77,7 @@ def story(tmp_path: Path) -> Path:
 
 
 def settings(spec: Path, **changes: Any) -> TrainConfig:
-    found = train_config(True, check(read(str(spec))).train)
+    found = train_config(Tokens, check(read(str(spec))).train)
     # `replace`, so that a test can go beyond what the command line lets through.
     return replace(found, **{"data": str(spec.parent / "texts"), "device": "cpu", **changes})
 
@@ -362,15 +363,17 @@ def test_an_interval_ends_where_losses_and_perplexities_do() -> None:
 
 
 def test_settings_of_text_have_defaults_of_their_own() -> None:
-    config = train_config(True, {"epochs": 2})
+    config = train_config(Tokens, {"epochs": 2})
     assert (config.epochs, config.batch, config.lr, config.clip) == (2, 64, 20.0, 0.25)
     assert (config.momentum, config.weight_decay, config.tar, config.ar) == (0.0, 8e-7, 1e-3, 0.0)
     assert (config.short_windows, config.asgd, config.nonmono) == (0.05, True, 5)
-    assert train_config(False) == TrainConfig()
+    assert train_config(Images) == TrainConfig()
 
 
-@pytest.mark.parametrize(("text", "name"), [(True, "crop"), (True, "ema"), (False, "tar"), (False, "asgd")])
-def test_a_setting_of_the_other_kind_is_refused(text: bool, name: str) -> None:
+@pytest.mark.parametrize(
+    ("takes", "name"), [(Tokens, "crop"), (Tokens, "ema"), (Images, "tar"), (Images, "asgd")]
+)
+def test_a_setting_of_the_other_kind_is_refused(takes: type[Input], name: str) -> None:
     with pytest.raises(UserError, match=f"the setting `{name}` is for networks of") as caught:
-        train_config(text, {name: getattr(TrainConfig(), name)})
+        train_config(takes, {name: getattr(TrainConfig(), name)})
     assert caught.value.exit_code == 2

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dartsl.data.named import TEXT_FORMATS, locate, wrong_head
+from dartsl.data.named import OF_TEXT, locate, wrong_head
 from dartsl.data.text import readers, source
 from dartsl.data.text.corpus import Corpus
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Tokens
 
 TEXTS: dict[str, Callable[[str], Corpus]] = {"markov": source.read}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".gz")
@@ -31,14 +32,14 @@ def load_text(
 
 
 def _read(name_or_path: str, level: str) -> Corpus:
-    path = locate(name_or_path, text=True)
+    path = locate(name_or_path, Tokens)
     if path is None:
         return TEXTS[name_or_path](level)
     try:
         if path.is_dir():
             if readers.is_text_folder(path):
                 return readers.read_folder(path, level)
-            raise UserError(f"{path}: a folder without a text", f"give {TEXT_FORMATS}")
+            raise UserError(f"{path}: a folder without a text", f"give {OF_TEXT.formats}")
         if path.name.endswith(_ARCHIVES):
             raise UserError(f"{path}: an archive", "unpack it and name what it holds")
         return readers.read_file(path, level)
