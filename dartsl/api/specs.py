@@ -194,17 +194,14 @@ def search(
     spec's and the defaults (`SearchConfig`): dartsl.search("digits", epochs=3). Raises SpecError, UserError.
     """
     from dartsl.run.beside import plugins_beside
+    from dartsl.run.job import Job
     from dartsl.searching import loop
 
-    source = source_of(spec)
-    return loop.search(
-        source,
-        search_config(check(source), settings, network),
-        network=network,
-        parameters=parameters,
-        out=None if out is None else Path(out),
-        plugins=plugins or plugins_beside(source),
-    )
+    checked = check(spec)
+    config = search_config(checked, settings, network)
+    known = plugins or plugins_beside(checked.root.source)
+    folder = None if out is None else Path(out)
+    return loop.search(Job(checked, network, parameters or {}, known, folder, "dartsl.search(...)"), config)
 
 
 def resume(

@@ -17,6 +17,7 @@ from dartsl.lang.settings import TrainConfig, train_config, usable
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files
 from dartsl.run.commands import command_line
+from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from dartsl.training.evaluate import Evaluated
@@ -49,15 +50,11 @@ def train(
         known = plugins or found
     else:
         source = source_of(spec)
-    config = config_to_train(check(source), settings, network=network, inherited=inherited)
-    return loop.train(
-        source,
-        config,
-        network=network,
-        parameters=parameters,
-        out=None if out is None else Path(out),
-        plugins=known,
-    )
+    checked = check(source)
+    config = config_to_train(checked, settings, network=network, inherited=inherited)
+    folder = None if out is None else Path(out)
+    job = Job(checked, network, parameters or {}, known, folder, "dartsl.train(...)")
+    return loop.train(job, config)
 
 
 def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> Evaluated:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dartsl.cli.options import command, network_options, plugin_option, read_source, spec_argument, target
-from dartsl.cli.output import answer, note, say_diagnostics
+from dartsl.cli.options import command, network_options, plugin_option, read_target, spec_argument
+from dartsl.cli.output import answer, note
 
 if TYPE_CHECKING:
     from dartsl.searching.bench import Row
@@ -57,15 +57,12 @@ def bench_command(
       dartsl bench digits
       dartsl bench darts_cnn --batch 16 --repeats 5 --format json
     """
-    from dartsl.lang.check import check
-    from dartsl.searching.bench import Job, bench
+    from dartsl.run.job import Job
+    from dartsl.searching.bench import Trial, bench
 
-    source = read_source(spec)
-    checked = check(source)
-    say_diagnostics(checked.warnings)
-    chosen = target(checked, network, assignments)
-    job = Job(source, chosen.network.name, chosen.parameters, batch, plugins)
-    rows = bench(job, cases or CASES, repeats=repeats, say=note)
+    chosen = read_target(spec, network, assignments)
+    job = Job(chosen.spec, chosen.network.name, chosen.parameters, plugins)
+    rows = bench(Trial(job, batch), cases or CASES, repeats=repeats, say=note)
     answer({"rows": [asdict(row) for row in rows]}, as_text(rows))
 
 

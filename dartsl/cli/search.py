@@ -28,7 +28,6 @@ from dartsl.run.torchrun import require_one_process
 
 if TYPE_CHECKING:
     from dartsl.cli.options import Target
-    from dartsl.lang.source import Source
     from dartsl.searching.loop import SearchResult
 
 
@@ -92,19 +91,18 @@ def search_command(
 
 def _read(
     name: str, network: str | None, assignments: tuple[str, ...], given: dict[str, Any]
-) -> tuple[Source, SearchConfig, Target]:
+) -> tuple[SearchConfig, Target]:
     from dartsl.lang.check import check
     from dartsl.lang.loader import read
 
-    source = read(name)
-    spec = check(source)
+    spec = check(read(name))
     say_diagnostics(spec.warnings)
     chosen = target(spec, network, assignments)
     config = search_config(chosen.network.takes, spec.search, given)
     from dartsl.data.named import locate
 
     locate(config.data, chosen.network.takes)  # before torch is imported and anything is built
-    return source, config, chosen
+    return config, chosen
 
 
 def _compare(
@@ -119,10 +117,11 @@ def _compare(
     if out is not None or "order" in given:
         raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
     require_one_process("dartsl search --check-gradients")
-    source, config, chosen = _read(name, network, assignments, given)
+    config, chosen = _read(name, network, assignments, given)
+    from dartsl.run.job import Job
     from dartsl.searching.check_gradients import check_gradients
 
-    compared = check_gradients(source, config, network=network, parameters=chosen.parameters, plugins=plugins)
+    compared = check_gradients(Job(chosen.spec, network, chosen.parameters, plugins), config)
     answer(asdict(compared), compared.text())
 
 
@@ -136,20 +135,21 @@ def _start(
 ) -> SearchResult:
     from dartsl.run.commands import command_line
 
-    source, config, chosen = _read(name, network, assignments, given)
+    config, chosen = _read(name, network, assignments, given)
     from dartsl.run.beside import plugins_beside
+    from dartsl.run.job import Job
     from dartsl.searching import loop
 
-    return loop.search(
-        source,
-        config,
-        network=network,
-        parameters=chosen.parameters,
-        out=out,
-        plugins=plugins or plugins_beside(source),
-        command=command_line("dartsl", *sys.argv[1:]),
-        console=console(),
+    job = Job(
+        chosen.spec,
+        network,
+        chosen.parameters,
+        plugins or plugins_beside(chosen.spec.root.source),
+        out,
+        command_line("dartsl", *sys.argv[1:]),
+        console(),
     )
+    return loop.search(job, config)
 
 
 @command("derive")

@@ -108,6 +108,7 @@ def _start(
     from dartsl.api.trainings import source_to_train
     from dartsl.lang.check import check
     from dartsl.run.commands import command_line
+    from dartsl.run.job import Job
 
     source, known, inherited = source_to_train(name)
     spec = check(source)
@@ -121,14 +122,13 @@ def _start(
         locate(config.data, takes)
     from dartsl.training.seeds import start
 
-    return start(
-        source,
-        config,
-        network=network,
-        parameters=chosen.parameters,
-        out=out,
-        plugins=plugins or known,
-        command=command_line("dartsl", *sys.argv[1:]),
-        seeds=seeds,
-        console=console(),
+    job = Job(
+        spec,
+        network,
+        chosen.parameters,
+        plugins or known,
+        out,
+        command_line("dartsl", *sys.argv[1:]),
+        console(),
     )
+    return start(job, config, seeds)

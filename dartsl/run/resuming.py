@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from functools import partial
 
 from rich.console import Console
 
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
 from dartsl.lang.paths import printable
 from dartsl.lang.settings import Config, configure
-from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Named
 from dartsl.run.folder import RunFolder, spec_hash
 from dartsl.run.inputs import Inputs
+from dartsl.run.job import Job
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
@@ -50,21 +49,22 @@ class Anew:
 AS_IT_WAS = Anew()
 
 
-def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Source, Spec, Config, dict[str, Fraction]]:
-    """A run's spec, settings (over `base`, the defaults; those given anew over both) and parameters.
+def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Job, Config]:
+    """What a run was started for, and its settings: over `base`, the defaults; those given anew over both.
 
     Raises UserError where the spec is not the one that the run was started with, or run.json is damaged.
     """
     info = folder.info
-    source = read(str(folder.spec))
-    spec = check(source)
+    spec = check(read(str(folder.spec)))
     if spec_hash(spec.files) != info.spec_hash:
         raise UserError(
             f"{folder.spec} or a file it imports is not the one that the run was started with",
             help="a run can only go on with its own spec; start another one for a changed spec",
         )
     values = folder.values(pick_network(spec, info.network))
-    return source, spec, anew.over(configure(base, info.settings)), values
+    plugins = partial(folder.plugins, anew.plugins)
+    job = Job(spec, info.network, values, plugins, folder.path, info.command)
+    return job, anew.over(configure(base, info.settings))
 
 
 def record(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -15,11 +14,13 @@ from rich.console import Console
 from dartsl.data.named import is_embedded
 from dartsl.lang.model import Spec
 from dartsl.lang.paths import printable
+from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.lang.source import Source
-from dartsl.nn.plugin_files import Files, named_files, pinned
+from dartsl.nn.plugin_files import named_files, pinned
 from dartsl.nn.supernet import Supernet
 from dartsl.run.folder import RunFolder, spec_hash, versions
 from dartsl.run.inputs import Inputs
+from dartsl.run.job import Job
 from dartsl.run.layout import RUN
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
@@ -41,28 +42,25 @@ def begun(path: Path, spec: Spec, info: RunInfo, group: Group) -> Iterator[RunFo
 
 def run_info(
     kind: str,
-    source: Source,
-    spec: Spec,
+    job: Job,
+    config: SearchConfig | TrainConfig,
     model: Supernet,
-    config: Any,
     data_hash: str,
     inputs: Inputs,
-    plugins: Files,
-    command: str,
     group: Group = ALONE,
 ) -> RunInfo:
-    """What `run.json` is to hold of a run; `config` is its settings, a dataclass."""
+    """What `run.json` is to hold of a run."""
     plan = model.plan
     return RunInfo(
         kind=kind,
-        source=source.name,
-        spec_hash=spec_hash(spec.files),
+        source=job.source.name,
+        spec_hash=spec_hash(job.spec.files),
         network=plan.network.name,
         parameters={name: str(value) for name, value in plan.parameters.items()},
         settings=json.loads(json.dumps(asdict(config))),
         seed=config.seed,
-        command=command,
-        plugins=[pinned(file) for file in named_files(plugins)] if model.plugins else [],
+        command=job.command,
+        plugins=[pinned(file) for file in named_files(job.plugins)] if model.plugins else [],
         data_hash=data_hash,
         inputs=inputs,
         versions=surroundings(group),

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -24,13 +23,11 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dartsl.lang.check import check
 from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
 from dartsl.nn.build import Build
-from dartsl.nn.supernet import Supernet
-from dartsl.nn.supernet import compile as compile_network
+from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.beside import plugins_beside
+from dartsl.run.job import Job
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient, alpha_step, weight_step
 from dartsl.step.batches import Batch, random_batches
 from dartsl.step.gradients import gradients_of
@@ -47,19 +44,16 @@ SMALL = 2  # images (or rows of text) of the passes that are counted or warm up
 
 
 @dataclass(frozen=True)
-class Job:
-    """A network to measure: all that a process of its own needs to build it."""
+class Trial:
+    """A network to measure, on batches of a size: all that a process of its own needs to build it."""
 
-    source: Source
-    network: str | None
-    parameters: Mapping[str, Fraction | int]
+    job: Job
     batch: int
-    plugins: tuple[str | Path, ...] = ()
     threads: int = field(default_factory=torch.get_num_threads)
 
     def stepper(self, level: str) -> Stepper:
-        files = self.plugins or plugins_beside(self.source)
-        model = compile_network(check(self.source), self.network, self.parameters, LEVELS[level], files)
+        job = self.job
+        model = from_plan(job.spec, job.plan(), LEVELS[level], job.plugins or plugins_beside(job.source))
         return Stepper(model, everything=level == "O0")
 
 
@@ -149,7 +143,7 @@ class OperationCount(TorchDispatchMode):
 
 
 def bench(
-    job: Job,
+    trial: Trial,
     cases: Sequence[str] = CASES,
     *,
     repeats: int = 3,
@@ -159,7 +153,7 @@ def bench(
 
     A network without a choice has no search steps: only forward_backward is measured.
     """
-    steppers = {level: job.stepper(level) for level in LEVELS}
+    steppers = {level: trial.stepper(level) for level in LEVELS}
     if not steppers["O0"].model.alpha_parameters():
         cases = [case for case in cases if case == "forward_backward"]
     say("counting operations")
@@ -168,14 +162,14 @@ def bench(
     for repeat in range(repeats + 1):
         say(f"timing, round {repeat} of {repeats}" if repeat else "warming up")
         for case, level in ops:
-            seconds = _seconds(steppers[level], case, job.batch)
+            seconds = _seconds(steppers[level], case, trial.batch)
             if repeat:
                 times[case, level].append(seconds)
     del steppers
     rows = []
     for case, level in ops:
         say(f"peak memory of {case} at {level}")
-        peak = peak_of(job, case, level)
+        peak = peak_of(trial, case, level)
         taken, plain = times[case, level], times[case, "O0"]
         faster = median(before / after for before, after in zip(plain, taken, strict=True))
         rows.append(Row(case, level, median(taken), faster, peak, ops[case, level]))
@@ -199,23 +193,23 @@ def _seconds(stepper: Stepper, case: str, batch: int) -> float:
     return time.perf_counter() - started
 
 
-def peak_of(job: Job, case: str, level: str) -> int | None:
+def peak_of(trial: Trial, case: str, level: str) -> int | None:
     """Bytes by which a process grows in two steps of a case, its network included, its code and base not."""
     if not STATUS.exists():
         return None
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_peak, job, case, level).result()
+        return pool.submit(_peak, trial, case, level).result()
 
 
-def _peak(job: Job, case: str, level: str) -> int:
-    torch.set_num_threads(job.threads)
-    stepper = job.stepper(level)
+def _peak(trial: Trial, case: str, level: str) -> int:
+    torch.set_num_threads(trial.threads)
+    stepper = trial.stepper(level)
     state = [*stepper.model.parameters(), *stepper.model.buffers()]
     # What is built once a process - kernels, python objects - is not a part of a step's memory; parameters are.
     _warm(stepper.model)
     base = _resident("VmRSS") - sum(tensor.numel() * tensor.element_size() for tensor in state)
     for _ in range(2):  # the second finds the momentum buffers of the first
-        stepper.run(case, *stepper.batches(job.batch))
+        stepper.run(case, *stepper.batches(trial.batch))
     return _resident("VmHWM") - base
 
 

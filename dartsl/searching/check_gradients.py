@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dartsl.data.named import locate
-from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
-from dartsl.nn.supernet import compile
+from dartsl.nn.supernet import from_plan
 from dartsl.run.devices import chosen
+from dartsl.run.job import Job
 from dartsl.run.loop import own_generators
 from dartsl.searching.bilevel import alpha_gradient
 from dartsl.searching.sessions import data_of, session_of
@@ -107,22 +104,14 @@ class Comparison:
         return said
 
 
-def check_gradients(
-    source: Source,
-    config: SearchConfig,
-    *,
-    network: str | None = None,
-    parameters: Mapping[str, Fraction | int] | None = None,
-    plugins: Sequence[str | Path] = (),
-) -> Comparison:
+def check_gradients(job: Job, config: SearchConfig) -> Comparison:
     """The alpha gradient of a search's first step in each order, at the same weights and on the same batches.
 
     Raises SpecError, UserError as a search does; also where a loss or gradient is not finite.
     """
-    spec = check(source)
     config = replace(config, device=chosen(config.device))
-    locate(config.data, pick_network(spec, network).takes)
-    model = compile(spec, network, parameters, Build.of(config), plugins)
+    locate(config.data, job.picked().takes)
+    model = from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
     data = data_of(model, config)
     with own_generators(config.device), blamed(model.plugins):
         session = session_of(model, config, data)

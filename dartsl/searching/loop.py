@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +12,18 @@ from rich.console import Console
 from dartsl.data.named import locate
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
-from dartsl.lang.check import check, pick_network
+from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
-from dartsl.nn.plugin_files import Files
-from dartsl.nn.supernet import compile as compile_network
+from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.job import Job
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
@@ -47,43 +45,27 @@ class SearchResult:
     found: str | None = None
 
 
-def search(
-    source: Source,
-    config: SearchConfig,
-    *,
-    network: str | None = None,
-    parameters: Mapping[str, Fraction | int] | None = None,
-    out: Path | None = None,
-    plugins: Files = (),
-    command: str = "dartsl.search(...)",
-    console: Console | None = None,
-) -> SearchResult:
+def search(job: Job, config: SearchConfig) -> SearchResult:
     """Search a network of a spec with settings that are complete, and leave everything in a run folder.
 
-    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name, with -2,
-    -3, ... where that is taken. `parameters` replace the network's defaults, `plugins` are files that implement
-    `extern op`s, `command` is recorded. Progress goes to `console` (standard output by default).
-
-    Raises SpecError for a fault in the spec, UserError for settings, data or a folder that cannot be used,
+    Raises SpecError for widths or sizes that do not fit, UserError for settings, data or a folder that cannot be used,
     and for a loss or gradient that is not finite: the state before that step is then saved.
     """
-    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
-    spec = check(source)
+    require_tensorboard(config.tensorboard, job.out or RUNS / stem(job.source))
     config = replace(config, data=absolute(config.data), device=chosen(config.device))
     with joined(config.device) as group:
-        console = group.console(console)
+        console = group.console(job.console)
         with group.together():
             here = replace(config, device=group.device(config.device))
-            locate(config.data, pick_network(spec, network).takes)
-            model = compile_network(spec, network, parameters, Build.of(here), plugins)
+            model = _model(job, here)
             data = data_of(model, here)
         with own_generators(here.device):
             with group.together():
                 session = session_of(model, here, data, group)
-            group.require_same("data", data_hash(data))
-            found, inputs = data_hash(data), session.inputs
-            info = run_info("search", source, spec, model, config, found, inputs, plugins, command, group)
-            with begun(out or free_name(RUNS, stem(source)), spec, info, group) as folder:
+            found = data_hash(data)
+            group.require_same("data", found)
+            info = run_info("search", job, config, model, found, session.inputs, group)
+            with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
                 say_notes(notes_of(data), console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
@@ -111,11 +93,9 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
 def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> SearchResult:
     info = folder.info
     with group.together():
-        _, spec, config, parameters = reopened(folder, SearchConfig(), anew)
+        job, config = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
-        locate(config.data, pick_network(spec, info.network).takes)
-        plugins = partial(folder.plugins, anew.plugins)
-        model = compile_network(spec, info.network, parameters, Build.of(config), plugins)
+        model = _model(job, config)
         data = data_of(model, config)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
@@ -127,6 +107,12 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         keep_inputs(folder, session.inputs, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group)
+
+
+def _model(job: Job, config: SearchConfig) -> Supernet:
+    """The supernet, where the data that the settings name are there. Raises SpecError, UserError."""
+    locate(config.data, job.picked().takes)
+    return from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
 
 
 def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +12,17 @@ from rich.console import Console
 from dartsl.data.named import DATA, locate
 from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
-from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Network, Spec
-from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.settings import TrainConfig
-from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
-from dartsl.nn.plugin_files import Files
 from dartsl.nn.supernet import from_plan
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.job import Job
 from dartsl.run.layout import RESULT
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import ALONE, Group, joined
@@ -55,47 +49,36 @@ class TrainResult:
     test: Tested | None = None
 
 
-def train(
-    source: Source,
-    config: TrainConfig,
-    *,
-    network: str | None = None,
-    parameters: Mapping[str, Fraction | int] | None = None,
-    out: Path | None = None,
-    plugins: Files = (),
-    command: str = "dartsl.train(...)",
-    console: Console | None = None,
-    before: Callable[[], None] = lambda: None,
-) -> TrainResult:
+def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: None) -> TrainResult:
     """Train a decided network of a spec from scratch, and leave everything in a run folder.
 
-    `out` is that folder, which must not exist or be empty; by default it is `runs/` and the spec's name and `-trained`.
-    The test images (or text) are looked at once, at the end; a part of the training images is for validation, and
-    chooses nothing. `config` is complete (`dartsl.lang.settings.train_config`).
+    A folder that is not given is named after the spec, with `-trained`. The test images (or text) are looked at once,
+    at the end; a part of the training images is for validation, and chooses nothing. The settings are complete.
     `before` is called when nothing but the folder can fail, before it is made.
 
-    Raises SpecError for a fault in the spec, UserError for a spec that has choices left, for settings, data or a folder
-    that cannot be used, and for a loss or gradient that is not finite: the state before that step is then saved.
+    Raises SpecError for widths or sizes that do not fit, UserError for a spec that has choices left, for settings, data
+    or a folder that cannot be used, and for a loss or gradient that is not finite: the state before that step is then
+    saved.
     """
-    require_tensorboard(config.tensorboard, out or RUNS / stem(source))
-    spec = check(source)
+    require_tensorboard(config.tensorboard, job.out or RUNS / stem(job.source))
     config = replace(config, data=absolute(config.data), device=chosen(config.device))
-    planned = decided_plan(spec, pick_network(spec, network), parameters or {}, source)
+    planned = decided_plan(job)
     with joined(config.device) as group:
-        console = group.console(console)
+        console = group.console(job.console)
         with group.together():
             here = replace(config, device=group.device(config.device))
             locate(config.data, planned.network.takes)
-            model = from_plan(spec, planned, Build.of(here), plugins)
+            model = from_plan(job.spec, planned, Build.of(here), job.plugins)
             data = data_of(planned, here, group)
         with own_generators(here.device):
             with group.together():
                 session = session_of(model, here, data, group)
-            group.require_same("data", data_hash(data))
-            found, inputs = data_hash(data), session.inputs
-            info = run_info("train", source, spec, model, config, found, inputs, plugins, command, group)
+            found = data_hash(data)
+            group.require_same("data", found)
+            info = run_info("train", job, config, model, found, session.inputs, group)
             before()
-            with begun(out or free_name(RUNS, f"{stem(source)}-trained"), spec, info, group) as folder:
+            path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
+            with begun(path, job.spec, info, group) as folder:
                 say_notes(() if isinstance(data, Corpus) else data.notes, console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
@@ -125,11 +108,11 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
     require_training(folder)
-    source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
+    job, config = reopened(folder, TrainConfig(), anew)
     config = replace(config, device=group.device(config.device))
-    planned = decided_plan(spec, pick_network(spec, info.network), parameters, source)
+    planned = decided_plan(job)
     locate(config.data, planned.network.takes)
-    model = from_plan(spec, planned, Build.of(config), partial(folder.plugins, anew.plugins))
+    model = from_plan(job.spec, planned, Build.of(config), job.plugins)
     data = data_of(planned, config, group)
     if data_hash(data) != info.data_hash:
         what = DATA[planned.input.kind].several
@@ -146,17 +129,15 @@ def require_training(folder: RunFolder) -> None:
         )
 
 
-def decided_plan(
-    spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], source: Source
-) -> Plan:
+def decided_plan(job: Job) -> Plan:
     """The plan of a network that leaves nothing to choose. Raises UserError for another, SpecError."""
-    planned = make_plan(spec, network, parameters)
+    planned, source = job.plan(), job.source
     open_cells = [cell.name for cell in planned.cells() if cell.searched_edges]
     if open_cells or not planned.decided:
         names = ", ".join(f"`{name}`" for name in open_cells) or "its cells"
         search = command_line("dartsl", "search", source.name)
         raise UserError(
-            f"network `{network.name}` of {source.name} leaves choices open, in {names}",
+            f"network `{planned.network.name}` of {source.name} leaves choices open, in {names}",
             help=f"search first: `{search}`, then `dartsl train` on the run's folder",
         )
     return planned

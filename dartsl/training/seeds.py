@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 from rich.console import Console
@@ -12,12 +10,11 @@ from rich.console import Console
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.paths import exists
 from dartsl.lang.settings import TrainConfig
-from dartsl.lang.source import Source
-from dartsl.nn.plugin_files import Files
 from dartsl.run import schema
 from dartsl.run.commands import command_line
 from dartsl.run.files import parse_json, read_file, write_json
 from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.job import Job
 from dartsl.run.layout import CHECKPOINT, RUN
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.run.starting import RUNS, stem
@@ -30,36 +27,15 @@ FORMAT = 1
 RECORD = schema.record({"format": schema.one_of(FORMAT), "seeds": schema.whole(2, 1_000_000)})
 
 
-def start(
-    source: Source,
-    config: TrainConfig,
-    *,
-    network: str | None = None,
-    parameters: Mapping[str, Fraction | int] | None = None,
-    out: Path | None = None,
-    plugins: Files = (),
-    command: str = "dartsl.train(...)",
-    seeds: int | None = None,
-    console: Console | None = None,
-) -> list[loop.TrainResult]:
+def start(job: Job, config: TrainConfig, seeds: int | None = None) -> list[loop.TrainResult]:
     """Train the seed of the settings, or the seeds 0 to seeds - 1; of the results the last may be of one interrupted.
 
-    Raises what `dartsl.training.loop.train` raises, and UserError where `out` exists.
+    Raises what `dartsl.training.loop.train` raises, and UserError where the folder exists.
     """
     if seeds is None:
-        one = loop.train(
-            source,
-            config,
-            network=network,
-            parameters=parameters,
-            out=out,
-            plugins=plugins,
-            command=command,
-            console=console,
-        )
-        return [one]
+        return [loop.train(job, config)]
     require_one_process("dartsl train --seeds")
-    path = out or free_name(RUNS, f"{stem(source)}-seeds")
+    path = job.out or free_name(RUNS, f"{stem(job.source)}-seeds")
     if exists(path) and not _unbegun(path):
         resume = command_line("--resume", path)
         raise UserError(f"{path} exists", help=f"name another folder by --out, or go on with {resume}")
@@ -68,18 +44,8 @@ def start(
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds})
 
-    first = loop.train(
-        source,
-        replace(config, seed=0),
-        network=network,
-        parameters=parameters,
-        out=path / "seed0",
-        plugins=plugins,
-        command=command,
-        console=console,
-        before=record,
-    )
-    return _rest(path, seeds, AS_IT_WAS, console, [first]) if first.finished else [first]
+    first = loop.train(replace(job, out=path / "seed0"), replace(config, seed=0), record)
+    return _rest(path, seeds, AS_IT_WAS, job.console, [first]) if first.finished else [first]
 
 
 def _unbegun(path: Path) -> bool:
@@ -133,14 +99,5 @@ def _one(path: Path, seed: int, anew: Anew, console: Console | None) -> loop.Tra
         # The first one may have been prolonged before all was interrupted: the seeds are of one length.
         given = like.info.settings["epochs"] if anew.epochs is None else anew.epochs
         return loop.resume(folder, replace(anew, epochs=given), console=console)
-    source, _, config, parameters = reopened(like, TrainConfig(), anew)
-    return loop.train(
-        source,
-        replace(config, seed=seed),
-        network=like.info.network,
-        parameters=parameters,
-        out=folder,
-        plugins=lambda: like.plugins(anew.plugins),
-        command=like.info.command,
-        console=console,
-    )
+    job, config = reopened(like, TrainConfig(), anew)
+    return loop.train(replace(job, out=folder, console=console), replace(config, seed=seed))

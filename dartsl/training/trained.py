@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
-from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.blame import blamed
@@ -53,8 +51,8 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
     folder = RunFolder.open(path)
     anew = replace(anew, device=chosen(anew.device or AUTO))
     require_training(folder)
-    source, spec, config, parameters = reopened(folder, TrainConfig(), anew)
-    planned = decided_plan(spec, pick_network(spec, folder.info.network), parameters, source)
+    job, config = reopened(folder, TrainConfig(), anew)
+    planned = decided_plan(job)
     inputs = folder.info.inputs
     if inputs is None:
         raise UserError(
@@ -63,6 +61,6 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
         )
     require_fitting(inputs, planned, path / RUN)
     build = replace(Build.of(config), memory="normal", drop_path=False, auxiliary=False)
-    model = from_plan(spec, planned, build, partial(folder.plugins, anew.plugins))
+    model = from_plan(job.spec, planned, build, job.plugins)
     epochs = load_trained(model, folder)
     return Trained(folder, config, model.eval(), inputs, epochs)

@@ -35,6 +35,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
+from dartsl.run.job import Job
 from dartsl.searching.bilevel import ImageBatch, learning_rate, weight_step
 from dartsl.searching.discretise import softmax_rows
 from dartsl.searching.emit import Provenance, found_text
@@ -84,12 +85,11 @@ def test(model: Supernet, images: Tensor, labels: Tensor) -> tuple[float, float]
 
 def measure(seed: int, epochs: int) -> dict[str, Any]:
     """One seed's row: the found pair of cells and a random one, trained alike."""
-    source = read("digits")
-    spec = check(source)
+    spec = check(read("digits"))
     config = configure(SearchConfig(), dict(spec.search))
     data = load(config.data, expect=None)
     with tempfile.TemporaryDirectory() as folder:
-        found = search(source, replace(config, seed=seed), out=Path(folder) / "run").found
+        found = search(Job(spec, out=Path(folder) / "run"), replace(config, seed=seed)).found
     assert found is not None, "the search was interrupted"
     defaults = compile(spec).plan.parameters
     row: dict[str, Any] = {"seed": seed, "epochs": epochs, "cells": found}

@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 import torch
 
-from dartsl.lang.check import check, pick_network
+from dartsl.lang.check import check
 from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.searching.bench import CASES, LEVELS, ORDERS, Job, Row, bench, peak_of
+from dartsl.run.job import Job
+from dartsl.searching.bench import CASES, LEVELS, ORDERS, Row, Trial, bench, peak_of
 from dartsl.searching.memory import estimate_step
 
 # Case -> how many times faster -O2 has to be than -O0 at batch 16; of the first case memory and operations too.
@@ -48,17 +48,16 @@ def judged(rows: list[Row]) -> list[str]:
     return lines
 
 
-def estimates(job: Job) -> list[str]:
+def estimates(trial: Trial) -> list[str]:
     """The estimate beside the measured peak: search steps at each level. (-O0 first order in bench takes more.)"""
-    spec = check(job.source)
-    planned = plan(spec, pick_network(spec, job.network), job.parameters)
+    planned = trial.job.plan()
     lines = []
     for case, order in ORDERS.items():
         for level, build in LEVELS.items():
             if (case, level) == ("first", "O0"):
                 continue
-            told = estimate_step(planned, job.batch, order, build)
-            measured = peak_of(job, case, level)
+            told = estimate_step(planned, trial.batch, order, build)
+            measured = peak_of(trial, case, level)
             if measured is not None:
                 lines.append(f"{case} {level}: {told / 1e6:.0f} MB told, {measured / 1e6:.0f} MB measured")
     return lines
@@ -76,11 +75,11 @@ def main(
     spec: str, batch: int, repeats: int, threads: int, cases: tuple[str, ...], compare: bool, out: Path | None
 ) -> None:
     torch.set_num_threads(threads)
-    job = Job(read(spec), None, {}, batch)
+    trial = Trial(Job(check(read(spec))), batch)
     if compare:
-        click.echo("\n".join(estimates(job)))
+        click.echo("\n".join(estimates(trial)))
         return
-    rows = bench(job, cases or CASES, repeats=repeats, say=lambda text: click.echo(text, err=True))
+    rows = bench(trial, cases or CASES, repeats=repeats, say=lambda text: click.echo(text, err=True))
     if out is not None:
         out.write_text(json.dumps([asdict(row) for row in rows], indent=2))
     click.echo("\n".join(judged(rows)))

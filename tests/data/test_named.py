@@ -11,13 +11,12 @@ from dartsl.data.named import OF_IMAGES, OF_TEXT, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images, Input, Tokens
-from dartsl.lang.source import Source
 from dartsl.searching import loop as search_loop
 from dartsl.training import loop as train_loop
 from tests.data.files import write_images
 from tests.search.runs import quiet
 from tests.train.conftest import TINY
-from tests.train.runs import settings
+from tests.train.runs import job, settings
 
 
 def test_the_names_are_those_of_the_readers() -> None:
@@ -55,9 +54,9 @@ def test_a_run_whose_data_is_gone_builds_nothing(tmp_path: Path, monkeypatch: py
     write_images(tmp_path / "data", {str(label): 5 for label in range(7)}, size=(8, 8), mode="L")
     (tmp_path / "tiny.darts").write_text(TINY)
     config = settings(tmp_path / "tiny.darts", data=str(tmp_path / "data"), epochs=1, final=True)
-    run = train_loop.train(Source("tiny", TINY), config, out=tmp_path / "run", console=quiet()).path
+    run = train_loop.train(job(tmp_path / "tiny.darts", "run"), config).path
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     monkeypatch.setattr(train_loop, "from_plan", lambda *_: pytest.fail("a network was built"))
-    monkeypatch.setattr(search_loop, "compile_network", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(search_loop, "from_plan", lambda *_: pytest.fail("a network was built"))
     with pytest.raises(UserError, match="no such data set"):
         train_loop.resume(run, console=quiet())

@@ -19,6 +19,7 @@ from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import train_config
 from dartsl.run import parallel
+from dartsl.run.job import Job
 from dartsl.run.loop import run_session
 from dartsl.run.torchrun import Place
 from dartsl.searching import loop as searching
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Job:
+class Work:
     """A search or a training of a spec into a folder beside it; `resume`: go on with the one that lies there."""
 
     kind: str
@@ -47,18 +48,17 @@ class Job:
         if self.resume:
             module.resume(self.out, console=quiet())
             return
-        source = read(self.spec)
-        known = check(source)
+        known = check(read(self.spec))
         if self.kind == "search":
             config: Any = replace(search_config(known, {}), **self.settings)
         else:
             takes = next(iter(known.networks.values())).takes
             config = replace(train_config(takes, known.train), **self.settings)
         start = searching.search if self.kind == "search" else training.train
-        start(source, config, out=self.out, command="typed", console=quiet())
+        start(Job(known, out=self.out, command="typed", console=quiet()), config)
 
 
-def together(jobs: Sequence[Job], folder: Path) -> None:
+def together(jobs: Sequence[Work], folder: Path) -> None:
     """Run jobs in two processes, which meet in files of the folder; they must end well."""
     for old in folder.glob("meeting*"):
         old.unlink()
@@ -90,7 +90,7 @@ def main(folder: Path, rank: int) -> None:
     for number, record in enumerate(json.loads((folder / "jobs.json").read_text())):
         here = Place(rank, 2, rank, 2, f"file://{folder}/meeting{number}")
         patch.setattr(parallel, "place", lambda here=here: here)
-        Job(**record).run()
+        Work(**record).run()
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.loader import read
 from dartsl.searching import loop as searching
 from dartsl.training import loop as training
 from tests.search.conftest import PARTS, TINY
-from tests.search.runs import quiet, run
+from tests.search.runs import run
 from tests.train.conftest import TINY as DECIDED
-from tests.train.runs import settings
+from tests.train.runs import job, settings
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(searching, "render", lambda _dot, _kind: b"<svg/>")
         run(folder / "tiny.darts", "search")
     config = settings(folder / "decided.darts", ema=0.9)
-    training.train(read(str(folder / "decided.darts")), config, out=folder / "train", console=quiet())
+    training.train(job(folder / "decided.darts", "train"), config)
     return folder
 
 

@@ -19,7 +19,7 @@ from dartsl.nn.share import WHOLE
 from dartsl.run.parallel import ALONE, Processes
 from dartsl.run.torchrun import Place
 from dartsl.searching import loop as searching
-from tests.run.pair import Job, together
+from tests.run.pair import Work, together
 from tests.search.conftest import PARTS
 from tests.search.conftest import TINY as SEARCHED
 from tests.search.runs import checkpoint_of, rows, same
@@ -82,12 +82,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def job(folder: Path, kind: str, spec: str, name: str, data: str, **settings: Any) -> Job:
+def job(folder: Path, kind: str, spec: str, name: str, data: str, **settings: Any) -> Work:
     found = {"data": str(folder / data), "dtype": "float64", **settings}
-    return Job(kind, str(folder / f"{spec}.darts"), name, found)
+    return Work(kind, str(folder / f"{spec}.darts"), name, found)
 
 
-def agree(jobs: Sequence[Job], folder: Path) -> None:
+def agree(jobs: Sequence[Work], folder: Path) -> None:
     """Two processes find what one finds, but for the order of sums; and both of them the very same."""
     together(jobs, folder)
     for pair in jobs:

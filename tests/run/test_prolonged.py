@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
 from dartsl.run.resuming import Anew
 from dartsl.searching import loop as searching
 from dartsl.searching.bilevel import learning_rate
@@ -20,6 +19,7 @@ from tests.search.conftest import stop_after, tiny, undrawn
 from tests.search.runs import checkpoint_of, quiet, rows, run, same
 from tests.search.test_text_loop import story
 from tests.train.conftest import TINY as DECIDED
+from tests.train.runs import job as training_job
 from tests.train.runs import settings as training_settings
 
 __all__ = ["stop_after", "story", "tiny", "undrawn"]  # fixtures
@@ -145,7 +145,7 @@ def test_a_search_on_text_whose_rate_is_constant_is_that_of_the_whole_length(sto
 def test_a_training_is_prolonged_with_its_rate_and_its_drop_path(decided: Path) -> None:
     config = training_settings(decided, drop_path=0.3, auxiliary=0.0)
     path = decided.parent / "run"
-    training.train(read(str(decided)), config, out=path, command="typed", console=quiet())
+    training.train(training_job(decided, "run"), config)
     console = quiet()
     result = training.resume(path, Anew(epochs=3), console=console)
     assert result.finished
@@ -160,15 +160,15 @@ def test_a_training_is_prolonged_with_its_rate_and_its_drop_path(decided: Path) 
 def test_all_seeds_are_prolonged(decided: Path) -> None:
     """By a schedule that does not look at the last epoch: that of one long training."""
     config = training_settings(decided, schedule="exponential", drop_path=0.0, auxiliary=0.0, epochs=1)
-    source, path = read(str(decided)), decided.parent / "two"
-    seeds.start(source, config, out=path, seeds=2, command="typed", console=quiet())
+    path = decided.parent / "two"
+    seeds.start(training_job(decided, "two"), config, 2)
     assert seeds.resume(path, Anew(epochs=2), console=quiet())[-1].finished
     for seed in (0, 1):
         whole = decided.parent / f"whole{seed}"
         long = training_settings(
             decided, schedule="exponential", drop_path=0.0, auxiliary=0.0, epochs=2, seed=seed
         )
-        training.train(source, long, out=whole, command="typed", console=quiet())
+        training.train(training_job(decided, whole.name), long)
         same(checkpoint_of(path / f"seed{seed}"), checkpoint_of(whole))
 
 
@@ -176,8 +176,8 @@ def test_seeds_that_were_done_follow_a_first_one_that_was_prolonged_before_an_in
     decided: Path,
 ) -> None:
     config = training_settings(decided, epochs=1)
-    source, path = read(str(decided)), decided.parent / "two"
-    seeds.start(source, config, out=path, seeds=2, command="typed", console=quiet())
+    path = decided.parent / "two"
+    seeds.start(training_job(decided, "two"), config, 2)
     training.resume(path / "seed0", Anew(epochs=2), console=quiet())
     seeds.resume(path, console=quiet())
     epochs = [json.loads((path / f"seed{seed}" / "result.json").read_text())["epochs"] for seed in (0, 1)]

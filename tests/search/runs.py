@@ -15,6 +15,7 @@ from torch import Tensor
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
+from dartsl.run.job import Job
 from dartsl.searching import loop
 
 STEPS = 3  # an epoch: 12 images train weights, in batches of 5
@@ -35,10 +36,14 @@ def settings(spec: Path, **changes: Any) -> SearchConfig:
     return replace(SearchConfig(), **values)
 
 
+def job(spec: Path, name: str, console: Console | None = None) -> Job:
+    """A spec that is run into a folder beside it."""
+    return Job(check(read(str(spec))), out=spec.parent / name, command="typed", console=console or quiet())
+
+
 def run(spec: Path, name: str, **changes: Any) -> loop.SearchResult:
     """A search of the tiny spec, into a folder beside it."""
-    out = spec.parent / name
-    return loop.search(read(str(spec)), settings(spec, **changes), out=out, command="typed", console=quiet())
+    return loop.search(job(spec, name), settings(spec, **changes))
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

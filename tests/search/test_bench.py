@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dartsl.lang.check import check
 from dartsl.lang.loader import read
-from dartsl.searching.bench import CASES, Job, OperationCount, peak_of
+from dartsl.run.job import Job
+from dartsl.searching.bench import CASES, OperationCount, Trial, peak_of
 
 
 def test_views_do_not_count() -> None:
@@ -20,8 +22,8 @@ def test_views_do_not_count() -> None:
 
 
 def test_the_steps_run_and_start_alike(tiny: Path) -> None:
-    job = Job(read(str(tiny)), None, {}, 4)
-    plain, low = job.stepper("O0"), job.stepper("low")
+    trial = Trial(Job(check(read(str(tiny)))), 4)
+    plain, low = trial.stepper("O0"), trial.stepper("low")
     for case in CASES:
         plain.run(case, *plain.batches(4))
         low.run(case, *low.batches(4))
@@ -31,7 +33,8 @@ def test_the_steps_run_and_start_alike(tiny: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_the_peak_holds_at_least_the_images(tiny: Path) -> None:
-    small, large = (peak_of(Job(read(str(tiny)), None, {}, batch), "first", "O2") for batch in (4, 4096))
+    job = Job(check(read(str(tiny))))
+    small, large = (peak_of(Trial(job, batch), "first", "O2") for batch in (4, 4096))
     assert small is not None
     assert large is not None
     # The stem alone keeps three tensors of C x 8 x 8 numbers, four bytes each, for each image.

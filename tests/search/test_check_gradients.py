@@ -13,17 +13,18 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
+from dartsl.run.job import Job
 from dartsl.searching.check_gradients import Compared, Comparison, check_gradients
 
 EXACT = Compared(1.0, 0.0, 1.0)
 
 
 def compare(tiny: Path, **settings: object) -> Comparison:
-    source = read(str(tiny))
-    base = configure(SearchConfig(), check(source).search)
+    spec = check(read(str(tiny)))
+    base = configure(SearchConfig(), spec.search)
     given: dict[str, Any] = {"data": str(tiny.parent / "images.npz"), "dtype": "float64", **settings}
     # `replace`, so that a test can go beyond what the command line lets through.
-    return check_gradients(source, replace(base, **given))
+    return check_gradients(Job(spec), replace(base, **given))
 
 
 def test_the_finite_difference_comes_near_where_it_may(tiny: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import dartsl
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
@@ -58,8 +59,10 @@ def test_a_crash_at_any_write_costs_nothing(tiny: Path, monkeypatch: pytest.Monk
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
+from dartsl.run.job import Job
 from dartsl.searching.loop import search
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
 sync = os.fsync
@@ -71,7 +74,7 @@ def die(file):
         os.kill(os.getpid(), signal.SIGKILL)
 os.fsync = die
 config = SearchConfig(epochs=2, batch=5, warmup=1, alphas_lr=0.1, crop=1, data=str(folder / "images.npz"))
-search(read(str(folder / "tiny.darts")), config, out=folder / "run", command="typed")
+search(Job(check(read(str(folder / "tiny.darts"))), out=folder / "run", command="typed"), config)
 """
 
 
@@ -100,7 +103,7 @@ def test_an_unrolled_step_that_is_not_finite_leaves_all_as_it_was(tiny: Path) ->
         run(tiny, "run", order="2", warmup=0, lr=1e25, lr_min=1e25)
     state = checkpoint_of(tiny.parent / "run")["state"]
     assert (state["step"], state["batches"]["step"]) == (0, 0)
-    same(state["model"], dict(loop.compile_network(check(read(str(tiny)))).state_dict()))
+    same(state["model"], dict(dartsl.compile(check(read(str(tiny)))).state_dict()))
 
 
 def test_what_is_not_finite_stops_the_run_and_nothing_is_lost(
@@ -141,12 +144,14 @@ def test_ctrl_c_in_a_real_process_saves_and_the_run_goes_on(tiny: Path) -> None:
     code = """
 import sys
 from pathlib import Path
+from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig
+from dartsl.run.job import Job
 from dartsl.searching.loop import search
 folder = Path(sys.argv[1])
 config = SearchConfig(epochs=100000, batch=5, data=str(folder / "images.npz"))
-result = search(read(str(folder / "tiny.darts")), config, out=folder / "run")
+result = search(Job(check(read(str(folder / "tiny.darts"))), out=folder / "run"), config)
 print("finished" if result.finished else "interrupted", flush=True)
 """
     process = subprocess.Popen(

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 import torch
 
+import dartsl
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.run import checkpoint
+from dartsl.run.job import Job
 from dartsl.searching import loop
 from dartsl.searching.derive import rederive
-from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same_runs, settings
+from tests.search.runs import STEPS, checkpoint_of, job, quiet, rows, run, same_runs, settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def test_a_search_leaves_everything_in_its_folder(tiny: Path) -> None:
     console = quiet()
     out = tiny.parent / "run"
-    result = loop.search(read(str(tiny)), settings(tiny), out=out, command="typed", console=console)
+    result = loop.search(job(tiny, out.name, console), settings(tiny))
     assert result.finished
     assert {p.name for p in out.iterdir()} >= {
         "spec.darts", "parts.darts", "run.json", "history.jsonl", "alphas.jsonl", "checkpoint.pt",
@@ -57,7 +59,7 @@ def test_a_search_leaves_everything_in_its_folder(tiny: Path) -> None:
 def test_alphas_stay_in_the_warmup_and_move_behind_it(tiny: Path) -> None:
     run(tiny, "run", alphas_lr=0.3)
     first, second = rows(tiny.parent / "run" / "alphas.jsonl")
-    start = loop.compile_network(check(read(str(tiny)))).alpha("normal")
+    start = dartsl.compile(check(read(str(tiny)))).alpha("normal")
     assert torch.equal(torch.tensor(first["alphas"]["normal"]), start.detach())
     moved = torch.tensor(second["alphas"]["normal"]) - start
     assert bool((moved != 0).any(dim=1).all())
@@ -231,7 +233,9 @@ def test_a_folder_that_exists_is_refused_and_the_default_name_is_free(
     with pytest.raises(UserError, match="exists"):
         run(tiny, "run")
     for name in ("tiny", "tiny-2"):
-        result = loop.search(read("tiny.darts"), settings(tiny, epochs=1, warmup=0), console=quiet())
+        result = loop.search(
+            Job(check(read("tiny.darts")), console=quiet()), settings(tiny, epochs=1, warmup=0)
+        )
         assert result.path == Path("runs") / name
 
 
@@ -303,6 +307,6 @@ def test_a_run_that_was_tampered_with_is_refused(
 
 def test_settings_are_recorded_whole(tiny: Path) -> None:
     config = replace(settings(tiny), mean=(0.5,), std=(0.25,), epochs=1, warmup=0)
-    path = loop.search(read(str(tiny)), config, out=tiny.parent / "run", console=quiet()).path
+    path = loop.search(job(tiny, "run"), config).path
     record = json.loads((path / "run.json").read_text())
     assert configure(SearchConfig(), record["settings"]) == config

@@ -23,7 +23,7 @@ from dartsl.searching import loop
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.images import images_of
 from dartsl.searching.sessions import notes_of
-from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same, same_runs, settings
+from tests.search.runs import STEPS, checkpoint_of, job, quiet, rows, run, same, same_runs, settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -154,7 +154,7 @@ def test_refusals_and_what_is_said(tiny: Path, images: Path) -> None:
         )
     console = quiet()
     config = settings(tiny, **given(images, epochs=1, warmup=0))
-    loop.search(read(str(tiny)), config, out=tiny.parent / "one", command="typed", console=console)
+    loop.search(job(tiny, "one", console), config)
     assert f"note: {unused}\n" in console.file.getvalue()  # type: ignore[attr-defined]
     (images / "Train" / "n1" / "1.png").write_text("nothing")
     with pytest.raises(UserError, match=r"1.png: not a readable image"):

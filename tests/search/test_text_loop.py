@@ -19,7 +19,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.searching import loop
 from dartsl.searching.memory import passes_peak
 from dartsl.searching.text_session import tied_weights
-from tests.search.runs import checkpoint_of, quiet, same_runs
+from tests.search.runs import checkpoint_of, job, quiet, same_runs
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -70,7 +70,7 @@ def story(tmp_path: Path) -> Path:
 
 def run(spec: Path, name: str, **changes: object) -> loop.SearchResult:
     config = search_config(check(read(str(spec))), {"data": str(spec.parent), "device": "cpu", **changes})
-    return loop.search(read(str(spec)), config, out=spec.parent / name, command="typed", console=quiet())
+    return loop.search(job(spec, name), config)
 
 
 @pytest.mark.parametrize("order", ["1", "2", "exact"])

@@ -13,6 +13,7 @@ from rich.console import Console
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import TrainConfig
+from dartsl.run.job import Job
 from dartsl.training import loop
 from tests.search.runs import checkpoint_of, rows, same
 
@@ -33,11 +34,15 @@ def settings(spec: Path, **changes: Any) -> TrainConfig:
     return replace(TrainConfig(), **values)
 
 
+def job(spec: Path, name: str, console: Console | None = None, **parameters: int) -> Job:
+    """A spec that is run into a folder beside it."""
+    found = check(read(str(spec)))
+    return Job(found, None, parameters, out=spec.parent / name, command="typed", console=console or quiet())
+
+
 def run(spec: Path, name: str, **changes: Any) -> loop.TrainResult:
     """A training of the tiny spec, into a folder beside it."""
-    return loop.train(
-        read(str(spec)), settings(spec, **changes), out=spec.parent / name, command="typed", console=quiet()
-    )
+    return loop.train(job(spec, name), settings(spec, **changes))
 
 
 def same_runs(one: Path, other: Path) -> None:

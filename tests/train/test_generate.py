@@ -13,31 +13,24 @@ from torch import Tensor
 
 import dartsl
 from dartsl import UserError
-from dartsl.lang.loader import read
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import restore
 from dartsl.training import loop
 from dartsl.training.generate import Sampling, drawn, joined, numbered, tokens_of
 from dartsl.training.text_session import TextSession
-from tests.train.runs import quiet
+from tests.train.runs import job
 from tests.train.test_text import settings, story
 
 __all__ = ["story"]  # a fixture
 
 
 def trained(spec: Path, **changes: Any) -> Path:
-    return loop.train(
-        read(str(spec)),
-        settings(spec, **changes),
-        out=spec.parent / "run",
-        console=quiet(),
-        **parameters(changes),
-    ).path
+    return loop.train(job(spec, "run", **parameters(changes)), settings(spec, **changes)).path
 
 
-def parameters(changes: dict[str, Any]) -> dict[str, Any]:
+def parameters(changes: dict[str, Any]) -> dict[str, int]:
     """The story has 9 words, and 16 characters with the line end."""
-    return {"parameters": {"vocab": 16}} if changes.get("level") == "char" else {}
+    return {"vocab": 16} if changes.get("level") == "char" else {}
 
 
 def expected(path: Path, numbers: list[int]) -> Tensor:

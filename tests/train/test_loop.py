@@ -12,13 +12,12 @@ import pytest
 import torch
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.training import loop, seeds, session
 from dartsl.training.evaluate import evaluate
 from tests.search.runs import checkpoint_of, rows, same
-from tests.train.runs import STEPS, quiet, run, same_runs, settings
+from tests.train.runs import STEPS, job, quiet, run, same_runs, settings
 
 EVERYTHING: dict[str, Any] = {
     "ema": 0.9, "cutout": 2, "label_smoothing": 0.1, "accumulate": 2, "warmup": 1, "schedule": "exponential",
@@ -29,7 +28,7 @@ EVERYTHING: dict[str, Any] = {
 def test_a_training_leaves_everything_in_its_folder(tiny: Path) -> None:
     console = quiet()
     out = tiny.parent / "run"
-    result = loop.train(read(str(tiny)), settings(tiny), out=out, command="typed", console=console)
+    result = loop.train(job(tiny, out.name, console), settings(tiny))
     assert result.finished
     assert result.test is not None
     record = json.loads((out / "run.json").read_text())
@@ -196,10 +195,10 @@ def test_the_test_images_decide_nothing(tiny: Path) -> None:
 def test_several_seeds_go_on_where_they_stopped(
     tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, source = settings(tiny, epochs=1), read(str(tiny))
+    config, five = settings(tiny, epochs=1), job(tiny, "five")
     stop_after(2)
     path = tiny.parent / "five"
-    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())[-1].finished
+    assert not seeds.start(five, config, 2)[-1].finished
     monkeypatch.undo()
     console = quiet()
     assert [result.finished for result in seeds.resume(path, console=console)] == [True, True]
@@ -207,7 +206,7 @@ def test_several_seeds_go_on_where_they_stopped(
     whole = run(tiny, "whole", epochs=1, seed=1)
     same(checkpoint_of(path / "seed1")["state"], checkpoint_of(whole.path)["state"])
     with pytest.raises(UserError, match="exists"):
-        seeds.start(source, config, out=path, seeds=2)
+        seeds.start(five, config, 2)
     (path / "seeds.json").write_text("{}")
     with pytest.raises(UserError, match="damaged"):
         seeds.resume(path)
@@ -298,15 +297,15 @@ def test_a_run_that_cannot_be_written_is_evaluated(tiny: Path, monkeypatch: pyte
 def test_seeds_that_died_at_their_start_are_taken_over(
     tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, source, path = settings(tiny, epochs=1), read(str(tiny)), tiny.parent / "two"
+    config, two, path = settings(tiny, epochs=1), job(tiny, "two"), tiny.parent / "two"
     with monkeypatch.context() as patch:
         patch.setattr("dartsl.run.checkpoint.write_bytes", _no_memory)
         with pytest.raises(torch.OutOfMemoryError):
-            seeds.start(source, config, out=path, seeds=2, console=quiet())
+            seeds.start(two, config, 2)
     assert (path / "seed0" / "run.json").exists()
     stop_after(1)
-    assert not seeds.start(source, config, out=path, seeds=2, console=quiet())[-1].finished
+    assert not seeds.start(two, config, 2)[-1].finished
     monkeypatch.undo()
     with pytest.raises(UserError, match="exists"):
-        seeds.start(source, config, out=path, seeds=2, console=quiet())
+        seeds.start(two, config, 2)
     assert seeds.resume(path, console=quiet())[-1].finished

@@ -13,10 +13,9 @@ from PIL import Image
 
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
 from dartsl.training import loop
 from tests.search.runs import rows
-from tests.train.runs import quiet, run, same_runs, settings
+from tests.train.runs import job, quiet, run, same_runs, settings
 
 LARGE: dict[str, Any] = {
     "stream": "always",
@@ -122,7 +121,7 @@ def test_a_validation_part_of_its_own_is_measured_and_all_training_images_train(
     console = quiet()
     with pytest.raises(UserError, match="are not those"):
         loop.resume(first.path, console=console)
-    seen = loop.train(read(str(tiny)), settings(tiny, **given), out=tiny.parent / "run", console=console)
+    seen = loop.train(job(tiny, "run", console), settings(tiny, **given))
     said = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "trained on 28 images" in said  # 23 without a part of its own
     assert "validation 7 images" in said

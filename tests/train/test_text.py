@@ -29,7 +29,7 @@ from dartsl.training.regularisers import Mean
 from dartsl.training.text_evaluation import TextMeasured, measured_text
 from dartsl.training.text_session import TextSession, worse
 from tests.search.runs import checkpoint_of, rows, same
-from tests.train.runs import quiet, same_runs
+from tests.train.runs import job, quiet, same_runs
 
 SPEC = """darts 1
 
@@ -84,7 +84,7 @@ def settings(spec: Path, **changes: Any) -> TrainConfig:
 
 def run(spec: Path, name: str, **changes: Any) -> loop.TrainResult:
     out = spec.parent / name
-    return loop.train(read(str(spec)), settings(spec, **changes), out=out, command="typed", console=quiet())
+    return loop.train(job(spec, out.name), settings(spec, **changes))
 
 
 def session(spec: Path, **changes: Any) -> TextSession:
@@ -107,7 +107,7 @@ def still(spec: Path) -> None:
 
 def test_a_training_leaves_everything_in_its_folder(story: Path) -> None:
     console, out = quiet(), story.parent / "run"
-    result = loop.train(read(str(story)), settings(story), out=out, command="typed", console=console)
+    result = loop.train(job(story, out.name, console), settings(story))
     assert result.finished
     assert isinstance(result.test, TextMeasured)
     assert (result.test.tokens, result.test.windows) == (27, 5)

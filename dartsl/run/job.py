@@ -1,0 +1,55 @@
+"""What is to be run: a spec's network, where to, and who hears of it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dartsl.lang.check import pick_network
+from dartsl.lang.model import Network, Spec
+from dartsl.lang.plan import plan
+from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
+from dartsl.nn.plugin_files import Files
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Job:
+    """One search or training as a user asks for it. Its settings, of a type of their own, come beside it.
+
+    spec        a checked one
+    network     its name; None: the only one that the spec's own file has
+    parameters  in place of the network's defaults, such as {"C": 36}
+    plugins     files that implement `extern op`s
+    out         the run's folder, which must not exist or be empty; None: one in `runs/`, named after the spec, with
+                -2, -3, ... where that is taken
+    command     what `run.json` records as the command
+    console     where progress goes; None: standard output
+    """
+
+    spec: Spec
+    network: str | None = None
+    parameters: Mapping[str, Fraction | int] = field(default_factory=dict)
+    plugins: Files = ()
+    out: Path | None = None
+    command: str = ""
+    console: Console | None = None
+
+    @property
+    def source(self) -> Source:
+        """The text of the spec's own file."""
+        return self.spec.root.source
+
+    def picked(self) -> Network:
+        """The network that is meant. Raises UserError, SpecError."""
+        return pick_network(self.spec, self.network)
+
+    def plan(self) -> Plan:
+        """The network's plan. Raises UserError, SpecError."""
+        return plan(self.spec, self.picked(), self.parameters)
