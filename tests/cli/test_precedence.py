@@ -11,6 +11,7 @@ import pytest
 
 import dartsl
 from dartsl import UserError
+from dartsl.api.specs import search_config
 from dartsl.api.trainings import config_to_train
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
@@ -92,7 +93,7 @@ def test_options_of_info_go_before_the_spec(dartsl: Dartsl, good: Path) -> None:
 
 def test_from_python_it_is_the_same(good: Path) -> None:
     good.write_text(SEARCHED)
-    config = dartsl.api.search_config(dartsl.check(good), {"batch": 16, "order": "1"})
+    config = search_config(dartsl.check(good), {"batch": 16, "order": "1"})
     assert (config.batch, config.order, config.lr, config.momentum) == (16, "1", 0.2, 0.9)
     good.write_text(DECIDED)
     trained = config_to_train(dartsl.check(good), {"lr": 0.1}, inherited={"data": "elsewhere.npz"})
