@@ -226,7 +226,9 @@ KINDS: Mapping[str, Kind] = {
         # The convolution of a module's weight with another geometry: `stride`, `padding`, `dilation` (pairs), `groups`.
         _kind("convolution", 1, "convolution", state=True, check=same_batch),
         # Batch norm without affine, times the mixing weight at `row`, `column` of `table`.
-        _kind("scaled_bn", 1, "pointwise", "overwritable", "mixes", state=True, check=same_shape),
+        _kind(
+            "scaled_bn", 1, "pointwise", "normalises", "overwritable", "mixes", state=True, check=same_shape
+        ),
         # The sum of all inputs, input i times the mixing weight at entries[i] = (row, column); (): as it is.
         _kind("combine", None, "pointwise", "vectorwise", "adds", "mixes", check=_combined),
         # Several such sums of the same inputs: result r has input i times the mixing weight at entries[r][i].
@@ -237,8 +239,8 @@ KINDS: Mapping[str, Kind] = {
         _kind("repeat", 1, check=_repeated),
         _kind("split", 1, "vectorwise", "view", check=_split),
         # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
-        _kind("bn_stack", 1, "overwritable", state=True, check=same_shape),
-        _kind("scaled_bn_stack", 1, "overwritable", "mixes", state=True, check=same_shape),
+        _kind("bn_stack", 1, "normalises", "overwritable", state=True, check=same_shape),
+        _kind("scaled_bn_stack", 1, "normalises", "overwritable", "mixes", state=True, check=same_shape),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
         _kind("drop_path", 1, random=True, check=same_shape),
         _kind("window_pool", 1, check=_windowed),

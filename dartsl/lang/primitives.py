@@ -128,7 +128,7 @@ _BOTH = (True, True)
 _K = Parameter("k", "kernel")
 _OUT = Parameter("out", "width", "C")
 _ELEMENTWISE: tuple[Trait, ...] = tuple(sorted(ELEMENTWISE))
-_NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "overwritable")
+_NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "normalises", "overwritable")
 
 for each in (
     _primitive("none", width="asked", strides=_BOTH, traits=("zero", "anew")),

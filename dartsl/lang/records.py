@@ -34,6 +34,7 @@ Trait = Literal[
     "adds",  # a sum, with weights or without
     "interpolates",  # a + t (b - a) of its inputs a, b, t
     "batch_norm",  # torch's batch norm of each channel: without parameters, all are alike
+    "normalises",  # by the statistics of the batch, which move running ones: it is called with the pass
     "mixing",  # there only while the network has choices
     "matrix",  # a matrix on each vector, with a bias or without
     "embedding",  # a matrix whose rows are the vectors of words

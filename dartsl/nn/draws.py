@@ -1,6 +1,6 @@
 """Everything random in a lowered network, keyed by what it is for instead of by when it is drawn.
 
-Initial weights depend on (seed, path) and random primitives on (seed, step, batch, path): neither on the
+Initial weights depend on (seed, path) and random primitives on (seed, step, kind of batch, path): neither on the
 order of construction nor on what was drawn before. So every optimisation level and both sides of a finite
 difference see the same numbers.
 """
@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from dartsl.nn.share import WHOLE, Share
-
-Batch = Literal["train", "validation"]
+from dartsl.nn.passing import PLAIN, Pass
+from dartsl.nn.share import Share
 
 
 def stream_seed(*key: int | str) -> int:
@@ -50,94 +49,81 @@ def seed_of(share: Share, seed: int) -> int:
     return stream_seed(seed, "from row", share.first) if share.first else seed
 
 
+@dataclass(frozen=True)
 class Draws:
-    """The random primitives' source of numbers, one for a network.
+    """The random primitives' source of numbers, one for a network: they depend on its seed, the pass and a path."""
 
-    Until `at` is called again, every pass sees the same draws: the search names the step and the batch before
-    each of its passes, and anyone who writes a loop of their own has to do so too.
-    """
+    seed: int
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.step = 0
-        self.batch: Batch = "train"
-        self.share: Share = WHOLE
-        self.drop_path = 0.0  # the probability, which a training raises from epoch to epoch
+    def for_torch(self, pass_: Pass) -> int:
+        """A seed for torch's own generators, where plugins draw; each process has another one."""
+        return seed_of(pass_.share, stream_seed(self.seed, pass_.step, pass_.kind))
 
-    def at(self, step: int, batch: Batch) -> int:
-        """Turn to the draws of one step's batch; gives a seed of that batch for torch's own generators.
-
-        Raises ValueError on a kind of batch that does not exist.
-        """
-        if batch not in ("train", "validation"):
-            raise ValueError(f"batch is `train` or `validation`, not {batch!r}")
-        self.step = step
-        self.batch = batch
-        return stream_seed(self.seed, step, batch)
-
-    def normal(self, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    def normal(self, pass_: Pass, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of one primitive (named by its path), with the type and device of `like`."""
         if like.is_meta:
             return like.new_empty(shape)
-        generator = torch.Generator(device=like.device)
-        generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
         rows = 0 if len(shape) == 4 else len(shape) - 2  # images; a vector or a sequence
-        whole = self.share.widened(shape, rows)
+        whole = pass_.share.widened(shape, rows)
+        generator = self._generator(pass_, path, like.device)
         drawn = torch.randn(whole, generator=generator, device=like.device, dtype=like.dtype)
-        return self.share.own(drawn, rows)
+        return pass_.share.own(drawn, rows)
 
-    def kept_images(self, path: str, like: Tensor) -> Tensor:
+    def kept_images(self, pass_: Pass, path: str, like: Tensor) -> Tensor:
         """For each image of `like`, 0 with probability `drop_path`, else 1 / (1 - drop_path): (B, 1, ...).
 
         Drawn on the CPU, so that a seed means the same on every device.
         """
-        keep = 1 - self.drop_path
+        keep = 1 - pass_.drop_path
         shape = (like.shape[0], *(1 for _ in like.shape[1:]))
         if like.is_meta:
             return like.new_empty(shape)
-        generator = torch.Generator().manual_seed(stream_seed(self.seed, self.step, self.batch, path))
-        drawn = torch.rand(self.share.widened(shape, 0), generator=generator, dtype=torch.float64)
-        drawn = self.share.own(drawn, 0)  # (B, 1, ...)
+        generator = self._generator(pass_, path, torch.device("cpu"))
+        drawn = torch.rand(pass_.share.widened(shape, 0), generator=generator, dtype=torch.float64)
+        drawn = pass_.share.own(drawn, 0)  # (B, 1, ...)
         kept = (drawn < keep).to(
             like.dtype
         )  # first: a bool by a number is float32, and 1 / keep would be too
         return (kept / keep if keep > 0 else kept).to(like.device)
 
-    def kept(self, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
+    def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
         if like.is_meta:
             return like.new_empty(shape)
-        generator = torch.Generator(device=like.device)
-        generator.manual_seed(stream_seed(self.seed, self.step, self.batch, path))
+        generator = self._generator(pass_, path, like.device)
         if len(shape) == 1:  # for words of a vocabulary, not rows of a batch
             drawn = torch.rand(shape, generator=generator, device=like.device)
         else:
-            whole = self.share.widened(shape, 0)
-            drawn = self.share.own(torch.rand(whole, generator=generator, device=like.device), 0)
+            whole = pass_.share.widened(shape, 0)
+            drawn = pass_.share.own(torch.rand(whole, generator=generator, device=like.device), 0)
         return (drawn >= p).to(like.dtype) / (1 - p)
+
+    def _generator(self, pass_: Pass, path: str, device: torch.device) -> torch.Generator:
+        generator = torch.Generator(device=device)
+        generator.manual_seed(stream_seed(self.seed, pass_.step, pass_.kind, path))
+        return generator
 
 
 class DropPath(nn.Module):
-    """Each image's map dropped with the probability of `draws.drop_path`, else scaled by 1 / (1 - p).
+    """Each image's map dropped with the probability `drop_path` of the pass, else scaled by 1 / (1 - p).
 
     (B, C, H, W), in training only. (Larsson et al., arXiv 1605.07648; as in DARTS, for each image.)
-    `drawn`, where it is given, is what is kept in the next pass, (B, 1, 1, 1), at any probability.
     """
 
     def __init__(self, draws: Draws, path: str) -> None:
         super().__init__()
         self.draws = draws
         self.path = path
-        self.drawn: Tensor | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training:
             return x
-        if self.drawn is not None:
-            return x * self.drawn.reshape(-1, *(1 for _ in x.shape[1:])).to(x.dtype)
-        if self.draws.drop_path == 0:
+        drawn = pass_.drawn.get(self.path)
+        if drawn is not None:
+            return x * drawn.reshape(-1, *(1 for _ in x.shape[1:])).to(x.dtype)
+        if pass_.drop_path == 0:
             return x
-        return x * self.draws.kept_images(self.path, x)
+        return x * self.draws.kept_images(pass_, self.path, x)
 
     def extra_repr(self) -> str:
         return repr(self.path)
@@ -158,11 +144,11 @@ class Noise(nn.Module):
         self.channels = channels
         self.stride = stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if x.dim() != 4:
-            return self.draws.normal(self.path, (*x.shape[:-1], self.channels), like=x)
+            return self.draws.normal(pass_, self.path, (*x.shape[:-1], self.channels), like=x)
         size = (-(-length // step) for length, step in zip(x.shape[2:], self.stride, strict=False))
-        return self.draws.normal(self.path, (x.shape[0], self.channels, *size), like=x)
+        return self.draws.normal(pass_, self.path, (x.shape[0], self.channels, *size), like=x)
 
     def extra_repr(self) -> str:
         return f"{self.path!r}, {self.channels}, stride={self.stride}"

@@ -1,7 +1,7 @@
 """A lowered network as Python text that runs: one class a layer, one for the network.
 
 The text has the same state_dict, and computes the same, as the module it was made from (initial weights are
-torch's own, drawn in order).
+torch's own, drawn in order). Its network takes the pass too, at the end, and may be called without it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dartsl.lang.records import ModuleSpec
 from dartsl.nn import text
 from dartsl.nn.builders import TORCH, home
 from dartsl.nn.draws import Draws
+from dartsl.nn.layers import PASS
 from dartsl.nn.plugins import affine_at
 
 INDENT = "    "
@@ -28,7 +29,7 @@ PREFIXES = {**TORCH, "dartsl.nn.primitives": "ops"}
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = {
     *("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation"),
-    *("fused", "fused_stack", "fused_text", "packing", "scan", "text"),
+    *("extern", "fused", "fused_stack", "fused_text", "norms", "packing", "scan", "text", "Pass", "PLAIN"),
 }
 
 
@@ -69,10 +70,14 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
     random = any(isinstance(getattr(module, "draws", None), Draws) for module in network.modules())
     if random:
         lines.append(f"from {DRAWS} import " + ", ".join(sorted(["Draws", *own])))
+    lines.append("from dartsl.nn.passing import PLAIN, Pass")
     if any(_is_plugin(spec) for spec in record.modules.values()):
         lines.append("from dartsl.nn.plugins import implementation  # a second argument: [files of --plugin]")
     if random:
-        lines += ["", "draws = Draws(seed=0)  # call draws.at(step, batch) before each pass"]
+        lines += [
+            "",
+            "draws = Draws(seed=0)  # each pass has its own numbers: network(image, .., Pass(step))",
+        ]
     lines += [
         "",
         "",
@@ -169,7 +174,7 @@ def _is_plugin(spec: ModuleSpec) -> bool:
 def _forward(module: fx.GraphModule) -> Iterator[str]:
     """The lines of `forward`, one assignment an application."""
     nodes = list(module.graph.nodes)
-    inputs = ", ".join(f"{_name(node)}: Tensor" for node in nodes if node.op == "placeholder")
+    inputs = ", ".join(map(_parameter, (node for node in nodes if node.op == "placeholder")))
     results = next(node.args[0] for node in nodes if node.op == "output")
     kind = "Tensor" if isinstance(results, fx.Node) else "tuple[Tensor, ...]"
     if isinstance(results, fx.Node) and results.target is text.bundle:
@@ -179,6 +184,12 @@ def _forward(module: fx.GraphModule) -> Iterator[str]:
         if node.op in ("call_function", "call_module") and not _inlined(node):
             yield from _assignment(node)
     yield f"{INDENT * 2}return {_value(results)}"
+
+
+def _parameter(node: fx.Node) -> str:
+    if node.target == PASS:
+        return f"{_name(node)}: Pass = PLAIN"
+    return f"{_name(node)}: Tensor"
 
 
 def _assignment(node: fx.Node) -> Iterator[str]:

@@ -4,7 +4,7 @@ A function takes the values of its inputs, then by keyword the attributes of the
 modules of its state as `state`, in order of their paths, and the mixing weights of its table, one by one, as `weights`.
 What several applications need side by side (`weight`, `gain`) comes from dartsl/nn/packing.py. Plain torch, or
 Functions with rules of both modes: double backward, forward-mode differentiation and functional_call go through. A
-fused batch norm honours its modules' `training` and `track_running_stats`.
+fused batch norm takes the pass as `pass_`, and honours its modules' `training`, `track_running_stats` and `momentum`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.depthwise import depthwise
 from dartsl.nn.lean import conv2d
+from dartsl.nn.norms import NONE, batch_norm, own, reads
 from dartsl.nn.packing import STATISTICS, Weights
+from dartsl.nn.passing import Pass
 from dartsl.nn.primitives import total
-from dartsl.nn.synchronised import batch_norm
 
 Pair = tuple[int, int]
 Entry = tuple[int, int] | tuple[()]
@@ -122,14 +123,14 @@ def convolution(
 # ----------------------------------------------------------------- batch norms
 
 
-def shared_bn(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
+def shared_bn(x: Tensor, state: Sequence[nn.Module], pass_: Pass) -> Tensor:
     """One batch norm that stands for several equal ones, without affine; their statistics are one."""
-    return normalise(x, norms(state), None)
+    return normalise(x, norms(state), None, pass_)
 
 
-def scaled_bn(x: Tensor, state: Sequence[nn.Module], gain: Tensor) -> Tensor:
+def scaled_bn(x: Tensor, state: Sequence[nn.Module], gain: Tensor, pass_: Pass) -> Tensor:
     """A batch norm without affine, times a mixing weight, which `gain` (C,) has for each channel."""
-    return normalise(x, norms(state), gain)
+    return normalise(x, norms(state), gain, pass_)
 
 
 def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
@@ -140,23 +141,17 @@ def norms(state: Sequence[nn.Module]) -> list[_NormBase]:
     return found
 
 
-def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:
+def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pass_: Pass) -> Tensor:
     """Batch norm as torch's own module computes it, with a weight from elsewhere; all modules' statistics move.
 
     The modules are equal and have no parameters of their own.
     """
     first = modules[0]
-    moving = first.training and first.track_running_stats
-    if moving:
-        if len(modules) > 1:
-            tie(modules)
-        if first.num_batches_tracked is not None:
-            first.num_batches_tracked.add_(1)
-    read = moving or not first.training
-    mean, variance = (first.running_mean, first.running_var) if read else (None, None)
-    training = first.training or mean is None
-    momentum = 0.0 if first.momentum is None else first.momentum
-    return batch_norm(first, x, mean, variance, weight, None, training, momentum)
+    if not reads(first, pass_):
+        return batch_norm(first, x, weight, None, NONE, pass_)
+    if first.training and len(modules) > 1:
+        tie(modules)
+    return batch_norm(first, x, weight, None, own(first), pass_)
 
 
 def tie(modules: Sequence[_NormBase]) -> None:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.fused import norms
+from dartsl.nn.norms import NONE, batch_norm, reads
 from dartsl.nn.packing import statistics
-from dartsl.nn.synchronised import batch_norm
+from dartsl.nn.passing import Pass
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -33,27 +34,21 @@ def piece(parts: Sequence[Tensor], index: int) -> Tensor:
     return parts[index]
 
 
-def bn_stack(x: Tensor, state: Sequence[nn.Module]) -> Tensor:
+def bn_stack(x: Tensor, state: Sequence[nn.Module], pass_: Pass) -> Tensor:
     """Batch norms without affine, each for its share of the channels."""
-    return _normalise(x, norms(state), None)
+    return _normalise(x, norms(state), None, pass_)
 
 
-def scaled_bn_stack(x: Tensor, state: Sequence[nn.Module], gain: Tensor) -> Tensor:
+def scaled_bn_stack(x: Tensor, state: Sequence[nn.Module], gain: Tensor, pass_: Pass) -> Tensor:
     """Such batch norms, each times a mixing weight, which `gain` has for each channel."""
-    return _normalise(x, norms(state), gain)
+    return _normalise(x, norms(state), gain, pass_)
 
 
-def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None) -> Tensor:
-    """One batch norm over all channels; it moves the running statistics of all modules."""
+def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pass_: Pass) -> Tensor:
+    """One batch norm over all channels; it moves the running statistics of all modules, which are set alike."""
     first = modules[0]
-    moving = first.training and first.track_running_stats
-    if not (moving or not first.training) or first.running_mean is None:
-        return batch_norm(first, x, None, None, weight, None, True, 0.0)
-    mean, variance, count = statistics(modules)
-    if moving and count is not None:
-        count.add_(1)
-    momentum = 0.0 if first.momentum is None else first.momentum
-    return batch_norm(first, x, mean, variance, weight, None, first.training, momentum)
+    held = statistics(modules) if reads(first, pass_) else NONE
+    return batch_norm(first, x, weight, None, held, pass_)
 
 
 # Kind -> the function.

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, GraphInfo, application
 from dartsl.nn.scan import ScanParts, scan_parts
+
+PASS = "pass_"  # the parameter by which the pass comes in, of networks, layers and modules
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Layer:
 
     tables    of mixing weights that it uses, by name
     borrowed  paths of embeddings in other layers whose matrices it takes
+    passed    it takes the pass (of a scan layer: its step does)
     scan      the parts of a layer that runs along a sequence
     """
 
@@ -26,6 +30,7 @@ class Layer:
     tables: tuple[str, ...]
     gives: tuple[str, ...]
     borrowed: tuple[str, ...] = ()
+    passed: bool = False
     scan: ScanParts | None = None
 
 
@@ -76,8 +81,15 @@ def _described(
         tuple(table.name for table in record.alphas if table.name in mixed),
         tuple(node for node in members if node in leaving),
         _once(path for applied in here for path in applied.state if path.split(".")[0] != layer),
+        any(map(depends_on_pass, inside)),
         scan,
     )
+
+
+def depends_on_pass(applied: Application) -> bool:
+    """Whether what computes an application takes the pass: what is random, what normalises, and a plugin's module."""
+    kind = kind_of(applied)
+    return kind.random or kind.has("normalises", "opaque")
 
 
 def _once(paths: Iterable[str]) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
 """The lowering: an operation graph, application by application, to torch.fx.
 
 The network is one GraphModule with a GraphModule for each layer in it, so that the code that runs is code
-that can be printed and read. Mixing weights are arguments of `forward`, one tensor per table. The lowering
-computes what the graph says, of that what the output needs, and nothing else. A graph as it was built is the
-plain lowering (-O0); optimising passes are proved against it. All modules are there whatever the graph uses of
-them, in one order: the state_dict is the same at every level.
+that can be printed and read. Mixing weights are arguments of `forward`, one tensor per table; the last argument is
+the pass (`dartsl.nn.passing`), which goes on to the layers and modules that depend on it. The lowering computes what
+the graph says, of that what the output needs, and nothing else. A graph as it was built is the plain lowering (-O0);
+optimising passes are proved against it. All modules are there whatever the graph uses of them, in one order: the
+state_dict is the same at every level.
 """
 
 from __future__ import annotations
@@ -21,15 +22,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
-from dartsl.lang.records import ModuleSpec
-from dartsl.nn import fused, fused_stack, fused_text, packing, primitives, text
+from dartsl.nn import extern, fused, fused_stack, fused_text, packing, primitives, text
 from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
-from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
-from dartsl.nn.draws import Draws, seeded
+from dartsl.nn.contract import Builder
+from dartsl.nn.draws import Draws
 from dartsl.nn.emit import emit_python
-from dartsl.nn.layers import Layer, layers_of, short
+from dartsl.nn.layers import PASS, Layer, depends_on_pass, layers_of, short
+from dartsl.nn.modules import build_modules
 from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
-from dartsl.nn.plugins import affine_at
 from dartsl.nn.scan import ScanParts, scan
 
 __all__ = ["build_modules", "emit_python", "lower"]
@@ -45,54 +45,24 @@ def lower(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     plugins: Mapping[str, Builder] | None = None,
-    draws: Draws | None = None,
 ) -> fx.GraphModule:
-    """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table) ->
-    logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors) -> TextOutput.
+    """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table, the pass) ->
+    logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors, the pass) -> TextOutput.
 
     The tensors of mixing weights come in the order of `GraphInfo.alphas`. Parameters are drawn in float32 on
-    the CPU, each module from a stream of its own (seed and path), then moved to `device` and `dtype`. `draws`
-    feeds the random primitives (default: a new one with this seed). Each fx node of a layer carries the id of
-    its application as `meta["application"]`; the network carries its `GraphInfo` as `meta["info"]`.
+    the CPU, each module from a stream of its own (seed and path), then moved to `device` and `dtype`; `seed` keys
+    what random primitives draw, too. Each fx node of a layer carries the id of its application as
+    `meta["application"]`; the network carries its `GraphInfo` as `meta["info"]`.
 
     Raises PluginError where an operation has no implementation among `plugins`, or one that breaks its
     contract.
     """
     record = info(graph)
     modules = build_modules(record, seed=seed, device=device, dtype=dtype, plugins=plugins or {})
-    lowering = _Lowering(graph, record, modules, Draws(seed) if draws is None else draws)
+    lowering = _Lowering(graph, record, modules, Draws(seed))
     network = lowering.network()
     network.meta["info"] = record
     return network
-
-
-def build_modules(
-    record: GraphInfo,
-    *,
-    seed: int,
-    device: torch.device | str,
-    dtype: torch.dtype,
-    plugins: Mapping[str, Builder],
-) -> dict[str, nn.Module]:
-    """One initialised module a path, whatever their order. On the meta device only their shapes are made."""
-    built: dict[str, nn.Module] = {}
-    probed: set[tuple[ModuleSpec, bool]] = set()
-    on_meta = torch.device(device).type == "meta"
-    for path, spec in record.modules.items():
-        if module_builder(spec.primitive) is not None:
-            with seeded(seed, path), torch.device("meta" if on_meta else "cpu"):
-                module = primitives.build_module(spec)
-        elif spec.primitive in plugins:
-            affine = affine_at(record, path)
-            with seeded(seed, path), standing_at(path):
-                module = build_plugin(plugins[spec.primitive], spec, affine)
-                if (spec, affine) not in probed:
-                    probe(module, spec, device, dtype)
-            probed.add((spec, affine))
-        else:
-            raise PluginError(spec.primitive, "no implementation was given")
-        built[path] = module.to(device=device, dtype=dtype)
-    return built
 
 
 @dataclass(frozen=True)
@@ -102,6 +72,7 @@ class _Scope:
     layer    the layer whose code it is; None: the network
     weights  the mixing weights of each table, a tensor, or (`each`) taken apart already
     matrices of embeddings in other layers, by their paths
+    pass_    the pass; None: nothing here depends on it
     packs    what applications read of what was put together for several, by keyword
     """
 
@@ -111,6 +82,7 @@ class _Scope:
     weights: Mapping[str, fx.Node]
     each: bool = False
     matrices: Mapping[str, fx.Node] = field(default_factory=dict)
+    pass_: fx.Node | None = None
     packs: Packed = field(default_factory=dict)
 
     def target(self, path: str) -> str:
@@ -119,6 +91,10 @@ class _Scope:
 
     def name(self, node: str) -> str:
         return self.target(node).replace(".", "_")
+
+    def passes(self, layer: Layer) -> tuple[fx.Node, ...]:
+        """The pass, where a layer takes it."""
+        return (self.pass_,) if layer.passed and self.pass_ is not None else ()
 
 
 @dataclass
@@ -143,7 +119,7 @@ class _Lowering:
             own[path.partition(".")[0]][path] = module
         for name, modules in own.items():
             network.add_module(name, self.layer(name, modules))
-        outer = _Scope(code, network, None, weights)
+        outer = _Scope(code, network, None, weights, pass_=code.placeholder(PASS))
         for layer in self.layers.values():
             if layer.scan is None:
                 self.call(outer, layer, values)
@@ -164,6 +140,7 @@ class _Lowering:
             *(values[read] for read in layer.reads),
             *(code.get_attr(f"{path}.weight") for path in layer.borrowed),
             *(outer.weights[table] for table in layer.tables),
+            *outer.passes(layer),
         )
         result = code.create_node("call_module", layer.name, arguments, name=layer.name)
         if len(layer.gives) == 1:
@@ -185,6 +162,7 @@ class _Lowering:
         invariants = (
             *(values[node] for node in parts.invariant),
             *(one_by_one(code, outer.weights[table]) for table in layer.tables),
+            *outer.passes(layer),
         )
         arguments = (
             code.create_node("get_attr", layer.name, name=f"{layer.name}_step"),
@@ -204,9 +182,9 @@ class _Lowering:
         return next(carry for carry in self.record.carries if carry.split(".")[0] == layer)
 
     def layer(self, name: str, own: Mapping[str, nn.Module]) -> nn.Module:
-        """The GraphModule of one layer: its inputs, oldest first, then the mixing weights that it uses.
+        """The GraphModule of one layer: its inputs, oldest first, the mixing weights that it uses, and the pass.
 
-        That of a scan layer is one step: elements, the carry, what is the same at every step, mixing weights.
+        That of a scan layer is one step: elements, the carry, what is the same at every step, mixing weights, the pass.
         A layer that the output does not need holds its modules and computes nothing.
         """
         layer = self.layers.get(name)
@@ -223,9 +201,10 @@ class _Lowering:
         values = {read: code.placeholder(self.value_name(read)) for read in reads}
         matrices = {path: code.placeholder(f"{path}_weight".replace(".", "_")) for path in layer.borrowed}
         weights = {table: code.placeholder(f"{table}_weights") for table in layer.tables}
+        pass_ = code.placeholder(PASS) if layer.passed else None
         applied_here = {node: application(self.graph, node) for node in members}
         packs = Packs(code, applied_here, self.modules, weights, layer.scan is not None).run()
-        scope = _Scope(code, root, name, weights, layer.scan is not None, matrices, packs)
+        scope = _Scope(code, root, name, weights, layer.scan is not None, matrices, pass_, packs)
         for node, applied in applied_here.items():
             inputs = tuple(values[source] for source in applied.inputs)
             values[node] = self.apply(scope, node, applied, inputs)
@@ -254,13 +233,17 @@ class _Lowering:
         if applied.state or applied.random is not None:
             path, module = self.module(node, applied)
             target = scope.target(path)
+            passed: dict[str, Any] = {PASS: scope.pass_} if depends_on_pass(applied) else {}
+            if kind.has("opaque"):
+                plugin = code.create_node("get_attr", target, name=f"{name}_module")
+                return code.create_node("call_function", extern.call, (plugin, *inputs), passed, name=name)
             if applied.random is not None and not applied.state:
                 _attach(scope.root, target, module)
             if kind.has("matrix") and len(application(self.graph, applied.inputs[0]).shape) == 3:
                 inputs = (
                     code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
                 )
-            return code.create_node("call_module", target, inputs, name=name)
+            return code.create_node("call_module", target, inputs, passed, name=name)
         function, attributes = function_of(applied)
         return code.create_node("call_function", function, inputs, dict(attributes), name=name)
 
@@ -271,9 +254,10 @@ class _Lowering:
         if applied.kind not in FUSED:  # one batch norm for several
             modules = [self.modules[path] for path in applied.state]
             fused.tie([module for module in modules if isinstance(module, _NormBase)])
-            return code.create_node("call_function", fused.shared_bn, inputs, {"state": state}, name=name)
+            keywords: dict[str, Any] = {"state": state, PASS: scope.pass_}
+            return code.create_node("call_function", fused.shared_bn, inputs, keywords, name=name)
         packed = scope.packs.get(node, {})
-        keywords: dict[str, Any] = {
+        keywords = {
             key: value for key, value in applied.attributes if key not in PACKED.get(applied.kind, ("table",))
         }
         kind = kind_of(applied)
@@ -283,6 +267,8 @@ class _Lowering:
         if kind.has("mixes") and "gain" not in packed:
             mixing = scope.weights[str(applied.attribute("table"))]
             keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
+        if depends_on_pass(applied):
+            keywords[PASS] = scope.pass_
         keywords |= packed
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from torch import Tensor
 
 from dartsl.nn.share import WHOLE, Share
 
@@ -13,12 +16,16 @@ KINDS: tuple[BatchKind, ...] = ("train", "validation")
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass in training mode; two passes that are equal see the same random draws.
+    """One pass; two passes that are equal see the same random draws.
 
     step, kind  which batch it is over: they key everything random in the network
     share       the part of the batch that this process computes
-    drop_path   the probability with which drop-path drops an image's map
-    frozen      no running statistic moves (nor `num_batches_tracked`); the batch's own ones normalise all the same
+    drop_path   the probability with which drop-path drops an image's map, in training mode
+    frozen      no running statistic moves (nor `num_batches_tracked`); in training mode the batch's own ones
+                normalise all the same
+    again       it is computed a second time, for a backward pass: nothing moves that has moved the first time, and
+                autograd is handed the same tensors (`dartsl.nn.recompute`)
+    drawn       by the key of a drop-path: what it keeps, (B, 1, 1, 1), where that was drawn ahead of the pass
     """
 
     step: int = 0
@@ -26,6 +33,8 @@ class Pass:
     share: Share = WHOLE
     drop_path: float = 0.0
     frozen: bool = False
+    again: bool = False
+    drawn: Mapping[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError on a kind of batch that does not exist."""

@@ -15,7 +15,7 @@ from dartsl.graph.kinds import KINDS, factors
 from dartsl.graph.operations import Application, Value
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import ModuleSpec
-from dartsl.nn import text
+from dartsl.nn import norms, text
 from dartsl.nn.builders import Builder, Drawn, Function, Module, attributes, module_builder, provide
 from dartsl.nn.draws import Draws, DropPath, Noise
 
@@ -165,7 +165,7 @@ def _dwconv(spec: ModuleSpec) -> nn.Module:
 
 
 def _batch_norm(spec: ModuleSpec, affine: bool) -> nn.Module:
-    kind = nn.BatchNorm2d if len(spec.in_shape) == 3 else nn.BatchNorm1d
+    kind = norms.BatchNorm2d if len(spec.in_shape) == 3 else norms.BatchNorm1d
     return kind(spec.in_shape[0], eps=BN_EPS, momentum=BN_MOMENTUM, affine=affine)
 
 

@@ -92,8 +92,8 @@ def scan(
 ) -> Tensor:
     """The outputs (T, B, H) of `layer`, called once a time step with an element of each sequence (T, B, C).
 
-    Each output is the next step's carry (B, H). With `low_memory` autograd keeps only the carries, and a step is
-    computed again in the backward pass.
+    Each output is the next step's carry (B, H). The invariants, among them the pass, are the same at every step. With
+    `low_memory` autograd keeps only the carries, and a step is computed again in the backward pass.
     """
     outputs = []
     for elements in zip(*(sequence.unbind(0) for sequence in sequences), strict=True):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import networkx as nx
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph import passes as compiler
 from dartsl.graph.build import build as build_graph
@@ -21,9 +21,10 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
+from dartsl.nn.ambient import Ambient
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
-from dartsl.nn.draws import Draws, stream_seed
+from dartsl.nn.draws import stream_seed
 from dartsl.nn.lower import lower
 from dartsl.nn.passing import Pass
 from dartsl.nn.plugins import Plugins, contract_error, resolve
@@ -63,7 +64,7 @@ class Supernet(nn.Module):
         self.graph = graph
         self.build = build
         self.plugins = dict(plugins or {})
-        self.draws = Draws(build.seed)
+        self.draws = Ambient(build.seed)
         passes = build.passes
         self.optimised = compiler.apply(
             graph, compiler.passes_of(build.level, build.chosen_target) if passes is None else passes
@@ -74,7 +75,6 @@ class Supernet(nn.Module):
             device=device,
             dtype=dtype,
             plugins=self.plugins,
-            draws=self.draws,
         )
         if build.memory == "low":
             recompute_layers(self.network)
@@ -95,13 +95,8 @@ class Supernet(nn.Module):
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
         """
-        if pass_ is not None:
-            draws = self.draws
-            draws.at(pass_.step, pass_.kind)
-            draws.share, draws.drop_path = pass_.share, pass_.drop_path
-            with self.frozen_statistics() if pass_.frozen else nullcontext():
-                return self.forward(inputs, carries)
-        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values())
+        given = self.draws.pass_ if pass_ is None else pass_
+        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values(), given)
         if not self.build.amp:
             return self.network(*arguments)
         with torch.autocast(inputs.device.type, torch.bfloat16):
@@ -152,16 +147,12 @@ class Supernet(nn.Module):
 
         A training pass still normalises with the statistics of its batch.
         """
-        norms = [module for module in self.modules() if isinstance(module, _NormBase)]
-        tracked = [norm.track_running_stats for norm in norms]
-        frozen = [norm for norm in norms if norm.training]  # in evaluation, running statistics are read
-        for norm in frozen:
-            norm.track_running_stats = False
+        before = self.draws.pass_.frozen
+        self.draws.pass_ = replace(self.draws.pass_, frozen=True)
         try:
             yield
         finally:
-            for norm, before in zip(norms, tracked, strict=True):
-                norm.track_running_stats = before
+            self.draws.pass_ = replace(self.draws.pass_, frozen=before)
 
 
 def compile(

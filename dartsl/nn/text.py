@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from dartsl.graph.operations import Application
 from dartsl.lang.records import ModuleSpec
 from dartsl.nn.draws import Draws
+from dartsl.nn.passing import PLAIN, Pass
 
 SCALE = 0.04  # embedding, highway and shared matrices start as U(-0.04, 0.04)
 
@@ -44,10 +45,10 @@ class LockedDropout(nn.Module):
         self.path = path
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * self.draws.kept(self.path, (x.shape[-2], x.shape[-1]), self.p, like=x)
+        return x * self.draws.kept(pass_, self.path, (x.shape[-2], x.shape[-1]), self.p, like=x)
 
     def extra_repr(self) -> str:
         return f"{self.path!r}, {self.p}"
@@ -63,10 +64,10 @@ class DropoutMask(nn.Module):
         self.p = p
         self.channels = channels
 
-    def forward(self, sequence: Tensor) -> Tensor:
+    def forward(self, sequence: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training:
             return sequence.new_ones((1, self.channels))
-        return self.draws.kept(self.path, (sequence.shape[1], self.channels), self.p, like=sequence)
+        return self.draws.kept(pass_, self.path, (sequence.shape[1], self.channels), self.p, like=sequence)
 
     def extra_repr(self) -> str:
         return f"{self.path!r}, {self.p}, {self.channels}"
@@ -82,10 +83,10 @@ class WordDropout(nn.Module):
         self.p = p
         self.vocab = vocab
 
-    def forward(self, vectors: Tensor, tokens: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, tokens: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training or self.p == 0:
             return vectors
-        kept = self.draws.kept(self.path, (self.vocab,), self.p, like=vectors)
+        kept = self.draws.kept(pass_, self.path, (self.vocab,), self.p, like=vectors)
         return vectors * kept[tokens].unsqueeze(-1)
 
     def extra_repr(self) -> str:
@@ -101,9 +102,9 @@ class Embedding(nn.Module):
         self.dropout = dropout
         nn.init.uniform_(self.weight, -SCALE, SCALE)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, pass_: Pass = PLAIN) -> Tensor:
         vectors = F.embedding(tokens, self.weight)
-        return vectors if self.dropout is None else self.dropout(vectors, tokens)
+        return vectors if self.dropout is None else self.dropout(vectors, tokens, pass_)
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"

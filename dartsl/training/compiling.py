@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.draws import DropPath
+from dartsl.nn.passing import Pass
+from dartsl.nn.supernet import Supernet
 
 MODULES = ("torch._dynamo", "torch._inductor")  # importing them, for their errors' names, takes seconds
 
@@ -18,14 +20,18 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-def draw_ahead(model: nn.Module, images: Tensor) -> None:
+def draw_ahead(model: Supernet, images: Tensor) -> None:
     """Draw what each drop-path keeps of the images (B, C, H, W) of the pass to come.
 
     Drawn within it, each would cut the compiled network in two, and each new probability compile it anew.
     """
-    for module in model.modules():
-        if isinstance(module, DropPath):
-            module.drawn = module.draws.kept_images(module.path, images)  # (B, 1, 1, 1)
+    model.draws.drawn = drawn_ahead(model, model.draws.pass_, images)
+
+
+def drawn_ahead(model: nn.Module, pass_: Pass, images: Tensor) -> dict[str, Tensor]:
+    """By key, what each drop-path keeps, (B, 1, 1, 1)."""
+    paths = [module for module in model.modules() if isinstance(module, DropPath)]
+    return {module.path: module.draws.kept_images(pass_, module.path, images) for module in paths}
 
 
 def explained(step: Callable[Concatenate[Self, Given], Result]) -> Callable[Concatenate[Self, Given], Result]:

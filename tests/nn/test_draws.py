@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dartsl.nn.draws import Batch, Draws, Noise, seeded, stream_seed
+from dartsl.nn.draws import Draws, Noise, seeded, stream_seed
 from dartsl.nn.lower import lower
+from dartsl.nn.passing import BatchKind, Pass
 from tests.nn.graphs import half, mixed
 
 
@@ -41,15 +42,13 @@ def test_noise_is_keyed_by_seed_step_batch_and_path() -> None:
     x = torch.zeros(64, 3, 9, 8)
 
     def draw(
-        seed: int = 0, step: int = 0, batch: Batch = "train", path: str = "layer0.n0.c0.noise"
+        seed: int = 0, step: int = 0, kind: BatchKind = "train", path: str = "layer0.n0.c0.noise"
     ) -> torch.Tensor:
-        draws = Draws(seed)
-        draws.at(step, batch)
-        return Noise(draws, path, 3)(x)  # type: ignore[no-any-return]
+        return Noise(Draws(seed), path, 3)(x, Pass(step, kind))  # type: ignore[no-any-return]
 
     first = draw()
     assert torch.equal(first, draw())
-    others = [draw(seed=1), draw(step=1), draw(batch="validation"), draw(path="layer0.n0.c1.noise")]
+    others = [draw(seed=1), draw(step=1), draw(kind="validation"), draw(path="layer0.n0.c1.noise")]
     for other in others:
         assert not torch.equal(first, other)
         assert abs(torch.corrcoef(torch.stack([first.flatten(), other.flatten()]))[0, 1]) < 0.05
@@ -69,15 +68,12 @@ def test_noise_has_the_strided_shape_and_no_gradient(size: tuple[int, int]) -> N
 
 def test_a_batch_that_does_not_exist() -> None:
     with pytest.raises(ValueError, match="`train` or `validation`"):
-        Draws(0).at(0, "test")  # type: ignore[arg-type]
+        Pass(0, "test")  # type: ignore[arg-type]
 
 
 def test_a_network_draws_anew_for_each_batch_and_repeats_a_step() -> None:
-    draws = Draws(0)
-    network = lower(mixed(noise=True), draws=draws).eval()
+    network = lower(mixed(noise=True)).eval()
     images, weights = torch.randn(2, 3, 7, 6), torch.full((2, 4), 0.25)
-    first = network(images, weights)
-    draws.at(1, "train")
-    assert not torch.equal(first, network(images, weights))
-    draws.at(0, "train")
-    assert torch.equal(first, network(images, weights))
+    first = network(images, weights, Pass(0))
+    assert not torch.equal(first, network(images, weights, Pass(1)))
+    assert torch.equal(first, network(images, weights, Pass(0)))

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from dartsl.graph.operations import GraphInfo, application, info
 from dartsl.graph.tables import AlphaTable
 from dartsl.nn.lower import build_modules, emit_python, lower
+from dartsl.nn.passing import PLAIN, Pass
 from tests.nn.graphs import Sketch, mixed
 
 SIZES = list(itertools.product((6, 7), (6, 7)))
@@ -53,7 +54,7 @@ class Checker(fx.Interpreter):
 def check_shapes(network: fx.GraphModule, graph: nx.DiGraph, *inputs: Tensor) -> None:
     """Every application of the graph ran, and gave the shape that the graph says."""
     checker = Checker(network, graph)
-    checker.run(*inputs)
+    checker.run(*inputs, PLAIN)
     assert checker.seen == set(graph) - {info(graph).input}
 
 
@@ -91,7 +92,7 @@ def test_the_network_computes_what_its_operations_say(height: int, width: int) -
         node = node + weights[row, 1] * pooled + weights[row, 2] * convolved
     pooled = torch.cat([node, node], dim=1).mean((2, 3))
     expected = F.linear(pooled, state["head.linear.weight"], state["head.linear.bias"])
-    torch.testing.assert_close(network(images, weights), expected)
+    torch.testing.assert_close(network(images, weights, PLAIN), expected)
 
 
 def test_state_is_named_by_the_graph() -> None:
@@ -114,7 +115,7 @@ def test_there_is_a_graph_module_for_each_layer() -> None:
     assert list(layers) == ["stem0", "layer0", "head"]
     assert all(isinstance(layer, fx.GraphModule) for layer in layers.values())
     names = [node.name for node in layers["layer0"].graph.nodes]  # type: ignore[union-attr]
-    assert names[:3] == ["stem0", "normal_weights", "n0_c0_none"]
+    assert names[:3] == ["stem0", "normal_weights", "pass_"]
 
 
 def test_initial_weights_depend_on_seed_and_path_alone() -> None:
@@ -157,7 +158,7 @@ def test_a_layer_may_give_several_values() -> None:
     network = lower(graph)
     x = torch.randn(2, 2, 4, 4)
     z = F.conv2d(x, network.get_parameter("stem0.conv.weight"))
-    torch.testing.assert_close(network(x), z + z.relu())
+    torch.testing.assert_close(network(x, PLAIN), z + z.relu())
     check_shapes(network, graph, x)
     assert "stem0_conv" in emit_python(network)
 
@@ -172,7 +173,9 @@ def test_names_that_torch_or_python_use_elsewhere(tmp_path: Path) -> None:
     x = sketch.call("stem0.self", "relu", x)
     network = lower(sketch.finish(x))
     image = torch.randn(2, 2, 4, 4)
-    torch.testing.assert_close(import_text(emit_python(network), tmp_path, network)(image), network(image))
+    torch.testing.assert_close(
+        import_text(emit_python(network), tmp_path, network)(image), network(image, PLAIN)
+    )
 
 
 @pytest.mark.parametrize("double_backward", [False, True])
@@ -180,7 +183,7 @@ def test_gradients_reach_weights_and_mixing_weights(double_backward: bool) -> No
     network = lower(mixed(ragged=False, noise=True), dtype=torch.float64)
     images, weights = inputs(7, 6, 4, torch.float64)
     weights.requires_grad_()
-    loss = network(images, weights).square().mean()
+    loss = network(images, weights, PLAIN).square().mean()
     parameters = list(network.parameters())
     gradients = torch.autograd.grad(loss, parameters, create_graph=double_backward)
     assert all(gradient.isfinite().all() for gradient in gradients)
@@ -196,16 +199,13 @@ def test_gradients_reach_weights_and_mixing_weights(double_backward: bool) -> No
 def test_forward_over_reverse_gives_the_exact_product() -> None:
     """functional_call with dual weights: the tangent of grad_alpha L along v equals the double backward."""
     network = lower(mixed(), dtype=torch.float64)
-    for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.track_running_stats = False
     images, weights = inputs(7, 6, 3, torch.float64)
     weights.requires_grad_()
     parameters = dict(network.named_parameters())
     direction = {name: torch.randn_like(parameter) for name, parameter in parameters.items()}
 
     def loss(values: dict[str, Tensor]) -> Tensor:
-        result: Tensor = torch.func.functional_call(network, values, (images, weights))
+        result: Tensor = torch.func.functional_call(network, values, (images, weights, Pass(frozen=True)))
         return F.cross_entropy(result, torch.tensor([0, 1, 2]))
 
     gradients = torch.autograd.grad(loss(dict(parameters)), list(parameters.values()), create_graph=True)
@@ -225,7 +225,7 @@ def test_a_copy_is_independent() -> None:
     network = lower(mixed(noise=True))
     images, weights = inputs(7, 6, 4)
     twin = copy.deepcopy(network)
-    torch.testing.assert_close(twin(images, weights), network(images, weights))
+    torch.testing.assert_close(twin(images, weights, PLAIN), network(images, weights, PLAIN))
     with torch.no_grad():
         twin.get_parameter("stem0.conv.weight").zero_()
     assert network.get_parameter("stem0.conv.weight").any()
@@ -251,7 +251,7 @@ def test_the_python_text_computes_the_same(tmp_path: Path) -> None:
     emitted = import_text(text, tmp_path, network)
     images, weights = inputs(7, 6, 4)
     assert list(emitted.state_dict()) == list(network.state_dict())
-    torch.testing.assert_close(emitted(images, weights), network(images, weights))
+    torch.testing.assert_close(emitted(images, weights, PLAIN), network(images, weights, PLAIN))
     assert max(map(len, text.splitlines())) <= 110
 
 
@@ -261,7 +261,7 @@ def test_an_identity_network() -> None:
     out = sketch.call("stem0.identity", "identity", "image")
     graph = sketch.finish(out)
     x = torch.randn(1, 2, 3, 3)
-    assert torch.equal(lower(graph)(x), x)
+    assert torch.equal(lower(graph)(x, PLAIN), x)
     assert info(graph) == GraphInfo("tiny", "image", out, (("stem0", None),), {}, ())
 
 
@@ -270,9 +270,9 @@ def test_ragged_rows_read_their_own_columns() -> None:
     assert info(graph).alphas == (AlphaTable("normal", "normal", (3, 2)),)
     network = lower(graph)
     images, weights = inputs(7, 6, 3)
-    before = network(images, weights)
+    before = network(images, weights, PLAIN)
     weights[1, 2] = 100.0
-    torch.testing.assert_close(network(images, weights), before)
+    torch.testing.assert_close(network(images, weights, PLAIN), before)
 
 
 def test_no_cell_is_left_out_of_the_layers() -> None:
@@ -280,4 +280,4 @@ def test_no_cell_is_left_out_of_the_layers() -> None:
     network = lower(graph, device="meta")
     assert {p.device.type for p in network.parameters()} == {"meta"}
     images, weights = inputs(7, 6, 3)
-    assert network(images.to("meta"), weights.to("meta")).shape == (3, 5)
+    assert network(images.to("meta"), weights.to("meta"), PLAIN).shape == (3, 5)

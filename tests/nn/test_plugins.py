@@ -24,6 +24,7 @@ from dartsl.lang.source import Source
 from dartsl.nn import plugin_files, plugins
 from dartsl.nn.contract import PluginError, build_plugin, probe
 from dartsl.nn.lower import emit_python, lower
+from dartsl.nn.passing import Pass
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.nn.plugins import implementation
 from tests.nn.graphs import Sketch, half
@@ -159,7 +160,7 @@ def test_a_network_with_a_plugin() -> None:
     graph = sketch.finish(out)
     for device in ("cpu", "meta"):
         network = lower(graph, plugins={"blur": blur}, device=device)
-        assert network(torch.zeros(2, 3, 7, 6, device=device)).shape == (2, 4, 4, 3)
+        assert network(torch.zeros(2, 3, 7, 6, device=device), Pass()).shape == (2, 4, 4, 3)
     assert "implementation('blur')(3, 4, 2, True, k=3, scale=0.5)" in emit_python(network)
     with pytest.raises(PluginError, match="blur: no implementation"):
         lower(graph)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.memory import Occupancy
 from dartsl.searching.products import exact_product
@@ -20,9 +21,9 @@ def step(model: Supernet, number: int = 0) -> Numbers:
     """Gradients of all parameters on a batch, and all buffers behind it."""
     generator = torch.Generator().manual_seed(number)
     images = torch.randn(6, *model.plan.input.shape.dims, generator=generator, dtype=torch.float64)
-    model.draws.at(number, "train")
     model.zero_grad()
-    F.cross_entropy(model(images), torch.arange(6) % model.plan.classes).backward()
+    logits = model(images, None, Pass(number))
+    F.cross_entropy(logits, torch.arange(6) % model.plan.classes).backward()
     gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     return {**gradients, **{f"{n} (buffer)": b.clone() for n, b in model.named_buffers()}}
 
@@ -47,15 +48,10 @@ def test_what_is_frozen_in_the_pass_is_frozen_when_it_is_repeated() -> None:
     model = small(SEARCHED, dtype="float64", memory="low")
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     images = torch.randn(4, *model.plan.input.shape.dims, dtype=torch.float64)
-    with model.frozen_statistics():
-        loss = model(images).square().sum()
-    loss.backward()
+    model(images, None, Pass(frozen=True)).square().sum().backward()
     same(dict(model.named_buffers()), before)
-    loss = model(images).square().sum()
-    with model.frozen_statistics():
-        loss.backward()
-    tracked = [norm for norm in model.modules() if isinstance(norm, nn.BatchNorm2d)]
-    assert all(norm.track_running_stats and norm.num_batches_tracked == 1 for norm in tracked)
+    model(images).square().sum().backward()
+    assert {int(value) for name, value in model.named_buffers() if name.endswith("tracked")} == {1}
 
 
 class Dropped(nn.Module):

@@ -22,7 +22,9 @@ from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.nn import text
+from dartsl.nn.draws import Draws
 from dartsl.nn.lower import emit_python
+from dartsl.nn.passing import PLAIN, BatchKind, Pass
 from dartsl.nn.supernet import Supernet
 from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED, planned, tokens
 
@@ -95,30 +97,29 @@ def test_a_window_in_two_parts_is_a_window(name: str, level: int) -> None:
 def test_draws_are_those_of_the_step_and_the_batch(level: int) -> None:
     model = made(SEARCHED, level)
     x, _ = tokens(model)
-    with model.frozen_statistics():
-        first = model(x).logits
-        assert torch.equal(model(x).logits, first)
-        model.draws.at(1, "train")
-        assert not torch.allclose(model(x).logits, first)
-        model.draws.at(0, "validation")
-        assert not torch.allclose(model(x).logits, first)
-        model.draws.at(0, "train")
-        assert torch.equal(model(x).logits, first)
+
+    def logits(step: int, kind: BatchKind = "train") -> Tensor:
+        found: Tensor = model(x, None, Pass(step, kind, frozen=True)).logits
+        return found
+
+    first = logits(0)
+    assert not torch.allclose(logits(1), first)
+    assert not torch.allclose(logits(0, "validation"), first)
+    assert torch.equal(logits(0), first)
 
 
 def test_nothing_is_drawn_in_evaluation() -> None:
     model = made(SEARCHED).eval()
     x, _ = tokens(model)
     first = model(x)
-    model.draws.at(5, "validation")
-    second = model(x)
+    second = model(x, None, Pass(5, "validation"))
     assert torch.equal(first.logits, second.logits)
     assert torch.equal(first.outputs, first.dropped)
 
 
 def test_masks() -> None:
     """One for a window and a sequence of the batch; whole words; 0 or 1 / keep."""
-    draws = made(SEARCHED).draws
+    draws = Draws(0)
     ones = torch.ones(4, 300, 50)
     locked = text.LockedDropout(draws, "a", 0.25)(ones)
     assert torch.equal(locked[0], locked[3])
@@ -168,8 +169,7 @@ def test_where_the_masks_stand() -> None:
 def test_statistics_move_at_each_time_step(level: int) -> None:
     model = made(SEARCHED, level)
     x, _ = tokens(model, steps=5)
-    with model.frozen_statistics():
-        model(x)
+    model(x, None, Pass(frozen=True))
     assert not any(buffer.any() for name, buffer in model.named_buffers() if "running_var" not in name)
     model(x)
     assert len(norms(model)) == 4
@@ -286,12 +286,12 @@ network text(H = 5, vocab = 7) {
 def test_noise_is_drawn_anew_at_each_step(level: int, memory: str) -> None:
     model = made(ONLY_NOISE, level, memory=memory)
     x, _ = tokens(model)
-    draws = (model(x).outputs - model.network.stem0(x)).detach()  # (T, B, H)
+    stem = model.network.stem0(x, PLAIN)
+    draws = (model(x).outputs - stem).detach()  # (T, B, H)
     assert len({round(float(number), 9) for number in draws.flatten()}) == draws.numel()
-    reference = model.draws.normal("layer0.a.h.noise.noise", tuple(draws.shape), like=draws)
+    reference = Draws(0).normal(PLAIN, "layer0.a.h.noise.noise", tuple(draws.shape), like=draws)
     torch.testing.assert_close(draws, reference, rtol=0, atol=1e-12)
-    model.draws.at(1, "train")
-    assert not torch.allclose(model(x).outputs - model.network.stem0(x), draws)
+    assert not torch.allclose(model(x, None, Pass(1)).outputs - stem, draws)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -303,7 +303,7 @@ def test_concat_in_a_step(level: int) -> None:
     x, _ = tokens(model)
     w, b, v, c = (p for name, p in model.network.named_parameters() if name.startswith("layer0"))
     state = torch.zeros(x.shape[1], 5, dtype=torch.float64)
-    for vector, given in zip(model.network.stem0(x), model(x).outputs, strict=True):
+    for vector, given in zip(model.network.stem0(x, PLAIN), model(x).outputs, strict=True):
         state = torch.cat((F.linear(vector, w, b), F.linear(state, v, c).tanh()), dim=1)
         torch.testing.assert_close(given, state, rtol=1e-12, atol=1e-14)
 

@@ -15,6 +15,7 @@ from dartsl.data.text import Corpus
 from dartsl.lang.inputs import Tokens
 from dartsl.lang.loader import read
 from dartsl.lang.settings import search_config
+from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.discretise import derive, softmax_rows
@@ -138,9 +139,9 @@ def test_operations_on_sequences(level: int) -> None:
     weights = {name: value.detach() for name, value in model.network.stem0.named_parameters()}
     vectors = weights["embedding.weight"][tokens]
     wanted = torch.cat((vectors, vectors.relu()), dim=2) @ weights["linear.weight"].T + weights["linear.bias"]
-    torch.testing.assert_close(model.network.stem0(tokens).detach(), wanted, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(model.network.stem0(tokens, PLAIN).detach(), wanted, rtol=1e-12, atol=1e-14)
     noisy = compile(checked(text.replace(plain, f"{plain} > noise")), None, size, level=level)
-    assert noisy.network.stem0(tokens).shape == (STEPS, BATCH, SIZE)
+    assert noisy.network.stem0(tokens, PLAIN).shape == (STEPS, BATCH, SIZE)
 
 
 FORGETFUL = """darts 1

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dartsl.nn.emit import emit_python
+from dartsl.nn.passing import PLAIN
 from tests.nn.specs import RAGGED, SEARCHED, small
 from tests.nn.test_lower import import_text
 
@@ -23,5 +24,5 @@ def test_the_text_runs(text: str, level: int, tmp_path: Path) -> None:
     for module in (made, model.network):
         module.train()
     assert list(made.state_dict()) == list(model.network.state_dict())
-    torch.testing.assert_close(made(x, *weights), model.network(x, *weights))
+    torch.testing.assert_close(made(x, *weights), model.network(x, *weights, PLAIN))
     torch.testing.assert_close(made.state_dict(), model.network.state_dict())

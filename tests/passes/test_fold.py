@@ -14,6 +14,7 @@ from dartsl.graph.passes.cse import Cse
 from dartsl.graph.passes.dead import Dead
 from dartsl.graph.passes.fold import Fold
 from dartsl.nn import fused, packing
+from dartsl.nn.passing import PLAIN
 from tests.conftest import Golden
 from tests.passes.same import assert_same, graph_behind
 
@@ -86,7 +87,7 @@ def test_a_scaled_batch_norm_and_its_gradients(layout: str) -> None:
     x = fused.layout(torch.randn(4, 8, 6, 6, dtype=torch.float64), layout).requires_grad_()
     slope = torch.randn_like(x)
     (gain,) = packing.gains(packing.rows(weights), [(1, 2)], 8, [1])
-    ours = fused.scaled_bn(x, [bn], gain)
+    ours = fused.scaled_bn(x, [bn], gain, PLAIN)
     plain = bn(x) * weights[1, 2]
     torch.testing.assert_close(ours, plain, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(

@@ -16,6 +16,7 @@ from dartsl.graph.operations import application
 from dartsl.graph.passes import optimise
 from dartsl.graph.passes.layout import Layout
 from dartsl.nn.lower import lower
+from dartsl.nn.passing import PLAIN
 from tests.nn import specs
 from tests.passes.same import CPU, assert_same, planned_text
 
@@ -74,7 +75,7 @@ def strided(text: str, level: int) -> Iterator[str]:
     ]
     interpreter = _Strided(network)
     interpreter.found = []
-    interpreter.run(images, *weights)
+    interpreter.run(images, *weights, PLAIN)
     yield from interpreter.found
 
 

@@ -18,6 +18,7 @@ from dartsl.graph.passes.cse import Cse
 from dartsl.graph.passes.dead import Dead
 from dartsl.graph.verify import verify
 from dartsl.nn.lower import lower
+from dartsl.nn.passing import PLAIN
 from tests.conftest import Golden
 from tests.nn.graphs import Sketch
 from tests.passes.same import CPU, assert_same, images, model, planned_text, same_state
@@ -157,7 +158,7 @@ def test_a_graph_may_be_its_input() -> None:
     graph = Dead().run(sketch.finish(sketch.call("head.identity", "identity", "image")))
     assert (list(graph), info(graph).output) == (["image"], "image")
     x = torch.randn(1, 2, 5, 4)
-    assert torch.equal(lower(graph)(x), x)
+    assert torch.equal(lower(graph)(x, PLAIN), x)
 
 
 def test_batch_norms_of_two_layers_are_two() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dartsl.graph.operations import Application
 from dartsl.graph.tables import AlphaTable
 from dartsl.lang.inputs import Tokens
-from dartsl.nn.draws import Draws
+from dartsl.nn.ambient import Ambient
 
 
 class Output(NamedTuple):
@@ -43,7 +43,7 @@ class TextModel(nn.Module):
         self.network.decoder.bias = drawn(vocabulary)
         self.alphas = nn.ParameterDict({"cell": drawn(1, 3)})
         self.keep = keep
-        self.draws = Draws(0)
+        self.draws = Ambient(0)
         self.tables = (AlphaTable("cell", "cell", (3,)),)
         self.plan = SimpleNamespace(
             classes=vocabulary,

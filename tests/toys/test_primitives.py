@@ -18,6 +18,7 @@ from dartsl.lang.primitives import PRIMITIVES
 from dartsl.lang.source import Source
 from dartsl.nn.builders import BUILDERS, register
 from dartsl.nn.emit import emit_python
+from dartsl.nn.passing import PLAIN
 from dartsl.run.folder import RunFolder
 from tests.nn.test_lower import import_text
 from tests.passes.same import CPU, assert_same, images, model, planned_text
@@ -114,7 +115,7 @@ def test_the_python_text_computes_the_same(level: int, tmp_path: Path) -> None:
     again.load_state_dict(made.network.state_dict())
     x, _ = images(planned, 3, seed=0)
     weights = made.mixing_weights().values()
-    torch.testing.assert_close(again(x, *weights), made.network(x, *weights), rtol=0, atol=0)
+    torch.testing.assert_close(again(x, *weights), made.network(x, *weights, PLAIN), rtol=0, atol=0)
 
 
 def test_a_search_and_a_training(tmp_path: Path) -> None:
