@@ -284,12 +284,12 @@ def draw(
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
     if isinstance(spec, str | Path) and names_a_run(spec):
-        cells, weights, kept = _cells_of_run(Path(spec), epoch)
+        cells, weights, kept, even = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
     else:
-        cells, weights, kept = _cells_of_spec(check(spec), network), None, None
-    text = drawing.draw(_picked(cells, cell), weights, kept)
+        cells, weights, kept, even = _cells_of_spec(check(spec), network), None, None, drawing.equal_shares
+    text = drawing.draw(_picked(cells, cell), weights, kept, even)
     if path is not None:
         write_text(path.with_suffix(".dot"), text)
         if kind is not None and kind != "dot":
@@ -306,15 +306,18 @@ def names_a_run(name: str | Path) -> bool:
     return exists(path) and path.is_dir() and (exists(path / RUN) or str(name) not in shipped_specs())
 
 
-def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept]:
+def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept, Callable[[int], float]]:
+    """Its cells, their mixing weights, the edges that are kept, and what weighs while none is preferred."""
     from dartsl.run.folder import RunFolder
-    from dartsl.searching.derive import derivation, mixing_weights
+    from dartsl.searching.derive import derivation, mixing_weights, relaxation_of, run_network
+    from dartsl.searching.readouts import READOUTS
 
     folder = RunFolder.open(run)
-    _, weights = mixing_weights(folder, epoch)
+    _, readings = mixing_weights(folder, *run_network(folder), epoch)
+    weights = {name: reading.weights for name, reading in readings.items()}
     derived = derivation(folder, epoch).cells
     kept = {found.cell.name: [edge.edge for edge in found.edges] for found in derived}
-    return [found.cell for found in derived], weights, kept
+    return [found.cell for found in derived], weights, kept, READOUTS.of(relaxation_of(folder)).even
 
 
 def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from dartsl.cli.options import Command
-from dartsl.lang.settings import SearchConfig, TrainConfig, coerce
+from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, coerce
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
 METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT"}
@@ -80,6 +80,11 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     if values is not None:
         return click.option(f"--{flag}", spec.name, type=click.Choice(values), help=help_)
     metavar = METAVARS[type(spec.default)]
+    if spec.metadata["names"] is not None:
+        metavar = "NAMES" if isinstance(spec.default, tuple) else "NAME"
+        help_ = (
+            f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ['none is registered'])}. [{_default(spec)}]"
+        )
     return click.option(*short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
 
 
@@ -92,7 +97,8 @@ def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | 
         kind = type(spec.default)
         value: Any = text if kind is str else _number(text)
         if kind is tuple:
-            value = tuple(_number(part) for part in text.split(",") if part.strip())
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+            value = tuple(_number(part) if spec.metadata["names"] is None else part for part in parts)
         try:
             return coerce(spec, value)
         except ValueError as fault:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,28 +36,37 @@ Kept = Mapping[str, Collection[Edge]]
 
 @dataclass(frozen=True)
 class Strength:
-    """The strongest operation of a searched edge, its mixing weight, and how many candidates share that."""
+    """The strongest operation of a searched edge, its mixing weight, and what it would weigh were none preferred."""
 
     label: str
     weight: float
-    candidates: int
+    even: float
 
     @property
     def lead(self) -> float:
-        """How far the weight has come from an equal share (0, where it is below too) to all of it (1)."""
-        share = 1 / self.candidates
-        return max(0.0, (self.weight - share) / (1 - share))
+        """How far the weight has come from where none is preferred (0, where it is below too) to 1, the most."""
+        return max(0.0, (self.weight - self.even) / (1 - self.even))
 
 
-def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | None = None) -> str:
+def equal_shares(candidates: int) -> float:
+    """What each candidate of an edge weighs where none is preferred and the weights add up to 1."""
+    return 1 / candidates
+
+
+def draw(
+    cells: Iterable[Cell],
+    weights: Weights | None = None,
+    kept: Kept | None = None,
+    even: Callable[[int], float] = equal_shares,
+) -> str:
     """DOT text of some cells, one above the other, each with its title.
 
-    `weights` (a run's) holds for each cell its softmaxed mixing weights, one row for each searched edge in
-    the order of `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation
-    other than `none`, with its weight, and is the wider the further that is above an equal share; without
-    them a searched edge shows its candidates. `kept` names each cell's edges that discretisation keeps; the
-    others are dashed. A cell of very many edges is drawn without their text, and of a run without those that are
-    dropped; its title says so. Raises ValueError where a table does not fit its cell.
+    `weights` (a run's) holds for each cell its mixing weights, one row for each searched edge in the order of
+    `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation other than `none`, with
+    its weight, and is the wider the further that is above `even`, the weight of each of so many candidates while none
+    is preferred; without them a searched edge shows its candidates. `kept` names each cell's edges that discretisation
+    keeps; the others are dashed. A cell of very many edges is drawn without their text, and of a run without those that
+    are dropped; its title says so. Raises ValueError where a table does not fit its cell.
     """
     shown = list(_shown(tuple(cells)))
     graph = pydot.Dot(
@@ -75,7 +84,8 @@ def draw(cells: Iterable[Cell], weights: Weights | None = None, kept: Kept | Non
     for index, cell in reversed(list(enumerate(shown))):
         table = weights.get(cell.name) if weights is not None else None
         stays = cell.edges if kept is None else kept[cell.name]
-        graph.add_subgraph(_cell_cluster(cell, f"c{index}", table, stays))
+        strong = strengths(cell, table, even) if table is not None else None
+        graph.add_subgraph(_cell_cluster(cell, f"c{index}", strong, stays))
     return str(graph.to_string())
 
 
@@ -93,7 +103,9 @@ def _shown(cells: tuple[Cell, ...]) -> Iterable[Cell]:
     )
 
 
-def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strength]:
+def strengths(
+    cell: Cell, table: Sequence[Sequence[float]], even: Callable[[int], float] = equal_shares
+) -> dict[int, Strength]:
     """For each searched edge (by its place in `cell.edges`) its strongest operation other than `none`."""
     places = [place for place, edge in enumerate(cell.edges) if edge.searched]
     if len(table) != len(places):
@@ -107,20 +119,20 @@ def strengths(cell: Cell, table: Sequence[Sequence[float]]) -> dict[int, Strengt
             raise ValueError(f"row {len(found)} of cell {cell.name} needs {len(candidates)} weights")
         offered = [column for column, candidate in enumerate(candidates) if not candidate.is_none]
         best = max(offered, key=lambda column: row[column])  # the first of equals, as in discretisation
-        found[place] = Strength(candidates[best].label, float(row[best]), len(candidates))
+        found[place] = Strength(candidates[best].label, float(row[best]), even(len(candidates)))
     return found
 
 
 def _cell_cluster(
-    cell: Cell, prefix: str, table: Sequence[Sequence[float]] | None, kept: Collection[Edge]
+    cell: Cell, prefix: str, strong: Mapping[int, Strength] | None, kept: Collection[Edge]
 ) -> pydot.Subgraph:
-    strong = strengths(cell, table) if table is not None else {}
-    key = legend(cell) if table is None else Legend((), {})
+    """`strong` is that of a run; None where a spec is drawn."""
+    key = legend(cell) if strong is None else Legend((), {})
     large = len(cell.edges) > LABELLED
     drawn = {
         place: edge
         for place, edge in enumerate(cell.edges)
-        if not (large and table is not None) or edge in kept
+        if not (large and strong is not None) or edge in kept
     }
     bare = len(drawn) > LABELLED
     names = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
@@ -141,7 +153,9 @@ def _cell_cluster(
         # A highway takes the inputs as they are, so there is nothing to write.
         text = [] if edge.target in highways else key.texts.get(place, labels)
         ends = (ids[edge.source], f"{prefix}_e{place}", ids[edge.target])
-        _add_edge(cluster, ends, text, strong.get(place), edge in kept, numbers.get(id(edge), {}), bare)
+        _add_edge(
+            cluster, ends, text, (strong or {}).get(place), edge in kept, numbers.get(id(edge), {}), bare
+        )
     in_order = list(cell.output.nodes) == [name for name in names if name in cell.output.nodes]
     for number, name in enumerate(cell.output.nodes, start=1):
         look = {} if in_order or not heeds_order(cell.output.merge) else _number(number)

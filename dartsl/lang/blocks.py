@@ -12,7 +12,7 @@ from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import SettingLiteral
 from dartsl.lang.resolve import defined_twice
-from dartsl.lang.settings import CONFIGS, coerce
+from dartsl.lang.settings import CONFIGS, accepted, coerce
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import (
@@ -88,10 +88,23 @@ def _bad_value(setting: Setting, label: str, field: Field[Any], meant: str | Non
     name, given = setting.name.id, setting.value
     help = f"{name}: {field.metadata['help']}"
     meant = meant or _retyped(given, field)
-    if meant is not None:
+    near = _misspelt(given, field)
+    if near is not None:
+        given, help = near[0], f"did you mean `{near[1]}`?"
+    elif meant is not None:
         help = f"write `{name} = {meant}`"
     title = f"bad value for the setting `{name}`"
     return Diagnostic("E0603", title, Label(given.span, label), help=help)
+
+
+def _misspelt(given: SettingValue, field: Field[Any]) -> tuple[String, str] | None:
+    """Of a setting that takes registered names, the first that is near to one of these, and that one."""
+    known = accepted(field) if field.metadata["names"] is not None else None
+    for item in given.items if isinstance(given, ListLiteral) else (given,):
+        if known and isinstance(item, String) and item.value not in known:
+            near = close(item.value, known)
+            return None if near is None else (item, near)
+    return None
 
 
 def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
@@ -104,7 +117,7 @@ def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
         return _BOOLEANS.get(text.lower())
     if isinstance(given, String) and isinstance(default, int | float):
         return given.value if re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", given.value) else None
-    if isinstance(given, Number) and isinstance(default, str) and field.metadata["values"] is None:
+    if isinstance(given, Number) and isinstance(default, str) and accepted(field) is None:
         return f'"{given.lexeme}"'
     return None
 

@@ -1,243 +1,37 @@
 """The settings of `search {}` and `train {}`: one definition for the spec, the command line and the documentation.
 
-Every field carries its help, its bounds and, where it is one of few, its values, as dataclass metadata.
+Every field carries its help, its bounds and, where it is one of few, its values, as dataclass metadata
+(`setting_fields`). Here values are judged, and defaults, the spec's and the command line's are put together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
-from functools import partial
+from dataclasses import Field, fields, replace
 from math import isfinite
 from typing import Any, TypeVar
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
+from dartsl.lang.methods import NAMES
+from dartsl.lang.search_settings import SearchConfig
+from dartsl.lang.train_settings import TrainConfig
+
+__all__ = [
+    "CONFIGS",
+    "MOST",
+    "Config",
+    "SearchConfig",
+    "TrainConfig",
+    "accepted",
+    "coerce",
+    "configure",
+    "search_config",
+    "train_config",
+    "usable",
+]
 
 MOST = 1_000_000_000  # as of a number in a spec: what is above does not fit into a float32 in the end
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    open_low: bool = False,
-    values: tuple[Any, ...] | None = None,
-    only: str | None = None,
-    **by_kind: Any,
-) -> Any:
-    """A dataclass field with what a checker and a command line need to know about it.
-
-    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. `only` is the one
-    kind of input (`dartsl.lang.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
-    `text=20.0`.
-    """
-    meta: dict[str, Any] = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
-    meta |= {"only": only, "by_kind": by_kind}
-    return field(default=default, metadata=meta)
-
-
-of_images = partial(setting, only="images")
-of_text = partial(setting, only="text")
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of `dartsl search`.
-
-    The defaults are DARTS's for CIFAR-10, those for networks of text its for Penn Treebank (arXiv 1806.09055, A.1
-    and A.2): `search_config` gives them.
-    """
-
-    order: str = setting(
-        "1",
-        "how the alpha gradient is taken: first order, second order, or exact",
-        values=("1", "2", "exact"),
-    )
-    epochs: int = setting(
-        50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
-    )
-    batch: int = setting(64, "images per step, from each half; rows of text side by side", low=1, text=256)
-    warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
-    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
-    lr_min: float = of_images(0.001, "learning rate of the weights that the cosine falls to", low=0)
-    momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
-    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
-    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0, text=0.25)
-    alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True, text=3e-3)
-    alphas_betas: tuple[float, ...] = setting(
-        (0.5, 0.999), "betas of the alphas' Adam", low=0, high=1, text=(0.9, 0.999)
-    )
-    alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
-    r: float = setting(
-        0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
-    )
-    split: float = of_images(
-        0.5,
-        "part of the training data that trains weights; the rest trains alphas",
-        low=0,
-        high=1,
-        open_low=True,
-    )
-    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
-    flip: bool = of_images(True, "flip images left to right at random")
-    cutout: int = of_images(
-        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
-    )
-    mean: tuple[float, ...] = of_images(
-        (), "mean of each channel in 0..1; empty: measured on the training images"
-    )
-    std: tuple[float, ...] = of_images(
-        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
-    )
-    stream: str = of_images(
-        "auto",
-        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
-        values=("auto", "always", "never"),
-    )
-    workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
-    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
-    bptt: int = of_text(
-        0,
-        "words (or characters) of a window of text; 0: what the network's `tokens` says",
-        low=0,
-        high=1_000_000,
-    )
-    short_windows: float = of_text(0.05, "probability that a training window is half as long", low=0, high=1)
-    ar: float = of_text(
-        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
-    )
-    tar: float = of_text(
-        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
-    )
-    derive: str = setting(
-        "connected",
-        "what is made of the mixing weights: the likeliest cells whose output depends on the input, or, by argmax, "
-        "the strongest operations whatever comes of it",
-        values=("connected", "argmax"),
-    )
-    seed: int = setting(0, "seed of everything random", low=0)
-    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
-    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
-    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
-    optimise: int = setting(
-        2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
-    )
-    amp: bool = setting(False, "compute convolutions in bfloat16; weights stay float32")
-    memory: str = setting(
-        "normal",
-        "`low` computes each layer again in the backward pass: less memory, more time",
-        values=("normal", "low"),
-    )
-    tensorboard: bool = setting(
-        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
-    )
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of `dartsl train`.
-
-    The defaults are DARTS's for CIFAR-10, those for networks of text its for Penn Treebank (arXiv 1806.09055):
-    `train_config` gives them.
-    """
-
-    epochs: int = setting(600, "passes over the training data", low=1, high=1_000_000, text=8000)
-    batch: int = setting(96, "images per step; rows of text side by side", low=1, text=64)
-    lr: float = setting(0.025, "learning rate at the start", low=0, open_low=True, text=20.0)
-    lr_min: float = of_images(0.0, "learning rate that the cosine falls to", low=0)
-    schedule: str = of_images("cosine", "how the learning rate falls", values=("cosine", "exponential"))
-    decay: float = of_images(
-        0.97, "factor per epoch of the exponential schedule", low=0, high=1, open_low=True
-    )
-    warmup: int = of_images(0, "epochs in which the learning rate rises linearly", low=0)
-    momentum: float = setting(0.9, "momentum of SGD", low=0, high=1, text=0.0)
-    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=8e-7)
-    clip: float = setting(5.0, "bound on the norm of the gradient; 0 for none", low=0, text=0.25)
-    auxiliary: float = of_images(0.0, "weight of the auxiliary head's loss; 0 for no such head", low=0)
-    drop_path: float = of_images(0.0, "drop-path probability at the last epoch", low=0, high=1)
-    label_smoothing: float = of_images(0.0, "label smoothing", low=0, high=1)
-    class_weights: str = of_images(
-        "none",
-        "weights of the classes in the training loss; balanced: images / (classes * images of the class)",
-        values=("none", "balanced"),
-    )
-    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
-    flip: bool = of_images(True, "flip images left to right at random")
-    cutout: int = of_images(
-        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
-    )
-    mean: tuple[float, ...] = of_images(
-        (), "mean of each channel in 0..1; empty: measured on the training images"
-    )
-    std: tuple[float, ...] = of_images(
-        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
-    )
-    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
-    bptt: int = of_text(
-        0,
-        "words (or characters) of a window of text, on average; 0: what the network's `tokens` says",
-        low=0,
-        high=1_000_000,
-    )
-    short_windows: float = of_text(
-        0.05, "probability that a training window is about half as long", low=0, high=1
-    )
-    ar: float = of_text(
-        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
-    )
-    tar: float = of_text(
-        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
-    )
-    asgd: bool = of_text(True, "average the weights (ASGD) once the validation loss no longer falls")
-    nonmono: int = of_text(
-        5, "last epochs that are left out where the least validation loss so far is sought", low=0
-    )
-    seed: int = setting(0, "seed of everything random", low=0)
-    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
-    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
-    validation: float = of_images(
-        0.1, "part of the training data, its last images, that is held out for validation", low=0, high=1
-    )
-    final: bool = of_images(False, "train on all training data: nothing is set apart")
-    accumulate: int = of_images(
-        1, "parts that a step's batch is computed in, one after another, to save memory", low=1
-    )
-    ema: float = of_images(
-        0.0, "decay of the moving average of weights that is evaluated; 0 for none", low=0, high=1
-    )
-    resized_crop: bool = of_images(False, "train on random parts of images, resized (a folder of images)")
-    jitter: tuple[float, ...] = of_images(
-        (), "bounds on random changes of brightness, contrast, saturation, hue (a folder of images)", low=0
-    )
-    resize: int = of_images(
-        0, "shorter side before the centre crop of evaluation; 0: 8 / 7 of the crop", low=0, high=100_000
-    )
-    stream: str = of_images(
-        "auto",
-        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
-        values=("auto", "always", "never"),
-    )
-    workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
-    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
-    optimise: int = setting(
-        2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
-    )
-    amp: bool = of_images(False, "compute convolutions in a shorter type; weights stay float32")
-    amp_type: str = of_images(
-        "bfloat16", "the type of amp; float16 (on a GPU) scales the loss", values=("bfloat16", "float16")
-    )
-    compile: bool = of_images(False, "compile the network by torch.compile")
-    memory: str = setting(
-        "normal",
-        "`low` computes each layer again in the backward pass: less memory, more time",
-        values=("normal", "low"),
-    )
-    tensorboard: bool = setting(
-        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
-    )
 
 
 CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}
@@ -254,12 +48,15 @@ def coerce(spec: Field[Any], value: object) -> Any:
     meta = spec.metadata
     default: Any = spec.default
     kind: type = type(default)
-    if meta["values"] is not None:
-        text = str(value).lower() if not isinstance(value, bool) else ""
-        if text not in meta["values"]:
-            *most, last = (_shown(v) for v in meta["values"])
-            raise ValueError(f"{', '.join(most)} or {last}")
-        return text
+    values = accepted(spec)
+    if values is not None and kind is tuple:
+        items = value if isinstance(value, tuple | list) else (value,)
+        found = tuple(_one_of(item, values) for item in items)
+        if len(set(found)) < len(found):
+            raise ValueError("a list in which each name stands once")
+        return found
+    if values is not None:
+        return _one_of(value, values)
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         if default and len(items) != len(default):
@@ -270,6 +67,20 @@ def coerce(spec: Field[Any], value: object) -> Any:
             raise ValueError("`true` or `false`" if kind is bool else "a string in double quotes")
         return value
     return _number(value, kind, meta)
+
+
+def accepted(spec: Field[Any]) -> tuple[str, ...] | None:
+    """The values of a setting that is one of few, or each of its list; None where it is not one of few."""
+    names, values = spec.metadata["names"], spec.metadata["values"]
+    return values if names is None else tuple(NAMES[names])
+
+
+def _one_of(value: object, values: Sequence[str]) -> str:
+    text = str(value).lower() if not isinstance(value, bool) else ""
+    if text not in values:
+        *most, last = [_shown(v) for v in values] or ["an empty list: there is no such name yet"]
+        raise ValueError(f"{', '.join(most)} or {last}" if most else last)
+    return text
 
 
 def _shown(value: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
+from dartsl.lang.methods import SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Build:
-    """How a network is built. It decides its speed, its memory and its first numbers, never its mathematics.
+    """How a network is built: its speed, its memory and its first numbers, and what a search or a training adds.
 
     level       of optimisation, 0 to 2
     target      what the passes choose for; None: the kind of `device`
@@ -26,6 +27,7 @@ class Build:
     dtype       of parameters, activations and logits
     memory      "low": layers are computed again in the backward pass; or "normal"
     amp         convolutions and linear layers compute in bfloat16; weights, alphas and logits keep their type
+    relaxation  by name, what gives the mixing weights where there are choices (`dartsl.nn.relaxations`)
     drop_path   with drop-path on the edges, for training
     auxiliary   with the auxiliary head, for training
     """
@@ -38,6 +40,7 @@ class Build:
     dtype: torch.dtype | str = "float32"
     memory: str = "normal"
     amp: bool = False
+    relaxation: str = SOFTMAX
     drop_path: bool = False
     auxiliary: bool = False
 
@@ -52,7 +55,7 @@ class Build:
             memory=config.memory,
         )
         if isinstance(config, SearchConfig):
-            return replace(common, amp=config.amp)
+            return replace(common, amp=config.amp, relaxation=config.relaxation)
         # A training computes in a shorter type by itself: its evaluation does too, and float16 scales the loss.
         return replace(common, drop_path=config.drop_path > 0, auxiliary=config.auxiliary > 0)
 

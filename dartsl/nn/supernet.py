@@ -24,21 +24,19 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.ambient import Ambient
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
-from dartsl.nn.draws import stream_seed
 from dartsl.nn.lower import lower
-from dartsl.nn.passing import Pass
+from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.recompute import recompute_layers
+from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, start
 from dartsl.nn.scan import recompute_steps
 from dartsl.nn.text import TextOutput
-
-ALPHA_SCALE = 1e-3  # alpha ~ 1e-3 * N(0, 1) (method.md, "Relaxation")
 
 DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 
 class Supernet(nn.Module):
-    """A network whose mixed edges are weighted by the softmax of its alphas.
+    """A network whose mixed edges are weighted by a relaxation of its alphas, such as their softmax.
 
     plan, graph   what it was made from, as `build` says, with `plugins`, the implementations by name
     optimised     the graph after the passes, with their reports
@@ -47,6 +45,7 @@ class Supernet(nn.Module):
                   both in order of declaration. A row with fewer candidates than the longest one has spare columns
                   at its end, which nothing reads. Empty where the network is decided. A table whose name is an
                   attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
+                  What else a relaxation learns stands beside it in the same way, by the name of its group.
     draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
     """
 
@@ -80,11 +79,14 @@ class Supernet(nn.Module):
             recompute_layers(self.network)
             recompute_steps(self.network)
         self.tables = info(graph).alphas
+        self.relaxation = RELAXATIONS.of(build.relaxation)
         self.alphas = nn.ParameterDict()
-        for table in self.tables:
-            self.alphas[_key(table.name)] = nn.Parameter(_initial_alphas(table, build.seed).to(device, dtype))
-            # Not in the state_dict: it follows from the graph. True where a row has no such candidate.
-            self.register_buffer(f"spare_{table.name}", _spare(table).to(device), persistent=False)
+        self._groups = {ALPHAS: self.alphas}
+        for group, values in start(self.relaxation, self.tables, build.seed).items():
+            for table, value in values.items():
+                self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
+        for each in self.tables:  # not in the state_dict: it follows from the graph
+            self.register_buffer(f"spare_{each.name}", spare(each).to(device), persistent=False)
         # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
         self._weights = list(self.network.parameters())
 
@@ -96,7 +98,7 @@ class Supernet(nn.Module):
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
         """
         given = self.draws.pass_ if pass_ is None else pass_
-        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights().values(), given)
+        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights(given).values(), given)
         if not self.build.amp:
             return self.network(*arguments)
         with torch.autocast(inputs.device.type, torch.bfloat16):
@@ -123,23 +125,50 @@ class Supernet(nn.Module):
         return list(self._weights)
 
     def alpha_parameters(self) -> list[nn.Parameter]:
-        """The alphas, one tensor a table, in order of the tables."""
-        return [self.alpha(table.name) for table in self.tables]
+        """What the relaxation learns: the alphas, one tensor a table in order, then its other groups likewise."""
+        return [
+            group[_key(table.name)]
+            for group in self._groups.values()
+            for table in self.tables
+            if _key(table.name) in group
+        ]
 
     def alpha(self, table: str) -> nn.Parameter:
         """The alphas of a table by its name. Raises KeyError where there is none."""
         found: nn.Parameter = self.alphas[_key(table)]
         return found
 
-    def mixing_weights(self) -> dict[str, Tensor]:
-        """Softmax of the alphas, table by table: (rows, columns), exact zeros after the end of a short row."""
-        return {table.name: self._softmax(table) for table in self.tables}
+    def mixing_weights(self, pass_: Pass = PLAIN) -> dict[str, Tensor]:
+        """By table, (rows, columns), exact zeros after the end of a short row; a pass keys what is drawn for them."""
+        return {each.name: self.relaxation.weights(self._architecture(each), pass_) for each in self.tables}
 
-    def _softmax(self, table: AlphaTable) -> Tensor:
-        alphas: Tensor = self.alpha(table.name)
-        if len(set(table.sizes)) > 1:
-            alphas = alphas.masked_fill(self.get_buffer(f"spare_{table.name}"), -torch.inf)
-        return torch.softmax(alphas, dim=-1)
+    def architecture(self) -> dict[str, dict[str, list[Any]]]:
+        """What the relaxation has learnt, by group and by table, row by row, without a short row's spare columns."""
+        return {
+            group: {
+                table.name: _trimmed(values[_key(table.name)].tolist(), table)
+                for table in self.tables
+                if _key(table.name) in values
+            }
+            for group, values in self._groups.items()
+        }
+
+    def _architecture(self, table: AlphaTable) -> Architecture:
+        key = _key(table.name)
+        parameters = {name: values[key] for name, values in self._groups.items() if key in values}
+        ragged = len(set(table.sizes)) > 1
+        return Architecture(
+            table, parameters, self.get_buffer(f"spare_{table.name}") if ragged else None, self.build.seed
+        )
+
+    def _group(self, name: str) -> nn.ParameterDict:
+        """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""
+        if name not in self._groups:
+            if hasattr(self, name):
+                raise ValueError(f"a group of a relaxation's parameters cannot be named {name}")
+            self._groups[name] = nn.ParameterDict()
+            self.add_module(name, self._groups[name])
+        return self._groups[name]
 
     @contextmanager
     def frozen_statistics(self) -> Iterator[None]:
@@ -168,7 +197,7 @@ def compile(
     op`s, or implementations by name. A spec that is decided gives a network without alphas.
 
     Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
-    for a network, parameter, `dtype` or `device` that does not exist, or a plugin file that fails.
+    for a network, parameter, `dtype`, `device` or `relaxation` that does not exist, or a plugin file that fails.
     """
     return from_plan(spec, make_plan(spec, pick_network(spec, network), parameters or {}), build, plugins)
 
@@ -204,15 +233,9 @@ def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
     return DTYPES[dtype]
 
 
-def _initial_alphas(table: AlphaTable, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(stream_seed(seed, "alphas", table.name))
-    drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator)
-    return (ALPHA_SCALE * drawn).masked_fill(_spare(table), 0.0)
-
-
-def _spare(table: AlphaTable) -> Tensor:
-    columns = torch.arange(max(table.sizes))
-    return columns >= torch.tensor(table.sizes)[:, None]  # (rows, columns)
+def _trimmed(rows: list[Any], table: AlphaTable) -> list[Any]:
+    """(rows, columns) without spare columns; (rows,) as it is."""
+    return [row[:size] if isinstance(row, list) else row for row, size in zip(rows, table.sizes, strict=True)]
 
 
 def _key(table: str) -> str:

@@ -62,10 +62,11 @@ class Panel:
 class EdgeShares:
     """A searched edge over the epochs, and what discretisation makes of it after the last one.
 
-    weights   for each candidate its mixing weight (softmax of the alphas) after each epoch
+    weights   for each candidate its mixing weight after each epoch
     strongest the column of the candidate that would win the edge
     lead      of its last weight over the next one that could win; None without one
     kept      whether the edge would stay
+    even      the weight of each candidate while none is preferred
     """
 
     name: str
@@ -75,6 +76,7 @@ class EdgeShares:
     strongest: int
     lead: float | None
     kept: bool
+    even: float
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ class CellShares:
         return tuple(dict.fromkeys(label for edge in self.edges for label in edge.labels))
 
     def means(self) -> tuple[Line, ...]:
-        """For each operation the mean of its weights over the edges (0 where an edge lacks it): they add up to 1."""
+        """For each operation the mean of its weights over the edges (0 where an edge lacks it).
+
+        Where the weights of an edge add up to 1, so do these."""
         totals = {label: [0.0] * len(self.epochs) for label in self.labels}
         for edge in self.edges:
             for label, weights in zip(edge.labels, edge.weights, strict=True):

@@ -208,7 +208,7 @@ class RunFolder:
         return rows
 
     def alphas(self) -> list[Row]:
-        """One row per epoch: `epoch`, and `alphas`, a table for each cell. Raises UserError."""
+        """One row per epoch: `epoch`, `alphas` by table, and what else the relaxation learns. Raises UserError."""
         rows = read_rows(self.path / ALPHAS)
         require_rows(self.path / ALPHAS, rows, ALPHAS_ROW)
         return rows

@@ -54,9 +54,9 @@ SMALL_TITLE = 0.46  # its three lines
 SMALL_PITCH = (1.56, 1.47)
 MOST_COLUMNS = 8  # edges side by side
 CAPTION = (
-    "Right: one panel per edge, a row per node; one line for each candidate's mixing weight (softmax of the alphas) by "
-    "epoch. Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
-    "out. Dotted: equal shares."
+    "Right: one panel per edge, a row per node; one line for each candidate's mixing weight by epoch. "
+    " Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
+    "out. Dotted: none is preferred."
 )
 
 Look = Mapping[str, Any]
@@ -188,7 +188,7 @@ def _edge(
     )
     page.write(left, top + 0.28, f"{edge.weights[edge.strongest][-1]:.2f}{lead}", color=look["color"])
     axes = page.axes(left, top + SMALL_TITLE, SMALL)
-    axes.axhline(1 / len(edge.labels), color=FAINT, linewidth=0.7, linestyle=":")
+    axes.axhline(edge.even, color=FAINT, linewidth=0.7, linestyle=":")
     lines = [
         Line(name, tuple(zip(epochs, row, strict=True)))
         for name, row in zip(edge.labels, edge.weights, strict=True)

@@ -130,7 +130,10 @@ ROWS = {
         OF_TRAINING,
     ),
 }
-ALPHAS_ROW = record({"epoch": whole(1), "alphas": table(many(many(number())))}, closed=True)
+ALPHAS_ROW = record(
+    {"epoch": whole(1), "alphas": table(many(many(number())))},
+    others=table(many(either(number(), many(number())))),  # what else a relaxation has learnt, by table
+)
 
 
 def require_rows(path: Path, rows: Sequence[Row], check: Check) -> None:
@@ -168,6 +171,11 @@ def read_info(run: Path, path: Path) -> RunInfo:
         try:
             coerce(settings[name], value)
         except ValueError as wanted:
+            if isinstance(value, str) and (part := settings[name].metadata["names"]) is not None:
+                raise UserError(
+                    f"{path} is of a search with the {part} `{value}`, which is not known here",
+                    help="import the file that registers it first",
+                ) from None
             raise UserError(f"{path} is damaged: `settings.{name}` is not {wanted}") from None
     try:
         inputs = None if version == 1 and "inputs" not in found else read_inputs(found.get("inputs"))

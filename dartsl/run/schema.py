@@ -108,9 +108,15 @@ def table(check: Check, names: Check = text) -> Check:
 
 
 def record(
-    fields: Mapping[str, Check], optional: Mapping[str, Check] | None = None, closed: bool = False
+    fields: Mapping[str, Check],
+    optional: Mapping[str, Check] | None = None,
+    closed: bool = False,
+    others: Check = anything,
 ) -> Check:
-    """An object that has the fields, and may have the optional ones; a closed one has no others."""
+    """An object that has the fields, and may have the optional ones; a closed one has no others.
+
+    In an open one `others` says what any other field is.
+    """
 
     def check_all(value: Any, place: str) -> None:
         _require(isinstance(value, dict), place)
@@ -119,9 +125,9 @@ def record(
             if name in value or name in fields:
                 _require(name in value, inside + name)
                 check(value[name], inside + name)
-        if closed:
-            for name in value.keys() - fields.keys() - (optional or {}).keys():
-                raise MisfitError(f"{inside}{name}")
+        for name in value.keys() - fields.keys() - (optional or {}).keys():
+            _require(not closed, f"{inside}{name}")
+            others(value[name], f"{inside}{name}")
 
     return check_all
 

@@ -18,7 +18,8 @@ from dartsl.lang.flow import DEPENDENT, layer_levels
 from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import CellLayer, Layer, Plan
-from dartsl.searching.discretise import Columns, DerivedCell, Table, derive
+from dartsl.searching.discretise import Columns, DerivedCell, derive
+from dartsl.searching.readouts import Reading, Table
 from dartsl.searching.routes import cheapest
 
 CONNECTED, ARGMAX = "connected", "argmax"
@@ -56,32 +57,35 @@ def derive_network(
     spec: Spec,
     network: Network,
     parameters: Mapping[str, Fraction | int],
-    weights: Mapping[str, Table],
+    readings: Mapping[str, Reading],
     rule: str = CONNECTED,
 ) -> Derivation:
-    """The cells that mixing weights stand for, in the order of `network.cells`, by a rule of the two.
+    """The cells that readings, one for each cell, stand for, in the order of `network.cells`, by a rule of the two.
 
     Where no choice at nodes without `keep` would do, or the best one is too hard to find (the gates of many
-    products), the plain rule's cells stand. Raises ValueError where `weights` do not fit the cells.
+    products), the plain rule's cells stand. Raises ValueError where `readings` do not fit the cells.
     """
-    plain = {name: derive(spec.cells[name], weights[name]) for name in network.cells}
+    plain = {
+        name: derive(spec.cells[name], readings[name].weights, edges=readings[name].edges)
+        for name in network.cells
+    }
     free = any(edge.searched for name in network.cells for edge in _free_edges(spec.cells[name]))
     if rule == ARGMAX or not free:
         return Derivation(tuple(plain.values()))
     planned = plan(spec, network, parameters)
     if _depends(planned, plain):
         return Derivation(tuple(plain.values()))
-    costs = {name: _costs(spec.cells[name], weights[name], plain[name]) for name in network.cells}
+    costs = {name: _costs(spec.cells[name], readings[name].weights, plain[name]) for name in network.cells}
     columns = cheapest(planned, costs)
     if columns is None:
         return Derivation(tuple(plain.values()))
     found: list[DerivedCell] = []
     changes: list[Change] = []
     for name in network.cells:
-        cell = spec.cells[name]
+        cell, reading = spec.cells[name], readings[name]
         chosen = columns.get(name, {})
-        found.append(derive(cell, weights[name], chosen))
-        changes += _changes(cell, weights[name], chosen)
+        found.append(derive(cell, reading.weights, chosen, reading.edges))
+        changes += _changes(cell, reading.weights, chosen)
     return Derivation(tuple(found), tuple(changes))
 
 
@@ -124,7 +128,8 @@ def _costs(cell: Cell, weights: Table, plain: DerivedCell) -> dict[int, dict[int
     for place, edge in enumerate(cell.edges):
         row = next(rows) if edge.searched else (1.0,)
         if id(edge) in free:
-            found[place] = {column: math.log(max(row) / _positive(row[column])) for column in range(len(row))}
+            top = _positive(max(row))
+            found[place] = {column: math.log(top / _positive(weight)) for column, weight in enumerate(row)}
         elif id(edge) in kept:
             found[place] = {edge.candidates.index(kept[id(edge)].candidate): 0.0}
     return found

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
 
+from dartsl.graph.tables import tables_of
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
+from dartsl.lang.methods import SOFTMAX
 from dartsl.lang.model import Network, Spec
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
 from dartsl.searching.connected import CONNECTED, Derivation, derive_network
-from dartsl.searching.discretise import DerivedCell, KeptEdge, Table, derive, entropies, softmax_rows
+from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.emit import Provenance, found_text
+from dartsl.searching.readouts import Reading, readings
 
 __all__ = [
     "DerivedCell",
     "KeptEdge",
     "Provenance",
-    "Table",
     "all_mixing_weights",
     "derivation",
     "derive",
-    "entropies",
     "found_text",
     "mixing_weights",
     "rederive",
     "run_network",
-    "softmax_rows",
 ]
 
 
@@ -44,10 +43,12 @@ def run_network(run: RunFolder) -> tuple[Spec, Network]:
     return spec, network
 
 
-def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[str, list[list[float]]]]:
-    """An epoch (the last one by default) and the mixing weights after it, cell by cell.
+def mixing_weights(
+    run: RunFolder, spec: Spec, network: Network, epoch: int | None = None
+) -> tuple[int, dict[str, Reading]]:
+    """An epoch (the last one by default) and what its row says of each cell that was recorded.
 
-    Raises UserError where the run has no such epoch.
+    Raises UserError where the run has no such epoch, or its row is not of this network.
     """
     rows = run.alphas()
     if not rows:
@@ -58,32 +59,42 @@ def mixing_weights(run: RunFolder, epoch: int | None = None) -> tuple[int, dict[
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:
         raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds epochs 1 to {len(rows)}")
-    return _weights(run, row)
+    return _read(run, spec, network, row)
 
 
-def all_mixing_weights(run: RunFolder) -> list[tuple[int, dict[str, list[list[float]]]]]:
-    """Each epoch that is recorded, with the mixing weights after it, cell by cell. Raises UserError."""
-    return [_weights(run, row) for row in run.alphas()]
+def all_mixing_weights(run: RunFolder, spec: Spec, network: Network) -> list[tuple[int, dict[str, Reading]]]:
+    """Each epoch that is recorded, with what its row says of each cell. Raises UserError."""
+    return [_read(run, spec, network, row) for row in run.alphas()]
 
 
-def _weights(run: RunFolder, row: Row) -> tuple[int, dict[str, list[list[float]]]]:
-    """The epoch and the mixing weights of a row of the alphas."""
+def relaxation_of(run: RunFolder) -> str:
+    """The name of the relaxation that a run searches with."""
+    return str(run.info.settings.get("relaxation", SOFTMAX))
+
+
+def _read(run: RunFolder, spec: Spec, network: Network, row: Row) -> tuple[int, dict[str, Reading]]:
+    """The epoch of a row, and what it says of each cell."""
+    tables = tables_of(spec.cells[name] for name in network.cells)
+    relaxation = relaxation_of(run)
     try:
-        weights = {str(cell): softmax_rows(table) for cell, table in row["alphas"].items()}
-        if not all(isfinite(weight) for table in weights.values() for line in table for weight in line):
+        recorded = {group: values for group, values in row.items() if group != "epoch"}
+        odd = {name for values in recorded.values() for name in values}
+        odd -= {table.name for table in tables}
+        found = readings(relaxation, tables, recorded)
+        numbers = [
+            *(each.edges for each in found.values()),
+            *(x for each in found.values() for x in each.weights),
+        ]
+        if not all(isfinite(number) for line in numbers for number in line):
             raise ValueError
-        return int(row["epoch"]), weights
+        at = int(row["epoch"])
     except (KeyError, AttributeError, TypeError, ValueError, OverflowError):
         raise UserError(f"a row of the alphas in {run.path} is damaged") from None
-
-
-def require_cells(run: RunFolder, network: Network, weights: Iterable[str]) -> None:
-    """Raises UserError where mixing weights name a cell that the network has not."""
-    odd = set(weights).difference(network.cells)
     if odd:
         raise UserError(
-            f"the alphas in {run.path} do not fit its spec: network `{network.name}` has no cell `{min(odd)}`"
+            f"the alphas in {run.path} do not fit its spec: network `{network.name}` has no table `{min(odd)}`"
         )
+    return at, {table.cell: found[table.name] for table in tables if table.name in found}
 
 
 def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None) -> Derivation:
@@ -92,11 +103,10 @@ def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None
     Raises UserError, SpecError.
     """
     spec, network = run_network(run)
-    _, weights = mixing_weights(run, epoch)
-    require_cells(run, network, weights)
-    weights = {name: weights.get(name, []) for name in network.cells}
+    _, found = mixing_weights(run, spec, network, epoch)
+    whole = {name: found.get(name, Reading([])) for name in network.cells}
     try:
-        return derive_network(spec, network, run.values(network), weights, rule or _rule(run))
+        return derive_network(spec, network, run.values(network), whole, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None
 
@@ -111,7 +121,7 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
     if run.info.kind != "search":
         raise UserError(f"{path} is a run of `{run.info.kind}`, and only a search has alphas")
     spec, network = run_network(run)
-    at, weights = mixing_weights(run, epoch)
+    at, found = mixing_weights(run, spec, network, epoch)
     provenance = Provenance(
         version=run.info.versions.get("dartsl", "unknown"),
         source=run.info.source,
@@ -120,10 +130,9 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
         epoch=at,
         command=run.info.command,
     )
-    require_cells(run, network, weights)
-    weights = {name: weights.get(name, []) for name in network.cells}
+    whole = {name: found.get(name, Reading([])) for name in network.cells}
     try:
-        return found_text(spec, network, run.values(network), weights, provenance, rule or _rule(run))
+        return found_text(spec, network, run.values(network), whole, provenance, rule or _rule(run))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
 

@@ -29,7 +29,8 @@ from dartsl.lang.syntax import (
 )
 from dartsl.run.folder import in_library
 from dartsl.searching.connected import CONNECTED, derive_network
-from dartsl.searching.discretise import DerivedCell, KeptEdge, Table
+from dartsl.searching.discretise import DerivedCell, KeptEdge
+from dartsl.searching.readouts import Reading
 
 Item = TypeVar("Item")
 OperationDecl = OpDecl | ExternDecl | OpsDecl
@@ -61,18 +62,18 @@ def found_text(
     spec: Spec,
     network: Network,
     parameters: Mapping[str, Fraction],
-    weights: Mapping[str, Table],
+    readings: Mapping[str, Reading],
     provenance: Provenance,
     rule: str = CONNECTED,
 ) -> str:
     """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
 
-    `parameters` are all of the network's, as used; `weights` hold a table for each of its cells, and `rule` says how
-    they are read; what it changes is reported too. What other
+    `parameters` are all of the network's, as used; `readings` are those of each of its cells, and `rule` says what
+    is made of them; what it changes is reported too. What other
     imported files define and the network needs is copied, so the text stands alone. It is decided, and
     printed as `dartsl fmt` prints it.
     """
-    derivation = derive_network(spec, network, parameters, weights, rule)
+    derivation = derive_network(spec, network, parameters, readings, rule)
     found = derivation.cells
     declared = _declared_network(spec, network.name)
     frozen = replace(

@@ -17,14 +17,15 @@ from dartsl.searching.emit import edge_text, weight_text
 def found_report(
     cells: Sequence[DerivedCell], run: Path, closing: Sequence[str] = (), opening: Sequence[str] = ()
 ) -> str:
-    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1.
+    """The report as plain text. Margins are differences of mixing weights, which lie in 0 .. 1, those over
+    edges times the weights of edges where there are any.
 
     `opening` are lines about what is to be known first, `closing` lines of the session's own, about how far it came.
     """
     picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
     blocks = [cell_report(cell) for cell in cells]
     ending = [
-        "weight: the operation's share of its edge; margins: its lead over the next operation on the edge,",
+        "weight: the mixing weight of the operation; margins: its lead over the next operation on the edge,",
         "and over the strongest edge into the node that was left out",
         "",
         *closing,

@@ -26,7 +26,7 @@ from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, number, record, whole
 from dartsl.run.state import TALLY, optimizer, tensors
 from dartsl.searching.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
-from dartsl.searching.discretise import entropies, softmax_rows
+from dartsl.searching.readouts import entropies, readings
 from dartsl.step.batches import Batch, Outcome
 from dartsl.step.tally import Tally, tallied
 
@@ -218,22 +218,17 @@ class SearchSession(ABC, Generic[Place]):
             "seconds": round(self.seconds, 3),
         }
         self.train, self.valid, self.seconds = Tally(), Tally(), 0.0
-        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, "alphas": self.alphas()}})
+        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}})
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each table, row by row, without a short row's spare columns."""
-        return {
-            table.name: [
-                row[:size]
-                for row, size in zip(self.model.alpha(table.name).tolist(), table.sizes, strict=True)
-            ]
-            for table in self.model.tables
-        }
+        return self.model.architecture()["alphas"]
 
     def entropy(self) -> dict[str, float]:
-        """The mean entropy of each cell's rows of mixing weights, in nats."""
-        rows = {cell: entropies(softmax_rows(table)) for cell, table in self.alphas().items()}
-        return {cell: sum(values) / len(values) for cell, values in rows.items()}
+        """The mean entropy of each table's rows of mixing weights, in nats."""
+        found = readings(self.config.relaxation, self.model.tables, self.model.architecture())
+        rows = {table: entropies(reading.weights) for table, reading in found.items()}
+        return {table: sum(values) / len(values) for table, values in rows.items()}
 
     def figures(self) -> dict[str, float | None]:
         """What a progress display shows."""

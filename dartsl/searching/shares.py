@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Edge
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
-from dartsl.searching.derive import all_mixing_weights, derivation, derive, require_cells, run_network
-from dartsl.searching.discretise import KeptEdge, Table, edge_winner
+from dartsl.searching.derive import all_mixing_weights, derivation, derive, relaxation_of, run_network
+from dartsl.searching.discretise import KeptEdge, edge_winner
+from dartsl.searching.readouts import READOUTS, Table
 
 
 def cell_shares(run: RunFolder) -> list[CellShares]:
@@ -19,22 +20,21 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
     Raises UserError where the alphas are damaged or do not fit the spec, SpecError for a spec that was broken.
     """
     spec, network = run_network(run)
-    found = all_mixing_weights(run)
+    found = all_mixing_weights(run, spec, network)
     if not found:
         raise UserError(
             f"{run.path} holds no alphas", help=command_line("dartsl", "search", "--resume", run.path)
         )
     epochs = tuple(epoch for epoch, _ in found)
     cells = [spec.cells[name] for name in network.cells if spec.cells[name].searched_edges]
-    for _, weights in found:
-        require_cells(run, network, weights)
+    even = READOUTS.of(relaxation_of(run)).even
     try:
-        tables = {cell.name: [weights[cell.name] for _, weights in found] for cell in cells}
+        tables = {cell.name: [readings[cell.name].weights for _, readings in found] for cell in cells}
         for cell in cells:
             for table in tables[cell.name]:
                 derive(cell, table)  # of all epochs, so that none is misread
         kept = {each.cell.name: each.edges for each in derivation(run).cells}
-        return [_cell_shares(cell, epochs, tables[cell.name], kept[cell.name]) for cell in cells]
+        return [_cell_shares(cell, epochs, tables[cell.name], kept[cell.name], even) for cell in cells]
     except KeyError as missing:
         raise UserError(f"an epoch of the alphas in {run.path} lacks the cell {missing}") from None
     except ValueError as error:
@@ -42,12 +42,16 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
 
 
 def _cell_shares(
-    cell: Cell, epochs: tuple[int, ...], tables: list[list[list[float]]], kept: Sequence[KeptEdge]
+    cell: Cell,
+    epochs: tuple[int, ...],
+    tables: Sequence[Table],
+    kept: Sequence[KeptEdge],
+    even: Callable[[int], float],
 ) -> CellShares:
-    """One table per epoch, at least one; `kept` are the edges that stay after the last."""
+    """One table per epoch, at least one; `kept` are the edges that stay after the last; `even` as in `Readout`."""
     found = {_ends(each.edge): each for each in kept}
     edges = tuple(
-        _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)))
+        _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)), even)
         for place, edge in enumerate(cell.searched_edges)
     )
     return CellShares(cell.name, epochs, edges)
@@ -58,7 +62,9 @@ def _ends(edge: Edge) -> tuple[str, str, int]:
     return edge.source, edge.target, edge.twin
 
 
-def _edge_shares(cell: Cell, edge: Edge, rows: Table, kept: KeptEdge | None) -> EdgeShares:
+def _edge_shares(
+    cell: Cell, edge: Edge, rows: Table, kept: KeptEdge | None, even: Callable[[int], float]
+) -> EdgeShares:
     """`rows` are an edge's mixing weights, one row per epoch."""
     free = next(node.keep is None for node in cell.nodes if node.name == edge.target)
     won = kept or edge_winner(edge, rows[-1], free).kept()
@@ -71,4 +77,5 @@ def _edge_shares(cell: Cell, edge: Edge, rows: Table, kept: KeptEdge | None) -> 
         strongest=edge.candidates.index(won.candidate),
         lead=won.over_operation,
         kept=kept is not None,
+        even=even(len(edge.candidates)),
     )

@@ -37,9 +37,9 @@ from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job
 from dartsl.searching.bilevel import ImageBatch, learning_rate, weight_step
-from dartsl.searching.discretise import softmax_rows
 from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.loop import search
+from dartsl.searching.readouts import Reading, softmax_rows
 
 
 def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
@@ -47,11 +47,13 @@ def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
     generator = torch.Generator().manual_seed(seed)
     network = pick_network(spec, None)
     weights = {
-        name: softmax_rows(
-            [
-                torch.randn(len(edge.candidates), generator=generator).tolist()
-                for edge in spec.cells[name].searched_edges
-            ]
+        name: Reading(
+            softmax_rows(
+                [
+                    torch.randn(len(edge.candidates), generator=generator).tolist()
+                    for edge in spec.cells[name].searched_edges
+                ]
+            )
         )
         for name in network.cells
     }

@@ -21,6 +21,7 @@ from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.derive import Provenance, found_text
+from dartsl.searching.readouts import Reading
 
 # `v1` to `v3` are functions of x without weights; they are declared out of the order of their numbers.
 CELL = """darts 1
@@ -133,7 +134,7 @@ def test_where_the_order_does_not_matter_it_is_that_of_declaration() -> None:
 def test_a_found_file_computes_what_the_space_did() -> None:
     """Row by row another winner: lerp(tanh(v3), v1, v2)."""
     searched = spec_of("lerp", "v3, v1, v2 -> out : identity | tanh")
-    rows = {"block": [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]}  # v2, v1, v3
+    rows = {"block": Reading([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])}  # v2, v1, v3
     whence = Provenance("0", "order.darts", "0" * 64, 0, 1, "dartsl search order.darts")
     text = found_text(searched, searched.networks["net"], {"C": Fraction(2)}, rows, whence)
     assert [line.split("#")[0].split()[1:] for line in text.splitlines() if "-> out" in line] == [

@@ -18,8 +18,9 @@ from torch import Tensor
 from dartsl import compile
 from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
-from dartsl.searching.discretise import derive, softmax_rows
+from dartsl.searching.discretise import derive
 from dartsl.searching.image_session import ImageSession
+from dartsl.searching.readouts import softmax_rows
 
 from .mapping import checked
 

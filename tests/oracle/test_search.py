@@ -16,8 +16,9 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import bilevel
 from dartsl.searching.bilevel import Unroll, alpha_gradient
-from dartsl.searching.discretise import DerivedCell, derive, softmax_rows
+from dartsl.searching.discretise import DerivedCell, derive
 from dartsl.searching.image_session import ImageSession
+from dartsl.searching.readouts import softmax_rows
 
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules

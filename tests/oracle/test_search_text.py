@@ -18,7 +18,8 @@ from dartsl.lang.settings import search_config
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient
-from dartsl.searching.discretise import derive, softmax_rows
+from dartsl.searching.discretise import derive
+from dartsl.searching.readouts import softmax_rows
 from dartsl.searching.text_session import TextSession
 from dartsl.step.batches import TextBatch
 

@@ -93,8 +93,10 @@ def test_a_damaged_history_is_refused(rows: list[dict[str, Any]], words: str) ->
 
 
 def test_means_of_a_cell_add_up_to_one() -> None:
-    first = EdgeShares("a -> b", "b", ("none", "skip_connect"), ((0.5, 0.25), (0.5, 0.75)), 1, 0.5, True)
-    second = EdgeShares("a -> c", "c", ("skip_connect", "conv(3)"), ((0.5, 0.75), (0.5, 0.25)), 0, 0.5, True)
+    first = EdgeShares("a -> b", "b", ("none", "skip_connect"), ((0.5, 0.25), (0.5, 0.75)), 1, 0.5, True, 0.5)
+    second = EdgeShares(
+        "a -> c", "c", ("skip_connect", "conv(3)"), ((0.5, 0.75), (0.5, 0.25)), 0, 0.5, True, 0.5
+    )
     cell = CellShares("cell", (1, 2), (first, second))
     assert cell.labels == ("none", "skip_connect", "conv(3)")
     assert cell.means() == (

@@ -25,7 +25,7 @@ PANELS = [
 def edge(name: str, target: str, strongest: int, kept: bool) -> EdgeShares:
     labels = ("none", "skip_connect", "sep_conv_3x3")
     weights = ((0.5, 0.25), (0.25, 0.625), (0.25, 0.125))
-    return EdgeShares(name, target, labels, weights, strongest, 0.375, kept)
+    return EdgeShares(name, target, labels, weights, strongest, 0.375, kept, 1 / len(labels))
 
 
 CELL = CellShares("normal", (1, 2), (edge("c0 -> n0", "n0", 1, True), edge("c1 -> n1", "n1", 2, False)))
@@ -77,7 +77,9 @@ def test_one_epoch_is_drawn_and_dollars_are_no_mathematics() -> None:
 def test_many_operations_of_long_names_and_huge_numbers_are_drawn() -> None:
     labels = tuple(f"operation_of_a_long_name({place})" for place in range(20))
     weights = tuple((1 / 20,) for _ in labels)
-    cell = CellShares("wide", (1,), (EdgeShares("a -> b", "b", labels, weights, 3, None, True),))
+    cell = CellShares(
+        "wide", (1,), (EdgeShares("a -> b", "b", labels, weights, 3, None, True, 1 / len(labels)),)
+    )
     panels = [Panel("perplexity", (Line("training", ((1, 9e99), (2, 3.0))),))]
     found = texts(picture("run", panels, [cell], averaged=1))
     assert "operation_of_a_long_n…" in found

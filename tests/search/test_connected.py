@@ -17,21 +17,25 @@ from dartsl.lang.source import Source
 from dartsl.searching import routes
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.derive import Provenance, derive, found_text
-from dartsl.searching.discretise import Table
+from dartsl.searching.readouts import Reading, Table
 from tests.search.random_spaces import all_columns, space, weights_of
 
 WHENCE = Provenance("0.1.0", "test.darts", "ab" * 32, seed=0, epoch=1, command="dartsl search test.darts")
 
 
+def said(weights: Mapping[str, Table]) -> dict[str, Reading]:
+    return {cell: Reading(table) for cell, table in weights.items()}
+
+
 def derived(spec: Spec, weights: Mapping[str, Table], rule: str = "connected") -> Derivation:
-    return derive_network(spec, spec.networks["net"], {}, weights, rule)
+    return derive_network(spec, spec.networks["net"], {}, said(weights), rule)
 
 
 def found(spec: Spec, weights: Mapping[str, Table], rule: str = "connected") -> Spec:
     """The found file, checked."""
     network = spec.networks["net"]
     parameters = plan(spec, network).parameters
-    return check(Source("found.darts", found_text(spec, network, parameters, weights, WHENCE, rule)))
+    return check(Source("found.darts", found_text(spec, network, parameters, said(weights), WHENCE, rule)))
 
 
 def is_constant(spec: Spec) -> bool:
@@ -127,7 +131,7 @@ def test_no_architecture_that_depends_on_its_input_is_likelier(seed: int) -> Non
 def nasbench(*rows: list[float]) -> Derivation:
     """Edges x > n1, x > n2, n1 > n2, x > n3, n1 > n3, n2 > n3; none, skip_connect, 1x1, 3x3, pool on each."""
     spec = check(read("nasbench201"))
-    return derive_network(spec, spec.networks["cifar10"], {"C": 2, "n": 1}, {"block": rows})
+    return derive_network(spec, spec.networks["cifar10"], {"C": 2, "n": 1}, said({"block": rows}))
 
 
 ALIVE = [0.1, 0.2, 0.5, 0.1, 0.1]
@@ -289,12 +293,12 @@ def test_the_found_file_says_what_was_changed() -> None:
     spec = check(read("nasbench201"))
     network, weights = spec.networks["cifar10"], {"block": [[0.4, 0.15, 0.15, 0.15, 0.15]] * 6}
     parameters = plan(spec, network, {"C": 4, "n": 1}).parameters
-    text = found_text(spec, network, parameters, weights, WHENCE)
+    text = found_text(spec, network, parameters, said(weights), WHENCE)
     assert (
         "# changed  cell block, edge x -> n3: skip_connect (0.15) in place of none (0.4)" in text.splitlines()
     )
     assert not any(w.code == CONSTANT_OUTPUT for w in check(Source("found.darts", text)).warnings)
-    plain = found_text(spec, network, parameters, weights, WHENCE, "argmax")
+    plain = found_text(spec, network, parameters, said(weights), WHENCE, "argmax")
     assert "# changed" not in plain
     assert check(Source("found.darts", plain)).warnings[0].code == CONSTANT_OUTPUT
 

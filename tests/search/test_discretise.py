@@ -10,7 +10,8 @@ import pytest
 from dartsl.lang.model import Candidate, Cell, Edge, Node, Output
 from dartsl.lang.source import Source, Span
 from dartsl.lang.syntax import Name
-from dartsl.searching.discretise import DerivedCell, KeptEdge, derive, entropies, softmax_rows
+from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
+from dartsl.searching.readouts import entropies, softmax_rows
 
 SPAN = Span(Source("test", ""), 0, 0)
 

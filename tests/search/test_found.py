@@ -16,6 +16,7 @@ from dartsl.lang.printer import print_file
 from dartsl.lang.source import Source
 from dartsl.searching.derive import Provenance, derive, found_text
 from dartsl.searching.emit import names_text
+from dartsl.searching.readouts import Reading, Table
 
 WHENCE = Provenance("0.1.0", "tiny.darts", "ab" * 32, seed=3, epoch=12, command="dartsl search tiny.darts")
 
@@ -38,6 +39,10 @@ def flat_weights(spec: Spec, cells: tuple[str, ...], best: int) -> dict[str, lis
     return tables
 
 
+def said(weights: Mapping[str, Table]) -> dict[str, Reading]:
+    return {cell: Reading(table) for cell, table in weights.items()}
+
+
 def emit(
     source: Source, best: int, parameters: Mapping[str, Fraction] | None = None, rule: str = "connected"
 ) -> str:
@@ -46,7 +51,7 @@ def emit(
     network = pick_network(spec, None)
     weights = flat_weights(spec, network.cells, best)
     used = parameters if parameters is not None else {"C": Fraction(4), "n": Fraction(1)}
-    text = found_text(spec, network, used, weights, WHENCE, rule)
+    text = found_text(spec, network, used, said(weights), WHENCE, rule)
     assert print_file(parse(Source("again", text))) == text
     found = check(Source("found.darts", text))
     assert found.decided(found.networks[network.name])
@@ -161,7 +166,7 @@ def test_line_ends_in_a_command_cannot_end_its_comment(tiny: Path) -> None:
     network = pick_network(spec, None)
     weights = flat_weights(spec, network.cells, 1)
     whence = Provenance("0.1.0", "t\x1b[31m.darts", "0" * 64, 0, 1, "dartsl search 'a\nop evil = relu'")
-    text = found_text(spec, network, {"C": Fraction(2)}, weights, whence)
+    text = found_text(spec, network, {"C": Fraction(2)}, said(weights), whence)
     assert "evil" not in check(Source("found.darts", text)).operations
     assert "# source   t\\x1b[31m.darts\n" in text  # nor can a name steer the terminal that shows it
 

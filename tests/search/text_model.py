@@ -76,6 +76,9 @@ class TextModel(nn.Module):
     def alpha_parameters(self) -> list[nn.Parameter]:
         return [self.alpha("cell")]
 
+    def architecture(self) -> dict[str, dict[str, list[list[float]]]]:
+        return {"alphas": {"cell": self.alpha("cell").tolist()}}
+
     def alpha(self, cell: str) -> nn.Parameter:
         found: nn.Parameter = self.alphas[cell]
         return found

@@ -1,0 +1,62 @@
+"""The parts of a search that a setting names: relaxations, penalties, rules that stop it.
+
+Here are names and help alone, so that a spec is checked without torch. What they stand for is provided where it is
+computed, by an `Implementations` each: `dartsl.nn.relaxations` and `dartsl.searching.readouts` for relaxations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from dartsl.lang.diagnostics import UserError
+
+Part = Literal["relaxation", "penalty", "stop"]
+Thing = TypeVar("Thing")
+
+SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
+NEVER = "none"  # the rule by which a search runs for all its epochs
+
+NAMES: Mapping[Part, dict[str, str]] = {
+    "relaxation": {SOFTMAX: "the softmax of each row of alphas (DARTS)"},
+    "penalty": {},
+    "stop": {NEVER: "the search runs for all its epochs"},
+}
+
+
+def register(part: Part, name: str, help: str) -> None:
+    """Let a setting name a relaxation, a penalty or a stop rule; `help` is what it is, in a few words.
+
+    Raises ValueError for a name that is taken, or that is no lower-case identifier.
+    """
+    if not name.isidentifier() or name != name.lower():
+        raise ValueError(f"the name of a {part} is a lower-case identifier, not {name!r}")
+    if name in NAMES[part]:
+        raise ValueError(f"the name {name} is taken")
+    NAMES[part][name] = help
+
+
+@dataclass(frozen=True)
+class Implementations(Generic[Thing]):
+    """What the names of a part stand for in one half of dartsl; `found` has them by name."""
+
+    part: Part
+    found: dict[str, Thing] = field(default_factory=dict)
+
+    def provide(self, name: str, thing: Thing) -> None:
+        """Raises ValueError for a name that is not registered, or that has its implementation already."""
+        if name not in NAMES[self.part]:
+            raise ValueError(f"there is no {self.part} {name}: `dartsl.lang.methods.register` adds one")
+        if name in self.found:
+            raise ValueError(f"the {self.part} {name} has an implementation already")
+        self.found[name] = thing
+
+    def of(self, name: str) -> Thing:
+        """What a name stands for. Raises UserError where nothing was provided for it."""
+        if name not in self.found:
+            raise UserError(
+                f"nothing is there that computes the {self.part} `{name}`",
+                help="import the file that provides it before dartsl reads the spec or the run",
+            )
+        return self.found[name]

@@ -1,0 +1,106 @@
+"""The settings of a search: `search {}`, and the options of `dartsl search`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dartsl.lang.methods import NEVER, SOFTMAX
+from dartsl.lang.setting_fields import of_images, of_text, setting
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of `dartsl search`.
+
+    The defaults are DARTS's for CIFAR-10, those for networks of text its for Penn Treebank (arXiv 1806.09055, A.1
+    and A.2): `search_config` gives them.
+    """
+
+    order: str = setting(
+        "1",
+        "how the alpha gradient is taken: first order, second order, or exact",
+        values=("1", "2", "exact"),
+    )
+    epochs: int = setting(
+        50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
+    )
+    batch: int = setting(64, "images per step, from each half; rows of text side by side", low=1, text=256)
+    warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
+    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
+    lr_min: float = of_images(0.001, "learning rate of the weights that the cosine falls to", low=0)
+    momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
+    weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
+    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0, text=0.25)
+    alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True, text=3e-3)
+    alphas_betas: tuple[float, ...] = setting(
+        (0.5, 0.999), "betas of the alphas' Adam", low=0, high=1, text=(0.9, 0.999)
+    )
+    alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
+    r: float = setting(
+        0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
+    )
+    split: float = of_images(
+        0.5,
+        "part of the training data that trains weights; the rest trains alphas",
+        low=0,
+        high=1,
+        open_low=True,
+    )
+    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
+    flip: bool = of_images(True, "flip images left to right at random")
+    cutout: int = of_images(
+        0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
+    )
+    mean: tuple[float, ...] = of_images(
+        (), "mean of each channel in 0..1; empty: measured on the training images"
+    )
+    std: tuple[float, ...] = of_images(
+        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
+    )
+    stream: str = of_images(
+        "auto",
+        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
+        values=("auto", "always", "never"),
+    )
+    workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
+    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
+    bptt: int = of_text(
+        0,
+        "words (or characters) of a window of text; 0: what the network's `tokens` says",
+        low=0,
+        high=1_000_000,
+    )
+    short_windows: float = of_text(0.05, "probability that a training window is half as long", low=0, high=1)
+    ar: float = of_text(
+        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
+    )
+    tar: float = of_text(
+        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
+    )
+    relaxation: str = setting(SOFTMAX, "how mixing weights follow from the alphas", names="relaxation")
+    penalty: tuple[str, ...] = setting(
+        (), "what is added to the validation loss for the alphas", names="penalty"
+    )
+    stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
+    derive: str = setting(
+        "connected",
+        "what is made of the mixing weights: the likeliest cells whose output depends on the input, or, by argmax, "
+        "the strongest operations whatever comes of it",
+        values=("connected", "argmax"),
+    )
+    seed: int = setting(0, "seed of everything random", low=0)
+    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
+    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
+    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
+    optimise: int = setting(
+        2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
+    )
+    amp: bool = setting(False, "compute convolutions in bfloat16; weights stay float32")
+    memory: str = setting(
+        "normal",
+        "`low` computes each layer again in the backward pass: less memory, more time",
+        values=("normal", "low"),
+    )
+    tensorboard: bool = setting(
+        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
+    )

@@ -1,0 +1,90 @@
+"""Relaxations: how mixing weights follow from the parameters of the architecture, in torch.
+
+`dartsl.lang.methods.register` gives one its name, `RELAXATIONS.provide` says what computes it, and
+`dartsl.searching.readouts` how what a run records of it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dartsl.graph.tables import AlphaTable
+from dartsl.lang.methods import SOFTMAX, Implementations
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.passing import Pass
+
+ALPHAS = "alphas"  # the group of parameters that every relaxation has
+ALPHA_SCALE = 1e-3  # alpha ~ 1e-3 * N(0, 1) (method.md, "Relaxation")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The parameters of one table in a pass.
+
+    table       whose they are
+    parameters  by group: "alphas", (rows, columns), and what else the relaxation starts with
+    spare       (rows, columns), True where a row has no such candidate; None where all rows are equally long
+    seed        that of the network: with the table's name and the pass it keys what a relaxation draws
+    """
+
+    table: AlphaTable
+    parameters: Mapping[str, Tensor]
+    spare: Tensor | None
+    seed: int
+
+    @property
+    def alphas(self) -> Tensor:
+        """(rows, columns), minus infinity in spare columns, so that a softmax or a sigmoid gives these 0."""
+        alphas = self.parameters[ALPHAS]
+        return alphas if self.spare is None else alphas.masked_fill(self.spare, -torch.inf)
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """How mixing weights follow from the parameters of the architecture.
+
+    start    the first values of a table's parameters, by group, given the seed of the network: float32 on the CPU.
+             "alphas" are (rows, columns) and stand first. All of them are learnt by the alphas' optimiser.
+    weights  the mixing weights of a table in a pass, (rows, columns): 0 in spare columns. Rows need not add up to 1.
+             Twice differentiable in the parameters, and equal for passes that are equal.
+    """
+
+    start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
+    weights: Callable[[Architecture, Pass], Tensor]
+
+
+RELAXATIONS = Implementations[Relaxation]("relaxation")
+
+
+def small_alphas(table: AlphaTable, seed: int) -> dict[str, Tensor]:
+    """Alphas alone, near 0, each table's from a stream of its own; 0 in spare columns."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, ALPHAS, table.name))
+    drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator)
+    return {ALPHAS: (ALPHA_SCALE * drawn).masked_fill(spare(table), 0.0)}
+
+
+def spare(table: AlphaTable) -> Tensor:
+    """(rows, columns), True where a row has no such candidate."""
+    columns = torch.arange(max(table.sizes))
+    return columns >= torch.tensor(table.sizes)[:, None]  # (rows, columns)
+
+
+def start(relaxation: Relaxation, tables: Sequence[AlphaTable], seed: int) -> dict[str, dict[str, Tensor]]:
+    """The first values of all parameters, by group and by the name of their table."""
+    found: dict[str, dict[str, Tensor]] = {ALPHAS: {}}
+    for table in tables:
+        for group, value in relaxation.start(table, seed).items():
+            found.setdefault(group, {})[table.name] = value
+    return found
+
+
+def softmax(architecture: Architecture, pass_: Pass) -> Tensor:
+    """DARTS's relaxation: each row's softmax, (rows, columns)."""
+    return torch.softmax(architecture.alphas, dim=-1)
+
+
+RELAXATIONS.provide(SOFTMAX, Relaxation(small_alphas, softmax))

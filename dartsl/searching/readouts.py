@@ -1,0 +1,97 @@
+"""Readouts: what the recorded parameters of a relaxation say about edges and candidates. No torch.
+
+They are what derivations, pictures, the entropy and the shares of a run are made from. The other half of a relaxation,
+which computes mixing weights in a pass, is in `dartsl.nn.relaxations`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dartsl.graph.tables import AlphaTable
+from dartsl.lang.methods import SOFTMAX, Implementations
+
+Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
+Recorded = Mapping[
+    str, Any
+]  # of one table, by group: "alphas" are rows of numbers, others rows or a number a row
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a table says.
+
+    weights  the mixing weights, from 0 to 1; rows need not add up to 1
+    edges    for each row, what its weights are multiplied by where the edges into a node are compared, such as weights
+             of edges that were learnt; empty: 1 each, so that an edge counts as much as its strongest candidate
+    """
+
+    weights: Table
+    edges: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How mixing weights follow from recorded parameters.
+
+    read  the reading of a table from its parameters, as `Supernet.architecture` gives them. It may raise TypeError,
+          KeyError, ValueError or OverflowError for what no search records.
+    even  the weight of each of n candidates while none is preferred
+    """
+
+    read: Callable[[AlphaTable, Recorded], Reading]
+    even: Callable[[int], float]
+
+
+READOUTS = Implementations[Readout]("relaxation")
+
+
+def readings(
+    relaxation: str, tables: Iterable[AlphaTable], recorded: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Reading]:
+    """What the tables of a network say, by name. `recorded` has their parameters, by group and by table.
+
+    Raises what `Readout.read` raises; a table that was not recorded is passed over.
+    """
+    read = READOUTS.of(relaxation).read
+    found = {}
+    for table in tables:
+        own = {group: values[table.name] for group, values in recorded.items() if table.name in values}
+        if own:
+            found[table.name] = read(table, own)
+    return found
+
+
+def entropies(weights: Table) -> list[float]:
+    """Each row's entropy in nats: log(candidates) when all weigh the same, 0 when one has won.
+
+    It is that of the row divided by its sum, so that rows need not add up to 1; 0 for a row of zeros.
+    """
+    return [_entropy(row) for row in weights]
+
+
+def _entropy(row: Sequence[float]) -> float:
+    total = math.fsum(row)
+    parts = [weight / total for weight in row if weight > 0]
+    return -math.fsum(part * math.log(part) for part in parts if part > 0)
+
+
+def softmax_rows(alphas: Table) -> list[list[float]]:
+    """Each row's softmax: mixing weights from alphas."""
+    rows = []
+    for row in alphas:
+        top = max(row)
+        powers = [math.exp(alpha - top) for alpha in row]
+        total = math.fsum(powers)
+        rows.append([power / total for power in powers])
+    return rows
+
+
+def _softmax(table: AlphaTable, recorded: Recorded) -> Reading:
+    return Reading(softmax_rows(recorded["alphas"]))
+
+
+READOUTS.provide(SOFTMAX, Readout(_softmax, lambda candidates: 1 / candidates))
