@@ -55,10 +55,6 @@ class Draws:
 
     seed: int
 
-    def for_torch(self, pass_: Pass) -> int:
-        """A seed for torch's own generators, where plugins draw; each process has another one."""
-        return seed_of(pass_.share, stream_seed(self.seed, pass_.step, pass_.kind))
-
     def normal(self, pass_: Pass, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of one primitive (named by its path), with the type and device of `like`."""
         if like.is_meta:

@@ -76,7 +76,7 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
     if random:
         lines += [
             "",
-            "draws = Draws(seed=0)  # each pass has its own numbers: network(image, .., Pass(step))",
+            "draws = Draws(seed=0)  # a pass keys what it draws: network(.., pass_=Pass(step=1))",
         ]
     lines += [
         "",

@@ -63,6 +63,7 @@ class Supernet(nn.Module):
         self.graph = graph
         self.build = build
         self.plugins = dict(plugins or {})
+        self.seed = build.seed
         self.draws = Ambient(build.seed)
         passes = build.passes
         self.optimised = compiler.apply(

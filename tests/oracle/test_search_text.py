@@ -101,7 +101,6 @@ def test_passes(found: Found | None, level: int) -> None:
     for masks in modes:
         model.train(masks is not NOTHING)
         oracle.train(masks is not NOTHING)
-        model.draws.at(0, "train")
         ours = model(window.tokens, (carry,))
         wanted = oracle(window.tokens, carry, masks)
         found_values = {"logits": ours.logits, "outputs": ours.outputs, "dropped": ours.dropped}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 
 from dartsl import compile
 from dartsl.lang.loader import read
+from dartsl.nn.draws import Draws
+from dartsl.nn.passing import BatchKind, Pass
 from dartsl.nn.supernet import Supernet
 
 from .mapping import checked
@@ -84,16 +85,15 @@ def text_twin(model: LanguageModel, level: int = 0, memory: str = "normal") -> S
     return made
 
 
-def drawn_masks(model: Supernet, step: int, kind: Literal["train", "validation"], batch: int) -> Masks:
-    """The masks of the passes over a step's batch, from dartsl's draws; the draws are turned to that batch."""
+def drawn_masks(model: Supernet, step: int, kind: BatchKind, batch: int) -> Masks:
+    """The masks of the passes over a step's batch, from dartsl's draws."""
     embedding = next(iter(model.parameters()))
     vocab, size = embedding.shape
-    draws = model.draws
-    draws.at(step, kind)
+    draws, pass_ = Draws(model.seed), Pass(step, kind)
     return Masks(
-        draws.kept("stem0.embedding", (vocab,), 0.1, like=embedding)[:, None],
-        draws.kept("stem0.locked_dropout", (batch, size), 0.2, like=embedding)[None],
-        draws.kept("layer0.x_mask", (batch, size), 0.75, like=embedding),
-        draws.kept("layer0.h_mask", (batch, size), 0.25, like=embedding),
-        draws.kept("head.locked_dropout", (batch, size), 0.75, like=embedding)[None],
+        draws.kept(pass_, "stem0.embedding", (vocab,), 0.1, like=embedding)[:, None],
+        draws.kept(pass_, "stem0.locked_dropout", (batch, size), 0.2, like=embedding)[None],
+        draws.kept(pass_, "layer0.x_mask", (batch, size), 0.75, like=embedding),
+        draws.kept(pass_, "layer0.h_mask", (batch, size), 0.25, like=embedding),
+        draws.kept(pass_, "head.locked_dropout", (batch, size), 0.75, like=embedding)[None],
     )

@@ -17,6 +17,7 @@ from dartsl.lang.check import check, pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
+from dartsl.nn import passing
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.text import TextOutput
@@ -91,8 +92,7 @@ def compare(plain: Supernet, other: Supernet, batch: int = 4) -> None:
     same(gradients[1], gradients[0])
     same_state(other, plain)
     before = {name: value.clone() for name, value in other.state_dict().items()}
-    with other.frozen_statistics():
-        _pass(other, x, labels)
+    _pass(other, x, labels, passing.Pass(frozen=True))
     assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
     other.load_state_dict(plain.state_dict())
     plain.eval(), other.eval()
@@ -119,10 +119,13 @@ def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: fl
         assert apart <= tolerance * size, f"{name}: {apart} apart, {size} large"
 
 
-def _pass(each: Supernet, x: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _pass(
+    each: Supernet, x: Tensor, labels: Tensor, pass_: passing.Pass = passing.PLAIN
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a network gives, and the gradients of a loss that all of it goes into."""
     names, parameters = zip(*each.named_parameters(), strict=True)
-    outputs = _tensors(each(x, carries(each, x)) if each.plan.input.sequence else each(x))
+    states = carries(each, x) if each.plan.input.sequence else None
+    outputs = _tensors(each(x, states, pass_))
     loss = F.cross_entropy(outputs["logits"].flatten(0, -2), labels.flatten())
     for name, value in outputs.items():
         if name != "logits":

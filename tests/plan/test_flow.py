@@ -146,7 +146,6 @@ def test_random_networks_do_as_the_spec_says() -> None:
                     module.bias.normal_()
             outputs = []
             for image in (0, 1):
-                model.draws.at(0, "train")
                 generator = torch.Generator().manual_seed(image)
                 images = torch.randn((3, *plan.input.shape.dims), generator=generator, dtype=torch.float64)
                 outputs.append(model(images))  # (3, 3)

@@ -14,6 +14,8 @@ from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import Build
+from dartsl.nn.draws import Draws
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet, from_plan
 
 
@@ -75,15 +77,12 @@ def test_every_level_drops_the_same() -> None:
     found = []
     for level in (0, 1, 2):
         model = models(level)
-        model.draws.drop_path = 0.4
-        model.draws.at(3, "train")
-        logits = model(images)
+        logits = model(images, None, Pass(3, drop_path=0.4))
         logits.square().sum().backward()
         gradients = torch.cat(
             [g.flatten() for _, p in sorted(model.network.named_parameters()) if (g := p.grad) is not None]
         )
-        model.draws.at(4, "train")
-        assert not torch.allclose(model(images), logits)
+        assert not torch.allclose(model(images, None, Pass(4, drop_path=0.4)), logits)
         found.append((logits.detach(), gradients))
     for logits, gradients in found[1:]:
         assert torch.allclose(logits, found[0][0], rtol=1e-9, atol=1e-11)
@@ -91,14 +90,11 @@ def test_every_level_drops_the_same() -> None:
 
 
 def test_drop_path_keeps_the_mean_and_rests_in_evaluation() -> None:
-    model = models(0)
-    model.draws.drop_path = 0.25
     x = torch.ones(4000, 1, 1, 1)
-    kept = model.draws.kept_images("a.path", x)
+    kept = Draws(0).kept_images(Pass(drop_path=0.25), "a.path", x)
     assert sorted(set(kept.flatten().tolist())) == [0.0, pytest.approx(4 / 3)]
     assert kept.mean() == pytest.approx(1, abs=0.05)
-    model.eval()
+    assert Draws(0).kept_images(Pass(drop_path=1.0), "a.path", x).sum() == 0
+    model = models(0).eval()
     images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
-    assert torch.equal(model(images), model(images))
-    model.draws.drop_path = 1.0
-    assert model.draws.kept_images("a.path", x).sum() == 0
+    assert torch.equal(model(images, None, Pass(drop_path=0.25)), model(images))
