@@ -51,9 +51,9 @@ def graph_behind(text: str, passes: Sequence[Pass]) -> nx.DiGraph:
     return graph
 
 
-def model(planned: Plan, graph: nx.DiGraph, seed: int = 0) -> Supernet:
+def model(planned: Plan, graph: nx.DiGraph, seed: int = 0, relaxation: str = "softmax") -> Supernet:
     """The network of a graph as it is, in float64, with random parameters that depend on names and `seed` alone."""
-    made = Supernet(planned, graph, Build(level=0, seed=seed, dtype=torch.float64))
+    made = Supernet(planned, graph, Build(level=0, seed=seed, dtype=torch.float64, relaxation=relaxation))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _, parameter in sorted(made.named_parameters()):
