@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
@@ -39,14 +38,6 @@ class Ambient:
     @drop_path.setter
     def drop_path(self, probability: float) -> None:
         self.pass_ = replace(self.pass_, drop_path=probability)
-
-    @property
-    def drawn(self) -> Mapping[str, Tensor]:
-        return self.pass_.drawn
-
-    @drawn.setter
-    def drawn(self, kept: Mapping[str, Tensor]) -> None:
-        self.pass_ = replace(self.pass_, drawn=kept)
 
     def normal(self, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
         return self.source.normal(self.pass_, path, shape, like)

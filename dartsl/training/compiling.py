@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,18 +21,21 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-def draw_ahead(model: Supernet, images: Tensor) -> None:
-    """Draw what each drop-path keeps of the images (B, C, H, W) of the pass to come.
+def drawn_ahead(model: nn.Module, images: Tensor, pass_: Pass) -> Pass:
+    """The same pass over images (B, C, H, W), with what each drop-path keeps of them drawn already.
 
     Drawn within it, each would cut the compiled network in two, and each new probability compile it anew.
     """
-    model.draws.drawn = drawn_ahead(model, model.draws.pass_, images)
-
-
-def drawn_ahead(model: nn.Module, pass_: Pass, images: Tensor) -> dict[str, Tensor]:
-    """By key, what each drop-path keeps, (B, 1, 1, 1)."""
     paths = [module for module in model.modules() if isinstance(module, DropPath)]
-    return {module.path: module.draws.kept_images(pass_, module.path, images) for module in paths}
+    drawn = {
+        module.path: module.draws.kept_images(pass_, module.path, images) for module in paths
+    }  # (B, 1, 1, 1)
+    return replace(pass_, drawn=drawn)
+
+
+def draw_ahead(model: Supernet, images: Tensor) -> None:
+    """Draw ahead for the pass that the model takes where none is given."""
+    model.draws.pass_ = drawn_ahead(model, images, model.draws.pass_)
 
 
 def explained(step: Callable[Concatenate[Self, Given], Result]) -> Callable[Concatenate[Self, Given], Result]:
