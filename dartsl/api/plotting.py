@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.paths import exists, printable
 from dartsl.run.commands import command_line
-from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE, averaged_since, curves
+from dartsl.run.curves import averaged_since, curves
 
 if TYPE_CHECKING:
-    from dartsl.run.records import RunInfo
+    from dartsl.run.folder import RunFolder
 
 CURVES = "curves.svg"
-OF_SEARCH = (LOSS, ACCURACY, PERPLEXITY, ENTROPY)
-OF_TRAINING = (LOSS, ACCURACY, PERPLEXITY, RATE)
 
 
 def plot(run: str | Path, output: str | Path | None = None) -> Path:
@@ -37,6 +35,7 @@ def plot(run: str | Path, output: str | Path | None = None) -> Path:
 def picture(path: Path, kind: str) -> bytes:
     """What `plot` draws, as a file of the format `kind`. Raises UserError, SpecError."""
     from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import SEARCH
     from dartsl.run.layout import RUN
     from dartsl.run.plot import picture
     from dartsl.searching.shares import cell_shares
@@ -47,24 +46,22 @@ def picture(path: Path, kind: str) -> bytes:
     folder = RunFolder.open(path)
     rows = folder.history()
     if not rows:
-        go_on = command_line("dartsl", folder.info.kind, "--resume", path)
+        go_on = folder.kind.go_on(path)
         raise UserError(f"{path} has no epoch yet to draw", f"let it finish one: {go_on}")
     try:
         panels = curves(rows)
     except ValueError as error:
         raise UserError(f"the history of {path} is damaged: {error}") from None
-    searched = folder.info.kind == "search"
-    wanted = OF_SEARCH if searched else OF_TRAINING
-    drawn = [panel for panel in panels if panel.title in wanted]
+    drawn = [panel for panel in panels if panel.title in folder.kind.panels]
     if not drawn:
         raise UserError(f"the history of {path} holds nothing that could be drawn")
-    title = _title(folder.info, rows[-1]["epoch"])
-    return picture(title, drawn, cell_shares(folder) if searched else [], averaged_since(rows), kind)
+    shares = cell_shares(folder) if folder.kind == SEARCH else []
+    return picture(_title(folder, rows[-1]["epoch"]), drawn, shares, averaged_since(rows), kind)
 
 
-def _title(info: RunInfo, epoch: int) -> str:
+def _title(folder: RunFolder, epoch: int) -> str:
     """What was run, and how far it has come."""
-    doing = "search" if info.kind == "search" else "training"
+    info = folder.info
     epochs = info.settings.get("epochs", epoch)
     source, network = printable(Path(info.source).name), printable(info.network)
-    return f"{doing} of {source}, network {network}: epoch {epoch} of {epochs}, seed {info.seed}"
+    return f"{folder.kind.title} of {source}, network {network}: epoch {epoch} of {epochs}, seed {info.seed}"

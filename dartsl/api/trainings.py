@@ -141,16 +141,13 @@ def source_to_train(name: str) -> tuple[Source, Files, Mapping[str, Any]]:
     from dartsl.lang.loader import read
     from dartsl.run.beside import plugins_beside
     from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import SEARCH
 
     if not names_a_run(name):
         source = read(name)
         return source, plugins_beside(source), {}
     folder = RunFolder.open(Path(name))
-    if folder.info.kind != "search":
-        raise UserError(
-            f"{name} is a run of `{folder.info.kind}`, not of a search",
-            help=f"go on with it: {command_line('dartsl', 'train', '--resume', name)}",
-        )
+    folder.require(SEARCH, f"go on with it: {folder.kind.go_on(name)}")
     if not folder.found.exists():
         raise UserError(
             f"{name} has found nothing yet",

@@ -23,6 +23,7 @@ from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
+from dartsl.run.kinds import SEARCH, TRAIN
 from dartsl.run.layout import RUN
 
 
@@ -45,7 +46,7 @@ def subject_of_spec(
 def subject_of_run(path: Path, epoch: int | None) -> Subject:
     """What a run has found (by a search, after its last epoch or `epoch`) or trained. Raises UserError."""
     folder = RunFolder.open(path)
-    if folder.info.kind == "search":
+    if folder.kind == SEARCH:
         from dartsl.searching.derive import rederive
 
         spec = check(Source(str(path), rederive(path, epoch)))
@@ -126,11 +127,9 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
             f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
             "its cell can be: --to genotype; and its weights: --to safetensors",
         )
-    if folder is not None and folder.info.kind != "train":
-        raise UserError(
-            f"{folder.path} is a run of `{folder.info.kind}`, and only a training has weights to export",
-            command_line("dartsl", "train", folder.path),
-        )
+    if folder is not None:
+        train = command_line("dartsl", "train", folder.path)
+        folder.require(TRAIN, train, "and only a training has weights to export")
     _require_program(to, uint8)
     if not uint8:
         return

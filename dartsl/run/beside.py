@@ -6,7 +6,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import Files, Named
 from dartsl.run.folder import RunFolder
-from dartsl.run.layout import FOUND, RUN, SPEC
+from dartsl.run.kinds import FOUND
+from dartsl.run.layout import RUN, SPEC
 
 
 def plugins_beside(source: Source) -> Files:

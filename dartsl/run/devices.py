@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.commands import command_line
 from dartsl.run.folder import RunFolder
 from dartsl.run.torchrun import place
 
@@ -33,7 +32,7 @@ def device_of(folder: RunFolder, given: str | None) -> str:
         return chosen(given)
     device = chosen(str(folder.info.settings.get("device")))
     if device.startswith("cuda") and not torch.cuda.is_available():
-        command = command_line("dartsl", folder.info.kind, "--resume", folder.path, "--device", "cpu")
+        command = folder.kind.go_on(folder.path, "--device", "cpu")
         raise UserError(
             f"{folder.path} was on `{device}`, and torch finds no GPU here",
             help=f"`{command}` goes on without it, but not bit for bit",

@@ -49,23 +49,21 @@ from dartsl.run.files import (
     write_rows,
     write_text,
 )
+from dartsl.run.kinds import FOUND, KINDS, RunKind, beside
 from dartsl.run.layout import (
-    ALPHAS,
     CHECKPOINT,
-    FOUND,
     HISTORY,
     LOCK,
-    OUTCOME,
-    OWNED,
     RUN,
     SPEC,
     VOCABULARY,
+    owned,
     require_unused,
     taken,
     texts_of,
 )
-from dartsl.run.records import ALPHAS_ROW, ROWS, RunInfo, read_info, require_rows
-from dartsl.run.schema import Check, either
+from dartsl.run.records import RunInfo, read_info, require_rows
+from dartsl.run.schema import Check
 from dartsl.run.trust import approved, holds, seal
 
 
@@ -99,15 +97,14 @@ class RunFolder:
             yield run
 
     def _write_all(self, texts: Mapping[str, str]) -> None:
-        for name in (RUN, ALPHAS, VOCABULARY):  # of the run that died
+        for name in (RUN, VOCABULARY, *beside()):  # of the run that died
             (self.path / name).unlink(missing_ok=True)
         for name, text in texts.items():
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, text)
-        write_text(self.path / HISTORY, "")
-        if self.info.kind == "search":
-            write_text(self.path / ALPHAS, "")
+        for name in (HISTORY, *self.kind.beside):
+            write_text(self.path / name, "")
         # Last: a folder with a run.json is a whole one.
         self.rewrite(replace(self.info, seal=seal(self.path, self.info.plugins)))
 
@@ -144,11 +141,10 @@ class RunFolder:
 
         `settings` and `command` say it; the command is then what was typed, one command after the other.
         """
-        for name in (
-            OUTCOME
-        ):  # first: a run whose outcome is missing derives it again, an outcome of fewer epochs lies
+        # First: a run whose outcome is missing derives it again, an outcome of fewer epochs lies.
+        for name in self.kind.outcome:
             (self.path / name).unlink(missing_ok=True)
-        again = command_line("dartsl", self.info.kind, "--resume", self.path, "--epochs", epochs)
+        again = self.kind.go_on(self.path, "--epochs", epochs)
         settings = {**self.info.settings, "epochs": epochs}
         command = f"{self.info.command} && {again}"
         self.rewrite(replace(self.info, settings=settings, command=command))
@@ -174,10 +170,21 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"cannot write in {self.path}: {error.strerror or error}") from error
         try:
-            sweep(self.path, OWNED)
+            sweep(self.path, owned())
             yield
         finally:
             lock.release()
+
+    @property
+    def kind(self) -> RunKind:
+        """What tells it from the runs of another command."""
+        return KINDS[self.info.kind]
+
+    def require(self, kind: RunKind, help: str | None = None, reason: str | None = None) -> None:
+        """Raise UserError unless the run is of this kind, with the reason, if it is not this."""
+        if self.kind != kind:
+            reason = reason or f"not of a {kind.title}"
+            raise UserError(f"{self.path} is a run of `{self.kind.name}`, {reason}", help)
 
     @property
     def unbegun(self) -> bool:
@@ -203,20 +210,18 @@ class RunFolder:
 
     def history(self) -> list[Row]:
         """One row per epoch, the first epoch first. Raises UserError."""
-        rows = read_rows(self.path / HISTORY)
-        require_rows(self.path / HISTORY, rows, self._row)
+        return self.rows(HISTORY)
+
+    def rows(self, name: str) -> list[Row]:
+        """What the epochs have added to a file, the first epoch first. Raises UserError."""
+        rows = read_rows(self.path / name)
+        require_rows(self.path / name, rows, self._checks()[name])
         return rows
 
-    def alphas(self) -> list[Row]:
-        """One row per epoch: `epoch`, `alphas` by table, and what else the relaxation learns. Raises UserError."""
-        rows = read_rows(self.path / ALPHAS)
-        require_rows(self.path / ALPHAS, rows, ALPHAS_ROW)
-        return rows
-
-    @property
-    def _row(self) -> Check:
-        kind, inputs = self.info.kind, self.info.inputs
-        return either(ROWS[kind, "images"], ROWS[kind, "text"]) if inputs is None else ROWS[kind, inputs.kind]
+    def _checks(self) -> Mapping[str, Check]:
+        """What a row must be of each file to which an epoch adds one."""
+        inputs = self.info.inputs
+        return {HISTORY: self.kind.row(None if inputs is None else inputs.kind), **self.kind.beside}
 
     def values(self, network: Network) -> dict[str, Fraction]:
         """The parameters of the run's network. Raises UserError where they are not those that its spec declares."""
@@ -242,9 +247,7 @@ class RunFolder:
 
         Raises UserError, before anything is changed, where rows of earlier epochs are missing or damaged.
         """
-        checks = (
-            {HISTORY: self._row, ALPHAS: ALPHAS_ROW} if self.info.kind == "search" else {HISTORY: self._row}
-        )
+        checks = self._checks()
         kept = {self.path / name: read_rows(self.path / name)[:epochs] for name in checks}
         for (path, rows), fits in zip(kept.items(), checks.values(), strict=True):
             if len(rows) < epochs:

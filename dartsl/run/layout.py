@@ -10,21 +10,16 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.syntax import File
 from dartsl.run.commands import command_line
 from dartsl.run.files import LONGEST, TEMPORARY, files_below
+from dartsl.run.kinds import FOUND, beside, outcome
 
-SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT = (
-    "spec.darts",
-    "run.json",
-    "history.jsonl",
-    "alphas.jsonl",
-    "checkpoint.pt",
-)
-FOUND = "found.darts"
+SPEC, RUN, HISTORY, CHECKPOINT = "spec.darts", "run.json", "history.jsonl", "checkpoint.pt"
 VOCABULARY = "vocabulary.json"
-RESULT = "result.json"
 LOCK = ".lock"
-OUTCOME = (FOUND, "found.dot", "found.svg", RESULT)
-# What only the process writes that holds the folder.
-OWNED = (SPEC, RUN, HISTORY, ALPHAS, CHECKPOINT, VOCABULARY, *OUTCOME)
+
+
+def owned() -> tuple[str, ...]:
+    """What only the process writes that holds the folder."""
+    return (SPEC, RUN, HISTORY, CHECKPOINT, VOCABULARY, *beside(), *outcome())
 
 
 def texts_of(files: Sequence[File]) -> dict[str, str]:
@@ -59,16 +54,18 @@ def texts_of(files: Sequence[File]) -> dict[str, str]:
 
 def require_unused(path: Path, texts: Collection[str]) -> None:
     """Raises UserError where a folder holds more than a run has before its first checkpoint."""
-    started = {*texts, RUN, HISTORY, ALPHAS, VOCABULARY, LOCK}
+    rows = (HISTORY, *beside())
+    started = {*texts, *rows, RUN, VOCABULARY, LOCK}
     cut = {
-        str(PurePosixPath(name).with_name(PurePosixPath(name).name[:LONGEST])) for name in (*started, *OWNED)
+        str(PurePosixPath(name).with_name(PurePosixPath(name).name[:LONGEST]))
+        for name in (*started, *owned())
     }
     for file in files_below(path):
         temporary = TEMPORARY.fullmatch(file.name)
         name = file.with_name(temporary["name"] if temporary else file.name).relative_to(path).as_posix()
         if name not in (cut if temporary else started):
             raise taken(path)
-        if name in (HISTORY, ALPHAS) and not temporary and file.stat().st_size:
+        if name in rows and not temporary and file.stat().st_size:
             raise taken(path)
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import CONFIGS, coerce
+from dartsl.lang.settings import coerce
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.run.files import Row, parse_json, read_file
 from dartsl.run.inputs import Inputs, read_inputs
+from dartsl.run.kinds import KINDS
 from dartsl.run.schema import (
     Check,
     MisfitError,
@@ -20,9 +21,7 @@ from dartsl.run.schema import (
     like,
     many,
     maybe,
-    number,
     one_of,
-    real,
     record,
     table,
     text,
@@ -42,7 +41,7 @@ PLUGIN = record({"path": text, "sha256": maybe(HASH)})
 RUN = record(
     {
         "format": one_of(*FORMATS),
-        "kind": one_of("search", "train"),
+        "kind": text,
         "source": text,
         "spec_hash": HASH,
         "network": text,
@@ -65,7 +64,7 @@ RUN = record(
 class Identity:
     """What a checkpoint must agree with to be continued.
 
-    `kind` is `search` or `train`; `parameters` are the network's, as exact fractions in text; `format` is that of
+    `kind` is the name of a `RunKind`; `parameters` are the network's, as exact fractions in text; `format` is that of
     the run, which says how its spec is read.
     """
 
@@ -107,35 +106,6 @@ class RunInfo:
         return Identity(self.kind, self.spec_hash, self.network, self.parameters, self.format)
 
 
-figure = maybe(real)  # one that there may not be
-OF_SEARCH = {"train_loss": figure, "validation_loss": figure, "entropy": table(figure)}
-OF_TRAINING = {"train_loss": figure}
-# A row of the history: what is said of a run's last epoch must be there, what is drawn must be numbers.
-ROWS = {
-    ("search", "images"): record({"epoch": whole(1)}, OF_SEARCH),
-    ("search", "text"): record({"epoch": whole(1), "validation_perplexity": real}, OF_SEARCH),
-    ("train", "images"): record(
-        {
-            "epoch": whole(1),
-            "watched": maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": figure})),
-        },
-        OF_TRAINING,
-    ),
-    ("train", "text"): record(
-        {
-            "epoch": whole(1),
-            "averaged": one_of(True, False),
-            "watched": record({"val_loss": real, "val_ppl": real}),
-        },
-        OF_TRAINING,
-    ),
-}
-ALPHAS_ROW = record(
-    {"epoch": whole(1), "alphas": table(many(many(number())))},
-    others=table(many(either(number(), many(number())))),  # what else a relaxation has learnt, by table
-)
-
-
 def require_rows(path: Path, rows: Sequence[Row], check: Check) -> None:
     """Raises UserError where rows are not those of the epochs 1, 2, ... or one does not fit."""
     for number_, row in enumerate(rows, start=1):
@@ -162,9 +132,12 @@ def read_info(run: Path, path: Path) -> RunInfo:
         )
     try:
         RUN(found, "")
+        kind = KINDS.get(found["kind"])
+        if kind is None:
+            raise MisfitError("kind")
     except MisfitError as place:
         raise UserError(f"{path} is damaged: `{place}` is missing or not what it was") from None
-    settings = {field.name: field for field in fields(CONFIGS[found["kind"]])}
+    settings = {field.name: field for field in fields(kind.settings)}
     for name, value in found["settings"].items():
         if name not in settings:
             raise UserError(f"{path} is damaged: there is no setting `{name}`")

@@ -21,6 +21,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.folder import RunFolder, spec_hash, versions
 from dartsl.run.inputs import Inputs
 from dartsl.run.job import Job
+from dartsl.run.kinds import RunKind
 from dartsl.run.layout import RUN
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
@@ -41,7 +42,7 @@ def begun(path: Path, spec: Spec, info: RunInfo, group: Group) -> Iterator[RunFo
 
 
 def run_info(
-    kind: str,
+    kind: RunKind,
     job: Job,
     config: SearchConfig | TrainConfig,
     model: Supernet,
@@ -52,7 +53,7 @@ def run_info(
     """What `run.json` is to hold of a run."""
     plan = model.plan
     return RunInfo(
-        kind=kind,
+        kind=kind.name,
         source=job.source.name,
         spec_hash=spec_hash(job.spec.files),
         network=plan.network.name,

@@ -14,6 +14,7 @@ from dartsl.lang.model import Network, Spec
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
+from dartsl.run.kinds import ALPHAS, SEARCH
 from dartsl.searching.connected import CONNECTED, Derivation, derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.emit import Provenance, found_text
@@ -50,7 +51,7 @@ def mixing_weights(
 
     Raises UserError where the run has no such epoch, or its row is not of this network.
     """
-    rows = run.alphas()
+    rows = _alphas(run)
     if not rows:
         raise UserError(
             f"{run.path} has no epoch yet to derive from",
@@ -64,7 +65,17 @@ def mixing_weights(
 
 def all_mixing_weights(run: RunFolder, spec: Spec, network: Network) -> list[tuple[int, dict[str, Reading]]]:
     """Each epoch that is recorded, with what its row says of each cell. Raises UserError."""
-    return [_read(run, spec, network, row) for row in run.alphas()]
+    return [_read(run, spec, network, row) for row in _alphas(run)]
+
+
+def _alphas(run: RunFolder) -> list[Row]:
+    """One row per epoch: `epoch`, `alphas` by table, and what else the relaxation learns. Raises UserError."""
+    _require_search(run)
+    return run.rows(ALPHAS)
+
+
+def _require_search(run: RunFolder) -> None:
+    run.require(SEARCH, reason="and only a search has alphas")
 
 
 def relaxation_of(run: RunFolder) -> str:
@@ -118,8 +129,7 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
     SpecError for a spec that was broken.
     """
     run = RunFolder.open(path)
-    if run.info.kind != "search":
-        raise UserError(f"{path} is a run of `{run.info.kind}`, and only a search has alphas")
+    _require_search(run)
     spec, network = run_network(run)
     at, found = mixing_weights(run, spec, network, epoch)
     provenance = Provenance(

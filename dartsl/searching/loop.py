@@ -19,11 +19,11 @@ from dartsl.lang.source import Source
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
-from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.job import Job
+from dartsl.run.kinds import SEARCH
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
@@ -64,7 +64,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 session = session_of(model, here, data, group)
             found = data_hash(data)
             group.require_same("data", found)
-            info = run_info("search", job, config, model, found, session.inputs, group)
+            info = run_info(SEARCH, job, config, model, found, session.inputs, group)
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
                 say_notes(notes_of(data), console)
                 begin(session, folder, group)
@@ -79,11 +79,7 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
     left, and whatever `search` raises.
     """
     folder = RunFolder.open(path)
-    if folder.info.kind != "search":
-        raise UserError(
-            f"{path} is a run of `{folder.info.kind}`, not of a search",
-            help=f"go on with it: {command_line('dartsl', 'train', '--resume', path)}",
-        )
+    folder.require(SEARCH, f"go on with it: {folder.kind.go_on(path)}")
     device = device_of(folder, anew.device)
     anew = replace(anew, device=device)
     with joined(device) as group, held(folder, group):

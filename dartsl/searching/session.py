@@ -20,7 +20,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
-from dartsl.run.layout import ALPHAS
+from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, number, record, whole

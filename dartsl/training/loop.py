@@ -23,7 +23,7 @@ from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.job import Job
-from dartsl.run.layout import RESULT
+from dartsl.run.kinds import RESULT, TRAIN
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
@@ -75,7 +75,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
                 session = session_of(model, here, data, group)
             found = data_hash(data)
             group.require_same("data", found)
-            info = run_info("train", job, config, model, found, session.inputs, group)
+            info = run_info(TRAIN, job, config, model, found, session.inputs, group)
             before()
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:
@@ -122,11 +122,7 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
 
 def require_training(folder: RunFolder) -> None:
     """Raise UserError for the run of a search, whose network is still to be trained."""
-    if folder.info.kind != "train":
-        raise UserError(
-            f"{folder.path} is a run of `{folder.info.kind}`, not of a training",
-            help=f"`{command_line('dartsl', 'train', folder.path)}` trains what a search has found",
-        )
+    folder.require(TRAIN, f"`{command_line('dartsl', 'train', folder.path)}` trains what a search has found")
 
 
 def decided_plan(job: Job) -> Plan:

@@ -95,7 +95,8 @@ class Runs:
     def _read(self, run: Path) -> None:
         folder = RunFolder.open(run)
         folder.history()
-        folder.alphas()
+        for name in folder.kind.beside:
+            folder.rows(name)
 
     def _derive(self, run: Path) -> None:
         dartsl.derive(run)

@@ -15,6 +15,7 @@ from typing import Any
 
 import dartsl
 from dartsl.run.folder import RunFolder
+from dartsl.run.kinds import ALPHAS
 
 HERE = Path(__file__).parent
 RECORD = HERE / "numbers.json"
@@ -43,7 +44,7 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
 def _of_run(path: Path) -> dict[str, Any]:
     run = RunFolder.open(path)
     history = [{key: row[key] for key in FIGURES if key in row} for row in run.history()]
-    alphas = [row["alphas"] for row in run.alphas()] if run.info.kind == "search" else []
+    alphas = [row["alphas"] for row in run.rows(ALPHAS)] if ALPHAS in run.kind.beside else []
     return {"history": history, "alphas": alphas}
 
 

@@ -19,7 +19,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
 from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
-from dartsl.run.layout import ALPHAS
+from dartsl.run.kinds import ALPHAS
 from dartsl.run.records import RunInfo
 
 PART = 'darts 1\n\nimport "std/cnn"\n\nop mine = relu > conv(3)/stride > bn\n'
@@ -82,7 +82,7 @@ def test_a_run_holds_its_spec_with_all_imports_but_the_library(root: Path, tmp_p
     assert spec_hash(copied.files) == spec_hash(spec.files)
     opened = RunFolder.open(run.path)
     assert opened.info == INFO
-    assert opened.history() == opened.alphas() == []
+    assert opened.history() == opened.rows(ALPHAS) == []
 
 
 def test_what_exists_is_refused_and_left_alone(root: Path, tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: P
     for epoch in (1, 2, 3):
         run.record({"epoch": epoch}, {ALPHAS: {"epoch": epoch, "alphas": {}}})
     run.keep_epochs(2)
-    assert [row["epoch"] for row in run.history()] == [row["epoch"] for row in run.alphas()] == [1, 2]
+    assert [row["epoch"] for row in run.history()] == [row["epoch"] for row in run.rows(ALPHAS)] == [1, 2]
     with pytest.raises(UserError, match="does not hold the 3 epochs"):
         run.keep_epochs(3)
 

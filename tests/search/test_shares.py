@@ -12,7 +12,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
-from dartsl.run.layout import ALPHAS
+from dartsl.run.kinds import ALPHAS
 from dartsl.run.records import RunInfo
 from dartsl.searching.shares import cell_shares
 
