@@ -67,11 +67,13 @@ def predict_command(
       dartsl predict runs/text-trained --prompt 'a b' --length 20 --temperature 0.5
     """
     from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import TRAIN
     from dartsl.run.resuming import Anew
 
     given = {name: value for name, value in sampling.items() if value is not None}
-    info, anew = RunFolder.open(run).info, Anew(device, plugins)
-    kind = info.inputs.kind if info.kind == "train" and info.inputs is not None else None
+    folder, anew = RunFolder.open(run), Anew(device, plugins)
+    inputs = folder.info.inputs if folder.kind == TRAIN else None
+    kind = None if inputs is None else inputs.kind
     if kind == "text":
         settings = given if top_k is None else {**given, "top_k": top_k}
         _continue(run, _prompt(files, prompt), settings, anew)
