@@ -1,0 +1,97 @@
+"""A search network without some of its candidates, in which what stays has the names that it had.
+
+A search that narrows its space goes on in the smaller network: by name it takes over the weights of the larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import networkx as nx
+
+from dartsl.graph.kinds import MIX
+from dartsl.graph.operations import Application, application, info
+from dartsl.graph.tables import AlphaTable
+
+Kept = Mapping[
+    str, Mapping[int, Collection[int]]
+]  # by table and row: the columns of the candidates that stay
+Columns = Mapping[str, tuple[tuple[int, ...], ...]]  # of a table, row by row: what each column was before
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A graph without some candidates, and where the columns of its tables were in the whole one."""
+
+    graph: nx.DiGraph
+    columns: Columns
+
+
+def prune(graph: nx.DiGraph, kept: Kept) -> Pruned:
+    """The graph of a planned network (`dartsl.graph.build`) without the candidates that `kept` leaves out.
+
+    A row that `kept` does not name keeps all of its candidates. Tables have the same names and rows, and fewer columns.
+    A mix of one candidate stays a mix. What only such candidates needed goes, modules too, so that the state_dict has
+    some of the names that it had, and no others. Raises ValueError for tables, rows or columns that are not there, and
+    for a row of which nothing is left.
+    """
+    record = info(graph)
+    columns = {table.name: _columns(table, kept.get(table.name, {})) for table in record.alphas}
+    if unknown := kept.keys() - columns.keys():
+        raise ValueError(f"there is no table {min(unknown)}")
+    found = graph.copy()
+    dropped: list[str] = []
+    for node in graph:
+        applied = application(graph, node)
+        if applied.kind == MIX:
+            narrow = _narrowed(applied, columns)
+            dropped += _put(found, node, narrow)
+    idle = _remove(found, dropped, {record.input, record.output, *record.carries})
+    used = {path for node in found for path in application(found, node).state}
+    found.graph["info"] = replace(
+        record,
+        modules={path: spec for path, spec in record.modules.items() if path in used or path not in idle},
+        alphas=tuple(replace(each, sizes=tuple(map(len, columns[each.name]))) for each in record.alphas),
+    )
+    return Pruned(found, columns)
+
+
+def _columns(table: AlphaTable, kept: Mapping[int, Collection[int]]) -> tuple[tuple[int, ...], ...]:
+    """The columns of each row that stay, in order."""
+    for row, columns in kept.items():
+        if not 0 <= row < len(table.sizes):
+            raise ValueError(f"table {table.name} has {len(table.sizes)} rows, and no row {row}")
+        if not columns or not set(columns) <= set(range(table.sizes[row])):
+            raise ValueError(
+                f"row {row} of table {table.name} keeps some of its {table.sizes[row]} columns, not {sorted(columns)}"
+            )
+    return tuple(tuple(sorted(set(kept.get(row, range(size))))) for row, size in enumerate(table.sizes))
+
+
+def _narrowed(applied: Application, columns: Columns) -> Application:
+    """A mix of the candidates that stay."""
+    row = applied.attribute("row")
+    assert isinstance(row, int)
+    places = columns[str(applied.attribute("table"))][row]
+    return replace(applied, inputs=tuple(applied.inputs[place] for place in places))
+
+
+def _put(graph: nx.DiGraph, node: str, applied: Application) -> set[str]:
+    """Put an application in place of the one that is there; what it no longer reads."""
+    gone = set(application(graph, node).inputs) - set(applied.inputs)
+    graph.nodes[node]["op"] = applied
+    graph.remove_edges_from((source, node) for source in gone)
+    return gone
+
+
+def _remove(graph: nx.DiGraph, waiting: list[str], stay: Collection[str]) -> set[str]:
+    """Take away what nothing reads any more, from some applications backwards; the paths of what they used."""
+    paths: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if node in graph and node not in stay and not graph.out_degree(node):
+            paths.update(application(graph, node).state)
+            waiting += application(graph, node).inputs
+            graph.remove_node(node)
+    return paths
