@@ -1,12 +1,14 @@
 """A declarative graph language and compiler for differentiable architecture search (DARTS).
 
-The functions below are documented in `dartsl.api.specs`; each is loaded when it is first used, so that importing
-dartsl is quick and imports no torch:
+Its functions are those of `dartsl.api`, which the command line calls too; each has a docstring (`help(dartsl.search)`).
+They are loaded when one is first used, so that importing dartsl is quick and imports no torch:
 
     >>> import dartsl
     >>> spec = dartsl.check("darts_cnn")
     >>> dartsl.info("zoo/darts_v2").parameters
     3349342
+
+A mistake in a spec raises SpecError, which carries every diagnostic; any other mistake of a user raises UserError.
 """
 
 from __future__ import annotations
@@ -15,10 +17,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.api.exchanging import export, import_genotype
-    from dartsl.api.plotting import plot
-    from dartsl.api.specs import check, compile, derive, draw, info, parse, resume, search
-    from dartsl.api.trainings import evaluate, generate, predict, train
+    from dartsl.api import (
+        bench,
+        check,
+        check_gradients,
+        compile,
+        derive,
+        diff,
+        draw,
+        emit,
+        evaluate,
+        export,
+        fmt,
+        generate,
+        import_genotype,
+        info,
+        parse,
+        plot,
+        predict,
+        resume,
+        search,
+        shipped_specs,
+        train,
+        train_seeds,
+        trained,
+    )
     from dartsl.lang.diagnostics import SpecError, UserError
     from dartsl.lang.source import Source
 
@@ -29,12 +52,17 @@ __all__ = [
     "SpecError",
     "UserError",
     "__version__",
+    "bench",
     "check",
+    "check_gradients",
     "compile",
     "derive",
+    "diff",
     "draw",
+    "emit",
     "evaluate",
     "export",
+    "fmt",
     "generate",
     "import_genotype",
     "info",
@@ -43,20 +71,16 @@ __all__ = [
     "predict",
     "resume",
     "search",
+    "shipped_specs",
     "train",
+    "train_seeds",
+    "trained",
 ]
 
 _HOMES = {
     "Source": "dartsl.lang.source",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
-    "evaluate": "dartsl.api.trainings",
-    "export": "dartsl.api.exchanging",
-    "import_genotype": "dartsl.api.exchanging",
-    "generate": "dartsl.api.trainings",
-    "plot": "dartsl.api.plotting",
-    "predict": "dartsl.api.trainings",
-    "train": "dartsl.api.trainings",
 }
 
 
@@ -69,7 +93,7 @@ def __getattr__(name: str) -> Any:
         except PackageNotFoundError:  # a source folder that was never installed
             return "unknown"
     if name in __all__:
-        return getattr(import_module(_HOMES.get(name, "dartsl.api.specs")), name)
+        return getattr(import_module(_HOMES.get(name, "dartsl.api")), name)
     raise AttributeError(f"module 'dartsl' has no attribute '{name}'")
 
 

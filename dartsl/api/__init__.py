@@ -1,1 +1,40 @@
-"""What dartsl does, from Python; the command line calls it too."""
+"""All that dartsl does, as functions: what the command line calls, and what `import dartsl` gives.
+
+Importing this imports no torch; a function imports it when it needs it. README.md says which module has what.
+"""
+
+from __future__ import annotations
+
+from dartsl.api.compiling import bench, compile, emit
+from dartsl.api.describing import info
+from dartsl.api.drawing import draw, plot
+from dartsl.api.exchanging import export, import_genotype
+from dartsl.api.searching import check_gradients, derive, resume, search
+from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
+from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
+
+__all__ = [
+    "bench",
+    "check",
+    "check_gradients",
+    "compile",
+    "derive",
+    "diff",
+    "draw",
+    "emit",
+    "evaluate",
+    "export",
+    "fmt",
+    "generate",
+    "import_genotype",
+    "info",
+    "parse",
+    "plot",
+    "predict",
+    "resume",
+    "search",
+    "shipped_specs",
+    "train",
+    "train_seeds",
+    "trained",
+]

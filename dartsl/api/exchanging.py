@@ -1,14 +1,30 @@
-"""What other tools write and read, from Python: the functions `dartsl.import_genotype` and `dartsl.export`.
-
-As in `dartsl.api.specs`, a spec is given by its path, a shipped spec's name, a `Source` or a `Spec`.
-"""
+"""What other tools write, made specs, and specs and runs written for other tools."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
+from dartsl.api.jobs import job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run
 from dartsl.lang.diagnostics import UserError
+
+if TYPE_CHECKING:
+    from dartsl.exchange.importing import Imported
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a file for another tool holds.
+
+    takes  what the network in it takes; None: it holds cells alone
+    fresh  whether its weights are fresh ones: it is of a spec, not of a training
+    """
+
+    content: str | bytes
+    takes: str | None = None
+    fresh: bool = False
 
 
 def import_genotype(file_or_text: str | Path, name: str | None = None, *, keep_unknown: bool = False) -> str:
@@ -18,9 +34,42 @@ def import_genotype(file_or_text: str | Path, name: str | None = None, *, keep_u
     `name` picks one of several genotypes; without it the last counts where all have one name, as in a log.
     `keep_unknown` makes operations that dartsl does not know `extern op`s. Raises UserError.
     """
+    return imported(file_or_text, name, keep_unknown=keep_unknown).text
+
+
+def imported(file_or_text: str | Path, name: str | None = None, *, keep_unknown: bool = False) -> Imported:
+    """What `import_genotype` gives, as `.text`, with `.notes` on where the cells come from. Raises UserError."""
     from dartsl.exchange.importing import import_text
 
-    return import_text(str(file_or_text), name, keep_unknown).text
+    return import_text(str(file_or_text), name, keep_unknown)
+
+
+@overload
+def export(
+    spec: SpecLike,
+    to: Literal["genotype", "nasbench201"],
+    output: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    epoch: int | None = None,
+) -> str: ...
+
+
+@overload
+def export(
+    spec: SpecLike,
+    to: Literal["onnx", "torch", "safetensors"],
+    output: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    epoch: int | None = None,
+    seed: int = 0,
+    plugins: Plugins = (),
+    normalisation: bool = True,
+    uint8: bool = False,
+) -> bytes: ...
 
 
 def export(
@@ -38,28 +87,66 @@ def export(
 ) -> str | bytes:
     """A spec or a run's folder for other tools: genotype or nasbench201 (text); onnx, torch or safetensors (bytes).
 
-    The weights are those of a training's run, or fresh ones of a spec. A training's program takes images in 0..1 and
-    normalises them, unless `normalisation` is False; with `uint8` it takes uint8. `output` names a file to write too.
-    Raises SpecError, UserError.
+    output       a file to write too
+    network, parameters   of a spec; a run has its own
+    epoch        of the run of a search, whose cells as of then are meant
+    seed         of the fresh weights of a spec; those of a training's run are its own
+    plugins      files that implement `extern op`s; they are run
+    normalisation   a training's program takes images in 0..1 and normalises them itself
+    uint8        a training's program takes uint8 images, 0..255
+
+    Raises SpecError, UserError; also for what the format cannot hold.
     """
+    from dartsl.run.files import write_bytes
+
+    found = exported(
+        spec,
+        to,
+        network=network,
+        parameters=parameters,
+        epoch=epoch,
+        seed=seed,
+        plugins=plugins,
+        normalisation=normalisation,
+        uint8=uint8,
+    ).content
+    if output is not None:
+        write_bytes(Path(output), found if isinstance(found, bytes) else f"{found}\n".encode())
+    return found
+
+
+def exported(
+    spec: SpecLike,
+    to: str,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    epoch: int | None = None,
+    seed: int = 0,
+    plugins: Plugins = (),
+    normalisation: bool = True,
+    uint8: bool = False,
+) -> Exported:
+    """What `export` gives, with what is to be said about it. Raises SpecError, UserError."""
     from dartsl.exchange import exporting
     from dartsl.exchange.formats import FORMATS, TEXTS
-    from dartsl.run.files import write_bytes
 
     if to not in FORMATS:
         raise UserError(f"there is no format `{to}`", "one of " + ", ".join(FORMATS), 2)
     if isinstance(spec, str | Path) and names_a_run(spec):
+        if network is not None or parameters:
+            raise UserError(
+                "a run has its network and its parameters already", "leave out --network, --set", 2
+            )
         subject = exporting.subject_of_run(Path(spec), epoch)
     else:
-        subject = exporting.subject_of_spec(check(spec), network, parameters)
+        if epoch is not None:
+            raise UserError("only a run has epochs", "name a run's folder", 2)
+        job = job_of(check(spec), network, parameters)
+        subject = exporting.Subject(job.spec, job.plan())
     if to in TEXTS:
-        text = exporting.export_text(subject, to, uint8=uint8)
-        if output is not None:
-            write_bytes(Path(output), f"{text}\n".encode())
-        return text
+        return Exported(exporting.export_text(subject, to, uint8=uint8))
     found = exporting.export_bytes(
         subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
     )
-    if output is not None:
-        write_bytes(Path(output), found.data)
-    return found.data
+    return Exported(found.data, found.takes, fresh=subject.folder is None)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dartsl.cli.options import command, network_options, plugin_option, read_target, spec_argument
+from dartsl.cli.options import (
+    command,
+    network_options,
+    parse_assignments,
+    plugin_option,
+    read_spec,
+    spec_argument,
+)
 from dartsl.cli.output import answer, note
 
 if TYPE_CHECKING:
@@ -57,18 +64,24 @@ def bench_command(
       dartsl bench digits
       dartsl bench darts_cnn --batch 16 --repeats 5 --format json
     """
-    from dartsl.run.job import Job
-    from dartsl.searching.bench import Trial, bench
+    from dartsl.api import bench
 
-    chosen = read_target(spec, network, assignments)
-    job = Job(chosen.spec, chosen.network.name, chosen.parameters, plugins)
-    rows = bench(Trial(job, batch), cases or CASES, repeats=repeats, say=note)
+    rows = bench(
+        read_spec(spec),
+        network=network,
+        parameters=parse_assignments(assignments),
+        batch=batch,
+        repeats=repeats,
+        cases=cases or CASES,
+        plugins=plugins,
+        say=note,
+    )
     answer({"rows": [asdict(row) for row in rows]}, as_text(rows))
 
 
 def as_text(rows: list[Row]) -> str:
     """A table; ratios are to -O0 in the same case: times faster, part of memory and of ops."""
-    from dartsl.api.summary import readable_bytes
+    from dartsl.api.describing import readable_bytes
 
     lines = [
         f"{'case':<16}  {'level':<5}  {'median':>9}  {'faster':>6}  {'peak':>10}  {'part':>5}  {'ops':>7}  {'part':>5}"

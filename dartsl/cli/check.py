@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dartsl.cli.options import command, complete_spec, plugin_option, read_source
+from dartsl.cli.options import command, complete_spec, plugin_option
 from dartsl.cli.output import answer, coloured, current, say_diagnostics
-from dartsl.lang.diagnostics import Diagnostic, SpecError
 
 
 @command("check")
@@ -31,37 +29,24 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
       dartsl check --format json mine.darts other.darts
       dartsl check mine.darts --plugin my_ops.py
     """
+    from dartsl.api.specs import diagnose
     from dartsl.lang.render import report
 
     files: list[dict[str, Any]] = []
     for name in names:
-        shown, faults, edges = _diagnose(name, plugins)
+        found = diagnose(name, plugins=plugins)
+        shown, faults = found.name, found.diagnostics
         errors = sum(fault.severity == "error" for fault in faults)
-        files.append({"file": shown, "errors": errors, "warnings": len(faults) - errors, "edges": edges})
+        files.append(
+            {"file": shown, "errors": errors, "warnings": len(faults) - errors, "edges": found.edges}
+        )
         if current().json:
             say_diagnostics(faults)
         answer(
             {"files": files},
-            report(shown, faults, edges, color=coloured(sys.stdout)),
+            report(shown, faults, found.edges, color=coloured(sys.stdout)),
         )
     ctx.exit(1 if any(file["errors"] for file in files) else 0)
-
-
-def _diagnose(name: str, plugins: tuple[Path, ...]) -> tuple[str, Sequence[Diagnostic], int]:
-    """What a spec is called, its faults and its edges; one that is not a text at all has a fault too."""
-    from dartsl.lang.check import diagnose
-
-    try:
-        source = read_source(name)
-    except SpecError as fault:
-        return name, fault.diagnostics, 0
-    found = diagnose(source)
-    faults = found.diagnostics
-    if plugins and found.spec is not None:
-        from dartsl.nn.plugins import faults as faults_of_plugins
-
-        faults = (*faults, *faults_of_plugins(found.spec, plugins))
-    return source.name, faults, found.edges
 
 
 @command("explain")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dartsl.cli.options import command, complete_spec, output_option, read_spec, spec_argument, spec_in_run
+from dartsl.cli.options import command, complete_spec, output_option, read_spec, spec_argument
 from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, written
 
 
@@ -38,7 +38,7 @@ def draw_command(
       dartsl draw runs/digits -o run.png
       dartsl draw digits --to svg -o - > digits.svg
     """
-    from dartsl.api.specs import draw
+    from dartsl.api import draw
     from dartsl.graph.render import picture_format, render
 
     onto_file = output is not None and output != STDOUT
@@ -67,11 +67,12 @@ def diff_command(ctx: click.Context, first: str, second: str) -> None:
       dartsl diff zoo/darts_v1 zoo/darts_v2
       dartsl diff runs/a runs/b --format json
     """
-    from dartsl.graph.diff import diff_specs
+    from dartsl.api import diff
+    from dartsl.api.specs import within_run
 
     current().fault = WRONG_USE  # 1 means that they differ
-    first, second = spec_in_run(first), spec_in_run(second)
-    found = diff_specs(read_spec(first), read_spec(second))
+    first, second = str(within_run(first)), str(within_run(second))
+    found = diff(read_spec(first), read_spec(second))
     lines = []
     for cell in found.cells:
         lines.append(f"cell {cell.name}" + (": the same" if cell.equal else ""))

@@ -27,7 +27,7 @@ def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
       dartsl eval runs/digits-trained
       dartsl eval runs/digits-trained --format json
     """
-    from dartsl.api.trainings import evaluate
+    from dartsl.api import evaluate
     from dartsl.training.report import test_lines
 
     found = evaluate(run, device=device, plugins=plugins)

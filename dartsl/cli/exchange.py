@@ -10,8 +10,9 @@ from dartsl.cli.options import (
     command,
     network_options,
     output_option,
+    parse_assignments,
     plugin_option,
-    read_target,
+    read_spec,
     spec_argument,
 )
 from dartsl.cli.output import deliver, note
@@ -38,9 +39,9 @@ def import_command(source: str, name: str | None, keep_unknown: bool, output: Pa
       dartsl import search-EXP/log.txt -o found.darts
       dartsl import '|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|'
     """
-    from dartsl.exchange.importing import import_text
+    from dartsl.api.exchanging import imported
 
-    found = import_text(source, name, keep_unknown)
+    found = imported(source, name, keep_unknown=keep_unknown)
     deliver(found.text, output)
     for text in found.notes:
         note(text)
@@ -92,27 +93,22 @@ def export_command(
       dartsl export runs/digits --to genotype
       dartsl export zoo/darts_v2 --to torch -o darts_v2.pt2
     """
+    from dartsl.api.exchanging import exported
     from dartsl.api.specs import names_a_run
-    from dartsl.exchange import exporting
 
     if output is None and to not in TEXTS:
         raise UserError(f"--to {to} needs a file to write to", "name it by -o; `-` is stdout", exit_code=2)
-    if names_a_run(spec):
-        if network is not None or assignments:
-            raise UserError(
-                "a run has its network and its parameters already", "leave out --network, --set", 2
-            )
-        subject = exporting.subject_of_run(Path(spec), epoch)
-    else:
-        if epoch is not None:
-            raise UserError("only a run has epochs", "name a run's folder", 2)
-        chosen = read_target(spec, network, assignments)
-        subject = exporting.subject_of_spec(chosen.spec, chosen.network.name, chosen.parameters)
-    if to in TEXTS:
-        deliver(exporting.export_text(subject, to, uint8=uint8), output)
-        return
-    found = exporting.export_bytes(
-        subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
+    found = exported(
+        spec if names_a_run(spec) or epoch is not None else read_spec(spec),
+        to,
+        network=network,
+        parameters=parse_assignments(assignments),
+        epoch=epoch,
+        seed=seed,
+        plugins=plugins,
+        normalisation=normalisation,
+        uint8=uint8,
     )
-    fresh = "" if subject.folder is not None else f" with fresh weights (seed {seed})"
-    deliver(found.data, output, fresh, takes=found.takes)
+    fresh = f" with fresh weights (seed {seed})" if found.fresh else ""
+    facts = {} if found.takes is None else {"takes": found.takes}
+    deliver(found.content, output, fresh, **facts)

@@ -34,16 +34,14 @@ def fmt_command(
       dartsl fmt --check --diff specs/*.darts
       cat mine.darts | dartsl fmt -
     """
-    from dartsl.lang.loader import read
-    from dartsl.lang.parser import parse
-    from dartsl.lang.printer import print_file
+    from dartsl.api.specs import fmt, source_of
 
     if output is not None and (len(files) > 1 or check_only or show_diff):
         raise click.UsageError("--output takes the text of one FILE, without --check or --diff.", ctx)
     done: list[dict[str, object]] = []
     for name in files:
-        source = read(name)
-        text = print_file(parse(source))
+        source = source_of(name)
+        text = fmt(source)
         differs = not _is_written(source, text)
         if output is not None:
             deliver(text, output)

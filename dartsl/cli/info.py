@@ -15,12 +15,11 @@ from dartsl.cli.options import (
     plugin_option,
     read_spec,
     spec_argument,
-    target,
 )
 from dartsl.cli.output import answer
 
 if TYPE_CHECKING:
-    from dartsl.api.summary import Info
+    from dartsl.api.describing import Info
 
 MOST_PARTS = 8  # named of those that never run
 
@@ -71,16 +70,12 @@ def info_command(
       dartsl info zoo/darts_v2 --set C=36 --format json
       dartsl info nasbench201 --memory none
     """
-    from dartsl.api.specs import describe_spec, root_networks
+    from dartsl.api import info
 
-    checked = read_spec(spec)
-    values = parse_assignments(assignments)
-    if network is not None or root_networks(checked):
-        values = dict(target(checked, network, assignments).parameters)
-    found = describe_spec(
-        checked,
+    found = info(
+        read_spec(spec),
         network,
-        values,
+        parse_assignments(assignments),
         batch=batch,
         order=order,
         level=level,
@@ -156,7 +151,7 @@ def _unused_lines(info: Info) -> list[str]:
 
 
 def _memory(info: Info) -> str:
-    from dartsl.api.summary import readable_bytes
+    from dartsl.api.describing import readable_bytes
 
     if info.memory_bytes is None:
         return "unknown: an `extern op` has no implementation here (--plugin)"
@@ -164,6 +159,6 @@ def _memory(info: Info) -> str:
 
 
 def _architectures(number: int) -> str:
-    from dartsl.api.summary import readable_count
+    from dartsl.api.describing import readable_count
 
     return "decided: nothing is left to choose" if number == 1 else f"{readable_count(number)} architectures"

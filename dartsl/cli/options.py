@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,8 +14,7 @@ from dartsl.lang.diagnostics import UserError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from dartsl.lang.model import Network, Spec
-    from dartsl.lang.source import Source
+    from dartsl.lang.model import Spec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -151,70 +147,14 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
     return values
 
 
-@dataclass(frozen=True)
-class Target:
-    """A checked spec, one of its networks, and values for that network's parameters."""
-
-    spec: Spec
-    network: Network
-    parameters: Mapping[str, Fraction]
-
-
-def read_source(name: str) -> Source:
-    """The text of a SPEC argument; `-` is stdin, and a run's folder stands for what it has found, or else for its spec.
-
-    Raises UserError, SpecError.
-    """
-    from dartsl.lang.loader import read
-
-    return read(spec_in_run(name))
-
-
-def spec_in_run(name: str) -> str:
-    """The found.darts of a run's folder, or its spec.darts where nothing is found yet; any other name as it is.
-
-    Raises UserError where the run is damaged.
-    """
-    if not os.path.exists(os.path.join(name, "run.json")):
-        return name
-    from dartsl.run.folder import RunFolder
-
-    folder = RunFolder.open(Path(name))
-    return str(folder.found if folder.found.exists() else folder.spec)
-
-
 def read_spec(name: str) -> Spec:
-    """A checked spec; its warnings go to stderr. Raises SpecError, UserError."""
+    """A checked spec, or that of a run's folder; `-` is stdin. Warnings go to stderr. Raises SpecError, UserError."""
+    from dartsl.api import check
     from dartsl.cli.output import say_diagnostics
-    from dartsl.lang.check import check
 
-    spec = check(read_source(name))
+    spec = check(name)
     say_diagnostics(spec.warnings)
     return spec
-
-
-def read_target(name: str, network: str | None, assignments: tuple[str, ...]) -> Target:
-    """A spec, its network and its parameters. Raises SpecError, UserError."""
-    return target(read_spec(name), network, assignments)
-
-
-def target(spec: Spec, network: str | None, assignments: tuple[str, ...]) -> Target:
-    """One network of a spec, with values for its parameters. Raises SpecError, UserError."""
-    from dartsl.lang.check import pick_network
-
-    picked = pick_network(spec, network)
-    values = parse_assignments(assignments)
-    known = [parameter.name.id for parameter in picked.parameters]
-    for given in values:
-        if given not in known:
-            near = get_close_matches(given, known, 1)
-            has = f"it has {', '.join(f'`{item}`' for item in known)}" if known else "it has none"
-            raise UserError(
-                f"network `{picked.name}` has no parameter `{given}`",
-                f"did you mean `{near[0]}`?" if near else has,
-                exit_code=2,
-            )
-    return Target(spec, picked, values)
 
 
 RESUMABLE = ("device", "epochs")  # settings that may be given anew

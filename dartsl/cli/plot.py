@@ -31,7 +31,7 @@ def plot_command(run: Path, to: str | None, output: Path | None) -> None:
       dartsl plot runs/digits-trained -o trained.pdf
       dartsl plot runs/digits --to png -o - > curves.png
     """
-    from dartsl.api.plotting import picture, plot
+    from dartsl.api.drawing import picture, plot
 
     if output == STDOUT or (output is not None and to is not None):
         found = picture(run, to or "svg")

@@ -17,7 +17,6 @@ STDIN = Path("-")
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dartsl.run.resuming import Anew
     from dartsl.training.predict import Prediction
     from dartsl.training.trained import Trained
 
@@ -66,33 +65,32 @@ def predict_command(
       dartsl predict runs/digits-trained scans/ --top-k 3 --format json
       dartsl predict runs/text-trained --prompt 'a b' --length 20 --temperature 0.5
     """
+    from dartsl.api import predict
     from dartsl.run.folder import RunFolder
     from dartsl.run.kinds import TRAIN
-    from dartsl.run.resuming import Anew
 
     given = {name: value for name, value in sampling.items() if value is not None}
-    folder, anew = RunFolder.open(run), Anew(device, plugins)
+    folder = RunFolder.open(run)
     inputs = folder.info.inputs if folder.kind == TRAIN else None
     kind = None if inputs is None else inputs.kind
     if kind == "text":
         settings = given if top_k is None else {**given, "top_k": top_k}
-        _continue(run, _prompt(files, prompt), settings, anew)
+        text = _prompt(files, prompt)
+        _continue(_trained(run, device, plugins), text, settings)
         return
     if kind == "images":
         _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
-    from dartsl.training.predict import predictions
-
-    network = _trained(run, anew)
-    found = predictions(network, files, top_k or 1)
+    network = _trained(run, device, plugins)
+    found = predict(network, files, top_k=top_k or 1)
     records = [each.record() for each in found]
     answer({"epochs": network.epochs, "images": records}, "\n".join(_lines(found)))
 
 
-def _trained(run: Path, anew: Anew) -> Trained:
+def _trained(run: Path, device: str, plugins: tuple[Path, ...]) -> Trained:
     """The network; where its training is not over, that is said."""
-    from dartsl.training.trained import trained
+    from dartsl.api import trained
 
-    found = trained(run, anew)
+    found = trained(run, device=device, plugins=plugins)
     if found.epochs < found.config.epochs:
         after = f"after epoch {found.epochs} of {found.config.epochs}"
         note(f"note: the training is not over: the weights are those {after}")
@@ -120,11 +118,10 @@ def _prompt(files: Sequence[Path], prompt: str | None) -> str:
     return text.removesuffix("\n")
 
 
-def _continue(run: Path, prompt: str, settings: dict[str, Any], anew: Anew) -> None:
-    from dartsl.training.generate import Sampling, continued
+def _continue(network: Trained, prompt: str, settings: dict[str, Any]) -> None:
+    from dartsl.api import generate
 
-    network = _trained(run, anew)
-    found = continued(network, prompt, Sampling(**settings))
+    found = generate(network, prompt, **settings)
     if found.unknown:
         words = ", ".join(f"`{printable(word)}`" for word in found.unknown)
         note(f"note: not in the vocabulary, and read as <unk>: {words}")

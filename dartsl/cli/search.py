@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,20 +15,17 @@ from dartsl.cli.options import (
     folder_option,
     network_options,
     output_option,
+    parse_assignments,
     plugin_option,
     require_resumable,
     resume_option,
     run_argument,
-    target,
 )
 from dartsl.cli.output import INTERRUPTED, answer, console, deliver, note, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
-from dartsl.lang.settings import SearchConfig, search_config
+from dartsl.lang.settings import SearchConfig
+from dartsl.run.commands import command_line
 from dartsl.run.torchrun import require_one_process
-
-if TYPE_CHECKING:
-    from dartsl.cli.options import Target
-    from dartsl.searching.loop import SearchResult
 
 
 @command("search", SettingsCommand)
@@ -71,85 +68,30 @@ def search_command(
       torchrun --nproc-per-node 4 -m dartsl search mine.darts --device cuda
       dartsl search mine.darts --check-gradients --batch 16
     """
-    given = {name: value for name, value in settings.items() if value is not None}
+    from dartsl.api import searching
+
+    given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
-        from dartsl.run.resuming import Anew
-        from dartsl.searching.loop import resume as go_on
-
-        result = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
+        result = searching.resume_search(resume, plugins=plugins, console=console(), **given)
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
         if check_gradients:
-            _compare(ctx, spec, out, network, assignments, plugins, given)
+            if out is not None or "order" in given:
+                raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
+            require_one_process("dartsl search --check-gradients")
+        checked = searching.spec_to_search(spec)
+        say_diagnostics(checked.warnings)
+        given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
+        if check_gradients:
+            compared = searching.check_gradients(checked, **given)
+            answer(asdict(compared), compared.text())
             return
-        result = _start(spec, out, network, assignments, plugins, given)
+        typed = command_line("dartsl", *sys.argv[1:])
+        result = searching.search(checked, out, command=typed, console=console(), **given)
     answer({"run": str(result.path), "finished": result.finished, "found": result.found}, "")
     ctx.exit(0 if result.finished else INTERRUPTED)
-
-
-def _read(
-    name: str, network: str | None, assignments: tuple[str, ...], given: dict[str, Any]
-) -> tuple[SearchConfig, Target]:
-    from dartsl.lang.check import check
-    from dartsl.lang.loader import read
-
-    spec = check(read(name))
-    say_diagnostics(spec.warnings)
-    chosen = target(spec, network, assignments)
-    config = search_config(chosen.network.takes, spec.search, given)
-    from dartsl.data.named import locate
-
-    locate(config.data, chosen.network.takes)  # before torch is imported and anything is built
-    return config, chosen
-
-
-def _compare(
-    ctx: click.Context,
-    name: str,
-    out: Path | None,
-    network: str | None,
-    assignments: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    given: dict[str, Any],
-) -> None:
-    if out is not None or "order" in given:
-        raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
-    require_one_process("dartsl search --check-gradients")
-    config, chosen = _read(name, network, assignments, given)
-    from dartsl.run.job import Job
-    from dartsl.searching.check_gradients import check_gradients
-
-    compared = check_gradients(Job(chosen.spec, network, chosen.parameters, plugins), config)
-    answer(asdict(compared), compared.text())
-
-
-def _start(
-    name: str,
-    out: Path | None,
-    network: str | None,
-    assignments: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    given: dict[str, Any],
-) -> SearchResult:
-    from dartsl.run.commands import command_line
-
-    config, chosen = _read(name, network, assignments, given)
-    from dartsl.run.beside import plugins_beside
-    from dartsl.run.job import Job
-    from dartsl.searching import loop
-
-    job = Job(
-        chosen.spec,
-        network,
-        chosen.parameters,
-        plugins or plugins_beside(chosen.spec.root.source),
-        out,
-        command_line("dartsl", *sys.argv[1:]),
-        console(),
-    )
-    return loop.search(job, config)
 
 
 @command("derive")
@@ -170,11 +112,10 @@ def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path 
       dartsl derive runs/digits --epoch 3 -o early.darts
       dartsl derive runs/nasbench201 --derive argmax
     """
-    from dartsl.run.folder import RunFolder
-    from dartsl.searching.derive import derivation, rederive
+    from dartsl.api.searching import derivation, derive
     from dartsl.searching.report import first_words
 
-    text = rederive(run, epoch, rule)
-    for line in first_words(text, derivation(RunFolder.open(run), epoch, rule).changes):
+    text = derive(run, epoch, rule)
+    for line in first_words(text, derivation(run, epoch, rule).changes):
         note(line)
     deliver(text, output)

@@ -68,26 +68,12 @@ def specs_command() -> None:
     Example:
       dartsl specs
     """
-    from dartsl.lang.resources import shipped_specs
+    from dartsl.api.specs import shipped_specs
 
-    found = {name: _first_comment(path) for name, path in shipped_specs().items()}
+    found = shipped_specs()
     width = max(map(len, found), default=0)
     lines = (f"{name:<{width}}  {about}".rstrip() for name, about in found.items())
     answer({"specs": [{"name": name, "about": about} for name, about in found.items()]}, "\n".join(lines))
-
-
-def _first_comment(path: Path) -> str:
-    """The first sentence of a spec's first comment."""
-    words: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text = line.strip().removeprefix("#").strip()
-        if not line.strip().startswith("#") or not text:
-            if words:
-                break
-            continue
-        words.append(text)
-    sentence, stop, _ = " ".join(words).partition(". ")
-    return sentence + (stop and ".")
 
 
 @command("new")

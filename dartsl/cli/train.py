@@ -13,14 +13,15 @@ from dartsl.cli.options import (
     complete_spec,
     folder_option,
     network_options,
+    parse_assignments,
     plugin_option,
     require_resumable,
     resume_option,
-    target,
 )
 from dartsl.cli.output import INTERRUPTED, answer, console, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
-from dartsl.lang.settings import TrainConfig, train_config, usable
+from dartsl.lang.settings import TrainConfig
+from dartsl.run.commands import command_line
 
 if TYPE_CHECKING:
     from dartsl.training.loop import TrainResult
@@ -68,19 +69,26 @@ def train_command(
       dartsl train --resume runs/five --epochs 40
       torchrun --nproc-per-node 4 -m dartsl train runs/digits --device cuda
     """
-    given = {name: value for name, value in settings.items() if value is not None}
+    from dartsl.api import training
+    from dartsl.api.jobs import trainable
+
+    given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         require_resumable(ctx, given, spec, out, seeds, network, assignments)
-        from dartsl.run.resuming import Anew
-        from dartsl.training.seeds import resume as go_on
-
-        results = go_on(resume, Anew(given.get("device"), plugins, given.get("epochs")), console=console())
+        results = training.resume_training(resume, plugins=plugins, console=console(), **given)
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
         if seeds is not None and "seed" in given:
             raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
-        results = _start(spec, out, seeds, network, assignments, plugins, given)
+        found = trainable(spec)
+        say_diagnostics(found.spec.warnings)
+        given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
+        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console()}
+        if seeds is None:
+            results = [training.train(found, out, **given)]
+        else:
+            results = training.train_seeds(found, seeds, out, **given)
     finished = results[-1].finished
     answer({"finished": finished, "runs": [_as_json(result) for result in results]}, "")
     ctx.exit(0 if finished else INTERRUPTED)
@@ -94,41 +102,3 @@ def _as_json(result: TrainResult) -> dict[str, Any]:
         "auxiliary_parameters": result.auxiliary_parameters,
         "test": None if result.test is None else result.test.record(),
     }
-
-
-def _start(
-    name: str,
-    out: Path | None,
-    seeds: int | None,
-    network: str | None,
-    assignments: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    given: dict[str, Any],
-) -> list[TrainResult]:
-    from dartsl.api.trainings import source_to_train
-    from dartsl.lang.check import check
-    from dartsl.run.commands import command_line
-    from dartsl.run.job import Job
-
-    source, known, inherited = source_to_train(name)
-    spec = check(source)
-    say_diagnostics(spec.warnings)
-    chosen = target(spec, network, assignments)
-    takes = chosen.network.takes
-    config = train_config(takes, usable(takes, inherited), spec.train, given)
-    from dartsl.data.named import locate
-
-    if config.data:  # before torch is imported and anything is built
-        locate(config.data, takes)
-    from dartsl.training.seeds import start
-
-    job = Job(
-        spec,
-        network,
-        chosen.parameters,
-        plugins or known,
-        out,
-        command_line("dartsl", *sys.argv[1:]),
-        console(),
-    )
-    return start(job, config, seeds)

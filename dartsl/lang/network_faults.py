@@ -1,15 +1,16 @@
-"""Texts of the faults of networks (E0308, E06xx)."""
+"""Texts of the faults of networks (E0308, E06xx), and what is said of parameters that there are not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dartsl.lang.diagnostics import Diagnostic, Label
+from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import INPUTS, Input
-from dartsl.lang.model import Cell
+from dartsl.lang.model import Cell, Network
 from dartsl.lang.resolve import NamedDecl, noun
 from dartsl.lang.signatures import Signature
 from dartsl.lang.source import Span
+from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import Call, Expr, Name, Number, OpsDecl, Parameter, String
 
 EXAMPLES = {
@@ -154,3 +155,14 @@ def open_cell(expr: Name | Call, signature: Signature) -> Diagnostic:
     help = f"write `cell mine = {signature.name}({wanted})`, and use `mine` here"
     title = f"the cell `{signature.name}` has parameters, so it cannot be a layer"
     return Diagnostic("E0606", title, label, declared, help, f"open {signature.name}")
+
+
+def require_parameters(network: Network, given: Iterable[str]) -> None:
+    """Raise UserError (exit code 2) for the name of a parameter that a network does not have."""
+    known = [parameter.name.id for parameter in network.parameters]
+    for name in given:
+        if name not in known:
+            near = close(name, known)
+            has = f"it has {', '.join(f'`{each}`' for each in known) or 'none'}"
+            help = f"did you mean `{near}`?" if near else has
+            raise UserError(f"network `{network.name}` has no parameter `{name}`", help, exit_code=2)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
-from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
+from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, arranged
 from dartsl.lang.elaborate import Elaborator, Norms
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
 from dartsl.lang.flow import constant
@@ -18,7 +18,7 @@ from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.loose import loose_cells
 from dartsl.lang.matrices import head_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
-from dartsl.lang.network_faults import too_small
+from dartsl.lang.network_faults import require_parameters, too_small
 from dartsl.lang.op_faults import cannot_stride
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
@@ -116,11 +116,7 @@ class _Planner:
 
     def _parameters(self) -> dict[str, Fraction]:
         network = self._network
-        known = [p.name.id for p in network.parameters]
-        for name in self._overrides:
-            if name not in known:
-                listed = ", ".join(f"`{k}`" for k in known) or "none"
-                raise UserError(f"network `{network.name}` has no parameter `{name}`", f"it has {listed}", 2)
+        require_parameters(network, self._overrides)
         values: dict[str, Fraction] = {}
         for parameter in network.parameters:
             name = parameter.name.id

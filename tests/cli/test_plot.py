@@ -120,9 +120,9 @@ def test_the_run_of_several_seeds_names_one(dartsl: Dartsl, searched: Path, tmp_
 def test_only_a_picture_loads_matplotlib_and_none_loads_torch(searched: Path) -> None:
     code = """if True:
         import sys
-        import dartsl.cli.plot, dartsl.cli.app, dartsl.api.plotting
+        import dartsl.cli.plot, dartsl.cli.app, dartsl.api.drawing
         assert "matplotlib" not in sys.modules
-        dartsl.api.plotting.plot(sys.argv[1])
+        dartsl.api.drawing.plot(sys.argv[1])
         assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
         assert "torch" not in sys.modules
     """

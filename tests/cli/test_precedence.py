@@ -11,8 +11,7 @@ import pytest
 
 import dartsl
 from dartsl import UserError
-from dartsl.api.specs import search_config
-from dartsl.api.trainings import config_to_train
+from dartsl.api.jobs import search_config, train_config
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 from .conftest import GOOD, Dartsl, result_of
@@ -96,7 +95,7 @@ def test_from_python_it_is_the_same(good: Path) -> None:
     config = search_config(dartsl.check(good), {"batch": 16, "order": "1"})
     assert (config.batch, config.order, config.lr, config.momentum) == (16, "1", 0.2, 0.9)
     good.write_text(DECIDED)
-    trained = config_to_train(dartsl.check(good), {"lr": 0.1}, inherited={"data": "elsewhere.npz"})
+    trained = train_config(dartsl.check(good), {"lr": 0.1}, inherited={"data": "elsewhere.npz"})
     assert (trained.lr, trained.batch, trained.data, trained.epochs) == (0.1, 8, "tiny.npz", 1)
     with pytest.raises(UserError, match="no setting `speed`"):
-        config_to_train(dartsl.check(good), {"speed": 1})
+        train_config(dartsl.check(good), {"speed": 1})

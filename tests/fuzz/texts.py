@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from dartsl.api.specs import info
+from dartsl.api.describing import info
 from dartsl.exchange.importing import import_text
 from dartsl.graph import draw as drawing
 from dartsl.graph.diff import diff_specs

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.api.specs import search_config
+from dartsl.api.jobs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import train_config

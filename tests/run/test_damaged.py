@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.api.plotting import plot
-from dartsl.api.specs import draw
+from dartsl.api.drawing import draw, plot
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.run.folder import RunFolder
 from dartsl.searching import loop as searching

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dartsl import compile
-from dartsl.api.specs import search_config
+from dartsl.api.jobs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read

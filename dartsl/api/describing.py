@@ -1,4 +1,4 @@
-"""What `dartsl info` reports of a spec: its cells, and the cost of one of its networks."""
+"""A spec in numbers: how much there is to choose in its cells, and what one of its networks costs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dartsl.lang.diagnostics import SpecError
-from dartsl.lang.inputs import Tokens
+from dartsl.api.jobs import beside, job_of
+from dartsl.api.specs import Parameters, Plugins, SpecLike, check, root_networks
+from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.model import Cell, Spec
+from dartsl.lang.settings import search_config
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.plugin_files import Files
@@ -73,6 +76,51 @@ class Info:
     vocabulary: int | None = None
     unused: Unused | None = None
     unit: str | None = None
+
+
+def info(
+    spec: SpecLike,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    *,
+    batch: int | None = None,
+    order: str | None = None,
+    level: int | None = None,
+    memory: str | None = None,
+    plugins: Plugins = (),
+) -> Info:
+    """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
+
+    `batch` (images per step, from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
+    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. With memory = "none" it is
+    left out: all else takes no torch and no seconds. A spec without a network has its cells alone.
+    Raises SpecError, UserError.
+    """
+    from dartsl.run.beside import allowed
+
+    checked = check(spec)
+    planned = None
+    if network is not None or root_networks(checked):
+        planned = job_of(checked, network, parameters).plan()
+    elif parameters:
+        raise UserError("the spec has no network whose parameters could be set", exit_code=2)
+    if planned is not None and plugins:
+        from dartsl.nn.plugins import require_sound
+
+        require_sound(checked, planned, plugins)
+    config = search_config(Images if planned is None else planned.network.takes, checked.search)
+    return describe(
+        checked,
+        planned,
+        batch=config.batch if batch is None else batch,
+        order=order or config.order,
+        build=Build(
+            level=config.optimise if level is None else level,
+            memory=memory or config.memory,
+            dtype=config.dtype,
+        ),
+        plugins=plugins or allowed(beside(checked, ())),
+    )
 
 
 def describe(

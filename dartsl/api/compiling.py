@@ -1,0 +1,160 @@
+"""Networks: compiled to torch, written out as text, and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from dartsl.api.jobs import beside, job_of
+from dartsl.api.specs import Parameters, Plugins, SpecLike, check
+from dartsl.graph.target import TARGETS
+from dartsl.lang.diagnostics import UserError
+from dartsl.nn.build import Build
+
+if TYPE_CHECKING:
+    from dartsl.graph.passes import Pass
+    from dartsl.graph.target import Target
+    from dartsl.nn.plugins import Plugins as Implementations
+    from dartsl.nn.supernet import Supernet
+    from dartsl.searching.bench import Row
+
+CASES = ("forward_backward", "first", "second", "exact")
+Form = Literal["python", "graph", "dot", "passes"]
+
+
+def compile(
+    spec: SpecLike,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    level: int = 2,
+    memory: str = "normal",
+    amp: bool = False,
+    relaxation: str = "softmax",
+    drop_path: bool = False,
+    auxiliary: bool = False,
+    plugins: Implementations = (),
+) -> Supernet:
+    """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
+
+    spec        a path, the name of a shipped spec, a Source or a Spec; a decided one gives a network without alphas
+    network     which one of a spec that has several
+    parameters  in place of the network's defaults, such as {"C": 36}
+    seed        of weights and alphas, and of what is random in a pass
+    dtype       of weights, alphas and logits: float32 or float64
+    level       of optimisation, 0 to 2: the mathematics and the state_dict are the same
+    memory      "low": each layer is computed again in the backward pass; or "normal"
+    amp         convolutions and linear layers compute in bfloat16
+    relaxation  what gives the mixing weights of choices
+    drop_path, auxiliary   with drop-path on the edges and with the auxiliary head, as a training may have them
+    plugins     files that implement `extern op`s (they are run), or implementations by name
+
+    Raises SpecError for a fault in the spec, UserError for a network, parameter, device or type that does not exist,
+    and for a plugin that fails.
+    """
+    from dartsl.nn import supernet
+    from dartsl.run.beside import plugins_beside
+
+    checked = check(spec)
+    build = Build(
+        level=level,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        memory=memory,
+        amp=amp,
+        relaxation=relaxation,
+        drop_path=drop_path,
+        auxiliary=auxiliary,
+    )
+    known = plugins or plugins_beside(checked.root.source)
+    return supernet.compile(checked, network, parameters, build, known)
+
+
+def emit(
+    spec: SpecLike,
+    form: Form = "python",
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    level: int = 2,
+    until: str | None = None,
+    passes: str | None = None,
+    target: str = "cpu",
+    plugins: Plugins = (),
+) -> str:
+    """A network as text: code in Python, its operation graph, that graph as DOT, or what each pass did.
+
+    level   of optimisation, 0 to 2; `until` stops after the pass of that name
+    passes  in place of a level's, such as "cse,fold,stack(limit=32768)"
+    target  the kind of device that passes choose for: cpu or cuda
+
+    Raises SpecError; UserError for a network, parameter or pass that does not exist.
+    """
+    if target not in TARGETS:
+        raise UserError(f"there is no target `{target}`", "one of " + ", ".join(TARGETS), exit_code=2)
+    chosen = TARGETS[target]
+    applied = _passes(passes, level, until, chosen)
+    checked = check(spec)
+    planned = job_of(checked, network, parameters).plan()
+    if form == "python":
+        from dartsl.nn.emit import emit_python
+        from dartsl.nn.supernet import from_plan
+
+        # Shapes and names are all that the text needs, so no numbers are drawn.
+        meta = Build(level=level, passes=applied, target=chosen, device="meta")
+        return emit_python(from_plan(checked, planned, meta, beside(checked, plugins)).network)
+    from dartsl.graph.build import build
+    from dartsl.graph.listing import listing, operations_dot, passes_listing
+    from dartsl.graph.passes import apply
+
+    built = build(planned)
+    optimised = apply(built, applied)
+    if form == "passes":
+        return passes_listing(built, optimised, chosen, f"-O{level}" if passes is None else "--passes")
+    return listing(optimised.graph) if form == "graph" else operations_dot(optimised.graph)
+
+
+def _passes(text: str | None, level: int, until: str | None, target: Target) -> tuple[Pass, ...]:
+    """The passes that are asked for. Raises UserError where there is none of a name."""
+    from dartsl.graph.passes import PipelineError, parse, passes_of
+
+    if text is None:
+        try:
+            return passes_of(level, target, until)
+        except ValueError as fault:
+            raise UserError(str(fault), exit_code=2) from None
+    try:
+        return parse(text)
+    except PipelineError as fault:
+        where = f"{text}\n{'^':>{fault.column}}"
+        raise UserError(f"--passes: {fault.reason}\n{where}", fault.help, exit_code=2) from None
+
+
+def bench(
+    spec: SpecLike,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    batch: int = 4,
+    repeats: int = 3,
+    cases: Sequence[str] = CASES,
+    plugins: Plugins = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
+    """What the optimising passes gain: for each case a row at -O0, at -O2, and at -O2 with low memory.
+
+    cases    of forward_backward (one pass), first, second and exact (a search step of that order)
+    batch    images per step, from each half, or rows of text
+    repeats  rounds per median
+    say      is called with what is being measured
+
+    Measured on the CPU. Raises SpecError, UserError.
+    """
+    from dartsl.searching import bench as benching
+
+    job = job_of(check(spec), network, parameters, plugins)
+    return benching.bench(benching.Trial(job, batch), cases, repeats=repeats, say=say)

@@ -1,0 +1,127 @@
+"""From what a user gives to what is run: a `Job`, and settings that are complete. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run, source_of
+from dartsl.lang.check import pick_network
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Input
+from dartsl.lang.model import Spec
+from dartsl.lang.network_faults import require_parameters
+from dartsl.lang.settings import Config, SearchConfig, TrainConfig, usable
+from dartsl.lang.settings import search_config as of_search
+from dartsl.lang.settings import train_config as of_training
+from dartsl.nn.plugin_files import Files
+from dartsl.run.commands import command_line
+from dartsl.run.job import Job
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """What can be trained: a spec, or what the run of a search has found.
+
+    plugins    of the run that it lies in
+    inherited  the settings that say what it was searched on, where the run itself was named
+    """
+
+    spec: Spec
+    plugins: Files = ()
+    inherited: Mapping[str, Any] = field(default_factory=dict)
+
+
+def job_of(
+    spec: Spec,
+    network: str | None,
+    parameters: Parameters | None,
+    plugins: Files = (),
+    out: str | Path | None = None,
+    command: str = "",
+    console: Console | None = None,
+) -> Job:
+    """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
+    require_parameters(pick_network(spec, network), parameters or {})
+    folder = None if out is None else Path(out)
+    return Job(spec, network, parameters or {}, plugins, folder, command, console)
+
+
+def beside(spec: Spec, plugins: Plugins) -> Files:
+    """The plugins that are given; else those of the run in whose folder the spec lies."""
+    from dartsl.run.beside import plugins_beside
+
+    return plugins or plugins_beside(spec.root.source)
+
+
+def trainable(spec: SpecLike | Trainable) -> Trainable:
+    """What is to be trained of a spec, or of the run of a search. Raises SpecError, UserError."""
+    from dartsl.run.beside import plugins_beside
+    from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import SEARCH
+
+    if isinstance(spec, Trainable):
+        return spec
+    if not isinstance(spec, str | Path):
+        return Trainable(check(spec))
+    if not names_a_run(spec):
+        source = source_of(spec)
+        return Trainable(check(source), plugins_beside(source))
+    folder = RunFolder.open(Path(spec))
+    folder.require(SEARCH, f"go on with it: {folder.kind.go_on(spec)}")
+    if not folder.found.exists():
+        raise UserError(
+            f"{spec} has found nothing yet",
+            help=f"let it end first: {command_line('dartsl', 'search', '--resume', spec)}",
+        )
+    settings = folder.info.settings
+    inherited: dict[str, Any] = {name: settings[name] for name in ("data", "level") if name in settings}
+    return Trainable(check(folder.found), folder.plugins, inherited)
+
+
+def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
+    """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
+    unknown or bad, or of another kind of network."""
+    return settled(of_search, pick_network(spec, network).takes, settings, spec.search)
+
+
+def train_config(
+    spec: Spec,
+    settings: Mapping[str, Any],
+    network: str | None = None,
+    inherited: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """`settings` over the spec's own over those of a search's run over the defaults for its network.
+
+    Raises UserError for a setting that is unknown or bad, or of another kind of network.
+    """
+    takes = pick_network(spec, network).takes
+    return settled(of_training, takes, settings, usable(takes, inherited or {}), spec.train)
+
+
+def settled(
+    complete: Callable[..., Config],
+    takes: type[Input],
+    settings: Mapping[str, Any],
+    *layers: Mapping[str, Any],
+) -> Config:
+    """`settings` over `layers` over the defaults for a network that takes such an input, by `complete`, which is
+    `dartsl.lang.settings.search_config` or `train_config`.
+
+    Raises UserError for a setting that is unknown or bad, or of another kind of network.
+    """
+    for name, value in settings.items():
+        try:
+            complete(takes, {name: value})
+        except KeyError:
+            raise UserError(f"there is no setting `{name}`", exit_code=2) from None
+        except ValueError as fault:
+            raise UserError(
+                f"`{value}` is not a value for the setting `{name}`", f"give {fault}", 2
+            ) from None
+    return complete(takes, *layers, settings)

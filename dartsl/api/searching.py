@@ -1,0 +1,165 @@
+"""Searches: begun, gone on with, and what their alphas stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dartsl.api.jobs import beside, job_of, search_config
+from dartsl.api.settings import SearchSettings
+from dartsl.api.specs import Parameters, Plugins, SpecLike, check, source_of
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Spec
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from rich.console import Console
+
+    from dartsl.searching.check_gradients import Comparison
+    from dartsl.searching.connected import Derivation
+    from dartsl.searching.loop import SearchResult
+    from dartsl.training.loop import TrainResult
+
+RULES = ("connected", "argmax")
+
+
+def search(
+    spec: SpecLike,
+    out: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    command: str = "dartsl.search(...)",
+    console: Console | None = None,
+    **settings: Unpack[SearchSettings],
+) -> SearchResult:
+    """Search a spec's network; the run's folder then holds the cells found, as text and as a picture.
+
+    spec        a path, the name of a shipped spec, a Source or a Spec
+    out         the run's folder; by default `runs/` and the spec's name, with -2, -3, ... where that is taken
+    network     which one of a spec that has several
+    parameters  in place of the network's defaults, such as {"C": 36}
+    plugins     files that implement `extern op`s; they are run
+    command     what the run records as its command
+    console     where progress goes; by default standard output
+    settings    those of `search {}`, over the spec's and the defaults: dartsl.search("digits", epochs=3)
+
+    Ctrl-C finishes the step and saves: the result then says that it is not finished, and `resume` goes on.
+    Raises SpecError for a fault in the spec; UserError for settings, data or a folder that cannot be used, and for a
+    loss or gradient that is not finite: the state before that step is then saved.
+    """
+    checked = spec_to_search(spec)
+    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console)
+    config = search_config(checked, settings, network)
+    from dartsl.data.named import locate
+
+    locate(config.data, job.picked().takes)  # before torch is imported and anything is built
+    from dartsl.searching import loop
+
+    return loop.search(job, config)
+
+
+def resume(
+    run: str | Path,
+    *,
+    device: str | None = None,
+    plugins: Plugins = (),
+    epochs: int | None = None,
+    console: Console | None = None,
+) -> SearchResult | TrainResult | list[TrainResult]:
+    """Go on with a run that was interrupted, of a search or a training, as if it had never stopped.
+
+    run      its folder; of several seeds the one that holds theirs: the results are then a list, one a seed
+    device   in place of the run's own
+    plugins  those of a run that was not made in its folder by this user
+    epochs   another last epoch, of a run that is finished or not: from then on its schedules are those of so many
+    console  where progress goes; by default standard output
+
+    On the CPU it goes on bit for bit, with the same torch and number of threads. Raises UserError for a folder,
+    checkpoint or data set that is not what the run left, and what `search` and `train` raise.
+    """
+    from dartsl.api.training import resume_training, trains_seeds
+    from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import SEARCH
+
+    path = Path(run)
+    seeds = trains_seeds(path)
+    if not seeds and RunFolder.open(path).kind == SEARCH:
+        return resume_search(path, device=device, plugins=plugins, epochs=epochs, console=console)
+    found = resume_training(path, device=device, plugins=plugins, epochs=epochs, console=console)
+    return found if seeds else found[0]
+
+
+def resume_search(
+    run: str | Path,
+    *,
+    device: str | None = None,
+    plugins: Plugins = (),
+    epochs: int | None = None,
+    console: Console | None = None,
+) -> SearchResult:
+    """`resume` of a search. Raises UserError for another kind of run."""
+    from dartsl.run.resuming import Anew
+    from dartsl.searching import loop
+
+    return loop.resume(Path(run), Anew(device, plugins, epochs), console=console)
+
+
+def check_gradients(
+    spec: SpecLike,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    **settings: Unpack[SearchSettings],
+) -> Comparison:
+    """The alpha gradients of a search's first step by first, second and exact order, and how far apart they are.
+
+    Nothing is searched and no folder is made. Arguments are those of `search`. Raises what it raises, and
+    UserError where a gradient is not finite.
+    """
+    checked = spec_to_search(spec)
+    job = job_of(checked, network, parameters, beside(checked, plugins))
+    config = search_config(checked, settings, network)
+    from dartsl.data.named import locate
+
+    locate(config.data, job.picked().takes)
+    from dartsl.searching import check_gradients as checking
+
+    return checking.check_gradients(job, config)
+
+
+def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:
+    """The cells that a run's alphas stand for, as the text of a spec; after its last epoch, or after `epoch`.
+
+    `rule` is connected (the likeliest cells whose output depends on the input) or argmax (the strongest operations);
+    by default the run's own. Raises UserError where there is no such run, epoch or rule.
+    """
+    from dartsl.searching.derive import rederive
+
+    _require_rule(rule)
+    return rederive(Path(run), epoch, rule)
+
+
+def derivation(run: str | Path, epoch: int | None = None, rule: str | None = None) -> Derivation:
+    """What `derive` writes, edge by edge, with what was changed lest the output not depend on the input.
+
+    Raises UserError.
+    """
+    from dartsl.run.folder import RunFolder
+    from dartsl.searching import derive as deriving
+
+    _require_rule(rule)
+    return deriving.derivation(RunFolder.open(Path(run)), epoch, rule)
+
+
+def spec_to_search(spec: SpecLike) -> Spec:
+    """The spec, checked; a run's folder is none, since what it has found is decided. Raises SpecError, UserError."""
+    return spec if isinstance(spec, Spec) else check(source_of(spec))
+
+
+def _require_rule(rule: str | None) -> None:
+    if rule not in (None, *RULES):
+        raise UserError(f"there is no rule `{rule}`", "connected or argmax", exit_code=2)

@@ -1,0 +1,96 @@
+"""The settings of a search and of a training, as keywords with types: what they mean stands in `dartsl.lang.settings`,
+and in `dartsl search --help`, `dartsl train --help`."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class SearchSettings(TypedDict, total=False):
+    """Those of `dartsl.search`: the fields of `SearchConfig`."""
+
+    order: Literal["1", "2", "exact", 1, 2]
+    epochs: int
+    batch: int
+    warmup: int
+    lr: float
+    lr_min: float
+    momentum: float
+    weight_decay: float
+    clip: float
+    alphas_lr: float
+    alphas_betas: tuple[float, ...] | list[float]
+    alphas_decay: float
+    r: float
+    split: float
+    crop: int
+    flip: bool
+    cutout: int
+    mean: tuple[float, ...] | list[float]
+    std: tuple[float, ...] | list[float]
+    stream: Literal["auto", "always", "never"]
+    workers: int
+    level: Literal["word", "char"]
+    bptt: int
+    short_windows: float
+    ar: float
+    tar: float
+    derive: Literal["connected", "argmax"]
+    seed: int
+    data: str
+    device: str
+    dtype: Literal["float32", "float64"]
+    optimise: int
+    amp: bool
+    memory: Literal["normal", "low"]
+    tensorboard: bool
+
+
+class TrainSettings(TypedDict, total=False):
+    """Those of `dartsl.train`: the fields of `TrainConfig`."""
+
+    epochs: int
+    batch: int
+    lr: float
+    lr_min: float
+    schedule: Literal["cosine", "exponential"]
+    decay: float
+    warmup: int
+    momentum: float
+    weight_decay: float
+    clip: float
+    auxiliary: float
+    drop_path: float
+    label_smoothing: float
+    class_weights: Literal["none", "balanced"]
+    crop: int
+    flip: bool
+    cutout: int
+    mean: tuple[float, ...] | list[float]
+    std: tuple[float, ...] | list[float]
+    level: Literal["word", "char"]
+    bptt: int
+    short_windows: float
+    ar: float
+    tar: float
+    asgd: bool
+    nonmono: int
+    seed: int
+    data: str
+    device: str
+    validation: float
+    final: bool
+    accumulate: int
+    ema: float
+    resized_crop: bool
+    jitter: tuple[float, ...] | list[float]
+    resize: int
+    stream: Literal["auto", "always", "never"]
+    workers: int
+    dtype: Literal["float32", "float64"]
+    optimise: int
+    amp: bool
+    amp_type: Literal["bfloat16", "float16"]
+    compile: bool
+    memory: Literal["normal", "low"]
+    tensorboard: bool

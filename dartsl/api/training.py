@@ -1,0 +1,185 @@
+"""Trainings of what was found, and their use: trained, gone on with, measured, and asked about new images or text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dartsl.api.jobs import Trainable, job_of, train_config, trainable
+from dartsl.api.settings import TrainSettings
+from dartsl.api.specs import Parameters, Plugins, SpecLike
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.run.job import Job
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from rich.console import Console
+
+    from dartsl.training.evaluate import Evaluated
+    from dartsl.training.generate import Continued
+    from dartsl.training.loop import TrainResult
+    from dartsl.training.predict import Images, Prediction
+    from dartsl.training.trained import Trained
+
+
+def train(
+    spec: SpecLike | Trainable,
+    out: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    command: str = "dartsl.train(...)",
+    console: Console | None = None,
+    **settings: Unpack[TrainSettings],
+) -> TrainResult:
+    """Train a decided spec's network, or what the run of a search has found, from scratch.
+
+    spec        a path, the name of a shipped spec, a Source, a Spec; or the folder of a search's run, whose data are
+                then those of the training
+    out         the run's folder; by default `runs/`, the spec's name and `-trained`
+    network     which one of a spec that has several
+    parameters  in place of the network's defaults, such as {"C": 36}
+    plugins     files that implement `extern op`s; they are run
+    command     what the run records as its command
+    console     where progress goes; by default standard output
+    settings    those of `train {}`, over the spec's and the defaults: dartsl.train("runs/digits", epochs=20)
+
+    The test data are looked at once, at the end. Ctrl-C finishes the step and saves: the result then says that it is
+    not finished, and `dartsl.resume` goes on. Raises SpecError for a fault in the spec; UserError for a spec that
+    leaves choices open, for settings, data or a folder that cannot be used, and for a loss or gradient that is not
+    finite: the state before that step is then saved.
+    """
+    found = trainable(spec)
+    job = job_of(found.spec, network, parameters, plugins or found.plugins, out, command, console)
+    config = _located(job, train_config(found.spec, settings, network, found.inherited))
+    from dartsl.training import loop
+
+    return loop.train(job, config)
+
+
+def train_seeds(
+    spec: SpecLike | Trainable,
+    seeds: int,
+    out: str | Path | None = None,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    plugins: Plugins = (),
+    command: str = "dartsl.train_seeds(...)",
+    console: Console | None = None,
+    **settings: Unpack[TrainSettings],
+) -> list[TrainResult]:
+    """`train` with the seeds 0 to seeds - 1, one after another: their results, of which the last may be unfinished.
+
+    The runs are the folders `seed0`, `seed1`, ... in `out`, by default `runs/`, the spec's name and `-seeds`.
+    Arguments are those of `train`. Raises what it raises, and UserError where `out` exists.
+    """
+    if seeds < 2 or "seed" in settings:
+        raise UserError("seeds is a number from 2, and stands in place of the setting `seed`", exit_code=2)
+    found = trainable(spec)
+    job = job_of(found.spec, network, parameters, plugins or found.plugins, out, command, console)
+    config = _located(job, train_config(found.spec, settings, network, found.inherited))
+    from dartsl.training import seeds as training
+
+    return training.start(job, config, seeds)
+
+
+def _located(job: Job, config: TrainConfig) -> TrainConfig:
+    """The settings, where the data that they name are there: asked before torch is imported. Raises UserError."""
+    from dartsl.data.named import locate
+
+    if config.data:  # without any the network is looked at first: what is undecided cannot be trained on any
+        locate(config.data, job.picked().takes)
+    return config
+
+
+def resume_training(
+    run: str | Path,
+    *,
+    device: str | None = None,
+    plugins: Plugins = (),
+    epochs: int | None = None,
+    console: Console | None = None,
+) -> list[TrainResult]:
+    """`dartsl.resume` of a training, or of one with several seeds: their results. Raises UserError for another kind of
+    run."""
+    from dartsl.run.resuming import Anew
+    from dartsl.training import seeds
+
+    return seeds.resume(Path(run), Anew(device, plugins, epochs), console=console)
+
+
+def trains_seeds(run: Path) -> bool:
+    """Whether a folder holds the runs of several seeds."""
+    from dartsl.training.seeds import SEEDS
+
+    return (run / SEEDS).exists()
+
+
+def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> Evaluated:
+    """The test figures of a trained run's last checkpoint, with confidence intervals; on a GPU where there is one,
+    unless `device` names another.
+
+    `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
+    from dartsl.training import evaluate as evaluation
+
+    return evaluation.evaluate(Path(run), Anew(device, plugins))
+
+
+def predict(
+    run: str | Path | Trained,
+    images: Images,
+    *,
+    top_k: int = 1,
+    device: str | None = None,
+    plugins: Plugins = (),
+) -> list[Prediction]:
+    """The likeliest classes of each image, by a trained run's network, with the weights that `evaluate` measures.
+
+    `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`; or an
+    array, uint8 (N, H, W, C), or (N, H, W) of one channel. Raises UserError.
+    """
+    from dartsl.training import predict as prediction
+
+    if top_k < 1:
+        raise UserError("top_k is a number from 1", exit_code=2)
+    return prediction.predictions(trained(run, device=device, plugins=plugins), images, top_k)
+
+
+def generate(
+    run: str | Path | Trained,
+    prompt: str,
+    *,
+    length: int = 100,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    seed: int = 0,
+    device: str | None = None,
+    plugins: Plugins = (),
+) -> Continued:
+    """What a run trained on text makes of a prompt: `length` more words (or characters), drawn one after another.
+
+    The logits are divided by `temperature` (0: always the likeliest); `top_k` leaves the k likeliest alone (0: all).
+    Raises UserError.
+    """
+    from dartsl.training import generate as generation
+
+    sampling = generation.Sampling(length, temperature, top_k, seed)
+    return generation.continued(trained(run, device=device, plugins=plugins), prompt, sampling)
+
+
+def trained(run: str | Path | Trained, *, device: str | None = None, plugins: Plugins = ()) -> Trained:
+    """A trained run's network (`.model`), in evaluation mode, with the weights that `evaluate` measures and with what
+    it takes; no data set is needed. `predict` and `generate` take it in place of the run.
+
+    Raises UserError.
+    """
+    from dartsl.run.resuming import Anew
+    from dartsl.training import trained as training
+
+    return run if isinstance(run, training.Trained) else training.trained(Path(run), Anew(device, plugins))

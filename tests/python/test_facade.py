@@ -1,0 +1,85 @@
+"""The functions of `import dartsl`: what a reader, an editor and a type checker see of them, and that they are loaded
+only when they are used."""
+
+from __future__ import annotations
+
+import inspect
+import pydoc
+import subprocess
+import sys
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+import dartsl
+from dartsl import api
+from dartsl.api.settings import SearchSettings, TrainSettings
+from dartsl.lang.settings import SearchConfig, TrainConfig
+
+FUNCTIONS = sorted(api.__all__)
+ROOT = Path(__file__).parents[2]
+
+
+def test_dartsl_hands_on_the_functions_of_its_api() -> None:
+    others = {"Source", "SpecError", "UserError", "__version__"}
+    assert set(dartsl.__all__) - others == set(FUNCTIONS)
+    assert all(getattr(dartsl, name) is getattr(api, name) for name in FUNCTIONS)
+    assert set(dir(dartsl)) == set(dartsl.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'serach'"):
+        dartsl.serach  # noqa: B018
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_says_what_it_takes_gives_and_raises(name: str) -> None:
+    function = getattr(dartsl, name)
+    signature = inspect.signature(function)
+    assert all(each.annotation is not inspect.Parameter.empty for each in signature.parameters.values())
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert function.__doc__
+    assert "aises" in function.__doc__ or name == "shipped_specs"
+
+
+def test_the_help_of_a_function_is_its_own() -> None:
+    text = pydoc.plain(pydoc.render_doc(dartsl.search))
+    assert "search(spec: 'SpecLike', out: 'str | Path | None' = None, *," in text
+    assert "Search a spec's network" in text
+    assert list(inspect.signature(dartsl.search).parameters)[:3] == ["spec", "out", "network"]
+
+
+@pytest.mark.parametrize(("typed", "config"), [(SearchSettings, SearchConfig), (TrainSettings, TrainConfig)])
+def test_settings_are_keywords_with_types(typed: type, config: type[Any]) -> None:
+    """A new field of a configuration needs its line in dartsl/api/settings.py."""
+    hints = get_type_hints(typed)
+    assert list(hints) == [field.name for field in fields(config)]
+    for field in fields(config):
+        assert _accepts(hints[field.name], field), field.name
+
+
+def _accepts(hint: Any, field: Field[Any]) -> bool:
+    if (values := field.metadata["values"]) is not None:
+        return get_origin(hint) is Literal and {str(value) for value in get_args(hint)} == set(values)
+    return hint is type(field.default) or isinstance(field.default, get_origin(get_args(hint)[0]))
+
+
+def test_what_a_user_writes_is_typed() -> None:
+    mypy = pytest.importorskip("mypy.api")
+    said, faults, code = mypy.run(
+        [str(ROOT / "tests" / "python" / "user.py"), "--config-file", str(ROOT / "pyproject.toml")]
+    )
+    assert (code, faults) == (0, ""), said
+
+
+def test_functions_without_tensors_import_no_torch() -> None:
+    code = """if True:
+        import sys
+        import dartsl
+        assert "lark" not in sys.modules
+        spec = dartsl.check("digits")
+        dartsl.info(spec, memory="none"), dartsl.fmt(spec), dartsl.draw(spec), dartsl.diff(spec, "nasbench201")
+        dartsl.shipped_specs(), dartsl.emit(spec, "graph"), dartsl.parse(spec)
+        assert "torch" not in sys.modules
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
