@@ -166,7 +166,7 @@ def test_an_interrupt_is_quiet(dartsl: Dartsl, monkeypatch: pytest.MonkeyPatch) 
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dartsl.cli.check.read_source", interrupt)
+    monkeypatch.setattr("dartsl.api.specs.source_of", interrupt)
     result = dartsl("check", "good.darts")
     assert result.exit_code == 130
     assert result.output == ""
