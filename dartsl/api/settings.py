@@ -35,6 +35,9 @@ class SearchSettings(TypedDict, total=False):
     short_windows: float
     ar: float
     tar: float
+    relaxation: str
+    penalty: tuple[str, ...] | list[str]
+    stop: str
     derive: Literal["connected", "argmax"]
     seed: int
     data: str

@@ -60,7 +60,10 @@ def test_settings_are_keywords_with_types(typed: type, config: type[Any]) -> Non
 def _accepts(hint: Any, field: Field[Any]) -> bool:
     if (values := field.metadata["values"]) is not None:
         return get_origin(hint) is Literal and {str(value) for value in get_args(hint)} == set(values)
-    return hint is type(field.default) or isinstance(field.default, get_origin(get_args(hint)[0]))
+    if not isinstance(field.default, tuple):
+        return hint is type(field.default)
+    item = float if field.metadata["names"] is None else str
+    return hint == tuple[item, ...] | list[item]  # type: ignore[valid-type]
 
 
 def test_what_a_user_writes_is_typed() -> None:
