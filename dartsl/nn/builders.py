@@ -57,7 +57,10 @@ class Module:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A module without parameters that draws numbers by the key of an application; its first argument is `draws`."""
+    """A module without parameters that draws numbers by the key of an application; its first argument is `draws`.
+
+    It is called with its inputs and, as `pass_`, the pass.
+    """
 
     build: Callable[[Draws, Application], nn.Module]
 

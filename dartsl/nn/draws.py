@@ -80,7 +80,7 @@ class Draws:
         kept = (drawn < keep).to(
             like.dtype
         )  # first: a bool by a number is float32, and 1 / keep would be too
-        return (kept / keep if keep > 0 else kept).to(like.device)
+        return (kept / keep if keep > 0 else kept).to(like.device, non_blocking=True)
 
     def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""

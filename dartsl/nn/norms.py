@@ -97,7 +97,7 @@ def _over_all(
     dims = [dim for dim in range(x.dim()) if dim != 1]
     shape = [-1 if dim == 1 else 1 for dim in range(x.dim())]
     counted = 1.0 if share.counts else 0.0
-    size = wide.new_tensor([x.numel() / x.shape[1]])
+    size = wide.new_full((1,), x.numel() / x.shape[1])
     sums = _summed(torch.cat((wide.sum(dims), size)) * counted, total)  # (C + 1,)
     count = sums[-1].detach()
     centre = sums[:-1] / count  # (C,)
