@@ -23,7 +23,7 @@ Check = Callable[[Application, list[tuple[int, ...]], list[int]], Iterator[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind(Record):
+class GraphKind(Record):
     """A kind of the graph alone. check: further faults, for the verifier."""
 
     check: Check | None
@@ -177,12 +177,14 @@ def _kind(
     check: Check | None = None,
     state: bool = False,
     random: bool = False,
-) -> Kind:
+) -> GraphKind:
     found = frozenset(traits)
-    return Kind(name=name, inputs=inputs, state=state, random=random, traits=found, builder=name, check=check)
+    return GraphKind(
+        name=name, inputs=inputs, state=state, random=random, traits=found, builder=name, check=check
+    )
 
 
-KINDS: Mapping[str, Kind] = {
+KINDS: Mapping[str, GraphKind] = {
     kind.name: kind
     for kind in (
         # What enters the network, and the sum of an edge's candidates, weighted by the row `row` of `table`.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import networkx as nx
 
-from dartsl.graph.kinds import INPUT, MIX, Kind, kind_of
+from dartsl.graph.kinds import INPUT, MIX, GraphKind, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
 from dartsl.graph.tables import AlphaTable
 from dartsl.lang.primitives import owner
@@ -84,7 +84,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers:
         yield f"only `{record.input}` is an input"
     if len(shapes) != kind.inputs if kind.inputs is not None else not shapes:
         yield f"a {applied.kind} with {len(shapes)} inputs"
-    elif isinstance(kind, Kind):
+    elif isinstance(kind, GraphKind):
         yield from _kind_faults(applied, kind, shapes, batches, tables)
     elif isinstance(kind, Merge):
         yield from _merge_faults(applied, shapes)
@@ -93,7 +93,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers:
     if applied.layer not in layers:
         yield f"the layer {applied.layer} is unknown"
     one_for_all = {1} if len(applied.shape) == 1 else set()  # a vector meets each of a stack
-    if not isinstance(kind, Kind) and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:
+    if not isinstance(kind, GraphKind) and {applied.batch} - one_for_all != set(batches or [1]) - one_for_all:
         yield f"inputs of {batches} batches give {applied.batch}"
     yield from _state_faults(applied, record, shapes)
     if kind.state != bool(applied.state):
@@ -104,7 +104,7 @@ def _faults(graph: nx.DiGraph, node: str, tables: dict[str, AlphaTable], layers:
 
 def _kind_faults(
     applied: Application,
-    kind: Kind,
+    kind: GraphKind,
     shapes: list[tuple[int, ...]],
     batches: list[int],
     tables: dict[str, AlphaTable],
@@ -128,7 +128,7 @@ def _state_faults(applied: Application, record: GraphInfo, shapes: list[tuple[in
         spec = record.modules.get(applied.state[1])
         if spec is None or not _embeds(spec) or spec.out_shape[0] != shapes[0][0]:
             yield f"it is tied to {applied.state[1]}"
-    elif not isinstance(kind, Kind) and len(applied.state) > 1:
+    elif not isinstance(kind, GraphKind) and len(applied.state) > 1:
         specs = [record.modules[path] for path in applied.state if path in record.modules]
         if any(owner(spec.primitive).parameters(spec) for spec in specs):
             yield "it stands for several modules that have parameters"

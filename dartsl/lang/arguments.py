@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.kinds import Kind
+from dartsl.lang.kinds import ExprKind
 from dartsl.lang.printer import print_expr
 from dartsl.lang.signatures import SAMPLES, Signature
 from dartsl.lang.suggestions import MAX_SUGGESTIONS, close
@@ -117,7 +117,7 @@ def wrong_kind(signature: Signature, parameter: str, argument: Argument, fault: 
     declared = (Label(signature.span, f"declared as {signature}"),)
     help, value = fault.help, argument.value
     digits = re.match(r"\d+", value.value) if isinstance(value, String) else None
-    if kind is Kind.NUMBER and digits is not None:
+    if kind is ExprKind.NUMBER and digits is not None:
         help = f"write `{parameter} = {digits[0]}`"
     elif signature.name == "linear" and argument.name is None:
         help = f"the width that arrives is known: write `linear({print_expr(value)})`"
@@ -156,7 +156,7 @@ def _without(signature: Signature, extra: list[Argument]) -> str:
     if signature.builtin and not signature.parameters and not isinstance(value, Number | String | Boolean):
         return f"operations are chained: `{print_expr(value)} > {signature.name}`"
     first = signature.required[0].name.id if signature.required else ""
-    if signature.kind(first) is Kind.NUMBER and isinstance(extra[0].value, Number):
+    if signature.kind(first) is ExprKind.NUMBER and isinstance(extra[0].value, Number):
         help += f"; a stride is written `{signature.sample()}/2`"
     return help
 

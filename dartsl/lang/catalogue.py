@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dartsl.lang.constants import names
-from dartsl.lang.kinds import Kind, Local, Scope
+from dartsl.lang.kinds import ExprKind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.misplaced import choice_as_op
 from dartsl.lang.model import REACHING, Operation
@@ -59,16 +59,16 @@ def _check_operation(
     sound = True
     extern = isinstance(declaration, ExternDecl)
     builtin = symbols.builtin(declaration)
-    unset = (Kind.NUMBER if builtin else Kind.LITERAL) if extern else Kind.ANY
+    unset = (ExprKind.NUMBER if builtin else ExprKind.LITERAL) if extern else ExprKind.ANY
     known: dict[str, Local] = {}
-    reaching = {REACHING: Local(declaration.name, Kind.NUMBER)} if extern and not builtin else {}
+    reaching = {REACHING: Local(declaration.name, ExprKind.NUMBER)} if extern and not builtin else {}
     mix_bn = None
     for parameter in declaration.parameters:
         kind = unset
         if parameter.default is not None:
             scope = Scope("default", reaching | known)
             kind = checker.kind_of(parameter.default, scope)
-            sound &= checker.check(parameter.default, Kind.LITERAL if extern else Kind.ANY, scope)
+            sound &= checker.check(parameter.default, ExprKind.LITERAL if extern else ExprKind.ANY, scope)
             mix_bn = mix_bn or scope.mix_bn
         known.setdefault(parameter.name.id, Local(parameter.name, kind))
     if isinstance(declaration, OpDecl):
@@ -76,7 +76,7 @@ def _check_operation(
         if isinstance(declaration.body, Choice) and not declaration.parameters:
             checker.report(choice_as_op(declaration, declaration.body))
         else:
-            checker.check(declaration.body, Kind.OPERATION, scope)
+            checker.check(declaration.body, ExprKind.OPERATION, scope)
         mix_bn = mix_bn or scope.mix_bn
     kinds = {name: local.kind for name, local in known.items()}
     name = declaration.name

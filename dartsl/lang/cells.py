@@ -10,7 +10,7 @@ from dartsl.lang.cell_faults import cell_faults
 from dartsl.lang.constants import substitute
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.graph_faults import input_parameters
-from dartsl.lang.kinds import Kind, Local, Scope
+from dartsl.lang.kinds import ExprKind, Local, Scope
 from dartsl.lang.limits import Budget
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.offers import Offer, Offers
@@ -96,10 +96,10 @@ class CellReader:
 
     def _value(self, value: Expr, scope: Scope) -> None:
         """Check what a parameter of a cell is given, whatever it is for."""
-        if self.checker.kind_of(value, scope) is Kind.OPERATION:
+        if self.checker.kind_of(value, scope) is ExprKind.OPERATION:
             self.offers.read(value, Scope("edge", scope.locals))
         else:
-            self.checker.check(value, Kind.ANY, scope)
+            self.checker.check(value, ExprKind.ANY, scope)
 
     def _fill(
         self, name: str, at: Name, shape: Outline, values: Mapping[str, Expr], known: dict[str, Local]
@@ -117,7 +117,7 @@ class CellReader:
             if item.operation is not None
         }
         for operation in inputs.values():
-            self.checker.check(operation, Kind.OPERATION, Scope("input", known))
+            self.checker.check(operation, ExprKind.OPERATION, Scope("input", known))
         self.checker.faults += cell_faults(shape, read)
         if any(fault.severity == "error" for fault in self.checker.faults[errors:]) or shape.output is None:
             return None
@@ -168,7 +168,7 @@ class CellReader:
 
     def _instance(self, name: str, alias: AliasDecl, signature: Signature, given: Mapping[str, Expr]) -> None:
         for parameter, value in given.items():
-            if signature.kind(parameter) is Kind.ANY:
+            if signature.kind(parameter) is ExprKind.ANY:
                 self._value(value, Scope("edge"))
         shape = self.outlines.get(signature.name)
         if shape is None:

@@ -9,7 +9,7 @@ from typing import assert_never
 from dartsl.lang import literals, misplaced
 from dartsl.lang.arguments import bind, wrong_kind
 from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.kinds import Kind, Scope, mismatch, use
+from dartsl.lang.kinds import ExprKind, Scope, mismatch, use
 from dartsl.lang.primitives import PRIMITIVES
 from dartsl.lang.records import MERGES
 from dartsl.lang.resolve import RESERVED, Symbols
@@ -53,17 +53,17 @@ class Checker:
         if fault is not None:
             self.faults.append(fault)
 
-    def check(self, expr: Expr, want: Kind, scope: Scope) -> bool:
+    def check(self, expr: Expr, want: ExprKind, scope: Scope) -> bool:
         """Check an expression where a value of kind `want` is asked for; whether nothing was wrong."""
         before = len(self.faults)
         match expr:
             case Number():
-                self._literal(expr, Kind.NUMBER, want)
+                self._literal(expr, ExprKind.NUMBER, want)
                 self.report(literals.out_of_range(expr))
             case String():
-                self._literal(expr, Kind.STRING, want)
+                self._literal(expr, ExprKind.STRING, want)
             case Boolean():
-                self._literal(expr, Kind.BOOLEAN, want)
+                self._literal(expr, ExprKind.BOOLEAN, want)
             case Range():
                 help = "ranges name nodes, inputs and their edges"
                 self.report(mismatch(expr, want, "this is a range", help))
@@ -76,7 +76,7 @@ class Checker:
             case Chain():
                 if self._operation_fits(expr, want, "a chain of operations"):
                     for step in expr.steps:
-                        self.check(step, Kind.OPERATION, scope)
+                        self.check(step, ExprKind.OPERATION, scope)
             case Choice():
                 if self._operation_fits(expr, want, "a choice of operations"):
                     self.report(misplaced.choice(expr, scope))
@@ -86,60 +86,60 @@ class Checker:
                 assert_never(expr)
         return len(self.faults) == before
 
-    def kind_of(self, expr: Expr, scope: Scope) -> Kind:
+    def kind_of(self, expr: Expr, scope: Scope) -> ExprKind:
         """What an expression looks like, ANY where that cannot be told."""
         match expr:
             case Number():
-                return Kind.NUMBER
+                return ExprKind.NUMBER
             case String():
-                return Kind.STRING
+                return ExprKind.STRING
             case Boolean():
-                return Kind.BOOLEAN
+                return ExprKind.BOOLEAN
             case Name(id):
                 if id in scope.locals:
                     return scope.locals[id].kind
                 if id in ("C", "stride"):
-                    return Kind.NUMBER
+                    return ExprKind.NUMBER
                 known = id in RESERVED or self.symbols.find(expr) is not None
-                return Kind.OPERATION if known else Kind.ANY
+                return ExprKind.OPERATION if known else ExprKind.ANY
             case Binary(operator, left, _):
-                return Kind.NUMBER if operator in "+-" else self.kind_of(left, scope)
+                return ExprKind.NUMBER if operator in "+-" else self.kind_of(left, scope)
             case Match(_, arms):
-                return self.kind_of(arms[0].body, scope) if arms else Kind.OPERATION
-        return Kind.OPERATION
+                return self.kind_of(arms[0].body, scope) if arms else ExprKind.OPERATION
+        return ExprKind.OPERATION
 
     # ------------------------------------------------------------------ names and calls
 
-    def _literal(self, expr: Number | String | Boolean, kind: Kind, want: Kind) -> None:
+    def _literal(self, expr: Number | String | Boolean, kind: ExprKind, want: ExprKind) -> None:
         if kind.narrowed(want) is None:
             help = None
-            if isinstance(expr, String) and want is Kind.OPERATION:
+            if isinstance(expr, String) and want is ExprKind.OPERATION:
                 help = f"operations are written without quotes: `{expr.value}`"
-            elif isinstance(expr, String) and want is Kind.NUMBER:
+            elif isinstance(expr, String) and want is ExprKind.NUMBER:
                 help = f"numbers and parameters are written without quotes: `{expr.value}`"
             group = f"quoted {want.value}" if help else ""
             self.report(replace(mismatch(expr, want, f"this is {_article(kind)}", help), group=group))
 
-    def _operation_fits(self, expr: Expr, want: Kind, what: str) -> bool:
-        if Kind.OPERATION.narrowed(want) is not None:
+    def _operation_fits(self, expr: Expr, want: ExprKind, what: str) -> bool:
+        if ExprKind.OPERATION.narrowed(want) is not None:
             return True
         self.report(mismatch(expr, want, f"this is {what}"))
         return False
 
-    def _name(self, name: Name, want: Kind, scope: Scope) -> None:
+    def _name(self, name: Name, want: ExprKind, scope: Scope) -> None:
         if name.id in scope.locals:
             self.report(use(scope.locals[name.id], name, want))
         elif name.id in ("C", "stride"):
             if not scope.is_body:
                 self.report(misplaced.width_or_stride(name, scope))
-            elif Kind.NUMBER.narrowed(want) is None:
+            elif ExprKind.NUMBER.narrowed(want) is None:
                 self.report(mismatch(name, want, f"`{name.id}` is a number: {RESERVED[name.id]}"))
         elif name.id in RESERVED:
             self.report(misplaced.builtin(name, want))
         else:
             self._global(name, name, want, scope)
 
-    def _call(self, call: Call, want: Kind, scope: Scope) -> None:
+    def _call(self, call: Call, want: ExprKind, scope: Scope) -> None:
         name = call.function
         if name.id in MERGES and name.id != "highway":
             if self._operation_fits(call, want, "an operation"):
@@ -159,21 +159,21 @@ class Checker:
         for argument in call.arguments:
             if argument.name is not None:
                 self.report(misplaced.named_branch(call, argument))
-            self.check(argument.value, Kind.OPERATION, scope)
+            self.check(argument.value, ExprKind.OPERATION, scope)
 
-    def _global(self, name: Name, expr: Name | Call, want: Kind, scope: Scope) -> None:
+    def _global(self, name: Name, expr: Name | Call, want: ExprKind, scope: Scope) -> None:
         """A name, perhaps with arguments, that a file declares."""
         declaration = self.symbols.find(name)
         if declaration is None:
-            if want in (Kind.OPERATION, Kind.ANY) or isinstance(expr, Call):
-                what = "name" if want is Kind.ANY and isinstance(expr, Name) else "operation"
+            if want in (ExprKind.OPERATION, ExprKind.ANY) or isinstance(expr, Call):
+                what = "name" if want is ExprKind.ANY and isinstance(expr, Name) else "operation"
                 self.report(self.symbols.unknown(name, what, CALLABLE))
             else:
                 self.report(misplaced.unknown_value(name, scope))
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
-        elif isinstance(declaration, CellDecl | AliasDecl) and want is not Kind.ANY:
+        elif isinstance(declaration, CellDecl | AliasDecl) and want is not ExprKind.ANY:
             fault = mismatch(expr, want, f"`{name.id}` is a cell", misplaced.CELL_HELP)
-            self.report(replace(fault, group="cell as operation" if want is Kind.OPERATION else ""))
+            self.report(replace(fault, group="cell as operation" if want is ExprKind.OPERATION else ""))
         elif isinstance(declaration, CellDecl | AliasDecl):
             pass  # an argument of what is unknown, which is reported
         elif isinstance(declaration, OpsDecl):
@@ -218,11 +218,11 @@ class Checker:
     def _stray(self, arguments: tuple[Argument, ...], scope: Scope) -> None:
         """Arguments that belong to nothing are still checked for what is wrong in themselves."""
         for argument in arguments:
-            self.check(argument.value, Kind.ANY, scope)
+            self.check(argument.value, ExprKind.ANY, scope)
 
     # ------------------------------------------------------------------ match, *, /, +, -
 
-    def _match(self, expr: Match, want: Kind, scope: Scope) -> None:
+    def _match(self, expr: Match, want: ExprKind, scope: Scope) -> None:
         if expr.subject.id != "stride":
             self.report(misplaced.subject(expr))
         elif not scope.is_body:
@@ -231,22 +231,24 @@ class Checker:
         for arm in expr.arms:
             self.check(arm.body, want, scope)
 
-    def _binary(self, expr: Binary, want: Kind, scope: Scope) -> None:
+    def _binary(self, expr: Binary, want: ExprKind, scope: Scope) -> None:
         left, right = self.kind_of(expr.left, scope), self.kind_of(expr.right, scope)
         arithmetic = expr.operator in "+-"
-        if want is Kind.OPERATION and (arithmetic or left is Kind.NUMBER):
-            self.report(misplaced.arithmetic(expr, turned=expr.operator == "*" and right is Kind.OPERATION))
-        elif want in (Kind.STRING, Kind.BOOLEAN):
-            self.report(mismatch(expr, want, f"this is {_article(Kind.NUMBER if arithmetic else left)}"))
-        elif want is not Kind.OPERATION and left is not Kind.OPERATION:
-            self.check(expr.left, Kind.NUMBER, scope)
-            self.check(expr.right, Kind.NUMBER, scope)
+        if want is ExprKind.OPERATION and (arithmetic or left is ExprKind.NUMBER):
+            self.report(
+                misplaced.arithmetic(expr, turned=expr.operator == "*" and right is ExprKind.OPERATION)
+            )
+        elif want in (ExprKind.STRING, ExprKind.BOOLEAN):
+            self.report(mismatch(expr, want, f"this is {_article(ExprKind.NUMBER if arithmetic else left)}"))
+        elif want is not ExprKind.OPERATION and left is not ExprKind.OPERATION:
+            self.check(expr.left, ExprKind.NUMBER, scope)
+            self.check(expr.right, ExprKind.NUMBER, scope)
             self.report(literals.division(expr))
-        elif arithmetic or want not in (Kind.OPERATION, Kind.ANY):
-            self.check(expr.left, Kind.NUMBER, scope)
-            self.check(expr.right, Kind.NUMBER, scope)
+        elif arithmetic or want not in (ExprKind.OPERATION, ExprKind.ANY):
+            self.check(expr.left, ExprKind.NUMBER, scope)
+            self.check(expr.right, ExprKind.NUMBER, scope)
         else:
-            self.repeated_or_strided(expr, scope, lambda inner: self.check(inner, Kind.OPERATION, scope))
+            self.repeated_or_strided(expr, scope, lambda inner: self.check(inner, ExprKind.OPERATION, scope))
 
     def repeated_or_strided(self, expr: Binary, scope: Scope, check: Callable[[Expr], object]) -> None:
         """Check `a * n` or `a / s` on operations or layers, `a` by `check`."""
@@ -254,7 +256,7 @@ class Checker:
         self.report(fault)
         if fault is None:
             check(expr.left)
-        self.check(expr.right, Kind.NUMBER, scope)
+        self.check(expr.right, ExprKind.NUMBER, scope)
         self.report(literals.count(expr))
 
     def is_unknown(self, name: Name, scope: Scope) -> bool:
@@ -265,7 +267,7 @@ class Checker:
         return isinstance(expr, Name) and isinstance(self.symbols.find(expr), OpsDecl)
 
 
-def _article(kind: Kind) -> str:
-    return {Kind.NUMBER: "a number", Kind.STRING: "a string", Kind.BOOLEAN: "a boolean"}.get(
+def _article(kind: ExprKind) -> str:
+    return {ExprKind.NUMBER: "a number", ExprKind.STRING: "a string", ExprKind.BOOLEAN: "a boolean"}.get(
         kind, "an operation"
     )

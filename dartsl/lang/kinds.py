@@ -11,7 +11,7 @@ from dartsl.lang.source import Span
 from dartsl.lang.syntax import Expr, Name
 
 
-class Kind(Enum):
+class ExprKind(Enum):
     """What an expression stands for; the value reads well after "expected"."""
 
     OPERATION = "an operation"
@@ -21,16 +21,16 @@ class Kind(Enum):
     LITERAL = "a number, a string, `true` or `false`"  # what an extern op without a default takes
     ANY = "a value"  # not known yet, or of no matter
 
-    def narrowed(self, want: Kind) -> Kind | None:
+    def narrowed(self, want: ExprKind) -> ExprKind | None:
         """The kind of something of this kind where `want` is asked for; None if it does not fit."""
-        if want is self or want is Kind.ANY:
+        if want is self or want is ExprKind.ANY:
             return self
-        if self is Kind.ANY:
+        if self is ExprKind.ANY:
             return want
-        literals = (Kind.NUMBER, Kind.STRING, Kind.BOOLEAN)
-        if want is Kind.LITERAL and self in literals:
+        literals = (ExprKind.NUMBER, ExprKind.STRING, ExprKind.BOOLEAN)
+        if want is ExprKind.LITERAL and self in literals:
             return self
-        return want if self is Kind.LITERAL and want in literals else None
+        return want if self is ExprKind.LITERAL and want in literals else None
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Local:
     """A parameter in the scope of its declaration. Its kind is learned from the first use that tells."""
 
     name: Name
-    kind: Kind = Kind.ANY
+    kind: ExprKind = ExprKind.ANY
     used: Span | None = None
 
 
@@ -70,12 +70,12 @@ class Scope:
         return self.place in ("op", "edge", "default")
 
 
-def mismatch(expr: Expr, want: Kind, is_: str, help: str | None = None) -> Diagnostic:
+def mismatch(expr: Expr, want: ExprKind, is_: str, help: str | None = None) -> Diagnostic:
     """E0402: `is_` says what stands there instead."""
     return Diagnostic("E0402", f"expected {want.value}", Label(expr.span, is_), help=help)
 
 
-def use(local: Local, name: Name, want: Kind) -> Diagnostic | None:
+def use(local: Local, name: Name, want: ExprKind) -> Diagnostic | None:
     """Use a parameter where `want` is asked for: learn its kind, or E0402 if it is used as two."""
     kind = local.kind.narrowed(want)
     if kind is None:

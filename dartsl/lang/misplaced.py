@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.kinds import Kind, Scope, mismatch
+from dartsl.lang.kinds import ExprKind, Scope, mismatch
 from dartsl.lang.printer import print_expr
 from dartsl.lang.records import MERGES
 from dartsl.lang.resolve import RESERVED
@@ -101,11 +101,11 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
 
 
-def builtin(name: Name, want: Kind) -> Diagnostic:
+def builtin(name: Name, want: ExprKind) -> Diagnostic:
     """A reserved name where an expression stands."""
     if name.id in RECURRENT:
         return recurrent(name)
-    if name.id in MERGES and Kind.OPERATION.narrowed(want) is not None:
+    if name.id in MERGES and ExprKind.OPERATION.narrowed(want) is not None:
         label = Label(name.span, f"write `{name.id}(a, b)`")
         return Diagnostic("E0401", f"`{name.id}` needs the operations that it merges", label)
     return mismatch(name, want, f"`{name.id}` is {RESERVED[name.id]}")
@@ -171,10 +171,12 @@ def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
     """E0402 for numbers where an operation is asked for; `turned` for `n * op`."""
     if turned:
         help = "a repetition is written `operation*times`"
-        return mismatch(expr.left, Kind.OPERATION, "this is a number", help)
+        return mismatch(expr.left, ExprKind.OPERATION, "this is a number", help)
     if expr.operator in "+-":
-        return mismatch(expr, Kind.OPERATION, f"`{expr.operator}` is arithmetic on numbers", _sum_help(expr))
-    return mismatch(expr, Kind.OPERATION, "this is a number")
+        return mismatch(
+            expr, ExprKind.OPERATION, f"`{expr.operator}` is arithmetic on numbers", _sum_help(expr)
+        )
+    return mismatch(expr, ExprKind.OPERATION, "this is a number")
 
 
 def _sum_help(expr: Binary) -> str:

@@ -11,7 +11,7 @@ from dartsl.lang.cells import Cells
 from dartsl.lang.diagnostics import Diagnostic
 from dartsl.lang.expressions import Checker
 from dartsl.lang.inputs import INPUTS
-from dartsl.lang.kinds import Kind, Local, Scope
+from dartsl.lang.kinds import ExprKind, Local, Scope
 from dartsl.lang.model import Network, Stage
 from dartsl.lang.resolve import NamedDecl
 from dartsl.lang.scans import cell_faults, merges_by_highway, read_scan
@@ -38,7 +38,7 @@ from dartsl.lang.syntax import (
     StemItem,
 )
 
-KINDS: tuple[tuple[type[NetworkItem], str, bool], ...] = (  # in their order; whether there is exactly one
+ITEMS: tuple[tuple[type[NetworkItem], str, bool], ...] = (  # in their order; whether there is exactly one
     (ShapeItem, "input", True),
     (StemItem, "stem", False),
     (StageItem, "stage", False),
@@ -78,7 +78,7 @@ class NetworkReader:
                     heads.append(item.operation)
                 case StageItem():
                     self._layers(item.layers, Scope("stage", known), used)
-                    self.checker.check(item.width, Kind.NUMBER, Scope("network", known))
+                    self.checker.check(item.width, ExprKind.NUMBER, Scope("network", known))
                     stages.append(Stage(item.layers, item.width, item.span))
         if len(self.checker.faults) > before or input is None:
             return None
@@ -99,11 +99,11 @@ class NetworkReader:
             scope = Scope("network", dict(known))
             if parameter.default is None:
                 self.checker.report(faults_of.no_default(parameter))
-            elif self.checker.kind_of(parameter.default, scope) in (Kind.NUMBER, Kind.ANY):
-                self.checker.check(parameter.default, Kind.NUMBER, scope)
+            elif self.checker.kind_of(parameter.default, scope) in (ExprKind.NUMBER, ExprKind.ANY):
+                self.checker.check(parameter.default, ExprKind.NUMBER, scope)
             else:
                 self.checker.report(faults_of.bad_default(parameter, parameter.default))
-            known.setdefault(parameter.name.id, Local(parameter.name, Kind.NUMBER))
+            known.setdefault(parameter.name.id, Local(parameter.name, ExprKind.NUMBER))
         return known
 
     def _input(self, call: Call, known: dict[str, Local]) -> Call | None:
@@ -118,7 +118,7 @@ class NetworkReader:
             self.checker.report(faults_of.input_arguments(call, found))
             return None
         for argument in call.arguments:
-            self.checker.check(argument.value, Kind.NUMBER, Scope("network", known))
+            self.checker.check(argument.value, ExprKind.NUMBER, Scope("network", known))
         return call if len(self.checker.faults) == before else None
 
     def _end(self, operation: Expr, scope: Scope) -> None:
@@ -130,7 +130,7 @@ class NetworkReader:
         for name in cells:
             self.checker.report(faults_of.cell_at_end(name, scope.place))
         if not cells:
-            self.checker.check(operation, Kind.OPERATION, scope)
+            self.checker.check(operation, ExprKind.OPERATION, scope)
 
     def _is_cell(self, name: Name, scope: Scope) -> bool:
         return name.id not in scope.locals and isinstance(
@@ -154,10 +154,10 @@ class NetworkReader:
             case Name() | Call():
                 self._layer(expr, scope, used)
             case _:
-                self.checker.check(expr, Kind.OPERATION, scope)
+                self.checker.check(expr, ExprKind.OPERATION, scope)
 
     def _is_number(self, expr: Expr, scope: Scope) -> bool:
-        return isinstance(expr, Number) or self.checker.kind_of(expr, scope) is Kind.NUMBER
+        return isinstance(expr, Number) or self.checker.kind_of(expr, scope) is ExprKind.NUMBER
 
     def _layer(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
         name = expr if isinstance(expr, Name) else expr.function
@@ -181,7 +181,7 @@ class NetworkReader:
         elif isinstance(expr, Name) and found is None and self.checker.is_unknown(expr, scope):
             self.checker.report(self.checker.symbols.unknown(name, "cell or operation", LAYERS))
         else:
-            self.checker.check(expr, Kind.OPERATION, scope)
+            self.checker.check(expr, ExprKind.OPERATION, scope)
 
     def _plain(self, name: Name) -> None:
         """A cell as a layer of its own: of images."""
@@ -200,7 +200,7 @@ class NetworkReader:
             self.checker.report(call)
             return
         for rate in call.dropouts.values():
-            self.checker.check(rate, Kind.NUMBER, Scope("network", scope.locals))
+            self.checker.check(rate, ExprKind.NUMBER, Scope("network", scope.locals))
         found = self.checker.symbols.find(call.cell)
         if not isinstance(found, CellDecl | AliasDecl):
             self.checker.report(
@@ -220,8 +220,8 @@ def structure(declaration: NetworkDecl) -> list[Diagnostic]:
     """E0308: one input, then stems, then stages, then one head."""
     faults: list[Diagnostic] = []
     lacking: list[str] = []
-    rank = {kind: place for place, (kind, _, _) in enumerate(KINDS)}
-    for kind, word, single in KINDS:
+    rank = {kind: place for place, (kind, _, _) in enumerate(ITEMS)}
+    for kind, word, single in ITEMS:
         items = [item for item in declaration.items if isinstance(item, kind)]
         if not items:
             lacking.append(word)
@@ -234,7 +234,7 @@ def structure(declaration: NetworkDecl) -> list[Diagnostic]:
     latest: NetworkItem | None = None
     for item in declaration.items:
         if latest is not None and rank[type(item)] < rank[type(latest)]:
-            words = KINDS[rank[type(item)]][1], KINDS[rank[type(latest)]][1]
+            words = ITEMS[rank[type(item)]][1], ITEMS[rank[type(latest)]][1]
             faults.append(faults_of.order(*words, item.span, latest.span))
         else:
             latest = item

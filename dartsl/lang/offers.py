@@ -9,7 +9,7 @@ from dartsl.lang.arguments import bind
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.expressions import Checker
 from dartsl.lang.identity import Identities
-from dartsl.lang.kinds import Kind, Scope, use
+from dartsl.lang.kinds import ExprKind, Scope, use
 from dartsl.lang.model import Candidate
 from dartsl.lang.printer import print_expr
 from dartsl.lang.signatures import Signature
@@ -81,7 +81,7 @@ class Offers:
             return
         name = expr if isinstance(expr, Name) else expr.function if isinstance(expr, Call) else None
         if isinstance(expr, Name) and expr.id in scope.locals:
-            self.checker.report(use(scope.locals[expr.id], expr, Kind.OPERATION))
+            self.checker.report(use(scope.locals[expr.id], expr, ExprKind.OPERATION))
             yield Option(
                 Candidate(expr.id, expr, expr.span), expr.span, self.identities.of(expr), is_open=True
             )
@@ -95,7 +95,7 @@ class Offers:
         elif name is not None and name.id == "none" and not (isinstance(expr, Call) and expr.arguments):
             lone = Name("none", span=name.span)
             yield Option(Candidate("none", lone, expr.span), expr.span, self.identities.of(lone))
-        elif self.checker.check(expr, Kind.OPERATION, scope):
+        elif self.checker.check(expr, ExprKind.OPERATION, scope):
             self._unsound = self._unsound or (name is not None and name.id in self.faulty)
             yield Option(Candidate(print_expr(expr), expr, expr.span), expr.span, self.identities.of(expr))
 

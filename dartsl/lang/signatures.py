@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dartsl.lang.kinds import Kind
+from dartsl.lang.kinds import ExprKind
 from dartsl.lang.printer import print_expr
 from dartsl.lang.source import Span
 from dartsl.lang.syntax import Expr, Parameter
 
-SAMPLES = {Kind.NUMBER: "3", Kind.OPERATION: "relu", Kind.STRING: '""', Kind.BOOLEAN: "true"}
+SAMPLES = {ExprKind.NUMBER: "3", ExprKind.OPERATION: "relu", ExprKind.STRING: '""', ExprKind.BOOLEAN: "true"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Signature:
     name: str
     parameters: tuple[Parameter, ...]
     span: Span
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, ExprKind] = field(default_factory=dict)
     builtin: bool = False
     mix_bn: Span | None = None
 
@@ -32,8 +32,8 @@ class Signature:
     def required(self) -> tuple[Parameter, ...]:
         return tuple(p for p in self.parameters if p.default is None)
 
-    def kind(self, parameter: str) -> Kind:
-        return self.kinds.get(parameter, Kind.ANY)
+    def kind(self, parameter: str) -> ExprKind:
+        return self.kinds.get(parameter, ExprKind.ANY)
 
     def sample(self) -> str:
         """A call that would be accepted."""

@@ -31,7 +31,6 @@ from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 
 Attributes = tuple[tuple[str, Value], ...]
 Role = Literal["depthwise", "pointwise", "norm", "elementwise"]
-Part = tuple[str, int, int]  # of a stack: from a member to before another
 
 
 @dataclass(frozen=True)
