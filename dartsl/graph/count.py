@@ -1,17 +1,19 @@
-"""Counts: parameters and multiply-adds of a network, and how many cells a search space holds."""
+"""Counts: parameters and multiply-adds of a network and of candidates, and how many cells a search space holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 
 import networkx as nx
 
 from dartsl.graph.operations import Application, application, info
+from dartsl.graph.tables import table_name
 from dartsl.lang.model import Cell, Node
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import ModuleSpec
+from dartsl.lang.terms import CellLayer, Merge, Plan, Step, Term
 
 
 def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:
@@ -48,6 +50,60 @@ def _distinct(graph: nx.DiGraph) -> Iterator[Application]:
         names[node] = first.setdefault(key, node)
         if names[node] == node:
             yield applied
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each candidate of a table adds to a network that is derived with it: a row an edge, a column a candidate.
+
+    Of all places where the cell stands; multiply-adds are for one image, or one word.
+    """
+
+    parameters: tuple[tuple[int, ...], ...]
+    multiply_adds: tuple[tuple[int, ...], ...]
+
+
+def candidate_costs(plan: Plan) -> dict[str, Costs]:
+    """The costs of each table's candidates, by its name, as `parameters` and `multiply_adds` count what is found.
+
+    There `bn` has parameters, and `mix_bn` is gone. A matrix that all edges into a node share counts for each of them,
+    as is right where one edge stays. Plugins count as nothing.
+    """
+    found: dict[str, list[list[tuple[int, int]]]] = {}
+    for layer in plan.layers:
+        if not isinstance(layer, CellLayer) or not layer.cell.searched_edges:
+            continue
+        rows = [
+            [_cost(term) for term in terms]
+            for edge, terms in zip(layer.cell.edges, layer.edges, strict=True)
+            if edge.searched
+        ]
+        name = table_name(layer.cell)
+        found[name] = [
+            [(p + q, m + n) for (p, m), (q, n) in zip(one, other, strict=True)]
+            for one, other in zip(found.get(name, [[(0, 0)] * len(row) for row in rows]), rows, strict=True)
+        ]
+    return {
+        name: Costs(*(tuple(tuple(cost[part] for cost in row) for row in rows) for part in (0, 1)))
+        for name, rows in found.items()
+    }
+
+
+def _cost(term: Term) -> tuple[int, int]:
+    """Parameters and multiply-adds of a term in a network without choices."""
+    if isinstance(term, Step):
+        return (0, 0) if term.mixing else _step_cost(term)
+    costs = [_cost(part) for part in (term.branches if isinstance(term, Merge) else term.terms)]
+    return sum(parameters for parameters, _ in costs), sum(adds for _, adds in costs)
+
+
+def _step_cost(step: Step) -> tuple[int, int]:
+    record = owner(step.primitive)
+    if not record.state:
+        return 0, 0
+    arguments = (("affine", True),) if record.has("batch_norm") else step.arguments
+    spec = ModuleSpec(step.primitive, arguments, step.stride, step.input.dims, step.output.dims)
+    return record.parameters(spec), record.multiply_adds(spec, step.output.dims)
 
 
 def space_size(cells: Iterable[Cell]) -> int:

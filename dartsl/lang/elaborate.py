@@ -288,7 +288,7 @@ class Elaborator:
         if own is None:  # the width is the implementation's out_channels
             values = tuple((name, value) for name, value in values if name != "out")
         share = ".".join(self._path) if own and dict(values).get("share") else ""
-        step = Step(name, values, stride, before, after, expr.span, share)
+        step = Step(name, values, stride, before, after, expr.span, share, primitive.has("mixing"))
         return Part((step,), output, by, given=steps)
 
     def _arguments(

@@ -24,6 +24,8 @@ class Step:
     `share` names the place of a `linear` with share = "target" below its node: the calls that lead there and the
     step itself, each with its number from the second of a name on, e.g. `gate.linear_2`. Steps into one node with
     the same name have one matrix (language rule 19).
+
+    `mixing` says that it is there only while the network has choices: it was written `mix_bn`.
     """
 
     primitive: str
@@ -33,6 +35,7 @@ class Step:
     output: Shape
     span: Span = field(compare=False, repr=False)
     share: str = ""
+    mixing: bool = False
 
     def argument(self, name: str) -> Argument:
         return dict(self.arguments)[name]
