@@ -10,6 +10,7 @@ from dartsl.graph.operations import Application, Value, application, info
 from dartsl.graph.passes import Optimised
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import cost
+from dartsl.lang.inputs import INPUTS
 
 
 def listing(graph: nx.DiGraph) -> str:
@@ -58,14 +59,15 @@ def passes_listing(graph: nx.DiGraph, optimised: Optimised, target: Target, by: 
     """What each pass did to a graph: one line each, and one for the graph as it was built; `by` says who chose them."""
     measured = "" if target.measured else ", chosen by the count of operations, not measured"
     title = f"network {info(graph).network} at {by} for {target.name}{measured}"
-    rows = [("", "applications", "convolutions", "MiB per image")]
+    size = f"MiB per {INPUTS[info(graph).input].example}"
+    rows = [("", "applications", "convolutions", size)]
     for name, found in [("as built", cost(graph)), *((each.name, each.after) for each in optimised.reports)]:
         rows.append((name, f"{found.nodes:,}", f"{found.convolutions:,}", f"{found.traffic / 2**20:,.1f}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
     ]
-    note = "MiB per image: what a forward pass reads and writes in float32, each application on its own"
+    note = f"{size}: what a forward pass reads and writes in float32, each application on its own"
     return "\n".join([title, "", *lines, "", note, ""])
 
 

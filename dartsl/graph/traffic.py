@@ -12,6 +12,7 @@ from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, application, info
 
 BYTES = 4  # of a float32
+SEQUENCE = "sequence"  # the end of a cell that runs along one: the outputs of all its steps
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Cost:
 
     nodes         applications in the graph
     convolutions  calls of a convolution
-    traffic       bytes that applications read and write for one image in float32, each on its own, every
-                  parameter included: an upper bound, since a cache keeps some
+    traffic       bytes that applications read and write for one example in float32 (an image, a row of text), each on
+                  its own and at each step of a sequence, every parameter included: an upper bound, since a cache
+                  keeps some
     """
 
     nodes: int
@@ -32,7 +34,11 @@ class Cost:
 def cost(graph: nx.DiGraph) -> Cost:
     """The cost of a graph."""
     found = [application(graph, node) for node in graph]
-    return Cost(len(found), sum(map(convolutions, found)), BYTES * sum(_moved(graph, each) for each in found))
+    steps = {
+        each.layer: each.shape[-1] for each in found if each.kind == SEQUENCE
+    }  # of cells that run along one
+    moved = sum(_moved(graph, each, steps.get(each.layer, 1)) for each in found)
+    return Cost(len(found), sum(map(convolutions, found)), BYTES * moved)
 
 
 def convolutions(applied: Application) -> int:
@@ -40,13 +46,13 @@ def convolutions(applied: Application) -> int:
     return int(kind_of(applied).has("convolution"))
 
 
-def _moved(graph: nx.DiGraph, applied: Application) -> int:
+def _moved(graph: nx.DiGraph, applied: Application, steps: int) -> int:
     if kind_of(applied).has("view"):
         return 0
     inputs = (application(graph, source) for source in applied.inputs)
-    return (
-        _numbers(applied) + sum(map(_numbers, inputs)) + sum(_weights(graph, path) for path in applied.state)
-    )
+    read = sum(map(_numbers, inputs)) + sum(_weights(graph, path) for path in applied.state)
+    written = _numbers(applied)  # of a sequence: what all its steps give
+    return steps * read + (written if applied.kind == SEQUENCE else steps * written)
 
 
 def _numbers(applied: Application) -> int:

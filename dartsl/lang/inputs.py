@@ -20,7 +20,7 @@ class Input(ABC):
     sizes      the names of that function's arguments
     kind       of data, in the plural: the key of whatever is kept by kind
     one, this  what messages call such an input, and the one at hand
-    unit       what a cost is counted for
+    unit       what a cost is counted for; `example`: what a batch has several of
     stem       what a stem must give; `stem_help` says how, where another thing is given
     sequence   whether cells run along it, element after element
     """
@@ -31,6 +31,7 @@ class Input(ABC):
     one: ClassVar[str]
     this: ClassVar[str]
     unit: ClassVar[str]
+    example: ClassVar[str]
     stem: ClassVar[str]
     stem_help: ClassVar[str | None] = None
     sequence: ClassVar[bool] = False
@@ -78,6 +79,7 @@ class Images(Input):
     one = "an image"
     this = "the image"
     unit = "image"
+    example = "image"
     stem = "a map of the image"
     stem_help = "`conv(1)` is linear in the channels, and gives a map"
 
@@ -103,6 +105,7 @@ class Tokens(Input):
     one = "tokens"
     this = "a sequence"
     unit = "word"
+    example = "row of text"
     stem = "a sequence"
     sequence = True
 

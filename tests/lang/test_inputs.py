@@ -42,6 +42,7 @@ class Gray(Input):
     one = "a scan"
     this = "the scan"
     unit = "scan"
+    example = "scan"
     stem = "a map of the scan"
 
     @classmethod
