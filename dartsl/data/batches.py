@@ -44,8 +44,8 @@ def split_by_index(labels: Tensor, part: float = 0.5) -> tuple[Tensor, Tensor]:
 class Batches:
     """Epochs over a fixed set of images, each in an order of its own.
 
-    Iterating gives the index tensors (int64, on the CPU) of the steps that are left in the current epoch, and
-    prepares the next epoch when none is left. The last batch of an epoch holds what remains, as in
+    Iterating gives the index tensors (int64, on the CPU) of the steps that are left in the current epoch; `advance`
+    begins the next one. The last batch of an epoch holds what remains, as in
     DARTS, so that every image is seen once per epoch; it may be smaller than the others.
     """
 
@@ -53,9 +53,10 @@ class Batches:
         self._indices = indices
         self._batch = batch
         self._generator = torch.Generator().manual_seed(seed)
-        self._begin()
+        self.advance()
 
-    def _begin(self) -> None:
+    def advance(self) -> None:
+        """Draw the next epoch's order, and go to its start."""
         self._at_epoch_start = self._generator.get_state()
         self._order = self._indices[torch.randperm(len(self._indices), generator=self._generator)]
         self._step = 0
@@ -74,7 +75,6 @@ class Batches:
             start = self._step * self._batch
             self._step += 1
             yield self._order[start : start + self._batch]  # (batch,), the last one perhaps shorter
-        self._begin()
 
     def upcoming(self) -> Iterator[Tensor]:
         """The batches that are left in the current epoch, as they will be given, without taking them."""
@@ -88,7 +88,7 @@ class Batches:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on after the place that `state_dict` gave, for the same images and batch size."""
         self._generator.set_state(state["generator"])
-        self._begin()
+        self.advance()
         self._step = int(state["step"])
 
 

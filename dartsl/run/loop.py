@@ -33,7 +33,7 @@ class EpochEnd:
 
     history  the row of `history.jsonl`
     beside   those of the other files to which such a run adds a row an epoch, by their names
-    figures  what a display shows of the epoch beside the figures of its steps
+    figures  what a display shows of the epoch
     """
 
     history: Row
@@ -48,6 +48,10 @@ class Session(Protocol):
     """
 
     epoch: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left to take."""
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -66,22 +70,25 @@ class Session(Protocol):
         """Steps of the current epoch that are done, the one in hand included."""
 
     def begin_epoch(self) -> None:
-        """Make ready for the steps of an epoch; harmless in mid-epoch."""
+        """Make ready for the steps of an epoch; harmless in mid-epoch, after a step that `verify` found sound."""
 
     def left(self) -> Iterator[Any]:
         """The batches that are left in the current epoch."""
 
     def take_step(self, batch: Any) -> None:
-        """Raises NonFiniteError."""
+        """Take one step; now and then what `verify` says."""
+
+    def verify(self) -> None:
+        """Raise NonFiniteError where a step since the last sound state was not finite."""
 
     def undo(self) -> None:
-        """Go back to before the last `take_step`, which failed."""
+        """Go back to the last sound state: after NonFiniteError that before the step which failed."""
 
     def end_epoch(self) -> EpochEnd:
-        """Count the epoch as done."""
+        """Count the epoch as done. Raises NonFiniteError."""
 
     def figures(self) -> Figures:
-        """What a progress display shows."""
+        """What a progress display shows, as of the last step whose figures are on the host."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
@@ -104,9 +111,10 @@ def run_session(
 ) -> bool:
     """Take all steps that are left; False where Ctrl-C stopped it. `command` resumes such a run.
 
-    A checkpoint is written after each epoch and wherever it is stopped. Raises UserError for a step that is
-    not finite or finds too little memory: the state before it is then saved (of several processes, one that finds
-    too little memory saves nothing: the others are in mid-step). All processes of a `group` stop at the same step.
+    `epochs` is the last one, for the progress. A checkpoint is written after each epoch and wherever the run stops.
+    Raises UserError for a step that is not finite or finds too little memory: a sound state is then saved, that before
+    the step that is not finite (of several processes, one that finds too little memory saves nothing: the others are
+    in mid-step). All processes of a `group` stop at the same step.
     """
     done = session.epoch * session.steps + session.place
     with (
@@ -114,27 +122,29 @@ def run_session(
         interruption(progress.interrupted if group.chief else lambda: None) as stop,
         events(folder) if group.chief else nullcontext(lambda row: None) as tell,
     ):
-        while session.epoch < epochs:
+        while not session.finished:
             session.begin_epoch()
             for batch in _read(session, group):
                 with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
                 progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
                 if group.any(stop.requested):
+                    with _failing_safely(session, folder, device, group):
+                        session.verify()
                     save(session, folder, group)
                     progress.say(
                         f"stopped in epoch {session.epoch + 1} after step {session.place}; everything is saved"
                     )
                     progress.say(f"go on with: {group.command(command)} {command_line(folder.path)}")
                     return False
-            figures = session.figures()
-            end = session.end_epoch()
+            with _failing_safely(session, folder, device, group):
+                end = session.end_epoch()
             with group.together():
                 if group.chief:
                     folder.record(end.history, end.beside)
                     tell(end.history)
             save(session, folder, group)
-            progress.epoch(session.epoch, {**figures, **end.figures})
+            progress.epoch(session.epoch, end.figures)
     return True
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -25,10 +25,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.build import Build
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.beside import plugins_beside
 from dartsl.run.job import Job
-from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.searching.bilevel import AlphaGradient
+from dartsl.searching.method import Constant, Method, Moment
+from dartsl.searching.step import SearchStep, alpha_step
+from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, random_batches
 from dartsl.step.gradients import gradients_of
 
@@ -73,7 +77,7 @@ class Row:
 
 
 class Stepper:
-    """A supernet with DARTS's optimisers, which takes the steps that are measured.
+    """A supernet with DARTS's optimisers, which takes the steps that are measured: the search's own.
 
     With `everything` the first-order step takes all gradients in both its passes, and the optimiser weight after
     weight, as the authors' code does.
@@ -83,44 +87,39 @@ class Stepper:
         config = SearchConfig()
         self.model = model
         self.everything = everything
-        self.clip = config.clip
-        self.weights_optimizer = torch.optim.SGD(
-            model.weights(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            foreach=not everything,
-        )
-        # A group, since torch takes no empty list of parameters.
-        groups = [{"params": model.alpha_parameters()}]
-        self.alphas_optimizer = torch.optim.Adam(groups, lr=config.alphas_lr)
+        method = Method.of(config, Constant(config.lr))
+        steps = {case: replace(method, order=order) for case, order in ORDERS.items()}
+        first = SearchStep.of(model, steps["first"], config)
+        first.finite.at_once = False
+        if everything:
+            first.weights = torch.optim.SGD(
+                model.weights(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+            )
+        self.steps = {case: replace(first, method=each) for case, each in steps.items()}
 
     def run(self, case: str, train: Batch, validation: Batch) -> None:
         """One pass over the training batch with all its gradients, or one whole search step."""
         if case == "forward_backward":
             parameters = [*self.model.alpha_parameters(), *self.model.weights()]
-            torch.autograd.grad(train.take(self.model).loss, parameters, allow_unused=True)
+            slopes(train.take(self.model, Pass()).loss, parameters)
         elif case == "first" and self.everything:
             self._first_order_with_all_gradients(train, validation)
         else:
-            unroll = Unroll.of(self.weights_optimizer, self.model.weights())
-            gradient = alpha_gradient(self.model, train, validation, ORDERS[case], unroll=unroll)
-            alpha_step(self.model, self.alphas_optimizer, gradient)
-            weight_step(self.model, train, self.weights_optimizer, clip=self.clip)
+            self.steps[case].take(train, validation, 0, Moment(0, 1))
 
     def _first_order_with_all_gradients(self, train: Batch, validation: Batch) -> None:
-        model = self.model
+        model, step = self.model, self.steps["first"]
         weights, alphas = model.weights(), model.alpha_parameters()
-        with model.frozen_statistics():
-            outcome, gradients = gradients_of(model, validation, "validation", [*alphas, *weights], 0)
-        alpha_step(model, self.alphas_optimizer, AlphaGradient(gradients[: len(alphas)], outcome))
+        both, frozen = [*alphas, *weights], Pass(0, "validation", frozen=True)
+        outcome, gradients = gradients_of(model, validation, frozen, both, step.finite)
+        alpha_step(model, step.alphas, AlphaGradient(gradients[: len(alphas)], outcome))
         del gradients
-        _, gradients = gradients_of(model, train, "train", [*alphas, *weights], 0)
+        _, gradients = gradients_of(model, train, Pass(), both, step.finite)
         for weight, gradient in zip(weights, gradients[len(alphas) :], strict=True):
             weight.grad = gradient
-        clip_grad_norm_(weights, self.clip)
-        self.weights_optimizer.step()
-        self.weights_optimizer.zero_grad()
+        clip_grad_norm_(weights, step.clip)
+        step.weights.step()
+        step.weights.zero_grad()
 
     def batches(self, size: int) -> tuple[Batch, Batch]:
         """Random normal images or random tokens, the same for all levels."""

@@ -1,56 +1,30 @@
-"""One step of the bilevel optimisation: the gradient of the alphas, and the step of the weights.
+"""The gradient of the alphas, in each order.
 
     min_alpha L_val(w*(alpha), alpha)   s.t.   w*(alpha) = argmin_w L_train(w, alpha)
 
 Source: Liu, Simonyan and Yang, "DARTS", ICLR 2019 (arXiv 1806.09055), equations 5 to 8, and the authors'
-implementation. Every pass of the alpha step leaves batch norm's running statistics alone and sees, on one
-batch, the same random draws (a plugin's too, which come from torch's own generators: each pass seeds them
-anew); the weights come out of it bit for bit as they went in.
-
-Where processes share the batches, every gradient here is that of the whole batch, and so are norms, what is clipped
-and the difference's epsilon.
+implementation. Every pass of it leaves batch norm's running statistics alone and sees, on one batch, the same random
+draws (a plugin's too); the weights come out of it bit for bit as they went in. Where processes share the batches, every
+gradient here is that of the whole batch, and so are norms, what is clipped and the difference's epsilon.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import get_total_norm
 
+from dartsl.nn.passing import Pass
 from dartsl.searching.products import difference_product, exact_product
-from dartsl.step.batches import Batch, ImageBatch, Outcome, TextBatch
-from dartsl.step.finite import NonFiniteError
-from dartsl.step.gradients import (
-    SearchModel,
-    constant,
-    gradients_of,
-    largest_gradient,
-    measure,
-    passed_over,
-    require_finite,
-    restored,
-    shift,
-)
+from dartsl.step.autograd import constant, restored, shift
+from dartsl.step.batches import Batch, Outcome
+from dartsl.step.finite import AT_ONCE, Finite, quotient, wide
+from dartsl.step.gradients import SearchModel, gradients_of, require_finite
 
-__all__ = [
-    "AlphaGradient",
-    "Batch",
-    "ImageBatch",
-    "NonFiniteError",
-    "Outcome",
-    "SearchModel",
-    "TextBatch",
-    "Unroll",
-    "alpha_gradient",
-    "alpha_step",
-    "learning_rate",
-    "measure",
-    "weight_step",
-]
+ORDERS = ("1", "2", "exact")
 
 
 @dataclass(frozen=True)
@@ -64,7 +38,7 @@ class AlphaGradient:
     gradients: list[Tensor]
     outcome: Outcome
     product: list[Tensor] | None = None
-    scale: float = 0.0
+    scale: float | Tensor = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,11 +75,6 @@ class Unroll:
         return cls(rate, momentum, decay, buffers, clip, held)
 
 
-def learning_rate(epoch: int, epochs: int, highest: float, lowest: float) -> float:
-    """The weights' learning rate in an epoch counted from 0: half a cosine, in closed form."""
-    return lowest + 0.5 * (highest - lowest) * (1.0 + math.cos(math.pi * epoch / epochs))
-
-
 def alpha_gradient(
     model: SearchModel,
     train: Batch,
@@ -115,6 +84,7 @@ def alpha_gradient(
     unroll: Unroll | None = None,
     r: float = 0.01,
     step: int = 0,
+    finite: Finite = AT_ONCE,
 ) -> AlphaGradient:
     """The gradient of the validation loss in the alphas, at the weights the training batch would lead to.
 
@@ -122,74 +92,45 @@ def alpha_gradient(
     grad_alpha L_val(w', alpha) - xi * hvp, where hvp = d/d alpha <grad_w L_train(w, alpha), v> is taken by a
     central difference of grad_alpha L_train over w +- (r / |v|) v (order 2; one norm over all weights) or by
     forward over reverse (exact). `unroll`, which both need, says what w' is, and what else text differs in.
-    No loss here has a penalty in it. `step` keys the random draws. Raises NonFiniteError, with the weights restored.
+    No loss here has a penalty in it. `step` keys the random draws. What is not finite raises NonFiniteError, or sets
+    the flag of `finite`; the weights are restored.
     """
     alphas = model.alpha_parameters()
-    with model.frozen_statistics():
-        if order == "1":
-            with constant(model.weights()):
-                outcome, gradients = gradients_of(model, validation, "validation", alphas, step)
-            return AlphaGradient(gradients, outcome)
-        if order not in ("2", "exact"):
-            raise ValueError(f"order must be 1, 2 or exact, not {order}")
-        if unroll is None:
-            raise ValueError(f"order {order} needs the virtual step of the weights")
-        outcome, gradients, direction, factor = _at_virtual_weights(model, train, validation, unroll, step)
-        if order == "2":
-            hvp = difference_product(model, train, direction, r, step)
-        else:
-            hvp = exact_product(model, train, direction, step)
+    on_train, on_validation = Pass(step, "train", frozen=True), Pass(step, "validation", frozen=True)
+    if order == "1":
+        with constant(model.weights()):
+            outcome, gradients = gradients_of(model, validation, on_validation, alphas, finite)
+        return AlphaGradient(gradients, outcome)
+    if order not in ORDERS:
+        raise ValueError(f"order must be 1, 2 or exact, not {order}")
+    if unroll is None:
+        raise ValueError(f"order {order} needs the virtual step of the weights")
+    weights = model.weights()
+    change, factor = _virtual_step(model, train, on_train, unroll, finite)
+    with restored(weights):
+        shift(weights, change, -unroll.xi)
+        outcome, both = gradients_of(model, validation, on_validation, [*alphas, *weights], finite)
+    del change
+    gradients, direction = both[: len(alphas)], both[len(alphas) :]
+    _clip(direction, unroll.clip)
+    if order == "2":
+        hvp = difference_product(model, train, on_train, direction, r, finite)
+    else:
+        hvp = exact_product(model, train, on_train, direction)
     scale = unroll.xi * factor
-    torch._foreach_add_(gradients, hvp, alpha=-scale)
-    require_finite(model, "alphas' gradient", alphas, gradients)
+    shift(gradients, hvp, -scale)
+    require_finite(model, "alphas' gradient", alphas, gradients, finite)
     return AlphaGradient(gradients, outcome, hvp, scale)
 
 
-def alpha_step(model: SearchModel, optimizer: torch.optim.Optimizer, gradient: AlphaGradient) -> None:
-    """Hand the gradients to the alphas' optimiser and let it take one step."""
-    for alpha, value in zip(model.alpha_parameters(), gradient.gradients, strict=True):
-        alpha.grad = value
-    optimizer.step()
-    optimizer.zero_grad()
-
-
-def weight_step(
-    model: SearchModel, batch: Batch, optimizer: torch.optim.Optimizer, *, clip: float, step: int = 0
-) -> Outcome:
-    """One step of the weights on a training batch, at the alphas as they are now.
-
-    This pass, alone, moves batch norm's running statistics, and adds the batch's penalty to the loss (the
-    outcome's loss is without it). `clip` bounds the norm of the gradient over all weights (0: no bound).
-    Raises NonFiniteError before any weight is touched.
-    """
+def _virtual_step(
+    model: SearchModel, train: Batch, pass_: Pass, unroll: Unroll, finite: Finite
+) -> tuple[list[Tensor], float | Tensor]:
+    """The change of the weights per learning rate, (w - w') / xi, and c."""
     weights = model.weights()
-    optimizer.zero_grad()
     with constant(model.alpha_parameters()):
-        passed = passed_over(model, batch, "train", step)
-        objective = passed.loss if passed.penalty is None else passed.loss + passed.penalty
-        batch.share.weighed(objective).backward()  # type: ignore[no-untyped-call]
-    outcome = passed.outcome().over_all(batch.share)
-    fed = [weight for weight in weights if weight.grad is not None]
-    gradients = [weight.grad for weight in fed if weight.grad is not None]
-    batch.share.sum_(gradients)
-    if not math.isfinite(outcome.loss):
-        raise NonFiniteError("training loss", *largest_gradient(model, fed, gradients))
-    norm = require_finite(model, "weights' gradient", fed, gradients)
-    if clip > 0:
-        clip_grads_with_norm_(fed, clip, norm)
-    optimizer.step()
-    optimizer.zero_grad()
-    return outcome
-
-
-def _at_virtual_weights(
-    model: SearchModel, train: Batch, validation: Batch, unroll: Unroll, step: int
-) -> tuple[Outcome, list[Tensor], list[Tensor], float]:
-    """The validation pass at w': its outcome, grad_alpha L_val, v = grad_w' L_val (clipped), and c."""
-    weights, alphas = model.weights(), model.alpha_parameters()
-    with constant(alphas):
-        _, change = gradients_of(model, train, "train", weights, step)
-    factor = _clipped(change, unroll.clip)
+        _, change = gradients_of(model, train, pass_, weights, finite)
+    factor = _clip(change, unroll.clip)
     with torch.no_grad():
         torch._foreach_add_(change, list[Tensor](weights), alpha=unroll.weight_decay)
         moving = [(s, b) for s, b in zip(change, unroll.buffers, strict=True) if b is not None]
@@ -199,22 +140,16 @@ def _at_virtual_weights(
         for weight, slope in zip(weights, change, strict=True):
             if id(weight) in held:
                 slope.zero_()
-    with restored(weights):
-        shift(weights, change, -unroll.xi)
-        outcome, gradients = gradients_of(model, validation, "validation", [*alphas, *weights], step)
-    direction = gradients[len(alphas) :]
-    _clipped(direction, unroll.clip)
-    return outcome, gradients[: len(alphas)], direction, factor
+    return change, factor
 
 
-def _clipped(gradients: list[Tensor], clip: float) -> float:
+def _clip(gradients: list[Tensor], clip: float) -> float | Tensor:
     """Scale gradients down, in place, to the norm `clip` over all of them; 0: no bound.
 
-    Gives the factor c = clip / (norm + 1e-6), even where it is above 1 and nothing was scaled.
+    Gives the factor c = clip / (norm + 1e-6), (), even where it is above 1 and nothing was scaled.
     """
     if clip == 0.0:
         return 1.0
-    factor = clip / (get_total_norm(gradients).item() + 1e-6)
-    if factor < 1.0:
-        torch._foreach_mul_(gradients, factor)
+    factor = quotient(clip, wide(get_total_norm(gradients)) + 1e-6)  # ()
+    torch._foreach_mul_(gradients, factor.clamp(max=1.0).to(gradients[0].dtype))  # times 1 changes no bit
     return factor

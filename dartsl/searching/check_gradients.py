@@ -22,7 +22,6 @@ from dartsl.nn.supernet import from_plan
 from dartsl.run.devices import chosen
 from dartsl.run.job import Job
 from dartsl.run.loop import own_generators
-from dartsl.searching.bilevel import alpha_gradient
 from dartsl.searching.sessions import data_of, session_of
 from dartsl.step.finite import NonFiniteError
 
@@ -117,10 +116,13 @@ def check_gradients(job: Job, config: SearchConfig) -> Comparison:
         session = session_of(model, config, data)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))
-        unroll = session.unroll()
+        stepper = session.stepper
+        stepper.finite.at_once = True
         try:
             found = {
-                order: alpha_gradient(model, train, validation, order, unroll=unroll, r=config.r)
+                order: replace(stepper, method=replace(stepper.method, order=order)).gradient(
+                    train, validation, 0
+                )
                 for order in ORDERS
             }
         except NonFiniteError as fault:

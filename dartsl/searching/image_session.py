@@ -21,8 +21,8 @@ from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, record, text
 from dartsl.run.state import batches, generator, random_bytes
-from dartsl.searching.bilevel import learning_rate
 from dartsl.searching.images import Images, InMemory, Streamed
+from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
 from dartsl.step.batches import ImageBatch
 
@@ -56,12 +56,14 @@ class ImageSession(SearchSession[Tensor]):
                 f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
             ) from error
         self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
-        super().__init__(model, config, batches, group)
+        schedule = Cosine(config.epochs, config.lr, config.lr_min, config.warmup)
+        super().__init__(model, config, batches, group, schedule)
         _require_batch_norm(model, config, len(ours), len(theirs))
 
     def begin_epoch(self) -> None:
-        config = self.config
-        self.set_rate(learning_rate(self.epoch, config.epochs, config.lr, config.lr_min))
+        super().begin_epoch()
+        for group in self.stepper.weights.param_groups:
+            group["lr"] = self.rate
 
     def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
         return self._batch(place), self._batch(self.validation.draw())
@@ -92,7 +94,7 @@ class ImageSession(SearchSession[Tensor]):
         if state["device"] == self.generator.device.type:
             self.generator.set_state(state["augmentation"])
         else:
-            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.step))
+            self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.number))
 
     def _batch(self, indices: Tensor) -> ImageBatch:
         share = self.group.share(len(indices))

@@ -25,16 +25,18 @@ from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
 from dartsl.graph.traffic import convolutions
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import PluginError
 from dartsl.nn.plugins import Plugins, contract_error, resolve
 from dartsl.nn.supernet import Supernet
-from dartsl.step.batches import Batch, random_batches
-from dartsl.step.gradients import constant, restored, shift, slopes
+from dartsl.searching.bilevel import ORDERS
+from dartsl.searching.method import Constant, Method, Moment
+from dartsl.searching.step import SearchStep
+from dartsl.step.batches import random_batches
 
 _Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]
-ORDERS = ("1", "2", "exact")
 MOST_NUMBERS = 2**50  # in one tensor: torch counts its bytes in 63 bits, and they are stacked now and then
 # What a CPU process takes besides (glibc's heap, oneDNN), as measured on networks of no convolution to 1,395, in steps
 # of 10 MB to 0.9 GB: code that the first pass brings; what oneDNN and autograd keep for each convolution; and holes,
@@ -164,61 +166,34 @@ def step_memory(
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
     shadow = _shadow(model, batch, build, plugins)
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
-    if order == "exact":
-        # Dual numbers: all twice, and what their own derivatives keep; no layer is computed again.
-        whole = shadow
-        if shadow.build.memory != "normal":
-            whole = Supernet(
-                shadow.plan, shadow.graph, replace(shadow.build, memory="normal"), shadow.plugins
-            )
-        passes, kept = round(DUAL * 2 * passes_peak(whole, batch, "2")), "normal"
-    else:
-        passes, kept = passes_peak(shadow, batch, order), shadow.build.memory
+    passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2"), shadow.build.memory
+    if (
+        order == "exact"
+    ):  # dual numbers: all twice, and what their derivatives keep; no layer is computed again
+        if kept != "normal":
+            shadow, kept = _shadow(model, batch, replace(build, memory="normal"), plugins), "normal"
+            passes = step_peak(shadow, batch, "2")
+        passes = round(DUAL * 2 * passes)
     calls = sum(convolutions(application(shadow.graph, node)) for node in shadow.graph)
     return StepMemory(
-        state=2 * weights + 3 * alphas + _bytes(list(shadow.buffers())),
+        state=2 * (2 * weights + 3 * alphas + _bytes(list(shadow.buffers()))),
         passes=passes,
         slack=BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes),
     )
 
 
-def passes_peak(model: Supernet, batch: int, order: str) -> int:
-    """Bytes that the passes of a step of order 1 or 2 hold at most, inputs and gradients too.
-
-    `model` may lie on the meta device.
-    """
+def step_peak(model: Supernet, batch: int, order: str) -> int:
+    """Bytes that a step of order 1 or 2 holds at most, inputs and gradients too. It is taken: `model` should lie on the
+    meta device, where there are no numbers to lose."""
     place = next(model.parameters())
+    method = Method.of(SearchConfig(order=order), Constant(0.0, warmup=0 if model.alpha_parameters() else 1))
+    step = SearchStep.of(model, method, SearchConfig())
+    step.finite.at_once = False
     held = Occupancy([*model.parameters(), *model.buffers()])
     with held:
         train, validation = random_batches(model.plan, batch, place)
-        with model.frozen_statistics():
-            _fullest_pass(model, train, validation, order)
-            if order == "1":
-                with constant(model.alpha_parameters()):
-                    _gradients(model, train, model.weights())
+        step.take(train, validation, 0, Moment(0, 1))
     return held.peak
-
-
-def _fullest_pass(model: Supernet, train: Batch, validation: Batch, order: str) -> None:
-    """That pass of `dartsl.searching.bilevel.alpha_gradient` which holds the most, amid what is held beside it.
-
-    For order 2 it is the pass at w', whose gradients are in all parameters.
-    """
-    weights, alphas = model.weights(), model.alpha_parameters()
-    if order == "1":
-        with constant(weights):
-            _gradients(model, validation, alphas)
-        return
-    change = [torch.zeros_like(weight) for weight in weights]
-    with restored(weights):
-        shift(weights, change, 0.0)
-        _gradients(model, validation, [*alphas, *weights])
-
-
-def _gradients(model: Supernet, batch: Batch, parameters: Sequence[Tensor]) -> list[Tensor]:
-    if not parameters:
-        return []
-    return slopes(batch.take(model).loss, parameters)
 
 
 def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Plugins) -> Supernet:

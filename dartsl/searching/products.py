@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,43 +20,38 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.utils import get_total_norm
 
+from dartsl.nn.passing import Pass
+from dartsl.step.autograd import constant, restored, shift, slopes
 from dartsl.step.batches import Batch
-from dartsl.step.gradients import (
-    SearchModel,
-    constant,
-    gradients_of,
-    restored,
-    seed_pass,
-    shift,
-    slopes,
-)
+from dartsl.step.finite import AT_ONCE, Finite, quotient, wide
+from dartsl.step.gradients import SearchModel, gradients_of, seed_plugins
 
 
 def difference_product(
-    model: SearchModel, train: Batch, direction: list[Tensor], r: float, step: int
+    model: SearchModel, train: Batch, pass_: Pass, direction: list[Tensor], r: float, finite: Finite = AT_ONCE
 ) -> list[Tensor]:
     """(grad_alpha L_train(w+) - grad_alpha L_train(w-)) / (2 eps) with w+- = w +- eps v, eps = r / |v|.
 
-    Equation 8 of the paper; one norm over all weights.
+    Equation 8 of the paper; one norm over all weights. Zeros where v is: the validation loss does not depend on the
+    weights then, and there is no term to add.
     """
     weights, alphas = model.weights(), model.alpha_parameters()
-    norm = get_total_norm(direction).item()
-    if norm == 0.0:  # the validation loss does not depend on the weights here: no term to add
-        return [torch.zeros_like(alpha) for alpha in alphas]
-    eps = r / norm
+    norm = wide(get_total_norm(direction))
+    eps = torch.where(norm > 0, quotient(r, norm), 1.0)  # ()
     sides: list[list[Tensor]] = []
     with constant(weights):
-        for sign in (1.0, -1.0):
+        for amount in (eps, -eps):
             with restored(weights):
-                shift(weights, direction, sign * eps)
-                sides.append(gradients_of(model, train, "train", alphas, step)[1])
+                shift(weights, direction, amount)
+                sides.append(gradients_of(model, train, pass_, alphas, finite)[1])
     above, below = sides
     torch._foreach_sub_(above, below)
-    torch._foreach_div_(above, 2.0 * eps)
+    for each in above:
+        each /= 2.0 * eps
     return above
 
 
-def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor], step: int) -> list[Tensor]:
+def exact_product(model: SearchModel, train: Batch, pass_: Pass, direction: Sequence[Tensor]) -> list[Tensor]:
     """The tangent, along `direction`, of grad_alpha L_train as a function of the weights.
 
     The weights themselves are not touched. `model` is a torch module.
@@ -64,7 +60,8 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
         raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
     alphas = model.alpha_parameters()
     along = dict(zip(map(id, model.weights()), direction, strict=True))
-    seed_pass(model, train, "train", step)
+    pass_ = replace(pass_, share=train.share)
+    seed_plugins(model, train, pass_)
     step_of = _AlphaGradient(model, alphas)
     with constant(model.weights()), _dual_numbers():
         replaced: dict[str, Tensor] = {
@@ -74,7 +71,7 @@ def exact_product(model: SearchModel, train: Batch, direction: Sequence[Tensor],
         }
         # A buffer that a pass writes to in place would become dual itself: the pass gets copies.
         replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
-        gradients = torch.func.functional_call(step_of, replaced, (train,))
+        gradients = torch.func.functional_call(step_of, replaced, (train, pass_))
         tangents = [_tangent(gradient) for gradient in gradients]
     product = [
         torch.zeros_like(alpha) if tangent is None else tangent.detach()
@@ -92,8 +89,8 @@ class _AlphaGradient(nn.Module):
         self.model = model
         self._alphas = tuple(alphas)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, ...]:
-        loss = batch.share.weighed(batch.take(self.model).loss)
+    def forward(self, batch: Batch, pass_: Pass) -> tuple[Tensor, ...]:
+        loss = batch.share.weighed(batch.take(self.model, pass_).loss)
         return tuple(slopes(loss, self._alphas))
 
 

@@ -1,36 +1,36 @@
 """Everything that a search consists of while it runs: it steps, and its whole state is saved and restored.
 
-What images and texts have in common; `image_session` and `text_session` add what an epoch's steps are.
+What images and texts have in common; `image_session` and `text_session` add what an epoch's steps are. A step itself
+stands in `step.py`.
 """
 
 from __future__ import annotations
 
-import copy
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.methods import NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import Group
-from dartsl.run.schema import Check, number, record, whole
-from dartsl.run.state import TALLY, optimizer, tensors
-from dartsl.searching.bilevel import Unroll, alpha_gradient, alpha_step, measure, weight_step
+from dartsl.run.schema import Check, many, number, record, table, whole
+from dartsl.run.state import optimizer, tensors
+from dartsl.searching.figures import EpochFigures
+from dartsl.searching.method import Method, Moment, Schedule, Tables
 from dartsl.searching.readouts import entropies, readings
-from dartsl.step.batches import Batch, Outcome
-from dartsl.step.tally import Tally, tallied
+from dartsl.searching.step import SearchStep, Taken
+from dartsl.step.batches import Batch
+from dartsl.step.verified import Place, Verified
 
-Place = TypeVar("Place")  # what stands for a step's training batch
 Step = TypeVar("Step", covariant=True)
 
 
@@ -44,56 +44,45 @@ class Steps(Protocol[Step]):
 
     def __iter__(self) -> Iterator[Step]: ...
 
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+    def advance(self) -> None: ...
 
 
-class SearchSession(ABC, Generic[Place]):
-    """A supernet, its two optimisers, its data, and how far it has come.
+class SearchSession(Verified[Place]):
+    """A supernet that takes steps, its data, and how far it has come.
 
-    `epoch` counts the epochs that are over, `step` all steps taken. Iterate `batches` for the steps left in
-    the epoch and give each to `take_step`. Losses, accuracies and perplexities of both parts are means over the
-    epoch's batches as they were met, in training mode (for orders 2 and exact the validation batch meets the
-    unrolled weights): measuring costs no pass of its own.
+    `epoch` counts the epochs that are over, `number` all steps taken. Losses, accuracies and perplexities of both parts
+    are means over the epoch's batches as they were passed over, in training mode (for orders 2 and exact the validation
+    batch sees the unrolled weights): measuring costs no pass of its own. Nothing is read back from the device but in
+    every tenth step.
     """
 
     inputs: Inputs
-
-    measure = (
-        "accuracy"  # beside the loss in the history: a property of Tally, and its short name for a display
-    )
+    measure = "accuracy"  # what is reported beside the loss: a property of Figures, and its name in a display
     short = "acc"
-
     usual_clip = 5.0  # DARTS's
 
-    def __init__(self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group) -> None:
+    def __init__(
+        self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group, schedule: Schedule
+    ) -> None:
         """Raises UserError for settings that cannot be used together, or with the network."""
-        if group.world > 1:
-            synchronise(model, model.draws)
+        _require_usable(model, config)
         self.config = config
         self.model = model
         self.batches = batches
-        _require_usable(model, config)
-        self.weights_optimizer = torch.optim.SGD(
-            model.weights(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            foreach=True,  # the same numbers in a few operations for all weights, on the CPU too
-        )
-        self.alphas_optimizer = torch.optim.Adam(
-            model.alpha_parameters(),
-            lr=config.alphas_lr,
-            betas=(config.alphas_betas[0], config.alphas_betas[1]),
-            weight_decay=config.alphas_decay,
-        )
+        self.method = Method.of(config, schedule)
+        self.stepper = self.make_stepper()
+        super().__init__(config.device)
+        self.stepper.finite = self.finite
         self.rate = config.lr
         self.epoch = 0
-        self.step = 0
-        self.seconds = 0.0
-        self.train, self.valid = Tally(), Tally()
-        self._before = _Backup(self)
+        self.number = 0
+        self.past: list[Tables] = []  # mixing weights after each epoch, where the stop rule reads them
+        self.sums = EpochFigures(config.device, self.measure, self.method.terms)
+        self._state = [*model.parameters(), *model.buffers()]
+
+    def make_stepper(self) -> SearchStep:
+        """What takes the steps."""
+        return SearchStep.of(self.model, self.method, self.config)
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -132,13 +121,22 @@ class SearchSession(ABC, Generic[Place]):
         """The places in the training data of the steps that are left in the epoch."""
         return iter(self.batches)
 
-    @abstractmethod
-    def begin_epoch(self) -> None:
-        """Set the epoch's learning rate; harmless in mid-epoch."""
+    @property
+    def stopped(self) -> str | None:
+        """Why the search ended before its last epoch; None where it did not."""
+        return self.method.stop(self.past) if self.past and self.epoch < self.method.epochs else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over, or the method's rule has stopped the search."""
+        return self.epoch >= self.method.epochs or self.stopped is not None
 
     @abstractmethod
     def draw(self, place: Place) -> tuple[Batch, Batch]:
         """A step's training batch, and the validation batch that goes with it."""
+
+    def went_on(self, taken: Taken) -> None:
+        """Called after each step with what it gave."""
 
     @abstractmethod
     def random_state(self) -> dict[str, Any]:
@@ -152,92 +150,83 @@ class SearchSession(ABC, Generic[Place]):
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `random_state` gave."""
 
-    def unroll(self) -> Unroll:
-        """The virtual step of the weights that the alphas look through."""
-        return Unroll.of(self.weights_optimizer, self.model.weights())
-
-    def went_on(self, train: Outcome, validation: Outcome) -> None:
-        """Called after each step with what its two passes gave."""
-
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
         return []
 
-    def set_rate(self, rate: float) -> None:
-        """Set the weights' learning rate of the epoch."""
-        self.rate = rate
-        for group in self.weights_optimizer.param_groups:
-            group["lr"] = rate
+    def begin_epoch(self) -> None:
+        """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
+        self.rate = self.method.schedule.rate(self.epoch)
+        self.keep()
 
-    def take_step(self, place: Place) -> None:
-        """Alphas on a validation batch (not in warm-up), then weights on the training batch of `place`.
-
-        Raises NonFiniteError; `undo` then brings back the state before this step.
-        """
-        started = time.perf_counter()
-        self._before.take()
+    def step(self, place: Place) -> None:
+        """Alphas on a validation batch (not where they rest), then weights on the training batch of `place`."""
         train, validation = self.draw(place)
-        if self.epoch < self.config.warmup:
-            met = measure(self.model, validation, "validation", self.step)
-        else:
-            gradient = alpha_gradient(
-                self.model,
-                train,
-                validation,
-                self.config.order,
-                unroll=self.unroll(),
-                r=self.config.r,
-                step=self.step,
-            )
-            alpha_step(self.model, self.alphas_optimizer, gradient)
-            met = gradient.outcome
-        self.valid.add(met)
-        trained = weight_step(
-            self.model, train, self.weights_optimizer, clip=self.config.clip, step=self.step
-        )
-        self.train.add(trained)
-        self.went_on(trained, met)
-        self.step += 1
-        self.seconds += time.perf_counter() - started
+        taken = self.stepper.take(train, validation, self.number, Moment(self.epoch, self.method.epochs))
+        self.sums.add(taken)
+        self.went_on(taken)
+        self.number += 1
 
-    def undo(self) -> None:
-        """Go back to before the last `take_step`, which failed before the weights were stepped."""
-        self._before.restore()
+    @property
+    def optimizers(self) -> Sequence[torch.optim.Optimizer]:
+        """Those that step."""
+        return (self.stepper.weights, self.stepper.alphas)
+
+    def tensors(self) -> list[Tensor]:
+        """What steps change in place, the optimisers' own apart."""
+        return [*self._state, *self.sums.tensors()]
+
+    def position(self) -> dict[str, Any]:
+        """How far the search has come within its epoch: numbers, and states of generators."""
+        return {"step": self.number, "counts": self.sums.counts(), **self.random_state()}
+
+    def load_position(self, position: Mapping[str, Any]) -> None:
+        """Take over what `position` gave."""
+        self.number = position["step"]
+        self.sums.load_counts(position["counts"])
+        self.load_random_state(position)
 
     def end_epoch(self) -> EpochEnd:
-        """Count the epoch as done, and give its rows of the history and of the alphas."""
+        """Count the epoch as done. Raises NonFiniteError."""
+        self.verify()
         self.epoch += 1
+        self.batches.advance()
+        if self.config.stop != NEVER:
+            self.past.append(self.mixing_weights())
         row = {
             "epoch": self.epoch,
             "lr": self.rate,
-            "train_loss": self.train.mean_loss,
-            f"train_{self.measure}": getattr(self.train, self.measure),
-            "validation_loss": self.valid.mean_loss,
-            f"validation_{self.measure}": getattr(self.valid, self.measure),
+            **self.sums.row(),
             "entropy": self.entropy(),
             "seconds": round(self.seconds, 3),
         }
-        self.train, self.valid, self.seconds = Tally(), Tally(), 0.0
-        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}})
+        figures = self.read()
+        self.sums.clear()
+        self.seconds = 0.0
+        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}, figures)
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each table, row by row, without a short row's spare columns."""
         return self.model.architecture()["alphas"]
 
+    def mixing_weights(self) -> dict[str, Sequence[Sequence[float]]]:
+        """Those of each table, as a run's readers have them."""
+        found = readings(self.method.relaxation, self.model.tables, self.model.architecture())
+        return {table: reading.weights for table, reading in found.items()}
+
     def entropy(self) -> dict[str, float]:
         """The mean entropy of each table's rows of mixing weights, in nats."""
-        found = readings(self.config.relaxation, self.model.tables, self.model.architecture())
-        rows = {table: entropies(reading.weights) for table, reading in found.items()}
+        rows = {table: entropies(weights) for table, weights in self.mixing_weights().items()}
         return {table: sum(values) / len(values) for table, values in rows.items()}
 
-    def figures(self) -> dict[str, float | None]:
-        """What a progress display shows."""
-        entropy = self.entropy()
+    def read(self) -> dict[str, float | None]:
+        """The figures of the epoch so far."""
+        row, entropy = self.sums.row(), self.entropy()
         return {
-            "loss": self.train.mean_loss,
-            self.short: getattr(self.train, self.measure),
-            "val loss": self.valid.mean_loss,
-            f"val {self.short}": getattr(self.valid, self.measure),
+            "loss": row["train_loss"],
+            self.short: row[f"train_{self.measure}"],
+            "val loss": row["validation_loss"],
+            f"val {self.short}": row[f"validation_{self.measure}"],
             "entropy": sum(entropy.values()) / len(entropy),
             "lr": self.rate,
         }
@@ -246,13 +235,13 @@ class SearchSession(ABC, Generic[Place]):
         """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
         return {
             "epoch": self.epoch,
-            "step": self.step,
+            "step": self.number,
             "seconds": self.seconds,
-            "train": vars(self.train).copy(),
-            "valid": vars(self.valid).copy(),
+            **self.sums.state_dict(),
             "model": dict(self.model.state_dict()),
-            "weights_optimizer": self.weights_optimizer.state_dict(),
-            "alphas_optimizer": self.alphas_optimizer.state_dict(),
+            "weights_optimizer": self.stepper.weights.state_dict(),
+            "alphas_optimizer": self.stepper.alphas.state_dict(),
+            **({"past": self.past} if self.past else {}),
             **self.random_state(),
         }
 
@@ -263,56 +252,29 @@ class SearchSession(ABC, Generic[Place]):
                 "epoch": whole(),
                 "step": whole(),
                 "seconds": number(0),
-                "train": TALLY,
-                "valid": TALLY,
+                **self.sums.schema(),
                 "model": tensors(self.model.state_dict()),
-                "weights_optimizer": optimizer(self.weights_optimizer, "momentum_buffer"),
-                "alphas_optimizer": optimizer(self.alphas_optimizer, "exp_avg", "exp_avg_sq"),
+                "weights_optimizer": optimizer(self.stepper.weights, "momentum_buffer"),
+                "alphas_optimizer": optimizer(self.stepper.alphas, "exp_avg", "exp_avg_sq"),
                 **self.random_schema(),
             },
+            {"past": many(table(many(many(number()))))},
             closed=True,
         )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
         self.model.load_state_dict(state["model"])
-        self.weights_optimizer.load_state_dict(state["weights_optimizer"])
-        self.alphas_optimizer.load_state_dict(state["alphas_optimizer"])
-        self.epoch, self.step, self.seconds = int(state["epoch"]), int(state["step"]), float(state["seconds"])
+        self.stepper.weights.load_state_dict(state["weights_optimizer"])
+        self.stepper.alphas.load_state_dict(state["alphas_optimizer"])
+        self.epoch, self.number, self.seconds = (
+            int(state["epoch"]),
+            int(state["step"]),
+            float(state["seconds"]),
+        )
         self.load_random_state(state)
-        self.train, self.valid = tallied(state["train"]), tallied(state["valid"])
-
-
-class _Backup:
-    """What a step that fails may have changed before it failed: all but the weights and their optimiser.
-
-    Alphas and running statistics are small beside the weights, so a copy per step costs little.
-    """
-
-    def __init__(self, session: SearchSession[Any]) -> None:
-        self._session = session
-        self._groups: list[tuple[list[Tensor], list[Tensor]]] = []
-        tensors = [*(a.detach() for a in session.model.alpha_parameters()), *session.model.buffers()]
-        for dtype in {tensor.dtype for tensor in tensors}:
-            live = [tensor for tensor in tensors if tensor.dtype == dtype]
-            self._groups.append((live, [tensor.clone() for tensor in live]))
-
-    def take(self) -> None:
-        session = self._session
-        for live, saved in self._groups:
-            torch._foreach_copy_(saved, live)
-        self._optimizer = copy.deepcopy(session.alphas_optimizer.state_dict())
-        self._random = session.random_state()
-        self._random["batches"]["step"] -= 1  # the batch in hand was not used
-        self._valid = copy.copy(session.valid)
-
-    def restore(self) -> None:
-        session = self._session
-        for live, saved in self._groups:
-            torch._foreach_copy_(live, saved)
-        session.alphas_optimizer.load_state_dict(self._optimizer)
-        session.load_random_state(self._random)
-        session.valid = self._valid
+        self.sums.load_state_dict(state)
+        self.past = list(state.get("past", []))
 
 
 def _require_usable(model: Supernet, config: SearchConfig) -> None:

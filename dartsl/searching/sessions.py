@@ -6,7 +6,7 @@ from typing import Any
 
 from dartsl.data import images
 from dartsl.data.folders import FolderData
-from dartsl.data.text import Corpus
+from dartsl.data.text import Corpus, text_of
 from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
@@ -14,7 +14,7 @@ from dartsl.run.parallel import ALONE, Group
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.images import Images, images_of
 from dartsl.searching.session import SearchSession
-from dartsl.searching.text_session import TextSession, text_of
+from dartsl.searching.text_session import TextSession
 
 Data = Images | Corpus
 

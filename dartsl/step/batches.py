@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,36 +11,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.lang.inputs import Tokens
+from dartsl.nn.passing import Pass
 from dartsl.nn.share import WHOLE, Share
+from dartsl.step.finite import wide
 
 if TYPE_CHECKING:
     from dartsl.lang.terms import Plan
     from dartsl.nn.text import TextOutput
 
 
-MOST = 700.0  # exp of more is not a float; such a loss says all there is to say
-
-
-def perplexity(loss: float) -> float:
-    """Of a mean loss in nats."""
-    return math.exp(min(loss, MOST))
-
-
 class Model(Protocol):
     """A network that takes a batch's inputs (`dartsl.nn.supernet.Supernet` is one)."""
 
-    def __call__(self, *inputs: Any) -> Any: ...
+    def __call__(self, *inputs: Any, pass_: Pass | None = None) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pass gave: the mean loss over `count` predictions, and how many of them were right.
+    """What one pass gave, on its device: the mean loss () over `count` predictions, and how many were right, ().
 
-    Of text nobody counts what was right (None); `carries` are the states that the next window starts from.
+    Of text nobody counts what was right (None); `carries` (B, H) are the states that the next window starts from.
     """
 
-    loss: float
-    correct: int | None
+    loss: Tensor
+    correct: Tensor | None
     count: int
     carries: tuple[Tensor, ...] = ()
 
@@ -49,10 +42,12 @@ class Outcome:
         """That of the whole batch, where this is the one of a share; the carries stay those of its rows."""
         if share.total is None:
             return self
-        counted = 1 if share.counts else 0
-        right = 0 if self.correct is None else self.correct
-        loss, correct, count = share.figures(self.loss * share.weight, right * counted, self.count * counted)
-        return Outcome(loss, None if self.correct is None else int(correct), int(count), self.carries)
+        weighed = wide(self.loss) * share.weight
+        right = torch.zeros_like(weighed) if self.correct is None else self.correct.to(weighed.dtype)
+        sums = torch.stack((weighed, right * float(share.counts)))  # (2,)
+        share.sum_([sums])
+        correct = None if self.correct is None else sums[1].to(torch.int64)
+        return Outcome(sums[0], correct, self.count // share.size * share.whole, self.carries)
 
 
 class Passed(Protocol):
@@ -83,17 +78,40 @@ class Batch(Protocol):
         """What part they are of a batch that several processes share."""
         ...
 
-    def take(self, model: Model) -> Passed:
-        """One pass of the model over the batch."""
+    def take(self, model: Model, pass_: Pass) -> Passed:
+        """One pass of the model over the batch, in training mode."""
         ...
 
 
+@dataclass(frozen=True)
+class ImagePassed:
+    """Logits (B, classes) and the mean loss of a pass over images, ()."""
+
+    loss: Tensor
+    logits: Tensor
+    labels: Tensor
+    penalty: Tensor | None = None
+
+    def outcome(self) -> Outcome:
+        correct = (self.logits.detach().argmax(dim=1) == self.labels).sum()  # ()
+        return Outcome(self.loss.detach(), correct, len(self.labels))
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> ImagePassed:
+    """DARTS's loss: the mean cross entropy of logits (B, classes) and labels (B,)."""
+    return ImagePassed(F.cross_entropy(logits, labels), logits, labels)
+
+
 class ImageBatch(NamedTuple):
-    """Images (B, C, H, W), floating, and their labels (B,), int64."""
+    """Images (B, C, H, W), floating, and their labels (B,), int64.
+
+    objective  makes a loss of what the network gives, and of the labels
+    """
 
     images: Tensor
     labels: Tensor
     share: Share = WHOLE
+    objective: Callable[[Tensor, Tensor], ImagePassed] = cross_entropy
 
     @property
     def device(self) -> torch.device:
@@ -103,23 +121,8 @@ class ImageBatch(NamedTuple):
     def size(self) -> int:
         return len(self.labels)
 
-    def take(self, model: Model) -> ImagePassed:
-        logits: Tensor = model(self.images)
-        return ImagePassed(F.cross_entropy(logits, self.labels), logits, self.labels)
-
-
-@dataclass(frozen=True)
-class ImagePassed:
-    """Logits (B, classes) and their cross entropy."""
-
-    loss: Tensor
-    logits: Tensor
-    labels: Tensor
-    penalty: Tensor | None = None
-
-    def outcome(self) -> Outcome:
-        correct = int((self.logits.detach().argmax(dim=1) == self.labels).sum())
-        return Outcome(float(self.loss.detach()), correct, len(self.labels))
+    def take(self, model: Model, pass_: Pass) -> ImagePassed:
+        return self.objective(model(self.images, pass_=pass_), self.labels)
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,8 @@ class TextBatch:
     def size(self) -> int:
         return int(self.tokens.shape[1])
 
-    def take(self, model: Model) -> TextPassed:
-        output: TextOutput = model(self.tokens, self.carries)
+    def take(self, model: Model, pass_: Pass) -> TextPassed:
+        output: TextOutput = model(self.tokens, self.carries, pass_=pass_)
         loss = F.cross_entropy(output.logits.flatten(0, 1), self.targets.flatten())  # over all (T * B)
         return TextPassed(loss, self.targets.numel(), output.carries, self._penalty(output))
 
@@ -172,7 +175,7 @@ class TextPassed:
 
     def outcome(self) -> Outcome:
         carries = tuple(carry.detach() for carry in self.carries)
-        return Outcome(float(self.loss.detach()), None, self.count, carries)
+        return Outcome(self.loss.detach(), None, self.count, carries)
 
 
 def random_batches(

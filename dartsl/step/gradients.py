@@ -1,149 +1,149 @@
-"""One pass over a batch: the loss, its gradients in some of the parameters, and what is not finite.
+"""Passes over batches: losses, their gradients in some of the parameters, and the step of the weights.
 
-Where several processes share the batch, every gradient and every figure that leaves here is the whole batch's.
-
-Here stand also the ways in which the passes of a step leave a model as it was.
+Where several processes share a batch, every gradient and every figure that leaves here is the whole batch's. Nothing
+here waits for the device, unless `Finite` is to raise at once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from dartsl.nn.draws import seed_of, seed_torch
-from dartsl.nn.share import Share
+from dartsl.nn.draws import seed_of, seed_torch, stream_seed
+from dartsl.nn.passing import Pass
+from dartsl.step.autograd import constant, slopes
 from dartsl.step.batches import Batch, Model, Outcome, Passed
-from dartsl.step.finite import NonFiniteError
+from dartsl.step.finite import AT_ONCE, Finite, largest_gradient, no_parameter, wide
 
-BatchKind = Literal["train", "validation"]
-
-
-class Draws(Protocol):
-    """Where the random operations of a model take their draws from."""
-
-    share: Share
-
-    def at(self, step: int, batch: BatchKind) -> int: ...
+NAMES = {"train": "training loss", "validation": "validation loss"}
 
 
 class SearchModel(Model, Protocol):
-    """What the bilevel step needs of a supernet (`dartsl.nn.supernet.Supernet` has it)."""
+    """What steps need of a supernet (`dartsl.nn.supernet.Supernet` has it). `seed` keys its random draws."""
 
     @property
-    def draws(self) -> Draws: ...
+    def seed(self) -> int: ...
 
     def weights(self) -> list[nn.Parameter]: ...
 
     def alpha_parameters(self) -> list[nn.Parameter]: ...
 
-    def frozen_statistics(self) -> AbstractContextManager[Any]: ...
-
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
+def passed_over(model: SearchModel, batch: Batch, pass_: Pass) -> Passed:
+    """One pass; all passes of one step over its batch of a kind see the same random draws, a plugin's too."""
+    pass_ = replace(pass_, share=batch.share)
+    seed_plugins(model, batch, pass_)
+    return batch.take(model, pass_)
+
+
+def seed_plugins(model: SearchModel, batch: Batch, pass_: Pass) -> None:
+    """Seed torch's own generators, from which plugins draw."""
+    seed = stream_seed(model.seed, pass_.step, pass_.kind)
+    seed_torch(seed_of(batch.share, seed), batch.device)
+
+
 @torch.no_grad()
-def measure(model: SearchModel, batch: Batch, kind: BatchKind, step: int = 0) -> Outcome:
-    """What a batch gives in training mode; nothing changes. Raises NonFiniteError."""
-    with model.frozen_statistics():
-        outcome = passed_over(model, batch, kind, step).outcome().over_all(batch.share)
-    if not math.isfinite(outcome.loss):
-        name = "training" if kind == "train" else "validation"
-        raise NonFiniteError(f"{name} loss", "no parameter (none was taken)", 0.0)
+def measure(model: SearchModel, batch: Batch, pass_: Pass, finite: Finite = AT_ONCE) -> Outcome:
+    """What a batch gives in training mode; nothing changes, where the pass is a frozen one."""
+    outcome = passed_over(model, batch, pass_).outcome().over_all(batch.share)
+    finite.require(NAMES[pass_.kind], outcome.loss, no_parameter)
     return outcome
 
 
 def gradients_of(
-    model: SearchModel, batch: Batch, kind: BatchKind, parameters: Sequence[nn.Parameter], step: int
+    model: SearchModel,
+    batch: Batch,
+    pass_: Pass,
+    parameters: Sequence[nn.Parameter],
+    finite: Finite = AT_ONCE,
 ) -> tuple[Outcome, list[Tensor]]:
     """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
-    passed = passed_over(model, batch, kind, step)
+    passed = passed_over(model, batch, pass_)
     gradients = slopes(batch.share.weighed(passed.loss), parameters)
     batch.share.sum_(gradients)
     outcome = passed.outcome().over_all(batch.share)
-    name = "training" if kind == "train" else "validation"
-    if not math.isfinite(outcome.loss):
-        raise NonFiniteError(f"{name} loss", *largest_gradient(model, parameters, gradients))
-    require_finite(model, f"gradient of the {name} loss", parameters, gradients)
+    name = NAMES[pass_.kind]
+    finite.require(
+        name, outcome.loss, lambda: largest_gradient(model.named_parameters(), parameters, gradients)
+    )
+    require_finite(model, f"gradient of the {name}", parameters, gradients, finite)
     return outcome, gradients
 
 
-def passed_over(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> Passed:
-    """One pass; all passes over one step's batch of a kind see the same random draws."""
-    seed_pass(model, batch, kind, step)
-    return batch.take(model)
+def weight_step(
+    model: SearchModel,
+    parts: Sequence[tuple[Batch, Pass]],
+    optimizer: torch.optim.Optimizer,
+    *,
+    clip: float,
+    finite: Finite = AT_ONCE,
+    scaler: torch.amp.GradScaler | None = None,
+) -> Outcome:
+    """One step of the weights on a training batch, which may be taken in several parts, at the alphas of now.
+
+    These passes, alone, move batch norm's running statistics, and add the batch's penalty to the loss (the outcome's
+    loss is without it). `clip` bounds the norm of the gradient over all weights (0: no bound). `scaler` is for float16.
+    Where `finite` raises, no weight has been touched.
+    """
+    whole = sum(batch.share.whole for batch, _ in parts) or 1
+    optimizer.zero_grad()
+    outcomes = []
+    with constant(model.alpha_parameters()):
+        for batch, pass_ in parts:
+            portion = batch.share.whole / whole if len(parts) > 1 else 1.0
+            passed = passed_over(model, batch, pass_)
+            objective = passed.loss if passed.penalty is None else passed.loss + passed.penalty
+            objective = batch.share.weighed(objective * portion)
+            (objective if scaler is None else scaler.scale(objective)).backward()  # type: ignore[no-untyped-call]
+            outcomes.append((passed.outcome().over_all(batch.share), portion))
+    outcome = _together(outcomes)
+    fed = [weight for weight in model.weights() if weight.grad is not None]
+    gradients = [weight.grad for weight in fed if weight.grad is not None]
+    parts[0][0].share.sum_(gradients)
+    if scaler is not None:
+        scaler.unscale_(optimizer)
+    finite.require(
+        NAMES["train"], outcome.loss, lambda: largest_gradient(model.named_parameters(), fed, gradients)
+    )
+    norm = get_total_norm(gradients)
+    if scaler is None:  # which passes over such a step, and lowers its scale
+        require_finite(model, "weights' gradient", fed, gradients, finite, norm)
+    if clip > 0:
+        clip_grads_with_norm_(fed, clip, norm)
+    if scaler is None:
+        optimizer.step()
+    else:
+        scaler.step(optimizer)
+        scaler.update()
+    optimizer.zero_grad()
+    return outcome
 
 
-def seed_pass(model: SearchModel, batch: Batch, kind: BatchKind, step: int) -> None:
-    """Set the draws of random operations, and torch's own generators for plugins, to those of a step's batch."""
-    model.draws.share = batch.share
-    seed_torch(seed_of(batch.share, model.draws.at(step, kind)), batch.device)
+def _together(outcomes: Sequence[tuple[Outcome, float]]) -> Outcome:
+    """That of a batch, from those of its parts and their portions of it."""
+    if len(outcomes) == 1:
+        return outcomes[0][0]
+    loss = torch.stack([wide(outcome.loss) * portion for outcome, portion in outcomes]).sum()  # ()
+    right = [outcome.correct for outcome, _ in outcomes if outcome.correct is not None]
+    correct = torch.stack(right).sum() if right else None  # ()
+    return Outcome(loss, correct, sum(outcome.count for outcome, _ in outcomes), outcomes[-1][0].carries)
 
 
 def require_finite(
-    model: SearchModel, quantity: str, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
-) -> Tensor:
-    """The norm over all gradients, (). Raises NonFiniteError where it is not finite."""
-    norm = get_total_norm(gradients)
-    if not math.isfinite(norm.item()):
-        raise NonFiniteError(quantity, *largest_gradient(model, parameters, gradients))
-    return norm
-
-
-def largest_gradient(
-    model: SearchModel, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]
-) -> tuple[str, float]:
-    """The parameter, as the spec names it, with the largest gradient, and its size; NaN is the largest."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    sizes = [float(gradient.detach().abs().max()) for gradient in gradients if gradient.numel()]
-    if not sizes:
-        return "no parameter", 0.0
-    place = max(range(len(sizes)), key=lambda i: math.inf if math.isnan(sizes[i]) else sizes[i])
-    name = names.get(id(parameters[place]), "an unnamed parameter")
-    return name.removeprefix("network."), sizes[place]
-
-
-@torch.no_grad()
-def shift(weights: Sequence[Tensor], direction: Sequence[Tensor], amount: float) -> None:
-    torch._foreach_add_(list(weights), list(direction), alpha=amount)
-
-
-@contextmanager
-def restored(weights: Sequence[Tensor]) -> Iterator[None]:
-    """Whatever happens to the weights inside, they come out bit for bit as they went in (from a copy)."""
-    values = list(weights)
-    with torch.no_grad():
-        saved = torch._foreach_mul(values, 1.0)  # copies, in one operation; times 1 changes no bit
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            torch._foreach_copy_(values, saved)
-
-
-def slopes(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients of a loss, zeros where it does not depend on a parameter; it may depend on none at all.
-
-    (All edges that are searched may lie in nodes that do not reach the output.)
-    """
-    if not loss.requires_grad:
-        return [torch.zeros_like(parameter) for parameter in parameters]
-    return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
-
-
-@contextmanager
-def constant(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Inside, autograd builds and keeps nothing for these parameters."""
-    held = [parameter for parameter in parameters if parameter.requires_grad]
-    for parameter in held:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in held:
-            parameter.requires_grad_(True)
+    model: SearchModel,
+    quantity: str,
+    parameters: Sequence[nn.Parameter],
+    gradients: Sequence[Tensor],
+    finite: Finite,
+    norm: Tensor | None = None,
+) -> None:
+    """Require the norm over all gradients to be finite; `norm`, (), where it is known already."""
+    norm = get_total_norm(gradients) if norm is None else norm
+    finite.require(quantity, norm, lambda: largest_gradient(model.named_parameters(), parameters, gradients))

@@ -1,26 +1,33 @@
-"""The figures of an epoch, summed as its batches come."""
+"""The figures of an epoch, summed on the device as its batches come."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from dartsl.step.batches import Outcome, perplexity
+import torch
+from torch import Tensor
+
+from dartsl.step.batches import Outcome
+from dartsl.step.finite import wide
+
+MOST = 700.0  # exp of more is not a float; such a loss says all there is to say
 
 
-@dataclass
-class Tally:
+def perplexity(loss: float) -> float:
+    """Of a mean loss in nats."""
+    return math.exp(min(loss, MOST))
+
+
+@dataclass(frozen=True)
+class Figures:
     """Sums over the batches of an epoch so far: losses weighted by predictions, right ones, predictions."""
 
     loss: float = 0.0
     correct: int = 0
     count: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        self.loss += outcome.loss * outcome.count
-        self.correct += outcome.correct or 0
-        self.count += outcome.count
 
     @property
     def mean_loss(self) -> float | None:
@@ -36,6 +43,39 @@ class Tally:
         return None if loss is None else perplexity(loss)
 
 
-def tallied(record: Mapping[str, Any]) -> Tally:
-    """A tally from its fields."""
-    return Tally(float(record["loss"]), int(record["correct"]), int(record["count"]))
+class Tally:
+    """Such sums, as tensors: adding to them does not wait for the device."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        self.loss = wide(torch.zeros((), device=device))  # ()
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)  # ()
+        self.count = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more batch."""
+        self.loss += wide(outcome.loss) * outcome.count
+        if outcome.correct is not None:
+            self.correct += outcome.correct
+        self.count += outcome.count
+
+    def read(self) -> Figures:
+        """The sums as numbers. The host waits for the device."""
+        return Figures(float(self.loss), int(self.correct), self.count)
+
+    def tensors(self) -> list[Tensor]:
+        """What `add` changes in place."""
+        return [self.loss, self.correct]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.load(asdict(Figures()))
+
+    def load(self, record: Mapping[str, Any]) -> None:
+        """Take over the fields of `Figures`."""
+        self.loss.fill_(float(record["loss"]))
+        self.correct.fill_(int(record["correct"]))
+        self.count = int(record["count"])
+
+    def record(self) -> dict[str, Any]:
+        """The fields of `Figures`, for a checkpoint."""
+        return asdict(self.read())

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.step.finite import quotient, wide
 
 
 def balanced_weights(labels: Tensor, names: Sequence[str]) -> Tensor:
@@ -41,19 +42,19 @@ class Loss:
         """`weights` (classes,), of the logits' type and on their device; None: all count the same."""
         self._smoothing = smoothing
         self._weights = weights
-        self._scale = 1.0
+        self._scale: Tensor | float = 1.0
 
     @property
     def weighted(self) -> bool:
         return self._weights is not None
 
-    def mass(self, labels: Tensor) -> float:
-        """The sum of the weights of labels (N,)."""
-        return float(len(labels)) if self._weights is None else float(self._weights[labels].sum())
+    def mass(self, labels: Tensor) -> Tensor:
+        """The sum of the weights of labels (N,), ()."""
+        return wide(torch.ones_like(labels) if self._weights is None else self._weights[labels]).sum()
 
-    def begin(self, images: int, mass: float) -> None:
-        """Take the size of a whole batch, and the sum of its labels' weights."""
-        self._scale = images / mass
+    def begin(self, images: int, mass: Tensor) -> None:
+        """Take the size of a whole batch, and the sum of its labels' weights, ()."""
+        self._scale = quotient(images, mass)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of logits (B, classes) and labels (B,), int64."""
@@ -62,4 +63,4 @@ class Loss:
         total = F.cross_entropy(
             logits, labels, self._weights, reduction="sum", label_smoothing=self._smoothing
         )
-        return total * (self._scale / len(labels))
+        return total * torch.as_tensor(self._scale / len(labels)).to(total)

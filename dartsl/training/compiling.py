@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.draws import DropPath
 from dartsl.nn.passing import Pass
-from dartsl.nn.supernet import Supernet
 
 MODULES = ("torch._dynamo", "torch._inductor")  # importing them, for their errors' names, takes seconds
 
@@ -31,11 +30,6 @@ def drawn_ahead(model: nn.Module, images: Tensor, pass_: Pass) -> Pass:
         module.path: module.draws.kept_images(pass_, module.path, images) for module in paths
     }  # (B, 1, 1, 1)
     return replace(pass_, drawn=drawn)
-
-
-def draw_ahead(model: Supernet, images: Tensor) -> None:
-    """Draw ahead for the pass that the model takes where none is given."""
-    model.draws.pass_ = drawn_ahead(model, images, model.draws.pass_)
 
 
 def explained(step: Callable[Concatenate[Self, Given], Result]) -> Callable[Concatenate[Self, Given], Result]:

@@ -19,7 +19,8 @@ from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
-from dartsl.training.feed import EVALUATION_BATCH, Batch, Feed, MemoryFeed, epoch_order, set_apart, taken
+from dartsl.step.batches import ImageBatch
+from dartsl.training.feed import EVALUATION_BATCH, Feed, MemoryFeed, epoch_order, in_parts, set_apart, taken
 
 
 def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
@@ -76,7 +77,7 @@ class StreamFeed:
             data.shape, self._augment.mean, self._augment.std, data.class_names, shorter
         )
 
-    def train(self, epoch: int, step: int) -> Iterator[Batch]:
+    def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
         """The batches of an epoch after its first `step`, augmented."""
         config = self._config
         order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)[step:]
@@ -90,20 +91,20 @@ class StreamFeed:
             shares, rows = parts[number - step]
             moved = images.to(config.device, non_blocking=True)
             seen = self._augment(moved, generator, torch_dtype(config.dtype), rows)
-            yield Batch(seen, labels.to(config.device), shares)
+            yield in_parts(seen, labels.to(config.device), shares)
 
-    def watched(self) -> Iterator[Batch]:
+    def watched(self) -> Iterator[ImageBatch]:
         """The validation images."""
         return self._plain(self._valid, self._theirs)
 
-    def test(self) -> Iterator[Batch]:
+    def test(self) -> Iterator[ImageBatch]:
         """The test images."""
         return self._plain(self._test, torch.arange(len(self._test)))
 
-    def _plain(self, images: FolderImages, places: Tensor) -> Iterator[Batch]:
+    def _plain(self, images: FolderImages, places: Tensor) -> Iterator[ImageBatch]:
         if not len(places):
             return
         order = torch.split(places, EVALUATION_BATCH)
         for pixels, labels in batches(images, -1, order, self._config.workers):
             plain = self._augment.plain(pixels.to(self._config.device), torch_dtype(self._config.dtype))
-            yield Batch(plain, labels.to(self._config.device))
+            yield ImageBatch(plain, labels.to(self._config.device))

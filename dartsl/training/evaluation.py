@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.lang.settings import TrainConfig
-from dartsl.training.feed import Batch
+from dartsl.step.batches import ImageBatch
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
 
@@ -74,7 +74,7 @@ def autocast(config: TrainConfig) -> AbstractContextManager[Any]:
 
 @torch.no_grad()
 def measured(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Iterable[Batch]
+    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Iterable[ImageBatch]
 ) -> Measured | None:
     """A model in evaluation mode on batches, by `forward`: images to logits; None where there is no image.
 

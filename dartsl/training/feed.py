@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,19 +17,9 @@ from dartsl.nn.share import Share
 from dartsl.nn.supernet import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
+from dartsl.step.batches import ImageBatch
 
 EVALUATION_BATCH = 256
-
-
-class Batch(NamedTuple):
-    """Images (B, C, H, W), floating, and their labels (B,), int64.
-
-    shares   of a batch to train on: the parts in which it is taken, `shares[i].size` images each
-    """
-
-    images: Tensor
-    labels: Tensor
-    shares: Sequence[Share] = ()
 
 
 class Feed(Protocol):
@@ -50,13 +40,14 @@ class Feed(Protocol):
     notes: tuple[str, ...]
     counts: tuple[int, int, int]
 
-    def train(self, epoch: int, step: int) -> Iterator[Batch]:
-        """The batches of an epoch (from 0) after its first `step`; of several processes, this one's part of them."""
+    def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
+        """The batches of an epoch (from 0) after its first `step`, each in the parts in which it is computed; of
+        several processes, this one's part of them."""
 
-    def watched(self) -> Iterator[Batch]:
+    def watched(self) -> Iterator[ImageBatch]:
         """The validation images, in order, as they are."""
 
-    def test(self) -> Iterator[Batch]:
+    def test(self) -> Iterator[ImageBatch]:
         """The test images, in order, as they are."""
 
 
@@ -101,6 +92,13 @@ def taken(count: int, config: TrainConfig, group: Group) -> tuple[list[Share], R
     return shares, Rows(torch.cat(index), count)
 
 
+def in_parts(images: Tensor, labels: Tensor, shares: Sequence[Share]) -> list[ImageBatch]:
+    """A batch in the parts in which it is computed, `shares[i].size` images each."""
+    sizes = [share.size for share in shares]
+    split = zip(torch.split(images, sizes), torch.split(labels, sizes), shares, strict=True)
+    return [ImageBatch(*part) for part in split]
+
+
 class MemoryFeed:
     """A data set that lies on the device as uint8."""
 
@@ -128,7 +126,7 @@ class MemoryFeed:
         self.labels = data.train_labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 
-    def train(self, epoch: int, step: int) -> Iterator[Batch]:
+    def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
         """The batches of an epoch after its first `step`, augmented."""
         config, data = self._config, self._data
         order = epoch_order(self._ours, config.seed, epoch)
@@ -139,9 +137,9 @@ class MemoryFeed:
             shares, rows = taken(len(whole), config, self._group)
             places = whole[rows.numbers].to(data.train_images.device)
             images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype), rows)
-            yield Batch(images, data.train_labels[places], shares)
+            yield in_parts(images, data.train_labels[places], shares)
 
-    def watched(self) -> Iterator[Batch]:
+    def watched(self) -> Iterator[ImageBatch]:
         """The validation images."""
         data = self._data
         images, labels = data.train_images, data.train_labels
@@ -150,13 +148,13 @@ class MemoryFeed:
         places = self._theirs.to(images.device)
         return self._plain(images[places], labels[places])
 
-    def test(self) -> Iterator[Batch]:
+    def test(self) -> Iterator[ImageBatch]:
         """The test images."""
         return self._plain(self._data.test_images, self._data.test_labels)
 
-    def _plain(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
+    def _plain(self, images: Tensor, labels: Tensor) -> Iterator[ImageBatch]:
         dtype = torch_dtype(self._config.dtype)
         for part, answers in zip(
             torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
         ):
-            yield Batch(self._augment.plain(part, dtype), answers)
+            yield ImageBatch(self._augment.plain(part, dtype), answers)

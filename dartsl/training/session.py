@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
-from dartsl.nn.draws import seed_of, seed_torch
-from dartsl.nn.share import WHOLE, Share
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet, torch_dtype
-from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, number, record, table, whole
 from dartsl.run.state import TALLY, optimizer, tensors
-from dartsl.step.batches import Outcome
-from dartsl.step.finite import NonFiniteError
-from dartsl.step.gradients import largest_gradient, require_finite
-from dartsl.step.tally import Tally, tallied
+from dartsl.step.batches import ImageBatch
+from dartsl.step.gradients import weight_step
+from dartsl.step.optimisers import sgd
+from dartsl.step.tally import Tally
+from dartsl.step.verified import Verified
 from dartsl.training.class_weights import Loss, balanced_weights
-from dartsl.training.compiling import draw_ahead, explained
+from dartsl.training.compiling import explained
 from dartsl.training.evaluation import Measured, autocast, measured
-from dartsl.training.feed import Batch, Feed
+from dartsl.training.feed import Feed
+from dartsl.training.network import Objective, TrainedNetwork
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 
-COMPILER = "inductor"  # torch.compile's backend
 
-
-class ImageSession:
+class ImageSession(Verified[list[ImageBatch]]):
     """A decided network, its optimiser, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `place` the steps of the current one. The best weights are those of the
@@ -49,34 +44,27 @@ class ImageSession:
     def __init__(self, model: Supernet, config: TrainConfig, feed: Feed, group: Group = ALONE) -> None:
         """Raises UserError for data or settings that cannot be used together. `group` is the feed's."""
         _require_usable(model, config, feed)
-        if group.world > 1:
-            if config.compile:
-                raise UserError("`compile` is for one process", help="leave --compile out, or torchrun")
-            synchronise(model, model.draws)
+        if group.world > 1 and config.compile:
+            raise UserError("`compile` is for one process", help="leave --compile out, or torchrun")
+        super().__init__(config.device)
         self.config = config
         self.model = model
         self.feed = feed
         self.name = feed.name
         self.inputs = feed.inputs
-        self.optimizer = torch.optim.SGD(
-            model.weights(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            foreach=True,  # the same numbers in a few operations for all weights, on the CPU too
-        )
+        self.optimizer = sgd(model.weights(), config.lr, config.momentum, config.weight_decay)
         self.scaler = torch.amp.GradScaler(
             torch.device(config.device).type, enabled=config.amp and config.amp_type == "float16"
         )
         self.average = Average(model, config.ema) if config.ema else None
-        self._loss = Loss(config.label_smoothing, _class_weights(config, feed))
-        self._network: Any = torch.compile(model, backend=COMPILER) if config.compile else model
-        self._buffers = list(model.buffers())
-        self._before = [buffer.clone() for buffer in self._buffers]
+        self.drop_path = 0.0
+        self.network = TrainedNetwork(model, config)
+        loss = Loss(config.label_smoothing, _class_weights(config, feed))
+        self._objective = Objective(loss, model.plan.classes, config.auxiliary)
+        self._state = [*model.parameters(), *model.buffers()]
         self.epoch = 0
         self.place = 0
-        self.seconds = 0.0
-        self.tally = Tally()
+        self.tally = Tally(config.device)
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -112,109 +100,96 @@ class ImageSession:
         """Steps per epoch; the last one may be smaller."""
         return -(-self.feed.counts[0] // self.config.batch)
 
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over."""
+        return self.epoch >= self.config.epochs
+
     def begin_epoch(self) -> None:
-        """Set the epoch's learning rate and drop-path probability."""
+        """Set the epoch's learning rate and drop-path probability; harmless in mid-epoch, after a sound step."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, self.epoch)
-        self.model.draws.drop_path = drop_path(self.config, self.epoch)
+        self.drop_path = drop_path(self.config, self.epoch)
+        self.keep()
 
-    def left(self) -> Iterator[Batch]:
+    def left(self) -> Iterator[list[ImageBatch]]:
         """The batches that are left in the epoch; the one in hand counts as done."""
         for batch in self.feed.train(self.epoch, self.place):
             self.place += 1
             yield batch
 
     @explained
-    def take_step(self, batch: Batch) -> None:
-        """One step of the weights. Raises NonFiniteError before any weight is touched; `undo` mends the rest."""
-        started = time.perf_counter()
-        config, number = self.config, self.epoch * self.steps + self.place - 1
-        if self._buffers:  # torch takes no empty list
-            torch._foreach_copy_(self._before, self._buffers)
-        self.optimizer.zero_grad()
-        draws, whole = self.model.draws, sum(share.whole for share in batch.shares)
-        loss, correct = 0.0, 0
-        self._begin_loss(batch, whole)
-        for place, (share, part) in enumerate(_parts(batch)):
-            draws.share = share
-            seed = draws.at(number * config.accumulate + place, "train")
-            seed_torch(seed_of(share, seed), part.images.device)
-            portion = share.whole / whole
-            part_loss, total, right = self._losses(part)
-            self.scaler.scale(share.weighed(total * portion)).backward()  # type: ignore[no-untyped-call]
-            found = Outcome(float(part_loss.detach()), right, len(part.labels)).over_all(share)
-            loss += found.loss * portion
-            correct += found.correct or 0
-        batch.shares[0].sum_([weight.grad for weight in self.model.weights() if weight.grad is not None])
-        self._apply(loss)
+    def take_step(self, place: list[ImageBatch]) -> None:
+        """One step of the weights, on a batch in parts; now and then what `verify` says."""
+        super().take_step(place)
+
+    def step(self, place: list[ImageBatch]) -> None:
+        number = self.epoch * self.steps + self.place - 1
+        self._begin_loss(place)
+        parts = [
+            (part._replace(objective=self._objective), Pass(key, "train", drop_path=self.drop_path))
+            for key, part in enumerate(place, start=number * self.config.accumulate)
+        ]
+        scaler = self.scaler if self.scaler.is_enabled() else None
+        outcome = weight_step(
+            self.network, parts, self.optimizer, clip=self.config.clip, finite=self.finite, scaler=scaler
+        )
         if self.average is not None:
             self.average.update(number + 1)
-        self.tally.add(Outcome(loss, correct, whole))
-        self.seconds += time.perf_counter() - started
+        self.tally.add(outcome)
 
-    def _begin_loss(self, batch: Batch, whole: int) -> None:
+    def _begin_loss(self, parts: Sequence[ImageBatch]) -> None:
         """Give the loss the weight of all labels of a batch, those of other processes too."""
-        if self._loss.weighted:
-            own = sum(self._loss.mass(part.labels) for share, part in _parts(batch) if share.counts)
-            self._loss.begin(whole, batch.shares[0].figures(own)[0])
+        loss = self._objective.loss
+        if loss.weighted:
+            mass = torch.stack([loss.mass(part.labels) * float(part.share.counts) for part in parts]).sum()
+            parts[0].share.sum_([mass])
+            loss.begin(sum(part.share.whole for part in parts), mass)
 
-    def _losses(self, part: Batch) -> tuple[Tensor, Tensor, int]:
-        """The network's loss, the one that is minimised (with the auxiliary head's), and the right answers."""
-        if self.config.compile:
-            draw_ahead(self.model, part.images)
-        with autocast(self.config):
-            both = self._network(part.images)  # (B, classes) or (B, 2 * classes)
-        logits, *others = both.to(part.images.dtype).split(self.model.plan.classes, dim=1)
-        loss = self._loss(logits, part.labels)
-        total = loss
-        for other in others:
-            total = total + self.config.auxiliary * self._loss(other, part.labels)
-        return loss, total, int((logits.detach().argmax(dim=1) == part.labels).sum())
+    @property
+    def optimizers(self) -> Sequence[torch.optim.Optimizer]:
+        """The one that steps."""
+        return (self.optimizer,)
 
-    def _apply(self, loss: float) -> None:
-        """Check and clip the gradients, and step."""
-        self.scaler.unscale_(self.optimizer)
-        fed = [weight for weight in self.model.weights() if weight.grad is not None]
-        gradients = [weight.grad for weight in fed if weight.grad is not None]
-        if not math.isfinite(loss):
-            raise NonFiniteError("training loss", *largest_gradient(self.model, fed, gradients))
-        if not self.scaler.is_enabled():  # it passes over such a step, and lowers its scale
-            require_finite(self.model, "weights' gradient", fed, gradients)
-        if self.config.clip > 0:
-            clip_grad_norm_(fed, self.config.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad()
+    def tensors(self) -> list[Tensor]:
+        """What steps change in place, the optimiser's own apart."""
+        averages = [] if self.average is None else list(self.average.values.values())
+        return [*self._state, *averages, *self.tally.tensors()]
 
-    def undo(self) -> None:
-        """Go back to before the last `take_step`, which failed before the weights were stepped."""
-        if self._buffers:
-            torch._foreach_copy_(self._buffers, self._before)
-        self.optimizer.zero_grad()
-        self.place -= 1
+    def position(self) -> dict[str, Any]:
+        """How far the epoch has come."""
+        return {"place": self.place, "count": self.tally.count, "scaler": self.scaler.state_dict()}
+
+    def load_position(self, position: Mapping[str, Any]) -> None:
+        """Take over what `position` gave."""
+        self.place, self.tally.count = position["place"], position["count"]
+        self.scaler.load_state_dict(position["scaler"])
 
     def end_epoch(self) -> EpochEnd:
-        """Look at the validation images, count the epoch as done, and give its row of the history."""
+        """Look at the validation images, count the epoch as done. Raises NonFiniteError."""
+        self.verify()
         watched = _watched(self.measure(self.feed.watched()))
         self.epoch += 1
+        found = self.tally.read()
         row = {
             "epoch": self.epoch,
             "lr": float(self.optimizer.param_groups[0]["lr"]),
-            "drop_path": self.model.draws.drop_path,
-            "train_loss": self.tally.mean_loss,
-            "train_accuracy": self.tally.accuracy,
+            "drop_path": self.drop_path,
+            "train_loss": found.mean_loss,
+            "train_accuracy": found.accuracy,
             "watched": watched or None,
             "seconds": round(self.seconds, 3),
         }
-        self.tally, self.seconds, self.place = Tally(), 0.0, 0
-        return EpochEnd(row, figures={name.replace("_", " "): value for name, value in watched.items()})
+        shown = {**self.read(), **{name.replace("_", " "): value for name, value in watched.items()}}
+        self.tally.clear()
+        self.seconds, self.place = 0.0, 0
+        return EpochEnd(row, figures=shown)
 
-    def measure(self, batches: Iterator[Batch]) -> Measured | None:
+    def measure(self, batches: Iterator[ImageBatch]) -> Measured | None:
         """The network on some images, with its averaged weights where it has them; None where there are none.
 
         Of several processes each looks at all of them.
         """
-        self.model.draws.share = WHOLE
         with self.average.in_place() if self.average is not None else nullcontext():
             return measured(self.model, self._logits, batches)
 
@@ -233,11 +208,12 @@ class ImageSession:
             lines.append(f"validation  {self.feed.counts[1]:,} images, error {error:.2f} %")
         return lines
 
-    def figures(self) -> dict[str, float | None]:
-        """What a progress display shows."""
+    def read(self) -> dict[str, float | None]:
+        """The figures of the epoch so far."""
+        found = self.tally.read()
         return {
-            "loss": self.tally.mean_loss,
-            "acc": self.tally.accuracy,
+            "loss": found.mean_loss,
+            "acc": found.accuracy,
             "lr": float(self.optimizer.param_groups[0]["lr"]),
         }
 
@@ -247,7 +223,7 @@ class ImageSession:
             "epoch": self.epoch,
             "place": self.place,
             "seconds": self.seconds,
-            "tally": vars(self.tally).copy(),
+            "tally": self.tally.record(),
             "model": dict(self.model.state_dict()),
             "average": {} if self.average is None else dict(self.average.values),
             "optimizer": self.optimizer.state_dict(),
@@ -282,7 +258,7 @@ class ImageSession:
             int(state["place"]),
             float(state["seconds"]),
         )
-        self.tally = tallied(state["tally"])
+        self.tally.load(state["tally"])
 
     def _logits(self, images: Tensor) -> Tensor:
         """(B, classes), without those of an auxiliary head."""
@@ -297,14 +273,6 @@ def _class_weights(config: TrainConfig, feed: Feed) -> Tensor | None:
         return None
     weights = balanced_weights(feed.labels, feed.inputs.classes)
     return weights.to(config.device, torch_dtype(config.dtype))
-
-
-def _parts(batch: Batch) -> Iterator[tuple[Share, Batch]]:
-    """A batch in the parts in which it is taken."""
-    sizes = [share.size for share in batch.shares]
-    split = zip(batch.shares, torch.split(batch.images, sizes), torch.split(batch.labels, sizes), strict=True)
-    for share, images, labels in split:
-        yield share, Batch(images, labels)
 
 
 def _watched(found: Measured | None) -> dict[str, float | None]:

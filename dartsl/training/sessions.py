@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from dartsl.data.text import Corpus
+from dartsl.data.text import Corpus, text_of
 from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
@@ -13,7 +13,6 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import Inputs
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
-from dartsl.searching.text_session import text_of
 from dartsl.training.data import feed_of
 from dartsl.training.feed import Feed
 from dartsl.training.session import ImageSession

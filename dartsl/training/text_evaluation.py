@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from dartsl.data.text import cut
+from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
-from dartsl.step.batches import TextBatch, perplexity
+from dartsl.step.batches import TextBatch
+from dartsl.step.tally import perplexity
 from dartsl.training.evaluation import Z95, Measured
 
 
@@ -88,7 +90,7 @@ def measured_text(model: Supernet, rows: Tensor, window: int) -> TextMeasured:
     counts: list[int] = []
     try:
         for start in range(0, len(rows) - 1, window):
-            passed = TextBatch(*cut(rows, start, window), carries).take(model)
+            passed = TextBatch(*cut(rows, start, window), carries).take(model, PLAIN)
             carries = passed.carries
             losses.append(float(passed.loss) * passed.count)
             counts.append(passed.count)

@@ -6,7 +6,6 @@ Keskar and Socher, "Regularizing and Optimizing LSTM Language Models" (arXiv 170
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -18,26 +17,27 @@ from dartsl.data.text import Corpus, Window, Windows, cut, in_rows
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
-from dartsl.nn.share import WHOLE
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
-from dartsl.nn.synchronised import synchronise
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import TextInputs
 from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
 from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
-from dartsl.searching.bilevel import weight_step
-from dartsl.searching.text_session import Carries, gathered, own, require_rows, restored_carries
 from dartsl.step.batches import TextBatch
-from dartsl.step.tally import Tally, tallied
+from dartsl.step.carried import Carries, gathered, own, require_rows
+from dartsl.step.gradients import weight_step
+from dartsl.step.optimisers import sgd
+from dartsl.step.tally import Tally
+from dartsl.step.verified import Verified
 from dartsl.training.regularisers import Mean
 from dartsl.training.text_evaluation import TextMeasured, measured_text
 
 VALIDATION_ROWS = 10  # side by side, as the authors evaluate; the test text is read as a single row
 
 
-class TextSession:
+class TextSession(Verified[Window]):
     """A decided network, its optimiser, its text, and how far it has come.
 
     Weights learn on the training text, in windows of varied length; the state is carried on and detached, zeros at the
@@ -56,8 +56,7 @@ class TextSession:
                 f"nothing can be trained on the device `{config.device}`", help="try --device cpu"
             )
         require_rows(model, config.batch)
-        if group.world > 1:
-            synchronise(model, model.draws)
+        super().__init__(config.device)
         self.config = config
         self.model = model
         self.data = data.to(config.device)
@@ -70,22 +69,14 @@ class TextSession:
         self.bptt = config.bptt or model.plan.input.length
         seed = stream_seed(config.seed, "windows")
         self.windows = Windows(len(self.train_rows), self.bptt, config.short_windows, seed, varied=True)
-        self.optimizer = torch.optim.SGD(
-            model.weights(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            foreach=True,
-        )
+        self.optimizer = sgd(model.weights(), config.lr, config.momentum, config.weight_decay)
         self.mean: Mean | None = None
         self.carries: Carries = None
         self.losses: list[float] = []  # on the validation text, after each epoch
-        self._buffers = list(model.buffers())
-        self._before = [buffer.clone() for buffer in self._buffers]
+        self._state = [*model.parameters(), *model.buffers()]
         self.epoch = 0
-        self.step = 0  # all steps taken
-        self.seconds = 0.0
-        self.tally = Tally()
+        self.number = 0  # of steps taken
+        self.tally = Tally(config.device)
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -119,65 +110,93 @@ class TextSession:
         return self.windows.step
 
     def begin_epoch(self) -> None:
-        """Start from a state of zeros; in mid-epoch nothing changes."""
+        """Start from a state of zeros; in mid-epoch, after a sound step, nothing changes."""
         if self.windows.step == 0:
             self.carries = None
+        self.keep()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over."""
+        return self.epoch >= self.config.epochs
 
     def left(self) -> Iterator[Window]:
         """The windows that are left in the epoch."""
         return iter(self.windows)
 
-    def take_step(self, window: Window) -> None:
-        """One step of the weights. Raises NonFiniteError before any weight is touched; `undo` mends the rest.
+    def step(self, place: Window) -> None:
+        """One step of the weights.
 
         The authors scale the rate by a window's length as drawn, though the last one of a text may be shorter.
         """
-        started = time.perf_counter()
         config = self.config
-        if self._buffers:
-            torch._foreach_copy_(self._before, self._buffers)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.lr * window.length / self.bptt
-        tokens, targets = cut(self.train_rows, window.start, window.length)  # (T, B) each
+            group["lr"] = config.lr * place.length / self.bptt
+        tokens, targets = cut(self.train_rows, place.start, place.length)  # (T, B) each
         batch = TextBatch(tokens, targets, self.carries, config.ar, config.tar, self.share)
-        outcome = weight_step(self.model, batch, self.optimizer, clip=config.clip, step=self.step)
+        parts = [(batch, Pass(self.number, "train"))]
+        outcome = weight_step(self.model, parts, self.optimizer, clip=config.clip, finite=self.finite)
         if self.mean is not None:
             self.mean.add()
         self.carries = outcome.carries
         self.tally.add(outcome)
-        self.step += 1
-        self.seconds += time.perf_counter() - started
+        self.number += 1
 
-    def undo(self) -> None:
-        """Go back to before the last `take_step`, which failed before the weights were stepped."""
-        if self._buffers:
-            torch._foreach_copy_(self._buffers, self._before)
-        self.optimizer.zero_grad()
-        state = self.windows.state_dict()
-        self.windows.load_state_dict({**state, "step": state["step"] - 1})
+    @property
+    def optimizers(self) -> Sequence[torch.optim.Optimizer]:
+        """The one that steps."""
+        return (self.optimizer,)
+
+    def tensors(self) -> list[Tensor]:
+        """What steps change in place, the optimiser's own apart."""
+        means = [] if self.mean is None else list(self.mean.values.values())
+        return [*self._state, *means, *self.tally.tensors()]
+
+    def position(self) -> dict[str, Any]:
+        """How far the epoch has come."""
+        return {
+            "step": self.number,
+            "count": self.tally.count,
+            "averaged_steps": None if self.mean is None else self.mean.steps,
+            "windows": self.windows.state_dict(),
+            "carries": self.carries,
+        }
+
+    def load_position(self, position: Mapping[str, Any]) -> None:
+        """Take over what `position` gave."""
+        self.number, self.tally.count = position["step"], position["count"]
+        if self.mean is not None:
+            self.mean.steps = position["averaged_steps"]
+        self.windows.load_state_dict(position["windows"])
+        self.carries = position["carries"]
 
     def end_epoch(self) -> EpochEnd:
-        """Read the validation text, count the epoch as done, and give its row of the history."""
+        """Read the validation text, count the epoch as done. Raises NonFiniteError."""
+        self.verify()
         found = self._measured(self.valid_rows)
         self.epoch += 1
+        self.windows.advance()
+        figures = self.tally.read()
+        watched = {"val_loss": found.mean, "val_ppl": found.perplexity}
         row = {
             "epoch": self.epoch,
             "lr": self.config.lr,
             "averaged": self.mean is not None,
-            "train_loss": self.tally.mean_loss,
-            "train_perplexity": self.tally.perplexity,
-            "watched": {"val_loss": found.mean, "val_ppl": found.perplexity},
+            "train_loss": figures.mean_loss,
+            "train_perplexity": figures.perplexity,
+            "watched": watched,
             "seconds": round(self.seconds, 3),
         }
         if self.mean is None and self.config.asgd and worse(self.losses, found.mean, self.config.nonmono):
             self.mean = Mean(self.model)
         self.losses.append(found.mean)
-        self.tally, self.seconds = Tally(), 0.0
-        return EpochEnd(row, figures={"val loss": found.mean, "val ppl": found.perplexity})
+        shown = {**self.read(), **{name.replace("_", " "): value for name, value in watched.items()}}
+        self.tally.clear()
+        self.seconds = 0.0
+        return EpochEnd(row, figures=shown)
 
     def _measured(self, rows: Tensor) -> TextMeasured:
         """The network on a text in rows, with its averaged weights where it has them; each process reads it all."""
-        self.model.draws.share = WHOLE
         with self.mean.in_place() if self.mean is not None else nullcontext():
             return measured_text(self.model, rows, self.bptt)
 
@@ -204,17 +223,18 @@ class TextSession:
             ]
         return lines
 
-    def figures(self) -> dict[str, float | None]:
-        """What a progress display shows."""
-        return {"loss": self.tally.mean_loss, "ppl": self.tally.perplexity, "lr": self.config.lr}
+    def read(self) -> dict[str, float | None]:
+        """The figures of the epoch so far."""
+        found = self.tally.read()
+        return {"loss": found.mean_loss, "ppl": found.perplexity, "lr": self.config.lr}
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later session needs to go on bit for bit. Dropout's masks are keyed by seed and step."""
         return {
             "epoch": self.epoch,
-            "step": self.step,
+            "step": self.number,
             "seconds": self.seconds,
-            "tally": vars(self.tally).copy(),
+            "tally": self.tally.record(),
             "model": dict(self.model.state_dict()),
             "average": {} if self.mean is None else dict(self.mean.values),
             "averaged_steps": None if self.mean is None else self.mean.steps,
@@ -253,10 +273,14 @@ class TextSession:
             self.mean.load(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.windows.load_state_dict(state["windows"])
-        self.carries = restored_carries(own(self.share, state["carries"]), self.config.device)
+        self.carries = own(self.share, state["carries"], self.config.device)
         self.losses = [float(loss) for loss in state["losses"]]
-        self.epoch, self.step, self.seconds = int(state["epoch"]), int(state["step"]), float(state["seconds"])
-        self.tally = tallied(state["tally"])
+        self.epoch, self.number, self.seconds = (
+            int(state["epoch"]),
+            int(state["step"]),
+            float(state["seconds"]),
+        )
+        self.tally.load(state["tally"])
 
 
 def worse(earlier: Sequence[float], loss: float, nonmono: int) -> bool:

@@ -34,12 +34,15 @@ from dartsl.lang.loader import read
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig, configure
 from dartsl.lang.source import Source
+from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job
-from dartsl.searching.bilevel import ImageBatch, learning_rate, weight_step
 from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.loop import search
+from dartsl.searching.method import learning_rate
 from dartsl.searching.readouts import Reading, softmax_rows
+from dartsl.step.batches import ImageBatch
+from dartsl.step.gradients import weight_step
 
 
 def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
@@ -72,7 +75,9 @@ def train(text: str, data: ImageData, seed: int, epochs: int, batch: int = 64) -
             group["lr"] = learning_rate(epoch, epochs, 0.025, 0.0)
         for indices in batches:
             images = augment(data.train_images[indices], generator)  # (B, C, H, W)
-            weight_step(model, ImageBatch(images, data.train_labels[indices]), optimizer, clip=5.0)
+            batch = ImageBatch(images, data.train_labels[indices])
+            weight_step(model, [(batch, PLAIN)], optimizer, clip=5.0)
+        batches.advance()
     return test(model, augment.plain(data.test_images), data.test_labels)
 
 

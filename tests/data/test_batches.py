@@ -41,7 +41,10 @@ def test_sorted_by_class_is_refused() -> None:
 def test_an_epoch_holds_each_image_once_and_the_last_batch_the_rest() -> None:
     indices = torch.arange(100, 123)
     batches = Batches(indices, 5, seed=3)
-    epochs = [list(batches) for _ in range(3)]
+    epochs = []
+    for _ in range(3):
+        epochs.append(list(batches))
+        batches.advance()
     for epoch in epochs:
         assert [len(batch) for batch in epoch] == [5, 5, 5, 5, 3]
         assert sorted(torch.cat(epoch).tolist()) == indices.tolist()
@@ -71,6 +74,7 @@ def test_resumption_goes_on_exactly(stop: int) -> None:
                     file = io.BytesIO()
                     torch.save({"batches": batches.state_dict(), "alphas": alphas.state_dict()}, file)
                     return file.getvalue()
+            batches.advance()
         return b""
 
     def fresh(seed: int) -> tuple[Batches, RandomBatches]:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dartsl import compile
+from dartsl.data.text import text_of
 from dartsl.exchange.importing import import_text
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
@@ -18,7 +19,6 @@ from dartsl.lang.resources import shipped_specs
 from dartsl.lang.settings import search_config, train_config
 from dartsl.lang.source import Source
 from dartsl.searching.images import images_of
-from dartsl.searching.text_session import text_of
 from dartsl.training.data import feed_of
 
 CELLS = """

@@ -212,7 +212,11 @@ def test_a_twentieth_of_the_windows_is_halved() -> None:
 
 def test_windows_go_on_where_they_were_saved() -> None:
     def taken(windows: Windows, epochs: int) -> list[tuple[int, int]]:
-        return [window for _ in range(epochs) for window in windows]
+        found: list[tuple[int, int]] = []
+        for _ in range(epochs):
+            found += windows
+            windows.advance()
+        return found
 
     whole = taken(Windows(500, 10, 0.5, seed=3), 3)
     first = Windows(500, 10, 0.5, seed=3)

@@ -14,11 +14,11 @@ import torch
 from dartsl.data import ImageData
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.searching import bilevel
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.discretise import DerivedCell, derive
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.readouts import softmax_rows
+from dartsl.step.batches import ImageBatch
 
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules
@@ -71,10 +71,10 @@ def test_search_steps(order: str, level: int, monkeypatch: pytest.MonkeyPatch) -
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
     oracle, model = sides(order, level=level)
     session = ImageSession(model, dataclasses.replace(CONFIG, order=order), data(16))
-    drawn: list[bilevel.ImageBatch] = []
+    drawn: list[ImageBatch] = []
     make = session._batch
 
-    def recorded(indices: torch.Tensor) -> bilevel.ImageBatch:
+    def recorded(indices: torch.Tensor) -> ImageBatch:
         drawn.append(make(indices))
         return drawn[-1]
 
@@ -132,8 +132,8 @@ def test_alpha_gradients(stepped: Stepped) -> None:
         wanted = stepped.wanted(order)
         found = alpha_gradient(
             stepped.model,
-            bilevel.ImageBatch(*stepped.train),
-            bilevel.ImageBatch(*stepped.validation),
+            ImageBatch(*stepped.train),
+            ImageBatch(*stepped.validation),
             order,
             unroll=stepped.unroll,
             r=0.01,

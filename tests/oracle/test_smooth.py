@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from dartsl import compile
 from dartsl.nn.supernet import Supernet
-from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient
+from dartsl.searching.bilevel import Unroll, alpha_gradient
+from dartsl.step.batches import ImageBatch
 
 from .mapping import batch, checked, randomise
 

@@ -17,10 +17,13 @@ from dartsl.lang.check import pick_network
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.build import Build
+from dartsl.nn.draws import Draws
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.step.batches import ImageBatch, ImagePassed
 from dartsl.step.finite import NonFiniteError
-from dartsl.training import session as train_session
-from dartsl.training.feed import Batch, MemoryFeed
+from dartsl.training.feed import MemoryFeed
+from dartsl.training.network import Objective
 from dartsl.training.session import ImageSession
 from tests.search.runs import same
 
@@ -70,8 +73,8 @@ def sides(config: TrainConfig, *, imagenet: bool = False, images: int = 15) -> t
     return training, ImageSession(model, config, MemoryFeed(data(images, size), config, ""))
 
 
-def kept(model: Supernet, images: int) -> Kept:
-    """What dartsl's drop-path keeps of the batch at hand, as the oracle takes it."""
+def kept(model: Supernet, images: int, pass_: Pass) -> Kept:
+    """What dartsl's drop-path keeps of the batch of a pass, as the oracle takes it."""
     like = torch.empty(images, 1, 1, 1, dtype=torch.float64)
     rows = {}
     for node in model.graph:
@@ -79,19 +82,18 @@ def kept(model: Supernet, images: int) -> Kept:
             layer, target, source, _ = str(node).split(".")
             states = ["c0", "c1", "n0", "n1", "n2", "n3"]
             edge = (int(layer.removeprefix("layer")), int(target[1:]), states.index(source))
-            rows[edge] = (model.draws.kept_images(str(node), like) > 0).double().flatten()
-    return Kept(1 - model.draws.drop_path, rows)
+            kept = Draws(model.seed).kept_images(pass_, str(node), like)
+            rows[edge] = (kept > 0).double().flatten()
+    return Kept(1 - pass_.drop_path, rows)
 
 
-def parts(session: ImageSession, batch: Batch) -> list[Part]:
+def parts(session: ImageSession, batch: list[ImageBatch]) -> list[Part]:
     """A batch in the parts of equal size that go through the network one by one."""
-    count, number = session.config.accumulate, session.epoch * session.steps + session.place - 1
+    first = (session.epoch * session.steps + session.place - 1) * session.config.accumulate
     found = []
-    for place, (images, labels) in enumerate(
-        zip(batch.images.tensor_split(count), batch.labels.tensor_split(count), strict=True)
-    ):
-        session.model.draws.at(number * count + place, "train")
-        found.append(Part(images, labels, kept(session.model, len(labels))))
+    for number, part in enumerate(batch, start=first):
+        pass_ = Pass(number, drop_path=session.drop_path)
+        found.append(Part(part.images, part.labels, kept(session.model, len(part.labels), pass_)))
     return found
 
 
@@ -101,17 +103,20 @@ class Recorded:
     def __init__(self, session: ImageSession, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passes: list[dict[str, Tensor]] = []
         self.gradients: dict[str, Tensor] = {}
-        inner = session._losses
-        logits: list[Tensor] = []
-        session.model.register_forward_hook(lambda _model, _inputs, output: logits.append(output.detach()))
+        inner = session._objective
 
-        def loss(part: Batch) -> tuple[Tensor, Tensor, int]:
-            found, total, correct = inner(part)
-            head, auxiliary = logits.pop().split(10, dim=1)
-            self.passes.append({"logits": head, "auxiliary": auxiliary, "loss": found, "total": total})
-            return found, total, correct
+        class Recording(Objective):
+            def __call__(_self, output: Tensor, labels: Tensor) -> ImagePassed:  # noqa: N805
+                passed = inner(output, labels)
+                assert passed.penalty is not None
+                head, auxiliary = output.detach().split(10, dim=1)  # type: ignore[no-untyped-call]
+                total = passed.loss + passed.penalty
+                self.passes.append(
+                    {"logits": head, "auxiliary": auxiliary, "loss": passed.loss, "total": total}
+                )
+                return passed
 
-        monkeypatch.setattr(session, "_losses", loss)
+        monkeypatch.setattr(session, "_objective", Recording(inner.loss, 10, 0.4))
         for name, weight in session.model.named_parameters():
             weight.register_post_accumulate_grad_hook(self._recorder(name))
 
@@ -176,38 +181,33 @@ def test_both_sides_see_the_masks() -> None:
     assert (logits - others).abs().max() > 1e-3
 
 
-def poisoned(images: Tensor) -> Tensor:
-    images = images.clone()
-    images[0, 0, 0, 0] = math.nan
-    return images
-
-
 @pytest.mark.parametrize("what", ["loss", "gradient", "memory"])
 def test_a_failed_step_leaves_no_trace(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With momentum, averages and parts: the state behind `undo` is that before, and so is all that follows."""
+    """With momentum, averages and parts: the state after `undo` is that before, and so is all that follows."""
     config = dataclasses.replace(CONFIG, accumulate=2, ema=0.9)
     (_, session), (_, other) = sides(config), sides(config)
     for each in (session, other):
         each.begin_epoch()
-    batches = session.left()
-    session.take_step(next(batches))
-    other.take_step(next(iter(other.left())))
+        each.take_step(next(each.left()))
+        each.verify()
     before = copy.deepcopy(session.state_dict())
     same(other.state_dict(), before)
     assert all(
         float(entry["momentum_buffer"].abs().max()) > 0 for entry in before["optimizer"]["state"].values()
     )
-    batch = next(batches)
     with monkeypatch.context() as patch:
         if what == "memory":
-            patch.setattr(train_session, "clip_grad_norm_", _no_memory)
-        if what == "gradient":
-            hook = session.model.weights()[0].register_hook(lambda gradient: gradient * math.nan)
-        failing = batch._replace(images=poisoned(batch.images)) if what == "loss" else batch
+            patch.setattr("dartsl.step.gradients.clip_grads_with_norm_", _no_memory)
+        hook = session.model.weights()[0].register_hook(
+            lambda gradient: gradient * math.nan if what == "gradient" else gradient
+        )
+        spoilt = session.model.register_forward_hook(
+            lambda _model, _inputs, output: output * math.nan if what == "loss" else output
+        )
         with pytest.raises((NonFiniteError, torch.OutOfMemoryError)):
-            session.take_step(failing)
-        if what == "gradient":
-            hook.remove()
+            _step_and_look(session)
+        hook.remove()
+        spoilt.remove()
     session.undo()
     same(session.state_dict(), before)
     for each in (session, other):
@@ -215,6 +215,11 @@ def test_a_failed_step_leaves_no_trace(what: str, monkeypatch: pytest.MonkeyPatc
             each.take_step(rest)
         each.end_epoch()
     same(session.state_dict(), other.state_dict())
+
+
+def _step_and_look(session: ImageSession) -> None:
+    session.take_step(next(session.left()))
+    session.verify()
 
 
 def _no_memory(*_: object) -> None:

@@ -22,7 +22,7 @@ from dartsl.run.torchrun import OwnError
 class _Damaged:
     """A session whose first batch cannot be read."""
 
-    epoch, steps, place = 0, 1, 0
+    epoch, steps, place, finished = 0, 1, 0, False
 
     def begin_epoch(self) -> None:
         pass

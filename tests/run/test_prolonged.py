@@ -12,7 +12,7 @@ import pytest
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.resuming import Anew
 from dartsl.searching import loop as searching
-from dartsl.searching.bilevel import learning_rate
+from dartsl.searching.method import learning_rate
 from dartsl.training import loop as training
 from dartsl.training import seeds
 from tests.search.conftest import stop_after, tiny, undrawn

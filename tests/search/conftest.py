@@ -11,19 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dartsl.nn.passing import PLAIN, Pass
 from dartsl.run import loop as run_loop
 from dartsl.searching import loop
-
-
-class RecordingDraws:
-    """Remembers what each pass asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, str]] = []
-
-    def at(self, step: int, batch: str) -> int:
-        self.asked.append((step, batch))
-        return len(batch)
 
 
 class ScalarModel(nn.Module):
@@ -33,9 +23,11 @@ class ScalarModel(nn.Module):
         super().__init__()
         self.w = nn.Parameter(torch.tensor([w], dtype=torch.float64))
         self.alpha = nn.Parameter(torch.tensor([alpha], dtype=torch.float64))
-        self.draws = RecordingDraws()
+        self.seed = 0
+        self.asked: list[tuple[int, str]] = []  # by the passes
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, pass_: Pass = PLAIN) -> Tensor:
+        self.asked.append((pass_.step, pass_.kind))
         z = self.alpha * self.w * images.flatten(1)  # (B, 1)
         return torch.cat([z, torch.zeros_like(z)], dim=1)  # (B, 2)
 
@@ -44,10 +36,6 @@ class ScalarModel(nn.Module):
 
     def alpha_parameters(self) -> list[nn.Parameter]:
         return [self.alpha]
-
-    @contextmanager
-    def frozen_statistics(self) -> Iterator[None]:
-        yield
 
 
 class MixedModel(nn.Module):
@@ -60,13 +48,14 @@ class MixedModel(nn.Module):
         self.norm = nn.BatchNorm2d(3)
         self.head = nn.Linear(3, 4)
         self.alpha = nn.Parameter(torch.tensor([[0.3, -0.2]]))
-        self.draws = RecordingDraws()
-        self.frozen = 0
+        self.seed = 0
+        self.asked: list[tuple[int, str]] = []  # by the passes
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, pass_: Pass = PLAIN) -> Tensor:
+        self.asked.append((pass_.step, pass_.kind))
         mix = self.alpha.softmax(dim=-1)[0]
         x = mix[0] * self.first(images) + mix[1] * torch.tanh(self.second(images))  # (B, 3, H, W)
-        return self.head(torch.tanh(self.norm(x)).mean(dim=(2, 3)))  # (B, 4)
+        return self.head(torch.tanh(self.normalised(x, pass_)).mean(dim=(2, 3)))  # (B, 4)
 
     def weights(self) -> list[nn.Parameter]:
         return [p for name, p in self.named_parameters() if name != "alpha"]
@@ -74,13 +63,11 @@ class MixedModel(nn.Module):
     def alpha_parameters(self) -> list[nn.Parameter]:
         return [self.alpha]
 
-    @contextmanager
-    def frozen_statistics(self) -> Iterator[None]:
-        self.norm.momentum, before = 0.0, self.norm.momentum
-        try:
-            yield
-        finally:
-            self.norm.momentum = before
+    def normalised(self, x: Tensor, pass_: Pass) -> Tensor:
+        self.norm.momentum, before = (0.0 if pass_.frozen else 0.1), self.norm.momentum
+        found: Tensor = self.norm(x)
+        self.norm.momentum = before
+        return found
 
 
 @pytest.fixture

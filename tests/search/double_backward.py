@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dartsl.nn.passing import Pass
 from dartsl.step.batches import ImageBatch
 from dartsl.step.gradients import SearchModel
 
 
 def double_backward(
-    model: SearchModel, train: ImageBatch, direction: Sequence[Tensor], step: int = 0
+    model: SearchModel, train: ImageBatch, pass_: Pass, direction: Sequence[Tensor]
 ) -> list[Tensor]:
     """d/d alpha <grad_w L_train(w, alpha), v>: the gradient, in alpha, of a product of gradients."""
     weights, alphas = model.weights(), model.alpha_parameters()
-    model.draws.at(step, "train")
-    loss = F.cross_entropy(model(train.images), train.labels)
+    loss = F.cross_entropy(model(train.images, pass_=pass_), train.labels)
     slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
     product = torch.stack([(slope * v).sum() for slope, v in zip(slopes, direction, strict=True)]).sum()
     if not product.requires_grad:  # no weight's gradient depends on the alphas

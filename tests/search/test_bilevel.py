@@ -9,16 +9,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dartsl.searching.bilevel import (
-    ImageBatch,
-    NonFiniteError,
-    Unroll,
-    alpha_gradient,
-    alpha_step,
-    learning_rate,
-    measure,
-    weight_step,
-)
+from dartsl.nn.passing import PLAIN, Pass
+from dartsl.searching.bilevel import Unroll, alpha_gradient
+from dartsl.searching.method import learning_rate
+from dartsl.searching.step import alpha_step
+from dartsl.step.batches import ImageBatch
+from dartsl.step.finite import NonFiniteError
+from dartsl.step.gradients import measure, weight_step
 
 T, V = 0.9, -1.7  # the image of the training batch and of the validation batch, both of class 0
 
@@ -50,7 +47,7 @@ def test_first_order_is_the_gradient_at_the_weights(scalar_model: Any) -> None:
     found = alpha_gradient(scalar_model, scalar_batch(T), scalar_batch(V), "1", step=3)
     expected = (sigmoid(1.3 * 0.7 * V) - 1) * 0.7 * V
     assert found.gradients[0].item() == pytest.approx(expected, rel=1e-14)
-    assert scalar_model.draws.asked == [(3, "validation")]
+    assert scalar_model.asked == [(3, "validation")]
 
 
 @pytest.mark.parametrize(("order", "tolerance"), [("exact", 1e-13), ("2", 1e-7)])
@@ -67,7 +64,7 @@ def test_unrolled_orders_are_the_hypergradient(
     assert found.gradients[0].item() == pytest.approx(expected, rel=tolerance)
     # The virtual step's pass, the validation pass and all of the hvp's, each on its batch's own draws.
     hvp_passes = 2 if order == "2" else 1
-    assert scalar_model.draws.asked == [(1, "train"), (1, "validation"), *[(1, "train")] * hvp_passes]
+    assert scalar_model.asked == [(1, "train"), (1, "validation"), *[(1, "train")] * hvp_passes]
 
 
 def test_finite_difference_converges_as_r_squared(mixed_model: Any) -> None:
@@ -119,7 +116,7 @@ def test_unrolling_follows_the_optimiser(mixed_model: Any) -> None:
         for w, g, buf in zip(weights, slopes, unroll.buffers, strict=True):
             momentum = 0 if buf is None else 0.9 * buf
             expected.append((w - 0.2 * (momentum + g + 0.01 * w)).detach())
-        weight_step(mixed_model, batch, optimizer, clip=0)
+        weight_step(mixed_model, [(batch, PLAIN)], optimizer, clip=0)
         for w, value in zip(weights, expected, strict=True):
             assert torch.allclose(w, value, rtol=1e-12, atol=1e-14)
 
@@ -128,14 +125,15 @@ def test_the_weight_step_clips_weights_and_leaves_alphas(mixed_model: Any) -> No
     optimizer = torch.optim.SGD(mixed_model.weights(), lr=1.0)
     before = [w.detach().clone() for w in mixed_model.weights()]
     alpha = mixed_model.alpha.detach().clone()
-    outcome = weight_step(mixed_model, image_batch(1), optimizer, clip=1e-3, step=7)
+    outcome = weight_step(mixed_model, [(image_batch(1), Pass(7))], optimizer, clip=1e-3)
     moved = [w.detach() - b for w, b in zip(mixed_model.weights(), before, strict=True)]
     assert torch.nn.utils.get_total_norm(moved).item() == pytest.approx(1e-3, rel=1e-3)
     assert torch.equal(alpha, mixed_model.alpha)
     assert mixed_model.alpha.grad is None
     assert outcome.count == 6
-    assert 0 <= outcome.correct <= 6
-    assert mixed_model.draws.asked == [(7, "train")]
+    assert outcome.correct is not None
+    assert 0 <= int(outcome.correct) <= 6
+    assert mixed_model.asked == [(7, "train")]
 
 
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
@@ -148,18 +146,18 @@ def test_what_is_not_finite_is_named_and_weights_stay(mixed_model: Any, order: s
         alpha_gradient(mixed_model, image_batch(1), image_batch(2), order, unroll=unroll)
     optimizer = torch.optim.SGD(mixed_model.weights(), lr=1.0)
     with pytest.raises(NonFiniteError, match="training loss") as caught:
-        weight_step(mixed_model, image_batch(1), optimizer, clip=5)
+        weight_step(mixed_model, [(image_batch(1), PLAIN)], optimizer, clip=5)
     assert caught.value.parameter in dict(mixed_model.named_parameters())
     assert all(torch.equal(w, b) for w, b in zip(mixed_model.weights(), before, strict=True))
 
 
 def test_measuring_changes_nothing(mixed_model: Any) -> None:
     before = {name: value.clone() for name, value in mixed_model.state_dict().items()}
-    measure(mixed_model, image_batch(1), "validation", 4)
+    measure(mixed_model, image_batch(1), Pass(4, "validation", frozen=True))
     for name, value in mixed_model.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(before[name], value)
-    assert mixed_model.draws.asked == [(4, "validation")]
+    assert mixed_model.asked == [(4, "validation")]
 
 
 def test_the_schedule_is_darts_own() -> None:

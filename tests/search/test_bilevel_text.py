@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.searching.bilevel import TextBatch, Unroll, alpha_gradient, weight_step
+from dartsl.nn.passing import PLAIN, Pass
+from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.text_session import tied_weights
+from dartsl.step.batches import TextBatch
+from dartsl.step.gradients import weight_step
 from tests.search.text_model import TextModel
 
 XI, DECAY = 0.7, 0.01
@@ -23,8 +26,8 @@ def batch(seed: int, carried: bool = True, **penalties: float) -> TextBatch:
     return TextBatch(tokens[:-1], tokens[1:], carries, **penalties)
 
 
-def loss_of(model: TextModel, text: TextBatch) -> Tensor:
-    logits = model(text.tokens, text.carries).logits
+def loss_of(model: TextModel, text: TextBatch, pass_: Pass = PLAIN) -> Tensor:
+    logits = model(text.tokens, text.carries, pass_).logits
     return F.cross_entropy(logits.reshape(-1, 8), text.targets.reshape(-1))
 
 
@@ -89,18 +92,17 @@ def test_penalties_are_in_the_weight_step_alone() -> None:
         )
         assert torch.equal(one, other)
     model, stepped = TextModel(keep=0.5), TextModel(keep=0.5)
-    model.draws.at(3, "train")
-    output = model(text.tokens, text.carries)
+    output = model(text.tokens, text.carries, Pass(3))
     h, dropped = output.outputs, output.dropped
     assert not torch.equal(h, dropped)
-    plain = loss_of(model, text)
+    plain = loss_of(model, text, Pass(3))
     (plain + 0.3 * (dropped**2).mean() + 0.7 * ((h[1:] - h[:-1]) ** 2).mean()).backward()
     optimizer = torch.optim.SGD(stepped.weights(), lr=0.1)
-    outcome = weight_step(stepped, text, optimizer, clip=0, step=3)
+    outcome = weight_step(stepped, [(text, Pass(3))], optimizer, clip=0)
     for ours, w in zip(stepped.weights(), model.weights(), strict=True):
         assert w.grad is not None
         assert torch.allclose(ours, w - 0.1 * w.grad, rtol=1e-12, atol=1e-14)
-    assert outcome.loss == pytest.approx(plain.item(), rel=1e-12)
+    assert outcome.loss.item() == pytest.approx(plain.item(), rel=1e-12)
     assert outcome.count == 20
     assert outcome.correct is None
     assert torch.equal(outcome.carries[0], output.carries[0])
@@ -110,5 +112,5 @@ def test_penalties_are_in_the_weight_step_alone() -> None:
 def test_one_word_has_no_change() -> None:
     text = batch(1, tar=1.0)
     single = TextBatch(text.tokens[:1], text.targets[:1], None, tar=1.0)
-    assert single.take(TextModel()).penalty is None
+    assert single.take(TextModel(), PLAIN).penalty is None
     assert text.size == 4

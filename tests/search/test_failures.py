@@ -128,7 +128,7 @@ def test_too_little_memory_is_a_message(tiny: Path, monkeypatch: pytest.MonkeyPa
     def fail(*_args: object, **_kwargs: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("dartsl.searching.session.weight_step", fail)
+    monkeypatch.setattr("dartsl.searching.step.weight_step", fail)
     with pytest.raises(UserError, match="too little memory"):
         run(tiny, "run")
     assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import bilevel
-from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient, weight_step
+from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.products import exact_product
+from dartsl.step.batches import ImageBatch
+from dartsl.step.gradients import weight_step
 from tests.nn.specs import RAGGED, SEARCHED, small
 
 from .double_backward import double_backward
@@ -49,11 +52,10 @@ def test_the_product_is_that_of_double_backward(spec: str, memory: str, level: i
     train = batch_of(model, 1)
     generator = torch.Generator().manual_seed(2)
     direction = [torch.randn(w.shape, generator=generator, dtype=w.dtype) for w in plain.weights()]
-    with plain.frozen_statistics():
-        expected = double_backward(plain, train, direction, step=3)
+    pass_ = Pass(3, frozen=True)
+    expected = double_backward(plain, train, pass_, direction)
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    with model.frozen_statistics():
-        found = exact_product(model, train, direction, step=3)
+    found = exact_product(model, train, pass_, direction)
     assert all(float(product.abs().max()) > 0 for product in expected)
     close(found, expected)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -74,26 +76,26 @@ def test_the_alpha_gradient_with_momentum(spec: str, monkeypatch: pytest.MonkeyP
             patch.setattr(bilevel, "exact_product", double_backward)
             expected = alpha_gradient(model, train, validation, "exact", unroll=unroll, step=step)
         close(found.gradients, expected.gradients)
-        weight_step(model, train, optimizer, clip=5, step=step)
+        weight_step(model, [(train, Pass(step))], optimizer, clip=5)
 
 
 def test_a_model_whose_statistics_move_keeps_its_own(mixed_model: Any) -> None:
-    """Outside `frozen_statistics` a pass writes to running statistics: those of copies."""
+    """A pass that is not frozen writes to running statistics: those of copies."""
     images = torch.randn(4, 1, 5, 5, dtype=torch.float64)
     train = ImageBatch(images, torch.tensor([0, 1, 2, 3]))
     direction = [torch.ones_like(weight) for weight in mixed_model.weights()]
     before = {name: buffer.clone() for name, buffer in mixed_model.named_buffers()}
-    found = exact_product(mixed_model, train, direction, 0)
+    found = exact_product(mixed_model, train, PLAIN, direction)
     assert all(torch.equal(buffer, before[name]) for name, buffer in mixed_model.named_buffers())
-    close(found, double_backward(mixed_model, train, direction))
+    close(found, double_backward(mixed_model, train, PLAIN, direction))
 
 
 def test_weights_that_alphas_do_not_meet_give_zeros(scalar_model: Any) -> None:
     train = ImageBatch(torch.zeros(1, 1, 1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
-    (product,) = exact_product(scalar_model, train, [torch.ones(1, dtype=torch.float64)], 0)
+    (product,) = exact_product(scalar_model, train, PLAIN, [torch.ones(1, dtype=torch.float64)])
     assert product.item() == 0.0
 
 
 def test_only_a_module_has_weights_that_can_be_replaced() -> None:
     with pytest.raises(TypeError, match="not a torch module"):
-        exact_product(object(), batch_of(small(SEARCHED), 0), [], 0)  # type: ignore[arg-type]
+        exact_product(object(), batch_of(small(SEARCHED), 0), PLAIN, [])  # type: ignore[arg-type]

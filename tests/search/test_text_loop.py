@@ -17,7 +17,7 @@ from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import loop
-from dartsl.searching.memory import passes_peak
+from dartsl.searching.memory import step_peak
 from dartsl.searching.text_session import tied_weights
 from tests.search.runs import checkpoint_of, job, quiet, same_runs
 
@@ -125,5 +125,5 @@ def test_the_embedding_of_a_spec_is_held() -> None:
 @pytest.mark.parametrize("order", ["1", "2"])
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_meta_device_tells_what_the_cpu_holds(level: int, order: str) -> None:
-    told = passes_peak(built(level=level, device="meta"), 6, order)
-    assert told == pytest.approx(passes_peak(built(level=level), 6, order), rel=0.05)
+    told = step_peak(built(level=level, device="meta"), 6, order)
+    assert told == pytest.approx(step_peak(built(level=level), 6, order), rel=0.05)

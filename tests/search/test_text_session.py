@@ -13,11 +13,11 @@ from dartsl.data.text import Corpus, KnownSource
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images, Input, Tokens
 from dartsl.lang.settings import SearchConfig, search_config
-from dartsl.searching import bilevel
-from dartsl.searching.session import Tally
 from dartsl.searching.text_session import TextSession
-from dartsl.step.batches import TextBatch
+from dartsl.step.batches import Outcome, TextBatch
 from dartsl.step.finite import NonFiniteError
+from dartsl.step.gradients import weight_step
+from dartsl.step.tally import Figures
 from tests.search.runs import same
 from tests.search.text_model import TextModel
 
@@ -63,7 +63,7 @@ def test_the_steps_are_those_of_the_authors_loop(monkeypatch: pytest.MonkeyPatch
 
     def recorded(window: Any) -> tuple[TextBatch, TextBatch]:
         batches = draw(window)
-        seen.append((*batches, running.weights_optimizer.param_groups[0]["lr"]))
+        seen.append((*batches, running.stepper.weights.param_groups[0]["lr"]))
         return batches
 
     monkeypatch.setattr(running, "draw", recorded)
@@ -100,7 +100,8 @@ def test_the_steps_are_those_of_the_authors_loop(monkeypatch: pytest.MonkeyPatch
     assert {rate for _, _, rate in seen} == {2.0, 1.0}
     assert i >= 53
     row = running.end_epoch().history
-    assert (running.train, running.valid, running.seconds) == (Tally(), Tally(), 0.0)
+    assert set(running.sums.row().values()) == {None}
+    assert running.seconds == 0.0
     assert row["lr"] == 2.0
     assert row["train_perplexity"] == pytest.approx(math.exp(row["train_loss"]))
     assert row["validation_perplexity"] == pytest.approx(math.exp(row["validation_loss"]))
@@ -128,13 +129,17 @@ def test_a_step_that_fails_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     steps(running, 4)
     steps(other, 4)
 
-    def fail(_model: Any, quantity: str, *_rest: Any) -> float:
-        raise NonFiniteError(quantity, "cell", 1.0)  # the alphas are stepped, running statistics have moved
+    def poisoned(model: Any, parts: Any, *rest: Any, **given: Any) -> Outcome:
+        ((batch, pass_),) = parts  # by now the alphas are stepped
+        if pass_.step == 4:
+            batch = replace(batch, carries=tuple(carry * math.nan for carry in batch.carries))
+        return weight_step(model, [(batch, pass_)], *rest, **given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bilevel, "require_finite", fail)
-        with pytest.raises(NonFiniteError):
-            steps(running, 1)
+        patch.setattr("dartsl.searching.step.weight_step", poisoned)
+        steps(running, 2)  # nothing is looked at yet
+        with pytest.raises(NonFiniteError, match="training loss"):
+            running.verify()
     running.undo()
     states = running.state_dict(), other.state_dict()
     for state in states:
@@ -152,7 +157,7 @@ def test_the_warmup_carries_states_and_leaves_alphas() -> None:
     running.take_step(next(iter(running.batches)))
     assert torch.equal(running.model.alpha("cell"), before)
     assert running.valid_carries is not None
-    assert running.valid.perplexity is not None
+    assert running.sums.row()["validation_perplexity"] is not None
 
 
 def test_unrolling_knows_rate_clip_and_embedding() -> None:
@@ -160,7 +165,7 @@ def test_unrolling_knows_rate_clip_and_embedding() -> None:
     running.begin_epoch()
     window = next(iter(running.batches))
     running.draw(window)
-    unroll = running.unroll()
+    unroll = running.stepper.unroll()
     assert unroll.xi == 2.0 * window.length / 10
     assert (unroll.momentum, unroll.clip) == (0.0, 0.25)
     assert [held.shape for held in unroll.held] == [(8, 6)]
@@ -178,8 +183,7 @@ def test_what_is_told_at_the_end(order: str) -> None:
     assert running.figures()["ppl"] is None
     steps(running, 1)
     assert set(running.figures()) == {"loss", "ppl", "val loss", "val ppl", "entropy", "lr"}
-    running.train.loss = math.inf
-    assert running.train.perplexity == math.exp(700)
+    assert Figures(math.inf, 0, 1).perplexity == math.exp(700)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +224,9 @@ def test_the_exact_order_is_near_the_finite_difference_in_a_session() -> None:
     steps(running, 3)
     train, validation = running.draw(running.batches._windows[3])
     two, exact = (
-        bilevel.alpha_gradient(
-            running.model, train, validation, order, unroll=running.unroll(), r=1e-3, step=3
-        ).gradients[0]
+        replace(running.stepper, method=replace(running.method, order=order, r=1e-3))
+        .gradient(train, validation, 3)
+        .gradients[0]
         for order in ("2", "exact")
     )
     assert float((two - exact).norm() / exact.norm()) < 1e-4

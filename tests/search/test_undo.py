@@ -6,6 +6,7 @@ one that never failed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.searching import bilevel, loop
-from dartsl.step.finite import NonFiniteError
+from dartsl.searching import loop
+from dartsl.step.batches import Outcome
+from dartsl.step.gradients import weight_step
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same, same_runs
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -23,17 +25,15 @@ CHANGES = {"warmup": 0, "alphas_lr": 0.3}
 
 
 def fail_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The weights' gradient of a step, counted from 1, is not finite; by then the step has done all else."""
-    require, seen = bilevel.require_finite, 0
+    """The weights' pass of a step, counted from 1, gives NaN; by then the step has done all else."""
 
-    def failing(model: Any, quantity: str, *rest: Any) -> float:
-        nonlocal seen
-        seen += quantity == "weights' gradient"
-        if seen == step:
-            raise NonFiniteError(quantity, "network.stem0.conv.weight", float("nan"))
-        return require(model, quantity, *rest)
+    def poisoned(model: Any, parts: Any, *rest: Any, **given: Any) -> Outcome:
+        ((batch, pass_),) = parts
+        if pass_.step == step - 1:
+            batch = batch._replace(images=batch.images * math.nan)
+        return weight_step(model, [(batch, pass_)], *rest, **given)
 
-    monkeypatch.setattr(bilevel, "require_finite", failing)
+    monkeypatch.setattr("dartsl.searching.step.weight_step", poisoned)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_step_that_fails_leaves_the_state_before_it(
 ) -> None:
     run(tiny, "whole", order=order, **CHANGES)
     fail_at(step, monkeypatch)
-    with pytest.raises(UserError, match="the weights' gradient is not finite"):
+    with pytest.raises(UserError, match="the training loss is not finite"):
         run(tiny, "failed", order=order, **CHANGES)
     monkeypatch.undo()
     monkeypatch.setattr(loop, "render", lambda _dot, _kind: b"<svg/>")

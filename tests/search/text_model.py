@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 from dartsl.graph.operations import Application
 from dartsl.graph.tables import AlphaTable
 from dartsl.lang.inputs import Tokens
-from dartsl.nn.ambient import Ambient
+from dartsl.nn.draws import stream_seed
+from dartsl.nn.passing import PLAIN, Pass
 
 
 class Output(NamedTuple):
@@ -25,7 +25,7 @@ class Output(NamedTuple):
 
 
 class TextModel(nn.Module):
-    """h' = sum_k softmax(alpha)_k act_k([x, h] W), the embedding shared with the decoder; masks keyed by draws."""
+    """h' = sum_k softmax(alpha)_k act_k([x, h] W), the embedding shared with the decoder; masks keyed by the pass."""
 
     def __init__(self, vocabulary: int = 8, hidden: int = 6, window: int = 10, keep: float = 1.0) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class TextModel(nn.Module):
         self.network.decoder.bias = drawn(vocabulary)
         self.alphas = nn.ParameterDict({"cell": drawn(1, 3)})
         self.keep = keep
-        self.draws = Ambient(0)
+        self.seed = 0
         self.tables = (AlphaTable("cell", "cell", (3,)),)
         self.plan = SimpleNamespace(
             classes=vocabulary,
@@ -54,7 +54,7 @@ class TextModel(nn.Module):
         for kind, state in {"embedding": ("encoder",), "linear": ("decoder", "encoder")}.items():
             self.graph.add_node(kind, op=Application(kind, (), (), (hidden,), kind, state))
 
-    def forward(self, tokens: Tensor, carries: Sequence[Tensor] | None = None) -> Output:
+    def forward(self, tokens: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass = PLAIN) -> Output:
         encoder, matrix = self.network.encoder.weight, self.network.cell.weight
         state = carries[0] if carries is not None else encoder.new_zeros(tokens.shape[1], encoder.shape[1])
         mix = self.alphas["cell"].softmax(dim=-1)[0]
@@ -66,7 +66,8 @@ class TextModel(nn.Module):
         stacked = torch.stack(outputs)  # (T, B, H)
         dropped = stacked
         if self.keep < 1:
-            mask = self.draws.normal("mask", (1, *stacked.shape[1:]), stacked) > 0  # (1, B, H)
+            generator = torch.Generator().manual_seed(stream_seed(pass_.step, pass_.kind))
+            mask = torch.randn((1, *stacked.shape[1:]), generator=generator) > 0  # (1, B, H)
             dropped = stacked * mask / self.keep  # (T, B, H)
         return Output(dropped @ encoder.t() + self.network.decoder.bias, stacked, dropped, (state,))
 
@@ -82,7 +83,3 @@ class TextModel(nn.Module):
     def alpha(self, cell: str) -> nn.Parameter:
         found: nn.Parameter = self.alphas[cell]
         return found
-
-    @contextmanager
-    def frozen_statistics(self) -> Iterator[None]:
-        yield

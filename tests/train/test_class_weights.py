@@ -20,9 +20,9 @@ from dartsl.lang.plan import plan
 from dartsl.lang.settings import train_config
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
+from dartsl.step.batches import ImageBatch
 from dartsl.training.class_weights import balanced_weights
 from dartsl.training.data import feed_of
-from dartsl.training.feed import Batch
 from dartsl.training.session import ImageSession
 from tests.train.runs import run, settings
 
@@ -50,7 +50,7 @@ def session(spec: Path, **changes: Any) -> ImageSession:
     return ImageSession(model, config, feed_of(planned, config))
 
 
-def gradients(spec: Path, **changes: Any) -> tuple[ImageSession, Batch, Tensor]:
+def gradients(spec: Path, **changes: Any) -> tuple[ImageSession, ImageBatch, Tensor]:
     """What a step of 23 images moved the weights by, over the learning rate."""
     one = session(spec, batch=23, **changes)
     one.begin_epoch()
@@ -60,7 +60,7 @@ def gradients(spec: Path, **changes: Any) -> tuple[ImageSession, Batch, Tensor]:
     one.take_step(batch)
     rate = one.optimizer.param_groups[0]["lr"]
     moved = [(old - new.detach()) / rate for old, new in zip(before, one.model.weights(), strict=True)]
-    return one, batch, torch.cat([each.flatten() for each in moved])
+    return one, batch[0], torch.cat([each.flatten() for each in moved])
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
@@ -92,7 +92,7 @@ def test_a_step_minimises_the_weighted_loss(uneven: Path) -> None:
         [(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in other.model.weights()]
     )
     assert torch.allclose(moved, expected, rtol=1e-9, atol=1e-12)
-    assert ours.tally.mean_loss == pytest.approx(loss.item(), rel=1e-12)
+    assert ours.tally.read().mean_loss == pytest.approx(loss.item(), rel=1e-12)
     plain = F.cross_entropy(logits, batch.labels, label_smoothing=0.1).item()
     assert abs(plain - loss.item()) > 1e-3
 
@@ -102,7 +102,7 @@ def test_parts_of_a_batch_give_its_gradient(uneven: Path) -> None:
         gradients(uneven, class_weights="balanced", label_smoothing=0.1, accumulate=parts) for parts in (1, 3)
     ]
     assert torch.allclose(found[0][2], found[1][2], rtol=1e-9, atol=1e-12)
-    assert found[0][0].tally.mean_loss == pytest.approx(found[1][0].tally.mean_loss, rel=1e-12)
+    assert found[0][0].tally.read().mean_loss == pytest.approx(found[1][0].tally.read().mean_loss, rel=1e-12)
 
 
 def test_what_is_measured_is_not_weighted(uneven: Path) -> None:

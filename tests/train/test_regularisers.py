@@ -17,11 +17,12 @@ from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.build import Build
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import from_plan
-from dartsl.searching.session import Tally
+from dartsl.step.batches import ImageBatch
+from dartsl.step.tally import Figures
 from dartsl.training.data import feed_of
 from dartsl.training.evaluation import Measured, measured, wilson
-from dartsl.training.feed import Batch
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 from dartsl.training.report import seeds_report
 from dartsl.training.session import ImageSession
@@ -74,8 +75,8 @@ def test_the_interval_is_wilsons(wrong: int, count: int, low: float, high: float
 def test_the_right_and_the_five_likeliest_are_counted() -> None:
     """Logits fall from class 0 to class 6, so that label k is the (k + 1)-th likeliest."""
     batches = [
-        Batch(torch.zeros(4, 1), torch.tensor([0, 0, 3, 4])),
-        Batch(torch.zeros(2, 1), torch.tensor([5, 6])),
+        ImageBatch(torch.zeros(4, 1), torch.tensor([0, 0, 3, 4])),
+        ImageBatch(torch.zeros(2, 1), torch.tensor([5, 6])),
     ]
     logits = -torch.arange(7.0)
     found = measured(nn.Identity(), lambda images: logits.expand(len(images), 7), batches)
@@ -123,11 +124,11 @@ def test_an_epoch_starts_with_its_own_drop_path_and_ends_with_empty_sums() -> No
     ours = session(drop_path=0.3, epochs=3)
     ours.epoch = 2
     ours.begin_epoch()
-    assert ours.model.draws.drop_path == pytest.approx(0.2)  # 0.3 * 2 / 3
+    assert ours.drop_path == pytest.approx(0.2)  # 0.3 * 2 / 3
     ours.take_step(next(iter(ours.left())))
     row = ours.end_epoch().history
     assert row["drop_path"] == pytest.approx(0.2)
-    assert (ours.tally, ours.seconds, ours.place, ours.epoch) == (Tally(), 0.0, 0, 3)
+    assert (ours.tally.read(), ours.seconds, ours.place, ours.epoch) == (Figures(), 0.0, 0, 3)
 
 
 def test_a_step_is_what_the_definition_says() -> None:
@@ -138,11 +139,10 @@ def test_a_step_is_what_the_definition_says() -> None:
     for each in (ours, other):
         each.epoch = 2
         each.begin_epoch()
-    batch = next(iter(ours.left()))
-    ours.take_step(batch)
-    number = 2 * ours.steps
-    other.model.draws.at(number, "train")
-    logits, extra = other.model(batch.images).split(10, dim=1)
+    (batch,) = parts = next(iter(ours.left()))
+    ours.take_step(parts)
+    pass_ = Pass(2 * ours.steps, drop_path=ours.drop_path)
+    logits, extra = other.model(batch.images, pass_=pass_).split(10, dim=1)
     smooth = torch.full((32, 10), 0.01, dtype=torch.float64).scatter(1, batch.labels[:, None], 0.91)
     loss, more = (-(smooth * F.log_softmax(x, dim=1)).sum(dim=1).mean() for x in (logits, extra))
     (loss + 0.4 * more).backward()  # type: ignore[no-untyped-call]
@@ -153,7 +153,7 @@ def test_a_step_is_what_the_definition_says() -> None:
         assert theirs.grad is not None
         expected = theirs - rate * theirs.grad * 0.5 / (norm + 1e-6)
         assert torch.allclose(mine, expected, rtol=1e-9, atol=1e-12)
-    assert ours.tally.mean_loss == pytest.approx(loss.item())
+    assert ours.tally.read().mean_loss == pytest.approx(loss.item())
 
 
 def test_parts_of_a_batch_give_its_gradient_where_no_batch_norm_is() -> None:

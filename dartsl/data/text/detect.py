@@ -9,6 +9,8 @@ from dartsl.data.text import readers, source
 from dartsl.data.text.corpus import Corpus
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Tokens
+from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.terms import Plan
 
 TEXTS: dict[str, Callable[[str], Corpus]] = {"markov": source.read}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".gz")
@@ -29,6 +31,12 @@ def load_text(
         what = "different words" if level == "word" else "different characters"
         raise wrong_head(corpus.name, what, size, expect, parameter)
     return corpus
+
+
+def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:
+    """The text that the settings name, with the vocabulary that the network takes. Raises UserError."""
+    parameter = plan.network.outputs_parameter
+    return load_text(config.data, config.level, expect=plan.classes, parameter=parameter)
 
 
 def _read(name_or_path: str, level: str) -> Corpus:

@@ -29,7 +29,7 @@ class Windows:
     A window is `bptt` rows long, or with the probability `short` half of that, rounded down (35 or 17 in the
     search of DARTS). `varied` ones, as in its training, are normally distributed around that, 17.5 where it is
     halved: min(max(5, int(N(mean, 5))), bptt + 20) rows long. Windows start wherever at least two rows are left,
-    as the authors' do. Iterating gives those left in the current epoch, and prepares the next epoch when none is left.
+    as the authors' do. Iterating gives those left in the current epoch; `advance` begins the next one.
     """
 
     def __init__(self, rows: int, bptt: int, short: float, seed: int, *, varied: bool = False) -> None:
@@ -39,9 +39,10 @@ class Windows:
         self._short = short
         self._varied = varied
         self._generator = torch.Generator().manual_seed(seed)
-        self._begin()
+        self.advance()
 
-    def _begin(self) -> None:
+    def advance(self) -> None:
+        """Draw the next epoch's windows, and go to its start."""
         self._at_epoch_start = self._generator.get_state()
         self._windows: list[Window] = []
         start = 0
@@ -72,7 +73,6 @@ class Windows:
         while self._step < len(self):
             self._step += 1
             yield self._windows[self._step - 1]
-        self._begin()
 
     def state_dict(self) -> dict[str, Any]:
         """The place in the current epoch; the window in hand counts as done."""
@@ -81,7 +81,7 @@ class Windows:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on after the place that `state_dict` gave, for the same text and settings."""
         self._generator.set_state(state["generator"])
-        self._begin()
+        self.advance()
         self._step = int(state["step"])
 
 

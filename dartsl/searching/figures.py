@@ -1,0 +1,81 @@
+"""The figures of a search's epoch: of both batches of its steps, and of its method's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from dartsl.run.schema import Check
+from dartsl.run.state import TALLY
+from dartsl.searching.step import Taken
+from dartsl.step.batches import Outcome
+from dartsl.step.tally import Tally
+
+BATCHES = ("train", "valid")
+
+
+class EpochFigures:
+    """Sums over the steps of an epoch so far, on the device.
+
+    `measure` is what is reported beside the loss, a property of `dartsl.step.tally.Figures`.
+    """
+
+    def __init__(self, device: str, measure: str, terms: Iterable[str]) -> None:
+        self._measure = measure
+        self._names = tuple(terms)
+        self._tallies = {name: Tally(device) for name in (*BATCHES, *map(_of_term, self._names))}
+
+    def add(self, taken: Taken) -> None:
+        """Count one more step."""
+        self._tallies["train"].add(taken.train)
+        self._tallies["valid"].add(taken.validation)
+        for name, value in taken.terms.items():
+            self._tallies[_of_term(name)].add(Outcome(value, None, 1))
+
+    def row(self) -> dict[str, float | None]:
+        """The columns of the history. The host waits for the device."""
+        train, valid = (self._tallies[name].read() for name in BATCHES)
+        return {
+            "train_loss": train.mean_loss,
+            f"train_{self._measure}": getattr(train, self._measure),
+            "validation_loss": valid.mean_loss,
+            f"validation_{self._measure}": getattr(valid, self._measure),
+            **{_of_term(name): self._tallies[_of_term(name)].read().mean_loss for name in self._names},
+        }
+
+    def clear(self) -> None:
+        """Begin an epoch."""
+        for tally in self._tallies.values():
+            tally.clear()
+
+    def tensors(self) -> list[Tensor]:
+        """What `add` changes in place."""
+        return [tensor for tally in self._tallies.values() for tensor in tally.tensors()]
+
+    def counts(self) -> dict[str, int]:
+        """What `add` changes besides."""
+        return {name: tally.count for name, tally in self._tallies.items()}
+
+    def load_counts(self, counts: Mapping[str, int]) -> None:
+        """Take over what `counts` gave."""
+        for name, tally in self._tallies.items():
+            tally.count = counts[name]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        return {name: tally.record() for name, tally in self._tallies.items()}
+
+    def schema(self) -> dict[str, Check]:
+        """What each part of `state_dict` must be."""
+        return dict.fromkeys(self._tallies, TALLY)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the parts of a state that `state_dict` gave."""
+        for name, tally in self._tallies.items():
+            tally.load(state[name])
+
+
+def _of_term(name: str) -> str:
+    return f"penalty_{name}"

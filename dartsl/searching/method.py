@@ -1,0 +1,140 @@
+"""What makes a search the search that it is: relaxation, order, terms, schedule, stop rule, derivation. One value.
+
+The parts are small and combine freely. A setting names each; a new one is registered by its name
+(`dartsl.lang.methods`), provided here, and nothing else is touched (see `dartsl/searching/README.md`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from dartsl.lang.methods import NEVER, Implementations
+from dartsl.lang.settings import SearchConfig
+
+Tables = Mapping[str, Sequence[Sequence[float]]]  # mixing weights by alpha table
+
+
+class Schedule(Protocol):
+    """What changes from epoch to epoch; epochs count from 0."""
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of the weights."""
+
+    def learns(self, epoch: int) -> bool:
+        """Whether the alphas are trained."""
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from `highest` to `lowest` over all epochs; the alphas rest for the first `warmup` of them."""
+
+    epochs: int
+    highest: float
+    lowest: float
+    warmup: int = 0
+
+    def rate(self, epoch: int) -> float:
+        return learning_rate(epoch, self.epochs, self.highest, self.lowest)
+
+    def learns(self, epoch: int) -> bool:
+        return epoch >= self.warmup
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One rate in all epochs; the alphas rest for the first `warmup` of them."""
+
+    value: float
+    warmup: int = 0
+
+    def rate(self, epoch: int) -> float:
+        return self.value
+
+    def learns(self, epoch: int) -> bool:
+        return epoch >= self.warmup
+
+
+class Relaxed(Protocol):
+    """What a term sees of a supernet."""
+
+    def alpha_parameters(self) -> list[nn.Parameter]: ...
+
+    def mixing_weights(self) -> dict[str, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a step is taken: `epoch` (from 0) of `epochs`."""
+
+    epoch: int
+    epochs: int
+
+
+class Term(Protocol):
+    """What is added to the validation loss in the alphas' step, a function of the alphas alone, in every order."""
+
+    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
+        """The value, (), differentiable in the alphas."""
+
+
+class StopRule(Protocol):
+    """When a search is over before its last epoch."""
+
+    def __call__(self, past: Sequence[Tables]) -> str | None:
+        """The reason to stop now, or None; `past` are the mixing weights after each epoch so far, one at least."""
+
+
+def never(past: Sequence[Tables]) -> str | None:
+    """The rule `none`: a search runs to its last epoch."""
+    return None
+
+
+TERMS = Implementations[Callable[[SearchConfig], Term]]("penalty")
+STOPS = Implementations[Callable[[SearchConfig], StopRule]]("stop")
+STOPS.provide(NEVER, lambda config: never)
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a search searches.
+
+    relaxation  the name of what makes mixing weights of alphas (`dartsl.nn.relaxations`)
+    order       of the alphas' gradient: 1, 2 or exact; `r` is the length of order 2's finite difference
+    terms       what is added to the validation loss, by name
+    schedule    the weights' learning rate, and when alphas rest
+    epochs      the last one, where `stop` does not end the search before
+    derivation  the name of the rule by which cells are made of mixing weights
+    """
+
+    relaxation: str
+    order: str
+    r: float
+    terms: Mapping[str, Term]
+    schedule: Schedule
+    epochs: int
+    stop: StopRule
+    derivation: str
+
+    @classmethod
+    def of(cls, config: SearchConfig, schedule: Schedule) -> Method:
+        """The method that settings name. Raises UserError for a part that nothing computes."""
+        return cls(
+            relaxation=config.relaxation,
+            order=config.order,
+            r=config.r,
+            terms={name: TERMS.of(name)(config) for name in config.penalty},
+            schedule=schedule,
+            epochs=config.epochs,
+            stop=STOPS.of(config.stop)(config),
+            derivation=config.derive,
+        )
+
+
+def learning_rate(epoch: int, epochs: int, highest: float, lowest: float) -> float:
+    """The weights' learning rate in an epoch counted from 0: half a cosine, in closed form."""
+    return lowest + 0.5 * (highest - lowest) * (1.0 + math.cos(math.pi * epoch / epochs))

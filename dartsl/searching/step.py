@@ -1,0 +1,127 @@
+"""One step of a search, from both batches to both optimisers. The search, `dartsl bench` and the memory estimate
+take it.
+
+Read on in `bilevel.py` (the alphas' gradient) and `dartsl/step/gradients.py` (passes, and the weights' step).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.passing import Pass
+from dartsl.nn.supernet import Supernet
+from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
+from dartsl.searching.method import Method, Moment
+from dartsl.step.batches import Batch, Outcome
+from dartsl.step.finite import Finite
+from dartsl.step.gradients import SearchModel, measure, weight_step
+from dartsl.step.optimisers import adam, sgd
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a step gave, on the device: the outcome of either batch, and the value of each term, ()."""
+
+    train: Outcome
+    validation: Outcome
+    terms: Mapping[str, Tensor]
+
+
+@dataclass
+class SearchStep:
+    """A supernet with its two optimisers, and the method by which they step.
+
+    clip      bound on the norm of the weights' gradient; 0 for none
+    unrolled  the same within order 2's and exact's virtual step (text), where `held` weights do not move either
+    """
+
+    model: Supernet
+    method: Method
+    weights: torch.optim.SGD
+    alphas: torch.optim.Adam
+    clip: float
+    unrolled: float = 0.0
+    held: Sequence[Tensor] = ()
+    finite: Finite = field(default_factory=Finite)
+
+    @classmethod
+    def of(
+        cls,
+        model: Supernet,
+        method: Method,
+        config: SearchConfig,
+        *,
+        unrolled: float = 0.0,
+        held: Sequence[Tensor] = (),
+    ) -> SearchStep:
+        """That of a search with these settings."""
+        low, high = config.alphas_betas
+        return cls(
+            model,
+            method,
+            sgd(model.weights(), config.lr, config.momentum, config.weight_decay),
+            adam(model.alpha_parameters(), config.alphas_lr, (low, high), config.alphas_decay),
+            config.clip,
+            unrolled,
+            held,
+        )
+
+    def take(self, train: Batch, validation: Batch, step: int, moment: Moment) -> Taken:
+        """Alphas on the validation batch (not where they rest), then weights on the training batch.
+
+        `step` keys all random draws. Nothing waits for the device, unless `finite` is to raise at once: then no weight
+        has been touched.
+        """
+        terms: dict[str, Tensor] = {}
+        if self.method.schedule.learns(moment.epoch):
+            gradient = self.gradient(train, validation, step)
+            terms = self.add_terms(gradient, moment)
+            alpha_step(self.model, self.alphas, gradient)
+            validated = gradient.outcome
+        else:
+            at_rest = Pass(step, "validation", frozen=True)
+            validated = measure(self.model, validation, at_rest, self.finite)
+        parts = [(train, Pass(step, "train"))]
+        trained = weight_step(self.model, parts, self.weights, clip=self.clip, finite=self.finite)
+        return Taken(trained, validated, terms)
+
+    def gradient(self, train: Batch, validation: Batch, step: int) -> AlphaGradient:
+        """The gradient of the validation loss in the alphas, terms left out."""
+        method = self.method
+        return alpha_gradient(
+            self.model,
+            train,
+            validation,
+            method.order,
+            unroll=self.unroll(),
+            r=method.r,
+            step=step,
+            finite=self.finite,
+        )
+
+    def unroll(self) -> Unroll:
+        """The virtual step of the weights that the alphas look through."""
+        return Unroll.of(self.weights, self.model.weights(), clip=self.unrolled, held=self.held)
+
+    def add_terms(self, gradient: AlphaGradient, moment: Moment) -> dict[str, Tensor]:
+        """Add the gradients of the method's terms, in place; gives their values."""
+        values = {name: term(self.model, moment) for name, term in self.method.terms.items()}
+        if values:
+            alphas = self.model.alpha_parameters()
+            total = torch.stack(list(values.values())).sum()  # ()
+            added = torch.autograd.grad(total, alphas, materialize_grads=True)
+            torch._foreach_add_(gradient.gradients, list(added))
+        return {name: value.detach() for name, value in values.items()}
+
+
+def alpha_step(model: SearchModel, optimizer: torch.optim.Optimizer, gradient: AlphaGradient) -> None:
+    """Hand the gradients to the alphas' optimiser and let it take one step."""
+    for alpha, value in zip(model.alpha_parameters(), gradient.gradients, strict=True):
+        alpha.grad = value
+    optimizer.step()
+    optimizer.zero_grad()

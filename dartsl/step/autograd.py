@@ -1,0 +1,56 @@
+"""What the passes of a step do with parameters: gradients in some, others held, shifted, and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def shift(values: Sequence[Tensor], direction: Sequence[Tensor], amount: float | Tensor) -> None:
+    """values += amount * direction, in place; an amount on the device is (), and is not waited for."""
+    values = list(values)
+    if isinstance(amount, Tensor):  # of all ways the one that rounds as that with a number does, on the CPU
+        factors = [amount.to(value.dtype).expand_as(value) for value in values]
+        torch._foreach_addcmul_(values, list(direction), factors)
+    else:
+        torch._foreach_add_(values, list(direction), alpha=amount)
+
+
+@contextmanager
+def restored(weights: Sequence[Tensor]) -> Iterator[None]:
+    """Whatever happens to the weights inside, they come out bit for bit as they went in (from a copy)."""
+    values = list(weights)
+    with torch.no_grad():
+        saved = torch._foreach_mul(values, 1.0)  # copies, in one operation; times 1 changes no bit
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            torch._foreach_copy_(values, saved)
+
+
+def slopes(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients of a loss, zeros where it does not depend on a parameter; it may depend on none at all.
+
+    (All edges that are searched may lie in nodes that do not reach the output.)
+    """
+    if not loss.requires_grad:
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+
+
+@contextmanager
+def constant(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Inside, autograd builds and keeps nothing for these parameters."""
+    held = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in held:
+            parameter.requires_grad_(True)
