@@ -19,6 +19,7 @@ from dartsl.graph.target import LEVELS
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.methods import NAMES, register
 from dartsl.lang.source import Source
+from dartsl.run import kinds
 from dartsl.run.folder import RunFolder
 from dartsl.searching.shares import cell_shares
 from tests.passes.same import CPU, compare, model, planned_text
@@ -158,7 +159,7 @@ def test_mixing_weights_are_what_it_says() -> None:
 def test_a_search_with_it(run: RunFolder) -> None:
     """What it finds, its entropy, and its pictures against a computation without dartsl."""
     assert run.info.settings["relaxation"] == "sigmoid"
-    (row,), (history,) = run.alphas(), run.history()
+    (row,), (history,) = run.rows(kinds.ALPHAS), run.history()
     weights = [[squashed(alpha) for alpha in alphas] for alphas in row["alphas"]["normal"]]
     assert [len(each) for each in weights] == [3, 3, 3, 3, 2]
     assert kept(run.found.read_text()) == naive(weights)
@@ -173,11 +174,11 @@ def test_a_search_with_it(run: RunFolder) -> None:
 
 
 def test_it_goes_on(run: RunFolder) -> None:
-    before = run.alphas()
+    before = run.rows(kinds.ALPHAS)
     assert dartsl.resume(run.path, epochs=2).finished
-    assert run.alphas()[:1] == before
-    assert len(run.alphas()) == 2
-    assert run.alphas()[1]["alphas"] != before[0]["alphas"]
+    assert run.rows(kinds.ALPHAS)[:1] == before
+    assert len(run.rows(kinds.ALPHAS)) == 2
+    assert run.rows(kinds.ALPHAS)[1]["alphas"] != before[0]["alphas"]
 
 
 ALPHAS = [[9, 3, 3], [0, 0.5, -5], [9, -1, -2], [0, 1.5, -9], [1, 2]]
@@ -216,7 +217,7 @@ def test_weights_of_edges_decide_which_stay(tmp_path: Path) -> None:
     run = RunFolder.open(
         dartsl.search(tmp_path / "toy.darts", tmp_path / "run", relaxation="edge_weights").path
     )
-    (row,) = run.alphas()
+    (row,) = run.rows(kinds.ALPHAS)
     betas = row["betas"]["normal"]
     assert len(betas) == 5
     assert all(beta != 0 for beta in betas)  # they were learnt
