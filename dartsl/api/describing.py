@@ -118,6 +118,7 @@ def info(
             level=config.optimise if level is None else level,
             memory=memory or config.memory,
             dtype=config.dtype,
+            relaxation=config.relaxation,
         ),
         plugins=plugins or allowed(beside(checked, ())),
     )

@@ -12,13 +12,15 @@ from dartsl.lang.model import Cell
 class AlphaTable:
     """A row for each searched edge of a cell, `sizes[row]` candidates in it.
 
-    name  what it is called in graphs, in checkpoints and in `alphas.jsonl`: an identifier, of one table of a network
-    cell  the name of the cell whose edges the rows are
+    name     what it is called in graphs, in checkpoints and in `alphas.jsonl`: an identifier, of one table of a network
+    cell     the name of the cell whose edges the rows are
+    targets  of each row, the node that its edge leads to
     """
 
     name: str
     cell: str
     sizes: tuple[int, ...]
+    targets: tuple[str, ...]
 
 
 def table_name(cell: Cell) -> str:
@@ -29,7 +31,12 @@ def table_name(cell: Cell) -> str:
 def tables_of(cells: Iterable[Cell]) -> tuple[AlphaTable, ...]:
     """The tables of some cells in order; a cell without a choice has none."""
     return tuple(
-        AlphaTable(table_name(cell), cell.name, tuple(len(edge.candidates) for edge in cell.searched_edges))
+        AlphaTable(
+            table_name(cell),
+            cell.name,
+            tuple(len(edge.candidates) for edge in cell.searched_edges),
+            tuple(edge.target for edge in cell.searched_edges),
+        )
         for cell in cells
         if cell.searched_edges
     )

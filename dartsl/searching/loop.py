@@ -31,6 +31,7 @@ from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive
+from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
 from dartsl.searching.sessions import data_hash, data_of, notes_of, session_of
@@ -106,8 +107,9 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
 
 
 def _model(job: Job, config: SearchConfig) -> Supernet:
-    """The supernet, where the data that the settings name are there. Raises SpecError, UserError."""
+    """The supernet, where what the settings name is there. Raises SpecError, UserError."""
     locate(config.data, job.picked().takes)
+    READOUTS.of(config.relaxation)  # it is needed first after an epoch
     return from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
 
 

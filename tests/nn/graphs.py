@@ -123,4 +123,4 @@ def mixed(height: int = 7, width: int = 6, *, ragged: bool = False, noise: bool 
     sketch.layer("head")
     pooled = sketch.call("head.global_avg_pool", "global_avg_pool", "layer0.output", shape=(8, 1, 1))
     logits = sketch.module("head.linear", "linear", pooled, shape=(5,), bias=True)
-    return sketch.finish(logits, (AlphaTable("normal", "normal", tuple(sizes)),))
+    return sketch.finish(logits, (AlphaTable("normal", "normal", tuple(sizes), ("n0", "n0")),))

@@ -267,7 +267,7 @@ def test_an_identity_network() -> None:
 
 def test_ragged_rows_read_their_own_columns() -> None:
     graph = mixed(ragged=True)
-    assert info(graph).alphas == (AlphaTable("normal", "normal", (3, 2)),)
+    assert info(graph).alphas == (AlphaTable("normal", "normal", (3, 2), ("n0", "n0")),)
     network = lower(graph)
     images, weights = inputs(7, 6, 3)
     before = network(images, weights, PLAIN)

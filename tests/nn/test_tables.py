@@ -35,8 +35,12 @@ network small(C = 2) {{
   head  global_avg_pool > linear(3)
 }}
 """
-TWO_OF_ONE = {"layer0": AlphaTable("early", "first", (3, 3)), "layer1": AlphaTable("late", "first", (3, 3))}
-ONE_OF_TWO = dict.fromkeys(("layer0", "layer1"), AlphaTable("shared", "first", (3, 3)))
+ROWS = ((3, 3), ("n", "n"))
+TWO_OF_ONE = {
+    "layer0": AlphaTable("early", "first", *ROWS),
+    "layer1": AlphaTable("late", "first", *ROWS),
+}
+ONE_OF_TWO = dict.fromkeys(("layer0", "layer1"), AlphaTable("shared", "first", *ROWS))
 
 
 def retold(graph: nx.DiGraph, tables: Mapping[str, AlphaTable]) -> nx.DiGraph:

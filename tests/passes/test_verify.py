@@ -77,7 +77,7 @@ def test_the_verifier_sees(
     made = sketch()
     attributes = changes.get("attributes", {})
     made.call("layer0.x", kind, *inputs, attributes=attributes, shape=changes.get("shape"))
-    graph = made.finish("layer0.x", (AlphaTable("c", "c", (2,)),))
+    graph = made.finish("layer0.x", (AlphaTable("c", "c", (2,), ("x",)),))
     rest = {name: value for name, value in changes.items() if name in ("state", "batch")}
     graph.nodes["layer0.x"]["op"] = replace(application(graph, "layer0.x"), **rest)
     with pytest.raises(GraphError) as fault:

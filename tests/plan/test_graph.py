@@ -81,11 +81,12 @@ def test_applications_of_an_edge() -> None:
 
 
 def test_tables_of_alphas_follow_the_cells() -> None:
-    assert info(small()).alphas == (AlphaTable("c", "c", (3, 2)),)
+    assert info(small()).alphas == (AlphaTable("c", "c", (3, 2), ("lambda", "b")),)
     darts = info(graph_of("darts_cnn", n=1))
+    targets = tuple(f"n{node}" for node in range(4) for _ in range(node + 2))
     assert darts.alphas == (
-        AlphaTable("normal", "normal", (8,) * 14),
-        AlphaTable("reduction", "reduction", (8,) * 14),
+        AlphaTable("normal", "normal", (8,) * 14, targets),
+        AlphaTable("reduction", "reduction", (8,) * 14, targets),
     )
     assert darts.layers[1:6] == (
         ("layer0", "normal"),

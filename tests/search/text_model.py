@@ -44,7 +44,7 @@ class TextModel(nn.Module):
         self.alphas = nn.ParameterDict({"cell": drawn(1, 3)})
         self.keep = keep
         self.seed = 0
-        self.tables = (AlphaTable("cell", "cell", (3,)),)
+        self.tables = (AlphaTable("cell", "cell", (3,), ("n",)),)
         self.plan = SimpleNamespace(
             classes=vocabulary,
             input=Tokens(window, vocabulary),

@@ -1,4 +1,7 @@
-"""A toy relaxation with a parameter for each edge: the softmax of its alphas, times the sigmoid of one number more."""
+"""A toy relaxation with a parameter for each edge, as in PC-DARTS: the softmax of its alphas, times that of the edges.
+
+The weights of the edges into a node add up to 1.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,20 @@ def start(table: AlphaTable, seed: int) -> dict[str, Tensor]:
 
 
 def weights(architecture: Architecture, pass_: Pass) -> Tensor:
-    edges = torch.sigmoid(architecture.parameters["betas"])  # (rows,)
+    betas, targets = architecture.parameters["betas"], architecture.table.targets
+    others = torch.tensor([[one != other for other in targets] for one in targets])
+    rivals = betas.expand(len(targets), -1).masked_fill(others, -torch.inf)  # (rows, rows)
+    edges = torch.softmax(rivals, dim=-1).diagonal()  # (rows,)
     return torch.softmax(architecture.alphas, dim=-1) * edges[:, None]  # (rows, columns)
 
 
 def read(table: AlphaTable, recorded: Recorded) -> Reading:
-    edges = tuple(1 / (1 + math.exp(-beta)) for beta in recorded["betas"])
+    powers = [math.exp(beta) for beta in recorded["betas"]]
+    sums = {
+        node: sum(power for power, target in zip(powers, table.targets, strict=True) if target == node)
+        for node in table.targets
+    }
+    edges = tuple(power / sums[target] for power, target in zip(powers, table.targets, strict=True))
     return Reading(softmax_rows(recorded["alphas"]), edges)
 
 

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import dartsl
+from dartsl.cli import cli
 from dartsl.graph.build import build
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import LEVELS
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.methods import NAMES, register
 from dartsl.lang.source import Source
-from dartsl.run import kinds
 from dartsl.run.folder import RunFolder
+from dartsl.run.kinds import ALPHAS
 from dartsl.searching.shares import cell_shares
 from tests.passes.same import CPU, compare, model, planned_text
 from tests.toys import edge_weights, sigmoid
@@ -109,6 +111,18 @@ def test_a_spec_may_name_it() -> None:
     assert found.primary.text == 'this must be "softmax", "sigmoid" or "edge_weights"'
 
 
+def test_options_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy.darts").write_text(SPEC.replace('relaxation = "sigmoid" ', ""))
+    given = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "sigmoid", "--out", "run"])
+    assert given.exit_code == 0, given.output
+    assert RunFolder.open(tmp_path / "run").info.settings["relaxation"] == "sigmoid"
+    refused = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "sigmoyd"])
+    assert (refused.exit_code, "'sigmoyd' is not" in refused.output) == (2, True)
+    refused = CliRunner().invoke(cli, ["search", "toy.darts", "--penalty", "zero_one,entropy"])
+    assert (refused.exit_code, "there is no such name yet" in refused.output) == (2, True)
+
+
 def test_names_of_a_list_are_judged_one_by_one() -> None:
     register("penalty", "zero_one", "...")
     register("penalty", "entropy", "...")
@@ -151,15 +165,16 @@ def test_mixing_weights_are_what_it_says() -> None:
     assert [name for name in other.state_dict() if "network" not in name] == ["alphas.normal", "betas.normal"]
     assert [each.shape for each in other.alpha_parameters()] == [(5, 3), (5,)]
     assert not {id(each) for each in other.alpha_parameters()} & {id(each) for each in other.weights()}
-    torch.testing.assert_close(
-        other.mixing_weights()["normal"].sum(dim=1), torch.sigmoid(other.alpha_parameters()[1])
-    )
+    of_edges = other.mixing_weights()["normal"].sum(dim=1)
+    powers = torch.exp(other.alpha_parameters()[1])
+    torch.testing.assert_close(of_edges[:2], powers[:2] / powers[:2].sum())
+    torch.testing.assert_close(of_edges[2:], powers[2:] / powers[2:].sum())
 
 
 def test_a_search_with_it(run: RunFolder) -> None:
     """What it finds, its entropy, and its pictures against a computation without dartsl."""
     assert run.info.settings["relaxation"] == "sigmoid"
-    (row,), (history,) = run.rows(kinds.ALPHAS), run.history()
+    (row,), (history,) = run.rows(ALPHAS), run.history()
     weights = [[squashed(alpha) for alpha in alphas] for alphas in row["alphas"]["normal"]]
     assert [len(each) for each in weights] == [3, 3, 3, 3, 2]
     assert kept(run.found.read_text()) == naive(weights)
@@ -174,20 +189,20 @@ def test_a_search_with_it(run: RunFolder) -> None:
 
 
 def test_it_goes_on(run: RunFolder) -> None:
-    before = run.rows(kinds.ALPHAS)
+    before = run.rows(ALPHAS)
     assert dartsl.resume(run.path, epochs=2).finished
-    assert run.rows(kinds.ALPHAS)[:1] == before
-    assert len(run.rows(kinds.ALPHAS)) == 2
-    assert run.rows(kinds.ALPHAS)[1]["alphas"] != before[0]["alphas"]
+    assert run.rows(ALPHAS)[:1] == before
+    assert len(run.rows(ALPHAS)) == 2
+    assert run.rows(ALPHAS)[1]["alphas"] != before[0]["alphas"]
 
 
-ALPHAS = [[9, 3, 3], [0, 0.5, -5], [9, -1, -2], [0, 1.5, -9], [1, 2]]
+SCORES = [[9, 3, 3], [0, 0.5, -5], [9, -1, -2], [0, 1.5, -9], [1, 2]]
 
 
 def test_edges_stay_by_its_weights(run: RunFolder) -> None:
     """The softmax would keep b -> n, whose row is the more decided one; a -> n weighs more."""
-    rewritten(run, {"alphas": {"normal": ALPHAS}})
-    weights = [[squashed(alpha) for alpha in row] for row in ALPHAS]
+    rewritten(run, {"alphas": {"normal": SCORES}})
+    weights = [[squashed(alpha) for alpha in row] for row in SCORES]
     text = dartsl.derive(run.path)
     assert kept(text) == naive(weights) == {("a", "n", "identity"), ("b", "m", "relu > conv(1) > bn")}
     assert re.search(rf"identity +# {squashed(3):.2f}", text)
@@ -204,7 +219,7 @@ def test_edges_stay_by_its_weights(run: RunFolder) -> None:
 
 
 def test_a_run_that_names_none_is_one_of_the_softmax(run: RunFolder) -> None:
-    rewritten(run, {"alphas": {"normal": ALPHAS}})
+    rewritten(run, {"alphas": {"normal": SCORES}})
     path = run.path / "run.json"
     info = json.loads(path.read_text())
     del info["settings"]["relaxation"]
@@ -217,23 +232,23 @@ def test_weights_of_edges_decide_which_stay(tmp_path: Path) -> None:
     run = RunFolder.open(
         dartsl.search(tmp_path / "toy.darts", tmp_path / "run", relaxation="edge_weights").path
     )
-    (row,) = run.rows(kinds.ALPHAS)
-    betas = row["betas"]["normal"]
-    assert len(betas) == 5
-    assert all(beta != 0 for beta in betas)  # they were learnt
+    (row,) = run.rows(ALPHAS)
+    learnt = row["betas"]["normal"]
+    assert len(learnt) == 5
+    assert all(beta != 0 for beta in learnt)
     assert dartsl.resume(run.path, epochs=2).finished
     alphas = [[0.0, 0.1, 0.0]] * 4 + [[0.1, 0.0]]
-    edges = [0.2, 0.8, 0.5, 0.9, 0.1]
-    logits = [math.log(edge / (1 - edge)) for edge in edges]
-    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": logits}})
+    edges = [0.2, 0.8, 0.25, 0.7, 0.05]  # into n, and into m: what their betas stand for
+    betas = [math.log(edge) + shift for edge, shift in zip(edges, [3, 3, -1, -1, -1], strict=True)]
+    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": betas}})
     path = run.path / "run.json"
     path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 1'))
     powers = [[math.exp(alpha) for alpha in each] for each in alphas]
     weights = [[power / sum(each) for power in each] for each in powers]
     assert kept(dartsl.derive(run.path)) == naive(weights, edges)
     assert naive(weights, edges) == {("b", "n", "identity"), ("n", "m", "identity")}
-    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": logits[:4]}})
-    with pytest.raises(UserError, match="do not fit its spec"):
+    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": betas[:4]}})
+    with pytest.raises(UserError, match="is damaged"):
         dartsl.derive(run.path)
     rewritten(run, {"alphas": {"normal": alphas}})
     with pytest.raises(UserError, match="is damaged"):
