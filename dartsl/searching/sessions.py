@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dartsl.data import images
 from dartsl.data.folders import FolderData
 from dartsl.data.text import Corpus, text_of
-from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import SearchConfig
+from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
 from dartsl.run.parallel import ALONE, Group
 from dartsl.searching.image_session import ImageSession
@@ -17,12 +18,15 @@ from dartsl.searching.session import SearchSession
 from dartsl.searching.text_session import TextSession
 
 Data = Images | Corpus
+READERS: Mapping[str, Callable[[Plan, SearchConfig], Data]] = {
+    "images": images_of,
+    "text": text_of,
+}  # by input
 
 
 def data_of(model: Supernet, config: SearchConfig) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    read = text_of if isinstance(model.plan.input, Tokens) else images_of
-    return read(model.plan, config)
+    return READERS[model.plan.input.kind](model.plan, config)
 
 
 def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE) -> SearchSession[Any]:

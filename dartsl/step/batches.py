@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.lang.inputs import Tokens
+from dartsl.lang.inputs import Images, Tokens
 from dartsl.nn.passing import Pass
 from dartsl.nn.share import WHOLE, Share
 from dartsl.step.finite import wide
@@ -185,20 +185,39 @@ def random_batches(
 
     Random normal images, or random tokens of a whole window; without a generator all is zero.
     """
-    return [_random_batch(plan, size, like, generator) for _ in range(2)]
+    numbers = _Numbers(like, generator)
+    return [RANDOM[plan.input.kind](plan, size, numbers) for _ in range(2)]
 
 
-def _random_batch(plan: Plan, size: int, like: Tensor, generator: torch.Generator | None) -> Batch:
-    def whole(*shape: int) -> Tensor:
-        if generator is None:
-            return torch.zeros(shape, dtype=torch.int64, device=like.device)
-        return torch.randint(0, plan.classes, shape, generator=generator).to(like.device)
+@dataclass(frozen=True)
+class _Numbers:
+    """Random numbers, of the type and device of `like` where they have a fraction; zeros without a generator."""
 
-    dims = plan.input.batch(size)
-    if isinstance(plan.input, Tokens):
-        return TextBatch(whole(*dims), whole(*dims))
-    if generator is None:
-        images = torch.zeros(dims, dtype=like.dtype, device=like.device)
-    else:
-        images = torch.randn(dims, generator=generator).to(like.device, like.dtype)
-    return ImageBatch(images, whole(size))
+    like: Tensor
+    generator: torch.Generator | None
+
+    def normal(self, shape: tuple[int, ...]) -> Tensor:
+        if self.generator is None:
+            return self.like.new_zeros(shape)
+        return torch.randn(shape, generator=self.generator).to(self.like.device, self.like.dtype)
+
+    def below(self, limit: int, shape: tuple[int, ...]) -> Tensor:
+        if self.generator is None:
+            return torch.zeros(shape, dtype=torch.int64, device=self.like.device)
+        return torch.randint(0, limit, shape, generator=self.generator).to(self.like.device)
+
+
+def _random_images(plan: Plan, size: int, numbers: _Numbers) -> Batch:
+    images = numbers.normal(plan.input.batch(size))  # (B, C, H, W)
+    return ImageBatch(images, numbers.below(plan.classes, (size,)))
+
+
+def _random_tokens(plan: Plan, size: int, numbers: _Numbers) -> Batch:
+    window = plan.input.batch(size)  # (T, B)
+    return TextBatch(numbers.below(plan.classes, window), numbers.below(plan.classes, window))
+
+
+RANDOM: Mapping[str, Callable[[Plan, int, _Numbers], Batch]] = {  # by the kind of a network's input
+    Images.kind: _random_images,
+    Tokens.kind: _random_tokens,
+}

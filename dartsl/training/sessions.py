@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from dartsl.data.text import Corpus, text_of
-from dartsl.lang.inputs import Tokens
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
@@ -20,6 +19,10 @@ from dartsl.training.text_evaluation import Tested
 from dartsl.training.text_session import TextSession
 
 Data = Feed | Corpus
+READERS: Mapping[str, Callable[[Plan, TrainConfig, Group], Data]] = {  # by the kind of a network's input
+    "images": feed_of,
+    "text": lambda plan, config, _: text_of(plan, config),
+}
 
 
 class TrainSession(Session, Protocol):
@@ -42,7 +45,7 @@ class TrainSession(Session, Protocol):
 
 def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Data:
     """The data that the settings name, if they fit the network. Raises UserError."""
-    return text_of(plan, config) if isinstance(plan.input, Tokens) else feed_of(plan, config, group)
+    return READERS[plan.input.kind](plan, config, group)
 
 
 def data_hash(data: Data) -> str:

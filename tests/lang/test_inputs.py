@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import pytest
@@ -17,7 +18,10 @@ from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.lang.source import Source
 from dartsl.lang.tensors import Shape
 from dartsl.nn.supernet import from_plan
+from dartsl.searching import sessions as searching
 from dartsl.searching.check_gradients import EXAMPLES
+from dartsl.step.batches import RANDOM
+from dartsl.training import sessions as training
 
 KINDS = {takes.kind for takes in INPUTS.values()}
 NETWORK = """darts 1
@@ -74,7 +78,8 @@ def test_tokens_know_the_vocabulary_of_the_head() -> None:
 
 
 def test_what_is_kept_by_kind_has_every_kind() -> None:
-    assert set(DATA) == set(EXAMPLES) == KINDS
+    tables: list[Mapping[str, object]] = [DATA, RANDOM, EXAMPLES, searching.READERS, training.READERS]
+    assert all(set(table) == KINDS for table in tables)
     for config in (SearchConfig, TrainConfig):
         for spec in fields(config):
             assert spec.metadata["only"] in {None, *KINDS}
