@@ -8,6 +8,8 @@ from pathlib import Path
 import networkx as nx
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,9 +18,11 @@ from dartsl.graph.operations import info
 from dartsl.graph.passes import optimise
 from dartsl.graph.prune import Pruned, prune
 from dartsl.graph.verify import verify
+from dartsl.lang.terms import Plan
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.text import TextOutput
+from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, carries, images, model, planned_text, words
 
 RECORDED = Path(__file__).parent.parent / "recorded"
@@ -72,6 +76,13 @@ def test_what_is_left_computes_the_same(name: str, text: bool, level: int) -> No
     graph = build(planned)
     pruned = prune(graph, small_text() if text else SMALL)
     verify(pruned.graph)
+    same_outputs(planned, graph, pruned, level)
+
+
+def same_outputs(
+    planned: Plan, graph: nx.DiGraph, pruned: Pruned, level: int, tolerance: float = 1e-12
+) -> None:
+    """Outputs, and gradients of weights, of the whole network with zeros for what is left out, and of the other."""
     whole = model(planned, optimise(graph, level, CPU).graph)
     narrow = model(planned, optimise(pruned.graph, level, CPU).graph)
     state = whole.network.state_dict()
@@ -80,12 +91,27 @@ def test_what_is_left_computes_the_same(name: str, text: bool, level: int) -> No
     both = [left(weights, pruned.columns[table]) for table, weights in mixing(graph).items()]
     wanted, gradients = passed(whole, [each for each, _ in both])
     logits, found = passed(narrow, [each for _, each in both])
-    torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-12)
+    torch.testing.assert_close(logits, wanted, rtol=tolerance, atol=tolerance)
     for path, gradient in gradients.items():
         if path in found:
-            torch.testing.assert_close(found[path], gradient, rtol=0, atol=1e-12)
+            torch.testing.assert_close(found[path], gradient, rtol=tolerance, atol=tolerance)
         else:
             assert not gradient.any(), path
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(text=spec_texts(), data=st.data())
+def test_random_specs(text: str, data: st.DataObject) -> None:
+    planned = planned_text(text)
+    graph = build(planned)
+    kept = {
+        table.name: {
+            row: data.draw(st.lists(st.sampled_from(range(size)), min_size=1, unique=True))
+            for row, size in enumerate(table.sizes)
+        }
+        for table in info(graph).alphas
+    }
+    same_outputs(planned, graph, prune(graph, kept), 2, tolerance=1e-10)
 
 
 def test_tables_and_modules_of_what_is_left() -> None:
