@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +19,6 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
-from dartsl.nn.ambient import Ambient
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.lower import lower
@@ -46,7 +43,7 @@ class Supernet(nn.Module):
                   at its end, which nothing reads. Empty where the network is decided. A table whose name is an
                   attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
                   What else a relaxation learns stands beside it in the same way, by the name of its group.
-    draws         the random primitives' numbers: call `draws.at(step, "train" | "validation")` before a pass
+    seed          keys its first numbers and, with the pass, all that is drawn in one (`dartsl.nn.draws`)
     """
 
     def __init__(
@@ -64,7 +61,6 @@ class Supernet(nn.Module):
         self.build = build
         self.plugins = dict(plugins or {})
         self.seed = build.seed
-        self.draws = Ambient(build.seed)
         passes = build.passes
         self.optimised = compiler.apply(
             graph, compiler.passes_of(build.level, build.chosen_target) if passes is None else passes
@@ -97,8 +93,9 @@ class Supernet(nn.Module):
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
+        Without a pass it is `Pass()`.
         """
-        given = self.draws.pass_ if pass_ is None else pass_
+        given = PLAIN if pass_ is None else pass_
         arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights(given).values(), given)
         if not self.build.amp:
             return self.network(*arguments)
@@ -170,19 +167,6 @@ class Supernet(nn.Module):
             self._groups[name] = nn.ParameterDict()
             self.add_module(name, self._groups[name])
         return self._groups[name]
-
-    @contextmanager
-    def frozen_statistics(self) -> Iterator[None]:
-        """Within it no pass moves a running statistic (nor `num_batches_tracked`), in training mode too.
-
-        A training pass still normalises with the statistics of its batch.
-        """
-        before = self.draws.pass_.frozen
-        self.draws.pass_ = replace(self.draws.pass_, frozen=True)
-        try:
-            yield
-        finally:
-            self.draws.pass_ = replace(self.draws.pass_, frozen=before)
 
 
 def compile(

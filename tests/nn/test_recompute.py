@@ -115,7 +115,7 @@ def test_forward_mode_computes_nothing_again() -> None:
         model = small(SEARCHED, dtype="float64", memory=memory)
         train, _ = random_batches(model.plan, 4, model.weights()[0])
         direction = [torch.ones_like(weight) for weight in model.weights()]
-        with Occupancy([*model.parameters(), *model.buffers()]) as occupied, model.frozen_statistics():
-            exact_product(model, train, direction, 0)
+        with Occupancy([*model.parameters(), *model.buffers()]) as occupied:
+            exact_product(model, train, Pass(frozen=True), direction)
         held.append(occupied.peak)
     assert held[1] == pytest.approx(held[0], rel=0.01)
