@@ -15,7 +15,6 @@ from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.run.commands import command_line
 from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
@@ -106,10 +105,9 @@ def run_session(
     epochs: int,
     device: str,
     console: Console,
-    command: str,
     group: Group = ALONE,
 ) -> bool:
-    """Take all steps that are left; False where Ctrl-C stopped it. `command` resumes such a run.
+    """Take all steps that are left; False where Ctrl-C stopped it.
 
     `epochs` is the last one, for the progress. A checkpoint is written after each epoch and wherever the run stops.
     Raises UserError for a step that is not finite or finds too little memory: a sound state is then saved, that before
@@ -135,7 +133,7 @@ def run_session(
                     progress.say(
                         f"stopped in epoch {session.epoch + 1} after step {session.place}; everything is saved"
                     )
-                    progress.say(f"go on with: {group.command(command)} {command_line(folder.path)}")
+                    progress.say(f"go on with: {group.command(folder.kind.go_on(folder.path))}")
                     return False
             with _failing_safely(session, folder, device, group):
                 end = session.end_epoch()

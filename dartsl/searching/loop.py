@@ -117,7 +117,7 @@ def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group
     epochs, device = session.config.epochs, session.config.device
     group.align(session.model)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
-        over = run_session(session, folder, epochs, device, console, "dartsl search --resume", group)
+        over = run_session(session, folder, epochs, device, console, group)
     if not over:
         return SearchResult(folder.path, finished=False)
     found = ""

@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console
 
 from dartsl.data.named import DATA, locate
-from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
@@ -79,7 +78,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             before()
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:
-                say_notes(() if isinstance(data, Corpus) else data.notes, console)
+                say_notes(data.notes, console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
 
@@ -144,9 +143,8 @@ def _run(session: TrainSession, folder: RunFolder, console: Console, group: Grou
     whole = count_parameters(session.model.graph)
     head = count_parameters(session.model.graph, layer="auxiliary")
     group.align(session.model)
-    resume_by = "dartsl train --resume"
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
-        if not run_session(session, folder, config.epochs, config.device, console, resume_by, group):
+        if not run_session(session, folder, config.epochs, config.device, console, group):
             return TrainResult(folder.path, False, whole - head, head)
         test = session.test()
     result = TrainResult(folder.path, True, whole - head, head, test)

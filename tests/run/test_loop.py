@@ -40,7 +40,7 @@ class _Second(Group):
 def _run(folder: Path, group: Group, **settings: bool) -> None:
     run: Any = SimpleNamespace(path=folder, info=SimpleNamespace(settings=settings))
     session: Any = _Damaged()
-    run_session(session, run, 1, "cpu", Console(quiet=True), "dartsl train --resume", group)
+    run_session(session, run, 1, "cpu", Console(quiet=True), group)
 
 
 def test_a_file_that_one_process_cannot_read_is_told_by_it(tmp_path: Path) -> None:

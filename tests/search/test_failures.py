@@ -167,6 +167,7 @@ print("finished" if result.finished else "interrupted", flush=True)
     assert process.returncode == 0
     assert output.splitlines()[-1] == "interrupted"
     assert "everything is saved" in output
+    assert f"go on with: dartsl search --resume {tiny.parent / 'run'}\n" in output
     assert "Ctrl-C again" in errors
     path = tiny.parent / "run"
     state = checkpoint_of(path)["state"]

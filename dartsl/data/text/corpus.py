@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,7 @@ class Corpus:
     valid: Tensor
     test: Tensor
     source: KnownSource | None = None
+    notes: ClassVar[tuple[str, ...]] = ()  # a text is understood in one way alone
 
     def to(self, device: str | torch.device) -> Corpus:
         """The same text with its tensors on `device`."""
