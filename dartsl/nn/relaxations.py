@@ -50,7 +50,8 @@ class Relaxation:
     start    the first values of a table's parameters, by group, given the seed of the network: float32 on the CPU.
              "alphas" are (rows, columns) and stand first. All of them are learnt by the alphas' optimiser.
     weights  the mixing weights of a table in a pass, (rows, columns): 0 in spare columns. Rows need not add up to 1.
-             Twice differentiable in the parameters, and equal for passes that are equal.
+             Twice differentiable in the parameters. What it draws is keyed by the step and kind of the pass and by
+             the seed and name of the table, never by the share: all processes and all passes of a step agree.
     """
 
     start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
