@@ -12,11 +12,12 @@ from typing import Any
 
 from dartsl.run.files import Row
 
-LOSS, ACCURACY, PERPLEXITY, ENTROPY, RATE, DROP_PATH, SECONDS = (
+LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, RATE, DROP_PATH, SECONDS = (
     "loss",
     "accuracy",
     "perplexity",
     "entropy",
+    "penalty",
     "learning rate",
     "drop path",
     "seconds",
@@ -36,6 +37,7 @@ _ENTRIES = (
     (PERPLEXITY, "validation", ("validation_perplexity",)),
     (PERPLEXITY, "validation", ("watched", "val_ppl")),
     (ENTROPY, "entropy", ("entropy",)),
+    (PENALTY, "penalty", ("penalties",)),
     (RATE, "lr", ("lr",)),
     (DROP_PATH, "probability", ("drop_path",)),
     (SECONDS, "epoch", ("seconds",)),

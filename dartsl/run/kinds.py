@@ -12,7 +12,7 @@ from itertools import chain
 from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
-from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PERPLEXITY, RATE
+from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PENALTY, PERPLEXITY, RATE
 from dartsl.run.schema import Check, either, many, maybe, number, one_of, real, record, table, whole
 
 ALPHAS = "alphas.jsonl"
@@ -52,7 +52,12 @@ class RunKind:
 # What is said of a run's last epoch must be there, what is drawn must be numbers.
 _EPOCH = {"epoch": whole(1)}
 _FIGURE = maybe(real)  # one that there may not be
-_OF_SEARCH = {"train_loss": _FIGURE, "validation_loss": _FIGURE, "entropy": table(_FIGURE)}
+_OF_SEARCH = {
+    "train_loss": _FIGURE,
+    "validation_loss": _FIGURE,
+    "entropy": table(_FIGURE),
+    "penalties": table(_FIGURE),
+}
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_WATCHED = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
 _TEXT_WATCHED = record({"val_loss": real, "val_ppl": real})
@@ -65,7 +70,7 @@ SEARCH = RunKind(
         Images.kind: record(_EPOCH, _OF_SEARCH),
         Tokens.kind: record(_EPOCH | {"validation_perplexity": real}, _OF_SEARCH),
     },
-    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY),
+    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY),
     outcome=(FOUND, "found.dot", "found.svg"),
     beside={
         ALPHAS: record(

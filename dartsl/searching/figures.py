@@ -34,7 +34,7 @@ class EpochFigures:
         for name, value in taken.terms.items():
             self._tallies[_of_term(name)].add(Outcome(value, None, 1))
 
-    def row(self) -> dict[str, float | None]:
+    def row(self) -> dict[str, Any]:
         """The columns of the history. The host waits for the device."""
         train, valid = (self._tallies[name].read() for name in BATCHES)
         return {
@@ -42,8 +42,11 @@ class EpochFigures:
             f"train_{self._measure}": getattr(train, self._measure),
             "validation_loss": valid.mean_loss,
             f"validation_{self._measure}": getattr(valid, self._measure),
-            **{_of_term(name): self._tallies[_of_term(name)].read().mean_loss for name in self._names},
+            **({"penalties": self._penalties()} if self._names else {}),
         }
+
+    def _penalties(self) -> dict[str, float | None]:
+        return {name: self._tallies[_of_term(name)].read().mean_loss for name in self._names}
 
     def clear(self) -> None:
         """Begin an epoch."""

@@ -152,7 +152,9 @@ class SearchSession(Verified[Place]):
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
-        return []
+        reason = self.stopped
+        epochs = f"after epoch {self.epoch} of {self.method.epochs}"
+        return [] if reason is None else [f"stopped     {epochs}: {reason}"]
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""

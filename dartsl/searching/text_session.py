@@ -118,6 +118,7 @@ class TextSession(SearchSession[Window]):
         found = last["validation_perplexity"]
         unrolled = "" if self.config.order == "1" else ", at the unrolled weights"
         lines = [
+            *super().closing(last),
             f"validation perplexity  {found:.3f}, the mean of the last epoch's passes: in training mode{unrolled}",
             "                       (the alphas learn from this text: train what is found to measure it)",
         ]
