@@ -18,10 +18,13 @@ from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.settings import train_config as of_training
 from dartsl.nn.plugin_files import Files
 from dartsl.run.commands import command_line
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from dartsl.run.given import Data, Loss, Metric
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,26 @@ def job_of(
     out: str | Path | None = None,
     command: str = "",
     console: Console | None = None,
+    given: Given = NOTHING,
 ) -> Job:
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
     require_parameters(pick_network(spec, network), parameters or {})
     folder = None if out is None else Path(out)
-    return Job(spec, network, parameters or {}, plugins, folder, command, console)
+    return Job(spec, network, parameters or {}, plugins, folder, command, console, given)
+
+
+def given_of(
+    data: str | Path | Data | None,
+    settings: Mapping[str, Any],
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+) -> tuple[Given, Mapping[str, Any]]:
+    """What is given from Python, and the settings, in which data that are named by a text have their place."""
+    if data is None:
+        return Given(None, loss, metrics or {}), settings
+    if isinstance(data, str | Path):
+        return Given(None, loss, metrics or {}), {**settings, "data": str(data)}
+    return Given(data, loss, metrics or {}), {**settings, "data": ""}
 
 
 def beside(spec: Spec, plugins: Plugins) -> Files:

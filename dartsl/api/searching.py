@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dartsl.api.jobs import beside, job_of, search_config
+from dartsl.api.jobs import beside, given_of, job_of, search_config
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
+from dartsl.lang.settings import SearchConfig
+from dartsl.run.given import Given
+from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from rich.console import Console
 
+    from dartsl.run.given import Data, Loss, Metric
     from dartsl.searching.check_gradients import Comparison
     from dartsl.searching.connected import Derivation
     from dartsl.searching.loop import SearchResult
@@ -31,6 +36,8 @@ def search(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    data: str | Path | Data | None = None,
+    loss: Loss | None = None,
     command: str = "dartsl.search(...)",
     console: Console | None = None,
     **settings: Unpack[SearchSettings],
@@ -42,6 +49,11 @@ def search(
     network     which one of a spec that has several
     parameters  in place of the network's defaults, such as {"C": 36}
     plugins     files that implement `extern op`s; they are run
+    data        the name or path of a data set, in place of the spec's; or torch data sets of (image, label): one, of
+                which the part `split` trains weights and the rest alphas, or (one for weights, one for alphas).
+                Images are tensors (C, H, W): floating, which the network gets as they are, or uint8, which are
+                normalised and augmented. dartsl draws the order, and keys what a data set draws at random
+    loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
     command     what the run records as its command
     console     where progress goes; by default standard output
     settings    those of `search {}`, over the spec's and the defaults: dartsl.search("digits", epochs=3)
@@ -50,12 +62,9 @@ def search(
     Raises SpecError for a fault in the spec; UserError for settings, data or a folder that cannot be used, and for a
     loss or gradient that is not finite: the state before that step is then saved.
     """
-    checked = spec_to_search(spec)
-    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console)
-    config = search_config(checked, settings, network)
-    from dartsl.data.named import locate
-
-    locate(config.data, job.picked().takes)  # before torch is imported and anything is built
+    job, config = _asked(
+        spec, network, parameters, plugins, given_of(data, settings, loss), (out, command, console)
+    )
     from dartsl.searching import loop
 
     return loop.search(job, config)
@@ -67,6 +76,9 @@ def resume(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
+    data: Data | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
 ) -> SearchResult | TrainResult | list[TrainResult]:
     """Go on with a run that was interrupted, of a search or a training, as if it had never stopped.
@@ -75,6 +87,8 @@ def resume(
     device   in place of the run's own
     plugins  those of a run that was not made in its folder by this user
     epochs   another last epoch, of a run that is finished or not: from then on its schedules are those of so many
+    data, loss, metrics   what the run was started with, where it was given from Python: a run records only what they
+             are called, and how many images there are
     console  where progress goes; by default standard output
 
     On the CPU it goes on bit for bit, with the same torch and number of threads. Raises UserError for a folder,
@@ -87,8 +101,21 @@ def resume(
     path = Path(run)
     seeds = trains_seeds(path)
     if not seeds and RunFolder.open(path).kind == SEARCH:
-        return resume_search(path, device=device, plugins=plugins, epochs=epochs, console=console)
-    found = resume_training(path, device=device, plugins=plugins, epochs=epochs, console=console)
+        if metrics:
+            raise UserError("a search takes no metrics")
+        return resume_search(
+            path, device=device, plugins=plugins, epochs=epochs, data=data, loss=loss, console=console
+        )
+    found = resume_training(
+        path,
+        device=device,
+        plugins=plugins,
+        epochs=epochs,
+        data=data,
+        loss=loss,
+        metrics=metrics,
+        console=console,
+    )
     return found if seeds else found[0]
 
 
@@ -98,13 +125,15 @@ def resume_search(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
+    data: Data | None = None,
+    loss: Loss | None = None,
     console: Console | None = None,
 ) -> SearchResult:
     """`resume` of a search. Raises UserError for another kind of run."""
     from dartsl.run.resuming import Anew
     from dartsl.searching import loop
 
-    return loop.resume(Path(run), Anew(device, plugins, epochs), console=console)
+    return loop.resume(Path(run), Anew(device, plugins, epochs, Given(data, loss)), console=console)
 
 
 def check_gradients(
@@ -113,6 +142,8 @@ def check_gradients(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    data: str | Path | Data | None = None,
+    loss: Loss | None = None,
     **settings: Unpack[SearchSettings],
 ) -> Comparison:
     """The alpha gradients of a search's first step by first, second and exact order, and how far apart they are.
@@ -120,15 +151,30 @@ def check_gradients(
     Nothing is searched and no folder is made. Arguments are those of `search`. Raises what it raises, and
     UserError where a gradient is not finite.
     """
-    checked = spec_to_search(spec)
-    job = job_of(checked, network, parameters, beside(checked, plugins))
-    config = search_config(checked, settings, network)
-    from dartsl.data.named import locate
-
-    locate(config.data, job.picked().takes)
+    job, config = _asked(spec, network, parameters, plugins, given_of(data, settings, loss))
     from dartsl.searching import check_gradients as checking
 
     return checking.check_gradients(job, config)
+
+
+def _asked(
+    spec: SpecLike,
+    network: str | None,
+    parameters: Parameters | None,
+    plugins: Plugins,
+    given: tuple[Given, Mapping[str, Any]],
+    run: tuple[str | Path | None, str, Console | None] = (None, "", None),
+) -> tuple[Job, SearchConfig]:
+    """What is to be searched, and its settings, where the data that these name are there: asked before torch is
+    imported and anything is built."""
+    from dartsl.data.named import locate
+
+    checked = spec_to_search(spec)
+    job = job_of(checked, network, parameters, beside(checked, plugins), *run, given[0])
+    config = search_config(checked, given[1], network)
+    if given[0].data is None:
+        locate(config.data, job.picked().takes)
+    return job, config
 
 
 def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:

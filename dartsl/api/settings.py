@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 
 class SearchSettings(TypedDict, total=False):
-    """Those of `dartsl.search`: the fields of `SearchConfig`."""
+    """Those of `dartsl.search`: the fields of `SearchConfig`, `data` apart."""
 
     order: Literal["1", "2", "exact", 1, 2]
     epochs: int
@@ -40,7 +40,6 @@ class SearchSettings(TypedDict, total=False):
     stop: str
     derive: Literal["connected", "argmax"]
     seed: int
-    data: str
     device: str
     dtype: Literal["float32", "float64"]
     optimise: int
@@ -50,7 +49,7 @@ class SearchSettings(TypedDict, total=False):
 
 
 class TrainSettings(TypedDict, total=False):
-    """Those of `dartsl.train`: the fields of `TrainConfig`."""
+    """Those of `dartsl.train`: the fields of `TrainConfig`, `data` apart."""
 
     epochs: int
     batch: int
@@ -79,7 +78,6 @@ class TrainSettings(TypedDict, total=False):
     asgd: bool
     nonmono: int
     seed: int
-    data: str
     device: str
     validation: float
     final: bool

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dartsl.api.jobs import Trainable, job_of, train_config, trainable
+from dartsl.api.jobs import Trainable, given_of, job_of, train_config, trainable
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
+from dartsl.run.given import Given
 from dartsl.run.job import Job
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from dartsl.run.given import Data, Loss, Metric
     from dartsl.training.evaluate import Evaluated
     from dartsl.training.generate import Continued
     from dartsl.training.loop import TrainResult
@@ -31,6 +34,9 @@ def train(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    data: str | Path | Data | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.train(...)",
     console: Console | None = None,
     **settings: Unpack[TrainSettings],
@@ -43,6 +49,12 @@ def train(
     network     which one of a spec that has several
     parameters  in place of the network's defaults, such as {"C": 36}
     plugins     files that implement `extern op`s; they are run
+    data        the name or path of a data set, in place of the spec's or the search's; or torch data sets of (image,
+                label): one, of which the part `validation` is set apart, or (training, validation), or (training,
+                validation, test). Images are tensors (C, H, W): floating, which the network gets as they are, or
+                uint8, which are normalised and augmented. dartsl draws the order, and keys what a data set draws
+    loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
+    metrics     of the same two a number, by name: measured where validation and test errors are
     command     what the run records as its command
     console     where progress goes; by default standard output
     settings    those of `train {}`, over the spec's and the defaults: dartsl.train("runs/digits", epochs=20)
@@ -52,9 +64,14 @@ def train(
     leaves choices open, for settings, data or a folder that cannot be used, and for a loss or gradient that is not
     finite: the state before that step is then saved.
     """
-    found = trainable(spec)
-    job = job_of(found.spec, network, parameters, plugins or found.plugins, out, command, console)
-    config = _located(job, train_config(found.spec, settings, network, found.inherited))
+    job, config = _asked(
+        trainable(spec),
+        network,
+        parameters,
+        plugins,
+        given_of(data, settings, loss, metrics),
+        (out, command, console),
+    )
     from dartsl.training import loop
 
     return loop.train(job, config)
@@ -68,6 +85,9 @@ def train_seeds(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    data: str | Path | Data | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.train_seeds(...)",
     console: Console | None = None,
     **settings: Unpack[TrainSettings],
@@ -79,21 +99,36 @@ def train_seeds(
     """
     if seeds < 2 or "seed" in settings:
         raise UserError("seeds is a number from 2, and stands in place of the setting `seed`", exit_code=2)
-    found = trainable(spec)
-    job = job_of(found.spec, network, parameters, plugins or found.plugins, out, command, console)
-    config = _located(job, train_config(found.spec, settings, network, found.inherited))
+    job, config = _asked(
+        trainable(spec),
+        network,
+        parameters,
+        plugins,
+        given_of(data, settings, loss, metrics),
+        (out, command, console),
+    )
     from dartsl.training import seeds as training
 
     return training.start(job, config, seeds)
 
 
-def _located(job: Job, config: TrainConfig) -> TrainConfig:
-    """The settings, where the data that they name are there: asked before torch is imported. Raises UserError."""
+def _asked(
+    found: Trainable,
+    network: str | None,
+    parameters: Parameters | None,
+    plugins: Plugins,
+    given: tuple[Given, Mapping[str, Any]],
+    run: tuple[str | Path | None, str, Console | None],
+) -> tuple[Job, TrainConfig]:
+    """What is to be trained, and its settings, where the data that these name are there: asked before torch is
+    imported and anything is built."""
     from dartsl.data.named import locate
 
+    job = job_of(found.spec, network, parameters, plugins or found.plugins, *run, given[0])
+    config = train_config(found.spec, given[1], network, found.inherited)
     if config.data:  # without any the network is looked at first: what is undecided cannot be trained on any
         locate(config.data, job.picked().takes)
-    return config
+    return job, config
 
 
 def resume_training(
@@ -102,6 +137,9 @@ def resume_training(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
+    data: Data | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
 ) -> list[TrainResult]:
     """`dartsl.resume` of a training, or of one with several seeds: their results. Raises UserError for another kind of
@@ -109,7 +147,8 @@ def resume_training(
     from dartsl.run.resuming import Anew
     from dartsl.training import seeds
 
-    return seeds.resume(Path(run), Anew(device, plugins, epochs), console=console)
+    given = Given(data, loss, metrics or {})
+    return seeds.resume(Path(run), Anew(device, plugins, epochs, given), console=console)
 
 
 def trains_seeds(run: Path) -> bool:
@@ -119,16 +158,26 @@ def trains_seeds(run: Path) -> bool:
     return (run / SEEDS).exists()
 
 
-def evaluate(run: str | Path, *, device: str | None = None, plugins: Plugins = ()) -> Evaluated:
+def evaluate(
+    run: str | Path,
+    *,
+    device: str | None = None,
+    plugins: Plugins = (),
+    data: Data | None = None,
+    loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+) -> Evaluated:
     """The test figures of a trained run's last checkpoint, with confidence intervals; on a GPU where there is one,
     unless `device` names another.
 
-    `plugins` names those of a run that was not made in its folder by this user. Raises UserError.
+    `plugins` names those of a run that was not made in its folder by this user; `data`, `loss` and `metrics` are what
+    the run was started with, where it was given from Python. Raises UserError.
     """
     from dartsl.run.resuming import Anew
     from dartsl.training import evaluate as evaluation
 
-    return evaluation.evaluate(Path(run), Anew(device, plugins))
+    given = Given(data, loss, metrics or {})
+    return evaluation.evaluate(Path(run), Anew(device, plugins, given=given))
 
 
 def predict(

@@ -22,7 +22,7 @@ from dartsl.nn.plugin_files import Files
 from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
 from dartsl.run.folder import RunFolder
-from dartsl.run.inputs import TextInputs, read_vocabulary, require_fitting
+from dartsl.run.inputs import ImageInputs, Inputs, TextInputs, read_vocabulary, require_fitting
 from dartsl.run.kinds import SEARCH, TRAIN
 from dartsl.run.layout import RUN
 
@@ -135,7 +135,7 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
         return
     if not normalisation:
         raise UserError("images that are normalised before are not uint8", "leave one of the two out", 2)
-    if folder is None or folder.info.inputs is None:
+    if folder is None or folder.info.inputs is None or _prepared(folder.info.inputs):
         raise UserError(
             "no mean and deviation are known that uint8 images could be normalised by",
             "dartsl train SPEC" if folder is None else f"dartsl train --resume {folder.path}",
@@ -150,13 +150,20 @@ def _require_program(to: str, uint8: bool) -> None:
         raise UserError(f"--to {to} writes {what}, and no program that could take uint8 images", exit_code=2)
 
 
+def _prepared(inputs: Inputs) -> bool:
+    """Whether the user's own code prepared the images of a training."""
+    return isinstance(inputs, ImageInputs) and inputs.prepared
+
+
 def _about(subject: Subject, dtype: str, normalised: bool, uint8: bool) -> About:
     """What the export takes. Raises UserError for a run whose files do not fit together."""
     folder = subject.folder
     if folder is None:
         return About(subject.plan, dtype)
     inputs = folder.info.inputs
-    if inputs is None:  # a run of format 1
+    if inputs is None or _prepared(
+        inputs
+    ):  # a run of format 1; or nobody knows here how images were normalised
         return About(subject.plan, dtype)
     require_fitting(inputs, subject.plan, folder.path / RUN)
     if isinstance(inputs, TextInputs):

@@ -24,6 +24,7 @@ class ImageInputs:
     classes    their names, in the order of the outputs
     resize     the shorter side before the centre crop to height x width, as evaluation takes it; 0: images are
                resized to height x width as they are
+    prepared   the user's own code made of images what the network takes: mean, std and resize say nothing
     """
 
     shape: tuple[int, int, int]
@@ -32,6 +33,7 @@ class ImageInputs:
     classes: tuple[str, ...]
     resize: int = 0
     kind: str = "images"
+    prepared: bool = False
 
     def fit(self, plan: Plan) -> bool:
         """Whether they are those of such a network."""
@@ -99,7 +101,10 @@ def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
     if min(std) <= 0:
         raise ValueError("std")
     channels, height, width = shape
-    return ImageInputs((channels, height, width), mean, std, tuple(classes), resize)
+    prepared = record.get("prepared", False)
+    if not isinstance(prepared, bool):
+        raise ValueError("prepared")
+    return ImageInputs((channels, height, width), mean, std, tuple(classes), resize, prepared=prepared)
 
 
 def _numbers(record: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
+from dartsl.run.given import NOTHING, Given
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,7 @@ class Job:
                 -2, -3, ... where that is taken
     command     what `run.json` records as the command
     console     where progress goes; None: standard output
+    given       data, a loss, metrics from Python, in place of what the settings say
     """
 
     spec: Spec
@@ -40,6 +42,7 @@ class Job:
     out: Path | None = None
     command: str = ""
     console: Console | None = None
+    given: Given = NOTHING
 
     @property
     def source(self) -> Source:

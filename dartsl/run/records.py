@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ RUN = record(
     },
     {
         "seal": either(HASH, like("")),
+        "given": table(text),
         "inputs": record({}),  # not in format 1; `dartsl.run.inputs` knows what is in it
     },
 )
@@ -82,7 +83,7 @@ class RunInfo:
     `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
     `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
     how images are normalised and what the classes are called (None: a run of format 1); `seal` says who has named
-    the plugins: see `dartsl.run.trust`.
+    the plugins: see `dartsl.run.trust`; `given` names what was given from Python (`dartsl.run.given`).
     """
 
     kind: str
@@ -99,6 +100,7 @@ class RunInfo:
     versions: dict[str, str]
     format: int = FORMAT
     seal: str = ""
+    given: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:

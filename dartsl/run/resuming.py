@@ -14,6 +14,7 @@ from dartsl.lang.paths import printable
 from dartsl.lang.settings import Config, configure
 from dartsl.nn.plugin_files import Named
 from dartsl.run.folder import RunFolder, spec_hash
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.inputs import Inputs
 from dartsl.run.job import Job
 from dartsl.run.loop import Session
@@ -29,11 +30,13 @@ class Anew:
     device   in place of the run's own
     plugins  those of the run, named again: needed where it was not made in its folder by this user
     epochs   in place of the run's own: it is prolonged, or ends sooner
+    given    data, loss and metrics of a run that had them from Python
     """
 
     device: str | None = None
     plugins: Named = ()
     epochs: int | None = None
+    given: Given = NOTHING
 
     def over(self, config: Config) -> Config:
         """The settings of a run with those given anew. Raises UserError for a value that is none of a setting."""
@@ -63,7 +66,7 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Job, Config]:
         )
     values = folder.values(pick_network(spec, info.network))
     plugins = partial(folder.plugins, anew.plugins)
-    job = Job(spec, info.network, values, plugins, folder.path, info.command)
+    job = Job(spec, info.network, values, plugins, folder.path, info.command, given=anew.given)
     return job, anew.over(configure(base, info.settings))
 
 

@@ -65,6 +65,7 @@ def run_info(
         data_hash=data_hash,
         inputs=inputs,
         versions=surroundings(group),
+        given=job.given.names(),
     )
 
 

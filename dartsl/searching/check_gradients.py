@@ -109,11 +109,12 @@ def check_gradients(job: Job, config: SearchConfig) -> Comparison:
     Raises SpecError, UserError as a search does; also where a loss or gradient is not finite.
     """
     config = replace(config, device=chosen(config.device))
-    locate(config.data, job.picked().takes)
+    if job.given.data is None:
+        locate(config.data, job.picked().takes)
     model = from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
-    data = data_of(model, config)
+    data = data_of(model, config, job.given)
     with own_generators(config.device), blamed(model.plugins):
-        session = session_of(model, config, data)
+        session = session_of(model, config, data, given=job.given)
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))
         stepper = session.stepper

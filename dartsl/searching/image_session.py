@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -11,20 +12,21 @@ from torch import Tensor
 
 from dartsl.data import Batches, RandomBatches, Rows, split_by_index
 from dartsl.data.folders import FolderData
+from dartsl.data.given import GivenImages
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, torch_dtype
-from dartsl.run.inputs import ImageInputs
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, record, text
 from dartsl.run.state import batches, generator, random_bytes
-from dartsl.searching.images import Images, InMemory, Streamed
+from dartsl.searching.images import AsGiven, Images, InMemory, Streamed, inputs_of
 from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
-from dartsl.step.batches import ImageBatch
+from dartsl.step.batches import ImageBatch, cross_entropy, passed
 
 
 class ImageSession(SearchSession[Tensor]):
@@ -36,17 +38,27 @@ class ImageSession(SearchSession[Tensor]):
 
     batches: Batches
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: Images, group: Group = ALONE) -> None:
+    def __init__(
+        self,
+        model: Supernet,
+        config: SearchConfig,
+        data: Images,
+        group: Group = ALONE,
+        given: Given = NOTHING,
+    ) -> None:
         """Raises UserError for data or settings that cannot be used together."""
         self.group = group
-        self.images: InMemory | Streamed
-        if isinstance(data, FolderData):
+        self.images: InMemory | Streamed | AsGiven
+        if isinstance(data, GivenImages):
+            self.images = AsGiven(data, config, self._reading)
+        elif isinstance(data, FolderData):
             self.images = Streamed(data, config, self._upcoming)
         else:
             self.images = InMemory(data, config)
         self.augment = self.images.augment
-        self.inputs = ImageInputs(data.shape, self.augment.mean, self.augment.std, data.class_names)
-        ours, theirs = split_by_index(data.train_labels, config.split)
+        self.inputs = inputs_of(data, self.augment)
+        self.objective = cross_entropy if given.loss is None else partial(passed, given.loss)
+        ours, theirs = _halves(data, config.split)
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
         try:
@@ -101,7 +113,12 @@ class ImageSession(SearchSession[Tensor]):
         images, labels = self.images.take(share.own(indices, 0))  # uint8 (B, H, W, C), int64 (B,)
         dtype = torch_dtype(self.config.dtype)
         rows = None if share.total is None else Rows(share.index, share.whole)
-        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share)
+        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share, self.objective)
+
+    def _reading(self) -> int:
+        """The seed of what a user's own data set draws at random as a batch is read."""
+        generator = self.generator
+        return int(torch.randint(2**62, (), generator=generator, device=generator.device))
 
     def _upcoming(self) -> Iterator[Tensor]:
         """This process's indices of the batches that follow a training batch in the epoch: its step's validation batch,
@@ -109,6 +126,16 @@ class ImageSession(SearchSession[Tensor]):
         left, validation = self.batches.upcoming(), self.validation.upcoming()
         both = chain([next(validation)], chain.from_iterable(zip(left, validation, strict=False)))
         return (self.group.share(len(whole)).own(whole, 0) for whole in both)
+
+
+def _halves(data: Images, part: float) -> tuple[Tensor, Tensor]:
+    """Places of the images that train weights, and of those that train alphas. Raises UserError."""
+    if not isinstance(data, GivenImages):
+        return split_by_index(data.train_labels, part)
+    train, valid, _ = data.sizes
+    if valid:
+        return torch.arange(train), torch.arange(train, train + valid)
+    return split_by_index(data.labels(), part)
 
 
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:

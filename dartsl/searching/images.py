@@ -1,4 +1,5 @@
-"""Where a search's images come from: memory, or a folder that is read as it is needed. Both give the same numbers."""
+"""Where a search's images come from: memory, or a folder that is read as it is needed, which give the same numbers; or
+a user's own data set."""
 
 from __future__ import annotations
 
@@ -10,19 +11,33 @@ from torch import Tensor
 
 from dartsl.data import Augment, ImageData, load
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
+from dartsl.data.given import GivenImages, Prepared, given_images
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
+from dartsl.run.given import NOTHING, Given, sets_of
+from dartsl.run.inputs import ImageInputs
 
-Images = ImageData | FolderData
+Images = ImageData | FolderData | GivenImages
 
 
-def images_of(plan: Plan, config: SearchConfig) -> Images:
-    """The data that the settings name, of the size and classes that the network takes. Raises UserError."""
+def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Images:
+    """The data that are given, or that the settings name, of the size and classes that the network takes.
+
+    Raises UserError.
+    """
     channels, height, width = plan.input.shape.dims
     expect = (channels, height, width, plan.classes)
+    if given.data is not None:
+        return given_images(given.names()["data"], sets_of(given.data), expect)
     parameter = plan.network.outputs_parameter
     large = large_folder(config.data, config.stream, expect, parameter=parameter)
     return large or load(config.data, expect=expect, parameter=parameter)
+
+
+def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
+    """What the network takes, for `run.json`."""
+    prepared = isinstance(augment, Prepared)
+    return ImageInputs(data.shape, augment.mean, augment.std, data.class_names, prepared=prepared)
 
 
 class InMemory:
@@ -63,6 +78,24 @@ class Streamed:
     def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """As from memory. Raises UserError."""
         images, labels = self._ahead.take(places)
+        return images.to(self._device), labels.to(self._device)
+
+
+class AsGiven:
+    """A user's own training images and, after them, those of its validation part, read as they are needed."""
+
+    def __init__(self, data: GivenImages, config: SearchConfig, seed: Callable[[], int]) -> None:
+        """`seed` gives that of the batch that is taken. Raises UserError."""
+        self._data = data
+        self._device = config.device
+        self._seed = seed
+        self.augment = data.augment(_augmentation(config))
+
+    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """As from memory; floating images are (B, C, H, W). Raises UserError."""
+        seed, first = self._seed(), self._data.sizes[0]
+        part = int(places[0] >= first)
+        images, labels = self._data.read(part, places - part * first, seed)
         return images.to(self._device), labels.to(self._device)
 
 

@@ -22,6 +22,7 @@ from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import SEARCH
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
@@ -59,10 +60,10 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
         with group.together():
             here = replace(config, device=group.device(config.device))
             model = _model(job, here)
-            data = data_of(model, here)
+            data = data_of(model, here, job.given)
         with own_generators(here.device):
             with group.together():
-                session = session_of(model, here, data, group)
+                session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
             group.require_same("data", found)
             info = run_info(SEARCH, job, config, model, found, session.inputs, group)
@@ -90,15 +91,16 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
 def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> SearchResult:
     info = folder.info
     with group.together():
+        require_given(info.given, anew.given)
         job, config = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
         model = _model(job, config)
-        data = data_of(model, config)
+        data = data_of(model, config, job.given)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
     with own_generators(config.device):
         with group.together():
-            session = session_of(model, config, data, group)
+            session = session_of(model, config, data, group, job.given)
         restore(session, folder, group)
         record(anew, folder, session, bool(model.plugins), console, group)
         keep_inputs(folder, session.inputs, group)
@@ -108,7 +110,8 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
 
 def _model(job: Job, config: SearchConfig) -> Supernet:
     """The supernet, where what the settings name is there. Raises SpecError, UserError."""
-    locate(config.data, job.picked().takes)
+    if job.given.data is None:
+        locate(config.data, job.picked().takes)
     READOUTS.of(config.relaxation)  # it is needed first after an epoch
     return from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
 

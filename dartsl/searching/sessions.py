@@ -7,10 +7,12 @@ from typing import Any
 
 from dartsl.data import images
 from dartsl.data.folders import FolderData
+from dartsl.data.given import GivenImages
 from dartsl.data.text import Corpus, text_of
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
+from dartsl.run.given import NOTHING, Given, require_none
 from dartsl.run.parallel import ALONE, Group
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.images import Images, images_of
@@ -18,27 +20,36 @@ from dartsl.searching.session import SearchSession
 from dartsl.searching.text_session import TextSession
 
 Data = Images | Corpus
-READERS: Mapping[str, Callable[[Plan, SearchConfig], Data]] = {
+
+
+def _named_text(plan: Plan, config: SearchConfig, given: Given) -> Corpus:
+    require_none(given)
+    return text_of(plan, config)
+
+
+READERS: Mapping[str, Callable[[Plan, SearchConfig, Given], Data]] = {
     "images": images_of,
-    "text": text_of,
+    "text": _named_text,
 }  # by input
 
 
-def data_of(model: Supernet, config: SearchConfig) -> Data:
-    """The data that the settings name, if they fit the network. Raises UserError."""
-    return READERS[model.plan.input.kind](model.plan, config)
+def data_of(model: Supernet, config: SearchConfig, given: Given = NOTHING) -> Data:
+    """The data that are given, or that the settings name, if they fit the network. Raises UserError."""
+    return READERS[model.plan.input.kind](model.plan, config, given)
 
 
-def session_of(model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE) -> SearchSession[Any]:
+def session_of(
+    model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE, given: Given = NOTHING
+) -> SearchSession[Any]:
     """A search of the network that begins. Raises UserError for data or settings that cannot be used together."""
     if isinstance(data, Corpus):
         return TextSession(model, config, data, group)
-    return ImageSession(model, config, data, group)
+    return ImageSession(model, config, data, group, given)
 
 
 def notes_of(data: Data) -> tuple[str, ...]:
     """What a user should know about how the data was understood."""
-    if isinstance(data, Corpus):
+    if isinstance(data, Corpus | GivenImages):
         return ()
     unused = f"{data.name}: a search halves the training images; the validation images are not used"
     return (*data.notes, unused) if data.has_validation else data.notes
@@ -46,6 +57,8 @@ def notes_of(data: Data) -> tuple[str, ...]:
 
 def data_hash(data: Data) -> str:
     """SHA-256 of what is searched on: what a run must find again to go on."""
+    if isinstance(data, GivenImages):
+        return data.fingerprint
     if isinstance(data, FolderData):
         return data.fingerprint(data.listed.train)
     return data.fingerprint() if isinstance(data, Corpus) else images.data_hash(data)

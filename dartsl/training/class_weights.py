@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import TrainConfig
+from dartsl.nn.supernet import torch_dtype
+from dartsl.run.given import Given
 from dartsl.step.finite import quotient, wide
+from dartsl.training.feed import Feed
 
 
 def balanced_weights(labels: Tensor, names: Sequence[str]) -> Tensor:
@@ -31,6 +35,21 @@ def balanced_weights(labels: Tensor, names: Sequence[str]) -> Tensor:
     return torch.from_numpy(compute_class_weight("balanced", classes=np.arange(len(names)), y=answers))
 
 
+def loss_of(config: TrainConfig, feed: Feed, given: Given) -> Loss:
+    """What a training minimises. Raises UserError for settings that do not go with the data or with a given loss."""
+    weights = None
+    if config.class_weights != "none":
+        weights = balanced_weights(feed.labels, feed.inputs.classes)
+        weights = weights.to(config.device, torch_dtype(config.dtype))
+    if given.loss is not None and (weights is not None or config.label_smoothing):
+        raise UserError(
+            "class_weights and label_smoothing are of the cross entropy, and another loss is given",
+            "leave them out, or let the loss that is given see to them",
+            exit_code=2,
+        )
+    return Loss(config.label_smoothing, weights, given.loss)
+
+
 class Loss:
     """The mean cross entropy over a batch; with weights sum(w[label] * loss) / sum(w[label]), as torch has it.
 
@@ -38,8 +57,12 @@ class Loss:
     images. The denominator is that of the whole batch, which `begin` is given.
     """
 
-    def __init__(self, smoothing: float, weights: Tensor | None) -> None:
-        """`weights` (classes,), of the logits' type and on their device; None: all count the same."""
+    def __init__(
+        self, smoothing: float, weights: Tensor | None, own: Callable[[Tensor, Tensor], Tensor] | None = None
+    ) -> None:
+        """`weights` (classes,), of the logits' type and on their device; None: all count the same. `own` stands in
+        place of the cross entropy."""
+        self._own = own
         self._smoothing = smoothing
         self._weights = weights
         self._scale: Tensor | float = 1.0
@@ -58,6 +81,8 @@ class Loss:
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of logits (B, classes) and labels (B,), int64."""
+        if self._own is not None:
+            return self._own(logits, labels)
         if self._weights is None:
             return F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         total = F.cross_entropy(

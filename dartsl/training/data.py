@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dartsl.data import Augment, load
 from dartsl.data.folders import FolderData, large_folder, sample
+from dartsl.data.given import given_images
 from dartsl.data.images import data_hash
 from dartsl.data.large import require_bounds
 from dartsl.data.stream import FolderImages, Reading, batches
@@ -17,17 +18,21 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
+from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.step.batches import ImageBatch
 from dartsl.training.feed import EVALUATION_BATCH, Feed, MemoryFeed, epoch_order, in_parts, set_apart, taken
+from dartsl.training.given import GivenFeed
 
 
-def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Feed:
-    """The images, of the size and classes that the network takes. Raises UserError."""
+def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given = NOTHING) -> Feed:
+    """The images, given or named by the settings, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
     channels, height, width = plan.input.shape.dims
     expect = (channels, height, width, plan.classes)
+    if given.data is not None:
+        return GivenFeed(given_images(given.names()["data"], sets_of(given.data), expect), config, group)
     parameter = plan.network.outputs_parameter
     must = config.resized_crop or bool(config.jitter)
     large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)

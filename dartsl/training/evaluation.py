@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.lang.settings import TrainConfig
+from dartsl.run.given import NOTHING, Given
 from dartsl.step.batches import ImageBatch
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -30,12 +31,13 @@ class Interval:
 @dataclass(frozen=True)
 class Measured:
     """A network on some images. `correct5` counts those whose class is among the five likeliest; None where
-    there are no more than five classes."""
+    there are no more than five classes; `metrics` are the means of those that were given."""
 
     images: int
     loss: float
     correct: int
     correct5: int | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
@@ -52,7 +54,8 @@ class Measured:
     def record(self) -> dict[str, Any]:
         """As JSON."""
         top5 = None if self.top5 is None else asdict(self.top5)
-        return {"images": self.images, "loss": self.loss, "top1": asdict(self.top1), "top5": top5}
+        own = {"metrics": dict(self.metrics)} if self.metrics else {}
+        return {"images": self.images, "loss": self.loss, "top1": asdict(self.top1), "top5": top5, **own}
 
 
 def wilson(wrong: int, count: int, z: float = Z95) -> Interval:
@@ -74,21 +77,31 @@ def autocast(config: TrainConfig) -> AbstractContextManager[Any]:
 
 @torch.no_grad()
 def measured(
-    model: nn.Module, forward: Callable[[Tensor], Tensor], batches: Iterable[ImageBatch]
+    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
+    batches: Iterable[ImageBatch],
+    given: Given = NOTHING,
 ) -> Measured | None:
     """A model in evaluation mode on batches, by `forward`: images to logits; None where there is no image.
 
-    The model is left in the mode it was in.
+    A loss and metrics that are given are means over a batch, and weigh by its images. The model is left in the mode
+    it was in.
     """
     before = model.training
     model.eval()
     images, correct, correct5, loss, classes = 0, 0, 0, 0.0, 0
+    sums = dict.fromkeys(given.metrics, 0.0)
     try:
         for batch in batches:
             logits = forward(batch.images)  # (B, classes)
             classes = logits.shape[1]
             images += len(batch.labels)
-            loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
+            if given.loss is None:
+                loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
+            else:
+                loss += float(given.loss(logits, batch.labels)) * len(batch.labels)
+            for name, metric in given.metrics.items():
+                sums[name] += float(metric(logits, batch.labels)) * len(batch.labels)
             likely = logits.topk(min(5, classes), dim=1).indices  # (B, 5)
             right = likely == batch.labels[:, None]  # (B, 5)
             correct += int(right[:, 0].sum())
@@ -97,4 +110,5 @@ def measured(
         model.train(before)
     if not images:
         return None
-    return Measured(images, loss / images, correct, correct5 if classes > 5 else None)
+    metrics = {name: value / images for name, value in sums.items()}
+    return Measured(images, loss / images, correct, correct5 if classes > 5 else None, metrics)

@@ -29,16 +29,19 @@ class Feed(Protocol):
     name, fingerprint   of the data set; `fingerprint` is what a run must find again
     counts              training images, those of the validation part, test images
     inputs              how the images become what the network takes
-    labels              of the images that train, int64 (N,)
     notes               what a user should know about how the data set was understood
     """
 
     name: str
     fingerprint: str
     inputs: ImageInputs
-    labels: Tensor
     notes: tuple[str, ...]
     counts: tuple[int, int, int]
+
+    @property
+    def labels(self) -> Tensor:
+        """Of the images that train, int64 (N,)."""
+        ...
 
     def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
         """The batches of an epoch (from 0) after its first `step`, each in the parts in which it is computed; of

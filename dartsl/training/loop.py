@@ -21,6 +21,7 @@ from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RunFolder, free_name
+from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import RESULT, TRAIN
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
@@ -66,12 +67,13 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
         console = group.console(job.console)
         with group.together():
             here = replace(config, device=group.device(config.device))
-            locate(config.data, planned.network.takes)
+            if job.given.data is None:
+                locate(config.data, planned.network.takes)
             model = from_plan(job.spec, planned, Build.of(here), job.plugins)
-            data = data_of(planned, here, group)
+            data = data_of(planned, here, group, job.given)
         with own_generators(here.device):
             with group.together():
-                session = session_of(model, here, data, group)
+                session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
             group.require_same("data", found)
             info = run_info(TRAIN, job, config, model, found, session.inputs, group)
@@ -107,16 +109,18 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
     """The session of a run as it was at its start. Raises UserError."""
     info = folder.info
     require_training(folder)
+    require_given(info.given, anew.given)
     job, config = reopened(folder, TrainConfig(), anew)
     config = replace(config, device=group.device(config.device))
     planned = decided_plan(job)
-    locate(config.data, planned.network.takes)
+    if job.given.data is None:
+        locate(config.data, planned.network.takes)
     model = from_plan(job.spec, planned, Build.of(config), job.plugins)
-    data = data_of(planned, config, group)
+    data = data_of(planned, config, group, job.given)
     if data_hash(data) != info.data_hash:
         what = DATA[planned.input.kind].several
         raise UserError(f"the {what} of {data.name} are not those that the run was started with")
-    return session_of(model, config, data, group)
+    return session_of(model, config, data, group, job.given)
 
 
 def require_training(folder: RunFolder) -> None:

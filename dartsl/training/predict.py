@@ -54,6 +54,11 @@ def predictions(run: Trained, images: Images, top_k: int) -> list[Prediction]:
             help="--prompt TEXT lets it continue a text; from Python: dartsl.generate",
             exit_code=2,
         )
+    if inputs.prepared:
+        raise UserError(
+            f"{run.folder.path} was trained on images that its user's own code prepared, which is not known here",
+            help="prepare them alike, and call the network: dartsl.trained(run).model(images)",
+        )
     if isinstance(images, str | Path):
         images = [images]
     given: Iterable[Pictures]

@@ -58,6 +58,7 @@ def test_lines(test: Tested) -> list[str]:
     lines = [f"test error  {interval_text(test.top1)} on {test.images:,} images"]
     if test.top5 is not None:
         lines.append(f"top 5       {interval_text(test.top5)}")
+    lines += [f"{name:<11} {value:.4f}" for name, value in test.metrics.items()]
     return lines
 
 

@@ -14,8 +14,9 @@ from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.passing import Pass
-from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.loop import EpochEnd
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, number, record, table, whole
@@ -25,7 +26,7 @@ from dartsl.step.gradients import weight_step
 from dartsl.step.optimisers import sgd
 from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
-from dartsl.training.class_weights import Loss, balanced_weights
+from dartsl.training.class_weights import loss_of
 from dartsl.training.compiling import explained
 from dartsl.training.evaluation import Measured, autocast, measured
 from dartsl.training.feed import Feed
@@ -41,7 +42,14 @@ class ImageSession(Verified[list[ImageBatch]]):
     logits or, with an auxiliary head, (B, 2 * classes).
     """
 
-    def __init__(self, model: Supernet, config: TrainConfig, feed: Feed, group: Group = ALONE) -> None:
+    def __init__(
+        self,
+        model: Supernet,
+        config: TrainConfig,
+        feed: Feed,
+        group: Group = ALONE,
+        given: Given = NOTHING,
+    ) -> None:
         """Raises UserError for data or settings that cannot be used together. `group` is the feed's."""
         _require_usable(model, config, feed)
         if group.world > 1 and config.compile:
@@ -59,8 +67,8 @@ class ImageSession(Verified[list[ImageBatch]]):
         self.average = Average(model, config.ema) if config.ema else None
         self.drop_path = 0.0
         self.network = TrainedNetwork(model, config)
-        loss = Loss(config.label_smoothing, _class_weights(config, feed))
-        self._objective = Objective(loss, model.plan.classes, config.auxiliary)
+        self.given = given
+        self._objective = Objective(loss_of(config, feed, given), model.plan.classes, config.auxiliary)
         self._state = [*model.parameters(), *model.buffers()]
         self.epoch = 0
         self.place = 0
@@ -191,7 +199,7 @@ class ImageSession(Verified[list[ImageBatch]]):
         Of several processes each looks at all of them.
         """
         with self.average.in_place() if self.average is not None else nullcontext():
-            return measured(self.model, self._logits, batches)
+            return measured(self.model, self._logits, batches, self.given)
 
     def test(self) -> Measured | None:
         """The network on the test images; to be asked once, when nothing is left to choose."""
@@ -267,19 +275,12 @@ class ImageSession(Verified[list[ImageBatch]]):
         return both[:, : self.model.plan.classes].to(images.dtype)
 
 
-def _class_weights(config: TrainConfig, feed: Feed) -> Tensor | None:
-    """(classes,), on the device; None where all classes count the same. Raises UserError."""
-    if config.class_weights == "none":
-        return None
-    weights = balanced_weights(feed.labels, feed.inputs.classes)
-    return weights.to(config.device, torch_dtype(config.dtype))
-
-
 def _watched(found: Measured | None) -> dict[str, float | None]:
     if found is None:
         return {}
     top5 = None if found.top5 is None else 1 - found.top5.error
-    return {"val_loss": found.loss, "val_acc": found.accuracy, "val_top5": top5}
+    own = {f"val_{name}": value for name, value in found.metrics.items()}
+    return {"val_loss": found.loss, "val_acc": found.accuracy, "val_top5": top5, **own}
 
 
 def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:

@@ -9,6 +9,7 @@ from dartsl.data.text import Corpus, text_of
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
+from dartsl.run.given import NOTHING, Given, require_none
 from dartsl.run.inputs import Inputs
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
@@ -19,10 +20,17 @@ from dartsl.training.text_evaluation import Tested
 from dartsl.training.text_session import TextSession
 
 Data = Feed | Corpus
-READERS: Mapping[str, Callable[[Plan, TrainConfig, Group], Data]] = {  # by the kind of a network's input
+
+
+def _named_text(plan: Plan, config: TrainConfig, group: Group, given: Given) -> Corpus:
+    require_none(given)
+    return text_of(plan, config)
+
+
+READERS: Mapping[str, Callable[[Plan, TrainConfig, Group, Given], Data]] = {
     "images": feed_of,
-    "text": lambda plan, config, _: text_of(plan, config),
-}
+    "text": _named_text,
+}  # by the kind of a network's input
 
 
 class TrainSession(Session, Protocol):
@@ -43,9 +51,9 @@ class TrainSession(Session, Protocol):
         """What to say after the last epoch, beside parameters and test figures: lines."""
 
 
-def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE) -> Data:
-    """The data that the settings name, if they fit the network. Raises UserError."""
-    return READERS[plan.input.kind](plan, config, group)
+def data_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given = NOTHING) -> Data:
+    """The data that are given, or that the settings name, if they fit the network. Raises UserError."""
+    return READERS[plan.input.kind](plan, config, group, given)
 
 
 def data_hash(data: Data) -> str:
@@ -53,8 +61,10 @@ def data_hash(data: Data) -> str:
     return data.fingerprint(test=True) if isinstance(data, Corpus) else data.fingerprint
 
 
-def session_of(model: Supernet, config: TrainConfig, data: Data, group: Group = ALONE) -> TrainSession:
+def session_of(
+    model: Supernet, config: TrainConfig, data: Data, group: Group = ALONE, given: Given = NOTHING
+) -> TrainSession:
     """A training that begins. Raises UserError for data or settings that cannot be used together."""
     if isinstance(data, Corpus):
         return TextSession(model, config, data, group)
-    return ImageSession(model, config, data, group)
+    return ImageSession(model, config, data, group, given)

@@ -1,0 +1,211 @@
+"""Images that a user gives from Python: torch's data sets of (image, label), read as they are needed.
+
+An image is a tensor (C, H, W), either floating, which the network gets as it is, or uint8, which is normalised and
+augmented as those of a file are. What a data set draws at random as it is read (a transform's crop) is keyed by the
+batch and the image, so that a run goes on bit for bit, on however many processes. They are read in this process.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+from dartsl.data.augment import Augment, Rows
+from dartsl.data.images import Expected
+from dartsl.lang.diagnostics import UserError
+from dartsl.nn.draws import stream_seed
+
+NAMES = ("training", "validation", "test")
+MEASURED = 10_000  # of the first images, for mean and deviation
+
+
+@dataclass(frozen=True, eq=False)
+class GivenImages:
+    """Data sets that fit a network: those that train, validate and test; only the first must be there.
+
+    shape     channels, height, width
+    prepared  whether images are floating, and the network gets them as they are; else uint8
+    """
+
+    name: str
+    sets: tuple[Dataset[Any] | None, ...]
+    shape: tuple[int, int, int]
+    classes: int
+    prepared: bool
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many images train, validate and test."""
+        train, valid, test = (0 if each is None else _length(each) for each in self.sets)
+        return train, valid, test
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(map(str, range(self.classes)))
+
+    @property
+    def fingerprint(self) -> str:
+        """What a run must find again: a name and numbers of images, since nothing more is known of a data set."""
+        return f"given: {self.name}, {', '.join(map(str, self.sizes))} images"
+
+    def read(self, part: int, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """Images of a part (0 training, 1 validation, 2 test) at `places` (B,), and their labels, int64 (B,).
+
+        Floating (B, C, H, W), or uint8 (B, H, W, C). What is random in reading is keyed by `seed` and the place.
+        Raises UserError for an image or a label that is not like the others.
+        """
+        found = self.sets[part]
+        assert found is not None
+        images, labels = [], []
+        with _own_randomness():
+            for place in places.tolist():
+                _seed(stream_seed(seed, "image", place))
+                image, label = self._item(found, NAMES[part], place)
+                images.append(image)
+                labels.append(label)
+        batch = torch.stack(images)  # (B, C, H, W)
+        return batch if self.prepared else batch.permute(0, 2, 3, 1), torch.tensor(labels)
+
+    def augment(self, settings: Mapping[str, Any]) -> Augment | Prepared:
+        """What is done to images after they are read, by the settings of `Augment`; nothing to floating ones.
+
+        Mean and deviation are measured on the first training images where they are not set. Raises UserError.
+        """
+        if self.prepared:
+            channels = self.shape[0]
+            return Prepared((0.0,) * channels, (1.0,) * channels)
+        return Augment.measured(self.name, self.shape[0], self.first, **settings)
+
+    def first(self) -> Tensor:
+        """The first training images, to be measured: uint8 (N, H, W, C)."""
+        return self.read(0, torch.arange(min(self.sizes[0], MEASURED)), 0)[0]
+
+    def labels(self) -> Tensor:
+        """Those of the training images, int64 (N,): all of them are read."""
+        return self.read(0, torch.arange(self.sizes[0]), 0)[1]
+
+    def _item(self, found: Dataset[Any], part: str, place: int) -> tuple[Tensor, int]:
+        image, label = _pair(found, part, place)
+        if tuple(image.shape) != self.shape or image.is_floating_point() != self.prepared:
+            raise _unlike(part, place, image, self.shape, self.prepared)
+        if not 0 <= label < self.classes:
+            raise UserError(
+                f"the label of {part} image {place} is {label}, and the network has {self.classes} classes",
+                f"labels are whole numbers from 0 to {self.classes - 1}",
+            )
+        return image, label
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Does to floating images (B, C, H, W) nothing but give them the network's type; it is called as `Augment` is.
+
+    mean, std  0 and 1 a channel: nobody here knows how they were normalised
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def plain(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """For evaluation."""
+        return images.to(dtype)
+
+    def __call__(
+        self,
+        images: Tensor,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+        rows: Rows | None = None,
+    ) -> Tensor:
+        """To train on."""
+        return images.to(dtype)
+
+
+def given_images(name: str, sets: Sequence[Dataset[Any]], expect: Expected) -> GivenImages:
+    """The data sets that are given, if they are what a network takes. Raises UserError."""
+    if not 1 <= len(sets) <= len(NAMES):
+        raise UserError("data are one data set, or two or three: (training, validation, test)")
+    for each, part in zip(sets, NAMES, strict=False):
+        _require_readable(each, part)
+    channels, height, width, classes = expect
+    shape = (channels, height, width)
+    with _own_randomness():
+        image, _ = _pair(sets[0], NAMES[0], 0)
+    prepared = image.is_floating_point()
+    if tuple(image.shape) != shape or not (prepared or image.dtype == torch.uint8):
+        raise _unlike(NAMES[0], 0, image, shape, None)
+    whole = (*sets, *[None] * (len(NAMES) - len(sets)))
+    return GivenImages(name, whole, shape, classes, prepared)
+
+
+def _length(found: Dataset[Any]) -> int:
+    return len(found)  # type: ignore[arg-type]
+
+
+def _require_readable(found: object, part: str) -> None:
+    if isinstance(found, DataLoader):
+        raise UserError(
+            f"the {part} data are a DataLoader, whose order dartsl could not take up again",
+            "give its data set, `loader.dataset`: the settings `batch` and `seed` say in what batches it is read",
+        )
+    if isinstance(found, IterableDataset) or not (
+        hasattr(found, "__getitem__") and hasattr(found, "__len__")
+    ):
+        raise UserError(
+            f"the {part} data are a {type(found).__name__}, and not a map-style data set",
+            "give an object with `len(data)` and `data[i]`, which is (image, label)",
+        )
+    if len(found) == 0:
+        raise UserError(f"the {part} data hold no image")
+
+
+def _pair(found: Dataset[Any], part: str, place: int) -> tuple[Tensor, int]:
+    item = found[place]
+    try:
+        image, label = item
+        number = int(label)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"item {place} of the {part} data is not (image, label)",
+            "an image is a tensor (C, H, W), a label a whole number",
+        ) from None
+    if not isinstance(image, Tensor):
+        raise UserError(
+            f"{part} image {place} is a {type(image).__name__}, not a tensor",
+            "let the data set give tensors (C, H, W): floating and normalised, or uint8",
+        )
+    return image, number
+
+
+def _unlike(part: str, place: int, image: Tensor, shape: tuple[int, ...], prepared: bool | None) -> UserError:
+    kind = {None: "floating or uint8", True: "floating", False: "uint8"}[prepared]
+    return UserError(
+        f"{part} image {place} is {str(image.dtype).removeprefix('torch.')} {tuple(image.shape)}",
+        f"the network takes {kind} images {shape}",
+    )
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Leave the generators of Python, NumPy and torch's CPU to the caller as they were."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.default_generator.manual_seed(seed)

@@ -1,0 +1,89 @@
+"""What a user gives a run from Python that no file holds: data, a loss, metrics. No torch.
+
+A run records what they are called, and goes on only where they are given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dartsl.lang.diagnostics import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.utils.data import Dataset
+
+    Data = Dataset[Any] | tuple[Dataset[Any], ...]
+    Loss = Callable[[Tensor, Tensor], Tensor]
+    Metric = Callable[[Tensor, Tensor], Any]
+
+
+TAKEN = ("loss", "acc", "top5")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given, each in place of what the settings say.
+
+    data     a data set of (image, label), or (training, validation), or (training, validation, test)
+    loss     of logits (B, classes) and labels (B,) the mean loss (), in place of the cross entropy
+    metrics  of the same two a number, by name: their means are reported beside loss and accuracy
+    """
+
+    data: Data | None = None
+    loss: Loss | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+    def names(self) -> dict[str, str]:
+        """What each part that is given is called: what `run.json` records."""
+        found = {
+            "data": None if self.data is None else ", ".join(map(name_of, sets_of(self.data))),
+            "loss": None if self.loss is None else name_of(self.loss),
+            "metrics": ", ".join(self.metrics) or None,
+        }
+        return {part: name for part, name in found.items() if name is not None}
+
+    def __post_init__(self) -> None:
+        """Raises UserError for a metric with the name of what is measured anyway."""
+        for name in self.metrics:
+            if name in TAKEN:
+                raise UserError(f"a metric cannot be called `{name}`, which is measured anyway", exit_code=2)
+
+
+NOTHING = Given()
+
+
+def sets_of(data: Data) -> tuple[Dataset[Any], ...]:
+    """The data sets that are given: one, or a tuple of several."""
+    return data if isinstance(data, tuple) else (data,)
+
+
+def name_of(given: object) -> str:
+    """What a user calls it: a function's own name, or that of its class."""
+    return str(getattr(given, "__qualname__", type(given).__qualname__))
+
+
+def require_none(given: Given) -> None:
+    """Raise UserError where anything is given for a network of text."""
+    if names := given.names():
+        raise UserError(
+            f"{', '.join(names)} from Python are for networks of images, and this one reads text",
+            "name a text by the setting `data`",
+        )
+
+
+def require_given(recorded: Mapping[str, str], given: Given) -> None:
+    """Raise UserError unless what is given has the names that a run has recorded."""
+    names = given.names()
+    for part in ("data", "loss", "metrics"):
+        before, now = recorded.get(part), names.get(part)
+        if before is not None and now is None:
+            raise UserError(
+                f"the run was started with {part} given from Python, `{before}`",
+                f"give the same again, from Python: dartsl.resume(run, {part}=...)",
+            )
+        if before != now:
+            was = "none" if before is None else f"`{before}`"
+            raise UserError(f"the {part} given are `{now}`, and the run was started with {was}")

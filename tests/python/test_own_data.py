@@ -1,0 +1,190 @@
+"""Searches and trainings on a user's own data sets, by a loss and with metrics of their own."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+import dartsl
+from dartsl.run.folder import RunFolder
+from tests.python.conftest import COMMON, SPEC
+from tests.search.conftest import stop_after
+from tests.search.runs import checkpoint_of, rows, same
+
+__all__ = ["stop_after"]  # a fixture
+
+DECIDED = SPEC.replace("sep_conv(3) | skip_connect", "sep_conv(3)")
+MEAN, STD = 0.5, 0.25
+
+
+class Own(Dataset[tuple[Tensor, int]]):
+    """The images of `images.npz`, each changed by `change`."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor], part: slice = slice(None)) -> None:
+        with np.load("images.npz") as data:
+            self.images = torch.from_numpy(data["x_train"][part])[:, None]  # (N, 1, 6, 6)
+            self.labels = data["y_train"][part].tolist()
+        self.change = change
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        return self.change(self.images[place]), self.labels[place]
+
+
+def as_it_is(image: Tensor) -> Tensor:
+    return image
+
+
+def normalised(image: Tensor) -> Tensor:
+    return (image / 255 - MEAN) / STD
+
+
+def shifted(image: Tensor) -> Tensor:
+    """By the generators of torch, NumPy and Python, as transforms do."""
+    return normalised(image) + torch.rand(()) + np.random.rand() + random.random()
+
+
+def history(path: Path) -> list[dict[str, Any]]:
+    return rows(path / "history.jsonl")
+
+
+@pytest.fixture
+def given(quiet: Console) -> dict[str, Any]:
+    return {**COMMON, "epochs": 2, "dtype": "float64", "console": quiet}
+
+
+def test_a_search_has_the_numbers_of_the_same_images_in_a_file(work: Path, given: dict[str, Any]) -> None:
+    file = dartsl.search("small.darts", "file", data=Path("images.npz"), mean=(MEAN,), std=(STD,), **given)
+    floating = dartsl.search("small.darts", "floating", data=Own(normalised), **given)
+    raw = dartsl.search("small.darts", "raw", data=Own(as_it_is), mean=(MEAN,), std=(STD,), **given)
+    halves = (Own(normalised, slice(0, 12)), Own(normalised, slice(12, None)))
+    pair = dartsl.search("small.darts", "pair", data=halves, loss=F.cross_entropy, **given)
+    assert file.found == floating.found == raw.found == pair.found
+    for other in (floating, pair):  # normalised in float32
+        for one, two in zip(history(file.path), history(other.path), strict=True):
+            assert one["train_loss"] == pytest.approx(two["train_loss"], rel=1e-5)
+            assert one["validation_loss"] == pytest.approx(two["validation_loss"], rel=1e-5)
+    assert history(file.path) == history(raw.path)
+    record = json.loads((pair.path / "run.json").read_text())
+    assert record["given"] == {"data": "Own, Own", "loss": "cross_entropy"}
+    assert record["settings"]["data"] == ""
+
+
+def test_a_training_has_the_numbers_of_the_same_images_in_a_file(work: Path, given: dict[str, Any]) -> None:
+    spec = dartsl.Source("decided", DECIDED)
+    file = dartsl.train(spec, "file", data="images.npz", label_smoothing=0.1, validation=0.25, **given)
+
+    def smooth(logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, label_smoothing=0.1)
+
+    with np.load("images.npz") as data:
+        mean, std = float(data["x_train"].mean() / 255), float(data["x_train"].std() / 255)
+    raw = dartsl.train(spec, "raw", data=Own(as_it_is), loss=smooth, validation=0.25, **given)
+    train, valid = Own(as_it_is, slice(0, 18)), Own(as_it_is, slice(18, None))
+    metrics = {"right": lambda logits, labels: (logits.argmax(1) == labels).double().mean()}
+    sets = (train, valid, Own(as_it_is, slice(0, 6)))
+    three = dartsl.train(spec, "three", data=sets, mean=(mean,), std=(std,), metrics=metrics, **given)
+    assert raw.test is None
+    assert three.test is not None
+    for one, two in zip(history(file.path), history(raw.path), strict=True):
+        assert one["train_loss"] == two["train_loss"]
+        assert one["watched"]["val_acc"] == two["watched"]["val_acc"]
+    for row in history(three.path):
+        assert row["watched"]["val_right"] == pytest.approx(row["watched"]["val_acc"])
+    assert three.test.record()["metrics"] == pytest.approx({"right": 1 - three.test.top1.error})
+    again = dartsl.evaluate("three", device="cpu", data=sets, metrics=metrics)
+    assert again.test == three.test
+
+
+@pytest.mark.parametrize("kind", ["search", "train"])
+def test_it_goes_on_bit_for_bit_where_the_same_is_given_again(
+    work: Path,
+    given: dict[str, Any],
+    kind: str,
+    stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also what the data set draws at random; the user's own generators are left as they were."""
+    Path("decided.darts").write_text(DECIDED)
+    spec = "small.darts" if kind == "search" else "decided.darts"
+    start: Any = dartsl.search if kind == "search" else dartsl.train
+    before = torch.get_rng_state()
+    whole = start(spec, "whole", data=Own(shifted), **given)
+    assert torch.equal(torch.get_rng_state(), before)
+    stop_after(3)
+    assert not start(spec, "parts", data=Own(shifted), **given).finished
+    monkeypatch.undo()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr("dartsl.searching.loop.render", lambda _dot, _kind: b"<svg/>")
+    quiet = given["console"]
+    with pytest.raises(dartsl.UserError, match="started with data given from Python, `Own`") as caught:
+        dartsl.resume("parts", console=quiet)
+    assert "dartsl.resume(run, data=...)" in str(caught.value.help)
+    with pytest.raises(dartsl.UserError, match="not those that the run was started with"):
+        dartsl.resume("parts", data=Own(shifted, slice(0, 20)), console=quiet)
+    with pytest.raises(dartsl.UserError, match="the loss given are `cross_entropy`"):
+        dartsl.resume("parts", data=Own(shifted), loss=F.cross_entropy, console=quiet)
+    assert dartsl.resume("parts", data=Own(shifted), console=quiet).finished  # type: ignore[union-attr]
+    same(checkpoint_of(whole.path), checkpoint_of(Path("parts")))
+    assert len({row["train_loss"] for row in history(Path("parts"))}) == 2
+
+
+def test_what_others_prepared_is_not_prepared_again(work: Path, given: dict[str, Any]) -> None:
+    run = dartsl.train(dartsl.Source("decided", DECIDED), "run", data=Own(normalised), **given)
+    inputs: Any = RunFolder.open(run.path).info.inputs
+    assert inputs.prepared
+    images = torch.zeros(2, 6, 6, dtype=torch.uint8)
+    with pytest.raises(dartsl.UserError, match="its user's own code prepared"):
+        dartsl.predict(run.path, images)
+    assert dartsl.trained(run.path, device="cpu").model(normalised(images[:, None]).double()).shape == (2, 3)
+    with pytest.raises(dartsl.UserError, match="no mean and deviation are known"):
+        dartsl.export(run.path, "torch", uint8=True)
+
+
+class Stream(IterableDataset[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (lambda: DataLoader(Own(normalised)), "are a DataLoader"),
+        (lambda: Stream(), "a Stream, and not a map-style data set"),
+        (lambda: Own(normalised, slice(0, 0)), "hold no image"),
+        (lambda: Own(lambda image: image[:, 1:]), r"training image 0 is uint8 \(1, 5, 6\)"),
+        (lambda: Own(lambda image: image.numpy()), "image 0 is a ndarray, not a tensor"),
+        (lambda: (Own(normalised), Own(as_it_is)), r"validation image \d+ is uint8"),
+        (lambda: (Own(normalised),) * 4, "one data set, or two or three"),
+        (lambda: [1, 2, 3], r"item 0 of the training data is not \(image, label\)"),
+        (lambda: [(torch.zeros(1, 6, 6), 3)] * 24, "label of training image .* is 3, and the network has 3"),
+    ],
+)
+def test_what_cannot_be_data(work: Path, given: dict[str, Any], data: Callable[[], Any], words: str) -> None:
+    with pytest.raises(dartsl.UserError, match=words):
+        dartsl.search("small.darts", "run", data=data(), **given)
+    assert not Path("run").exists() or words.startswith("validation")
+
+
+def test_what_else_is_refused(work: Path, given: dict[str, Any]) -> None:
+    spec = dartsl.Source("decided", DECIDED)
+    with pytest.raises(dartsl.UserError, match="another loss is given"):
+        dartsl.train(spec, "run", data=Own(normalised), loss=F.cross_entropy, label_smoothing=0.1, **given)
+    with pytest.raises(dartsl.UserError, match="cannot be called `loss`"):
+        dartsl.train(spec, "run", data=Own(normalised), metrics={"loss": F.cross_entropy}, **given)
+    with pytest.raises(dartsl.UserError, match="are for networks of images"):
+        dartsl.search("text", "run", loss=F.cross_entropy, device="cpu", console=given["console"])
+    assert not Path("run").exists()
