@@ -80,7 +80,7 @@ def test_a_run_goes_on_bit_for_bit(
 def test_an_undone_step_is_taken_again_with_the_same_images(tiny: Path, images: Path, workers: int) -> None:
     config = settings(tiny, **given(images, workers=workers, warmup=0))
     model = compile(check(read(str(tiny))), build=Build.of(config))
-    session = ImageSession(model, config, images_of(model, config))
+    session = ImageSession(model, config, images_of(model.plan, config))
     session.begin_epoch()
     before = session.random_state()
     steps = iter(session.batches)
@@ -149,7 +149,7 @@ def test_refusals_and_what_is_said(tiny: Path, images: Path) -> None:
     unused = "large: a search halves the training images; the validation images are not used"
     for stream in ("always", "never"):
         config = settings(tiny, **given(images, stream=stream))
-        assert notes_of(images_of(compile(check(read(str(tiny))), build=Build.of(config)), config)) == (
+        assert notes_of(images_of(compile(check(read(str(tiny))), build=Build.of(config)).plan, config)) == (
             unused,
         )
     console = quiet()
