@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -133,10 +134,15 @@ class Augment:
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Tensor:
     """(pixel / 255 - mean) / std: uint8 (B, H, W, C) to (B, C, H, W), contiguous."""
-    shift = torch.tensor(mean, dtype=dtype, device=images.device).view(-1, 1, 1)  # (C, 1, 1)
-    scale = torch.tensor(std, dtype=dtype, device=images.device).view(-1, 1, 1)  # (C, 1, 1)
+    shift = _of_channels(tuple(mean), dtype, images.device)  # (C, 1, 1)
+    scale = _of_channels(tuple(std), dtype, images.device)  # (C, 1, 1)
     planes = images.permute(0, 3, 1, 2).to(dtype, memory_format=torch.contiguous_format)  # (B, C, H, W)
     return (planes / 255 - shift) / scale
+
+
+@lru_cache(maxsize=16)  # else each batch would wait for a copy to the device
+def _of_channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device).view(-1, 1, 1)
 
 
 def random_crop(images: Tensor, padding: int, generator: Generator, rows: Rows | None = None) -> Tensor:
@@ -177,4 +183,4 @@ def _whole_numbers(each: int, batch: int, below: int, generator: Generator, rows
     """Uniform in 0 .. below - 1, `each` for an image: (each, B), on the generator's device."""
     count = batch if rows is None else rows.whole
     drawn = torch.randint(below, (each, count), generator=generator, device=generator.device)
-    return drawn if rows is None else drawn[:, rows.numbers.to(drawn.device)]
+    return drawn if rows is None else drawn[:, rows.numbers.to(drawn.device, non_blocking=True)]

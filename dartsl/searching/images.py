@@ -51,7 +51,7 @@ class InMemory:
     def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 (B, H, W, C) and labels (B,) at places among the training images, int64 (B,)."""
         images, labels = self._data.train_images, self._data.train_labels
-        on_device = places.to(images.device)
+        on_device = places.to(images.device, non_blocking=True)
         return images[on_device], labels[on_device]
 
 
@@ -78,7 +78,7 @@ class Streamed:
     def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """As from memory. Raises UserError."""
         images, labels = self._ahead.take(places)
-        return images.to(self._device), labels.to(self._device)
+        return images.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)
 
 
 class AsGiven:
@@ -96,7 +96,7 @@ class AsGiven:
         seed, first = self._seed(), self._data.sizes[0]
         part = int(places[0] >= first)
         images, labels = self._data.read(part, places - part * first, seed)
-        return images.to(self._device), labels.to(self._device)
+        return images.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)
 
 
 def _augmentation(config: SearchConfig) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class MemoryFeed:
             generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
             whole = order[number * config.batch : (number + 1) * config.batch]
             shares, rows = taken(len(whole), config, self._group)
-            places = whole[rows.numbers].to(data.train_images.device)
+            places = whole[rows.numbers].to(data.train_images.device, non_blocking=True)
             images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype), rows)
             yield in_parts(images, data.train_labels[places], shares)
 
