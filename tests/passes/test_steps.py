@@ -8,8 +8,12 @@ from hypothesis import example, given, settings
 
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
+from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
-from dartsl.searching.bilevel import ImageBatch, Unroll, alpha_gradient, alpha_step, weight_step
+from dartsl.searching.bilevel import Unroll, alpha_gradient
+from dartsl.searching.step import alpha_step
+from dartsl.step.batches import ImageBatch
+from dartsl.step.gradients import weight_step
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, images, model, planned_text, same_state
 from tests.passes.test_equal import EXAMPLES, few
@@ -72,4 +76,4 @@ class Search:
             unroll = Unroll.of(self.weights, self.model.weights())
             gradient = alpha_gradient(self.model, train, validation, self.order, unroll=unroll, step=step)
             alpha_step(self.model, self.alphas, gradient)
-        weight_step(self.model, train, self.weights, clip=5.0, step=step)
+        weight_step(self.model, [(train, Pass(step))], self.weights, clip=5.0)
