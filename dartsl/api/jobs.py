@@ -70,6 +70,19 @@ def given_of(
     return Given(data, loss, metrics or {}), {**settings, "data": ""}
 
 
+def located(job: Job, config: Config) -> Config:
+    """The settings, where the data that they name are there: asked before torch is imported and anything is built.
+
+    Raises UserError.
+    """
+    from dartsl.data.named import locate
+
+    # A training without any is not refused yet: a network that leaves choices open cannot be trained on any.
+    if config.data or (isinstance(config, SearchConfig) and job.given.data is None):
+        locate(config.data, job.picked().takes)
+    return config
+
+
 def beside(spec: Spec, plugins: Plugins) -> Files:
     """The plugins that are given; else those of the run in whose folder the spec lies."""
     from dartsl.run.beside import plugins_beside

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dartsl.api.jobs import beside, given_of, job_of, search_config
+from dartsl.api.jobs import beside, given_of, job_of, located, search_config
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
-from dartsl.lang.settings import SearchConfig
 from dartsl.run.given import Given
-from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -38,6 +36,7 @@ def search(
     plugins: Plugins = (),
     data: str | Path | Data | None = None,
     loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.search(...)",
     console: Console | None = None,
     **settings: Unpack[SearchSettings],
@@ -54,6 +53,7 @@ def search(
                 Images are tensors (C, H, W): floating, which the network gets as they are, or uint8, which are
                 normalised and augmented. dartsl draws the order, and keys what a data set draws at random
     loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
+    metrics     of the same two a number, by name: measured on the validation batches, as loss and accuracy are
     command     what the run records as its command
     console     where progress goes; by default standard output
     settings    those of `search {}`, over the spec's and the defaults: dartsl.search("digits", epochs=3)
@@ -62,9 +62,10 @@ def search(
     Raises SpecError for a fault in the spec; UserError for settings, data or a folder that cannot be used, and for a
     loss or gradient that is not finite: the state before that step is then saved.
     """
-    job, config = _asked(
-        spec, network, parameters, plugins, given_of(data, settings, loss), (out, command, console)
-    )
+    checked = spec_to_search(spec)
+    given, named = given_of(data, settings, loss, metrics)
+    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console, given)
+    config = located(job, search_config(checked, named, network))
     from dartsl.searching import loop
 
     return loop.search(job, config)
@@ -101,10 +102,15 @@ def resume(
     path = Path(run)
     seeds = trains_seeds(path)
     if not seeds and RunFolder.open(path).kind == SEARCH:
-        if metrics:
-            raise UserError("a search takes no metrics")
         return resume_search(
-            path, device=device, plugins=plugins, epochs=epochs, data=data, loss=loss, console=console
+            path,
+            device=device,
+            plugins=plugins,
+            epochs=epochs,
+            data=data,
+            loss=loss,
+            metrics=metrics,
+            console=console,
         )
     found = resume_training(
         path,
@@ -127,13 +133,16 @@ def resume_search(
     epochs: int | None = None,
     data: Data | None = None,
     loss: Loss | None = None,
+    metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
 ) -> SearchResult:
     """`resume` of a search. Raises UserError for another kind of run."""
     from dartsl.run.resuming import Anew
     from dartsl.searching import loop
 
-    return loop.resume(Path(run), Anew(device, plugins, epochs, Given(data, loss)), console=console)
+    return loop.resume(
+        Path(run), Anew(device, plugins, epochs, Given(data, loss, metrics or {})), console=console
+    )
 
 
 def check_gradients(
@@ -151,30 +160,13 @@ def check_gradients(
     Nothing is searched and no folder is made. Arguments are those of `search`. Raises what it raises, and
     UserError where a gradient is not finite.
     """
-    job, config = _asked(spec, network, parameters, plugins, given_of(data, settings, loss))
+    checked = spec_to_search(spec)
+    given, named = given_of(data, settings, loss)
+    job = job_of(checked, network, parameters, beside(checked, plugins), given=given)
+    config = located(job, search_config(checked, named, network))
     from dartsl.searching import check_gradients as checking
 
     return checking.check_gradients(job, config)
-
-
-def _asked(
-    spec: SpecLike,
-    network: str | None,
-    parameters: Parameters | None,
-    plugins: Plugins,
-    given: tuple[Given, Mapping[str, Any]],
-    run: tuple[str | Path | None, str, Console | None] = (None, "", None),
-) -> tuple[Job, SearchConfig]:
-    """What is to be searched, and its settings, where the data that these name are there: asked before torch is
-    imported and anything is built."""
-    from dartsl.data.named import locate
-
-    checked = spec_to_search(spec)
-    job = job_of(checked, network, parameters, beside(checked, plugins), *run, given[0])
-    config = search_config(checked, given[1], network)
-    if given[0].data is None:
-        locate(config.data, job.picked().takes)
-    return job, config
 
 
 def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:

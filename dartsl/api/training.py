@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dartsl.api.jobs import Trainable, given_of, job_of, train_config, trainable
+from dartsl.api.jobs import Trainable, given_of, job_of, located, train_config, trainable
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig
 from dartsl.run.given import Given
-from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -64,14 +62,11 @@ def train(
     leaves choices open, for settings, data or a folder that cannot be used, and for a loss or gradient that is not
     finite: the state before that step is then saved.
     """
-    job, config = _asked(
-        trainable(spec),
-        network,
-        parameters,
-        plugins,
-        given_of(data, settings, loss, metrics),
-        (out, command, console),
-    )
+    found = trainable(spec)
+    given, named = given_of(data, settings, loss, metrics)
+    known = plugins or found.plugins
+    job = job_of(found.spec, network, parameters, known, out, command, console, given)
+    config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
     return loop.train(job, config)
@@ -99,36 +94,14 @@ def train_seeds(
     """
     if seeds < 2 or "seed" in settings:
         raise UserError("seeds is a number from 2, and stands in place of the setting `seed`", exit_code=2)
-    job, config = _asked(
-        trainable(spec),
-        network,
-        parameters,
-        plugins,
-        given_of(data, settings, loss, metrics),
-        (out, command, console),
-    )
+    found = trainable(spec)
+    given, named = given_of(data, settings, loss, metrics)
+    known = plugins or found.plugins
+    job = job_of(found.spec, network, parameters, known, out, command, console, given)
+    config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 
     return training.start(job, config, seeds)
-
-
-def _asked(
-    found: Trainable,
-    network: str | None,
-    parameters: Parameters | None,
-    plugins: Plugins,
-    given: tuple[Given, Mapping[str, Any]],
-    run: tuple[str | Path | None, str, Console | None],
-) -> tuple[Job, TrainConfig]:
-    """What is to be trained, and its settings, where the data that these name are there: asked before torch is
-    imported and anything is built."""
-    from dartsl.data.named import locate
-
-    job = job_of(found.spec, network, parameters, plugins or found.plugins, *run, given[0])
-    config = train_config(found.spec, given[1], network, found.inherited)
-    if config.data:  # without any the network is looked at first: what is undecided cannot be trained on any
-        locate(config.data, job.picked().takes)
-    return job, config
 
 
 def resume_training(

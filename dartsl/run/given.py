@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Metric = Callable[[Tensor, Tensor], Any]
 
 
-TAKEN = ("loss", "acc", "top5")
+TAKEN = ("loss", "acc", "accuracy", "top5")
 
 
 @dataclass(frozen=True)

@@ -7,32 +7,40 @@ from typing import Any
 
 from torch import Tensor
 
-from dartsl.run.schema import Check
+from dartsl.run.schema import Check, real, record, whole
 from dartsl.run.state import TALLY
 from dartsl.searching.step import Taken
 from dartsl.step.batches import Outcome
 from dartsl.step.tally import Tally
 
 BATCHES = ("train", "valid")
+OF_METRIC = record({"loss": real, "correct": whole(), "count": whole()}, closed=True)  # it may be no number
 
 
 class EpochFigures:
     """Sums over the steps of an epoch so far, on the device.
 
-    `measure` is what is reported beside the loss, a property of `dartsl.step.tally.Figures`.
+    `measure` is what is reported beside the loss, a property of `dartsl.step.tally.Figures`; `terms` are those of the
+    method, `metrics` what a user measures besides, on the validation batches.
     """
 
-    def __init__(self, device: str, measure: str, terms: Iterable[str]) -> None:
+    def __init__(self, device: str, measure: str, terms: Iterable[str], metrics: Iterable[str] = ()) -> None:
         self._measure = measure
-        self._names = tuple(terms)
-        self._tallies = {name: Tally(device) for name in (*BATCHES, *map(_of_term, self._names))}
+        self._means = {
+            "penalties": {name: f"penalty_{name}" for name in terms},
+            "metrics": {name: f"metric_{name}" for name in metrics},
+        }
+        means = (key for keys in self._means.values() for key in keys.values())
+        self._tallies = {name: Tally(device) for name in (*BATCHES, *means)}
 
     def add(self, taken: Taken) -> None:
         """Count one more step."""
         self._tallies["train"].add(taken.train)
         self._tallies["valid"].add(taken.validation)
         for name, value in taken.terms.items():
-            self._tallies[_of_term(name)].add(Outcome(value, None, 1))
+            self._tallies[self._means["penalties"][name]].add(Outcome(value, None, 1))
+        for name, value in taken.validation.metrics.items():
+            self._tallies[self._means["metrics"][name]].add(Outcome(value, None, taken.validation.count))
 
     def row(self) -> dict[str, Any]:
         """The columns of the history. The host waits for the device."""
@@ -42,11 +50,11 @@ class EpochFigures:
             f"train_{self._measure}": getattr(train, self._measure),
             "validation_loss": valid.mean_loss,
             f"validation_{self._measure}": getattr(valid, self._measure),
-            **({"penalties": self._penalties()} if self._names else {}),
+            **{column: self._read(keys) for column, keys in self._means.items() if keys},
         }
 
-    def _penalties(self) -> dict[str, float | None]:
-        return {name: self._tallies[_of_term(name)].read().mean_loss for name in self._names}
+    def _read(self, keys: Mapping[str, str]) -> dict[str, float | None]:
+        return {name: self._tallies[key].read().mean_loss for name, key in keys.items()}
 
     def clear(self) -> None:
         """Begin an epoch."""
@@ -72,13 +80,10 @@ class EpochFigures:
 
     def schema(self) -> dict[str, Check]:
         """What each part of `state_dict` must be."""
-        return dict.fromkeys(self._tallies, TALLY)
+        metrics = self._means["metrics"].values()
+        return {name: OF_METRIC if name in metrics else TALLY for name in self._tallies}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the parts of a state that `state_dict` gave."""
         for name, tally in self._tallies.items():
             tally.load(state[name])
-
-
-def _of_term(name: str) -> str:
-    return f"penalty_{name}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dartsl.data import Batches, RandomBatches, Rows, split_by_index
 from dartsl.data.folders import FolderData
@@ -26,7 +26,7 @@ from dartsl.run.state import batches, generator, random_bytes
 from dartsl.searching.images import AsGiven, Images, InMemory, Streamed, inputs_of
 from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
-from dartsl.step.batches import ImageBatch, cross_entropy, passed
+from dartsl.step.batches import ImageBatch, objective
 
 
 class ImageSession(SearchSession[Tensor]):
@@ -57,7 +57,9 @@ class ImageSession(SearchSession[Tensor]):
             self.images = InMemory(data, config)
         self.augment = self.images.augment
         self.inputs = inputs_of(data, self.augment)
-        self.objective = cross_entropy if given.loss is None else partial(passed, given.loss)
+        loss = given.loss or F.cross_entropy
+        self.metrics = tuple(given.metrics)
+        self._objective, self._validated = objective(loss, {}), objective(loss, given.metrics)
         ours, theirs = _halves(data, config.split)
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
@@ -78,7 +80,8 @@ class ImageSession(SearchSession[Tensor]):
             group["lr"] = self.rate
 
     def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
-        return self._batch(place), self._batch(self.validation.draw())
+        train = self._batch(place)
+        return train, self._batch(self.validation.draw())._replace(objective=self._validated)
 
     def random_state(self) -> dict[str, Any]:
         return {
@@ -113,7 +116,7 @@ class ImageSession(SearchSession[Tensor]):
         images, labels = self.images.take(share.own(indices, 0))  # uint8 (B, H, W, C), int64 (B,)
         dtype = torch_dtype(self.config.dtype)
         rows = None if share.total is None else Rows(share.index, share.whole)
-        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share, self.objective)
+        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share, self._objective)
 
     def _reading(self) -> int:
         """The seed of what a user's own data set draws at random as a batch is read."""

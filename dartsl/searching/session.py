@@ -60,6 +60,7 @@ class SearchSession(Verified[Place]):
     measure = "accuracy"  # what is reported beside the loss: a property of Figures, and its name in a display
     short = "acc"
     usual_clip = 5.0  # DARTS's
+    metrics: Sequence[str] = ()  # what a user measures besides, on the validation batches
 
     def __init__(
         self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group, schedule: Schedule
@@ -77,7 +78,7 @@ class SearchSession(Verified[Place]):
         self.epoch = 0
         self.number = 0
         self.past: list[Tables] = []  # mixing weights after each epoch, where the stop rule reads them
-        self.sums = EpochFigures(config.device, self.measure, self.method.terms)
+        self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
 
     def make_stepper(self) -> SearchStep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
@@ -30,13 +30,15 @@ class Model(Protocol):
 class Outcome:
     """What one pass gave, on its device: the mean loss () over `count` predictions, and how many were right, ().
 
-    Of text nobody counts what was right (None); `carries` (B, H) are the states that the next window starts from.
+    Of text nobody counts what was right (None); `carries` (B, H) are the states that the next window starts from;
+    `metrics` are means, (), of what a user measures besides.
     """
 
     loss: Tensor
     correct: Tensor | None
     count: int
     carries: tuple[Tensor, ...] = ()
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)
 
     def over_all(self, share: Share) -> Outcome:
         """That of the whole batch, where this is the one of a share; the carries stay those of its rows."""
@@ -44,10 +46,15 @@ class Outcome:
             return self
         weighed = wide(self.loss) * share.weight
         right = torch.zeros_like(weighed) if self.correct is None else self.correct.to(weighed.dtype)
-        sums = torch.stack((weighed, right * float(share.counts)))  # (2,)
+        means = [wide(value) * share.weight for value in self.metrics.values()]
+        sums = torch.stack((weighed, right * float(share.counts), *means))  # (2 + metrics,)
         share.sum_([sums])
         correct = None if self.correct is None else sums[1].to(torch.int64)
-        return Outcome(sums[0], correct, self.count // share.size * share.whole, self.carries)
+        count, metrics = (
+            self.count // share.size * share.whole,
+            dict(zip(self.metrics, sums[2:], strict=True)),
+        )
+        return Outcome(sums[0], correct, count, self.carries, metrics)
 
 
 class Passed(Protocol):
@@ -85,21 +92,27 @@ class Batch(Protocol):
 
 @dataclass(frozen=True)
 class ImagePassed:
-    """Logits (B, classes) and the mean loss of a pass over images, ()."""
+    """Logits (B, classes) and the mean loss of a pass over images, (). `metrics` are functions of logits and labels."""
 
     loss: Tensor
     logits: Tensor
     labels: Tensor
     penalty: Tensor | None = None
+    metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] = field(default_factory=dict)
 
     def outcome(self) -> Outcome:
-        correct = (self.logits.detach().argmax(dim=1) == self.labels).sum()  # ()
-        return Outcome(self.loss.detach(), correct, len(self.labels))
+        logits, labels = self.logits.detach(), self.labels
+        correct = (logits.argmax(dim=1) == labels).sum()  # ()
+        found = {name: metric(logits, labels) for name, metric in self.metrics.items()}
+        metrics = {name: torch.as_tensor(value, device=logits.device) for name, value in found.items()}
+        return Outcome(self.loss.detach(), correct, len(labels), (), metrics)
 
 
-def passed(loss: Callable[[Tensor, Tensor], Tensor], logits: Tensor, labels: Tensor) -> ImagePassed:
-    """A pass over images by a loss of one's own: of logits (B, classes) and labels (B,) the mean, ()."""
-    return ImagePassed(loss(logits, labels), logits, labels)
+def objective(
+    loss: Callable[[Tensor, Tensor], Tensor], metrics: Mapping[str, Callable[[Tensor, Tensor], Any]]
+) -> Callable[[Tensor, Tensor], ImagePassed]:
+    """A loss of one's own, of logits (B, classes) and labels (B,) the mean (); with what is measured besides."""
+    return lambda logits, labels: ImagePassed(loss(logits, labels), logits, labels, metrics=metrics)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> ImagePassed:

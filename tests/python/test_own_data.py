@@ -57,6 +57,10 @@ def shifted(image: Tensor) -> Tensor:
     return normalised(image) + torch.rand(()) + np.random.rand() + random.random()
 
 
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(1) == labels).double().mean()
+
+
 def history(path: Path) -> list[dict[str, Any]]:
     return rows(path / "history.jsonl")
 
@@ -71,15 +75,18 @@ def test_a_search_has_the_numbers_of_the_same_images_in_a_file(work: Path, given
     floating = dartsl.search("small.darts", "floating", data=Own(normalised), **given)
     raw = dartsl.search("small.darts", "raw", data=Own(as_it_is), mean=(MEAN,), std=(STD,), **given)
     halves = (Own(normalised, slice(0, 12)), Own(normalised, slice(12, None)))
-    pair = dartsl.search("small.darts", "pair", data=halves, loss=F.cross_entropy, **given)
+    metrics = {"right": right, "one": lambda _logits, _labels: 1}
+    pair = dartsl.search("small.darts", "pair", data=halves, loss=F.cross_entropy, metrics=metrics, **given)
     assert file.found == floating.found == raw.found == pair.found
     for other in (floating, pair):  # normalised in float32
         for one, two in zip(history(file.path), history(other.path), strict=True):
             assert one["train_loss"] == pytest.approx(two["train_loss"], rel=1e-5)
             assert one["validation_loss"] == pytest.approx(two["validation_loss"], rel=1e-5)
     assert history(file.path) == history(raw.path)
+    for row in history(pair.path):
+        assert row["metrics"] == pytest.approx({"right": row["validation_accuracy"], "one": 1})
     record = json.loads((pair.path / "run.json").read_text())
-    assert record["given"] == {"data": "Own, Own", "loss": "cross_entropy"}
+    assert record["given"] == {"data": "Own, Own", "loss": "cross_entropy", "metrics": "right, one"}
     assert record["settings"]["data"] == ""
 
 
@@ -94,7 +101,7 @@ def test_a_training_has_the_numbers_of_the_same_images_in_a_file(work: Path, giv
         mean, std = float(data["x_train"].mean() / 255), float(data["x_train"].std() / 255)
     raw = dartsl.train(spec, "raw", data=Own(as_it_is), loss=smooth, validation=0.25, **given)
     train, valid = Own(as_it_is, slice(0, 18)), Own(as_it_is, slice(18, None))
-    metrics = {"right": lambda logits, labels: (logits.argmax(1) == labels).double().mean()}
+    metrics = {"right": right}
     sets = (train, valid, Own(as_it_is, slice(0, 6)))
     three = dartsl.train(spec, "three", data=sets, mean=(mean,), std=(std,), metrics=metrics, **given)
     assert raw.test is None
@@ -122,10 +129,13 @@ def test_it_goes_on_bit_for_bit_where_the_same_is_given_again(
     spec = "small.darts" if kind == "search" else "decided.darts"
     start: Any = dartsl.search if kind == "search" else dartsl.train
     before = torch.get_rng_state()
-    whole = start(spec, "whole", data=Own(shifted), **given)
+    never = float("nan")
+    metrics = {"right": right, "never": lambda _logits, _labels: never}
+    own: dict[str, Any] = {"data": Own(shifted), "metrics": metrics}
+    whole = start(spec, "whole", **own, **given)
     assert torch.equal(torch.get_rng_state(), before)
     stop_after(3)
-    assert not start(spec, "parts", data=Own(shifted), **given).finished
+    assert not start(spec, "parts", **own, **given).finished
     monkeypatch.undo()
     monkeypatch.chdir(work)
     monkeypatch.setattr("dartsl.searching.loop.render", lambda _dot, _kind: b"<svg/>")
@@ -134,10 +144,10 @@ def test_it_goes_on_bit_for_bit_where_the_same_is_given_again(
         dartsl.resume("parts", console=quiet)
     assert "dartsl.resume(run, data=...)" in str(caught.value.help)
     with pytest.raises(dartsl.UserError, match="not those that the run was started with"):
-        dartsl.resume("parts", data=Own(shifted, slice(0, 20)), console=quiet)
+        dartsl.resume("parts", **{**own, "data": Own(shifted, slice(0, 20))}, console=quiet)
     with pytest.raises(dartsl.UserError, match="the loss given are `cross_entropy`"):
-        dartsl.resume("parts", data=Own(shifted), loss=F.cross_entropy, console=quiet)
-    assert dartsl.resume("parts", data=Own(shifted), console=quiet).finished  # type: ignore[union-attr]
+        dartsl.resume("parts", **own, loss=F.cross_entropy, console=quiet)
+    assert dartsl.resume("parts", **own, console=quiet).finished  # type: ignore[union-attr]
     same(checkpoint_of(whole.path), checkpoint_of(Path("parts")))
     assert len({row["train_loss"] for row in history(Path("parts"))}) == 2
 
@@ -188,3 +198,13 @@ def test_what_else_is_refused(work: Path, given: dict[str, Any]) -> None:
     with pytest.raises(dartsl.UserError, match="are for networks of images"):
         dartsl.search("text", "run", loss=F.cross_entropy, device="cpu", console=given["console"])
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("order", ["2", "exact"])
+def test_metrics_of_a_search_in_every_order(work: Path, given: dict[str, Any], order: Any) -> None:
+    run = dartsl.search(
+        "small.darts", "run", data=Own(normalised), metrics={"right": right}, order=order, **given
+    )
+    for row in history(run.path):
+        assert row["metrics"]["right"] == pytest.approx(row["validation_accuracy"])
+    assert dartsl.plot(run.path).exists()
