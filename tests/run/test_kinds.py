@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dartsl.api.plotting import picture
 
+from dartsl.api.drawing import picture
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import INPUTS
