@@ -67,6 +67,32 @@ def test_imports_go_one_way(layer: str) -> None:
     assert wrong == []
 
 
+SHOWN = {  # what a command needs besides the functions that it calls, to print what they give or to offer names
+    "dartsl.data.text.readers",
+    "dartsl.exchange.formats",
+    "dartsl.graph.render",
+    "dartsl.searching.report",
+    "dartsl.training.report",
+}
+
+
+def test_a_command_calls_the_functions_of_the_api() -> None:
+    """It does not redo what they do: of what they are made of it uses lang and run alone, and types."""
+    wrong = []
+    for path in (PACKAGE / "cli").glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = [ast.Pass()]
+        for node in ast.walk(tree):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if module is None or not module.startswith("dartsl."):
+                continue
+            if module.split(".")[1] not in ("api", "cli", "lang", "run") and module not in SHOWN:
+                wrong.append(f"{path.name}:{node.lineno}: {module}")
+    assert wrong == []
+
+
 def run_python(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60

@@ -143,7 +143,7 @@ def exported(
         if epoch is not None:
             raise UserError("only a run has epochs", "name a run's folder", 2)
         job = job_of(check(spec), network, parameters)
-        subject = exporting.Subject(job.spec, job.plan())
+        subject = exporting.subject_of_spec(job.spec, job.network, job.parameters)
     if to in TEXTS:
         return Exported(exporting.export_text(subject, to, uint8=uint8))
     found = exporting.export_bytes(

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 import dartsl
+from dartsl.api.exchanging import exported
 from dartsl.run.folder import RunFolder
 from tests.python.conftest import COMMON, SPEC
 from tests.search.conftest import stop_after
@@ -160,6 +161,7 @@ def test_what_others_prepared_is_not_prepared_again(work: Path, given: dict[str,
     with pytest.raises(dartsl.UserError, match="its user's own code prepared"):
         dartsl.predict(run.path, images)
     assert dartsl.trained(run.path, device="cpu").model(normalised(images[:, None]).double()).shape == (2, 3)
+    assert "normalised inside" not in str(exported(run.path, "torch").takes)
     with pytest.raises(dartsl.UserError, match="no mean and deviation are known"):
         dartsl.export(run.path, "torch", uint8=True)
 
