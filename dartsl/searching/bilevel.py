@@ -15,14 +15,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 
 from dartsl.nn.passing import Pass
 from dartsl.searching.products import difference_product, exact_product
-from dartsl.step.autograd import constant, restored, shift
-from dartsl.step.batches import Batch, Outcome
-from dartsl.step.finite import AT_ONCE, Finite, quotient, wide
-from dartsl.step.gradients import SearchModel, gradients_of, require_finite
+from dartsl.step.autograd import clip_, constant, restored, shift
+from dartsl.step.batches import Batch, Outcome, SearchModel
+from dartsl.step.finite import AT_ONCE, Finite
+from dartsl.step.gradients import gradients_of, require_finite
 
 ORDERS = ("1", "2", "exact")
 
@@ -112,7 +111,7 @@ def alpha_gradient(
         outcome, both = gradients_of(model, validation, on_validation, [*alphas, *weights], finite)
     del change
     gradients, direction = both[: len(alphas)], both[len(alphas) :]
-    _clip(direction, unroll.clip)
+    clip_(direction, unroll.clip)
     if order == "2":
         hvp = difference_product(model, train, on_train, direction, r, finite)
     else:
@@ -130,7 +129,7 @@ def _virtual_step(
     weights = model.weights()
     with constant(model.alpha_parameters()):
         _, change = gradients_of(model, train, pass_, weights, finite)
-    factor = _clip(change, unroll.clip)
+    factor = clip_(change, unroll.clip)
     with torch.no_grad():
         torch._foreach_add_(change, list[Tensor](weights), alpha=unroll.weight_decay)
         moving = [(s, b) for s, b in zip(change, unroll.buffers, strict=True) if b is not None]
@@ -141,15 +140,3 @@ def _virtual_step(
             if id(weight) in held:
                 slope.zero_()
     return change, factor
-
-
-def _clip(gradients: list[Tensor], clip: float) -> float | Tensor:
-    """Scale gradients down, in place, to the norm `clip` over all of them; 0: no bound.
-
-    Gives the factor c = clip / (norm + 1e-6), (), even where it is above 1 and nothing was scaled.
-    """
-    if clip == 0.0:
-        return 1.0
-    factor = quotient(clip, wide(get_total_norm(gradients)) + 1e-6)  # ()
-    torch._foreach_mul_(gradients, factor.clamp(max=1.0).to(gradients[0].dtype))  # times 1 changes no bit
-    return factor

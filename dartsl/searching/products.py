@@ -22,9 +22,9 @@ from torch.nn.utils import get_total_norm
 
 from dartsl.nn.passing import Pass
 from dartsl.step.autograd import constant, restored, shift, slopes
-from dartsl.step.batches import Batch
+from dartsl.step.batches import Batch, SearchModel
 from dartsl.step.finite import AT_ONCE, Finite, quotient, wide
-from dartsl.step.gradients import SearchModel, gradients_of, seed_plugins
+from dartsl.step.gradients import gradients_of, seed_plugins
 
 
 def difference_product(

@@ -17,9 +17,9 @@ from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method, Moment
-from dartsl.step.batches import Batch, Outcome
+from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite
-from dartsl.step.gradients import SearchModel, measure, weight_step
+from dartsl.step.gradients import measure, weight_step
 from dartsl.step.optimisers import adam, sgd
 
 

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from dartsl.step.finite import quotient, wide
 
 
 @torch.no_grad()
@@ -18,6 +21,18 @@ def shift(values: Sequence[Tensor], direction: Sequence[Tensor], amount: float |
         torch._foreach_addcmul_(values, list(direction), factors)
     else:
         torch._foreach_add_(values, list(direction), alpha=amount)
+
+
+def clip_(gradients: list[Tensor], clip: float) -> float | Tensor:
+    """Scale gradients down, in place, to the norm `clip` over all of them; 0: no bound.
+
+    Gives the factor c = clip / (norm + 1e-6), (), even where it is above 1 and nothing was scaled.
+    """
+    if clip == 0.0:
+        return 1.0
+    factor = quotient(clip, wide(get_total_norm(gradients)) + 1e-6)  # ()
+    torch._foreach_mul_(gradients, factor.clamp(max=1.0).to(gradients[0].dtype))  # times 1 changes no bit
+    return factor
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.lang.inputs import Images, Tokens
@@ -24,6 +24,19 @@ class Model(Protocol):
     """A network that takes a batch's inputs (`dartsl.nn.supernet.Supernet` is one)."""
 
     def __call__(self, *inputs: Any, pass_: Pass | None = None) -> Any: ...
+
+
+class SearchModel(Model, Protocol):
+    """What steps need of a supernet (`dartsl.nn.supernet.Supernet` has it). `seed` keys its random draws."""
+
+    @property
+    def seed(self) -> int: ...
+
+    def weights(self) -> list[nn.Parameter]: ...
+
+    def alpha_parameters(self) -> list[nn.Parameter]: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,26 @@ class Outcome:
             dict(zip(self.metrics, sums[2:], strict=True)),
         )
         return Outcome(sums[0], correct, count, self.carries, metrics)
+
+
+def together(outcomes: Sequence[tuple[Outcome, float]]) -> Outcome:
+    """That of a batch, from those of its parts and their portions of it."""
+    if len(outcomes) == 1:
+        return outcomes[0][0]
+    found = [outcome for outcome, _ in outcomes]
+    portions = [portion for _, portion in outcomes]
+
+    def mean(values: Iterable[Tensor]) -> Tensor:
+        return torch.stack([wide(each) * part for each, part in zip(values, portions, strict=True)]).sum()
+
+    right = [outcome.correct for outcome in found if outcome.correct is not None]
+    return Outcome(
+        mean(outcome.loss for outcome in found),
+        torch.stack(right).sum() if right else None,
+        sum(outcome.count for outcome in found),
+        found[-1].carries,
+        {name: mean(outcome.metrics[name] for outcome in found) for name in found[0].metrics},
+    )
 
 
 class Passed(Protocol):

@@ -6,9 +6,8 @@ here waits for the device, unless `Finite` is to raise at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,23 +16,10 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from dartsl.nn.draws import seed_of, seed_torch, stream_seed
 from dartsl.nn.passing import Pass
 from dartsl.step.autograd import constant, slopes
-from dartsl.step.batches import Batch, Model, Outcome, Passed
-from dartsl.step.finite import AT_ONCE, Finite, largest_gradient, no_parameter, wide
+from dartsl.step.batches import Batch, Outcome, Passed, SearchModel, together
+from dartsl.step.finite import AT_ONCE, Finite, largest_gradient, no_parameter
 
 NAMES = {"train": "training loss", "validation": "validation loss"}
-
-
-class SearchModel(Model, Protocol):
-    """What steps need of a supernet (`dartsl.nn.supernet.Supernet` has it). `seed` keys its random draws."""
-
-    @property
-    def seed(self) -> int: ...
-
-    def weights(self) -> list[nn.Parameter]: ...
-
-    def alpha_parameters(self) -> list[nn.Parameter]: ...
-
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
 def passed_over(model: SearchModel, batch: Batch, pass_: Pass) -> Passed:
@@ -103,7 +89,7 @@ def weight_step(
             objective = batch.share.weighed(objective * portion)
             (objective if scaler is None else scaler.scale(objective)).backward()  # type: ignore[no-untyped-call]
             outcomes.append((passed.outcome().over_all(batch.share), portion))
-    outcome = _together(outcomes)
+    outcome = together(outcomes)
     fed = [weight for weight in model.weights() if weight.grad is not None]
     gradients = [weight.grad for weight in fed if weight.grad is not None]
     parts[0][0].share.sum_(gradients)
@@ -124,16 +110,6 @@ def weight_step(
         scaler.update()
     optimizer.zero_grad()
     return outcome
-
-
-def _together(outcomes: Sequence[tuple[Outcome, float]]) -> Outcome:
-    """That of a batch, from those of its parts and their portions of it."""
-    if len(outcomes) == 1:
-        return outcomes[0][0]
-    loss = torch.stack([wide(outcome.loss) * portion for outcome, portion in outcomes]).sum()  # ()
-    right = [outcome.correct for outcome, _ in outcomes if outcome.correct is not None]
-    correct = torch.stack(right).sum() if right else None  # ()
-    return Outcome(loss, correct, sum(outcome.count for outcome, _ in outcomes), outcomes[-1][0].carries)
 
 
 def require_finite(

@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.nn.passing import Pass
-from dartsl.step.batches import ImageBatch
-from dartsl.step.gradients import SearchModel
+from dartsl.step.batches import ImageBatch, SearchModel
 
 
 def double_backward(

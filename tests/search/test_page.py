@@ -37,7 +37,11 @@ def test_its_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_it_names_what_there_is() -> None:
     modules = {path.name for path in FOLDER.glob("*.py")} - {"__init__.py"}
-    assert set(re.findall(r"`(\w+\.py)`", PAGE)) <= modules
+    assert set(re.findall(r"(?<!\[)`(\w+\.py)`", PAGE)) <= modules
+    step = FOLDER.parent / "step"
+    page = (step / "README.md").read_text(encoding="utf-8")
+    modules = {path.name for path in step.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", page)) == modules
     for name in ("order", "split", "warmup", "derive", "r"):
         assert f"`{name}`" in PAGE
         assert hasattr(SearchConfig(), name)
