@@ -45,7 +45,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Module:
-    """A module with parameters or buffers, built from its spec on the CPU from torch's own generator.
+    """A module with parameters or buffers, built from its spec on the CPU, in float32, from torch's own generator.
 
     Its class has a place in an importable module, and `extra_repr` gives the arguments that build one. `draws`, for
     what is random as well, gives a module its numbers for an application.

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
+from dartsl.nn.ambient import undisturbed
+from dartsl.nn.draws import seeded
 from dartsl.nn.plugin_files import summary
 
 Builder = Callable[..., nn.Module]
@@ -73,7 +75,8 @@ def probe(
     """
     found = torch.device(device)
     place = torch.device("cpu") if found.type == "meta" else found
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), torch.enable_grad():
+    gpus = [place] if place.type == "cuda" else []
+    with torch.random.fork_rng(gpus, enabled=bool(gpus)), seeded("probe"), undisturbed(place):
         for training in (True, False):
             reason = _broken(module, spec, training, place, dtype)
             if reason is not None:

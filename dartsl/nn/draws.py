@@ -8,12 +8,15 @@ difference see the same numbers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.share import Share
@@ -27,10 +30,44 @@ def stream_seed(*key: int | str) -> int:
 
 @contextmanager
 def seeded(*key: int | str) -> Iterator[None]:
-    """Within it torch's CPU generator runs the stream of `key`; afterwards it goes on where it was."""
-    with torch.random.fork_rng(devices=[]):
-        seed_torch(stream_seed(*key))
+    """Within it what this thread draws on the CPU without a generator of its own is the stream of `key`.
+
+    The numbers are those of torch's own generator with that seed, which is not touched: other threads use it too.
+    """
+    with _Stream(torch.Generator("cpu").manual_seed(stream_seed(*key))):
         yield
+
+
+class _Stream(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands a generator to each operation that draws. (A module's constructor takes none.)"""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._generator = generator
+
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if torch.Tag.nondeterministic_seeded in func.tags and given.get("generator") is None:
+            place = next((each.device for each in args if isinstance(each, Tensor)), given.get("device"))
+            drawing = _with_generator(func)
+            if drawing is not None and (place is None or torch.device(place).type == "cpu"):
+                return drawing(*args, **{**given, "generator": self._generator})
+        return func(*args, **given)
+
+
+@cache
+def _with_generator(func: torch._ops.OpOverload[..., Any]) -> Callable[..., Any] | None:
+    """The overload of an operation that takes a generator besides; None where there is none."""
+    wanted = {argument.name for argument in func._schema.arguments} | {"generator"}
+    packet = func.overloadpacket
+    overloads = (getattr(packet, name) for name in (func._overloadname, *packet.overloads()))
+    return next((each for each in overloads if {a.name for a in each._schema.arguments} == wanted), None)
 
 
 def seed_torch(seed: int, device: torch.device | None = None) -> None:
@@ -88,10 +125,11 @@ class Draws:
             return like.new_empty(shape)
         generator = self._generator(pass_, path, like.device)
         if len(shape) == 1:  # for words of a vocabulary, not rows of a batch
-            drawn = torch.rand(shape, generator=generator, device=like.device)
+            drawn = torch.rand(shape, generator=generator, device=like.device, dtype=torch.float32)
         else:
             whole = pass_.share.widened(shape, 0)
-            drawn = pass_.share.own(torch.rand(whole, generator=generator, device=like.device), 0)
+            drawn = torch.rand(whole, generator=generator, device=like.device, dtype=torch.float32)
+            drawn = pass_.share.own(drawn, 0)
         return (drawn >= p).to(like.dtype) / (1 - p)
 
     def _generator(self, pass_: Pass, path: str, device: torch.device) -> torch.Generator:

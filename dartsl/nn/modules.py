@@ -10,6 +10,7 @@ from torch import nn
 from dartsl.graph.operations import GraphInfo
 from dartsl.lang.records import ModuleSpec
 from dartsl.nn import primitives
+from dartsl.nn.ambient import in_float32
 from dartsl.nn.builders import module_builder
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.draws import seeded
@@ -34,8 +35,9 @@ def build_modules(
                 module = primitives.build_module(spec)
         elif spec.primitive in plugins:
             affine = affine_at(record, path)
-            with seeded(seed, path), standing_at(path):
-                module = build_plugin(plugins[spec.primitive], spec, affine)
+            with standing_at(path):
+                with seeded(seed, path), in_float32():
+                    module = build_plugin(plugins[spec.primitive], spec, affine)
                 if (spec, affine) not in probed:
                     probe(module, spec, device, dtype)
             probed.add((spec, affine))

@@ -143,6 +143,7 @@ def _convolution(spec: ModuleSpec, kernel: Pair, dilation: int = 1, groups: int 
         dilation=dilation,
         groups=groups,
         bias=False,
+        dtype=torch.float32,
     )
 
 
@@ -166,7 +167,7 @@ def _dwconv(spec: ModuleSpec) -> nn.Module:
 
 def _batch_norm(spec: ModuleSpec, affine: bool) -> nn.Module:
     kind = norms.BatchNorm2d if len(spec.in_shape) == 3 else norms.BatchNorm1d
-    return kind(spec.in_shape[0], eps=BN_EPS, momentum=BN_MOMENTUM, affine=affine)
+    return kind(spec.in_shape[0], eps=BN_EPS, momentum=BN_MOMENTUM, affine=affine, dtype=torch.float32)
 
 
 def _bn(spec: ModuleSpec) -> nn.Module:
@@ -226,7 +227,7 @@ for _name, _builder in _BUILDERS.items():
 
 
 def build_module(spec: ModuleSpec) -> nn.Module:
-    """The module of a primitive, initialised by torch's defaults from torch's CPU generator.
+    """The module of a primitive in float32, initialised by torch's defaults from torch's CPU generator.
 
     Raises KeyError for a primitive that has no module.
     """

@@ -64,7 +64,7 @@ RELAXATIONS = Implementations[Relaxation]("relaxation")
 def small_alphas(table: AlphaTable, seed: int) -> dict[str, Tensor]:
     """Alphas alone, near 0, each table's from a stream of its own; 0 in spare columns."""
     generator = torch.Generator().manual_seed(stream_seed(seed, ALPHAS, table.name))
-    drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator)
+    drawn = torch.randn(len(table.sizes), max(table.sizes), generator=generator, dtype=torch.float32)
     return {ALPHAS: (ALPHA_SCALE * drawn).masked_fill(spare(table), 0.0)}
 
 

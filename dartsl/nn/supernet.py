@@ -19,6 +19,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.lower import lower
@@ -193,7 +194,8 @@ def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Plugins =
     builders = resolve(plan, declared, plugins)
     graph = build_graph(plan, drop_path=build.drop_path, auxiliary=build.auxiliary)
     try:
-        return Supernet(plan, graph, build, builders)
+        with undisturbed(torch_device(build.device)):
+            return Supernet(plan, graph, build, builders)
     except PluginError as fault:
         raise contract_error(fault, plan, declared) from fault
 

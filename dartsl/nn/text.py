@@ -98,7 +98,7 @@ class Embedding(nn.Module):
 
     def __init__(self, vocab: int, channels: int, dropout: WordDropout | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocab, channels))
+        self.weight = nn.Parameter(torch.empty(vocab, channels, dtype=torch.float32))
         self.dropout = dropout
         nn.init.uniform_(self.weight, -SCALE, SCALE)
 
@@ -115,7 +115,7 @@ class Highway(nn.Module):
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(width_in, width_out))
+        self.weight = nn.Parameter(torch.empty(width_in, width_out, dtype=torch.float32))
         nn.init.uniform_(self.weight, -SCALE, SCALE)
 
     def extra_repr(self) -> str:
@@ -130,7 +130,8 @@ class TiedLinear(nn.Module):
     def __init__(self, out: int, bias: bool = True) -> None:
         super().__init__()
         self.out = out
-        self.register_parameter("bias", nn.Parameter(torch.zeros(out)) if bias else None)
+        zeros = nn.Parameter(torch.zeros(out, dtype=torch.float32)) if bias else None
+        self.register_parameter("bias", zeros)
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
         return F.linear(x, weight, self.bias)
@@ -158,7 +159,7 @@ def build_linear(spec: ModuleSpec) -> nn.Module:
     bias = bool(arguments.get("bias", True))
     if arguments.get("tie"):
         return TiedLinear(spec.out_shape[0], bias)
-    linear = nn.Linear(spec.in_shape[0], spec.out_shape[0], bias=bias)
+    linear = nn.Linear(spec.in_shape[0], spec.out_shape[0], bias=bias, dtype=torch.float32)
     if arguments.get("share") or len(spec.in_shape) == 2:
         nn.init.uniform_(linear.weight, -SCALE, SCALE)
         if bias:
