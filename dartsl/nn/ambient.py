@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
-from torch.amp import autocast_mode
 
+AUTOCAST = ("cpu", "cuda", "xpu", "mps")  # devices that networks run on, and that have autocast
 _DEFAULT_TYPE = threading.RLock()
 
 
 @contextmanager
-def undisturbed(device: torch.device | str = "cpu") -> Iterator[None]:
-    """Within it autograd records, nothing is autocast on the CPU or `device`, and the default device is the CPU.
+def undisturbed() -> Iterator[None]:
+    """Within it autograd records, nothing is autocast, and the default device is the CPU. It decorates functions, too.
 
     All of these belong to the thread. The default type belongs to the process: see `in_float32`.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        for kind in sorted({"cpu", torch.device(device).type}):
-            if autocast_mode.is_autocast_available(kind):
+        for kind in AUTOCAST:
+            if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":  # else spare each call of torch a look at it
             stack.enter_context(torch.device("cpu"))

@@ -76,7 +76,7 @@ def probe(
     found = torch.device(device)
     place = torch.device("cpu") if found.type == "meta" else found
     gpus = [place] if place.type == "cuda" else []
-    with torch.random.fork_rng(gpus, enabled=bool(gpus)), seeded("probe"), undisturbed(place):
+    with torch.random.fork_rng(gpus, enabled=bool(gpus)), seeded("probe"), undisturbed():
         for training in (True, False):
             reason = _broken(module, spec, training, place, dtype)
             if reason is not None:

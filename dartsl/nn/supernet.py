@@ -188,14 +188,14 @@ def compile(
     return from_plan(spec, make_plan(spec, pick_network(spec, network), parameters or {}), build, plugins)
 
 
+@undisturbed()
 def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Plugins = ()) -> Supernet:
     """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
     graph = build_graph(plan, drop_path=build.drop_path, auxiliary=build.auxiliary)
     try:
-        with undisturbed(torch_device(build.device)):
-            return Supernet(plan, graph, build, builders)
+        return Supernet(plan, graph, build, builders)
     except PluginError as fault:
         raise contract_error(fault, plan, declared) from fault
 

@@ -24,6 +24,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl.lang.settings import SearchConfig
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet, from_plan
@@ -141,6 +142,7 @@ class OperationCount(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@undisturbed()
 def bench(
     trial: Trial,
     cases: Sequence[str] = CASES,

@@ -16,6 +16,7 @@ from torch import Tensor
 from dartsl.data.named import locate
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
@@ -103,6 +104,7 @@ class Comparison:
         return said
 
 
+@undisturbed()
 def check_gradients(job: Job, config: SearchConfig) -> Comparison:
     """The alpha gradient of a search's first step in each order, at the same weights and on the same batches.
 

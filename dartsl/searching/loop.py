@@ -16,6 +16,7 @@ from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
@@ -47,6 +48,7 @@ class SearchResult:
     found: str | None = None
 
 
+@undisturbed()
 def search(job: Job, config: SearchConfig) -> SearchResult:
     """Search a network of a spec with settings that are complete, and leave everything in a run folder.
 
@@ -73,6 +75,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 return _run(session, folder, console, group)
 
 
+@undisturbed()
 def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> SearchResult:
     """Go on with a run as if it had never stopped; on the CPU bit for bit.
 

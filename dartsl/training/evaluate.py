@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
@@ -23,6 +24,7 @@ class Evaluated:
     test: Tested
 
 
+@undisturbed()
 def evaluate(path: Path, anew: Anew = AS_IT_WAS) -> Evaluated:
     """The test figures of a run's last checkpoint, on a GPU where there is one, unless `anew` names a device.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.readers import END, split
 from dartsl.lang.diagnostics import UserError
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.text import TextOutput
 from dartsl.run.inputs import TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
@@ -60,6 +61,7 @@ class Continued:
         return {"prompt": self.prompt, "continuation": self.continuation, "unknown": list(self.unknown)}
 
 
+@undisturbed()
 def continued(run: Trained, prompt: str, sampling: Sampling) -> Continued:
     """What a network of text makes of a prompt.
 

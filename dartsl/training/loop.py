@@ -14,6 +14,7 @@ from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
@@ -49,6 +50,7 @@ class TrainResult:
     test: Tested | None = None
 
 
+@undisturbed()
 def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: None) -> TrainResult:
     """Train a decided network of a spec from scratch, and leave everything in a run folder.
 
@@ -85,6 +87,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
                 return _run(session, folder, console, group)
 
 
+@undisturbed()
 def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None) -> TrainResult:
     """Go on with a training as if it had never stopped; on the CPU bit for bit (with the same torch and threads).
 

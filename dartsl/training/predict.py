@@ -13,6 +13,7 @@ from torch import Tensor
 from dartsl.data.augment import normalise
 from dartsl.data.images import Array
 from dartsl.lang.diagnostics import UserError
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.supernet import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.loop import own_generators
@@ -42,6 +43,7 @@ class Prediction:
         }
 
 
+@undisturbed()
 def predictions(run: Trained, images: Images, top_k: int) -> list[Prediction]:
     """The `top_k` likeliest classes of each image; all of them are read before there is a first one.
 

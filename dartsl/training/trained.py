@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
+from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
@@ -42,6 +43,7 @@ class Trained:
             yield
 
 
+@undisturbed()
 def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
     """The network of a training's run as of its last checkpoint, on a GPU where there is one, unless `anew` names a
     device.

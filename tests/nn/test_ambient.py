@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 import dartsl
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, compile
+from tests.nn.surroundings import SURROUNDINGS
 
 SPEC = """darts 1
 import "std/cnn"
@@ -98,24 +97,6 @@ def test_compiling_leaves_the_callers_generator_alone() -> None:
     before = torch.default_generator.get_state()
     state()
     assert torch.equal(torch.default_generator.get_state(), before)
-
-
-@contextmanager
-def default_dtype() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[object]]] = {
-    "default dtype": default_dtype,
-    "default device": lambda: torch.device("meta"),
-    "no grad": torch.no_grad,
-    "inference mode": torch.inference_mode,
-    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
-}
 
 
 @pytest.mark.parametrize("spec", [SPEC, TEXT], ids=["images", "text"])
