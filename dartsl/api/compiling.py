@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check
 from dartsl.graph.target import TARGETS
@@ -14,6 +15,7 @@ from dartsl.nn.build import Build
 if TYPE_CHECKING:
     from dartsl.graph.passes import Pass
     from dartsl.graph.target import Target
+    from dartsl.nn.build import Device, Type
     from dartsl.nn.plugins import Plugins as Implementations
     from dartsl.nn.supernet import Supernet
     from dartsl.searching.bench import Row
@@ -28,10 +30,10 @@ def compile(
     parameters: Parameters | None = None,
     *,
     seed: int = 0,
-    device: str = "cpu",
-    dtype: str = "float32",
+    device: Device = "cpu",
+    dtype: Type = "float32",
     level: int = 2,
-    memory: str = "normal",
+    memory: Literal["normal", "low"] = "normal",
     amp: bool = False,
     relaxation: str = "softmax",
     drop_path: bool = False,
@@ -44,7 +46,7 @@ def compile(
     network     which one of a spec that has several
     parameters  in place of the network's defaults, such as {"C": 36}
     seed        of weights and alphas, and of what is random in a pass
-    dtype       of weights, alphas and logits: float32 or float64
+    dtype       of weights, alphas and logits: float32, float64 or bfloat16, by name or torch's own
     level       of optimisation, 0 to 2: the mathematics and the state_dict are the same
     memory      "low": each layer is computed again in the backward pass; or "normal"
     amp         convolutions and linear layers compute in bfloat16
@@ -53,25 +55,21 @@ def compile(
     plugins     files that implement `extern op`s (they are run), or implementations by name
 
     Raises SpecError for a fault in the spec, UserError for a network, parameter, device or type that does not exist,
-    and for a plugin that fails.
+    for any other argument that is not one of its values, and for a plugin that fails.
     """
     from dartsl.nn import supernet
     from dartsl.run.beside import plugins_beside
 
+    asked: Any = {
+        "level": level, "seed": seed, "dtype": dtype, "memory": memory, "amp": amp, "relaxation": relaxation,
+        "drop_path": drop_path, "auxiliary": auxiliary,
+    }  # fmt: skip
+    require(**asked, plugins=plugins)
     checked = check(spec)
-    build = Build(
-        level=level,
-        seed=seed,
-        device=device,
-        dtype=dtype,
-        memory=memory,
-        amp=amp,
-        relaxation=relaxation,
-        drop_path=drop_path,
-        auxiliary=auxiliary,
-    )
+    planned = job_of(checked, network, parameters).plan()
+    build = Build(device=device, **asked)
     known = plugins or plugins_beside(checked.root.source)
-    return supernet.compile(checked, network, parameters, build, known)
+    return supernet.from_plan(checked, planned, build, known)
 
 
 def emit(
@@ -94,6 +92,7 @@ def emit(
 
     Raises SpecError; UserError for a network, parameter or pass that does not exist.
     """
+    require(form=form, level=level)
     if target not in TARGETS:
         raise UserError(f"there is no target `{target}`", "one of " + ", ".join(TARGETS), exit_code=2)
     chosen = TARGETS[target]
@@ -141,7 +140,7 @@ def bench(
     parameters: Parameters | None = None,
     batch: int = 4,
     repeats: int = 3,
-    cases: Sequence[str] = CASES,
+    cases: str | Sequence[str] = CASES,
     plugins: Plugins = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
@@ -156,5 +155,10 @@ def bench(
     """
     from dartsl.searching import bench as benching
 
+    require(batch=batch, repeats=repeats, plugins=plugins)
+    asked = [cases] if isinstance(cases, str) else list(cases)
+    for case in asked:
+        if case not in CASES:
+            raise UserError(f"there is no case `{case}`", "one of " + ", ".join(CASES), exit_code=2)
     job = job_of(check(spec), network, parameters, plugins)
-    return benching.bench(benching.Trial(job, batch), cases, repeats=repeats, say=say)
+    return benching.bench(benching.Trial(job, batch), asked, repeats=repeats, say=say)

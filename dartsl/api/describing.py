@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, root_networks
 from dartsl.lang.diagnostics import SpecError, UserError
@@ -84,7 +85,7 @@ def info(
     parameters: Parameters | None = None,
     *,
     batch: int | None = None,
-    order: str | None = None,
+    order: str | int | None = None,
     level: int | None = None,
     memory: str | None = None,
     plugins: Plugins = (),
@@ -98,6 +99,8 @@ def info(
     """
     from dartsl.run.beside import allowed
 
+    estimated = None if memory == "none" else memory
+    require(batch=batch, order=order, level=level, memory=estimated, plugins=plugins)
     checked = check(spec)
     planned = None
     if network is not None or root_networks(checked):
@@ -113,7 +116,7 @@ def info(
         checked,
         planned,
         batch=config.batch if batch is None else batch,
-        order=order or config.order,
+        order=config.order if order is None else str(order),
         build=Build(
             level=config.optimise if level is None else level,
             memory=memory or config.memory,

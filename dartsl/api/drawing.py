@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dartsl.api.arguments import require
 from dartsl.api.specs import SpecLike, check, names_a_run, root_networks
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
@@ -40,6 +41,7 @@ def draw(
     from dartsl.graph.render import picture_format, render
     from dartsl.run.files import write_bytes, write_text
 
+    require(cell=cell, network=network, epoch=epoch)
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
     if isinstance(spec, str | Path) and names_a_run(spec):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
+from dartsl.api.arguments import require
 from dartsl.api.jobs import job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run
 from dartsl.lang.diagnostics import UserError
@@ -131,6 +132,7 @@ def exported(
     from dartsl.exchange import exporting
     from dartsl.exchange.formats import FORMATS, TEXTS
 
+    require(epoch=epoch, seed=seed, plugins=plugins)
     if to not in FORMATS:
         raise UserError(f"there is no format `{to}`", "one of " + ", ".join(FORMATS), 2)
     if isinstance(spec, str | Path) and names_a_run(spec):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dartsl.api.arguments import exact, require
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run, source_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
@@ -51,9 +52,11 @@ def job_of(
     given: Given = NOTHING,
 ) -> Job:
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
-    require_parameters(pick_network(spec, network), parameters or {})
+    require(network=network, plugins=plugins)
+    values = exact(parameters)
+    require_parameters(pick_network(spec, network), values)
     folder = None if out is None else Path(out)
-    return Job(spec, network, parameters or {}, plugins, folder, command, console, given)
+    return Job(spec, network, values, plugins, folder, command, console, given)
 
 
 def given_of(
@@ -87,6 +90,7 @@ def beside(spec: Spec, plugins: Plugins) -> Files:
     """The plugins that are given; else those of the run in whose folder the spec lies."""
     from dartsl.run.beside import plugins_beside
 
+    require(plugins=plugins)
     return plugins or plugins_beside(spec.root.source)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, given_of, job_of, located, search_config
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, source_of
@@ -177,6 +178,7 @@ def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -
     """
     from dartsl.searching.derive import rederive
 
+    require(epoch=epoch)
     _require_rule(rule)
     return rederive(Path(run), epoch, rule)
 
@@ -189,6 +191,7 @@ def derivation(run: str | Path, epoch: int | None = None, rule: str | None = Non
     from dartsl.run.folder import RunFolder
     from dartsl.searching import derive as deriving
 
+    require(epoch=epoch)
     _require_rule(rule)
     return deriving.derivation(RunFolder.open(Path(run)), epoch, rule)
 

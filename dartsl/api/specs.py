@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dartsl.graph.diff import SpecDiff
 
 SpecLike = str | Path | Source | Spec
-Parameters = Mapping[str, Fraction | int]
-Plugins = Sequence[str | Path]
+Parameters = Mapping[str, Fraction | int | float]
+Plugins = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dartsl.api.arguments import require
 from dartsl.api.jobs import Trainable, given_of, job_of, located, train_config, trainable
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, SpecLike
@@ -92,8 +93,9 @@ def train_seeds(
     The runs are the folders `seed0`, `seed1`, ... in `out`, by default `runs/`, the spec's name and `-seeds`.
     Arguments are those of `train`. Raises what it raises, and UserError where `out` exists.
     """
-    if seeds < 2 or "seed" in settings:
-        raise UserError("seeds is a number from 2, and stands in place of the setting `seed`", exit_code=2)
+    require(seeds=seeds)
+    if "seed" in settings:
+        raise UserError("`seeds` stands in place of the setting `seed`", "leave `seed` out", exit_code=2)
     found = trainable(spec)
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
@@ -168,8 +170,7 @@ def predict(
     """
     from dartsl.training import predict as prediction
 
-    if top_k < 1:
-        raise UserError("top_k is a number from 1", exit_code=2)
+    require(top_k=top_k, plugins=plugins)
     return prediction.predictions(trained(run, device=device, plugins=plugins), images, top_k)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -18,7 +18,7 @@ from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.blame import blamed
-from dartsl.nn.plugin_files import Files
+from dartsl.nn.plugin_files import Files, Named
 from dartsl.run.beside import plugins_beside
 from dartsl.run.commands import command_line
 from dartsl.run.folder import RunFolder
@@ -80,7 +80,7 @@ def export_bytes(
     to: str,
     *,
     seed: int = 0,
-    plugins: Sequence[str | Path] = (),
+    plugins: Named = (),
     normalisation: bool = True,
     uint8: bool = False,
 ) -> Exported:

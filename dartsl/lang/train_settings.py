@@ -77,7 +77,10 @@ class TrainConfig:
         1, "parts that a step's batch is computed in, one after another, to save memory", low=1
     )
     ema: float = of_images(
-        0.0, "decay of the moving average of weights that is evaluated; 0 for none", low=0, high=1
+        0.0,
+        "decay of the moving average of weights that is evaluated, after step t at most (1 + t) / (10 + t); 0 for none",
+        low=0,
+        high=1,
     )
     resized_crop: bool = of_images(False, "train on random parts of images, resized (a folder of images)")
     jitter: tuple[float, ...] = of_images(

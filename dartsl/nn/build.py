@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from dartsl.graph.passes import Pass
 
+    Device = torch.device | str
+    Type = torch.dtype | str
+
 
 @dataclass(frozen=True)
 class Build:
@@ -36,8 +39,8 @@ class Build:
     target: Target | None = None
     passes: tuple[Pass, ...] | None = None
     seed: int = 0
-    device: torch.device | str = "cpu"
-    dtype: torch.dtype | str = "float32"
+    device: Device = "cpu"
+    dtype: Type = "float32"
     memory: str = "normal"
     amp: bool = False
     relaxation: str = SOFTMAX

@@ -23,13 +23,15 @@ class PluginFile:
 
 
 # Files are named outright, or by what is only asked for them once an operation needs one.
-Named = Sequence[str | Path | PluginFile]
+Named = str | Path | Sequence[str | Path | PluginFile]
 Files = Named | Callable[[], Named]
 
 
 def named_files(files: Files) -> list[PluginFile]:
     """The files, where they are needed."""
     given = files() if callable(files) else files
+    if isinstance(given, str | Path | PluginFile):
+        given = [given]
     return [file if isinstance(file, PluginFile) else PluginFile(str(file)) for file in given]
 
 

@@ -20,6 +20,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
 from dartsl.nn.ambient import undisturbed
+from dartsl.nn.batch import require_batch
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.lower import lower
@@ -30,7 +31,9 @@ from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, star
 from dartsl.nn.scan import recompute_steps
 from dartsl.nn.text import TextOutput
 
-DTYPES: Mapping[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
+DTYPES: Mapping[str, torch.dtype] = {
+    name: getattr(torch, name) for name in ("float32", "float64", "bfloat16")
+}
 
 
 class Supernet(nn.Module):
@@ -94,8 +97,9 @@ class Supernet(nn.Module):
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
-        Without a pass it is `Pass()`.
+        Without a pass it is `Pass()`. Raises UserError for a tensor that is no batch of these.
         """
+        require_batch(inputs, self.plan.input)
         given = PLAIN if pass_ is None else pass_
         arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights(given).values(), given)
         if not self.build.amp:

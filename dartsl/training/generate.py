@@ -39,8 +39,11 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Raises UserError."""
-        if min(self.length, self.top_k, self.seed) < 0 or not 0 <= self.temperature < inf:
-            raise UserError("length, temperature, top_k and seed are numbers from 0", exit_code=2)
+        whole = (self.length, self.top_k, self.seed)
+        if any(type(each) is not int or each < 0 for each in whole):
+            raise UserError("length, top_k and seed are whole numbers from 0", exit_code=2)
+        if isinstance(self.temperature, bool) or not 0 <= self.temperature < inf:
+            raise UserError("temperature is a number from 0", exit_code=2)
 
 
 @dataclass(frozen=True)

@@ -22,3 +22,6 @@ error: int = dartsl.evaluate(trained.path).epochs
 first = dartsl.predict(dartsl.trained(trained.path), torch.zeros(1, 8, 8, dtype=torch.uint8))[0]
 assert_type(first.probabilities, tuple[float, ...])
 same: bool = dartsl.diff("zoo/darts_v1", "zoo/darts_v2").equal
+genotype: str = dartsl.export(run.path, "genotype")
+onnx: bytes = dartsl.export(run.path, "onnx")
+compiled = dartsl.compile(spec, dtype=torch.bfloat16, memory="low", amp=True, plugins="half.py")

@@ -1,0 +1,30 @@
+"""What a network is called with: a message for what is no batch, before a layer fails on it in its own words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.jit._trace import is_tracing
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Input
+
+
+def require_batch(inputs: Tensor, takes: Input) -> None:
+    """Raise UserError for what has no axis of examples, or no example.
+
+    Nothing is asked where a pass is traced: shapes are symbols there.
+    """
+    if not isinstance(inputs, Tensor) or torch.compiler.is_compiling() or is_tracing():  # type: ignore[no-untyped-call]
+        return
+    axes = len(takes.batch(1))
+    if inputs.dim() == axes and inputs.numel():
+        return
+    wanted = (
+        "tokens (T, B)" if takes.sequence else f"images ({', '.join(('B', *map(str, takes.batch(1)[1:])))})"
+    )
+    one = not takes.sequence and inputs.dim() == axes - 1
+    raise UserError(
+        f"the network takes {wanted}, and was given a tensor {tuple(inputs.shape)}",
+        "one image is a batch of one: images[None]" if one else None,
+    )
