@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,13 +50,14 @@ def job_of(
     command: str = "",
     console: Console | None = None,
     given: Given = NOTHING,
+    asked: Collection[str] = (),
 ) -> Job:
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
     require(network=network, plugins=plugins)
     values = exact(parameters)
     require_parameters(pick_network(spec, network), values)
     folder = None if out is None else Path(out)
-    return Job(spec, network, values, plugins, folder, command, console, given)
+    return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked))
 
 
 def given_of(

@@ -65,7 +65,7 @@ def search(
     """
     checked = spec_to_search(spec)
     given, named = given_of(data, settings, loss, metrics)
-    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console, given)
+    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console, given, named)
     config = located(job, search_config(checked, named, network))
     from dartsl.searching import loop
 

@@ -66,7 +66,7 @@ def train(
     found = trainable(spec)
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
-    job = job_of(found.spec, network, parameters, known, out, command, console, given)
+    job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
@@ -99,7 +99,7 @@ def train_seeds(
     found = trainable(spec)
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
-    job = job_of(found.spec, network, parameters, known, out, command, console, given)
+    job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 

@@ -62,6 +62,12 @@ class FolderData:
         return listing_hash(self.root, *parts)
 
 
+def image_folder(name: str) -> Path | None:
+    """The folder of images that a name means; None where it means other data. Raises UserError."""
+    path = locate(name)
+    return path if path is not None and path.is_dir() and is_image_folder(path) else None
+
+
 def large_folder(
     name: str, stream: str, expect: Expected, *, must: bool = False, parameter: str | None = None
 ) -> FolderData | None:
@@ -71,8 +77,8 @@ def large_folder(
     width, classes) of the network, and `parameter` the one of its parameters that sets the classes, if there is one.
     Raises UserError.
     """
-    path = locate(name)
-    if path is None or not path.is_dir() or not is_image_folder(path):
+    path = image_folder(name)
+    if path is None:
         if stream == "always":
             raise UserError(
                 f"`{name}` is not a folder of images, which alone can be read as it is needed",

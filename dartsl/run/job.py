@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ class Job:
     command     what `run.json` records as the command
     console     where progress goes; None: standard output
     given       data, a loss, metrics from Python, in place of what the settings say
+    asked       the settings that the call itself names, over those of the spec
     """
 
     spec: Spec
@@ -43,6 +44,7 @@ class Job:
     command: str = ""
     console: Console | None = None
     given: Given = NOTHING
+    asked: Collection[str] = ()
 
     @property
     def source(self) -> Source:

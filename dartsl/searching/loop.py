@@ -14,6 +14,7 @@ from dartsl.graph.draw import draw
 from dartsl.graph.render import render
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.effects import idle
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.ambient import undisturbed
@@ -36,7 +37,7 @@ from dartsl.searching.derive import derivation, rederive
 from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
-from dartsl.searching.sessions import data_hash, data_of, notes_of, session_of
+from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of, session_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             group.require_same("data", found)
             info = run_info(SEARCH, job, config, model, found, session.inputs, group)
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
-                say_notes(notes_of(data), console)
+                idle_settings = idle(config, job.asked, found_of(data, config))
+                say_notes([*notes_of(data), *idle_settings], console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
 

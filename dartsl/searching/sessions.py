@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dartsl.data import images
-from dartsl.data.folders import FolderData
+from dartsl.data.folders import FolderData, image_folder
 from dartsl.data.given import GivenImages
 from dartsl.data.text import Corpus, text_of
+from dartsl.lang.effects import Found
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.supernet import Supernet
@@ -53,6 +54,16 @@ def notes_of(data: Data) -> tuple[str, ...]:
         return ()
     unused = f"{data.name}: a search halves the training images; the validation images are not used"
     return (*data.notes, unused) if data.has_validation else data.notes
+
+
+def found_of(data: Data, config: SearchConfig) -> Found:
+    """What the data turned out to be, by which it is judged what settings do."""
+    if isinstance(data, GivenImages):
+        return Found(prepared=data.prepared, apart=data.sizes[1] > 0)
+    if isinstance(data, Corpus):
+        return Found()
+    streamed = isinstance(data, FolderData)
+    return Found(streamed or image_folder(config.data) is not None, streamed)
 
 
 def data_hash(data: Data) -> str:

@@ -14,6 +14,7 @@ from dartsl.data.images import data_hash
 from dartsl.data.large import require_bounds
 from dartsl.data.stream import FolderImages, Reading, batches
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
@@ -57,6 +58,7 @@ class StreamFeed:
         shorter = config.resize or (-(-8 * max(height, width) // 7) if config.resized_crop else 0)
         self.name = data.name
         self.notes = data.listed.notes
+        self.found = Found(folder=True, streamed=True, apart=bool(valid))
         self.fingerprint = data.fingerprint(train, test, *([valid] if valid else []))
         reading = Reading(channels, (height, width), config.seed, config.resized_crop, config.jitter, shorter)
         self._config = config

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from dartsl.data import Augment, ImageData, Rows
+from dartsl.data.folders import image_folder
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.share import Share
@@ -30,12 +32,14 @@ class Feed(Protocol):
     counts              training images, those of the validation part, test images
     inputs              how the images become what the network takes
     notes               what a user should know about how the data set was understood
+    found               what it turned out to be, by which it is judged what settings do
     """
 
     name: str
     fingerprint: str
     inputs: ImageInputs
     notes: tuple[str, ...]
+    found: Found
     counts: tuple[int, int, int]
 
     @property
@@ -123,6 +127,7 @@ class MemoryFeed:
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
         self.notes = data.notes
+        self.found = Found(image_folder(config.data) is not None, apart=data.has_validation)
         self._data = data.to(config.device)
         own = None if data.valid_labels is None else len(data.valid_labels)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dartsl.data.given import GivenImages, Prepared
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
@@ -43,6 +44,7 @@ class GivenFeed:
         mean, std, prepared = self._augment.mean, self._augment.std, isinstance(self._augment, Prepared)
         self.inputs = ImageInputs(data.shape, mean, std, data.class_names, prepared=prepared)
         train, valid, test = data.sizes
+        self.found = Found(prepared=prepared, apart=valid > 0)
         self._apart = VALIDATION if valid else TRAIN
         # Whether labels are sorted matters where the last training images are set apart, and there alone.
         labels = torch.zeros(0) if valid or config.final or not config.validation else self._all_labels()

@@ -10,8 +10,10 @@ from typing import Any
 from rich.console import Console
 
 from dartsl.data.named import DATA, locate
+from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.effects import Found, idle
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.ambient import undisturbed
@@ -82,7 +84,8 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             before()
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:
-                say_notes(data.notes, console)
+                found_data = Found() if isinstance(data, Corpus) else data.found
+                say_notes([*data.notes, *idle(config, job.asked, found_data)], console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
 

@@ -304,16 +304,24 @@ def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:
     if config.drop_path == 1 or config.ema == 1:
         name = "drop_path" if config.drop_path == 1 else "ema"
         raise UserError(f"{name} 1 leaves nothing to train", help=f"give a {name} below 1")
-    rest = feed.counts[0] % config.batch or config.batch
-    smallest = min(
-        size for batch in (rest, config.batch) for size in (batch // min(config.accumulate, batch),)
-    )
-    applied = [application(model.graph, node) for node in model.graph]
-    single = [
-        op for op in applied if kind_of(op).has("batch_norm") and all(side == 1 for side in op.shape[1:])
-    ]
-    if smallest == 1 and single:
+    _require_batch_norm(model, config, feed.counts[0])
+
+
+def _require_batch_norm(model: Supernet, config: TrainConfig, images: int) -> None:
+    """Refuse batches whose parts leave a batch norm too little to normalise; `images` train the weights."""
+    norms = [op for node in model.graph if kind_of(op := application(model.graph, node)).has("batch_norm")]
+    single = [op for op in norms if all(side == 1 for side in op.shape[1:])]
+    whole = min(config.batch, images)
+    parts = min(config.accumulate, whole)
+    if norms and parts > 1 and whole // parts == 1:
+        raise UserError(
+            f"accumulate {config.accumulate} leaves the batch norm in {norms[0].layer} "
+            f"a single image of the {whole} to normalise, so that it would not learn what evaluation uses",
+            help=f"--accumulate {whole // 2} or less" if whole > 3 else "leave --accumulate out",
+        )
+    rest = images % config.batch or config.batch
+    if single and min(size // min(config.accumulate, size) for size in (rest, config.batch)) == 1:
         raise UserError(
             f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
-            help=f"another --batch, --accumulate or --validation: {feed.counts[0]} images train the weights",
+            help=f"another --batch, --accumulate or --validation: {images} images train the weights",
         )

@@ -226,6 +226,7 @@ def test_several_seeds_go_on_where_they_stopped(
         ({"ema": 1.0}, "leaves nothing to train"),
         ({"jitter": (0.4, 0.4, 0.4, 0.2)}, "needs a folder of images"),
         ({"batch": 22}, "a single number to normalise"),
+        ({"batch": 5, "accumulate": 3}, "accumulate 3 leaves the batch norm in .* a single image of the 5"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(

@@ -1,0 +1,100 @@
+"""Which settings have an effect in which runs: one table for searches, one for trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dartsl.lang.search_settings import SearchConfig
+from dartsl.lang.train_settings import TrainConfig
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the images of a run turned out to be.
+
+    folder    one of images, which might be read as they are needed
+    streamed  they are
+    prepared  they come from Python as floating numbers, which the network takes as they are
+    apart     a part that validates (in a search: that trains alphas) is there already
+    """
+
+    folder: bool = False
+    streamed: bool = False
+    prepared: bool = False
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Effect:
+    """When a setting has an effect, given all settings and what the images are; and why it has none otherwise."""
+
+    holds: Callable[[Any, Found], bool]
+    otherwise: str
+
+
+def _streamed(what: str) -> Effect:
+    return Effect(lambda config, found: found.streamed, f"{what}, and these images are held in memory")
+
+
+_AUGMENTS = Effect(
+    lambda config, found: not found.prepared, "floating images from Python reach the network as they are"
+)
+_OF_BOTH = {
+    "workers": (_streamed("worker processes read a folder of images as they are needed"),),
+    "stream": (
+        Effect(lambda config, found: found.folder, "only a folder of images can be read as they are needed"),
+    ),
+    **dict.fromkeys(("crop", "flip", "cutout", "mean", "std"), (_AUGMENTS,)),
+}
+OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
+    **_OF_BOTH,
+    "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
+    "split": (
+        Effect(lambda config, found: not found.apart, "one data set was given for weights, one for alphas"),
+    ),
+}
+OF_TRAINING: Mapping[str, tuple[Effect, ...]] = {
+    **_OF_BOTH,
+    "lr_min": (
+        Effect(lambda config, found: config.schedule == "cosine", "only the cosine schedule falls to it"),
+    ),
+    "decay": (
+        Effect(
+            lambda config, found: config.schedule == "exponential", "it is that of the exponential schedule"
+        ),
+    ),
+    "amp_type": (Effect(lambda config, found: config.amp, "it is the type of `amp`, which is off"),),
+    "nonmono": (
+        Effect(lambda config, found: config.asgd, "it says when `asgd` averages weights, which is off"),
+    ),
+    "resize": (_streamed("it is the size of folder images that are read as they are needed"),),
+    "crop": (
+        _AUGMENTS,
+        Effect(
+            lambda config, found: not config.resized_crop, "`resized_crop` takes the place of the random crop"
+        ),
+    ),
+    "validation": (
+        Effect(lambda config, found: not config.final, "with `final` nothing is set apart for validation"),
+        Effect(
+            lambda config, found: not found.apart or config.validation == 0,
+            "the data set has a validation part of its own",
+        ),
+    ),
+}
+
+
+def idle(config: SearchConfig | TrainConfig, asked: Iterable[str], found: Found) -> list[str]:
+    """Of the settings that were asked for those that have no effect in this run, a sentence each with the reason."""
+    effects = OF_SEARCH if isinstance(config, SearchConfig) else OF_TRAINING
+    reasons = {
+        name: next((each.otherwise for each in effects.get(name, ()) if not each.holds(config, found)), None)
+        for name in asked
+    }
+    return [
+        f"the setting `{name}` does nothing here: {reason}"
+        for name, reason in reasons.items()
+        if reason is not None
+    ]

@@ -1,0 +1,86 @@
+"""A setting that does nothing in a run is noted, with the reason; it does nothing indeed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import dartsl
+from dartsl.lang.effects import OF_SEARCH, OF_TRAINING, Found, idle
+from dartsl.lang.settings import SearchConfig, TrainConfig
+from tests.python.conftest import COMMON
+from tests.search.runs import checkpoint_of, same
+
+FOLDER = Found(folder=True)
+STREAMED = Found(folder=True, streamed=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "found", "names"),
+    [
+        (SearchConfig(), Found(), ["workers", "stream", "r"]),
+        (SearchConfig(order="2"), FOLDER, ["workers"]),
+        (SearchConfig(order="2"), STREAMED, []),
+        (
+            SearchConfig(order="exact"),
+            Found(prepared=True, apart=True),
+            ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split"],
+        ),
+        (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
+        (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),
+        (
+            TrainConfig(schedule="exponential", amp=True, resized_crop=True),
+            Found(folder=True, streamed=True, apart=True),
+            ["crop", "lr_min", "validation"],
+        ),
+        (
+            TrainConfig(amp=True, final=True),
+            FOLDER,
+            ["workers", "decay", "resize", "validation"],
+        ),
+        (TrainConfig(amp=True, validation=0.0), Found(folder=True, streamed=True, apart=True), ["decay"]),
+    ],
+)  # fmt: skip
+def test_settings_without_effect(config: SearchConfig | TrainConfig, found: Found, names: list[str]) -> None:
+    table = OF_SEARCH if isinstance(config, SearchConfig) else OF_TRAINING
+    assert table.keys() <= set(type(config).__dataclass_fields__)
+    sentences = idle(config, [*table, "epochs", "seed"], found)
+    assert sorted(each.split("`")[1] for each in sentences) == sorted(names)
+    assert idle(config, [], found) == []
+
+
+def test_the_reason_is_said() -> None:
+    assert idle(TrainConfig(), ["resize"], Found()) == [
+        "the setting `resize` does nothing here: it is the size of folder images that are read as they are needed, "
+        "and these images are held in memory"
+    ]
+
+
+def search(out: str, **settings: Any) -> Path:
+    return dartsl.search("small.darts", out, data="images.npz", **{**COMMON, **settings}).path
+
+
+def train(out: str, **settings: Any) -> Path:
+    return dartsl.train("run", out, **{**COMMON, **settings}).path
+
+
+@pytest.mark.parametrize(
+    ("run", "setting", "value"),
+    [
+        (search, "workers", 2), (search, "r", 0.5), (search, "stream", "never"),
+        (train, "decay", 0.5), (train, "resize", 20), (train, "workers", 2), (train, "amp_type", "float16"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_is_noted_changes_nothing(
+    run: Callable[..., Path], setting: str, value: Any, work: Path, quiet: Console
+) -> None:
+    search("run", console=quiet)
+    plain = run("plain", console=quiet)
+    assert "note:" not in quiet.file.getvalue()  # type: ignore[attr-defined]
+    other = run("other", console=quiet, **{setting: value})
+    same(checkpoint_of(plain), checkpoint_of(other))
+    assert f"note: the setting `{setting}` does nothing here: " in quiet.file.getvalue()  # type: ignore[attr-defined]
