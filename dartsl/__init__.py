@@ -8,7 +8,8 @@ They are loaded when one is first used, so that importing dartsl is quick and im
     >>> dartsl.info("zoo/darts_v2").parameters
     3349342
 
-A mistake in a spec raises SpecError, which carries every diagnostic; any other mistake of a user raises UserError.
+A mistake in a spec raises SpecError, which carries every diagnostic; any other mistake of a user raises UserError. Both
+are dartsl.Error.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
         train_seeds,
         trained,
     )
-    from dartsl.lang.diagnostics import SpecError, UserError
+    from dartsl.lang.diagnostics import Error, SpecError, UserError
     from dartsl.lang.source import Source
 
     __version__: str
 
 __all__ = [
+    "Error",
     "Source",
     "SpecError",
     "UserError",
@@ -79,6 +81,7 @@ __all__ = [
 
 _HOMES = {
     "Source": "dartsl.lang.source",
+    "Error": "dartsl.lang.diagnostics",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
 }

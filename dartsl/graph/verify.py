@@ -9,11 +9,12 @@ import networkx as nx
 from dartsl.graph.kinds import INPUT, MIX, GraphKind, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
 from dartsl.graph.tables import AlphaTable
+from dartsl.lang.diagnostics import Error
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import MERGES, Merge, ModuleSpec
 
 
-class GraphError(Exception):
+class GraphError(Error):
     """An operation graph that contradicts itself; lists every contradiction found."""
 
 

@@ -71,19 +71,41 @@ def _merged(first: Diagnostic, *others: Diagnostic) -> Diagnostic:
     return replace(first, secondary=(*first.secondary, *labels))
 
 
-class SpecError(Exception):
-    """A spec that cannot be used; carries every diagnostic found, at least one of them an error."""
+class Error(Exception):
+    """The base of all errors that dartsl raises on purpose. All of them can be copied and pickled."""
+
+
+class SpecError(Error):
+    """A spec that cannot be used; carries every diagnostic found, at least one of them an error.
+
+    As text it is what `dartsl check` prints.
+    """
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(f"{d.code}: {d.title}" for d in self.diagnostics))
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def __repr__(self) -> str:
+        return f"SpecError({', '.join(f'{each.code}: {each.title}' for each in self.diagnostics)!r})"
+
+    def render(self, *, color: bool = False) -> str:
+        """The diagnostics as text, with the lines they are about and what may help."""
+        from dartsl.lang.render import render
+
+        return render(self.diagnostics, color=color)
 
 
-class UserError(Exception):
+class UserError(Error):
     """A mistake outside any spec (a file, data, a run folder): a message, a help line and an exit code."""
 
     def __init__(self, message: str, help: str | None = None, exit_code: int = 1) -> None:
-        super().__init__(message)
+        super().__init__(message, help, exit_code)
         self.message = message
         self.help = help
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return self.message

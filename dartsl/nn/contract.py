@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from dartsl.lang.diagnostics import Error
 from dartsl.lang.records import ModuleSpec
 from dartsl.lang.terms import Argument
 from dartsl.nn.ambient import undisturbed
@@ -18,7 +19,7 @@ from dartsl.nn.plugin_files import summary
 Builder = Callable[..., nn.Module]
 
 
-class PluginError(Exception):
+class PluginError(Error):
     """An implementation that breaks its contract.
 
     primitive  the operation
@@ -28,11 +29,14 @@ class PluginError(Exception):
     """
 
     def __init__(self, primitive: str, reason: str, spec: ModuleSpec | None = None) -> None:
-        super().__init__(f"{primitive}: {reason}")
+        super().__init__(primitive, reason, spec)
         self.primitive = primitive
         self.reason = reason
         self.spec = spec
         self.path = ""
+
+    def __str__(self) -> str:
+        return f"{self.primitive}: {self.reason}"
 
 
 @contextmanager

@@ -9,17 +9,22 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from dartsl.lang.diagnostics import Error
+
 Blame = Callable[[], tuple[str, float]]
 
 
-class NonFiniteError(Exception):
+class NonFiniteError(Error):
     """A loss or a gradient that is not finite: which, and the largest gradient with its parameter."""
 
     def __init__(self, quantity: str, parameter: str, largest: float) -> None:
-        super().__init__(f"the {quantity} is not finite; the largest gradient is {largest} ({parameter})")
+        super().__init__(quantity, parameter, largest)
         self.quantity = quantity
         self.parameter = parameter
         self.largest = largest
+
+    def __str__(self) -> str:
+        return f"the {self.quantity} is not finite; the largest gradient is {self.largest} ({self.parameter})"
 
 
 class Finite:

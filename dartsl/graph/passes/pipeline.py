@@ -7,20 +7,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from dartsl.graph.passes.base import AS_BUILT, Pass
+from dartsl.lang.diagnostics import Error
 from dartsl.lang.suggestions import close
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*)|(\d+)|([(),=])|(\S))")
 Token = tuple[int, str]  # where it starts, counted from 1, and what it is; the end of the text is ""
 
 
-class PipelineError(ValueError):
+class PipelineError(Error, ValueError):
     """A text that is no pipeline: its column (from 1), and what is wrong there."""
 
     def __init__(self, column: int, reason: str, help: str | None = None) -> None:
-        super().__init__(f"column {column}: {reason}")
+        super().__init__(column, reason, help)
         self.column = column
         self.reason = reason
         self.help = help
+
+    def __str__(self) -> str:
+        return f"column {self.column}: {self.reason}"
 
 
 def parse(text: str, known: Mapping[str, type[Pass]]) -> tuple[Pass, ...]:
