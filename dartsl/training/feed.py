@@ -162,6 +162,8 @@ class MemoryFeed:
 
     def _plain(self, images: Tensor, labels: Tensor) -> Iterator[ImageBatch]:
         dtype = torch_dtype(self._config.dtype)
+        if not len(labels):  # of which torch makes a batch without an image
+            return
         for part, answers in zip(
             torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
         ):
