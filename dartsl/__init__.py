@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dartsl.api import (
+        Run,
         bench,
         check,
         check_gradients,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Error",
+    "Run",
     "Source",
     "SpecError",
     "UserError",

@@ -9,11 +9,13 @@ from dartsl.api.compiling import bench, compile, emit
 from dartsl.api.describing import info
 from dartsl.api.drawing import draw, plot
 from dartsl.api.exchanging import export, import_genotype
+from dartsl.api.runs import Run
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
 from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
 
 __all__ = [
+    "Run",
     "bench",
     "check",
     "check_gradients",

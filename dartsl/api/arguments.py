@@ -90,6 +90,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "repeats": _whole(1),
     "epoch": _whole(1),
     "top_k": _whole(1),
+    "which": _one_of("evaluated", "last", "average"),
     "order": _order,
     "dtype": _dtype,
     "memory": _one_of("normal", "low"),

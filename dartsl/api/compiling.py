@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from dartsl.api.arguments import require
-from dartsl.api.jobs import beside, job_of
+from dartsl.api.jobs import beside, job_of, of_run
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check
 from dartsl.graph.target import TARGETS
 from dartsl.lang.diagnostics import UserError
@@ -42,7 +42,8 @@ def compile(
 ) -> Supernet:
     """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
 
-    spec        a path, the name of a shipped spec, a Source or a Spec; a decided one gives a network without alphas
+    spec        a path, the name of a shipped spec, a Source or a Spec; a decided one gives a network without alphas.
+                Of a run, what it has found or trained, with its parameters; `run.model()` has its weights too
     network     which one of a spec that has several
     parameters  in place of the network's defaults, such as {"C": 36}
     seed        of weights and alphas, and of what is random in a pass
@@ -66,7 +67,7 @@ def compile(
     }  # fmt: skip
     require(**asked, plugins=plugins)
     checked = check(spec)
-    planned = job_of(checked, network, parameters).plan()
+    planned = job_of(checked, *of_run(spec, network, parameters)).plan()
     build = Build(device=device, **asked)
     known = plugins or plugins_beside(checked.root.source)
     return supernet.from_plan(checked, planned, build, known)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
-from dartsl.api.specs import SpecLike, check, names_a_run, root_networks
+from dartsl.api.specs import RunLike, SpecLike, check, names_a_run, names_seeds, root_networks
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.paths import exists, printable
+from dartsl.lang.paths import printable
 from dartsl.run.commands import command_line
 from dartsl.run.curves import averaged_since, curves
 
@@ -44,7 +45,7 @@ def draw(
     require(cell=cell, network=network, epoch=epoch)
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
-    if isinstance(spec, str | Path) and names_a_run(spec):
+    if isinstance(spec, str | os.PathLike) and names_a_run(spec):
         cells, weights, kept, even = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
@@ -58,7 +59,7 @@ def draw(
     return text
 
 
-def plot(run: str | Path, output: str | Path | None = None) -> Path:
+def plot(run: RunLike, output: str | Path | None = None) -> Path:
     """Draw a run's learning curves, and for a search how the weights of its operations went, edge by edge.
 
     The run may be at work or interrupted: what it has recorded is drawn. `output` names the picture (.svg, .png,
@@ -78,11 +79,10 @@ def picture(path: Path, kind: str) -> bytes:
     """What `plot` draws, as a file of the format `kind`. Raises UserError, SpecError."""
     from dartsl.run.folder import RunFolder
     from dartsl.run.kinds import SEARCH
-    from dartsl.run.layout import RUN
     from dartsl.run.plot import picture
     from dartsl.searching.shares import cell_shares
 
-    if not exists(path / RUN) and exists(path / "seed0" / RUN):
+    if names_seeds(path):
         one = command_line("dartsl", "plot", path / "seed0")
         raise UserError(f"{path} holds the runs of several seeds", f"draw one of them: {one}")
     folder = RunFolder.open(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -135,7 +136,7 @@ def exported(
     require(epoch=epoch, seed=seed, plugins=plugins)
     if to not in FORMATS:
         raise UserError(f"there is no format `{to}`", "one of " + ", ".join(FORMATS), 2)
-    if isinstance(spec, str | Path) and names_a_run(spec):
+    if isinstance(spec, str | os.PathLike) and names_a_run(spec):
         if network is not None or parameters:
             raise UserError(
                 "a run has its network and its parameters already", "leave out --network, --set", 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +62,21 @@ def job_of(
     return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked))
 
 
+def of_run(
+    spec: SpecLike, network: str | None, parameters: Parameters | None
+) -> tuple[str | None, Parameters | None]:
+    """The network that is named and its parameters; of a run its own are their defaults. Raises UserError."""
+    from dartsl.run.folder import RunFolder
+
+    if not isinstance(spec, str | os.PathLike) or not names_a_run(spec):
+        return network, parameters
+    info = RunFolder.open(Path(spec)).info
+    if network not in (None, info.network):
+        return network, parameters
+    own = {name: Fraction(value) for name, value in info.parameters.items()}
+    return info.network, {**own, **(parameters or {})}
+
+
 def given_of(
     data: str | Path | Data | None,
     settings: Mapping[str, Any],
@@ -103,7 +120,7 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
 
     if isinstance(spec, Trainable):
         return spec
-    if not isinstance(spec, str | Path):
+    if not isinstance(spec, str | os.PathLike):
         return Trainable(check(spec))
     if not names_a_run(spec):
         source = source_of(spec)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, given_of, job_of, located, search_config
+from dartsl.api.runs import Run
 from dartsl.api.settings import SearchSettings
-from dartsl.api.specs import Parameters, Plugins, SpecLike, check, source_of
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.run.given import Given
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from dartsl.run.given import Data, Loss, Metric
     from dartsl.searching.check_gradients import Comparison
     from dartsl.searching.connected import Derivation
-    from dartsl.searching.loop import SearchResult
-    from dartsl.training.loop import TrainResult
 
 RULES = ("connected", "argmax")
 
@@ -41,7 +40,7 @@ def search(
     command: str = "dartsl.search(...)",
     console: Console | None = None,
     **settings: Unpack[SearchSettings],
-) -> SearchResult:
+) -> Run:
     """Search a spec's network; the run's folder then holds the cells found, as text and as a picture.
 
     spec        a path, the name of a shipped spec, a Source or a Spec
@@ -69,11 +68,11 @@ def search(
     config = located(job, search_config(checked, named, network))
     from dartsl.searching import loop
 
-    return loop.search(job, config)
+    return Run(loop.search(job, config).path)
 
 
 def resume(
-    run: str | Path,
+    run: RunLike,
     *,
     device: str | None = None,
     plugins: Plugins = (),
@@ -82,7 +81,7 @@ def resume(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
-) -> SearchResult | TrainResult | list[TrainResult]:
+) -> Run | list[Run]:
     """Go on with a run that was interrupted, of a search or a training, as if it had never stopped.
 
     run      its folder; of several seeds the one that holds theirs: the results are then a list, one a seed
@@ -127,7 +126,7 @@ def resume(
 
 
 def resume_search(
-    run: str | Path,
+    run: RunLike,
     *,
     device: str | None = None,
     plugins: Plugins = (),
@@ -136,14 +135,13 @@ def resume_search(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
-) -> SearchResult:
+) -> Run:
     """`resume` of a search. Raises UserError for another kind of run."""
     from dartsl.run.resuming import Anew
     from dartsl.searching import loop
 
-    return loop.resume(
-        Path(run), Anew(device, plugins, epochs, Given(data, loss, metrics or {})), console=console
-    )
+    anew = Anew(device, plugins, epochs, Given(data, loss, metrics or {}))
+    return Run(loop.resume(Path(run), anew, console=console).path)
 
 
 def check_gradients(
@@ -170,7 +168,7 @@ def check_gradients(
     return checking.check_gradients(job, config)
 
 
-def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -> str:
+def derive(run: RunLike, epoch: int | None = None, rule: str | None = None) -> str:
     """The cells that a run's alphas stand for, as the text of a spec; after its last epoch, or after `epoch`.
 
     `rule` is connected (the likeliest cells whose output depends on the input) or argmax (the strongest operations);
@@ -183,7 +181,7 @@ def derive(run: str | Path, epoch: int | None = None, rule: str | None = None) -
     return rederive(Path(run), epoch, rule)
 
 
-def derivation(run: str | Path, epoch: int | None = None, rule: str | None = None) -> Derivation:
+def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) -> Derivation:
     """What `derive` writes, edge by edge, with what was changed lest the output not depend on the input.
 
     Raises UserError.

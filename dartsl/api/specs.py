@@ -23,7 +23,8 @@ from dartsl.lang.syntax import File
 if TYPE_CHECKING:
     from dartsl.graph.diff import SpecDiff
 
-SpecLike = str | Path | Source | Spec
+RunLike = str | os.PathLike[str]
+SpecLike = RunLike | Source | Spec
 Parameters = Mapping[str, Fraction | int | float]
 Plugins = str | Path | Sequence[str | Path]
 
@@ -51,7 +52,7 @@ def source_of(spec: SpecLike) -> Source:
 
     if isinstance(spec, Spec):
         return spec.root.source
-    return spec if isinstance(spec, Source) else read(str(spec))
+    return spec if isinstance(spec, Source) else read(os.fspath(spec))
 
 
 def parse(spec: SpecLike) -> File:
@@ -113,7 +114,7 @@ def root_networks(spec: Spec) -> list[str]:
     return [name for name, network in spec.networks.items() if network.span.source == spec.root.source]
 
 
-def names_a_run(name: str | Path) -> bool:
+def names_a_run(name: RunLike) -> bool:
     """Whether a name means a folder; a shipped spec of that name goes before a folder that is not a run."""
     from dartsl.lang import resources
     from dartsl.run.layout import RUN
@@ -124,12 +125,19 @@ def names_a_run(name: str | Path) -> bool:
     )
 
 
+def names_seeds(path: Path) -> bool:
+    """Whether a folder holds the runs of several seeds, and is none itself."""
+    from dartsl.run.layout import RUN
+
+    return not exists(path / RUN) and exists(path / "seed0" / RUN)
+
+
 def within_run(spec: SpecLike) -> SpecLike:
     """The found.darts of a run's folder, or its spec.darts where nothing is found yet; any other spec as it is.
 
     Raises UserError where the run is damaged.
     """
-    if not isinstance(spec, str | Path) or not os.path.exists(os.path.join(spec, "run.json")):
+    if not isinstance(spec, str | os.PathLike) or not os.path.exists(os.path.join(spec, "run.json")):
         return spec
     from dartsl.run.folder import RunFolder
 

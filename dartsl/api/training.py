@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
 from dartsl.api.jobs import Trainable, given_of, job_of, located, train_config, trainable
+from dartsl.api.runs import Run
 from dartsl.api.settings import TrainSettings
-from dartsl.api.specs import Parameters, Plugins, SpecLike
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike
 from dartsl.lang.diagnostics import UserError
 from dartsl.run.given import Given
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dartsl.run.given import Data, Loss, Metric
     from dartsl.training.evaluate import Evaluated
     from dartsl.training.generate import Continued
-    from dartsl.training.loop import TrainResult
     from dartsl.training.predict import Images, Prediction
     from dartsl.training.trained import Trained
 
@@ -39,7 +39,7 @@ def train(
     command: str = "dartsl.train(...)",
     console: Console | None = None,
     **settings: Unpack[TrainSettings],
-) -> TrainResult:
+) -> Run:
     """Train a decided spec's network, or what the run of a search has found, from scratch.
 
     spec        a path, the name of a shipped spec, a Source, a Spec; or the folder of a search's run, whose data are
@@ -70,7 +70,7 @@ def train(
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
-    return loop.train(job, config)
+    return Run(loop.train(job, config).path)
 
 
 def train_seeds(
@@ -87,7 +87,7 @@ def train_seeds(
     command: str = "dartsl.train_seeds(...)",
     console: Console | None = None,
     **settings: Unpack[TrainSettings],
-) -> list[TrainResult]:
+) -> list[Run]:
     """`train` with the seeds 0 to seeds - 1, one after another: their results, of which the last may be unfinished.
 
     The runs are the folders `seed0`, `seed1`, ... in `out`, by default `runs/`, the spec's name and `-seeds`.
@@ -103,11 +103,11 @@ def train_seeds(
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 
-    return training.start(job, config, seeds)
+    return [Run(each.path) for each in training.start(job, config, seeds)]
 
 
 def resume_training(
-    run: str | Path,
+    run: RunLike,
     *,
     device: str | None = None,
     plugins: Plugins = (),
@@ -116,14 +116,17 @@ def resume_training(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
-) -> list[TrainResult]:
+) -> list[Run]:
     """`dartsl.resume` of a training, or of one with several seeds: their results. Raises UserError for another kind of
     run."""
     from dartsl.run.resuming import Anew
     from dartsl.training import seeds
 
     given = Given(data, loss, metrics or {})
-    return seeds.resume(Path(run), Anew(device, plugins, epochs, given), console=console)
+    return [
+        Run(each.path)
+        for each in seeds.resume(Path(run), Anew(device, plugins, epochs, given), console=console)
+    ]
 
 
 def trains_seeds(run: Path) -> bool:
@@ -134,7 +137,7 @@ def trains_seeds(run: Path) -> bool:
 
 
 def evaluate(
-    run: str | Path,
+    run: RunLike,
     *,
     device: str | None = None,
     plugins: Plugins = (),
@@ -156,7 +159,7 @@ def evaluate(
 
 
 def predict(
-    run: str | Path | Trained,
+    run: RunLike | Trained,
     images: Images,
     *,
     top_k: int = 1,
@@ -175,7 +178,7 @@ def predict(
 
 
 def generate(
-    run: str | Path | Trained,
+    run: RunLike | Trained,
     prompt: str,
     *,
     length: int = 100,
@@ -196,7 +199,7 @@ def generate(
     return generation.continued(trained(run, device=device, plugins=plugins), prompt, sampling)
 
 
-def trained(run: str | Path | Trained, *, device: str | None = None, plugins: Plugins = ()) -> Trained:
+def trained(run: RunLike | Trained, *, device: str | None = None, plugins: Plugins = ()) -> Trained:
     """A trained run's network (`.model`), in evaluation mode, with the weights that `evaluate` measures and with what
     it takes; no data set is needed. `predict` and `generate` take it in place of the run.
 

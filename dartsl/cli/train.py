@@ -24,7 +24,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.run.commands import command_line
 
 if TYPE_CHECKING:
-    from dartsl.training.loop import TrainResult
+    from dartsl.api import Run
 
 
 @command("train", SettingsCommand)
@@ -94,11 +94,11 @@ def train_command(
     ctx.exit(0 if finished else INTERRUPTED)
 
 
-def _as_json(result: TrainResult) -> dict[str, Any]:
+def _as_json(result: Run) -> dict[str, Any]:
     return {
         "run": str(result.path),
         "finished": result.finished,
         "parameters": result.parameters,
         "auxiliary_parameters": result.auxiliary_parameters,
-        "test": None if result.test is None else result.test.record(),
+        "test": None if result.result is None else result.result["test"],
     }

@@ -26,6 +26,12 @@ def tensor(shape: Iterable[int], dtype: torch.dtype) -> Check:
     return check
 
 
+def any_tensor(value: Any, place: str) -> None:
+    """A tensor of whatever shape and type."""
+    if not isinstance(value, Tensor):
+        raise MisfitError(place)
+
+
 def like(own: Tensor) -> Check:
     """A tensor of another one's shape and type."""
     return tensor(own.shape, own.dtype)

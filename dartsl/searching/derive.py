@@ -51,6 +51,12 @@ def mixing_weights(
 
     Raises UserError where the run has no such epoch, or its row is not of this network.
     """
+    return _read(run, spec, network, recorded(run, epoch))
+
+
+def recorded(run: RunFolder, epoch: int | None = None) -> Row:
+    """What is recorded of the alphas after an epoch, by default the last one. Raises UserError where there is no
+    such epoch."""
     rows = _alphas(run)
     if not rows:
         raise UserError(
@@ -60,7 +66,7 @@ def mixing_weights(
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:
         raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds epochs 1 to {len(rows)}")
-    return _read(run, spec, network, row)
+    return row
 
 
 def all_mixing_weights(run: RunFolder, spec: Spec, network: Network) -> list[tuple[int, dict[str, Reading]]]:

@@ -9,6 +9,7 @@ from dartsl.lang.model import Cell, Edge
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
+from dartsl.searching.by_name import edge_name
 from dartsl.searching.derive import all_mixing_weights, derivation, derive, relaxation_of, run_network
 from dartsl.searching.discretise import KeptEdge, edge_winner
 from dartsl.searching.readouts import READOUTS, Table
@@ -68,9 +69,8 @@ def _edge_shares(
     """`rows` are an edge's mixing weights, one row per epoch."""
     free = next(node.keep is None for node in cell.nodes if node.name == edge.target)
     won = kept or edge_winner(edge, rows[-1], free).kept()
-    twin = f" ({edge.twin + 1})" if edge.twin else ""
     return EdgeShares(
-        name=f"{edge.source} -> {edge.target}{twin}",
+        name=edge_name(edge),
         target=edge.target,
         labels=tuple(candidate.label for candidate in edge.candidates),
         weights=tuple(zip(*rows, strict=True)),

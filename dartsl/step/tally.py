@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,13 +11,7 @@ from torch import Tensor
 
 from dartsl.step.batches import Outcome
 from dartsl.step.finite import wide
-
-MOST = 700.0  # exp of more is not a float; such a loss says all there is to say
-
-
-def perplexity(loss: float) -> float:
-    """Of a mean loss in nats."""
-    return math.exp(min(loss, MOST))
+from dartsl.step.perplexity import perplexity
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.loop import load, own_generators
 from dartsl.run.resuming import AS_IT_WAS, Anew
 from dartsl.training.loop import reopened_session
-from dartsl.training.text_evaluation import Tested
+from dartsl.training.measured import Tested
 
 
 @dataclass(frozen=True)

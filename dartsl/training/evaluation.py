@@ -1,11 +1,9 @@
-"""How well a network does: losses, errors and their confidence intervals."""
+"""How well a network does on images: losses and errors."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -15,56 +13,7 @@ from torch.nn import functional as F
 from dartsl.lang.settings import TrainConfig
 from dartsl.run.given import NOTHING, Given
 from dartsl.step.batches import ImageBatch
-
-Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An error, a part of 1, with the 95 % interval of Wilson (1927)."""
-
-    error: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A network on some images. `correct5` counts those whose class is among the five likeliest; None where
-    there are no more than five classes; `metrics` are the means of those that were given."""
-
-    images: int
-    loss: float
-    correct: int
-    correct5: int | None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.images
-
-    @property
-    def top1(self) -> Interval:
-        return wilson(self.images - self.correct, self.images)
-
-    @property
-    def top5(self) -> Interval | None:
-        return None if self.correct5 is None else wilson(self.images - self.correct5, self.images)
-
-    def record(self) -> dict[str, Any]:
-        """As JSON."""
-        top5 = None if self.top5 is None else asdict(self.top5)
-        own = {"metrics": dict(self.metrics)} if self.metrics else {}
-        return {"images": self.images, "loss": self.loss, "top1": asdict(self.top1), "top5": top5, **own}
-
-
-def wilson(wrong: int, count: int, z: float = Z95) -> Interval:
-    """The score interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 1927): it stays within 0 .. 1."""
-    share = wrong / count
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
+from dartsl.training.measured import Measured
 
 
 def autocast(config: TrainConfig) -> AbstractContextManager[Any]:

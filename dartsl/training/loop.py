@@ -33,9 +33,9 @@ from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, 
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
+from dartsl.training.measured import Tested
 from dartsl.training.report import trained_report
 from dartsl.training.sessions import TrainSession, data_hash, data_of, session_of
-from dartsl.training.text_evaluation import Tested
 
 
 @dataclass(frozen=True)

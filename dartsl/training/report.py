@@ -8,8 +8,7 @@ from statistics import mean, stdev
 from typing import Protocol
 
 from dartsl.run.commands import command_line
-from dartsl.training.evaluation import Interval
-from dartsl.training.text_evaluation import Range, Tested, TextMeasured
+from dartsl.training.measured import Interval, Range, Tested, TextMeasured
 
 
 class Result(Protocol):

@@ -28,8 +28,9 @@ from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
 from dartsl.training.class_weights import loss_of
 from dartsl.training.compiling import explained
-from dartsl.training.evaluation import Measured, autocast, measured
+from dartsl.training.evaluation import autocast, measured
 from dartsl.training.feed import Feed
+from dartsl.training.measured import Measured
 from dartsl.training.network import Objective, TrainedNetwork
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 

@@ -15,8 +15,8 @@ from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
 from dartsl.training.data import feed_of
 from dartsl.training.feed import Feed
+from dartsl.training.measured import Tested
 from dartsl.training.session import ImageSession
-from dartsl.training.text_evaluation import Tested
 from dartsl.training.text_session import TextSession
 
 Data = Feed | Corpus

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,67 +11,7 @@ from dartsl.data.text import cut
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.step.batches import TextBatch
-from dartsl.step.tally import perplexity
-from dartsl.training.evaluation import Z95, Measured
-
-
-@dataclass(frozen=True)
-class Range:
-    """A quantity with a 95 % interval, whose ends are None where it is unknown."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class TextMeasured:
-    """A network on a text, read in windows one after the other.
-
-    tokens    predictions: words or characters, but the first of each row
-    mean      their mean loss, in nats
-    windows   how many there were
-    error     the standard error of `mean`, from how the windows' losses vary; None where there is one window
-    """
-
-    tokens: int
-    mean: float
-    windows: int
-    error: float | None
-
-    @property
-    def perplexity(self) -> float:
-        return perplexity(self.mean)
-
-    @property
-    def loss_range(self) -> Range:
-        """The mean loss -+ 1.96 standard errors: normal, and the windows taken as independent of each other.
-
-        No loss is below 0, so the interval is not.
-        """
-        if self.error is None:
-            return Range(self.mean, None, None)
-        return Range(self.mean, max(0.0, self.mean - Z95 * self.error), self.mean + Z95 * self.error)
-
-    @property
-    def perplexity_range(self) -> Range:
-        """exp of the loss and of the ends of its interval: 1 or more."""
-        found = self.loss_range
-        if found.low is None or found.high is None:
-            return Range(self.perplexity, None, None)
-        return Range(self.perplexity, perplexity(found.low), perplexity(found.high))
-
-    def record(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "tokens": self.tokens,
-            "windows": self.windows,
-            "loss": asdict(self.loss_range),
-            "perplexity": asdict(self.perplexity_range),
-        }
-
-
-Tested = Measured | TextMeasured
+from dartsl.training.measured import TextMeasured
 
 
 @torch.no_grad()

@@ -31,8 +31,9 @@ from dartsl.step.gradients import weight_step
 from dartsl.step.optimisers import sgd
 from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
+from dartsl.training.measured import TextMeasured
 from dartsl.training.regularisers import Mean
-from dartsl.training.text_evaluation import TextMeasured, measured_text
+from dartsl.training.text_evaluation import measured_text
 
 VALIDATION_ROWS = 10  # side by side, as the authors evaluate; the test text is read as a single row
 

@@ -18,6 +18,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import Inputs, require_fitting
 from dartsl.run.layout import RUN
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
+from dartsl.run.weights import Which
 from dartsl.training.evaluation import autocast
 from dartsl.training.loop import decided_plan, require_training
 from dartsl.training.weights import load_trained
@@ -44,9 +45,9 @@ class Trained:
 
 
 @undisturbed()
-def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
+def trained(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> Trained:
     """The network of a training's run as of its last checkpoint, on a GPU where there is one, unless `anew` names a
-    device.
+    device. `which` weights are those of `dartsl.run.weights`.
 
     Raises UserError.
     """
@@ -64,5 +65,5 @@ def trained(path: Path, anew: Anew = AS_IT_WAS) -> Trained:
     require_fitting(inputs, planned, path / RUN)
     build = replace(Build.of(config), memory="normal", drop_path=False, auxiliary=False)
     model = from_plan(job.spec, planned, build, job.plugins)
-    epochs = load_trained(model, folder)
+    epochs = load_trained(model, folder, which)
     return Trained(folder, config, model.eval(), inputs, epochs)

@@ -102,10 +102,11 @@ def test_derive_of_no_run(dartsl: Dartsl) -> None:
 def test_an_interrupted_search_leaves_by_130(
     dartsl: Dartsl, good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dartsl.api import searching
     from dartsl.searching import loop
 
     stopped = loop.SearchResult(Path("run"), finished=False)
-    monkeypatch.setattr(loop, "search", lambda *_, **__: stopped)
+    monkeypatch.setattr(searching, "search", lambda *_, **__: stopped)
     assert dartsl("search", "good.darts").exit_code == 130
 
 

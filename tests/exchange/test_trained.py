@@ -22,8 +22,8 @@ from dartsl import UserError
 from dartsl.data import load, measure
 from dartsl.run.folder import RunFolder
 from dartsl.run.loop import restore
-from dartsl.training.evaluation import Measured
 from dartsl.training.loop import reopened_session
+from dartsl.training.measured import Measured
 from dartsl.training.session import ImageSession
 
 SPEC = """\

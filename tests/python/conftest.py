@@ -31,14 +31,19 @@ network small(C = 2, classes = 3) {
 COMMON = {"epochs": 1, "batch": 8, "crop": 0, "flip": False, "device": "cpu"}
 
 
+def write_images(path: str, classes: int = 3, seed: int = 0) -> None:
+    """24 images of some classes, the first 6 of them for testing too."""
+    draws = np.random.default_rng(seed)
+    images, labels = draws.integers(0, 256, (24, 6, 6), dtype=np.uint8), np.arange(24) % classes
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:6], y_test=labels[:6])
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder one stands in: `small.darts`, and `images.npz` with 24 images of three classes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("dartsl.searching.loop.render", lambda _dot, _kind: b"<svg/>")
-    draws = np.random.default_rng(0)
-    images, labels = draws.integers(0, 256, (24, 6, 6), dtype=np.uint8), np.arange(24) % 3
-    np.savez("images.npz", x_train=images, y_train=labels, x_test=images[:6], y_test=labels[:6])
+    write_images("images.npz")
     Path("small.darts").write_text(SPEC)
     return tmp_path
 

@@ -11,8 +11,6 @@ import torch
 from rich.console import Console
 
 import dartsl
-from dartsl.searching.loop import SearchResult
-from dartsl.training.loop import TrainResult
 from tests.python.conftest import COMMON
 
 
@@ -21,13 +19,13 @@ def test_any_kind_of_run_goes_on(work: Path, quiet: Console) -> None:
     searched = dartsl.search("small.darts", "found", **given)
     assert json.loads((work / "found" / "run.json").read_text())["command"] == "dartsl.search(...)"
     again = dartsl.resume(searched.path, epochs=2, console=quiet)
-    assert isinstance(again, SearchResult)
+    assert isinstance(again, dartsl.Run)
     assert again.finished
 
     del given["data"]  # a training has its search's
     trained = dartsl.train("found", "trained", **given)
     again = dartsl.resume(trained.path, epochs=2, console=quiet)
-    assert isinstance(again, TrainResult)
+    assert isinstance(again, dartsl.Run)
     assert dartsl.evaluate(again.path, device="cpu").epochs == 2
 
     seeds = dartsl.train_seeds("found", 2, "seeds", **given)

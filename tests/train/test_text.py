@@ -25,8 +25,9 @@ from dartsl.nn.supernet import from_plan
 from dartsl.step.finite import NonFiniteError
 from dartsl.training import loop
 from dartsl.training.evaluate import evaluate
+from dartsl.training.measured import TextMeasured
 from dartsl.training.regularisers import Mean
-from dartsl.training.text_evaluation import TextMeasured, measured_text
+from dartsl.training.text_evaluation import measured_text
 from dartsl.training.text_session import TextSession, worse
 from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import job, quiet, same_runs

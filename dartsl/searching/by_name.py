@@ -1,0 +1,56 @@
+"""The alphas and mixing weights of a search by the names of edges and candidates. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dartsl.graph.tables import table_name
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.model import Cell, Edge
+from dartsl.run.folder import RunFolder
+from dartsl.searching.derive import mixing_weights, recorded, run_network
+from dartsl.searching.readouts import Table
+
+ByName = dict[str, dict[str, dict[str, float]]]  # cell -> edge, such as "c0 -> n1" -> candidate -> number
+
+
+def edge_name(edge: Edge) -> str:
+    """`c0 -> n1`, with (2), (3), ... where a pair of nodes has several edges."""
+    twin = f" ({edge.twin + 1})" if edge.twin else ""
+    return f"{edge.source} -> {edge.target}{twin}"
+
+
+def alphas_by_name(run: RunFolder, epoch: int | None = None) -> ByName:
+    """The alphas as recorded after an epoch, by default the last one. Raises UserError, SpecError."""
+    spec, network = run_network(run)
+    mixing_weights(run, spec, network, epoch)  # what it cannot read is no row of this network
+    alphas: Mapping[str, Any] = recorded(run, epoch)["alphas"]
+    cells = [spec.cells[name] for name in network.cells]
+    return _by_name(run, cells, {cell.name: alphas.get(table_name(cell), []) for cell in cells})
+
+
+def mixing_weights_by_name(run: RunFolder, epoch: int | None = None) -> ByName:
+    """The mixing weights after an epoch, by default the last one. Raises UserError, SpecError."""
+    spec, network = run_network(run)
+    _, readings = mixing_weights(run, spec, network, epoch)
+    cells = [spec.cells[name] for name in network.cells]
+    weights = {name: reading.weights for name, reading in readings.items()}
+    return _by_name(run, cells, {cell.name: weights.get(cell.name, []) for cell in cells})
+
+
+def _by_name(run: RunFolder, cells: Iterable[Cell], tables: Mapping[str, Table]) -> ByName:
+    """Of the cells that leave a choice. Raises UserError for tables of another shape."""
+    try:
+        return {
+            cell.name: {
+                edge_name(edge): dict(
+                    zip((each.label for each in edge.candidates), map(float, row), strict=True)
+                )
+                for edge, row in zip(cell.searched_edges, tables[cell.name], strict=True)
+            }
+            for cell in cells
+            if cell.searched_edges
+        }
+    except ValueError as error:
+        raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None

@@ -1,0 +1,34 @@
+"""The supernet of a search, with the weights and alphas of its last checkpoint: no data set is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.settings import SearchConfig
+from dartsl.nn.ambient import undisturbed
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.devices import AUTO, chosen
+from dartsl.run.folder import RunFolder
+from dartsl.run.kinds import SEARCH
+from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
+from dartsl.run.weights import Which, weights_of
+
+
+@undisturbed()
+def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> Supernet:
+    """The supernet, in evaluation mode, on a GPU where there is one, unless `anew` names a device.
+
+    Raises UserError.
+    """
+    folder = RunFolder.open(path)
+    folder.require(SEARCH)
+    job, config = reopened(folder, SearchConfig(), replace(anew, device=chosen(anew.device or AUTO)))
+    model = from_plan(job.spec, job.plan(), replace(Build.of(config), memory="normal"), job.plugins)
+    try:
+        model.load_state_dict(weights_of(folder, which)[0])
+    except RuntimeError as error:
+        raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
+    return model.eval()
