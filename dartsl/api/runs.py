@@ -13,11 +13,9 @@ from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.model import Spec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dartsl.nn.supernet import Supernet
     from dartsl.run.folder import RunFolder
-    from dartsl.run.weights import Which
+    from dartsl.run.weights import Weights, Which
     from dartsl.searching.by_name import ByName
     from dartsl.training.measured import Tested
 
@@ -184,7 +182,7 @@ class Run:
         result = self.result
         return None if result is None or result["test"] is None else tested(result["test"])
 
-    def weights(self, which: Which = "evaluated") -> dict[str, Tensor]:
+    def weights(self, which: Which = "evaluated") -> Weights:
         """The tensors of the last checkpoint by name, on the CPU: a state_dict.
 
         which  "last": after the last step; "average": their moving average (`ema`) or mean (ASGD of a text);

@@ -13,11 +13,11 @@ from dartsl.run.schema import MisfitError, record, table, whole
 from dartsl.run.state import any_tensor
 
 Which = Literal["evaluated", "last", "average"]
-WHICH: tuple[Which, ...] = ("evaluated", "last", "average")
+Weights = dict[str, Tensor]
 _STATE = record({"epoch": whole(), "model": table(any_tensor)}, {"average": table(any_tensor)})
 
 
-def weights_of(folder: RunFolder, which: Which = "evaluated") -> tuple[dict[str, Tensor], int]:
+def weights_of(folder: RunFolder, which: Which = "evaluated") -> tuple[Weights, int]:
     """The tensors of a run's checkpoint by name, on the CPU, and how many epochs are done.
 
     which  "last": after the last step; "average": averaged, and of what is never averaged the last; "evaluated": the
