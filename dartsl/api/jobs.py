@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dartsl.api.arguments import exact, require
-from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run, source_of
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, source_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
@@ -22,6 +22,7 @@ from dartsl.lang.settings import train_config as of_training
 from dartsl.nn.plugin_files import Files
 from dartsl.run.commands import command_line
 from dartsl.run.given import NOTHING, Given
+from dartsl.run.init import Init
 from dartsl.run.job import Job
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def of_run(
         return network, parameters
     own = {name: Fraction(value) for name, value in info.parameters.items()}
     return info.network, {**own, **(parameters or {})}
+
+
+def init_of(path: RunLike | None) -> Init | None:
+    """Whose weights a training begins with, by a path that still names it from another folder."""
+    return None if path is None else Init(str(Path(path).resolve()))
 
 
 def given_of(

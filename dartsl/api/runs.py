@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,13 @@ class Run:
     def settings(self) -> Mapping[str, Any]:
         """All settings of the search or the training, defaults too."""
         return dict(self._folder().info.settings)
+
+    @property
+    def init(self) -> Mapping[str, Any] | None:
+        """Whose weights a training began with: `path`, `sha256`, and the tensors of the head that were `fresh`; None:
+        all were."""
+        found = self._folder().info.init
+        return None if found is None else asdict(found)
 
     @property
     def finished(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
-from dartsl.api.jobs import Trainable, given_of, job_of, located, train_config, trainable
+from dartsl.api.jobs import Trainable, given_of, init_of, job_of, located, train_config, trainable
 from dartsl.api.runs import Run
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike
@@ -33,6 +34,7 @@ def train(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    init: RunLike | None = None,
     data: str | Path | Data | None = None,
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
@@ -40,7 +42,7 @@ def train(
     console: Console | None = None,
     **settings: Unpack[TrainSettings],
 ) -> Run:
-    """Train a decided spec's network, or what the run of a search has found, from scratch.
+    """Train a decided spec's network, or what the run of a search has found, from scratch or from `init`.
 
     spec        a path, the name of a shipped spec, a Source, a Spec; or the folder of a search's run, whose data are
                 then those of the training
@@ -48,6 +50,8 @@ def train(
     network     which one of a spec that has several
     parameters  in place of the network's defaults, such as {"C": 36}
     plugins     files that implement `extern op`s; they are run
+    init        the folder of a training, or a .safetensors file, whose weights the training begins with, by name: those
+                of the head that are of another size begin afresh, anything else must fit
     data        the name or path of a data set, in place of the spec's or the search's; or torch data sets of (image,
                 label): one, of which the part `validation` is set apart, or (training, validation), or (training,
                 validation, test). Images are tensors (C, H, W): floating, which the network gets as they are, or
@@ -67,6 +71,7 @@ def train(
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
     job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
+    job = replace(job, init=init_of(init))
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
@@ -81,6 +86,7 @@ def train_seeds(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
+    init: RunLike | None = None,
     data: str | Path | Data | None = None,
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
@@ -100,6 +106,7 @@ def train_seeds(
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
     job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
+    job = replace(job, init=init_of(init))
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     "--seeds", type=click.IntRange(min=2), metavar="N",
     help="Train the seeds 0 to N - 1, each in a folder of its own, and report mean and deviation.",
 )  # fmt: skip
+@click.option(
+    "--init", type=click.Path(exists=True, path_type=Path), metavar="RUN|FILE.safetensors",
+    help="Begin with the weights of a training, or of a file, by name; a head of another size begins afresh.",
+)  # fmt: skip
 @network_options
 @plugin_option
 @setting_options(TrainConfig)
@@ -46,6 +50,7 @@ def train_command(
     resume: Path | None,
     out: Path | None,
     seeds: int | None,
+    init: Path | None,
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -53,7 +58,8 @@ def train_command(
 ) -> None:
     """Train a decided SPEC, or what a search found.
 
-    Training starts from fresh weights. An option goes before the spec's `train {}`, and that before the
+    Training starts from fresh weights, or with --init from those of another training (fine-tuning). An option goes
+    before the spec's `train {}`, and that before the
     defaults in brackets; a RUN's data is its search's. The test images (or text) are looked at once, at the
     end. The last part of the training images is set apart for validation, unless --final is given; a text has a
     validation part of its own. Ctrl-C finishes the step and saves; --resume goes on from there, and with
@@ -66,6 +72,7 @@ def train_command(
       dartsl train zoo/darts_v2 --data cifar-10-batches-py --final --device cuda
       dartsl train found.darts --epochs 20 --seeds 5 --out runs/five
       dartsl train zoo/rnn_v2 --data penn-treebank --device cuda
+      dartsl train runs/digits --init runs/digits-trained --data other.npz --lr 1e-3
       dartsl train --resume runs/five --epochs 40
       torchrun --nproc-per-node 4 -m dartsl train runs/digits --device cuda
     """
@@ -74,7 +81,7 @@ def train_command(
 
     given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
-        require_resumable(ctx, given, spec, out, seeds, network, assignments)
+        require_resumable(ctx, given, spec, out, seeds, init, network, assignments)
         results = training.resume_training(resume, plugins=plugins, console=console(), **given)
     else:
         if spec is None:
@@ -83,7 +90,12 @@ def train_command(
             raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
         found = trainable(spec)
         say_diagnostics(found.spec.warnings)
-        given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
+        given |= {
+            "init": init,
+            "network": network,
+            "parameters": parse_assignments(assignments),
+            "plugins": plugins,
+        }
         given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console()}
         if seeds is None:
             results = [training.train(found, out, **given)]
@@ -98,6 +110,7 @@ def _as_json(result: Run) -> dict[str, Any]:
     return {
         "run": str(result.path),
         "finished": result.finished,
+        "init": result.init,
         "parameters": result.parameters,
         "auxiliary_parameters": result.auxiliary_parameters,
         "test": None if result.result is None else result.result["test"],

@@ -15,6 +15,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.run.given import NOTHING, Given
+from dartsl.run.init import Init
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +35,7 @@ class Job:
     console     where progress goes; None: standard output
     given       data, a loss, metrics from Python, in place of what the settings say
     asked       the settings that the call itself names, over those of the spec
+    init        whose weights a training begins with; None: fresh ones
     """
 
     spec: Spec
@@ -45,6 +47,7 @@ class Job:
     console: Console | None = None
     given: Given = NOTHING
     asked: Collection[str] = ()
+    init: Init | None = None
 
     @property
     def source(self) -> Source:

@@ -11,6 +11,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import coerce
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.run.files import Row, parse_json, read_file
+from dartsl.run.init import Init
 from dartsl.run.inputs import Inputs, read_inputs
 from dartsl.run.kinds import KINDS
 from dartsl.run.schema import (
@@ -37,6 +38,7 @@ HASH = like("[0-9a-f]{64}")
 # What `str` of a Fraction gives, and no longer than a network could use.
 FRACTION = like(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?")
 PLUGIN = record({"path": text, "sha256": maybe(HASH)})
+INIT = record({"path": text, "sha256": HASH, "fresh": many(text)}, closed=True)
 
 RUN = record(
     {
@@ -56,6 +58,7 @@ RUN = record(
     {
         "seal": either(HASH, like("")),
         "given": table(text),
+        "init": maybe(INIT),  # of a training that began with weights of others
         "inputs": record({}),  # not in format 1; `dartsl.run.inputs` knows what is in it
     },
 )
@@ -83,7 +86,8 @@ class RunInfo:
     `settings` are all of them, defaults too; `parameters` are the network's, as exact fractions in text;
     `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
     how images are normalised and what the classes are called (None: a run of format 1); `seal` says who has named
-    the plugins: see `dartsl.run.trust`; `given` names what was given from Python (`dartsl.run.given`).
+    the plugins: see `dartsl.run.trust`; `given` names what was given from Python (`dartsl.run.given`); `init`
+    says whose weights a training began with.
     """
 
     kind: str
@@ -101,6 +105,7 @@ class RunInfo:
     format: int = FORMAT
     seal: str = ""
     given: dict[str, str] = field(default_factory=dict)
+    init: Init | None = None
 
     @property
     def identity(self) -> Identity:
@@ -157,7 +162,9 @@ def read_info(run: Path, path: Path) -> RunInfo:
     except ValueError as fault:
         raise UserError(f"{path} is damaged: `inputs` is not what it was ({fault})") from None
     known = {spec.name: found[spec.name] for spec in fields(RunInfo) if spec.name in found}
-    return RunInfo(**known | {"inputs": inputs, "plugins": [_plugin(file) for file in found["plugins"]]})
+    plugins = [_plugin(file) for file in found["plugins"]]
+    init = None if found.get("init") is None else Init(**found["init"])
+    return RunInfo(**known | {"inputs": inputs, "plugins": plugins, "init": init})
 
 
 def _plugin(record: Any) -> PluginFile:

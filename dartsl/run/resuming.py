@@ -66,7 +66,9 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Job, Config]:
         )
     values = folder.values(pick_network(spec, info.network))
     plugins = partial(folder.plugins, anew.plugins)
-    job = Job(spec, info.network, values, plugins, folder.path, info.command, given=anew.given)
+    job = Job(
+        spec, info.network, values, plugins, folder.path, info.command, given=anew.given, init=info.init
+    )
     return job, anew.over(configure(base, info.settings))
 
 

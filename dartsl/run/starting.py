@@ -66,6 +66,7 @@ def run_info(
         inputs=inputs,
         versions=surroundings(group),
         given=job.given.names(),
+        init=job.init,
     )
 
 

@@ -19,7 +19,7 @@ from dartsl.lang.terms import Plan
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
-from dartsl.nn.supernet import from_plan
+from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
@@ -33,6 +33,7 @@ from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, 
 from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
+from dartsl.training.init import begin_with
 from dartsl.training.measured import Tested
 from dartsl.training.report import trained_report
 from dartsl.training.sessions import TrainSession, data_hash, data_of, session_of
@@ -74,6 +75,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             if job.given.data is None:
                 locate(config.data, planned.network.takes)
             model = from_plan(job.spec, planned, Build.of(here), job.plugins)
+            job, said = _begun_with(model, job)
             data = data_of(planned, here, group, job.given)
         with own_generators(here.device):
             with group.together():
@@ -85,7 +87,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:
                 found_data = Found() if isinstance(data, Corpus) else data.found
-                say_notes([*data.notes, *idle(config, job.asked, found_data)], console)
+                say_notes([*said, *data.notes, *idle(config, job.asked, found_data)], console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group)
 
@@ -122,11 +124,24 @@ def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = A
     if job.given.data is None:
         locate(config.data, planned.network.takes)
     model = from_plan(job.spec, planned, Build.of(config), job.plugins)
+    if folder.unbegun:  # else its weights are in the checkpoint
+        _begun_with(model, job)
     data = data_of(planned, config, group, job.given)
     if data_hash(data) != info.data_hash:
         what = DATA[planned.input.kind].several
         raise UserError(f"the {what} of {data.name} are not those that the run was started with")
     return session_of(model, config, data, group, job.given)
+
+
+def _begun_with(model: Supernet, job: Job) -> tuple[Job, list[str]]:
+    """Give a model the weights that it is to begin with: the job, with what was read, and what is to be said of it.
+
+    Raises UserError.
+    """
+    if job.init is None:
+        return job, []
+    init, said = begin_with(model, job.init)
+    return replace(job, init=init), [said]
 
 
 def require_training(folder: RunFolder) -> None:

@@ -50,6 +50,16 @@ def test_a_spec_is_trained_and_evaluated(dartsl: Dartsl, decided: Path, tmp_path
     assert "not of a search" in dartsl("train", "run").stderr
 
 
+def test_a_training_begins_with_the_weights_of_another(dartsl: Dartsl, decided: Path, tmp_path: Path) -> None:
+    assert dartsl("train", "decided.darts", "--out", "first", "--set", "C=2").exit_code == 0
+    options = ["--out", "second", "--set", "C=2", "--init", "first", "--format", "json"]
+    (found,) = result_of(dartsl("train", "decided.darts", *options))["runs"]
+    assert (found["init"]["path"], found["init"]["fresh"]) == (str(tmp_path / "first"), [])
+    refused = dartsl("train", "decided.darts", "--out", "third", "--init", "first")
+    assert "has weights of another network" in refused.stderr
+    assert dartsl("train", "--resume", "second", "--init", "first").exit_code == 2
+
+
 def test_what_a_search_found_is_trained(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
     assert dartsl("search", "good.darts", "--out", "run", "--set", "C=2").exit_code == 0
     options = ["--epochs", "1", "--batch", "8", "--data", "tiny.npz", "--no-flip", "--out", "trained"]
