@@ -27,7 +27,7 @@ QUIET: Any = {**COMMON, "console": Console(quiet=True)}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """A folder with images of two and three classes, `first`, a training on those of three, and its weights as a file."""
+    """A folder with images of two and of three classes, and `first`, a training on the latter, also as a file."""
     place, before = tmp_path_factory.mktemp("runs"), Path.cwd()
     os.chdir(place)
     write_images("three.npz")
