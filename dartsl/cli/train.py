@@ -59,12 +59,11 @@ def train_command(
     """Train a decided SPEC, or what a search found.
 
     Training starts from fresh weights, or with --init from those of another training (fine-tuning). An option goes
-    before the spec's `train {}`, and that before the
-    defaults in brackets; a RUN's data is its search's. The test images (or text) are looked at once, at the
-    end. The last part of the training images is set apart for validation, unless --final is given; a text has a
-    validation part of its own. Ctrl-C finishes the step and saves; --resume goes on from there, and with
-    --epochs to another last epoch. Started by torchrun, the processes share each batch, with the numbers of one
-    process; batch norm is taken over the whole batch.
+    before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its search's. The test
+    images (or text) are looked at once, at the end. The last part of the training images is set apart for validation,
+    unless --final is given; a text has a validation part of its own. Ctrl-C finishes the step and saves; --resume goes
+    on from there, and with --epochs to another last epoch. Started by torchrun, the processes share each batch, with
+    the numbers of one process; batch norm is taken over the whole batch.
 
     \b
     Examples:
