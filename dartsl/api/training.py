@@ -148,21 +148,27 @@ def evaluate(
     *,
     device: str | None = None,
     plugins: Plugins = (),
-    data: Data | None = None,
+    data: str | Path | Data | None = None,
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
 ) -> Evaluated:
     """The test figures of a trained run's last checkpoint, with confidence intervals; on a GPU where there is one,
     unless `device` names another.
 
-    `plugins` names those of a run that was not made in its folder by this user; `data`, `loss` and `metrics` are what
-    the run was started with, where it was given from Python. Raises UserError.
+    data     other data, by name or path or as a torch data set of (image, label), whose test part is measured: prepared
+             as the run's own images are, with its classes, and a text by its vocabulary. Of a run that was given
+             (training, validation, test) from Python, the same three stand for its own
+    plugins  those of a run that was not made in its folder by this user
+    loss, metrics   what the run was started with, where it was given from Python
+
+    Raises UserError, also for other data that do not fit the run.
     """
     from dartsl.run.resuming import Anew
     from dartsl.training import evaluate as evaluation
 
-    given = Given(data, loss, metrics or {})
-    return evaluation.evaluate(Path(run), Anew(device, plugins, given=given))
+    require(plugins=plugins)
+    given, named = given_of(data, {}, loss, metrics)
+    return evaluation.evaluate(Path(run), Anew(device, plugins, given=given), named.get("data") or None)
 
 
 def predict(

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from dartsl.cli.options import command, device_option, plugin_option, run_argument
 from dartsl.cli.output import answer
+from dartsl.lang.paths import printable
 
 
 @command("eval")
 @run_argument
+@click.option(
+    "--data",
+    metavar="TEXT",
+    help="Other data, whose test part is measured, prepared as the run's own. [the run's]",
+)
 @device_option
 @plugin_option
-def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
+def eval_command(run: Path, data: str | None, device: str, plugins: tuple[Path, ...]) -> None:
     """Report the test error or perplexity of a trained RUN.
 
     Each figure comes with its 95 % confidence interval.
@@ -26,10 +34,13 @@ def eval_command(run: Path, device: str, plugins: tuple[Path, ...]) -> None:
     Examples:
       dartsl eval runs/digits-trained
       dartsl eval runs/digits-trained --format json
+      dartsl eval runs/digits-trained --data other.npz
     """
     from dartsl.api import evaluate
     from dartsl.training.report import test_lines
 
-    found = evaluate(run, device=device, plugins=plugins)
-    text = "\n".join([*test_lines(found.test), f"weights     after epoch {found.epochs}"])
-    answer({"epochs": found.epochs, **found.test.record()}, text)
+    found = evaluate(run, data=data, device=device, plugins=plugins)
+    lines = [*test_lines(found.test), f"weights     after epoch {found.epochs}"]
+    if found.other is not None:
+        lines.append(f"data        {printable(found.data)}, {found.other}")
+    answer(found.record(), "\n".join(lines))

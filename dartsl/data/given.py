@@ -129,19 +129,24 @@ class Prepared:
         return images.to(dtype)
 
 
-def given_images(name: str, sets: Sequence[Dataset[Any]], expect: Expected) -> GivenImages:
-    """The data sets that are given, if they are what a network takes. Raises UserError."""
+def given_images(
+    name: str, sets: Sequence[Dataset[Any]], expect: Expected, parts: Sequence[str] = NAMES
+) -> GivenImages:
+    """The data sets that are given, if they are what a network takes; `parts` are what messages call them.
+
+    Raises UserError.
+    """
     if not 1 <= len(sets) <= len(NAMES):
         raise UserError("data are one data set, or two or three: (training, validation, test)")
-    for each, part in zip(sets, NAMES, strict=False):
+    for each, part in zip(sets, parts, strict=False):
         _require_readable(each, part)
     channels, height, width, classes = expect
     shape = (channels, height, width)
     with _own_randomness():
-        image, _ = _pair(sets[0], NAMES[0], 0)
+        image, _ = _pair(sets[0], parts[0], 0)
     prepared = image.is_floating_point()
     if tuple(image.shape) != shape or not (prepared or image.dtype == torch.uint8):
-        raise _unlike(NAMES[0], 0, image, shape, None)
+        raise _unlike(parts[0], 0, image, shape, None)
     whole = (*sets, *[None] * (len(NAMES) - len(sets)))
     return GivenImages(name, whole, shape, classes, prepared)
 

@@ -44,6 +44,11 @@ def test_a_spec_is_trained_and_evaluated(dartsl: Dartsl, decided: Path, tmp_path
     assert found["epochs"] == 1
     assert found["top1"]["low"] <= found["top1"]["error"] <= found["top1"]["high"]
     assert found["top5"] is not None
+    assert (found["data"], found["other"]) == ("tiny.npz", None)
+    assert "data   " not in shown.stdout
+    shown = dartsl("eval", "run", "--data", "tiny.npz")
+    assert "data        tiny.npz, normalised as the run's own images (mean" in shown.stdout
+    assert dartsl("eval", "run", "--data", "nowhere").exit_code == 1
     assert dartsl("train", "--resume", "run").exit_code == 0
     again = dartsl("train", "decided.darts", "--out", "run")
     assert "exists" in again.stderr

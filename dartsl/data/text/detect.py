@@ -39,6 +39,21 @@ def text_of(plan: Plan, config: SearchConfig | TrainConfig) -> Corpus:
     return load_text(config.data, config.level, expect=plan.classes, parameter=parameter)
 
 
+def test_words(name_or_path: str, level: str) -> list[str]:
+    """The words (or characters) of the test text that a name means: of a folder its test file, a file as a whole.
+
+    Raises UserError where there is none.
+    """
+    path = locate(name_or_path, Tokens)
+    if path is None:
+        corpus = TEXTS[name_or_path](level)
+        return [corpus.vocabulary[number] for number in corpus.test.tolist()]
+    words = readers.split(readers.read(readers.test_file(path) if path.is_dir() else path), level)
+    if not words:
+        raise UserError(f"{path}: the test text is empty", "is the file complete?")
+    return words
+
+
 def _read(name_or_path: str, level: str) -> Corpus:
     path = locate(name_or_path, Tokens)
     if path is None:

@@ -23,6 +23,14 @@ def is_text_folder(folder: Path) -> bool:
     return any((folder / name).is_file() for names in NAMES for name in names)
 
 
+def test_file(folder: Path) -> Path:
+    """The test file of a folder. Raises UserError where there is none."""
+    for *_, name in NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{folder}: holds no test text", f"name it {NAMES[0][-1]}")
+
+
 def read_folder(folder: Path, level: str) -> Corpus:
     """The three files of a folder. Raises UserError where one is missing or holds no text."""
     for names in NAMES:
