@@ -55,7 +55,7 @@ SMALL_PITCH = (1.56, 1.47)
 MOST_COLUMNS = 8  # edges side by side
 CAPTION = (
     "Right: one panel per edge, a row per node; one line for each candidate's mixing weight by epoch. "
-    " Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
+    "Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
     "out. Dotted: none is preferred."
 )
 
