@@ -7,6 +7,7 @@ batch and the image, so that a run goes on bit for bit, on however many processe
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,7 +95,8 @@ class GivenImages:
 
     def _item(self, found: Dataset[Any], part: str, place: int) -> tuple[Tensor, int]:
         image, label = _pair(found, part, place)
-        if tuple(image.shape) != self.shape or image.is_floating_point() != self.prepared:
+        fits = image.is_floating_point() if self.prepared else image.dtype == torch.uint8
+        if tuple(image.shape) != self.shape or not fits:
             raise _unlike(part, place, image, self.shape, self.prepared)
         if not 0 <= label < self.classes:
             raise UserError(
@@ -176,7 +178,7 @@ def _pair(found: Dataset[Any], part: str, place: int) -> tuple[Tensor, int]:
     item = found[place]
     try:
         image, label = item
-        number = int(label)
+        number = operator.index(label)  # int would round a fraction, and read a text
     except (TypeError, ValueError):
         raise UserError(
             f"item {place} of the {part} data is not (image, label)",

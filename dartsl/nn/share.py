@@ -67,14 +67,5 @@ class Share:
         if self.total is not None:
             self.total(tensors)
 
-    def figures(self, *values: float) -> list[float]:
-        """The sums of numbers over the processes."""
-        if self.total is None:
-            return list(values)
-        numbers = torch.tensor(values, dtype=torch.float64)
-        self.total([numbers])
-        found: list[float] = numbers.tolist()
-        return found
-
 
 WHOLE = Share(0, 0, 0)  # one process and a batch of any size: nothing is cut, nothing summed

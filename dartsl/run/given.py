@@ -46,7 +46,14 @@ class Given:
         return {part: name for part, name in found.items() if name is not None}
 
     def __post_init__(self) -> None:
-        """Raises UserError for a metric with the name of what is measured anyway."""
+        """Raises UserError for a metric with the name of what is measured anyway, and for what cannot be called."""
+        functions = {"the loss": self.loss} if self.loss is not None else {}
+        for what, function in {
+            **functions,
+            **{f"the metric `{n}`": m for n, m in self.metrics.items()},
+        }.items():
+            if not callable(function):
+                raise UserError(f"{what} is not a function of logits and labels", exit_code=2)
         for name in self.metrics:
             if name in TAKEN:
                 raise UserError(f"a metric cannot be called `{name}`, which is measured anyway", exit_code=2)

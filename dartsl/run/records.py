@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.methods import NAMES, Part
 from dartsl.lang.settings import coerce
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.run.files import Row, parse_json, read_file
@@ -151,9 +152,10 @@ def read_info(run: Path, path: Path) -> RunInfo:
         try:
             coerce(settings[name], value)
         except ValueError as wanted:
-            if isinstance(value, str) and (part := settings[name].metadata["names"]) is not None:
+            part = settings[name].metadata["names"]
+            if (unknown := _unknown(part, value)) is not None:
                 raise UserError(
-                    f"{path} is of a search with the {part} `{value}`, which is not known here",
+                    f"{path} is of a search with the {part} `{unknown}`, which is not known here",
                     help="import the file that registers it first",
                 ) from None
             raise UserError(f"{path} is damaged: `settings.{name}` is not {wanted}") from None
@@ -169,3 +171,9 @@ def read_info(run: Path, path: Path) -> RunInfo:
 
 def _plugin(record: Any) -> PluginFile:
     return PluginFile(record) if isinstance(record, str) else PluginFile(record["path"], record["sha256"])
+
+
+def _unknown(part: Part | None, value: Any) -> str | None:
+    """The first of a setting's names that nothing is registered under here; None where it names nothing, or all are."""
+    names = value if isinstance(value, list) else [value]
+    return next((n for n in names if part and isinstance(n, str) and n not in NAMES[part]), None)

@@ -17,9 +17,10 @@ from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method, Moment
+from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
-from dartsl.step.finite import Finite
-from dartsl.step.gradients import measure, weight_step
+from dartsl.step.finite import Finite, no_parameter
+from dartsl.step.gradients import measure, require_finite, weight_step
 from dartsl.step.optimisers import adam, sgd
 
 
@@ -114,8 +115,11 @@ class SearchStep:
         if values:
             alphas = self.model.alpha_parameters()
             total = torch.stack(list(values.values())).sum()  # ()
-            added = torch.autograd.grad(total, alphas, materialize_grads=True)
-            torch._foreach_add_(gradient.gradients, list(added))
+            added = slopes(total, alphas)  # zeros of a term that is a constant for now
+            for name, value in values.items():
+                self.finite.require(f"penalty `{name}`", value, no_parameter)
+            require_finite(self.model, "gradient of the penalties", alphas, added, self.finite)
+            torch._foreach_add_(gradient.gradients, added)
         return {name: value.detach() for name, value in values.items()}
 
 

@@ -14,6 +14,7 @@ from dartsl.lang.inputs import Images, Tokens
 from dartsl.nn.passing import Pass
 from dartsl.nn.share import WHOLE, Share
 from dartsl.step.finite import wide
+from dartsl.step.own import mean_loss, metric_value
 
 if TYPE_CHECKING:
     from dartsl.lang.terms import Plan
@@ -136,16 +137,20 @@ class ImagePassed:
     def outcome(self) -> Outcome:
         logits, labels = self.logits.detach(), self.labels
         correct = (logits.argmax(dim=1) == labels).sum()  # ()
-        found = {name: metric(logits, labels) for name, metric in self.metrics.items()}
-        metrics = {name: torch.as_tensor(value, device=logits.device) for name, value in found.items()}
+        metrics = {name: metric_value(name, metric, logits, labels) for name, metric in self.metrics.items()}
         return Outcome(self.loss.detach(), correct, len(labels), (), metrics)
 
 
 def objective(
     loss: Callable[[Tensor, Tensor], Tensor], metrics: Mapping[str, Callable[[Tensor, Tensor], Any]]
 ) -> Callable[[Tensor, Tensor], ImagePassed]:
-    """A loss of one's own, of logits (B, classes) and labels (B,) the mean (); with what is measured besides."""
-    return lambda logits, labels: ImagePassed(loss(logits, labels), logits, labels, metrics=metrics)
+    """A loss of one's own, of logits (B, classes) and labels (B,) the mean (); with what is measured besides.
+
+    It raises UserError for a loss or a metric that is not one number.
+    """
+    return lambda logits, labels: ImagePassed(
+        mean_loss(loss, logits, labels), logits, labels, metrics=metrics
+    )
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> ImagePassed:

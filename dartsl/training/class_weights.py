@@ -14,6 +14,7 @@ from dartsl.lang.settings import TrainConfig
 from dartsl.nn.supernet import torch_dtype
 from dartsl.run.given import Given
 from dartsl.step.finite import quotient, wide
+from dartsl.step.own import mean_loss
 from dartsl.training.feed import Feed
 
 
@@ -80,9 +81,9 @@ class Loss:
         self._scale = quotient(images, mass)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Of logits (B, classes) and labels (B,), int64."""
+        """Of logits (B, classes) and labels (B,), int64. Raises UserError for an own loss that is not one number."""
         if self._own is not None:
-            return self._own(logits, labels)
+            return mean_loss(self._own, logits, labels)
         if self._weights is None:
             return F.cross_entropy(logits, labels, label_smoothing=self._smoothing)
         total = F.cross_entropy(

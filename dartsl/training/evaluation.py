@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from dartsl.lang.settings import TrainConfig
 from dartsl.run.given import NOTHING, Given
 from dartsl.step.batches import ImageBatch
+from dartsl.step.own import mean_loss, metric_value
 from dartsl.training.measured import Measured
 
 
@@ -34,7 +35,7 @@ def measured(
     """A model in evaluation mode on batches, by `forward`: images to logits; None where there is no image.
 
     A loss and metrics that are given are means over a batch, and weigh by its images. The model is left in the mode
-    it was in.
+    it was in. Raises UserError for one that is not one number.
     """
     before = model.training
     model.eval()
@@ -48,13 +49,13 @@ def measured(
             if given.loss is None:
                 loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
             else:
-                loss += float(given.loss(logits, batch.labels)) * len(batch.labels)
-            for name, metric in given.metrics.items():
-                sums[name] += float(metric(logits, batch.labels)) * len(batch.labels)
+                loss += float(mean_loss(given.loss, logits, batch.labels)) * len(batch.labels)
             likely = logits.topk(min(5, classes), dim=1).indices  # (B, 5)
             right = likely == batch.labels[:, None]  # (B, 5)
             correct += int(right[:, 0].sum())
             correct5 += int(right.sum())
+            for name, metric in given.metrics.items():
+                sums[name] += float(metric_value(name, metric, logits, batch.labels)) * len(batch.labels)
     finally:
         model.train(before)
     if not images:

@@ -171,6 +171,11 @@ class Stream(IterableDataset[Any]):
         return iter(())
 
 
+def later(dtype: torch.dtype) -> list[tuple[Tensor, int]]:
+    """uint8 images, but for the second one."""
+    return [(torch.zeros(1, 6, 6, dtype=dtype if place == 1 else torch.uint8), 0) for place in range(24)]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -182,6 +187,9 @@ class Stream(IterableDataset[Any]):
         (lambda: (Own(normalised), Own(as_it_is)), r"validation image \d+ is uint8"),
         (lambda: (Own(normalised),) * 4, "one data set, or two or three"),
         (lambda: [1, 2, 3], r"item 0 of the training data is not \(image, label\)"),
+        (lambda: [(torch.zeros(1, 6, 6), 0.7)] * 24, r"item 0 of the training data is not \(image, label\)"),
+        (lambda: [(torch.zeros(1, 6, 6), "2")] * 24, r"item 0 of the training data is not \(image, label\)"),
+        (lambda: later(torch.int8), r"training image 1 is int8 .*"),
         (lambda: [(torch.zeros(1, 6, 6), 3)] * 24, "label of training image .* is 3, and the network has 3"),
     ],
 )
@@ -200,6 +208,58 @@ def test_what_else_is_refused(work: Path, given: dict[str, Any]) -> None:
     with pytest.raises(dartsl.UserError, match="are for networks of images"):
         dartsl.search("text", "run", loss=F.cross_entropy, device="cpu", console=given["console"])
     assert not Path("run").exists()
+
+
+def vector(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+@pytest.mark.parametrize("kind", ["search", "train"])
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"loss": vector}, r"the loss gives a float64 tensor \(\d+,\), and not the mean over a batch"),
+        ({"loss": lambda *both: F.cross_entropy(*both).reshape(1)}, r"a float64 tensor \(1,\), and not"),
+        ({"loss": lambda *both: F.cross_entropy(*both).item()}, "the loss gives a value of the type float"),
+        ({"loss": lambda *both: F.cross_entropy(*both).detach()}, "no gradient leads from the loss"),
+        ({"loss": lambda *both: None}, "the loss gives nothing"),
+        ({"loss": 3}, "the loss is not a function of logits and labels"),
+        (
+            {"metrics": {"mine": vector}},
+            r"the metric `mine` gives a float64 tensor \(\d+,\), and not one number",
+        ),
+        ({"metrics": {"mine": lambda *both: None}}, "the metric `mine` gives nothing"),
+        ({"metrics": {"mine": lambda *both: "a"}}, "the metric `mine` gives a value of the type str"),
+        ({"metrics": {"mine": 1}}, "the metric `mine` is not a function"),
+    ],
+)
+def test_a_loss_or_a_metric_that_is_not_one_number(
+    work: Path, given: dict[str, Any], kind: str, own: dict[str, Any], words: str
+) -> None:
+    start: Any = dartsl.search if kind == "search" else dartsl.train
+    spec = "small.darts" if kind == "search" else dartsl.Source("decided", DECIDED)
+    with pytest.raises(dartsl.UserError, match=words):
+        start(spec, "run", data="images.npz", **own, **given)
+
+
+def test_a_metric_may_give_any_form_of_a_number_and_changes_nothing(
+    work: Path, given: dict[str, Any]
+) -> None:
+    """Also one that writes into the logits it is given."""
+    forms = {
+        "tensor": lambda *_: torch.tensor([2]),
+        "numpy": lambda *_: np.float32(2),
+        "bool": lambda *_: True,
+    }
+    run = dartsl.search("small.darts", "run", data="images.npz", metrics=forms, **given)
+    assert history(run.path)[0]["metrics"] == {"tensor": 2, "numpy": 2, "bool": 1}
+    spec = dartsl.Source("decided", DECIDED)
+    settings: dict[str, Any] = {"data": "images.npz", "validation": 0.5, **given}
+    plain = dartsl.train(spec, "plain", **settings)
+    zero = {"zero": lambda logits, _labels: logits.zero_().sum()}
+    writing = dartsl.train(spec, "writing", metrics=zero, **settings)
+    for one, two in zip(history(plain.path), history(writing.path), strict=True):
+        assert one["watched"]["val_acc"] == two["watched"]["val_acc"]
 
 
 @pytest.mark.parametrize("order", ["2", "exact"])

@@ -222,7 +222,6 @@ def test_one_process_takes_all_as_it_is() -> None:
     values = torch.arange(6.0)
     for share in (ALONE.share(6), WHOLE):
         assert share.own(values, 0) is share.gathered(values) is share.weighed(values) is values
-        assert share.figures(1.0, 2.0) == [1.0, 2.0]
     assert [share.size for share in ALONE.shares(7, 3)] == [3, 2, 2]
     assert [share.size for share in ALONE.shares(2, 3)] == [1, 1]
     assert json.loads(json.dumps(ALONE.told("x"))) == "x"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,9 +19,10 @@ from dartsl.nn.supernet import compile
 from dartsl.run import loop as run_loop
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS
-from dartsl.searching.method import Constant, Method, Moment
+from dartsl.searching.method import TERMS, Constant, Method, Moment
 from dartsl.searching.step import SearchStep
 from dartsl.step.batches import random_batches
+from tests.search.runs import checkpoint_of
 from tests.toys import penalty, sigmoid, stop
 from tests.toys.test_relaxations import SPEC
 
@@ -90,6 +92,48 @@ def test_a_search_with_them(spec: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert dartsl.derive(result.path) == run.found.read_text()
     assert dartsl.resume(result.path).finished
     assert len(run.history()) == first + 1
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        (
+            lambda model, moment: model.mixing_weights()["normal"].sum() * torch.inf,
+            "penalty `own` is not finite",
+        ),
+        (
+            lambda model, moment: (model.alpha("normal") * 0).sqrt().sum(),
+            "gradient of the penalties is not finite",
+        ),
+    ],
+)
+def test_a_penalty_that_is_not_finite_is_reported_as_such(
+    spec: Path, monkeypatch: pytest.MonkeyPatch, term: Any, message: str
+) -> None:
+    monkeypatch.setitem(TERMS.found, penalty.NAME, lambda config: term)
+    with pytest.raises(
+        dartsl.UserError, match=f"step 1 of epoch 1: the {message.replace('own', penalty.NAME)}"
+    ):
+        dartsl.search(spec, spec.parent / "run")
+    assert checkpoint_of(spec.parent / "run")["state"]["step"] == 0
+
+
+def test_a_penalty_may_be_a_constant_for_a_while(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as 0 in the first epochs."""
+    monkeypatch.setitem(TERMS.found, penalty.NAME, lambda config: lambda model, moment: torch.tensor(0.5))
+    run = dartsl.search(spec, spec.parent / "run", stop="none", epochs=1)
+    assert RunFolder.open(run.path).history()[0]["penalties"] == {penalty.NAME: 0.5}
+
+
+@pytest.mark.parametrize(("toy", "what"), [(penalty, "penalty `mean_square`"), (stop, "stop `settled`")])
+def test_a_run_is_opened_where_its_method_is_known(spec: Path, toy: Any, what: str) -> None:
+    run = dartsl.search(spec, spec.parent / "run")
+    toy.remove()
+    try:
+        with pytest.raises(dartsl.UserError, match=f"a search with the {what}, which is not known here"):
+            dartsl.derive(run.path)
+    finally:
+        toy.add()
 
 
 def stop_at_look(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
