@@ -147,12 +147,18 @@ def run_session(
 
 
 def _read(session: Session, group: Group) -> Iterator[Any]:
-    """The batches that are left. Of several processes one alone may meet a file that cannot be read, and reports it.
-
-    Raises UserError.
-    """
-    try:
+    """The batches that are left in the epoch. Raises UserError."""
+    with _own_fault(group):
         yield from session.left()
+
+
+@contextmanager
+def _own_fault(group: Group) -> Iterator[None]:
+    """Of several processes one alone may meet a file that cannot be read, and reports it. Raises UserError."""
+    try:
+        yield
+    except OwnError:
+        raise
     except UserError as error:
         if group.world == 1:
             raise
@@ -209,7 +215,8 @@ def load(session: Session, folder: RunFolder) -> None:
 def _failing_safely(session: Session, folder: RunFolder, device: str, group: Group) -> Iterator[None]:
     """A step that fails leaves the state before it in the checkpoint, and a message with advice."""
     try:
-        yield
+        with _own_fault(group):
+            yield
     except NonFiniteError as fault:
         place = f"step {session.place} of epoch {session.epoch + 1}"
         session.undo()

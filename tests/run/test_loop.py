@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,23 +32,36 @@ class _Damaged:
         yield
 
 
+class _DamagedLater(_Damaged):
+    """A search: its places are known, and the images are read in the step."""
+
+    def left(self) -> Iterator[Any]:
+        yield 0
+
+    def take_step(self, batch: Any) -> None:
+        raise UserError("cat.png: not a readable image", "repair or remove the file")
+
+
 class _Second(Group):
     rank = 1
     world = 2
 
 
-def _run(folder: Path, group: Group, **settings: bool) -> None:
+def _run(folder: Path, group: Group, damaged: Callable[[], _Damaged] = _Damaged, **settings: bool) -> None:
     run: Any = SimpleNamespace(path=folder, info=SimpleNamespace(settings=settings))
-    session: Any = _Damaged()
+    session: Any = damaged()
     run_session(session, run, 1, "cpu", Console(quiet=True), group)
 
 
-def test_a_file_that_one_process_cannot_read_is_told_by_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [_Damaged, _DamagedLater])
+def test_a_file_that_one_process_cannot_read_is_told_by_it(
+    tmp_path: Path, damaged: Callable[[], _Damaged]
+) -> None:
     with pytest.raises(OwnError, match=r"^process 1: cat\.png: not a readable image$") as told:
-        _run(tmp_path, _Second())
+        _run(tmp_path, _Second(), damaged)
     assert told.value.help == "repair or remove the file"
     with pytest.raises(UserError, match=r"^cat\.png") as alone:
-        _run(tmp_path, ALONE)
+        _run(tmp_path, ALONE, damaged)
     assert not isinstance(alone.value, OwnError)
 
 
