@@ -174,8 +174,10 @@ class TextSession(Verified[Window]):
     def end_epoch(self) -> EpochEnd:
         """Read the validation text, count the epoch as done. Raises NonFiniteError."""
         self.verify()
-        found = self._measured(self.valid_rows)
-        self.epoch += 1
+        found, mean = self._measured(self.valid_rows), self.mean
+        if mean is None and self.config.asgd and worse(self.losses, found.mean, self.config.nonmono):
+            mean = Mean(self.model)
+        self.epoch += 1  # what may lack memory is done
         self.windows.advance()
         figures = self.tally.read()
         watched = {"val_loss": found.mean, "val_ppl": found.perplexity}
@@ -188,8 +190,7 @@ class TextSession(Verified[Window]):
             "watched": watched,
             "seconds": round(self.seconds, 3),
         }
-        if self.mean is None and self.config.asgd and worse(self.losses, found.mean, self.config.nonmono):
-            self.mean = Mean(self.model)
+        self.mean = mean
         self.losses.append(found.mean)
         shown = {**self.read(), **{name.replace("_", " "): value for name, value in watched.items()}}
         self.tally.clear()

@@ -318,6 +318,22 @@ def test_a_training_that_stalls_ends_on_averaged_weights(story: Path) -> None:
     assert result.test == evaluate(story.parent / "run").test == measured_text(model, text, 6) != raw
 
 
+def test_too_little_memory_for_averages_leaves_the_epoch_to_be_ended(
+    story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(story, "whole")
+
+    def lacking(*_: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("dartsl.training.text_session.Mean", lacking)
+    with pytest.raises(UserError, match="too little memory"):
+        run(story, "parts")
+    monkeypatch.undo()
+    assert loop.resume(story.parent / "parts", console=quiet()).finished
+    same_runs(story.parent / "whole", story.parent / "parts")
+
+
 def test_averaged_weights_are_evaluated_and_the_others_are_trained(story: Path) -> None:
     ours = session(story)
     ours.mean = Mean(ours.model)
