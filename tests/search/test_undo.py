@@ -37,12 +37,27 @@ def fail_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "step"), [("1", 1), ("1", 2), ("1", STEPS + 2), ("2", STEPS + 2), ("exact", 2)]
+    ("order", "step", "every"),
+    [
+        ("1", 1, 10),
+        ("1", 2, 10),
+        ("1", 3, 2),
+        ("1", STEPS + 2, 10),
+        ("2", STEPS + 2, 10),
+        ("exact", STEPS + 3, 2),
+    ],
 )
 def test_a_step_that_fails_leaves_the_state_before_it(
-    tiny: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, order: str, step: int
+    tiny: Path,
+    stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    order: str,
+    step: int,
+    every: int,
 ) -> None:
+    """Whether numbers were looked at since the epoch began (`every` 2) or not."""
     run(tiny, "whole", order=order, **CHANGES)
+    monkeypatch.setattr("dartsl.step.verified.EVERY", every)
     fail_at(step, monkeypatch)
     with pytest.raises(UserError, match="the training loss is not finite"):
         run(tiny, "failed", order=order, **CHANGES)
