@@ -46,14 +46,17 @@ if TYPE_CHECKING:
     )
     from dartsl.lang.diagnostics import Error, SpecError, UserError
     from dartsl.lang.source import Source
+    from dartsl.run.callbacks import Epoch, Step
 
     __version__: str
 
 __all__ = [
+    "Epoch",
     "Error",
     "Run",
     "Source",
     "SpecError",
+    "Step",
     "UserError",
     "__version__",
     "bench",
@@ -83,7 +86,9 @@ __all__ = [
 
 _HOMES = {
     "Source": "dartsl.lang.source",
+    "Epoch": "dartsl.run.callbacks",
     "Error": "dartsl.lang.diagnostics",
+    "Step": "dartsl.run.callbacks",
     "SpecError": "dartsl.lang.diagnostics",
     "UserError": "dartsl.lang.diagnostics",
 }

@@ -20,10 +20,12 @@ from dartsl.lang.settings import Config, SearchConfig, TrainConfig, usable
 from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.settings import train_config as of_training
 from dartsl.nn.plugin_files import Files
+from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.commands import command_line
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.init import Init
 from dartsl.run.job import Job
+from dartsl.run.notes import log_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,13 +56,21 @@ def job_of(
     console: Console | None = None,
     given: Given = NOTHING,
     asked: Collection[str] = (),
+    callbacks: Callbacks = SILENT,
 ) -> Job:
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
     require(network=network, plugins=plugins)
     values = exact(parameters)
     require_parameters(pick_network(spec, network), values)
     folder = None if out is None else Path(out)
-    return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked))
+    return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked), callbacks)
+
+
+def console_of(console: Console | None, quiet: bool) -> Console | None:
+    """Where progress goes; None: standard output."""
+    from rich.console import Console
+
+    return Console(quiet=True) if quiet else console
 
 
 def of_run(
@@ -130,7 +140,9 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
         return Trainable(check(spec))
     if not names_a_run(spec):
         source = source_of(spec)
-        return Trainable(check(source), plugins_beside(source))
+        checked = check(source)
+        log_warnings(checked.warnings)
+        return Trainable(checked, plugins_beside(source))
     folder = RunFolder.open(Path(spec))
     folder.require(SEARCH, f"go on with it: {folder.kind.go_on(spec)}")
     if not folder.found.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,15 @@ from dartsl.api.arguments import require
 from dartsl.api.specs import Plugins, RunLike, names_seeds
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.model import Spec
+from dartsl.run.interrupt import Interrupted
 
 if TYPE_CHECKING:
     from dartsl.nn.supernet import Supernet
     from dartsl.run.folder import RunFolder
     from dartsl.run.weights import Weights, Which
     from dartsl.searching.by_name import ByName
+    from dartsl.searching.loop import SearchResult
+    from dartsl.training.loop import TrainResult
     from dartsl.training.measured import Tested
 
 
@@ -247,3 +250,22 @@ class Run:
         state = "finished" if self.finished else "not finished"
         reached = "" if test is None else f", test {test.headline}"
         return f"{folder.kind.title} of {source}, network {printable(folder.info.network)}, {done}, {state}{reached}"
+
+
+def ended(result: SearchResult | TrainResult) -> Run:
+    """The run that a search or a training has made, finished or stopped by a callback.
+
+    Raises Interrupted, a KeyboardInterrupt, where Ctrl-C stopped it.
+    """
+    run = Run(result.path)
+    if result.interrupted:
+        raise Interrupted(run)
+    return run
+
+
+def all_ended(results: Sequence[TrainResult]) -> list[Run]:
+    """The same of several seeds, of which the last may have been stopped."""
+    runs = [Run(each.path) for each in results]
+    if results[-1].interrupted:
+        raise Interrupted(runs)
+    return runs

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
-from dartsl.api.jobs import beside, given_of, job_of, located, search_config
-from dartsl.api.runs import Run
+from dartsl.api.jobs import beside, console_of, given_of, job_of, located, search_config
+from dartsl.api.runs import Run, ended
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
+from dartsl.run.callbacks import Callbacks
 from dartsl.run.given import Given
+from dartsl.run.notes import log_warnings
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from rich.console import Console
 
+    from dartsl.run.callbacks import Epoch, Step
     from dartsl.run.given import Data, Loss, Metric
     from dartsl.searching.check_gradients import Comparison
     from dartsl.searching.connected import Derivation
@@ -39,6 +42,9 @@ def search(
     metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.search(...)",
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
     **settings: Unpack[SearchSettings],
 ) -> Run:
     """Search a spec's network; the run's folder then holds the cells found, as text and as a picture.
@@ -56,19 +62,24 @@ def search(
     metrics     of the same two a number, by name: measured on the validation batches, as loss and accuracy are
     command     what the run records as its command
     console     where progress goes; by default standard output
+    quiet       True prints nothing
+    on_step     called after each step with a `dartsl.Step`, on_epoch after each epoch with a `dartsl.Epoch`: one that
+                returns True stops the run, which is saved; what one raises is raised as it is, once the run is saved
     settings    those of `search {}`, over the spec's and the defaults: dartsl.search("digits", epochs=3)
 
-    Ctrl-C finishes the step and saves: the result then says that it is not finished, and `resume` goes on.
+    Ctrl-C finishes the step, saves, and raises KeyboardInterrupt: `resume` goes on.
     Raises SpecError for a fault in the spec; UserError for settings, data or a folder that cannot be used, and for a
     loss or gradient that is not finite: the state before that step is then saved.
     """
     checked = spec_to_search(spec)
     given, named = given_of(data, settings, loss, metrics)
-    job = job_of(checked, network, parameters, beside(checked, plugins), out, command, console, given, named)
+    console, callbacks = console_of(console, quiet), Callbacks(on_step, on_epoch)
+    files = beside(checked, plugins)
+    job = job_of(checked, network, parameters, files, out, command, console, given, named, callbacks)
     config = located(job, search_config(checked, named, network))
     from dartsl.searching import loop
 
-    return Run(loop.search(job, config).path)
+    return ended(loop.search(job, config))
 
 
 def resume(
@@ -81,6 +92,9 @@ def resume(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run | list[Run]:
     """Go on with a run that was interrupted, of a search or a training, as if it had never stopped.
 
@@ -90,7 +104,7 @@ def resume(
     epochs   another last epoch, of a run that is finished or not: from then on its schedules are those of so many
     data, loss, metrics   what the run was started with, where it was given from Python: a run records only what they
              are called, and how many images there are
-    console  where progress goes; by default standard output
+    console, quiet, on_step, on_epoch   as those of `search`
 
     On the CPU it goes on bit for bit, with the same torch and number of threads. Raises UserError for a folder,
     checkpoint or data set that is not what the run left, and what `search` and `train` raise.
@@ -111,6 +125,9 @@ def resume(
             loss=loss,
             metrics=metrics,
             console=console,
+            quiet=quiet,
+            on_step=on_step,
+            on_epoch=on_epoch,
         )
     found = resume_training(
         path,
@@ -121,6 +138,9 @@ def resume(
         loss=loss,
         metrics=metrics,
         console=console,
+        quiet=quiet,
+        on_step=on_step,
+        on_epoch=on_epoch,
     )
     return found if seeds else found[0]
 
@@ -135,13 +155,17 @@ def resume_search(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """`resume` of a search. Raises UserError for another kind of run."""
     from dartsl.run.resuming import Anew
     from dartsl.searching import loop
 
-    anew = Anew(device, plugins, epochs, Given(data, loss, metrics or {}))
-    return Run(loop.resume(Path(run), anew, console=console).path)
+    given, callbacks = Given(data, loss, metrics or {}), Callbacks(on_step, on_epoch)
+    anew = Anew(device, plugins, epochs, given, callbacks)
+    return ended(loop.resume(Path(run), anew, console=console_of(console, quiet)))
 
 
 def check_gradients(
@@ -195,8 +219,15 @@ def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) 
 
 
 def spec_to_search(spec: SpecLike) -> Spec:
-    """The spec, checked; a run's folder is none, since what it has found is decided. Raises SpecError, UserError."""
-    return spec if isinstance(spec, Spec) else check(source_of(spec))
+    """The spec, checked, its warnings logged; a run's folder is none, since what it has found is decided.
+
+    Raises SpecError, UserError.
+    """
+    if isinstance(spec, Spec):
+        return spec
+    checked = check(source_of(spec))
+    log_warnings(checked.warnings)
+    return checked
 
 
 def _require_rule(rule: str | None) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
-from dartsl.api.jobs import Trainable, given_of, init_of, job_of, located, train_config, trainable
-from dartsl.api.runs import Run
+from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, located, train_config, trainable
+from dartsl.api.runs import Run, all_ended, ended
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike
 from dartsl.lang.diagnostics import UserError
+from dartsl.run.callbacks import Callbacks
 from dartsl.run.given import Given
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from dartsl.run.callbacks import Epoch, Step
     from dartsl.run.given import Data, Loss, Metric
     from dartsl.training.evaluate import Evaluated
     from dartsl.training.generate import Continued
@@ -40,6 +42,9 @@ def train(
     metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.train(...)",
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
     **settings: Unpack[TrainSettings],
 ) -> Run:
     """Train a decided spec's network, or what the run of a search has found, from scratch or from `init`.
@@ -60,22 +65,26 @@ def train(
     metrics     of the same two a number, by name: measured where validation and test errors are
     command     what the run records as its command
     console     where progress goes; by default standard output
+    quiet       True prints nothing
+    on_step     called after each step with a `dartsl.Step`, on_epoch after each epoch with a `dartsl.Epoch`: one that
+                returns True stops the run, which is saved; what one raises is raised as it is, once the run is saved
     settings    those of `train {}`, over the spec's and the defaults: dartsl.train("runs/digits", epochs=20)
 
-    The test data are looked at once, at the end. Ctrl-C finishes the step and saves: the result then says that it is
-    not finished, and `dartsl.resume` goes on. Raises SpecError for a fault in the spec; UserError for a spec that
+    The test data are looked at once, at the end. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt:
+    `dartsl.resume` goes on. Raises SpecError for a fault in the spec; UserError for a spec that
     leaves choices open, for settings, data or a folder that cannot be used, and for a loss or gradient that is not
     finite: the state before that step is then saved.
     """
     found = trainable(spec)
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
-    job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
+    console, callbacks = console_of(console, quiet), Callbacks(on_step, on_epoch)
+    job = job_of(found.spec, network, parameters, known, out, command, console, given, named, callbacks)
     job = replace(job, init=init_of(init))
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
-    return Run(loop.train(job, config).path)
+    return ended(loop.train(job, config))
 
 
 def train_seeds(
@@ -92,6 +101,9 @@ def train_seeds(
     metrics: Mapping[str, Metric] | None = None,
     command: str = "dartsl.train_seeds(...)",
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
     **settings: Unpack[TrainSettings],
 ) -> list[Run]:
     """`train` with the seeds 0 to seeds - 1, one after another: their results, of which the last may be unfinished.
@@ -105,12 +117,13 @@ def train_seeds(
     found = trainable(spec)
     given, named = given_of(data, settings, loss, metrics)
     known = plugins or found.plugins
-    job = job_of(found.spec, network, parameters, known, out, command, console, given, named)
+    console, callbacks = console_of(console, quiet), Callbacks(on_step, on_epoch)
+    job = job_of(found.spec, network, parameters, known, out, command, console, given, named, callbacks)
     job = replace(job, init=init_of(init))
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 
-    return [Run(each.path) for each in training.start(job, config, seeds)]
+    return all_ended(training.start(job, config, seeds))
 
 
 def resume_training(
@@ -123,6 +136,9 @@ def resume_training(
     loss: Loss | None = None,
     metrics: Mapping[str, Metric] | None = None,
     console: Console | None = None,
+    quiet: bool = False,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> list[Run]:
     """`dartsl.resume` of a training, or of one with several seeds: their results. Raises UserError for another kind of
     run."""
@@ -130,10 +146,8 @@ def resume_training(
     from dartsl.training import seeds
 
     given = Given(data, loss, metrics or {})
-    return [
-        Run(each.path)
-        for each in seeds.resume(Path(run), Anew(device, plugins, epochs, given), console=console)
-    ]
+    anew = Anew(device, plugins, epochs, given, Callbacks(on_step, on_epoch))
+    return all_ended(seeds.resume(Path(run), anew, console=console_of(console, quiet)))
 
 
 def trains_seeds(run: Path) -> bool:

@@ -115,6 +115,11 @@ def resume_option(function: Command) -> Command:
     )(function)  # fmt: skip
 
 
+def quiet_option(function: Command) -> Command:
+    """`--quiet`."""
+    return click.option("-q", "--quiet", is_flag=True, help="Print errors alone.")(function)
+
+
 def run_argument(function: Command) -> Command:
     """RUN: a folder that exists."""
     return click.argument("run", type=click.Path(path_type=Path), metavar="RUN", callback=_existing)(function)

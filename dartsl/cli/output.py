@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from dartsl.lang.diagnostics import Diagnostic, UserError
 from dartsl.lang.paths import printable
+from dartsl.run.interrupt import Interrupted
 from dartsl.run.torchrun import is_first, let_the_first_speak
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+Outcome = TypeVar("Outcome")
 VERSION = 1  # of the JSON document
 FAULT, WRONG_USE, INTERRUPTED = 1, 2, 130
 STDOUT = Path("-")
@@ -115,12 +117,21 @@ def written(paths: Iterable[Path], remark: str = "") -> None:
     note(f"wrote {names[0]}{remark}")
 
 
-def console() -> Console:
+def console(quiet: bool = False) -> Console:
     """Where a run's progress goes: stdout, or stderr under --format json. A bar is for a terminal alone."""
     from rich.console import Console
 
     stream = sys.stderr if current().json else sys.stdout
-    return Console(file=stream, force_terminal=stream.isatty())
+    return Console(file=stream, force_terminal=stream.isatty(), quiet=quiet)
+
+
+def outcome_of(run: Callable[[], Outcome]) -> Outcome:
+    """What a run comes to, also where Ctrl-C stops it: it has then said so, and is saved."""
+    try:
+        return run()
+    except Interrupted as stopped:
+        outcome: Outcome = stopped.result
+        return outcome
 
 
 def say_error(message: str, help: str | None, own: bool = False) -> None:
@@ -148,8 +159,8 @@ def add_fault(report: Report, message: str, help: str | None = None) -> None:
     )
 
 
-def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Faults and warnings of a spec; of several processes the first one reports them."""
+def say_diagnostics(diagnostics: Iterable[Diagnostic], quiet: bool = False) -> None:
+    """Faults and warnings of a spec; of several processes the first one reports them. `quiet`: in JSON alone."""
     if not is_first():
         return
     from dartsl.lang.render import render, to_json
@@ -157,7 +168,7 @@ def say_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     found = tuple(diagnostics)
     if current().json:
         current().diagnostics += to_json(found)
-    elif found:
+    elif found and not quiet:
         click.echo(render(found, color=coloured(sys.stderr)), err=True)
 
 

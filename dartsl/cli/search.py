@@ -17,11 +17,12 @@ from dartsl.cli.options import (
     output_option,
     parse_assignments,
     plugin_option,
+    quiet_option,
     require_resumable,
     resume_option,
     run_argument,
 )
-from dartsl.cli.output import INTERRUPTED, answer, console, deliver, note, say_diagnostics
+from dartsl.cli.output import INTERRUPTED, answer, console, deliver, note, outcome_of, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import SearchConfig
 from dartsl.run.commands import command_line
@@ -39,6 +40,7 @@ from dartsl.run.torchrun import require_one_process
 )
 @network_options
 @plugin_option
+@quiet_option
 @setting_options(SearchConfig)
 @click.pass_context
 def search_command(
@@ -51,6 +53,7 @@ def search_command(
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
+    quiet: bool,
     **settings: Any,
 ) -> None:
     """Search a SPEC's network for its best cells.
@@ -73,23 +76,28 @@ def search_command(
     given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
-        result = searching.resume_search(resume, plugins=plugins, console=console(), **given)
+        given |= {"plugins": plugins, "console": console(quiet)}
+        result = outcome_of(lambda: searching.resume_search(resume, **given))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
         if check_gradients:
             if out is not None or "order" in given:
                 raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
+            if quiet:
+                raise click.UsageError(
+                    "--check-gradients prints what it finds: give no --quiet with it.", ctx
+                )
             require_one_process("dartsl search --check-gradients")
         checked = searching.spec_to_search(spec)
-        say_diagnostics(checked.warnings)
+        say_diagnostics(checked.warnings, quiet)
         given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
         if check_gradients:
             compared = searching.check_gradients(checked, **given)
             answer(asdict(compared), compared.text())
             return
-        typed = command_line("dartsl", *sys.argv[1:])
-        result = searching.search(checked, out, command=typed, console=console(), **given)
+        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet)}
+        result = outcome_of(lambda: searching.search(checked, out, **given))
     answer({"run": str(result.path), "finished": result.finished, "found": result.found}, "")
     ctx.exit(0 if result.finished else INTERRUPTED)
 

@@ -15,10 +15,11 @@ from dartsl.cli.options import (
     network_options,
     parse_assignments,
     plugin_option,
+    quiet_option,
     require_resumable,
     resume_option,
 )
-from dartsl.cli.output import INTERRUPTED, answer, console, say_diagnostics
+from dartsl.cli.output import INTERRUPTED, answer, console, outcome_of, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
 from dartsl.lang.settings import TrainConfig
 from dartsl.run.commands import command_line
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @network_options
 @plugin_option
+@quiet_option
 @setting_options(TrainConfig)
 @click.pass_context
 def train_command(
@@ -54,6 +56,7 @@ def train_command(
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
+    quiet: bool,
     **settings: Any,
 ) -> None:
     """Train a decided SPEC, or what a search found.
@@ -81,25 +84,26 @@ def train_command(
     given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         require_resumable(ctx, given, spec, out, seeds, init, network, assignments)
-        results = training.resume_training(resume, plugins=plugins, console=console(), **given)
+        given |= {"plugins": plugins, "console": console(quiet)}
+        results = outcome_of(lambda: training.resume_training(resume, **given))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
         if seeds is not None and "seed" in given:
             raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
         found = trainable(spec)
-        say_diagnostics(found.spec.warnings)
+        say_diagnostics(found.spec.warnings, quiet)
         given |= {
             "init": init,
             "network": network,
             "parameters": parse_assignments(assignments),
             "plugins": plugins,
         }
-        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console()}
+        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet)}
         if seeds is None:
-            results = [training.train(found, out, **given)]
+            results = [outcome_of(lambda: training.train(found, out, **given))]
         else:
-            results = training.train_seeds(found, seeds, out, **given)
+            results = outcome_of(lambda: training.train_seeds(found, seeds, out, **given))
     finished = results[-1].finished
     answer({"finished": finished, "runs": [_as_json(result) for result in results]}, "")
     ctx.exit(0 if finished else INTERRUPTED)

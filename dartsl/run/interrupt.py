@@ -7,6 +7,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM, after the run has finished its step and saved; `result` is what it came to.
+
+    It ends a loop over runs, too, unless that catches KeyboardInterrupt.
+    """
+
+    def __init__(self, result: Any) -> None:
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        return "the run is saved, and `dartsl.resume` goes on with it"
 
 
 class Interruption:

@@ -14,6 +14,7 @@ from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.lang.terms import Plan
 from dartsl.nn.plugin_files import Files
+from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.init import Init
 
@@ -34,6 +35,7 @@ class Job:
     command     what `run.json` records as the command
     console     where progress goes; None: standard output
     given       data, a loss, metrics from Python, in place of what the settings say
+    callbacks   who hears of each step and epoch, and may stop the run
     asked       the settings that the call itself names, over those of the spec
     init        whose weights a training begins with; None: fresh ones
     """
@@ -47,6 +49,7 @@ class Job:
     console: Console | None = None
     given: Given = NOTHING
     asked: Collection[str] = ()
+    callbacks: Callbacks = SILENT
     init: Init | None = None
 
     @property

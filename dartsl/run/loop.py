@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
+from dartsl.run.callbacks import SILENT, Callbacks, Ending, Epoch, Step, answer_of
 from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
@@ -89,6 +90,9 @@ class Session(Protocol):
     def figures(self) -> Figures:
         """What a progress display shows, as of the last step whose figures are on the host."""
 
+    def read(self) -> Figures:
+        """The same as of now. The host waits for the device."""
+
     def state_dict(self) -> dict[str, Any]:
         """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
 
@@ -106,8 +110,9 @@ def run_session(
     device: str,
     console: Console,
     group: Group = ALONE,
-) -> bool:
-    """Take all steps that are left; False where Ctrl-C stopped it.
+    callbacks: Callbacks = SILENT,
+) -> Ending:
+    """Take all steps that are left, unless Ctrl-C or a callback stops it.
 
     `epochs` is the last one, for the progress. A checkpoint is written after each epoch and wherever the run stops.
     Raises UserError for a step that is not finite or finds too little memory: a sound state is then saved, that before
@@ -126,15 +131,15 @@ def run_session(
                 with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
                 progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
-                if group.any(stop.requested):
+                answer = answer_of(callbacks.on_step, _step_of(session, folder))
+                interrupted = stop.requested
+                if group.any(interrupted or answer.stop):
                     with _failing_safely(session, folder, device, group):
                         session.verify()
                     save(session, folder, group)
-                    progress.say(
-                        f"stopped in epoch {session.epoch + 1} after step {session.place}; everything is saved"
-                    )
-                    progress.say(f"go on with: {group.command(folder.kind.go_on(folder.path))}")
-                    return False
+                    place = f"in epoch {session.epoch + 1} after step {session.place}"
+                    _say_stopped(place, progress, folder, group)
+                    return Ending(False, group.any(interrupted), answer.fault)
             with _failing_safely(session, folder, device, group):
                 end = session.end_epoch()
             with group.together():
@@ -143,7 +148,21 @@ def run_session(
                     tell(end.history)
             save(session, folder, group)
             progress.epoch(session.epoch, end.figures)
-    return True
+            done_epoch = Epoch(folder.path, session.epoch, epochs, end.history)
+            answer = answer_of(callbacks.on_epoch, done_epoch)
+            if group.any(answer.fault is not None or (answer.stop and not session.finished)):
+                _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
+                return Ending(False, fault=answer.fault)
+    return Ending(True)
+
+
+def _step_of(session: Session, folder: RunFolder) -> Step:
+    return Step(folder.path, session.epoch + 1, session.place, session.steps, session.read)
+
+
+def _say_stopped(place: str, progress: RunProgress, folder: RunFolder, group: Group) -> None:
+    progress.say(f"stopped {place}; everything is saved")
+    progress.say(f"go on with: {group.command(folder.kind.go_on(folder.path))}")
 
 
 def _read(session: Session, group: Group) -> Iterator[Any]:

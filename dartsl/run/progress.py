@@ -29,7 +29,7 @@ class RunProgress:
         self._first = self._done = done / steps  # in epochs, whose numbers of steps may differ
         self._started = time.monotonic()
         self._live: _Bar | None = None
-        if console.is_terminal and not console.is_dumb_terminal:
+        if console.is_terminal and not console.is_dumb_terminal and not console.quiet:
             self._live = _Bar(
                 TextColumn("epoch {task.fields[epoch]}"),
                 BarColumn(bar_width=24),
@@ -88,7 +88,7 @@ class RunProgress:
         words = "stopping after this step; Ctrl-C again stops at once"
         if self._live is not None:
             self._live.figures = words
-        else:
+        elif not self._console.quiet:
             os.write(2, f"\n{words}\n".encode("utf-8", "backslashreplace"))
 
     def left(self) -> str:

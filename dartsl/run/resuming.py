@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,11 +14,13 @@ from dartsl.lang.loader import read
 from dartsl.lang.paths import printable
 from dartsl.lang.settings import Config, configure
 from dartsl.nn.plugin_files import Named
+from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.folder import RunFolder, spec_hash
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.inputs import Inputs
 from dartsl.run.job import Job
 from dartsl.run.loop import Session
+from dartsl.run.notes import say
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
 from dartsl.run.starting import surroundings
@@ -31,12 +34,14 @@ class Anew:
     plugins  those of the run, named again: needed where it was not made in its folder by this user
     epochs   in place of the run's own: it is prolonged, or ends sooner
     given    data, loss and metrics of a run that had them from Python
+    callbacks  who hears of each step and epoch, and may stop the run
     """
 
     device: str | None = None
     plugins: Named = ()
     epochs: int | None = None
     given: Given = NOTHING
+    callbacks: Callbacks = SILENT
 
     def over(self, config: Config) -> Config:
         """The settings of a run with those given anew. Raises UserError for a value that is none of a setting."""
@@ -67,7 +72,15 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Job, Config]:
     values = folder.values(pick_network(spec, info.network))
     plugins = partial(folder.plugins, anew.plugins)
     job = Job(
-        spec, info.network, values, plugins, folder.path, info.command, given=anew.given, init=info.init
+        spec,
+        info.network,
+        values,
+        plugins,
+        folder.path,
+        info.command,
+        given=anew.given,
+        callbacks=anew.callbacks,
+        init=info.init,
     )
     return job, anew.over(configure(base, info.settings))
 
@@ -97,7 +110,7 @@ def record(
     if epochs != before:
         since = f"step {place + 1} of epoch {session.epoch + 1}" if place else f"epoch {session.epoch + 1}"
         line = f"{_epochs(epochs)} in place of {before}: from {since} on, schedules are those of {_epochs(epochs)}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line, console, logging.INFO)
 
 
 def keep_inputs(folder: RunFolder, inputs: Inputs, group: Group) -> None:
@@ -120,4 +133,4 @@ def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
     ]
     if changes:
         line = f"goes on, but perhaps not bit for bit: {printable('; '.join(changes))}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(line, console)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from dartsl.data.named import is_embedded
 from dartsl.lang.model import Spec
-from dartsl.lang.paths import printable
 from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import named_files, pinned
@@ -90,9 +88,3 @@ def absolute(data: str) -> str:
         return data
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else data
-
-
-def say_notes(notes: Sequence[str], console: Console) -> None:
-    """Say how the data was understood, one line each."""
-    for note in notes:
-        console.print(f"note: {printable(note)}", highlight=False, markup=False, soft_wrap=True)

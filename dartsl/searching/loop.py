@@ -21,6 +21,7 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.callbacks import Callbacks
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
@@ -28,9 +29,10 @@ from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import SEARCH
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.notes import say_notes
 from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
+from dartsl.run.starting import RUNS, absolute, begun, run_info, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive
@@ -42,11 +44,12 @@ from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of, se
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A run's folder; whether all epochs are done (else it was interrupted); the found file's text, if so."""
+    """A run's folder; whether all epochs are done; the found file's text, if so. `interrupted`: Ctrl-C stopped it."""
 
     path: Path
     finished: bool
     found: str | None = None
+    interrupted: bool = False
 
 
 @undisturbed()
@@ -74,7 +77,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 idle_settings = idle(config, job.asked, found_of(data, config))
                 say_notes([*notes_of(data), *idle_settings], console)
                 begin(session, folder, group)
-                return _run(session, folder, console, group)
+                return _run(session, folder, console, group, job.callbacks)
 
 
 @undisturbed()
@@ -110,7 +113,7 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         record(anew, folder, session, bool(model.plugins), console, group)
         keep_inputs(folder, session.inputs, group)
         tell_changes(info, console, group)
-        return _run(session, folder, console, group)
+        return _run(session, folder, console, group, anew.callbacks)
 
 
 def _model(job: Job, config: SearchConfig) -> Supernet:
@@ -121,13 +124,15 @@ def _model(job: Job, config: SearchConfig) -> Supernet:
     return from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
 
 
-def _run(session: SearchSession[Any], folder: RunFolder, console: Console, group: Group) -> SearchResult:
+def _run(
+    session: SearchSession[Any], folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
+) -> SearchResult:
     epochs, device = session.config.epochs, session.config.device
     group.align(session.model)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
-        over = run_session(session, folder, epochs, device, console, group)
-    if not over:
-        return SearchResult(folder.path, finished=False)
+        ending = run_session(session, folder, epochs, device, console, group, callbacks)
+    if not ending.checked().finished:
+        return SearchResult(folder.path, finished=False, interrupted=ending.interrupted)
     found = ""
     with group.together():
         if group.chief:

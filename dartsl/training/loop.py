@@ -20,6 +20,7 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.run.callbacks import Callbacks
 from dartsl.run.commands import command_line
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
@@ -28,9 +29,10 @@ from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import RESULT, TRAIN
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.notes import say_notes
 from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, begun, run_info, say_notes, stem
+from dartsl.run.starting import RUNS, absolute, begun, run_info, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.training.init import begin_with
@@ -41,7 +43,7 @@ from dartsl.training.sessions import TrainSession, data_hash, data_of, session_o
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A run's folder; whether all epochs are done (else it was interrupted); its test figures, if so.
+    """A run's folder; whether all epochs are done; its test figures, if so. `interrupted`: Ctrl-C stopped it.
 
     `parameters` are the network's, `auxiliary_parameters` those of the auxiliary head, which only training has.
     """
@@ -51,6 +53,7 @@ class TrainResult:
     parameters: int
     auxiliary_parameters: int
     test: Tested | None = None
+    interrupted: bool = False
 
 
 @undisturbed()
@@ -89,7 +92,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
                 found_data = Found() if isinstance(data, Corpus) else data.found
                 say_notes([*said, *data.notes, *idle(config, job.asked, found_data)], console)
                 begin(session, folder, group)
-                return _run(session, folder, console, group)
+                return _run(session, folder, console, group, job.callbacks)
 
 
 @undisturbed()
@@ -110,7 +113,7 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
             record(anew, folder, session, bool(session.model.plugins), console, group)
             keep_inputs(folder, session.inputs, group)
             tell_changes(folder.info, console, group)
-            return _run(session, folder, console, group)
+            return _run(session, folder, console, group, anew.callbacks)
 
 
 def reopened_session(folder: RunFolder, anew: Anew = AS_IT_WAS, group: Group = ALONE) -> TrainSession:
@@ -163,15 +166,18 @@ def decided_plan(job: Job) -> Plan:
     return planned
 
 
-def _run(session: TrainSession, folder: RunFolder, console: Console, group: Group) -> TrainResult:
+def _run(
+    session: TrainSession, folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
+) -> TrainResult:
     config = session.config
     whole = count_parameters(session.model.graph)
     head = count_parameters(session.model.graph, layer="auxiliary")
     group.align(session.model)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
-        if not run_session(session, folder, config.epochs, config.device, console, group):
-            return TrainResult(folder.path, False, whole - head, head)
-        test = session.test()
+        ending = run_session(session, folder, config.epochs, config.device, console, group, callbacks)
+        test = session.test() if ending.finished else None
+    if not ending.checked().finished:
+        return TrainResult(folder.path, False, whole - head, head, interrupted=ending.interrupted)
     result = TrainResult(folder.path, True, whole - head, head, test)
     with group.together():
         if group.chief:

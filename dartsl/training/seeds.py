@@ -45,7 +45,8 @@ def start(job: Job, config: TrainConfig, seeds: int | None = None) -> list[loop.
         write_json(path / SEEDS, {"format": FORMAT, "seeds": seeds})
 
     first = loop.train(replace(job, out=path / "seed0"), replace(config, seed=0), record)
-    return _rest(path, seeds, Anew(given=job.given), job.console, [first]) if first.finished else [first]
+    anew = Anew(given=job.given, callbacks=job.callbacks)
+    return _rest(path, seeds, anew, job.console, [first]) if first.finished else [first]
 
 
 def _unbegun(path: Path) -> bool:

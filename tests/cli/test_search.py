@@ -11,7 +11,7 @@ import pytest
 import dartsl as api
 from dartsl.lang.settings import SearchConfig
 
-from .conftest import Dartsl
+from .conftest import Dartsl, document
 
 
 def test_every_setting_is_an_option(dartsl: Dartsl) -> None:
@@ -108,6 +108,32 @@ def test_an_interrupted_search_leaves_by_130(
     stopped = loop.SearchResult(Path("run"), finished=False)
     monkeypatch.setattr(searching, "search", lambda *_, **__: stopped)
     assert dartsl("search", "good.darts").exit_code == 130
+
+
+def test_quiet_prints_errors_alone(dartsl: Dartsl, good: Path) -> None:
+    """Warnings and notes are none; a JSON document is what was asked for, and a fault leaves by the same code."""
+    warned = good.read_text().replace("node   p, q : sum", "node   p, q, r : sum")
+    good.write_text(warned.replace("  output", "  edge   p -> r : skip_connect\n  output"))
+    loud = dartsl("search", "good.darts", "--workers", "1", "--out", "loud")
+    assert "warning[W" in loud.stderr
+    assert "note: the setting `workers` does nothing here" in loud.stdout
+    quiet = dartsl("search", "good.darts", "--workers", "1", "--quiet", "--out", "run")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+    assert (good.parent / "run" / "found.darts").read_text() == (
+        good.parent / "loud" / "found.darts"
+    ).read_text()
+    again = dartsl("search", "--resume", "run", "-q", "--epochs", "2")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "")
+    trained = dartsl("train", "run", "-q", "--epochs", "1", "--seeds", "2", "--out", "seeds")
+    assert (trained.exit_code, trained.stdout, trained.stderr) == (0, "", "")
+    wrong = dartsl("search", "--resume", "run", "-q", "--epochs", "1")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "cannot end after 1 epoch" in wrong.stderr
+    as_json = dartsl("search", "good.darts", "-q", "--out", "other", "--format", "json")
+    assert [each["severity"] for each in document(as_json)["diagnostics"]] == ["warning"]
+    assert as_json.stderr == ""
+    compared = dartsl("search", "good.darts", "-q", "--check-gradients")
+    assert compared.exit_code == 2
 
 
 # ------------------------------------------------------------------ Python API

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_dartsl_hands_on_the_functions_of_its_api() -> None:
-    others = {"Error", "Source", "SpecError", "UserError", "__version__"}
+    others = {"Epoch", "Error", "Source", "SpecError", "Step", "UserError", "__version__"}
     assert set(dartsl.__all__) - others == set(FUNCTIONS)
     assert all(getattr(dartsl, name) is getattr(api, name) for name in FUNCTIONS)
     assert set(dir(dartsl)) == set(dartsl.__all__)

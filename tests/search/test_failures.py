@@ -173,3 +173,33 @@ print("finished" if result.finished else "interrupted", flush=True)
     state = checkpoint_of(path)["state"]
     assert len(rows(path / "history.jsonl")) == state["epoch"] >= 1
     assert state["step"] == state["epoch"] * STEPS + state["batches"]["step"]
+
+
+def test_ctrl_c_ends_a_command_and_a_python_loop_of_searches(tiny: Path) -> None:
+    """As real processes: the command leaves by 130 and says how to go on; a script ends as by any Ctrl-C."""
+    script = (
+        "import dartsl\n"
+        "for seed in range(2):\n"
+        "    dartsl.search('tiny.darts', f'script{seed}', epochs=100000, batch=5, data='images.npz', device='cpu')\n"
+    )
+    options = ["--epochs", "100000", "--data", "images.npz", "--device", "cpu", "--out", "command"]
+    calls = {
+        "command": [sys.executable, "-m", "dartsl", "search", "tiny.darts", *options],
+        "script0": [sys.executable, "-c", script],
+    }
+    for name, call in calls.items():
+        process = subprocess.Popen(
+            call, cwd=tiny.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("epoch      1/100000")
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+        assert "everything is saved" in said
+        assert f"go on with: dartsl search --resume {name}\n" in said
+        assert "\nstopping after this step; Ctrl-C again stops at once\n" in errors
+        assert process.returncode == (130 if name == "command" else 1)
+        assert ("Traceback" in errors) == (name == "script0")
+        assert checkpoint_of(tiny.parent / name)["state"]["epoch"] >= 1
+    assert "the run is saved, and `dartsl.resume` goes on with it" in errors
+    assert not (tiny.parent / "script1").exists()

@@ -18,6 +18,7 @@ from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.run import loop as run_loop
 from dartsl.run.folder import RunFolder
+from dartsl.run.interrupt import Interrupted
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching.method import TERMS, Constant, Method, Moment
 from dartsl.searching.step import SearchStep
@@ -160,7 +161,9 @@ def test_an_interrupted_search_goes_on_with_them(
 ) -> None:
     whole = dartsl.search(spec, spec.parent / "whole")
     stop_at_look(look, monkeypatch)
-    parts = dartsl.search(spec, spec.parent / "parts")
+    with pytest.raises(Interrupted) as caught:
+        dartsl.search(spec, spec.parent / "parts")
+    parts = caught.value.result
     assert not parts.finished
     monkeypatch.undo()
     assert dartsl.resume(parts.path).finished
