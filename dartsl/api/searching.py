@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, console_of, given_of, job_of, located, search_config
@@ -114,34 +114,13 @@ def resume(
     from dartsl.run.kinds import SEARCH
 
     path = Path(run)
+    anew: Any = {"device": device, "plugins": plugins, "epochs": epochs}
+    anew |= {"data": data, "loss": loss, "metrics": metrics}
+    anew |= {"console": console, "quiet": quiet, "on_step": on_step, "on_epoch": on_epoch}
     seeds = trains_seeds(path)
     if not seeds and RunFolder.open(path).kind == SEARCH:
-        return resume_search(
-            path,
-            device=device,
-            plugins=plugins,
-            epochs=epochs,
-            data=data,
-            loss=loss,
-            metrics=metrics,
-            console=console,
-            quiet=quiet,
-            on_step=on_step,
-            on_epoch=on_epoch,
-        )
-    found = resume_training(
-        path,
-        device=device,
-        plugins=plugins,
-        epochs=epochs,
-        data=data,
-        loss=loss,
-        metrics=metrics,
-        console=console,
-        quiet=quiet,
-        on_step=on_step,
-        on_epoch=on_epoch,
-    )
+        return resume_search(path, **anew)
+    found = resume_training(path, **anew)
     return found if seeds else found[0]
 
 

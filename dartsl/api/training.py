@@ -64,10 +64,8 @@ def train(
     loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
     metrics     of the same two a number, by name: measured where validation and test errors are
     command     what the run records as its command
-    console     where progress goes; by default standard output
-    quiet       True prints nothing
-    on_step     called after each step with a `dartsl.Step`, on_epoch after each epoch with a `dartsl.Epoch`: one that
-                returns True stops the run, which is saved; what one raises is raised as it is, once the run is saved
+    console     where progress goes; by default standard output; quiet=True prints nothing
+    on_step, on_epoch   called after each, with a `dartsl.Step` or `dartsl.Epoch`; True stops the run, which is saved
     settings    those of `train {}`, over the spec's and the defaults: dartsl.train("runs/digits", epochs=20)
 
     The test data are looked at once, at the end. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt:

@@ -93,13 +93,8 @@ def train_command(
             raise click.UsageError("--seeds trains the seeds 0, 1, ...: give no --seed with it.", ctx)
         found = trainable(spec)
         say_diagnostics(found.spec.warnings, quiet)
-        given |= {
-            "init": init,
-            "network": network,
-            "parameters": parse_assignments(assignments),
-            "plugins": plugins,
-        }
-        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet)}
+        given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
+        given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet), "init": init}
         if seeds is None:
             results = [outcome_of(lambda: training.train(found, out, **given))]
         else:
