@@ -25,3 +25,8 @@ same: bool = dartsl.diff("zoo/darts_v1", "zoo/darts_v2").equal
 genotype: str = dartsl.export(run.path, "genotype")
 onnx: bytes = dartsl.export(run.path, "onnx")
 compiled = dartsl.compile(spec, dtype=torch.bfloat16, memory="low", amp=True, plugins="half.py")
+tables: dict[str, dict[str, dict[str, float]]] = run.mixing_weights()
+rows: list[dict[str, object]] = dartsl.Run("runs/digits").history
+network: nn.Module = run.model()
+tuned = dartsl.train(run, init=trained, data="other.npz")
+other: str | None = dartsl.evaluate(tuned, data="other.npz").other
