@@ -9,6 +9,7 @@ from dartsl.api.compiling import bench, compile, emit
 from dartsl.api.describing import info
 from dartsl.api.drawing import draw, plot
 from dartsl.api.exchanging import export, import_genotype
+from dartsl.api.extracting import features
 from dartsl.api.runs import Run
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
@@ -26,6 +27,7 @@ __all__ = [
     "emit",
     "evaluate",
     "export",
+    "features",
     "fmt",
     "generate",
     "import_genotype",

@@ -1,4 +1,4 @@
-"""The call of an `extern op`'s module, which takes its inputs and knows of no pass."""
+"""The call of a module that takes its inputs and knows of no pass: an `extern op`'s, or one that a user has put in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from dartsl.nn.norms import normalised
+from dartsl.nn.norms import BatchNorm1d, BatchNorm2d, normalised
 from dartsl.nn.passing import Pass
+from dartsl.nn.text import Embedding
+
+# dartsl's own modules with parameters that take the pass, in whose place a user may put another.
+OWN = (BatchNorm1d, BatchNorm2d, Embedding)
 
 
 def call(module: nn.Module, *inputs: Tensor, pass_: Pass) -> Tensor:
@@ -24,6 +28,14 @@ def call(module: nn.Module, *inputs: Tensor, pass_: Pass) -> Tensor:
     with _held(module, pass_) if special else nullcontext():
         result: Tensor = module(*inputs)
     return result
+
+
+def called(module: nn.Module, *inputs: Tensor, pass_: Pass) -> Tensor:
+    """`module(*inputs)` in a pass, whether it is the module that was lowered or another in its place."""
+    if isinstance(module, OWN):
+        result: Tensor = module(*inputs, pass_=pass_)
+        return result
+    return call(module, *inputs, pass_=pass_)
 
 
 @contextmanager

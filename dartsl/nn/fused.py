@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.nn import packing
 from dartsl.nn.depthwise import depthwise
 from dartsl.nn.lean import conv2d
 from dartsl.nn.norms import NONE, batch_norm, own, reads
-from dartsl.nn.packing import STATISTICS, Weights
+from dartsl.nn.packing import Weights
 from dartsl.nn.passing import Pass
 from dartsl.nn.primitives import total
 
@@ -149,24 +150,14 @@ def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pa
     first = modules[0]
     if not reads(first, pass_):
         return batch_norm(first, x, weight, None, NONE, pass_)
-    if first.training and len(modules) > 1:
-        tie(modules)
-    return batch_norm(first, x, weight, None, own(first), pass_)
-
-
-def tie(modules: Sequence[_NormBase]) -> None:
-    """Let the batch norms' statistics lie in the same memory, so that one update is that of all.
-
-    Each keeps tensors of its own, under its own names; a checkpoint holds them all. What moves them apart (a
-    change of device or type) leaves them equal, so that they can be tied again at the next update.
-    """
-    first = modules[0]
-    for name in STATISTICS:
-        held = first._buffers[name]
-        for module in modules[1:]:
-            other = module._buffers[name]
-            if held is not None and other is not None and held.data_ptr() != other.data_ptr():
-                module._buffers[name] = held.detach()
+    result = batch_norm(first, x, weight, None, own(first), pass_)
+    if first.training and not pass_.again and len(modules) > 1:
+        mean, variance, _ = own(first)
+        if mean is not None and variance is not None:
+            others = modules[1:]
+            packing.moved(others, [mean] * len(others), [variance] * len(others))
+            packing.counted(others)
+    return result
 
 
 def relu_in_place(x: Tensor) -> Tensor:

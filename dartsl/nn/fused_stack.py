@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.nn import packing
 from dartsl.nn.fused import norms
 from dartsl.nn.norms import NONE, batch_norm, reads
-from dartsl.nn.packing import statistics
 from dartsl.nn.passing import Pass
 
 
@@ -47,8 +47,15 @@ def scaled_bn_stack(x: Tensor, state: Sequence[nn.Module], gain: Tensor, pass_: 
 def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pass_: Pass) -> Tensor:
     """One batch norm over all channels; it moves the running statistics of all modules, which are set alike."""
     first = modules[0]
-    held = statistics(modules) if reads(first, pass_) else NONE
-    return batch_norm(first, x, weight, None, held, pass_)
+    if not reads(first, pass_):
+        return batch_norm(first, x, weight, None, NONE, pass_)
+    mean, variance = packing.statistics(modules)
+    result = batch_norm(first, x, weight, None, (mean, variance, first.num_batches_tracked), pass_)
+    if first.training and not pass_.again:
+        size = first.num_features
+        packing.moved(modules, torch.split(mean, size), torch.split(variance, size))
+        packing.counted(modules[1:])
+    return result
 
 
 # Kind -> the function.

@@ -11,26 +11,31 @@ state_dict is the same at every level.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import getitem
 from typing import Any
 
 import networkx as nx
 import torch
 from torch import fx, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
-from dartsl.nn import extern, fused, fused_stack, fused_text, packing, primitives, text
+from dartsl.nn import extern, fused, fused_stack, fused_text, primitives, text
 from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
 from dartsl.nn.contract import Builder
 from dartsl.nn.draws import Draws
 from dartsl.nn.emit import emit_python
 from dartsl.nn.layers import PASS, Layer, depends_on_pass, layers_of, short
+from dartsl.nn.lowered import Lowered
 from dartsl.nn.modules import build_modules
-from dartsl.nn.packs import PACKED, STACKED, Packed, Packs, one_by_one
-from dartsl.nn.scan import ScanParts, scan
+from dartsl.nn.packs import PACKED, Packs, one_by_one
+from dartsl.nn.recompute import recompute_layers
+from dartsl.nn.scan import ScanParts, recompute_steps, scan
+from dartsl.nn.scope import Scope
+from dartsl.nn.tree import attach, empty, function_from
+from dartsl.nn.watch import Baseline
+from dartsl.nn.watching import baselines, same_interfaces
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
@@ -45,7 +50,9 @@ def lower(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     plugins: Mapping[str, Builder] | None = None,
-) -> fx.GraphModule:
+    plain: nx.DiGraph | None = None,
+    low_memory: bool = False,
+) -> Lowered:
     """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table, the pass) ->
     logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors, the pass) -> TextOutput.
 
@@ -54,47 +61,44 @@ def lower(
     what random primitives draw, too. Each fx node of a layer carries the id of its application as
     `meta["application"]`; the network carries its `GraphInfo` as `meta["info"]`.
 
+    plain       the graph before the passes, for the plain code beside that of `graph` (dartsl/nn/lowered.py)
+    low_memory  layers and steps of loops are computed again in the backward pass
+
     Raises PluginError where an operation has no implementation among `plugins`, or one that breaks its
     contract.
     """
-    record = info(graph)
-    modules = build_modules(record, seed=seed, device=device, dtype=dtype, plugins=plugins or {})
-    lowering = _Lowering(graph, record, modules, Draws(seed))
-    network = lowering.network()
-    network.meta["info"] = record
-    return network
+    recipe = _Recipe(graph, plain or graph, seed, plugins or {}, low_memory)
+    return recipe.lowered(device, dtype)
 
 
 @dataclass(frozen=True)
-class _Scope:
-    """Where applications are written down: in a layer's code, or in that of the network.
+class _Recipe:
+    """All that a network is lowered from, but the numbers in its modules."""
 
-    layer    the layer whose code it is; None: the network
-    weights  the mixing weights of each table, a tensor, or (`each`) taken apart already
-    matrices of embeddings in other layers, by their paths
-    pass_    the pass; None: nothing here depends on it
-    packs    what applications read of what was put together for several, by keyword
-    """
+    graph: nx.DiGraph
+    plain: nx.DiGraph
+    seed: int
+    plugins: Mapping[str, Builder]
+    low_memory: bool
 
-    code: fx.Graph
-    root: nn.Module
-    layer: str | None
-    weights: Mapping[str, fx.Node]
-    each: bool = False
-    matrices: Mapping[str, fx.Node] = field(default_factory=dict)
-    pass_: fx.Node | None = None
-    packs: Packed = field(default_factory=dict)
+    def plainly(self) -> _Recipe:
+        """The same network without passes."""
+        return replace(self, graph=self.plain)
 
-    def target(self, path: str) -> str:
-        """The path of a module as it is seen from here."""
-        return path if self.layer is None else short(path, self.layer)
-
-    def name(self, node: str) -> str:
-        return self.target(node).replace(".", "_")
-
-    def passes(self, layer: Layer) -> tuple[fx.Node, ...]:
-        """The pass, where a layer takes it."""
-        return (self.pass_,) if layer.passed and self.pass_ is not None else ()
+    def lowered(self, device: torch.device | str = "meta", dtype: torch.dtype = torch.float32) -> Lowered:
+        record = info(self.graph)
+        modules = build_modules(record, seed=self.seed, device=device, dtype=dtype, plugins=self.plugins)
+        draws = Draws(self.seed)
+        lowering = _Lowering(self.graph, record, modules, draws)
+        network = lowering.network()
+        network.meta["info"] = record
+        plain = _Lowering(self.plain, info(self.plain), modules, draws, plain=True)
+        plain.accompany(network, lowering)
+        network._recipe = self
+        if self.low_memory:
+            recompute_layers(network)
+            recompute_steps(network)
+        return network
 
 
 @dataclass
@@ -103,23 +107,46 @@ class _Lowering:
     record: GraphInfo
     modules: Mapping[str, nn.Module]
     draws: Draws
+    plain: bool = (
+        False  # the code beside that of the passes, which takes a user's modules for dartsl's own, too
+    )
     layers: dict[str, Layer] = field(default_factory=dict)
 
-    def network(self) -> fx.GraphModule:
-        """One GraphModule that calls the layers in order."""
+    def network(self) -> Lowered:
+        """One module that calls the layers in order."""
         self.layers = layers_of(self.graph, self.record)
-        network = _empty(f"{self.record.network}_network")
-        code = fx.Graph()
-        values = {self.record.input: code.placeholder(self.record.input)}
-        for carry in self.record.carries:
-            values[carry] = code.placeholder(carry.replace(".", "_"))
-        weights = {table.name: code.placeholder(f"{table.name}_weights") for table in self.record.alphas}
+        network = empty(f"{self.record.network}_network")
         own: dict[str, dict[str, nn.Module]] = {name: {} for name, _ in self.record.layers}
         for path, module in self.modules.items():
             own[path.partition(".")[0]][path] = module
         for name, modules in own.items():
             network.add_module(name, self.layer(name, modules))
-        outer = _Scope(code, network, None, weights, pass_=code.placeholder(PASS))
+        network.graph = self.outer(network)
+        return network
+
+    def accompany(self, network: Lowered, lowering: _Lowering) -> None:
+        """Put this plain code beside that of another lowering of the same modules."""
+        self.layers = layers_of(self.graph, self.record)
+        watched = baselines(network, lowering, self, self.modules)
+        apart = same_interfaces(lowering, self)
+        layers = {name: layer for name, layer in network.named_children() if isinstance(layer, Lowered)}
+        for name, layer in layers.items():
+            layer.accompany(
+                function_from(self.code(name, layer)) if name in self.layers else None, watched[name]
+            )
+            layer._together = () if apart else tuple(layers.values())
+        if not apart:
+            network.accompany(function_from(self.outer(network)), Baseline({}))
+            network._together = tuple(layers.values())
+
+    def outer(self, network: Lowered) -> fx.Graph:
+        """The code of the network."""
+        code = fx.Graph()
+        values = {self.record.input: code.placeholder(self.record.input)}
+        for carry in self.record.carries:
+            values[carry] = code.placeholder(carry.replace(".", "_"))
+        weights = {table.name: code.placeholder(f"{table.name}_weights") for table in self.record.alphas}
+        outer = Scope(code, network, None, weights, pass_=code.placeholder(PASS))
         for layer in self.layers.values():
             if layer.scan is None:
                 self.call(outer, layer, values)
@@ -130,10 +157,9 @@ class _Lowering:
             inputs = tuple(values[source] for source in output.inputs)
             values[self.record.output] = self.apply(outer, self.record.output, output, inputs)
         code.output(values[self.record.output])
-        network.graph = code
-        return network
+        return code
 
-    def call(self, outer: _Scope, layer: Layer, values: dict[str, fx.Node]) -> None:
+    def call(self, outer: Scope, layer: Layer, values: dict[str, fx.Node]) -> None:
         """The call of a layer in the code of the network."""
         code = outer.code
         arguments = (
@@ -150,7 +176,7 @@ class _Lowering:
             name = self.value_name(given)
             values[given] = code.create_node("call_function", getitem, (result, place), name=name)
 
-    def loop(self, outer: _Scope, layer: Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
+    def loop(self, outer: Scope, layer: Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
         """What a scan layer computes once a pass, then its loop, in the code of the network."""
         code = outer.code
         if parts.element is not None:
@@ -188,11 +214,16 @@ class _Lowering:
         A layer that the output does not need holds its modules and computes nothing.
         """
         layer = self.layers.get(name)
-        root = nn.Module() if layer is None else _empty(name)
+        root = nn.Module() if layer is None else empty(name)
         for path, module in own.items():
-            _attach(root, short(path, name), module)
-        if layer is None or not isinstance(root, fx.GraphModule):
-            return root
+            attach(root, short(path, name), module)
+        if isinstance(root, Lowered):
+            root.graph = self.code(name, root)
+        return root
+
+    def code(self, name: str, root: Lowered) -> fx.Graph:
+        """The code of one layer, whose modules lie below `root`."""
+        layer = self.layers[name]
         code = fx.Graph(root)
         members, gives, reads = layer.members, layer.gives, layer.reads
         if layer.scan is not None:
@@ -204,17 +235,16 @@ class _Lowering:
         pass_ = code.placeholder(PASS) if layer.passed else None
         applied_here = {node: application(self.graph, node) for node in members}
         packs = Packs(code, applied_here, self.modules, weights, layer.scan is not None).run()
-        scope = _Scope(code, root, name, weights, layer.scan is not None, matrices, pass_, packs)
+        scope = Scope(code, root, name, weights, layer.scan is not None, matrices, pass_, packs)
         for node, applied in applied_here.items():
             inputs = tuple(values[source] for source in applied.inputs)
             values[node] = self.apply(scope, node, applied, inputs)
             values[node].meta["application"] = node
         given = tuple(values[node] for node in gives)
         code.output(given[0] if len(given) == 1 else given)
-        root.graph = code
-        return root
+        return code
 
-    def apply(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
+    def apply(self, scope: Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
         """The fx node of one application."""
         code, name = scope.code, scope.name(node)
         kind = kind_of(applied)
@@ -237,8 +267,11 @@ class _Lowering:
             if kind.has("opaque"):
                 plugin = code.create_node("get_attr", target, name=f"{name}_module")
                 return code.create_node("call_function", extern.call, (plugin, *inputs), passed, name=name)
+            if self.plain and isinstance(module, extern.OWN) and passed:
+                got = code.create_node("get_attr", target, name=f"{name}_module")
+                return code.create_node("call_function", extern.called, (got, *inputs), passed, name=name)
             if applied.random is not None and not applied.state:
-                _attach(scope.root, target, module)
+                attach(scope.root, target, module)
             if kind.has("matrix") and len(application(self.graph, applied.inputs[0]).shape) == 3:
                 inputs = (
                     code.create_node("call_function", primitives.flatten, inputs, name=f"{name}_input"),
@@ -247,13 +280,11 @@ class _Lowering:
         function, attributes = function_of(applied)
         return code.create_node("call_function", function, inputs, dict(attributes), name=name)
 
-    def fused(self, scope: _Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
+    def fused(self, scope: Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
         """The call of a fused function: its modules and mixing weights come by keyword."""
         code, name = scope.code, scope.name(node)
         state = tuple(code.get_attr(scope.target(path)) for path in applied.state)
         if applied.kind not in FUSED:  # one batch norm for several
-            modules = [self.modules[path] for path in applied.state]
-            fused.tie([module for module in modules if isinstance(module, _NormBase)])
             keywords: dict[str, Any] = {"state": state, PASS: scope.pass_}
             return code.create_node("call_function", fused.shared_bn, inputs, keywords, name=name)
         packed = scope.packs.get(node, {})
@@ -263,7 +294,6 @@ class _Lowering:
         kind = kind_of(applied)
         if kind.state and applied.kind != "convolution":
             keywords["state"] = state
-            self.settle(applied)
         if kind.has("mixes") and "gain" not in packed:
             mixing = scope.weights[str(applied.attribute("table"))]
             keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
@@ -271,12 +301,6 @@ class _Lowering:
             keywords[PASS] = scope.pass_
         keywords |= packed
         return code.create_node("call_function", FUSED[applied.kind], inputs, keywords, name=name)
-
-    def settle(self, applied: Application) -> None:
-        """Let the running statistics of batch norms side by side lie side by side, before anyone takes hold of them."""
-        norms = [module for path in applied.state if isinstance(module := self.modules[path], _NormBase)]
-        if len(norms) > 1 and applied.kind in STACKED:
-            packing.statistics(norms)
 
     def module(self, node: str, applied: Application) -> tuple[str, nn.Module]:
         """The module that an application calls, and the path at which it lives."""
@@ -300,31 +324,3 @@ class _Lowering:
         if outside:
             return layer
         return f"{layer}_{short(node, layer)}".replace(".", "_")
-
-
-def _empty(name: str) -> fx.GraphModule:
-    """A GraphModule that computes nothing yet. Given its code now, it would order its modules by their use."""
-    return fx.GraphModule(nn.Module(), fx.Graph(), class_name=_class_name(name))
-
-
-def _class_name(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part)
-
-
-def _attach(root: nn.Module, target: str, module: nn.Module) -> None:
-    """Put a module at a dotted path below `root`, with plain modules for the levels between."""
-    *levels, last = target.split(".")
-    parent = root
-    for level in levels:
-        child = parent._modules.get(level)
-        if child is None:
-            child = nn.Module()
-            _add(parent, level, child)
-        parent = child
-    _add(parent, last, module)
-
-
-def _add(parent: nn.Module, name: str, child: nn.Module) -> None:
-    """Put a module where python itself finds it: torch's look-up is slow, and a pass looks up some ten thousand."""
-    parent.add_module(name, child)
-    parent.__dict__[name] = child

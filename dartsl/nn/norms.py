@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.share import Share, Total
 
-# Running mean (C,), running variance (C,), and the count of batches, of one module () or of several (modules,).
+# Running mean (C,), running variance (C,) and the count of batches ().
 Statistics = tuple[Tensor | None, Tensor | None, Tensor | None]
 NONE: Statistics = (None, None, None)
 
@@ -79,7 +79,7 @@ def _counted(norm: _NormBase, count: Tensor | None) -> float:
     if norm.momentum is not None:
         return norm.momentum
     # This alone waits for the device, as torch's own module does.
-    return 0.0 if count is None else 1.0 / float(count.flatten()[0])
+    return 0.0 if count is None else 1.0 / float(count)
 
 
 def _over_all(
@@ -105,8 +105,8 @@ def _over_all(
     spread = _summed(centred.square().sum(dims) * counted, total) / count  # (C,)
     if mean is not None and variance is not None:
         with torch.no_grad():
-            mean.lerp_(centre.detach().to(mean.dtype), momentum)
-            variance.lerp_((spread.detach() * (count / (count - 1))).to(variance.dtype), momentum)
+            mean.data.lerp_(centre.detach().to(mean.dtype), momentum)
+            variance.data.lerp_((spread.detach() * (count / (count - 1))).to(variance.dtype), momentum)
     result = centred * torch.rsqrt(spread + eps).view(shape)
     if weight is not None:
         result = result * weight.view(shape)

@@ -14,8 +14,6 @@ from torch.nn.modules.batchnorm import _NormBase
 
 Weights = Tensor | Sequence[Sequence[Tensor]]  # the mixing weights of a table, weights[row][column]
 
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-
 
 def rows(weights: Tensor) -> tuple[tuple[Tensor, ...], ...]:
     """The mixing weights of a table, (rows, columns), one by one: their gradients are put together once."""
@@ -54,36 +52,28 @@ def weight_of(module: nn.Module) -> Tensor:
     return weight
 
 
-def statistics(modules: Sequence[_NormBase]) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Running means and variances (channels of all,), and the counts of batches (modules,), side by side.
+def statistics(modules: Sequence[_NormBase]) -> tuple[Tensor, Tensor]:
+    """Running means and variances (channels of all,) side by side: copies, which `moved` gives back."""
+    return torch.cat(_buffers(modules, "running_mean")), torch.cat(_buffers(modules, "running_var"))
 
-    They are views of the memory in which the modules' own buffers lie, so that what moves them moves the buffers.
-    """
-    found = [_side_by_side(modules, name) for name in STATISTICS]
-    mean, variance, count = found
-    if mean is None or variance is None:
+
+def moved(modules: Sequence[_NormBase], means: Sequence[Tensor], variances: Sequence[Tensor]) -> None:
+    """Give batch norms the running statistics that a pass has come to, (C,) each, in memory of their own."""
+    own = [*_buffers(modules, "running_mean"), *_buffers(modules, "running_var")]
+    # As torch's own batch norm does, without a count of versions: who holds one for a backward pass does not read it.
+    torch._foreach_copy_([buffer.data for buffer in own], [*means, *variances])
+
+
+def counted(modules: Sequence[_NormBase]) -> None:
+    """Count one batch more."""
+    counts = [count for module in modules if (count := module.num_batches_tracked) is not None]
+    if counts:
+        torch._foreach_add_(counts, 1)
+
+
+def _buffers(modules: Sequence[_NormBase], name: str) -> list[Tensor]:
+    """A buffer of each module. Raises TypeError where one has none."""
+    found = [buffer for module in modules if (buffer := module._buffers[name]) is not None]
+    if len(found) != len(modules):
         raise TypeError(f"{modules[0]} has no running statistics")
-    return mean, variance, count
-
-
-def _side_by_side(modules: Sequence[_NormBase], name: str) -> Tensor | None:
-    """One tensor whose parts are the modules' buffers of a name; they are moved there unless they lie so already.
-
-    A change of device or type moves them apart, and leaves them equal to what they were.
-    """
-    held = [buffer for module in modules if (buffer := module._buffers[name]) is not None]
-    if len(held) != len(modules):
-        return None
-    size, first = held[0].numel(), held[0]
-    if not all(_follows(first, buffer, place * size) for place, buffer in enumerate(held)):
-        packed = torch.cat([buffer.detach().reshape(-1) for buffer in held])
-        for place, module in enumerate(modules):
-            module._buffers[name] = packed[place * size : (place + 1) * size].view(first.shape)
-        return packed
-    return first.as_strided((len(held) * size,), (1,))
-
-
-def _follows(first: Tensor, buffer: Tensor, distance: int) -> bool:
-    """Whether a buffer lies `distance` numbers after the first one, in the same memory."""
-    same = buffer.untyped_storage()._cdata == first.untyped_storage()._cdata
-    return same and buffer.storage_offset() == first.storage_offset() + distance
+    return found

@@ -21,7 +21,6 @@ PACKED: Mapping[str, tuple[str, ...]] = {
     "scaled_bn": ("table", "row", "column"),
     "scaled_bn_stack": ("table", "entries"),
 }
-STACKED = frozenset({"bn_stack", "scaled_bn_stack"})
 
 
 @dataclass

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application
+from dartsl.nn.lowered import Lowered
 from dartsl.nn.recompute import recomputed
 
 
@@ -96,9 +97,10 @@ def scan(
     `low_memory` autograd keeps only the carries, and a step is computed again in the backward pass.
     """
     outputs = []
+    call = layer.chosen() if isinstance(layer, Lowered) and not low_memory else layer
     for elements in zip(*(sequence.unbind(0) for sequence in sequences), strict=True):
         inputs = (*elements, carry, *invariants)
-        carry = recomputed(layer, *inputs) if low_memory else layer(*inputs)
+        carry = recomputed(layer, *inputs) if low_memory else call(*inputs)
         outputs.append(carry)
     return torch.stack(outputs)
 

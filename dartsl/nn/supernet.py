@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import networkx as nx
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from dartsl.graph import passes as compiler
 from dartsl.graph.build import build as build_graph
@@ -23,14 +26,16 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.batch import require_batch
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
+from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
+from dartsl.nn.lowered import Lowered
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.plugins import Plugins, contract_error, resolve
-from dartsl.nn.recompute import recompute_layers
 from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, start
-from dartsl.nn.scan import recompute_steps
 from dartsl.nn.text import TextOutput
 
+# What all copies of a network share.
+SHARED = ("plan", "graph", "optimised", "build", "plugins", "tables", "relaxation")
 DTYPES: Mapping[str, torch.dtype] = {
     name: getattr(torch, name) for name in ("float32", "float64", "bfloat16")
 }
@@ -69,27 +74,24 @@ class Supernet(nn.Module):
         self.optimised = compiler.apply(
             graph, compiler.passes_of(build.level, build.chosen_target) if passes is None else passes
         )
-        self.network: fx.GraphModule = lower(
+        self.network: Lowered = lower(
             self.optimised.graph,
             seed=build.seed,
             device=device,
             dtype=dtype,
             plugins=self.plugins,
+            plain=graph,
+            low_memory=build.memory == "low",
         )
-        if build.memory == "low":
-            recompute_layers(self.network)
-            recompute_steps(self.network)
         self.tables = info(graph).alphas
         self.relaxation = RELAXATIONS.of(build.relaxation)
         self.alphas = nn.ParameterDict()
-        self._groups = {ALPHAS: self.alphas}
+        self._group_names = [ALPHAS]
         for group, values in start(self.relaxation, self.tables, build.seed).items():
             for table, value in values.items():
                 self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
         for each in self.tables:  # not in the state_dict: it follows from the graph
             self.register_buffer(f"spare_{each.name}", spare(each).to(device), persistent=False)
-        # Kept, since a walk through thousands of modules takes milliseconds; `to` changes parameters in place.
-        self._weights = list(self.network.parameters())
 
     def forward(
         self, inputs: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass | None = None
@@ -125,7 +127,41 @@ class Supernet(nn.Module):
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""
-        return list(self._weights)
+        held: Held | None = vars(self).get("_held")
+        if held is None or held.root is not self.network:
+            held = Held(self.network)
+            vars(self)["_held"] = held
+        return held.current()
+
+    def plain(self) -> Supernet:
+        """This network at -O0, on the very same modules, parameters and buffers.
+
+        Each module is called by itself there, as any module of torch is: for what counts or replaces modules.
+        """
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        twin._modules = {**self._modules, "network": self.network.plain()}
+        twin.build = replace(self.build, level=0, passes=None)
+        twin.optimised = compiler.apply(self.graph, ())
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled. Raises UserError where that needs code of a plugin that cannot be imported."""
+        for name, builder in self.plugins.items():
+            if not _importable(builder):
+                raise UserError(
+                    f"a network cannot be pickled with the plugin `{name}`, whose code stands in a file of its own",
+                    help="save its `state_dict()`, and load that into a network that is compiled again",
+                )
+        return {name: value for name, value in vars(self).items() if name != "_held"}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Supernet:
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        shared = {name: vars(self)[name] for name in SHARED}
+        rest = {name: value for name, value in vars(self).items() if name not in (*SHARED, "_held")}
+        vars(twin).update(shared, **copy.deepcopy(rest, memo))
+        return twin
 
     def alpha_parameters(self) -> list[nn.Parameter]:
         """What the relaxation learns: the alphas, one tensor a table in order, then its other groups likewise."""
@@ -166,12 +202,17 @@ class Supernet(nn.Module):
 
     def _group(self, name: str) -> nn.ParameterDict:
         """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""
-        if name not in self._groups:
+        if name not in self._group_names:
             if hasattr(self, name):
                 raise ValueError(f"a group of a relaxation's parameters cannot be named {name}")
-            self._groups[name] = nn.ParameterDict()
-            self.add_module(name, self._groups[name])
+            self.add_module(name, nn.ParameterDict())
+            self._group_names.append(name)
         return self._groups[name]
+
+    @property
+    def _groups(self) -> dict[str, nn.ParameterDict]:
+        """What the relaxation learns, by the names of its groups: the modules that are there now."""
+        return {name: getattr(self, name) for name in self._group_names}
 
 
 def compile(
@@ -222,6 +263,13 @@ def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
     if dtype not in DTYPES:
         raise UserError(f"no floating type `{dtype}`", help="one of " + ", ".join(DTYPES))
     return DTYPES[dtype]
+
+
+def _importable(thing: Any) -> bool:
+    """Whether another process can import a function or a class by its name."""
+    home = getattr(thing, "__module__", None) or ""
+    outside = home.startswith("dartsl_plugin_") or home not in sys.modules
+    return not outside and getattr(sys.modules[home], getattr(thing, "__qualname__", ""), None) is thing
 
 
 def _trimmed(rows: list[Any], table: AlphaTable) -> list[Any]:

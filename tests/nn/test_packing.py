@@ -1,9 +1,8 @@
-"""What is packed in forward: one memory for the statistics of several batch norms, and parts in the order asked for."""
+"""What is packed in forward: the statistics of several batch norms, and parts in the order asked for."""
 
 from __future__ import annotations
 
-import copy
-
+import pytest
 import torch
 from torch import nn
 
@@ -17,36 +16,22 @@ def norms(count: int = 3, width: int = 4) -> list[nn.BatchNorm2d]:
     return made
 
 
-def test_statistics_are_views_of_the_modules_own_buffers() -> None:
+def test_statistics_come_side_by_side_and_go_back_into_memory_of_their_own() -> None:
     made = norms()
-    mean, _, count = packing.statistics(made)
+    before = [norm.running_mean for norm in made]
+    mean, variance = packing.statistics(made)
     assert mean.tolist() == [0.0] * 4 + [1.0] * 4 + [2.0] * 4
-    mean.add_(10)
-    count.add_(1)  # type: ignore[union-attr]
+    packing.moved(made, (mean + 10).split(4), variance.split(4))
+    packing.counted(made[1:])
     assert [float(norm.running_mean[0]) for norm in made] == [10.0, 11.0, 12.0]  # type: ignore[index]
-    assert [int(norm.num_batches_tracked) for norm in made] == [1, 1, 1]  # type: ignore[arg-type]
+    assert [int(norm.num_batches_tracked) for norm in made] == [0, 1, 1]  # type: ignore[arg-type]
+    assert all(norm.running_mean is held for norm, held in zip(made, before, strict=True))
+    assert len({held.untyped_storage().data_ptr() for held in before if held is not None}) == 3
 
 
-def test_statistics_are_packed_once_and_again_where_they_were_moved_apart() -> None:
-    made = norms()
-    packing.statistics(made)
-    held = [norm.running_mean for norm in made]
-    assert packing.statistics(made)[0].data_ptr() == held[0].data_ptr()  # type: ignore[union-attr]
-    assert all(norm.running_mean is before for norm, before in zip(made, held, strict=True))
-    for norm in made:
-        norm.double()
-    mean, _, _ = packing.statistics(made)
-    assert mean.dtype == torch.float64
-    assert mean.tolist() == [0.0] * 4 + [1.0] * 4 + [2.0] * 4
-
-
-def test_a_copy_has_statistics_of_its_own() -> None:
-    made = nn.ModuleList(norms())
-    packing.statistics(list(made))  # type: ignore[arg-type]
-    twin = copy.deepcopy(made)
-    packing.statistics(list(twin))[0].add_(5)  # type: ignore[arg-type]
-    assert float(made[0].running_mean[0]) == 0.0  # type: ignore[index]
-    assert float(twin[2].running_mean[0]) == 7.0  # type: ignore[index]
+def test_norms_without_statistics_have_none_to_put_side_by_side() -> None:
+    with pytest.raises(TypeError, match="no running statistics"):
+        packing.statistics([nn.BatchNorm2d(2, track_running_stats=False)])
 
 
 def test_gains_and_kernels_come_in_the_parts_asked_for() -> None:

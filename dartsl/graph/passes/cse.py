@@ -4,7 +4,8 @@ Value numbering: two applications are one where kind, attributes, inputs and sta
 by their key, modules with parameters by their path. Batch norms without affine have no parameters, so that those of one
 layer on one input are equal: the one that is left keeps the paths of all, and their running statistics move together
 (every one of them would have seen the same batches). So the pools after a node, and the batch norms after the pools,
-are computed once for all edges that leave it, and the ReLU of a cell's output once for both its readers.
+are computed once for all edges that leave it. The ReLU of a cell's output is computed in each of the layers that read
+it: a layer gives one tensor at every level, so that hooks and feature extractors see what it is for.
 
 Exact: an application is a function of what is compared here, in training. In evaluation, running statistics count:
 they are equal wherever a network was trained or loaded from a checkpoint of any level.
@@ -35,11 +36,9 @@ class Cse(Pass):
         record = info(graph)
 
         def step(node: str, applied: Application, done: Applications) -> str | Application:
+            key = applied
             if is_plain_norm(applied, record):  # of any name; the layer counts: it holds the modules
                 key = replace(applied, kind="", attributes=(), state=())
-            else:
-                # Where it is computed does not matter to what has no modules.
-                key = applied if applied.state else replace(applied, layer="")
             known = numbers.setdefault(key, node)
             if known == node:
                 return applied
