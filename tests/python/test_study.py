@@ -25,8 +25,12 @@ def test_a_study_from_search_to_fine_tuning(work: Path, quiet: Console) -> None:
     assert supernet(images).shape == (4, 3)
 
     # Search, and look at what it prefers.
-    search = dartsl.search(spec, "search", data="images.npz", **given | {"epochs": 2})
+    seen: list[dartsl.Epoch] = []
+    given["epochs"] = 2
+    search = dartsl.search(spec, "search", data="images.npz", on_epoch=seen.append, **given)
+    given["epochs"] = 1
     assert [row["epoch"] for row in search.history] == [1, 2]
+    assert [epoch.figures["train_loss"] for epoch in seen] == [row["train_loss"] for row in search.history]
     weights = search.mixing_weights()["pair"]["a -> p"]
     strongest = max(weights, key=weights.__getitem__)
     assert abs(sum(weights.values()) - 1) < 1e-6
