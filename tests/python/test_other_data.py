@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dartsl.Run]:
 
 def by_hand(run: dartsl.Run, images: np.ndarray[Any, Any]) -> torch.Tensor:
     """The logits of uint8 images (N, H, W), normalised as the run's own: (N, classes)."""
-    own = np.load("own.npz")["x_train"]
+    own = dict(np.load("own.npz"))["x_train"]
     trained = own[: len(own) - len(own) // 10] / 255
     pixels = torch.tensor((images / 255 - trained.mean()) / trained.std(), dtype=torch.float32)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def by_hand(run: dartsl.Run, images: np.ndarray[Any, Any]) -> torch.Tensor:
 
 def test_other_images_are_normalised_as_the_runs_own(run: dartsl.Run) -> None:
     found = dartsl.evaluate(run, data="other.npz", device="cpu")
-    other = np.load("other.npz")
+    other = dict(np.load("other.npz"))
     logits, labels = by_hand(run, other["x_test"]), torch.tensor(other["y_test"])
     assert found.test.loss == pytest.approx(
         float(torch.nn.functional.cross_entropy(logits, labels)), rel=1e-4
@@ -65,7 +65,7 @@ def test_its_own_data_by_name_give_its_own_figures(run: dartsl.Run) -> None:
 
 
 def test_a_data_set_from_python_is_measured(run: dartsl.Run) -> None:
-    other = np.load("other.npz")
+    other = dict(np.load("other.npz"))
     images = torch.from_numpy(other["x_test"])[:, None]
     data = TensorDataset(images, torch.from_numpy(other["y_test"]))
     named = dartsl.evaluate(run, data="other.npz", device="cpu")

@@ -14,7 +14,7 @@ import torch
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
-from dartsl.training import loop, seeds, session
+from dartsl.training import loop, network, seeds
 from dartsl.training.evaluate import evaluate
 from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import STEPS, job, quiet, run, same_runs, settings
@@ -106,7 +106,7 @@ def test_a_step_that_is_not_finite_leaves_all_as_it_was(tiny: Path) -> None:
 
 
 def test_the_first_step_undone_is_the_start(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "clip_grad_norm_", _no_memory)
+    monkeypatch.setattr("dartsl.step.gradients.clip_grads_with_norm_", _no_memory)
     with pytest.raises(UserError, match="too little memory"):
         run(tiny, "run")
     monkeypatch.undo()
@@ -123,8 +123,8 @@ def test_a_network_without_batch_norm_is_trained(tiny: Path) -> None:
     """It has no running statistics to keep for a step that fails."""
     head, _, rest = tiny.read_text().partition("cell normal")
     cell = "cell normal {\n  input c0\n  node n : sum\n  edge c0 -> n : conv(3, out = C)\n  output n\n}\n"
-    network = "network tiny" + rest.partition("network tiny")[2].replace(" > bn", "")
-    tiny.write_text(f"{head}{cell}\n{network.replace('stage reduction/2 width 2*C', '')}")
+    text = "network tiny" + rest.partition("network tiny")[2].replace(" > bn", "")
+    tiny.write_text(f"{head}{cell}\n{text.replace('stage reduction/2 width 2*C', '')}")
     assert run(tiny, "plain", auxiliary=0.0, drop_path=0.0).finished
     with pytest.raises(UserError, match="is not finite"):
         run(tiny, "wild", auxiliary=0.0, drop_path=0.0, lr=1e30, clip=0.0)
@@ -138,7 +138,7 @@ def test_final_trains_on_all(tiny: Path) -> None:
 
 
 def test_amp_and_compile_reach_torch(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "COMPILER", "eager")
+    monkeypatch.setattr(network, "COMPILER", "eager")
     plain = run(tiny, "plain", epochs=1)
     compiled = run(tiny, "compiled", epochs=1, compile=True)
     short = run(tiny, "short", epochs=1, amp=True)
@@ -158,7 +158,7 @@ def test_drop_path_is_no_part_of_what_is_compiled(tiny: Path, monkeypatch: pytes
 
     changes: dict[str, Any] = {"epochs": 4, "drop_path": 0.8, "dtype": "float64"}
     plain = run(tiny, "plain", **changes)
-    monkeypatch.setattr(session, "COMPILER", backend)
+    monkeypatch.setattr(network, "COMPILER", backend)
     torch.compiler.reset()
     compiled = run(tiny, "compiled", compile=True, **changes)
     assert len(graphs) == 2  # of 8 images, and of any number
@@ -170,7 +170,7 @@ def test_what_torch_cannot_compile_is_said(tiny: Path, monkeypatch: pytest.Monke
     def backend(_graph: torch.fx.GraphModule, _inputs: list[Any]) -> Callable[..., Any]:
         raise OSError("no compiler here")
 
-    monkeypatch.setattr(session, "COMPILER", backend)
+    monkeypatch.setattr(network, "COMPILER", backend)
     torch.compiler.reset()
     with pytest.raises(UserError, match=r"torch\.compile fails: .*no compiler here") as caught:
         run(tiny, "run", compile=True)
