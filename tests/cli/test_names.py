@@ -16,7 +16,7 @@ from rich.console import Console
 import dartsl as api
 from dartsl.cli import app
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.starting import say_notes
+from dartsl.run.notes import say_notes
 
 from .conftest import Dartsl
 

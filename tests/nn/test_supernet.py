@@ -213,7 +213,7 @@ def test_an_extern_op_with_and_without_an_implementation(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_compiled() -> None:
-    with pytest.raises(UserError, match="no floating type `int8`"):
+    with pytest.raises(UserError, match="`int8` is not a value for `dtype`"):
         small(DECIDED, dtype="int8")
     for device in ("gpu", "cuda:99"):
         with pytest.raises(UserError, match=f"no device `{device}` here"):

@@ -112,7 +112,7 @@ def test_files_are_resized_and_cropped_as_evaluation_does_it(
 
 def test_modes_are_converted_as_the_readers_do(tiny: Path) -> None:
     path = run(tiny, "run", epochs=1).path
-    pixels = np.load(tiny.parent / "images.npz")["x_test"][0]
+    pixels = dict(np.load(tiny.parent / "images.npz"))["x_test"][0]
     grey = Image.fromarray(pixels)
     grey.save(tiny.parent / "grey.png")
     grey.convert("RGB").save(tiny.parent / "colour.png")
@@ -175,7 +175,7 @@ def test_an_epoch_that_is_none_is_refused(tiny: Path, epoch: object) -> None:
 def test_a_run_of_format_1_has_its_inputs_added_when_it_goes_on(tiny: Path) -> None:
     """Such a run kept no normalisation: it is exported without one, and predicts once it has gone on."""
     path = run(tiny, "run", epochs=1).path
-    arrays = np.load(tiny.parent / "images.npz")
+    arrays = dict(np.load(tiny.parent / "images.npz"))
     before = dartsl.predict(path, arrays["x_test"], top_k=7)
     record = json.loads((path / "run.json").read_text())
     assert record.pop("inputs")["kind"] == "images"
