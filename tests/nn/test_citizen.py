@@ -21,6 +21,8 @@ from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 from tests.nn import specs, text_specs
 
+pytestmark = pytest.mark.slow  # over a minute
+
 KINDS = ("searched", "decided", "text")
 LEVELS = (1, 2)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
