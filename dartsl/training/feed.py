@@ -127,7 +127,9 @@ class MemoryFeed:
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
         self.notes = data.notes
-        self.found = Found(bool(config.data) and image_folder(config.data) is not None, apart=data.has_validation)
+        self.found = Found(
+            bool(config.data) and image_folder(config.data) is not None, apart=data.has_validation
+        )
         self._data = data.to(config.device)
         own = None if data.valid_labels is None else len(data.valid_labels)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)
