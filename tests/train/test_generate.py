@@ -19,7 +19,7 @@ from dartsl.training import loop
 from dartsl.training.generate import Sampling, drawn, joined, numbered, tokens_of
 from dartsl.training.text_session import TextSession
 from tests.train.runs import job
-from tests.train.test_text import settings, story
+from tests.train.stories import settings, story
 
 __all__ = ["story"]  # a fixture
 
