@@ -120,7 +120,7 @@ def alike(one: Any, other: Any, where: str) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize("order", ["1", "2", pytest.param("exact", marks=pytest.mark.slow)])
 def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> None:
     """With batch norm, at each level; the last batch has 4 images, or a single one, which one process is without."""
     settings = [
