@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, job_of, of_run
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check
@@ -15,10 +16,6 @@ from dartsl.nn.build import Build
 if TYPE_CHECKING:
     from dartsl.graph.passes import Pass
     from dartsl.graph.target import Target
-    from dartsl.nn.build import Device, Type
-    from dartsl.nn.plugins import Plugins as Implementations
-    from dartsl.nn.supernet import Supernet
-    from dartsl.searching.bench import Row
 
 CASES = ("forward_backward", "first", "second", "exact")
 Form = Literal["python", "graph", "dot", "passes"]
@@ -30,16 +27,16 @@ def compile(
     parameters: Parameters | None = None,
     *,
     seed: int = 0,
-    device: Device = "cpu",
-    dtype: Type = "float32",
+    device: types.Device = "cpu",
+    dtype: types.Type = "float32",
     level: int = 2,
     memory: Literal["normal", "low"] = "normal",
     amp: bool = False,
     relaxation: str = "softmax",
     drop_path: bool = False,
     auxiliary: bool = False,
-    plugins: Implementations = (),
-) -> Supernet:
+    plugins: types.Implementations = (),
+) -> types.Supernet:
     """A network as a torch module: images (B, C, H, W), normalised, to logits (B, classes).
 
     spec        a path, the name of a shipped spec, a Source or a Spec; a decided one gives a network without alphas.
@@ -144,7 +141,7 @@ def bench(
     cases: str | Sequence[str] = CASES,
     plugins: Plugins = (),
     say: Callable[[str], None] = lambda text: None,
-) -> list[Row]:
+) -> list[types.Row]:
     """What the optimising passes gain: for each case a row at -O0, at -O2, and at -O2 with low memory.
 
     cases    of forward_backward (one pass), first, second and exact (a search step of that order)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
+from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run
 from dartsl.lang.diagnostics import UserError
-
-if TYPE_CHECKING:
-    from dartsl.exchange.importing import Imported
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,9 @@ def import_genotype(file_or_text: str | Path, name: str | None = None, *, keep_u
     return imported(file_or_text, name, keep_unknown=keep_unknown).text
 
 
-def imported(file_or_text: str | Path, name: str | None = None, *, keep_unknown: bool = False) -> Imported:
+def imported(
+    file_or_text: str | Path, name: str | None = None, *, keep_unknown: bool = False
+) -> types.Imported:
     """What `import_genotype` gives, as `.text`, with `.notes` on where the cells come from. Raises UserError."""
     from dartsl.exchange.importing import import_text
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dartsl.nn.features import Features
-    from dartsl.nn.supernet import Supernet
+from dartsl.api import types
 
 
-def features(model: Supernet, layers: Sequence[str]) -> Features:
+def features(model: types.Supernet, layers: Sequence[str]) -> types.Features:
     """A torch module from the inputs of a network to the outputs of some of its layers, by name.
 
     layers  of the network, such as ["layer3", "head"]; an image layer gives (B, C, H, W), one of text (T, B, H)

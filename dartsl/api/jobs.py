@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dartsl.api import types
 from dartsl.api.arguments import exact, require
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, source_of
 from dartsl.lang.check import pick_network
@@ -26,11 +27,6 @@ from dartsl.run.given import NOTHING, Given
 from dartsl.run.init import Init
 from dartsl.run.job import Job
 from dartsl.run.notes import log_warnings
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from dartsl.run.given import Data, Loss, Metric
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def job_of(
     plugins: Files = (),
     out: str | Path | None = None,
     command: str = "",
-    console: Console | None = None,
+    console: types.Console | None = None,
     given: Given = NOTHING,
     asked: Collection[str] = (),
     callbacks: Callbacks = SILENT,
@@ -66,7 +62,7 @@ def job_of(
     return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked), callbacks)
 
 
-def console_of(console: Console | None, quiet: bool) -> Console | None:
+def console_of(console: types.Console | None, quiet: bool) -> types.Console | None:
     """Where progress goes; None: standard output."""
     from rich.console import Console
 
@@ -94,10 +90,10 @@ def init_of(path: RunLike | None) -> Init | None:
 
 
 def given_of(
-    data: str | Path | Data | None,
+    data: str | Path | types.Data | None,
     settings: Mapping[str, Any],
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
 ) -> tuple[Given, Mapping[str, Any]]:
     """What is given from Python, and the settings, in which data that are named by a text have their place."""
     if data is None:

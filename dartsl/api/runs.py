@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.specs import Plugins, RunLike, names_seeds
 from dartsl.lang.diagnostics import SpecError, UserError
@@ -15,13 +16,9 @@ from dartsl.lang.model import Spec
 from dartsl.run.interrupt import Interrupted
 
 if TYPE_CHECKING:
-    from dartsl.nn.supernet import Supernet
     from dartsl.run.folder import RunFolder
-    from dartsl.run.weights import Weights, Which
-    from dartsl.searching.by_name import ByName
     from dartsl.searching.loop import SearchResult
     from dartsl.training.loop import TrainResult
-    from dartsl.training.measured import Tested
 
 
 class Run:
@@ -101,7 +98,7 @@ class Run:
             raise UserError("this needs the package `pandas`", "pip install pandas") from None
         return pandas.json_normalize(self.history).set_index("epoch")
 
-    def alphas(self, epoch: int | None = None) -> ByName:
+    def alphas(self, epoch: int | None = None) -> types.ByName:
         """The alphas of a search after its last epoch, or after `epoch`, by cell, edge and candidate:
         run.alphas()["normal"]["c0 -> n1"]["skip_connect"]. Raises UserError, also for a training."""
         from dartsl.searching.by_name import alphas_by_name
@@ -109,7 +106,7 @@ class Run:
         require(epoch=epoch)
         return alphas_by_name(self._folder(), epoch)
 
-    def mixing_weights(self, epoch: int | None = None) -> ByName:
+    def mixing_weights(self, epoch: int | None = None) -> types.ByName:
         """As `alphas`, what the relaxation makes of them: their softmax, unless the search has another."""
         from dartsl.searching.by_name import mixing_weights_by_name
 
@@ -186,14 +183,14 @@ class Run:
         return read_result(folder) if folder.kind == TRAIN and self.finished else None
 
     @property
-    def test(self) -> Tested | None:
+    def test(self) -> types.Tested | None:
         """The test figures of a training; None while it is not finished, without test data, and for a search."""
         from dartsl.training.measured import tested
 
         result = self.result
         return None if result is None or result["test"] is None else tested(result["test"])
 
-    def weights(self, which: Which = "evaluated") -> Weights:
+    def weights(self, which: types.Which = "evaluated") -> types.Weights:
         """The tensors of the last checkpoint by name, on the CPU: a state_dict.
 
         which  "last": after the last step; "average": their moving average (`ema`) or mean (ASGD of a text);
@@ -207,8 +204,8 @@ class Run:
         return weights_of(self._folder(), which)[0]
 
     def model(
-        self, which: Which = "evaluated", *, device: str | None = None, plugins: Plugins = ()
-    ) -> Supernet:
+        self, which: types.Which = "evaluated", *, device: str | None = None, plugins: Plugins = ()
+    ) -> types.Supernet:
         """The network in evaluation mode, with its weights: of a training the trained one, of a search the supernet
         with its alphas. On a GPU where there is one, unless `device` names another; no data set is needed.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
+from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, console_of, given_of, job_of, located, search_config
 from dartsl.api.runs import Run, ended
@@ -13,19 +14,9 @@ from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
-from dartsl.run.callbacks import Callbacks
+from dartsl.run.callbacks import Callbacks, Epoch, Step
 from dartsl.run.given import Given
 from dartsl.run.notes import log_warnings
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from rich.console import Console
-
-    from dartsl.run.callbacks import Epoch, Step
-    from dartsl.run.given import Data, Loss, Metric
-    from dartsl.searching.check_gradients import Comparison
-    from dartsl.searching.connected import Derivation
 
 RULES = ("connected", "argmax")
 
@@ -37,11 +28,11 @@ def search(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
-    data: str | Path | Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    data: str | Path | types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.search(...)",
-    console: Console | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -88,10 +79,10 @@ def resume(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
-    data: Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-    console: Console | None = None,
+    data: types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -130,10 +121,10 @@ def resume_search(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
-    data: Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-    console: Console | None = None,
+    data: types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -153,10 +144,10 @@ def check_gradients(
     network: str | None = None,
     parameters: Parameters | None = None,
     plugins: Plugins = (),
-    data: str | Path | Data | None = None,
-    loss: Loss | None = None,
+    data: str | Path | types.Data | None = None,
+    loss: types.Loss | None = None,
     **settings: Unpack[SearchSettings],
-) -> Comparison:
+) -> types.Comparison:
     """The alpha gradients of a search's first step by first, second and exact order, and how far apart they are.
 
     Nothing is searched and no folder is made. Arguments are those of `search`. Raises what it raises, and
@@ -184,7 +175,7 @@ def derive(run: RunLike, epoch: int | None = None, rule: str | None = None) -> s
     return rederive(Path(run), epoch, rule)
 
 
-def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) -> Derivation:
+def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) -> types.Derivation:
     """What `derive` writes, edge by edge, with what was changed lest the output not depend on the input.
 
     Raises UserError.

@@ -12,16 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from dartsl.api import types
 from dartsl.lang.diagnostics import Diagnostic, SpecError
 from dartsl.lang.model import Spec
 from dartsl.lang.paths import exists
 from dartsl.lang.source import Source
 from dartsl.lang.syntax import File
-
-if TYPE_CHECKING:
-    from dartsl.graph.diff import SpecDiff
 
 RunLike = str | os.PathLike[str]
 SpecLike = RunLike | Source | Spec
@@ -99,7 +96,7 @@ def diagnose(spec: SpecLike, *, plugins: Plugins = ()) -> Diagnosis:
     return Diagnosis(source.name, faults, found.edges)
 
 
-def diff(first: SpecLike, second: SpecLike) -> SpecDiff:
+def diff(first: SpecLike, second: SpecLike) -> types.SpecDiff:
     """How the cells of two specs differ, by their edges; their order counts only where they are not summed.
 
     Raises SpecError, UserError.

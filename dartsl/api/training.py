@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Unpack
 
+from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, located, train_config, trainable
 from dartsl.api.runs import Run, all_ended, ended
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.callbacks import Callbacks
+from dartsl.run.callbacks import Callbacks, Epoch, Step
 from dartsl.run.given import Given
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from rich.console import Console
-
-    from dartsl.run.callbacks import Epoch, Step
-    from dartsl.run.given import Data, Loss, Metric
-    from dartsl.training.evaluate import Evaluated
-    from dartsl.training.generate import Continued
-    from dartsl.training.predict import Images, Prediction
-    from dartsl.training.trained import Trained
 
 
 def train(
@@ -37,11 +26,11 @@ def train(
     parameters: Parameters | None = None,
     plugins: Plugins = (),
     init: RunLike | None = None,
-    data: str | Path | Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    data: str | Path | types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.train(...)",
-    console: Console | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -94,11 +83,11 @@ def train_seeds(
     parameters: Parameters | None = None,
     plugins: Plugins = (),
     init: RunLike | None = None,
-    data: str | Path | Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    data: str | Path | types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.train_seeds(...)",
-    console: Console | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -130,10 +119,10 @@ def resume_training(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
-    data: Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-    console: Console | None = None,
+    data: types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
+    console: types.Console | None = None,
     quiet: bool = False,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
@@ -160,10 +149,10 @@ def evaluate(
     *,
     device: str | None = None,
     plugins: Plugins = (),
-    data: str | Path | Data | None = None,
-    loss: Loss | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-) -> Evaluated:
+    data: str | Path | types.Data | None = None,
+    loss: types.Loss | None = None,
+    metrics: Mapping[str, types.Metric] | None = None,
+) -> types.Evaluated:
     """The test figures of a trained run's last checkpoint, with confidence intervals; on a GPU where there is one,
     unless `device` names another.
 
@@ -184,13 +173,13 @@ def evaluate(
 
 
 def predict(
-    run: RunLike | Trained,
-    images: Images,
+    run: RunLike | types.Trained,
+    images: types.Images,
     *,
     top_k: int = 1,
     device: str | None = None,
     plugins: Plugins = (),
-) -> list[Prediction]:
+) -> list[types.Prediction]:
     """The likeliest classes of each image, by a trained run's network, with the weights that `evaluate` measures.
 
     `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`; or an
@@ -203,7 +192,7 @@ def predict(
 
 
 def generate(
-    run: RunLike | Trained,
+    run: RunLike | types.Trained,
     prompt: str,
     *,
     length: int = 100,
@@ -212,7 +201,7 @@ def generate(
     seed: int = 0,
     device: str | None = None,
     plugins: Plugins = (),
-) -> Continued:
+) -> types.Continued:
     """What a run trained on text makes of a prompt: `length` more words (or characters), drawn one after another.
 
     The logits are divided by `temperature` (0: always the likeliest); `top_k` leaves the k likeliest alone (0: all).
@@ -224,7 +213,9 @@ def generate(
     return generation.continued(trained(run, device=device, plugins=plugins), prompt, sampling)
 
 
-def trained(run: RunLike | Trained, *, device: str | None = None, plugins: Plugins = ()) -> Trained:
+def trained(
+    run: RunLike | types.Trained, *, device: str | None = None, plugins: Plugins = ()
+) -> types.Trained:
     """A trained run's network (`.model`), in evaluation mode, with the weights that `evaluate` measures and with what
     it takes; no data set is needed. `predict` and `generate` take it in place of the run.
 

@@ -24,6 +24,8 @@ from dartsl.data.images import Expected
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.draws import stream_seed
 
+# One, or (training, validation), or (training, validation, test).
+Data = Dataset[Any] | tuple[Dataset[Any], ...]
 NAMES = ("training", "validation", "test")
 MEASURED = 10_000  # of the first images, for mean and deviation
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dartsl.lang.model import Spec
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import Build
-from dartsl.nn.plugins import Plugins
+from dartsl.nn.plugins import Implementations
 from dartsl.nn.supernet import Supernet, from_plan
 
 
-def model_of(spec: Spec, plan: Plan, *, seed: int, dtype: str, plugins: Plugins) -> Supernet:
+def model_of(spec: Spec, plan: Plan, *, seed: int, dtype: str, plugins: Implementations) -> Supernet:
     """The plain lowering, ready for evaluation, with fresh weights."""
     return from_plan(spec, plan, Build(level=0, seed=seed, dtype=dtype), plugins).eval()
 

@@ -10,12 +10,8 @@ from dartsl.lang.methods import SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
-    import torch
-
     from dartsl.graph.passes import Pass
-
-    Device = torch.device | str
-    Type = torch.dtype | str
+    from dartsl.nn.supernet import Device, Type
 
 
 @dataclass(frozen=True)

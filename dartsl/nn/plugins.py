@@ -32,7 +32,7 @@ from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
 
 GROUP = "dartsl.primitives"
 
-Plugins = Files | Mapping[str, Builder]
+Implementations = Files | Mapping[str, Builder]
 
 
 # --------------------------------------------------------------------- finding
@@ -66,7 +66,7 @@ def _implementation(primitive: str, modules: Iterable[object]) -> Builder | None
     return None
 
 
-def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> dict[str, Builder]:
+def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Implementations = ()) -> dict[str, Builder]:
     """The implementation of every operation of a plan that is not built in.
 
     `declared` holds the places of the `extern op` declarations; `plugins` are files, or implementations by
@@ -77,7 +77,7 @@ def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Plugins = ()) -> 
 
 
 def _resolved(
-    needed: Mapping[str, Span], declared: Mapping[str, Span], plugins: Plugins
+    needed: Mapping[str, Span], declared: Mapping[str, Span], plugins: Implementations
 ) -> dict[str, Builder]:
     if not needed:
         return {}
@@ -192,7 +192,7 @@ def _built_for(fault: PluginError, plan: Plan) -> Span:
     return uses(plan)[fault.primitive]
 
 
-def require_sound(spec: Spec, plan: Plan, plugins: Plugins) -> None:
+def require_sound(spec: Spec, plan: Plan, plugins: Implementations) -> None:
     """Raises SpecError where an operation of a planned network has no implementation, or one that breaks its
     contract; UserError for a file that is missing or fails."""
     found = _faults(spec, plan, plugins)
@@ -200,7 +200,7 @@ def require_sound(spec: Spec, plan: Plan, plugins: Plugins) -> None:
         raise SpecError(found)
 
 
-def faults(spec: Spec, plugins: Plugins) -> list[Diagnostic]:
+def faults(spec: Spec, plugins: Implementations) -> list[Diagnostic]:
     """E0411 and E0412 for the operations of a spec that are not built in: those of its networks, as they stand at
     their defaults, are built and tried; of others that its root file declares, an implementation must be there.
 
@@ -220,7 +220,7 @@ def faults(spec: Spec, plugins: Plugins) -> list[Diagnostic]:
     return arranged(found, [file.source for file in spec.files])
 
 
-def _faults(spec: Spec, plan: Plan, plugins: Plugins) -> list[Diagnostic]:
+def _faults(spec: Spec, plan: Plan, plugins: Implementations) -> list[Diagnostic]:
     declared = {name: operation.span for name, operation in spec.operations.items()}
     try:
         builders = resolve(plan, declared, plugins)

@@ -30,7 +30,7 @@ from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
 from dartsl.nn.passing import PLAIN, Pass
-from dartsl.nn.plugins import Plugins, contract_error, resolve
+from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, start
 from dartsl.nn.text import TextOutput
 
@@ -39,6 +39,9 @@ SHARED = ("plan", "graph", "optimised", "build", "plugins", "tables", "relaxatio
 DTYPES: Mapping[str, torch.dtype] = {
     name: getattr(torch, name) for name in ("float32", "float64", "bfloat16")
 }
+
+Device = torch.device | str
+Type = torch.dtype | str
 
 
 class Supernet(nn.Module):
@@ -220,7 +223,7 @@ def compile(
     network: str | None = None,
     parameters: Mapping[str, Fraction | int] | None = None,
     build: Build = DEFAULT,
-    plugins: Plugins = (),
+    plugins: Implementations = (),
 ) -> Supernet:
     """Compile a network of a checked spec.
 
@@ -234,7 +237,7 @@ def compile(
 
 
 @undisturbed()
-def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Plugins = ()) -> Supernet:
+def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implementations = ()) -> Supernet:
     """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)

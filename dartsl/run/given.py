@@ -5,20 +5,17 @@ A run records what they are called, and goes on only where they are given again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.utils.data import Dataset
 
-    Data = Dataset[Any] | tuple[Dataset[Any], ...]
-    Loss = Callable[[Tensor, Tensor], Tensor]
-    Metric = Callable[[Tensor, Tensor], Any]
-
+    from dartsl.data.given import Data
+    from dartsl.step.own import Loss, Metric
 
 TAKEN = ("loss", "acc", "accuracy", "top5")
 

@@ -29,7 +29,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import PluginError
-from dartsl.nn.plugins import Plugins, contract_error, resolve
+from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import ORDERS
 from dartsl.searching.method import Constant, Method, Moment
@@ -142,7 +142,7 @@ def estimate_step(
     batch: int,
     order: str,
     build: Build = DEFAULT,
-    plugins: Plugins = (),
+    plugins: Implementations = (),
 ) -> int:
     """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
 
@@ -159,7 +159,7 @@ def step_memory(
     batch: int,
     order: str,
     build: Build = DEFAULT,
-    plugins: Plugins = (),
+    plugins: Implementations = (),
 ) -> StepMemory:
     """The parts of `estimate_step`."""
     if order not in ORDERS:
@@ -196,7 +196,7 @@ def step_peak(model: Supernet, batch: int, order: str) -> int:
     return held.peak
 
 
-def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Plugins) -> Supernet:
+def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implementations) -> Supernet:
     """The network on the meta device. Raises UserError where `batch` images make tensors beyond counting."""
     if isinstance(model, Supernet):
         dtype = next(iter(model.parameters()), torch.empty(0)).dtype

@@ -13,8 +13,12 @@ from torch import Tensor
 
 from dartsl.lang.diagnostics import UserError
 
+# Of logits (B, classes) and labels (B,), int64: their mean loss, (), and a number.
+Loss = Callable[[Tensor, Tensor], Tensor]
+Metric = Callable[[Tensor, Tensor], Any]
 
-def mean_loss(loss: Callable[[Tensor, Tensor], Any], logits: Tensor, labels: Tensor) -> Tensor:
+
+def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     """The mean, (), that a loss gives for logits (B, classes) and labels (B,), int64.
 
     Raises UserError for anything but one floating number, and for one that no gradient leads from to the logits.
@@ -33,9 +37,7 @@ def mean_loss(loss: Callable[[Tensor, Tensor], Any], logits: Tensor, labels: Ten
     return found
 
 
-def metric_value(
-    name: str, metric: Callable[[Tensor, Tensor], Any], logits: Tensor, labels: Tensor
-) -> Tensor:
+def metric_value(name: str, metric: Metric, logits: Tensor, labels: Tensor) -> Tensor:
     """The number, (), that a metric gives for logits (B, classes) and labels (B,). Raises UserError for any other."""
     found = metric(logits, labels)
     try:

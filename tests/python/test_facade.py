@@ -9,12 +9,13 @@ import subprocess
 import sys
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
 
 import pytest
 
 import dartsl
 from dartsl import api
+from dartsl.api import types
 from dartsl.api.settings import SearchSettings, TrainSettings
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
@@ -39,6 +40,27 @@ def test_a_function_says_what_it_takes_gives_and_raises(name: str) -> None:
     assert signature.return_annotation is not inspect.Signature.empty
     assert function.__doc__
     assert "aises" in function.__doc__ or name == "shipped_specs"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_types_are_found_when_they_are_asked_for(name: str) -> None:
+    """`typing.get_type_hints` is what notebooks, command-line makers and validators read."""
+    thing = getattr(dartsl, name)
+    parts = vars(thing).values() if inspect.isclass(thing) else [thing]
+    functions = [part.fget if isinstance(part, property) else part for part in parts]
+    public = [each for each in functions if inspect.isfunction(each) and not each.__name__.startswith("_")]
+    assert public
+    for function in public:
+        hints = get_type_hints(function)
+        assert {*inspect.signature(function).parameters, "return"} - {"self"} == set(hints)
+
+
+def test_types_of_the_api_are_those_of_what_it_gives() -> None:
+    assert get_type_hints(dartsl.compile)["return"] is type(dartsl.compile("digits", parameters={"C": 2}))
+    assert get_type_hints(dartsl.search)["settings"] == Unpack[SearchSettings]
+    with pytest.raises(AttributeError, match="no attribute 'Supernets'"):
+        types.Supernets  # noqa: B018
+    assert all(hasattr(types, name) for name in dir(types))
 
 
 def test_the_help_of_a_function_is_its_own() -> None:
@@ -80,6 +102,7 @@ def test_functions_without_tensors_import_no_torch() -> None:
         import sys
         import dartsl
         assert "lark" not in sys.modules
+        from dartsl.api import types
         spec = dartsl.check("digits")
         dartsl.info(spec, memory="none"), dartsl.fmt(spec), dartsl.draw(spec), dartsl.diff(spec, "nasbench201")
         dartsl.shipped_specs(), dartsl.emit(spec, "graph"), dartsl.parse(spec)
