@@ -53,24 +53,30 @@ def drawn(count: int) -> ImageData:
 
 
 SPACES = {
-    "digits": Space("digits", {"C": 2}, {"batch": 8, "crop": 0, "flip": False, "data": "digits"}),
+    "digits": Space("digits", {"C": 2, "n": 1}, {"batch": 8, "crop": 0, "flip": False, "data": "digits"}),
     "cells": Space("darts_cnn", {"C": 4, "n": 1}, {"batch": 4, "crop": 0, "flip": False, "data": "drawn"}),
     "text": Space("text", {"H": 8}, {"batch": 64, "bptt": 5, "data": "markov"}),
 }
 
 
-def combinations(small: bool) -> Iterator[tuple[str, Space, str, int]]:
-    """Name, space, order and level of all that is tried; where it is to be small, of two."""
-    if small:
-        yield from (("digits", SPACES["digits"], "2", 2), ("text", SPACES["text"], "1", 2))
-        return
-    for name, space in SPACES.items():
-        for order in ORDERS:
-            yield from ((name, space, order, level) for level in LEVELS)
+WHOLE = Space("darts_cnn", {"C": 16}, {"batch": 64, "data": "drawn"})  # DARTS's, as the paper searches it
+
+
+def combinations(small: bool) -> Iterator[tuple[str, Space, dict[str, Any]]]:
+    """Names, spaces and settings of all that is tried; where it is to be small, of two."""
+    chosen = (("digits", "2", 2), ("text", "1", 2))
+    every = tuple((name, order, level) for name in SPACES for order in ORDERS for level in LEVELS)
+    for name, order, level in chosen if small else every:
+        yield f"{name}, order {order}, O{level}", SPACES[name], {"order": order, "optimise": level}
 
 
 def steps(session: SearchSession[Any], count: int) -> None:
-    """The next so many steps of an epoch, which has them."""
+    """The next so many steps, of one epoch after another."""
     left = session.left()
     for _ in range(count):
-        session.take_step(next(left))
+        place = next(left, None)
+        if place is None:
+            session.batches.advance()
+            left = session.left()
+            place = next(left)
+        session.take_step(place)

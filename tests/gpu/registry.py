@@ -1,0 +1,87 @@
+"""What `python -m tests.gpu` runs: cases, each of several pieces that are run, fail and are reported one by one.
+
+A case is a file in `tests/gpu/cases/` with a function like this one; nothing else is to be told of it.
+
+    @case(share=0.2)
+    def parity(machine: Machine) -> Iterator[Piece]:
+        for order in machine.choose(("1", "2"), small=1):
+            yield f"order {order}", partial(compare, machine.device, order)
+
+The function names its pieces and touches no device: it is asked in two processes. A piece gives a JSON record, or
+raises where something is wrong.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dartsl.lang.settings import SearchConfig
+
+Piece = tuple[str, Callable[[], Any]]
+Value = TypeVar("Value")
+OPTIONS = ("graphs", "kernels")  # settings whose gain is measured, where this dartsl has them
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where cases run: a torch device; `small`, to try the cases themselves; a folder of images (None: drawn ones)."""
+
+    device: str
+    small: bool = False
+    data: Path | None = None
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.startswith("cuda")
+
+    def choose(self, values: Sequence[Value], small: int) -> Sequence[Value]:
+        """All of some values, or the first few where all is to be small."""
+        return values[:small] if self.small else values
+
+    def variants(self) -> list[dict[str, bool]]:
+        """Settings of -O2 that are compared: each way to switch on and off what `OPTIONS` names."""
+        there = [name for name in OPTIONS if name in {field.name for field in fields(SearchConfig)}]
+        return [dict(zip(there, values, strict=True)) for values in product((False, True), repeat=len(there))]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`share` of the minutes are its own: pieces that do not fit into them are run at the end, if at all."""
+
+    name: str
+    pieces: Callable[[Machine], Iterator[Piece]]
+    share: float
+
+
+_CASES: dict[str, Case] = {}
+
+
+def case(*, share: float) -> Callable[[Callable[[Machine], Iterator[Piece]]], Case]:
+    """Register a case by the name of its function."""
+
+    def add(pieces: Callable[[Machine], Iterator[Piece]]) -> Case:
+        found = Case(pieces.__name__, pieces, share)
+        assert found.name not in _CASES, f"two cases are called {found.name}"
+        _CASES[found.name] = found
+        return found
+
+    return add
+
+
+def all_cases() -> dict[str, Case]:
+    """Every case of `tests/gpu/cases/`, files in order of their names."""
+    home = import_module("tests.gpu.cases")
+    for module in sorted(found.name for found in pkgutil.iter_modules(home.__path__)):
+        import_module(f"tests.gpu.cases.{module}")
+    return dict(_CASES)
+
+
+def variant_name(settings: dict[str, bool]) -> str:
+    """`graphs, no kernels`; empty where there is nothing to switch."""
+    return ", ".join(name if on else f"no {name}" for name, on in settings.items())
