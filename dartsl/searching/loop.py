@@ -15,6 +15,8 @@ from dartsl.graph.render import render
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import idle
+from dartsl.lang.methods import NEVER
+from dartsl.lang.paths import printable
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.ambient import undisturbed
@@ -110,10 +112,22 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         with group.together():
             session = session_of(model, config, data, group, job.given)
         restore(session, folder, group)
+        with group.together():
+            _require_going_on(session, folder, anew)
         record(anew, folder, session, bool(model.plugins), console, group)
         keep_inputs(folder, session.inputs, group)
         tell_changes(info, console, group)
         return _run(session, folder, console, group, anew.callbacks)
+
+
+def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew) -> None:
+    """Raises UserError where other epochs are asked for, and change nothing: a rule has ended the search."""
+    if anew.epochs not in (None, folder.info.settings["epochs"]) and session.stopped is not None:
+        rule = printable(str(session.config.stop))
+        raise UserError(
+            f"{folder.path} was ended after epoch {session.epoch} by its stop rule `{rule}`: {session.stopped}",
+            f"it stays ended with any number of epochs; start another search, without the rule: --stop {NEVER}",
+        )
 
 
 def _model(job: Job, config: SearchConfig) -> Supernet:

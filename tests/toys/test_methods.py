@@ -93,6 +93,14 @@ def test_a_search_with_them(spec: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert dartsl.derive(result.path) == run.found.read_text()
     assert dartsl.resume(result.path).finished
     assert len(run.history()) == first + 1
+    ended = rf"ended after epoch {first + 1} by its stop rule `settled`: no edge has changed its mind"
+    with pytest.raises(dartsl.UserError, match=ended) as caught:
+        dartsl.resume(result.path, epochs=20)
+    assert caught.value.help == (
+        "it stays ended with any number of epochs; start another search, without the rule: --stop none"
+    )
+    assert run.info.settings["epochs"] == 9
+    assert run.found.exists()
 
 
 @pytest.mark.parametrize(
