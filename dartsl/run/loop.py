@@ -5,7 +5,7 @@ It knows nothing of what is trained: a `Session` does, of which a search and a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.run import checkpoint
-from dartsl.run.callbacks import SILENT, Callbacks, Ending, Epoch, Step, answer_of
+from dartsl.run.callbacks import SILENT, Answer, Callbacks, Ending, Epoch, Step, answer_of
 from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
@@ -117,7 +117,7 @@ def run_session(
     `epochs` is the last one, for the progress. A checkpoint is written after each epoch and wherever the run stops.
     Raises UserError for a step that is not finite or finds too little memory: a sound state is then saved, that before
     the step that is not finite (of several processes, one that finds too little memory saves nothing: the others are
-    in mid-step). All processes of a `group` stop at the same step.
+    in mid-step). Of a `group` the first process calls the callbacks, and all stop at the same step.
     """
     done = session.epoch * session.steps + session.place
     with (
@@ -126,12 +126,13 @@ def run_session(
         events(folder) if group.chief else nullcontext(lambda row: None) as tell,
     ):
         while not session.finished:
-            session.begin_epoch()
+            with _failing_safely(session, folder, device, group, saved=True):
+                session.begin_epoch()
             for batch in _read(session, group):
                 with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
                 progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
-                answer = answer_of(callbacks.on_step, _step_of(session, folder))
+                answer = _answer(callbacks.on_step, _step_of(session, folder), group)
                 interrupted = stop.requested
                 if group.any(interrupted or answer.stop):
                     with _failing_safely(session, folder, device, group):
@@ -139,7 +140,7 @@ def run_session(
                     save(session, folder, group)
                     place = f"in epoch {session.epoch + 1} after step {session.place}"
                     _say_stopped(place, progress, folder, group)
-                    return Ending(False, group.any(interrupted), answer.fault)
+                    return Ending(False, group.any(interrupted), _fault(answer, group))
             with _failing_safely(session, folder, device, group):
                 end = session.end_epoch()
             with group.together():
@@ -149,15 +150,27 @@ def run_session(
             save(session, folder, group)
             progress.epoch(session.epoch, end.figures)
             done_epoch = Epoch(folder.path, session.epoch, epochs, end.history)
-            answer = answer_of(callbacks.on_epoch, done_epoch)
+            answer = _answer(callbacks.on_epoch, done_epoch, group)
             if group.any(answer.fault is not None or (answer.stop and not session.finished)):
                 _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
-                return Ending(False, fault=answer.fault)
+                return Ending(False, fault=_fault(answer, group))
     return Ending(True)
 
 
 def _step_of(session: Session, folder: RunFolder) -> Step:
     return Step(folder.path, session.epoch + 1, session.place, session.steps, session.read)
+
+
+def _answer(callback: Callable[[Any], object] | None, event: Step | Epoch, group: Group) -> Answer:
+    """What the callback of the first process says; those of the others are not called."""
+    return answer_of(callback, event) if group.chief else Answer()
+
+
+def _fault(answer: Answer, group: Group) -> BaseException | None:
+    """The error of the first process's callback, on all processes: none of them goes on as if there were none."""
+    fault = answer.fault
+    said = group.told("" if fault is None else f"{type(fault).__name__}: {fault}")
+    return UserError(f"a callback of process 0 raised {said}") if said and fault is None else fault
 
 
 def _say_stopped(place: str, progress: RunProgress, folder: RunFolder, group: Group) -> None:
@@ -231,8 +244,13 @@ def load(session: Session, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _failing_safely(session: Session, folder: RunFolder, device: str, group: Group) -> Iterator[None]:
-    """A step that fails leaves the state before it in the checkpoint, and a message with advice."""
+def _failing_safely(
+    session: Session, folder: RunFolder, device: str, group: Group, saved: bool = False
+) -> Iterator[None]:
+    """A step that fails leaves the state before it in the checkpoint, and a message with advice.
+
+    `saved`: the checkpoint has that state already.
+    """
     try:
         with _own_fault(group):
             yield
@@ -253,8 +271,9 @@ def _failing_safely(session: Session, folder: RunFolder, device: str, group: Gro
                 f"process {group.rank}: {device} has too little memory for a step of this size",
                 help=session.advice["memory"],
             ) from error
-        session.undo()
-        save(session, folder)
+        if not saved:
+            session.undo()
+            save(session, folder)
         raise UserError(
             f"{device} has too little memory for a step of this size", help=session.advice["memory"]
         ) from error

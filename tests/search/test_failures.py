@@ -134,6 +134,26 @@ def test_too_little_memory_is_a_message(tiny: Path, monkeypatch: pytest.MonkeyPa
     assert checkpoint_of(tiny.parent / "run")["state"]["step"] == 0
 
 
+def test_too_little_memory_for_the_first_snapshot_is_a_message(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what a step may change a copy is kept, the first one before any step."""
+
+    def fail(_snapshot: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("dartsl.step.snapshot.Snapshot.keep", fail)
+    with pytest.raises(UserError, match="cpu has too little memory for a step of this size") as caught:
+        run(tiny, "run")
+    assert "--memory low" in str(caught.value.help)
+    assert caught.value.exit_code == 1
+    assert not list((tiny.parent / "run").glob("*.tmp"))
+    monkeypatch.undo()
+    assert loop.resume(tiny.parent / "run", console=quiet()).finished
+    run(tiny, "whole")
+    same_runs(tiny.parent / "whole", tiny.parent / "run")
+
+
 def test_too_little_memory_of_the_cpu_is_a_message(tiny: Path) -> None:
     with pytest.raises(UserError, match="too little memory"):
         run(tiny, "run", crop=10**7)
