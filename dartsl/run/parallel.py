@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from itertools import count
+from typing import TYPE_CHECKING
 
 import torch
 from rich.console import Console
@@ -22,7 +24,13 @@ from dartsl.nn.share import Share
 from dartsl.run.interrupt import outlive_torchrun
 from dartsl.run.torchrun import OwnError, Place, place
 
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
 PATIENCE = timedelta(minutes=10)  # that a process waits for the others
+# Numbers the runs of a script. torchrun keeps its store as long as the script runs, and with it what the processes of
+# one run wrote there: in a group by the same name those of the next one would look for addresses that are gone.
+_RUNS = count()
 
 
 class Group:
@@ -211,7 +219,7 @@ def joined(device: str, found: Place | None = None) -> Iterator[Group]:
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu(device) else "gloo",
-            init_method=found.meeting,
+            store=_store(found),
             rank=found.rank,
             world_size=found.world,
             timeout=PATIENCE,
@@ -226,6 +234,16 @@ def joined(device: str, found: Place | None = None) -> Iterator[Group]:
         group.any(False)  # no process leaves while another one still reads from it
     finally:
         dist.destroy_process_group()
+
+
+def _store(found: Place) -> Store:
+    """Where the processes of one run leave word for each other. Raises RuntimeError, ValueError."""
+    from torch.distributed.distributed_c10d import PrefixStore  # a torch without torch.distributed lacks it
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous(found.meeting, found.rank, found.world, timeout=PATIENCE))
+    store.set_timeout(PATIENCE)
+    return PrefixStore(f"dartsl {next(_RUNS)}", store)
 
 
 def on_gpu(device: str) -> bool:
