@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 from dartsl.lang import constants
@@ -17,9 +18,10 @@ Wanted = Callable[[Any], str | None]  # None where a value fits, else what would
 
 
 def require(**given: Any) -> None:
-    """Raise UserError (exit code 2) for an argument that is not what its name says; None is one that was left out."""
+    """Raise UserError (exit code 2) for an argument that is not what its name says; None stands for one of `LEFT_OUT`
+    that was left out."""
     for name, value in given.items():
-        wanted = None if value is None else ARGUMENTS[name](value)
+        wanted = None if value is None and name in LEFT_OUT else ARGUMENTS[name](value)
         if wanted is not None:
             raise UserError(f"`{value}` is not a value for `{name}`", f"give {wanted}", exit_code=2)
 
@@ -37,7 +39,7 @@ def exact(parameters: Mapping[str, Any] | None) -> dict[str, Fraction]:
 
 
 def _exact(value: Any) -> Fraction | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
         return constants.exact(str(value))
@@ -49,8 +51,9 @@ def _whole(low: int, high: int | None = None) -> Wanted:
     wanted = f"a whole number from {low}" + ("" if high is None else f" to {high}")
 
     def check(value: Any) -> str | None:
-        fits = type(value) is int and low <= value and (high is None or value <= high)
-        return None if fits else wanted
+        if isinstance(value, bool) or not isinstance(value, Integral):  # NumPy's are whole numbers, too
+            return wanted
+        return None if low <= int(value) and (high is None or int(value) <= high) else wanted
 
     return check
 
@@ -76,12 +79,18 @@ def _plugins(value: Any) -> str | None:
     return None if fits else "the path of a Python file, or several"
 
 
+def _layers(value: Any) -> str | None:
+    several = isinstance(value, Sequence) and all(isinstance(each, str) for each in value)
+    return None if several else "the name of a layer, or several"
+
+
 def _dtype(value: Any) -> str | None:
     """A name, or torch's type of that name."""
     fits = str(value).removeprefix("torch.") in FLOATING
     return None if fits else "float32, float64 or bfloat16"
 
 
+LEFT_OUT = frozenset({"cell", "epoch", "network", "out", "parameters"})
 ARGUMENTS: Mapping[str, Wanted] = {
     "level": _whole(0, 2),
     "seed": _whole(0),
@@ -95,11 +104,15 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "dtype": _dtype,
     "memory": _one_of("normal", "low"),
     "form": _one_of("python", "graph", "dot", "passes"),
+    "quiet": _of(bool, "True or False"),
+    "out": _of((str, os.PathLike), "the path of a folder"),
     "amp": _of(bool, "True or False"),
     "drop_path": _of(bool, "True or False"),
     "auxiliary": _of(bool, "True or False"),
     "relaxation": _of(str, "the name of a relaxation"),
+    "layers": _layers,
     "network": _of(str, "the name of a network"),
+    "command": _of(str, "a text"),
     "cell": _of(str, "the name of a cell"),
     "parameters": _of(Mapping, 'numbers by name, such as {"C": 36}'),
     "plugins": _plugins,

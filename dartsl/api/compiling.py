@@ -63,6 +63,7 @@ def compile(
         "drop_path": drop_path, "auxiliary": auxiliary,
     }  # fmt: skip
     require(**asked, plugins=plugins)
+    asked |= {"level": int(level), "seed": int(seed)}  # draws are keyed by values and types
     checked = check(spec)
     planned = job_of(checked, *of_run(spec, network, parameters)).plan()
     build = Build(device=device, **asked)

@@ -100,7 +100,8 @@ def info(
     from dartsl.run.beside import allowed
 
     estimated = None if memory == "none" else memory
-    require(batch=batch, order=order, level=level, memory=estimated, plugins=plugins)
+    asked = {"batch": batch, "order": order, "level": level, "memory": estimated}
+    require(**{name: value for name, value in asked.items() if value is not None}, plugins=plugins)
     checked = check(spec)
     planned = None
     if network is not None or root_networks(checked):

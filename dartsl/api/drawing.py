@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
-from dartsl.api.specs import RunLike, SpecLike, check, names_a_run, names_seeds, root_networks
+from dartsl.api.specs import RunLike, SpecLike, check, names_a_run, names_seeds, path_of, root_networks
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Spec
 from dartsl.lang.paths import printable
@@ -70,8 +70,9 @@ def plot(run: RunLike, output: str | Path | None = None) -> Path:
     from dartsl.run.files import write_bytes
     from dartsl.run.plot import FORMATS
 
-    target = Path(run) / CURVES if output is None else Path(output)
-    write_bytes(target, picture(Path(run), picture_format(target, FORMATS)))
+    folder = path_of(run)
+    target = folder / CURVES if output is None else Path(output)
+    write_bytes(target, picture(folder, picture_format(target, FORMATS)))
     return target
 
 

@@ -150,6 +150,6 @@ def exported(
     if to in TEXTS:
         return Exported(exporting.export_text(subject, to, uint8=uint8))
     found = exporting.export_bytes(
-        subject, to, seed=seed, plugins=plugins, normalisation=normalisation, uint8=uint8
+        subject, to, seed=int(seed), plugins=plugins, normalisation=normalisation, uint8=uint8
     )
     return Exported(found.data, found.takes, fresh=subject.folder is None)

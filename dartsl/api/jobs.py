@@ -11,7 +11,7 @@ from typing import Any
 
 from dartsl.api import types
 from dartsl.api.arguments import exact, require
-from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, source_of
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
@@ -55,7 +55,7 @@ def job_of(
     callbacks: Callbacks = SILENT,
 ) -> Job:
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
-    require(network=network, plugins=plugins)
+    require(network=network, plugins=plugins, out=out, command=command)
     values = exact(parameters)
     require_parameters(pick_network(spec, network), values)
     folder = None if out is None else Path(out)
@@ -63,9 +63,13 @@ def job_of(
 
 
 def console_of(console: types.Console | None, quiet: bool) -> types.Console | None:
-    """Where progress goes; None: standard output."""
+    """Where progress goes; None: standard output. Raises UserError for what is no Console."""
     from rich.console import Console
 
+    require(quiet=quiet)
+    if console is not None and not isinstance(console, Console):
+        what = f"a value of the type {type(console).__name__} is no console"
+        raise UserError(what, "give a rich.console.Console: Console(file=...) writes to a file", exit_code=2)
     return Console(quiet=True) if quiet else console
 
 
@@ -86,7 +90,7 @@ def of_run(
 
 def init_of(path: RunLike | None) -> Init | None:
     """Whose weights a training begins with, by a path that still names it from another folder."""
-    return None if path is None else Init(str(Path(path).resolve()))
+    return None if path is None else Init(str(path_of(path).resolve()))
 
 
 def given_of(

@@ -11,7 +11,7 @@ from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, console_of, given_of, job_of, located, search_config
 from dartsl.api.runs import Run, ended
 from dartsl.api.settings import SearchSettings
-from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, source_of
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
 from dartsl.run.callbacks import Callbacks, Epoch, Step
@@ -104,7 +104,7 @@ def resume(
     from dartsl.run.folder import RunFolder
     from dartsl.run.kinds import SEARCH
 
-    path = Path(run)
+    path = path_of(run)
     anew: Any = {"device": device, "plugins": plugins, "epochs": epochs}
     anew |= {"data": data, "loss": loss, "metrics": metrics}
     anew |= {"console": console, "quiet": quiet, "on_step": on_step, "on_epoch": on_epoch}
@@ -135,7 +135,7 @@ def resume_search(
 
     given, callbacks = Given(data, loss, metrics or {}), Callbacks(on_step, on_epoch)
     anew = Anew(device, plugins, epochs, given, callbacks)
-    return ended(loop.resume(Path(run), anew, console=console_of(console, quiet)))
+    return ended(loop.resume(path_of(run), anew, console=console_of(console, quiet)))
 
 
 def check_gradients(
@@ -172,7 +172,7 @@ def derive(run: RunLike, epoch: int | None = None, rule: str | None = None) -> s
 
     require(epoch=epoch)
     _require_rule(rule)
-    return rederive(Path(run), epoch, rule)
+    return rederive(path_of(run), epoch, rule)
 
 
 def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) -> types.Derivation:
@@ -185,7 +185,7 @@ def derivation(run: RunLike, epoch: int | None = None, rule: str | None = None) 
 
     require(epoch=epoch)
     _require_rule(rule)
-    return deriving.derivation(RunFolder.open(Path(run)), epoch, rule)
+    return deriving.derivation(RunFolder.open(path_of(run)), epoch, rule)
 
 
 def spec_to_search(spec: SpecLike) -> Spec:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dartsl.api import types
-from dartsl.lang.diagnostics import Diagnostic, SpecError
+from dartsl.lang.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.model import Spec
 from dartsl.lang.paths import exists
 from dartsl.lang.source import Source
@@ -49,7 +49,23 @@ def source_of(spec: SpecLike) -> Source:
 
     if isinstance(spec, Spec):
         return spec.root.source
-    return spec if isinstance(spec, Source) else read(os.fspath(spec))
+    if isinstance(spec, Source):
+        return spec
+    if not isinstance(spec, str | os.PathLike):
+        what = "a path, the name of a shipped spec, a dartsl.Source, a Spec, or a run"
+        raise UserError(f"a value of the type {type(spec).__name__} is no spec", f"give {what}", exit_code=2)
+    return read(os.fspath(spec))
+
+
+def path_of(run: RunLike) -> Path:
+    """The folder of a run. Raises UserError for what is no path."""
+    if not isinstance(run, str | os.PathLike):
+        raise UserError(
+            f"a value of the type {type(run).__name__} is no run",
+            "give a dartsl.Run, or the path of its folder",
+            exit_code=2,
+        )
+    return Path(run)
 
 
 def parse(spec: SpecLike) -> File:

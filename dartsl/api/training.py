@@ -12,8 +12,9 @@ from dartsl.api.arguments import require
 from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, located, train_config, trainable
 from dartsl.api.runs import Run, all_ended, ended
 from dartsl.api.settings import TrainSettings
-from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike
+from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, path_of
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.paths import exists
 from dartsl.run.callbacks import Callbacks, Epoch, Step
 from dartsl.run.given import Given
 
@@ -134,14 +135,14 @@ def resume_training(
 
     given = Given(data, loss, metrics or {})
     anew = Anew(device, plugins, epochs, given, Callbacks(on_step, on_epoch))
-    return all_ended(seeds.resume(Path(run), anew, console=console_of(console, quiet)))
+    return all_ended(seeds.resume(path_of(run), anew, console=console_of(console, quiet)))
 
 
 def trains_seeds(run: Path) -> bool:
     """Whether a folder holds the runs of several seeds."""
     from dartsl.training.seeds import SEEDS
 
-    return (run / SEEDS).exists()
+    return exists(run / SEEDS)
 
 
 def evaluate(
@@ -169,7 +170,7 @@ def evaluate(
 
     require(plugins=plugins)
     given, named = given_of(data, {}, loss, metrics)
-    return evaluation.evaluate(Path(run), Anew(device, plugins, given=given), named.get("data") or None)
+    return evaluation.evaluate(path_of(run), Anew(device, plugins, given=given), named.get("data") or None)
 
 
 def predict(
@@ -224,4 +225,6 @@ def trained(
     from dartsl.run.resuming import Anew
     from dartsl.training import trained as training
 
-    return run if isinstance(run, training.Trained) else training.trained(Path(run), Anew(device, plugins))
+    if isinstance(run, training.Trained):
+        return run
+    return training.trained(path_of(run), Anew(device, plugins))

@@ -125,13 +125,12 @@ def console(quiet: bool = False) -> Console:
     return Console(file=stream, force_terminal=stream.isatty(), quiet=quiet)
 
 
-def outcome_of(run: Callable[[], Outcome]) -> Outcome:
-    """What a run comes to, also where Ctrl-C stops it: it has then said so, and is saved."""
+def outcome_of(run: Callable[[], Outcome]) -> tuple[Outcome, bool]:
+    """What a run comes to, and whether Ctrl-C stopped it, which has then said so, and is saved."""
     try:
-        return run()
+        return run(), False
     except Interrupted as stopped:
-        outcome: Outcome = stopped.result
-        return outcome
+        return stopped.result, True
 
 
 def say_error(message: str, help: str | None, own: bool = False) -> None:

@@ -77,7 +77,7 @@ def search_command(
     if resume is not None:
         require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
         given |= {"plugins": plugins, "console": console(quiet)}
-        result = outcome_of(lambda: searching.resume_search(resume, **given))
+        result, _ = outcome_of(lambda: searching.resume_search(resume, **given))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
@@ -97,7 +97,7 @@ def search_command(
             answer(asdict(compared), compared.text())
             return
         given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet)}
-        result = outcome_of(lambda: searching.search(checked, out, **given))
+        result, _ = outcome_of(lambda: searching.search(checked, out, **given))
     answer({"run": str(result.path), "finished": result.finished, "found": result.found}, "")
     ctx.exit(0 if result.finished else INTERRUPTED)
 

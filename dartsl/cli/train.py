@@ -80,12 +80,13 @@ def train_command(
     """
     from dartsl.api import training
     from dartsl.api.jobs import trainable
+    from dartsl.api.specs import names_seeds
 
     given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         require_resumable(ctx, given, spec, out, seeds, init, network, assignments)
         given |= {"plugins": plugins, "console": console(quiet)}
-        results = outcome_of(lambda: training.resume_training(resume, **given))
+        results, stopped = outcome_of(lambda: training.resume_training(resume, **given))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC|RUN'.", ctx)
@@ -96,10 +97,12 @@ def train_command(
         given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
         given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet), "init": init}
         if seeds is None:
-            results = [outcome_of(lambda: training.train(found, out, **given))]
+            result, stopped = outcome_of(lambda: training.train(found, out, **given))
+            results = [result]
         else:
-            results = outcome_of(lambda: training.train_seeds(found, seeds, out, **given))
-    finished = results[-1].finished
+            results, stopped = outcome_of(lambda: training.train_seeds(found, seeds, out, **given))
+    several = names_seeds(results[0].path.parent)  # Ctrl-C leaves some, also where it finds one finished
+    finished = results[-1].finished and not (stopped and several)
     answer({"finished": finished, "runs": [_as_json(result) for result in results]}, "")
     ctx.exit(0 if finished else INTERRUPTED)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields, replace
 from math import isfinite
+from numbers import Rational, Real
 from typing import Any, TypeVar
 
 from dartsl.lang.diagnostics import UserError
@@ -62,6 +63,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
         if default and len(items) != len(default):
             raise ValueError(f"{len(default)} numbers")
         return tuple(_number(item, float, meta) for item in items)
+    if spec.name == "device" and type(value).__name__ == "device":  # torch's own
+        return str(value)
     if kind is bool or kind is str:
         if not isinstance(value, kind):
             raise ValueError("`true` or `false`" if kind is bool else "a string in double quotes")
@@ -88,16 +91,17 @@ def _shown(value: str) -> str:
     return value if value.isdigit() else f'"{value}"'
 
 
-def _number(value: object, kind: type, meta: Mapping[str, Any]) -> Any:
+def _number(value: Any, kind: type, meta: Mapping[str, Any]) -> Any:
     wanted = "a whole number" if kind is int else "a number"
     low, high = meta["low"], meta["high"]
     if low is not None:
         wanted += f" above {low}" if meta["open_low"] else f" from {low}"
     if high is not None:
         wanted += f" to {high:,}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    numeric = isinstance(value, Real) and not isinstance(value, bool)  # NumPy's numbers are, too
+    if not numeric:
         raise ValueError(wanted)
-    if isinstance(value, float) and not isfinite(value):  # isfinite cannot take every int
+    if not isinstance(value, Rational) and not isfinite(value):  # isfinite cannot take every int
         raise ValueError(wanted)
     if kind is float and abs(value) > MOST:
         raise ValueError(f"{wanted}, and at most {MOST:,}" if high is None else wanted)

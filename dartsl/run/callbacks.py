@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dartsl.lang.diagnostics import UserError
+
 
 @dataclass(frozen=True)
 class Step:
@@ -52,6 +54,13 @@ class Callbacks:
     on_step: Callable[[Step], object] | None = None
     on_epoch: Callable[[Epoch], object] | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UserError for what cannot be called."""
+        for name, callback in (("on_step", self.on_step), ("on_epoch", self.on_epoch)):
+            if callback is not None and not callable(callback):
+                kind = type(callback).__name__
+                raise UserError(f"`{name}` is a value of the type {kind}, and not a function", exit_code=2)
+
 
 SILENT = Callbacks()
 
@@ -59,7 +68,7 @@ SILENT = Callbacks()
 @dataclass(frozen=True)
 class Ending:
     """How a run ended: with its last step; or stopped and saved, by Ctrl-C (`interrupted`), a callback, or the error
-    (`fault`) of one."""
+    (`fault`) of one. Ctrl-C after the last step finds it finished, and interrupted for what the caller does next."""
 
     finished: bool
     interrupted: bool = False
@@ -85,6 +94,14 @@ def answer_of(callback: Callable[[Any], object] | None, event: Step | Epoch) -> 
     if callback is None:
         return Answer()
     try:
-        return Answer(stop=callback(event) is True)
+        return Answer(stop=_is_true(callback(event)))
     except (Exception, SystemExit) as fault:
         return Answer(stop=True, fault=fault)
+
+
+def _is_true(answer: Any) -> bool:
+    """Whether it is True, or that of NumPy or torch, which a comparison of their numbers gives."""
+    if answer is True:
+        return True
+    single = getattr(answer, "ndim", None) == 0 and "bool" in str(getattr(answer, "dtype", ""))
+    return single and bool(answer)

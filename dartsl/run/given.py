@@ -43,7 +43,13 @@ class Given:
         return {part: name for part, name in found.items() if name is not None}
 
     def __post_init__(self) -> None:
-        """Raises UserError for a metric with the name of what is measured anyway, and for what cannot be called."""
+        """Raises UserError for a metric without a name or with that of what is measured anyway, and for what cannot be
+        called."""
+        named = isinstance(self.metrics, Mapping) and all(
+            name and isinstance(name, str) for name in self.metrics
+        )
+        if not named:
+            raise UserError("metrics are functions by name", 'give a dict, such as {"f1": f1}', exit_code=2)
         functions = {"the loss": self.loss} if self.loss is not None else {}
         for what, function in {
             **functions,
@@ -51,6 +57,9 @@ class Given:
         }.items():
             if not callable(function):
                 raise UserError(f"{what} is not a function of logits and labels", exit_code=2)
+            if isinstance(function, type):
+                name = function.__name__
+                raise UserError(f"{what} is the class {name}", f"give an object of it: {name}()", exit_code=2)
         for name in self.metrics:
             if name in TAKEN:
                 raise UserError(f"a metric cannot be called `{name}`, which is measured anyway", exit_code=2)

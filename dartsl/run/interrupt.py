@@ -21,7 +21,7 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
     def __str__(self) -> str:
-        return "the run is saved, and `dartsl.resume` goes on with it"
+        return "the run is saved; if it is not finished, `dartsl.resume` goes on with it"
 
 
 class Interruption:

@@ -154,7 +154,7 @@ def run_session(
             if group.any(answer.fault is not None or (answer.stop and not session.finished)):
                 _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
                 return Ending(False, fault=_fault(answer, group))
-    return Ending(True)
+        return Ending(True, interrupted=group.any(stop.requested))
 
 
 def _step_of(session: Session, folder: RunFolder) -> Step:

@@ -46,7 +46,8 @@ from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of, se
 
 @dataclass(frozen=True)
 class SearchResult:
-    """A run's folder; whether all epochs are done; the found file's text, if so. `interrupted`: Ctrl-C stopped it."""
+    """A run's folder; whether all epochs are done; the found file's text, if so. `interrupted`: by Ctrl-C, which
+    may have come after the last step."""
 
     path: Path
     finished: bool
@@ -151,7 +152,7 @@ def _run(
     with group.together():
         if group.chief:
             found = _finish(folder, console, session.closing(folder.history()[-1]))
-    return SearchResult(folder.path, finished=True, found=group.told(found))
+    return SearchResult(folder.path, finished=True, found=group.told(found), interrupted=ending.interrupted)
 
 
 def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:

@@ -43,7 +43,8 @@ from dartsl.training.sessions import TrainSession, data_hash, data_of, session_o
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A run's folder; whether all epochs are done; its test figures, if so. `interrupted`: Ctrl-C stopped it.
+    """A run's folder; whether all epochs are done; its test figures, if so. `interrupted`: by Ctrl-C, which
+    may have come after the last step.
 
     `parameters` are the network's, `auxiliary_parameters` those of the auxiliary head, which only training has.
     """
@@ -178,7 +179,7 @@ def _run(
         test = session.test() if ending.finished else None
     if not ending.checked().finished:
         return TrainResult(folder.path, False, whole - head, head, interrupted=ending.interrupted)
-    result = TrainResult(folder.path, True, whole - head, head, test)
+    result = TrainResult(folder.path, True, whole - head, head, test, interrupted=ending.interrupted)
     with group.together():
         if group.chief:
             history = folder.history()

@@ -46,7 +46,7 @@ def start(job: Job, config: TrainConfig, seeds: int | None = None) -> list[loop.
 
     first = loop.train(replace(job, out=path / "seed0"), replace(config, seed=0), record)
     anew = Anew(given=job.given, callbacks=job.callbacks)
-    return _rest(path, seeds, anew, job.console, [first]) if first.finished else [first]
+    return _rest(path, seeds, anew, job.console, [first])
 
 
 def _unbegun(path: Path) -> bool:
@@ -77,11 +77,11 @@ def _rest(
 ) -> list[loop.TrainResult]:
     """The seeds after those in `done`: those that were begun go on, the others start as the first one did."""
     say = console or Console()
-    for seed in range(len(done), seeds):
-        say.print(f"seed {seed} of {seeds}", highlight=False, markup=False)
-        result = _one(path, seed, anew, console)
-        done.append(result)
-        if not result.finished:
+    for seed in range(seeds):
+        if seed == len(done):
+            say.print(f"seed {seed} of {seeds}", highlight=False, markup=False)
+            done.append(_one(path, seed, anew, console))
+        if not done[seed].finished or (done[seed].interrupted and seed + 1 < seeds):
             command = command_line("dartsl", "train", "--resume", path)
             say.print(f"go on with all seeds: {command}", highlight=False, markup=False, soft_wrap=True)
             return done

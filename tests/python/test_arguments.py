@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import dartsl
+from dartsl.api.jobs import search_config
 from dartsl.nn.supernet import Supernet
 from tests.python.conftest import SPEC
 
@@ -136,3 +138,65 @@ def test_a_text_that_is_no_batch_gets_a_message() -> None:
         dartsl.UserError, match=r"the network takes tokens \(T, B\), and was given a tensor \(3,\)"
     ):
         text(torch.zeros(3, dtype=torch.int64))
+
+
+ANY: Any = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dartsl.check(ANY), "a value of the type int is no spec"),
+        (lambda: dartsl.compile(ANY), "a value of the type int is no spec"),
+        (lambda: dartsl.train(ANY), "a value of the type int is no spec"),
+        (lambda: dartsl.fmt(None), "a value of the type NoneType is no spec"),  # type: ignore[arg-type]
+        (lambda: dartsl.info(b"digits"), "a value of the type bytes is no spec"),  # type: ignore[arg-type]
+        (lambda: dartsl.Run(ANY), "a value of the type int is no run"),
+        (lambda: dartsl.resume(ANY), "a value of the type int is no run"),
+        (lambda: dartsl.resume("x" * 5000), "is not a run folder"),
+        (lambda: dartsl.evaluate(ANY), "a value of the type int is no run"),
+        (lambda: dartsl.predict(ANY, "x.png"), "a value of the type int is no run"),
+        (lambda: dartsl.derive(ANY), "a value of the type int is no run"),
+        (lambda: dartsl.plot(ANY), "a value of the type int is no run"),
+        (lambda: dartsl.train(SMALL, init={}), "a value of the type dict is no run"),  # type: ignore[arg-type]
+        (lambda: dartsl.compile(SMALL, seed=None), "`None` is not a value for `seed`"),  # type: ignore[arg-type]
+        (lambda: dartsl.compile(SMALL, level=None), "`None` is not a value for `level`"),  # type: ignore[arg-type]
+        (lambda: dartsl.search(SMALL, out=3), "`3` is not a value for `out`"),  # type: ignore[arg-type]
+        (lambda: dartsl.search(SMALL, quiet="yes"), "`yes` is not a value for `quiet`"),  # type: ignore[arg-type]
+        (lambda: dartsl.search(SMALL, command=3), "`3` is not a value for `command`"),  # type: ignore[arg-type]
+        (lambda: dartsl.search(SMALL, console=ANY), "a value of the type int is no console"),
+        (
+            lambda: dartsl.search(SMALL, on_step=ANY),
+            "`on_step` is a value of the type int, and not a function",
+        ),
+        (
+            lambda: dartsl.search(SMALL, on_epoch=ANY),
+            "`on_epoch` is a value of the type int, and not a function",
+        ),
+        (lambda: dartsl.search(SMALL, metrics=[print]), "metrics are functions by name"),  # type: ignore[arg-type]
+        (lambda: dartsl.search(SMALL, metrics={1: print}), "metrics are functions by name"),  # type: ignore[dict-item]
+        (lambda: dartsl.search(SMALL, loss=torch.nn.MSELoss), "the loss is the class MSELoss"),  # type: ignore[arg-type]
+        (lambda: dartsl.features(SMALL, ["head"]), "a value of the type Source is no network of dartsl"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(dartsl.UserError, match=message) as refused:
+        call()
+    assert "\n" not in refused.value.message
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    ours = dartsl.compile(SMALL, parameters={"C": np.int64(2)}, seed=np.int64(7), level=np.int32(1))  # type: ignore[dict-item, arg-type]
+    theirs = dartsl.compile(SMALL, parameters={"C": 2}, seed=7, level=1)
+    assert all(torch.equal(a, b) for a, b in zip(ours.weights(), theirs.weights(), strict=True))
+    config = search_config(dartsl.check(SMALL), {"epochs": np.int64(3), "lr": np.float32(0.5)})
+    assert (type(config.epochs), config.epochs, type(config.lr), config.lr) == (int, 3, float, 0.5)
+
+
+def test_a_device_of_torch_names_a_device() -> None:
+    assert search_config(dartsl.check(SMALL), {"device": torch.device("cuda:1")}).device == "cuda:1"
+
+
+def test_one_layer_may_be_named_by_itself() -> None:
+    model = dartsl.compile(SMALL, parameters=C2)
+    assert list(dartsl.features(model, "head")(torch.zeros(2, 1, 6, 6))) == ["head"]

@@ -7,7 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 import dartsl
@@ -135,7 +137,7 @@ def test_ctrl_c_ends_a_loop_of_runs_and_each_goes_on(kind: str) -> None:
         study()
     assert started == [0]
     assert isinstance(caught.value, Interrupted)
-    assert str(caught.value) == "the run is saved, and `dartsl.resume` goes on with it"
+    assert str(caught.value) == "the run is saved; if it is not finished, `dartsl.resume` goes on with it"
     assert not caught.value.result.finished
     assert dartsl.resume("run0", quiet=True).finished  # type: ignore[union-attr]
     start(kind, "whole", seed=0)
@@ -156,6 +158,42 @@ def test_ctrl_c_ends_trainings_of_several_seeds_and_their_resumption() -> None:
     assert [each.finished for each in caught.value.result] == [False]
     results = dartsl.resume("seeds", quiet=True)
     assert [each.finished for each in results] == [True, True]  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("kind", STEPS)
+def test_ctrl_c_after_the_last_step_ends_a_loop_over_runs_too(kind: str) -> None:
+    with pytest.raises(Interrupted) as caught:
+        start(
+            kind,
+            "run",
+            on_epoch=lambda epoch: signal.raise_signal(signal.SIGINT) if epoch.epoch == 2 else None,
+        )
+    assert caught.value.result.finished
+
+
+@pytest.mark.usefixtures("work")
+def test_ctrl_c_after_the_last_step_of_a_seed_leaves_the_next_ones() -> None:
+    start("train", "one")
+
+    def interrupt(_epoch: dartsl.Epoch) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    settings = {**SETTINGS, "epochs": 1}
+    with pytest.raises(Interrupted) as caught:
+        dartsl.train_seeds("found", 2, "seeds", quiet=True, on_epoch=interrupt, **settings)
+    assert [each.finished for each in caught.value.result] == [True]
+    results = dartsl.resume("seeds", quiet=True)
+    assert [each.finished for each in results] == [True, True]  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    ("answer", "stops"),
+    [(np.float64(0.9) > 0.5, True), (torch.tensor(0.9) > 0.5, True), (np.bool_(False), False), (1, False)],
+)
+def test_true_of_numpy_and_torch_stops_a_run_and_other_values_do_not(answer: object, stops: bool) -> None:
+    assert start("search", "run", on_epoch=lambda epoch: answer).finished is not stops
 
 
 @pytest.mark.usefixtures("work")
