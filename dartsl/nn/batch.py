@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.jit._trace import is_tracing
 
 from dartsl.lang.diagnostics import UserError
@@ -11,10 +11,15 @@ from dartsl.lang.inputs import Input
 
 
 def require_batch(inputs: Tensor, takes: Input) -> None:
-    """Raise UserError for what has no axis of examples, or no example.
+    """Raise UserError for what has no axis of examples, or no example, and for a proxy of symbolic tracing.
 
-    Nothing is asked where a pass is traced: shapes are symbols there.
+    Nothing else is asked where a pass is traced: shapes are symbols there.
     """
+    if isinstance(inputs, fx.Proxy):
+        raise UserError(
+            "a network is not traced symbolically: it is one of torch.fx already",
+            help="read `model.network.graph`, make it a leaf of your tracer, or take torch.export.export",
+        )
     if not isinstance(inputs, Tensor) or torch.compiler.is_compiling() or is_tracing():  # type: ignore[no-untyped-call]
         return
     axes = len(takes.batch(1))

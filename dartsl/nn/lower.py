@@ -93,11 +93,11 @@ class _Recipe:
         network = lowering.network()
         network.meta["info"] = record
         plain = _Lowering(self.plain, info(self.plain), modules, draws, plain=True)
-        plain.accompany(network, lowering)
-        network._recipe = self
         if self.low_memory:
             recompute_layers(network)
             recompute_steps(network)
+        plain.accompany(network, lowering)
+        network._recipe = self
         return network
 
 
@@ -130,14 +130,14 @@ class _Lowering:
         watched = baselines(network, lowering, self, self.modules)
         apart = same_interfaces(lowering, self)
         layers = {name: layer for name, layer in network.named_children() if isinstance(layer, Lowered)}
+        loops = [layer for name, layer in layers.items() if self.layers[name].scan is not None]
+        together = (*(loops if apart else layers.values()), network)
         for name, layer in layers.items():
-            layer.accompany(
-                function_from(self.code(name, layer)) if name in self.layers else None, watched[name]
-            )
-            layer._together = () if apart else tuple(layers.values())
-        if not apart:
+            layer.accompany(function_from(self.code(name, layer)), watched[name])
+            layer._together = () if apart else together
+        if loops or not apart:  # the network's own code calls modules of a loop
             network.accompany(function_from(self.outer(network)), Baseline({}))
-            network._together = tuple(layers.values())
+            network._together = together
 
     def outer(self, network: Lowered) -> fx.Graph:
         """The code of the network."""

@@ -18,7 +18,7 @@ from torch.fx._symbolic_trace import is_fx_symbolic_tracing
 from torch.nn.modules import module as torch_module
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.nn.watch import Baseline, Watch, hooked
+from dartsl.nn.watch import Baseline, Watch, hooked, settle
 
 Code = Callable[..., Any]
 
@@ -45,15 +45,24 @@ class Lowered(fx.GraphModule):
 
     _plain: Code | None = None
     _baseline: Baseline | None = None
-    _together: tuple[Lowered, ...] = ()  # layers whose code goes with that of the others alone
+    _together: tuple[Lowered, ...] = ()  # those whose code goes with that of the others alone
     _watch: Watch | None = None
     _recipe: Recipe | None = None
+    _edited = False
 
     def recompile(self) -> Any:
         """Write the code anew from `graph`."""
+        before = vars(self).get("_code")
         written = super().recompile()
         kind: Any = type(self)
         kind.written, kind.forward = kind.forward, _forward
+        lowered = self._baseline is not None or self._recipe is not None
+        if (
+            lowered and self._code != before
+        ):  # what a user has made of the graph stands for the plain code, too
+            self._edited = True
+            for each in self._together or (self,):
+                each._plain = None
         return written
 
     def accompany(self, plain: Code | None, baseline: Baseline) -> None:
@@ -84,9 +93,11 @@ class Lowered(fx.GraphModule):
         twin: Lowered = type(self).__new__(type(self))
         memo[id(self)] = twin
         own = vars(self)
-        shared = {name: own[name] for name in (*CODE, "_graph") if name in own}
-        rest = {name: value for name, value in own.items() if name not in shared and name != "_watch"}
-        vars(twin).update(copy.deepcopy(rest, memo), **shared)
+        shared = {name: own[name] for name in CODE if name in own}
+        rest = {name: value for name, value in own.items() if name not in (*shared, "_graph", "_watch")}
+        graph = copy.deepcopy(self._graph)
+        vars(twin).update(copy.deepcopy(rest, memo), **shared, _graph=graph)
+        graph.owning_module = twin
         kind, mine = type(twin), type(self)
         kind.__name__ = mine.__name__
         for name in ("written", "forward"):
@@ -97,6 +108,10 @@ class Lowered(fx.GraphModule):
         recipe = self._recipe
         if recipe is None:
             raise UserError("a layer is pickled with its network alone", help="pickle the whole network")
+        if any(isinstance(each, Lowered) and each._edited for each in (self, *self._modules.values())):
+            raise UserError(
+                "a network whose fx graph was edited cannot be pickled", help="save its `state_dict()`"
+            )
         return _restored, (recipe, type(self).__name__), self._contents()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -132,10 +147,23 @@ class Lowered(fx.GraphModule):
 
 def _forward(self: Lowered, *inputs: Any, **named: Any) -> Any:
     plain = self._plain
-    if plain is not None and (_seen() or not self.untouched()):
+    if plain is not None and (_unwatched(self) or not self.untouched()):
         return plain(self, *inputs, **named)
     written: Any = self.written
     return written(*inputs, **named)
+
+
+def _unwatched(self: Lowered) -> bool:
+    seen = _seen()
+    if seen:  # nothing has looked, then, at what lies in `_modules`
+        _settle(self)
+    return seen
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _settle(layer: Lowered) -> None:
+    """`settle`, which torch.compile leaves out of what it records."""
+    settle(layer)
 
 
 def _seen() -> bool:

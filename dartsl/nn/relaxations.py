@@ -70,8 +70,8 @@ def small_alphas(table: AlphaTable, seed: int) -> dict[str, Tensor]:
 
 def spare(table: AlphaTable) -> Tensor:
     """(rows, columns), True where a row has no such candidate."""
-    columns = torch.arange(max(table.sizes))
-    return columns >= torch.tensor(table.sizes)[:, None]  # (rows, columns)
+    columns = torch.arange(max(table.sizes), device="cpu")
+    return columns >= torch.tensor(table.sizes, device="cpu")[:, None]  # (rows, columns)
 
 
 def start(relaxation: Relaxation, tables: Sequence[AlphaTable], seed: int) -> dict[str, dict[str, Tensor]]:

@@ -87,6 +87,7 @@ class Supernet(nn.Module):
             low_memory=build.memory == "low",
         )
         self.tables = info(graph).alphas
+        self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
         self.relaxation = RELAXATIONS.of(build.relaxation)
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]
@@ -95,6 +96,14 @@ class Supernet(nn.Module):
                 self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
         for each in self.tables:  # not in the state_dict: it follows from the graph
             self.register_buffer(f"spare_{each.name}", spare(each).to(device), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move or convert all tensors; what no state_dict holds has its numbers again even after `to_empty`."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for each in self.tables:
+            name = f"spare_{each.name}"
+            self._buffers[name] = spare(each).to(self.get_buffer(name).device)
+        return self
 
     def forward(
         self, inputs: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass | None = None
@@ -125,8 +134,7 @@ class Supernet(nn.Module):
     def carries(self, rows: int) -> list[Tensor]:
         """The state (rows, H) of each scan at the start of a text: zeros."""
         like = next(self.network.parameters())
-        widths = [application(self.graph, carry).shape[0] for carry in info(self.graph).carries]
-        return [like.new_zeros(rows, width) for width in widths]
+        return [like.new_zeros(rows, width) for width in self._widths]
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""

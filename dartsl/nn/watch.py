@@ -104,7 +104,7 @@ class Watch:
 
     def _take(self) -> None:
         """Note how everything is now."""
-        _settle(self._layer)
+        settle(self._layer)
         found = {path: _at(self._layer, path) for path in self._baseline.modules}
         self._found = found
         modules = [module for module in found.values() if module is not None]
@@ -200,7 +200,7 @@ def _levels(path: str) -> Iterator[str]:
     yield from (".".join(names[: end + 1]) for end in range(len(names)))
 
 
-def _settle(layer: nn.Module) -> None:
+def settle(layer: nn.Module) -> None:
     """Let python find the modules that are there now, where others were put into `_modules` by hand."""
     for module in layer.modules():
         for name, child in module._modules.items():
