@@ -3,7 +3,7 @@
 Both run on the same modules, under the same names. The plain code (that of -O0) calls each of them, one by one, as any
 module of torch is called. It runs where something must see that: where modules were hooked, replaced or changed
 (dartsl/nn/watch.py), while torch.compile or torch.export records, within torch.func's transforms and
-symbolic tracing, and under hooks of all modules.
+`make_fx`, and under hooks of all modules.
 """
 
 from __future__ import annotations

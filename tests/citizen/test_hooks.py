@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from torch import nn
 
 import dartsl
 from dartsl.lang.diagnostics import UserError

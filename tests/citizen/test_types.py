@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
 from tests.citizen.networks import KINDS, LEVELS, inputs, logits, made, same
 
 
