@@ -64,6 +64,17 @@ def test_a_study_from_search_to_fine_tuning(work: Path, quiet: Console) -> None:
     assert tuned.init is not None
     assert tuned.init["fresh"] == ["network.head.linear.weight", "network.head.linear.bias"]
     assert tuned.model(device="cpu")(images).shape == (4, 2)
+
+    # Use it as a feature extractor; give the plain module to tools that replace or count layers.
+    network = tuned.model(device="cpu")
+    with torch.no_grad():
+        maps = dartsl.features(network, ["layer0", "head"])(images)
+        logits = network(images)
+        assert torch.equal(maps["head"], logits)
+        assert torch.allclose(network.plain()(images), logits, atol=1e-6)
+    assert maps["layer0"].shape == (4, 2, 6, 6)
+
+    # Train on from the same weights, and measure on other data.
     refit = dartsl.train(search, "refit", init=trained, lr=1e-3, **given)
     assert dartsl.evaluate(refit, data="images.npz", device="cpu").other is not None
 

@@ -1,17 +1,20 @@
 """README, read as a new user would: its commands run in order, and print what it says they print.
 
 `pytest --update-golden` writes the outputs in README anew. Install lines are left to `.ci/run`, which runs the
-first command at its full size too; here a search is made small by options behind the README's own.
+first command at its full size too; here a search is made small by options after the README's own.
 """
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from dartsl.cli import cli
@@ -94,15 +97,25 @@ def test_other_commands(folder: Path) -> None:
 def test_python(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The Python block, as a script."""
     (block,) = blocks("python")
-    small = block.replace("epochs=1", 'epochs=1, parameters={"C": 2}, batch=500')
-    assert small != block
+    small = block
+    for settings in ("epochs=1", "epochs=8", "epochs=2"):
+        assert small.count(settings) == 1
+        small = small.replace(settings, "epochs=1, batch=500")
+    small = small.replace('"runs/python", ', '"runs/python", parameters={"C": 2}, ')
+    assert small.count('"C": 2') == 1
+    images, labels = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 4
+    np.savez(folder / "other.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     script = folder / "script.py"
     script.write_text(small, encoding="utf-8")
-    import runpy
-
-    runpy.run_path(str(script))
-    assert "cell normal {" in capsys.readouterr().out
-    assert (folder / "v2.svg").exists()
+    values = runpy.run_path(str(script))
+    printed = capsys.readouterr().out
+    assert re.search(r"^\d\.\d+$", printed, re.MULTILINE)  # the callback's loss
+    assert "{'none': 0.1" in printed
+    pictures = torch.rand(2, 1, 8, 8)
+    assert values["model"](pictures).shape == (2, 4)
+    assert values["layers"](pictures)["layer3"].shape == (2, 32, 2, 2)
+    with torch.no_grad():
+        assert torch.allclose(values["plain"](pictures), values["model"](pictures), atol=1e-5)
 
 
 def test_picture(tmp_path: Path) -> None:
