@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, distributed, fx, nn
 from torch.jit._trace import is_tracing
 
 from dartsl.lang.diagnostics import UserError
@@ -33,3 +33,16 @@ def require_batch(inputs: Tensor, takes: Input) -> None:
         f"the network takes {wanted}, and was given a tensor {tuple(inputs.shape)}",
         "one image is a batch of one: images[None]" if one else None,
     )
+
+
+def require_whole(inputs: Tensor, network: nn.Module) -> None:
+    """Raise UserError where layers of a network of text are sharded: its loop and its head read parameters of others."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    from torch.distributed.tensor import DTensor
+
+    if not isinstance(inputs, DTensor) and any(isinstance(each, DTensor) for each in network.parameters()):
+        raise UserError(
+            "the layers of a network of text cannot be sharded one by one",
+            help="shard the whole network: fully_shard(model)",
+        )

@@ -23,7 +23,7 @@ from dartsl.lang.model import Spec
 from dartsl.lang.plan import plan as make_plan
 from dartsl.lang.terms import Plan
 from dartsl.nn.ambient import undisturbed
-from dartsl.nn.batch import require_batch
+from dartsl.nn.batch import require_batch, require_whole
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
 from dartsl.nn.held import Held
@@ -129,12 +129,14 @@ class Supernet(nn.Module):
 
     def _carries(self, inputs: Tensor, carries: Sequence[Tensor] | None) -> Sequence[Tensor]:
         """The state of each scan at the start of a window."""
+        if self._widths:
+            require_whole(inputs, self.network)
         return self.carries(inputs.shape[1]) if carries is None else carries
 
     def carries(self, rows: int) -> list[Tensor]:
         """The state (rows, H) of each scan at the start of a text: zeros."""
         like = next(self.network.parameters())
-        return [like.new_zeros(rows, width) for width in self._widths]
+        return [torch.zeros(rows, width, dtype=like.dtype, device=like.device) for width in self._widths]
 
     def weights(self) -> list[nn.Parameter]:
         """Every parameter that is not an alpha, in order of layers."""
