@@ -36,7 +36,7 @@ def require_batch(inputs: Tensor, takes: Input) -> None:
 
 
 def require_whole(inputs: Tensor, network: nn.Module) -> None:
-    """Raise UserError where layers of a network of text are sharded: its loop and its head read parameters of others."""
+    """Raise UserError where layers of a network of text are sharded: its loop and head read parameters of others."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return
     from torch.distributed.tensor import DTensor

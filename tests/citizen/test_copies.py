@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import dartsl
 from dartsl.lang.diagnostics import UserError
@@ -64,6 +66,41 @@ def test_no_two_entries_of_a_state_dict_share_memory(kind: str) -> None:
     logits(model, inputs(model))
     state = model.state_dict()
     assert len({value.untyped_storage().data_ptr() for value in state.values()}) == len(state)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_safetensors_writes_a_network_after_passes(kind: str, level: int, tmp_path: Path) -> None:
+    model = made(kind, level)
+    numbers(model)
+    save_file(model.state_dict(), tmp_path / "state.safetensors")
+    save_model(model, str(tmp_path / "model.safetensors"))
+    expected = logits(model.eval(), inputs(model))
+    for each in (0, level):
+        twin = made(kind, each).eval()
+        twin.load_state_dict(load_file(tmp_path / "state.safetensors"))
+        same(logits(twin, inputs(twin)), expected)
+        other = made(kind, each).eval()
+        assert load_model(other, tmp_path / "model.safetensors") == (set(), [])
+        same(logits(other, inputs(other)), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_averages_of_weights(kind: str) -> None:
+    found = []
+    for level in LEVELS:
+        model = made(kind, level)
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.7), use_buffers=True)
+        for _ in range(3):
+            numbers(model, 1)
+            with torch.no_grad():
+                for each in model.parameters():
+                    each.sub_(0 if each.grad is None else 1e-4 * each.grad)
+            averaged.update_parameters(model)
+        found.append(numbers(averaged.module, 1))
+        assert not torch.equal(found[-1]["logits"][0], logits(model, inputs(model)))
+    for each in found[1:]:
+        same(each, found[0])
 
 
 def test_plugins_of_a_file_are_refused_in_one_sentence(tmp_path: Path) -> None:

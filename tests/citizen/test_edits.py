@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils import fuse_conv_bn_eval, parametrizations, parametrize, prune
 
 from dartsl.nn.supernet import Supernet
 from tests.citizen.networks import KINDS, LEVELS, NORMS, WIDE, inputs, logits, made, numbers, of, same
@@ -62,6 +63,46 @@ def swapped(model: Supernet) -> None:
                 model.network.get_submodule(parent)._modules[name] = group
 
 
+def replaced(model: Supernet, made: Callable[[int], nn.Module]) -> None:
+    for path, module in list(model.network.named_modules()):
+        if isinstance(module, NORMS):
+            model.network.set_submodule(path, made(module.num_features).double())
+
+
+def group_norms(model: Supernet) -> None:
+    replaced(model, lambda channels: nn.GroupNorm(1, channels))
+
+
+def other_norms(model: Supernet) -> None:
+    if model.plan.input.sequence:
+        replaced(model, nn.LayerNorm)
+    else:
+        replaced(model, lambda channels: nn.InstanceNorm2d(channels, affine=True, track_running_stats=True))
+
+
+def synchronised(model: Supernet) -> None:
+    nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def folded(model: Supernet) -> None:
+    """Convolutions take over the batch norms that follow them, for inference."""
+    model.eval()
+    for parent in list(model.network.modules()):
+        found = {name: child for name, child in parent.named_children() if isinstance(child, (*NORMS, *WIDE))}
+        for (name, conv), (norm_name, norm) in pairwise(found.items()):
+            if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+                continue
+            if conv.out_channels == norm.num_features:  # not two halves, side by side
+                setattr(parent, name, fuse_conv_bn_eval(conv, norm))
+                setattr(parent, norm_name, nn.Identity())
+
+
+def whole_head(model: Supernet) -> None:
+    if not model.plan.input.sequence:
+        torch.manual_seed(0)
+        model.network.head = nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(32, 3)).double()
+
+
 def another_head(model: Supernet) -> None:
     path, module = [pair for pair in model.network.named_modules() if not list(pair[1].children())][-1]
     assert path.startswith("head")
@@ -102,6 +143,7 @@ def update_bn(model: Supernet) -> None:
 
 EDITS = [
     *(one_norm_evaluates, settings_of_norms, statistics_by_hand, other_forward, subclass, dilation, swapped),
+    *(group_norms, other_norms, synchronised, folded, whole_head),
     *(another_head, pruned, parametrized, normed, frozen, update_bn),
 ]
 
