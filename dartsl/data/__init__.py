@@ -9,19 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dartsl.data.augment import Augment, Rows, measure
+    from dartsl.data.augment import Augment, measure
     from dartsl.data.batches import Batches, RandomBatches, split_by_index
     from dartsl.data.detect import load
     from dartsl.data.images import ImageData
 
-__all__ = ["Augment", "Batches", "ImageData", "RandomBatches", "Rows", "load", "measure", "split_by_index"]
+__all__ = ["Augment", "Batches", "ImageData", "RandomBatches", "load", "measure", "split_by_index"]
 
 _HOMES = {
     "Augment": "augment",
     "Batches": "batches",
     "ImageData": "images",
     "RandomBatches": "batches",
-    "Rows": "augment",
     "load": "detect",
     "measure": "augment",
     "split_by_index": "batches",

@@ -1,7 +1,8 @@
 """From uint8 images to what a network sees: crop, flip, normalise, cutout, for a whole batch at once.
 
-Each image of a batch gets draws of its own, from a generator on the images' device that the caller owns.
-The order is DARTS's: crop (padding is black) and flip, then normalisation, then cutout (filled with 0,
+Each image of a batch gets draws of its own, from a generator that the caller owns. It lies on the CPU, whatever the
+images' device, so that a seed means the same everywhere: a few whole numbers per image are drawn, and all else is done
+on the device. The order is DARTS's: crop (padding is black) and flip, then normalisation, then cutout (filled with 0,
 which is the mean).
 """
 
@@ -10,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
+from dartsl.data.device import moved
 from dartsl.data.images import ImageData
 from dartsl.lang.diagnostics import UserError
 
@@ -37,13 +38,6 @@ def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     means = [int(s) / count for s in total]
     variances = [(count * int(q) - int(s) ** 2) / count**2 for s, q in zip(total, squares, strict=True)]
     return tuple(m / 255 for m in means), tuple(v**0.5 / 255 if v > 0 else 1.0 for v in variances)
-
-
-class Rows(NamedTuple):
-    """Which images of a batch of `whole` these are: `numbers` int64. Draws are made for all, and theirs are taken."""
-
-    numbers: Tensor
-    whole: int
 
 
 @dataclass(frozen=True)
@@ -116,20 +110,36 @@ class Augment:
         """Normalised only, as for evaluation: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
         return normalise(images, self.mean, self.std, dtype)
 
-    def __call__(
-        self,
-        images: Tensor,
-        generator: Generator,
-        dtype: torch.dtype = torch.float32,
-        rows: Rows | None = None,
+    def draw(
+        self, count: int, size: tuple[int, int], generator: Generator, rows: Tensor | None = None
     ) -> Tensor:
-        """Augmented and normalised: uint8 (B, H, W, C) to `dtype` (B, C, H, W). `rows`: they are part of a batch."""
+        """What is random for `count` images of a `size` (height, width): int64 (K, B), K numbers an image, on the CPU.
+
+        They are the corner of the crop, top and left; whether the image is flipped; the centre of the cutout, top and
+        left; as far as these are done. `rows`, int64 (B,), are the images that are wanted, else all: a process that
+        takes a part of a batch draws for all of it.
+        """
+        height, width = size
+        limits = [(2, 2 * self.crop + 1)] * bool(self.crop) + [(1, 2)] * self.flip
+        limits += [(1, height), (1, width)] * bool(self.cutout)
+        drawn = [torch.randint(below, (each, count), generator=generator) for each, below in limits]
+        numbers = torch.cat(drawn) if drawn else torch.empty(0, count, dtype=torch.int64)
+        return numbers if rows is None else numbers[:, rows]
+
+    def prepare(self, images: Tensor, drawn: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Augmented as `draw` says, and normalised: uint8 (B, H, W, C), int64 (K, B) to `dtype` (B, C, H, W)."""
+        numbers = iter(drawn)  # K times (B,)
         if self.crop:
-            images = random_crop(images, self.crop, generator, rows)
+            images = crop(images, self.crop, next(numbers), next(numbers))
         if self.flip:
-            images = random_flip(images, generator, rows)
+            images = flip(images, next(numbers))
         result = normalise(images, self.mean, self.std, dtype)
-        return cutout(result, self.cutout, generator, rows) if self.cutout else result
+        return cutout(result, self.cutout, next(numbers), next(numbers)) if self.cutout else result
+
+    def __call__(self, images: Tensor, generator: Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Both: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
+        batch, height, width, _ = images.shape
+        return self.prepare(images, moved(self.draw(batch, (height, width), generator), images.device), dtype)
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Tensor:
@@ -145,42 +155,32 @@ def _of_channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.de
     return torch.tensor(values, dtype=dtype, device=device).view(-1, 1, 1)
 
 
-def random_crop(images: Tensor, padding: int, generator: Generator, rows: Rows | None = None) -> Tensor:
-    """Images padded with zeros, then cut to their old size at a random place. (B, H, W, C), any type."""
+def crop(images: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
+    """Images padded with zeros, then cut to their old size at a corner each. (B, H, W, C), any type; (B,), (B,)."""
     batch, height, width, _ = images.shape
     padded = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))  # (B, H+2p, W+2p, C)
-    corner = _whole_numbers(2, batch, 2 * padding + 1, generator, rows)  # (2, B): top and left
-    lines = corner[0, :, None] + torch.arange(height, device=images.device)  # (B, H)
-    columns = corner[1, :, None] + torch.arange(width, device=images.device)  # (B, W)
+    lines = top[:, None] + torch.arange(height, device=images.device)  # (B, H)
+    columns = left[:, None] + torch.arange(width, device=images.device)  # (B, W)
     image = torch.arange(batch, device=images.device)[:, None, None]  # (B, 1, 1)
     return padded[image, lines[:, :, None], columns[:, None, :]]  # (B, H, W, C)
 
 
-def random_flip(images: Tensor, generator: Generator, rows: Rows | None = None) -> Tensor:
-    """Each image turned left to right with probability one half. (B, H, W, C), any type."""
-    flipped = _whole_numbers(1, len(images), 2, generator, rows).bool().view(-1, 1, 1, 1)  # (B, 1, 1, 1)
-    return torch.where(flipped, images.flip(2), images)  # (B, H, W, C)
+def flip(images: Tensor, flipped: Tensor) -> Tensor:
+    """Each image turned left to right where `flipped`, (B,), is not 0. (B, H, W, C), any type."""
+    return torch.where(flipped.bool().view(-1, 1, 1, 1), images.flip(2), images)  # (B, H, W, C)
 
 
-def cutout(images: Tensor, side: int, generator: Generator, rows: Rows | None = None) -> Tensor:
+def cutout(images: Tensor, side: int, top: Tensor, left: Tensor) -> Tensor:
     """A square of `side` pixels set to 0 in each image (DeVries and Taylor, arXiv 1708.04552). (B, C, H, W).
 
-    Its centre is uniform over the image, and what lies beyond the border is lost. It covers
+    Its centre is given, (B,) and (B,), and what lies beyond the border is lost. It covers
     centre - side // 2 .. centre - side // 2 + side - 1, which for even sides is DARTS's square.
     """
-    batch, _, height, width = images.shape
-    top = _whole_numbers(1, batch, height, generator, rows).T - side // 2  # (B, 1)
-    left = _whole_numbers(1, batch, width, generator, rows).T - side // 2  # (B, 1)
+    _, _, height, width = images.shape
+    first, start = (centre[:, None] - side // 2 for centre in (top, left))  # (B, 1) each
     lines = torch.arange(height, device=images.device)  # (H,)
     columns = torch.arange(width, device=images.device)  # (W,)
-    in_rows = (lines >= top) & (lines < top + side)  # (B, H)
-    in_columns = (columns >= left) & (columns < left + side)  # (B, W)
+    in_rows = (lines >= first) & (lines < first + side)  # (B, H)
+    in_columns = (columns >= start) & (columns < start + side)  # (B, W)
     hidden = in_rows[:, :, None] & in_columns[:, None, :]  # (B, H, W)
     return images.masked_fill(hidden[:, None], 0)  # (B, C, H, W)
-
-
-def _whole_numbers(each: int, batch: int, below: int, generator: Generator, rows: Rows | None) -> Tensor:
-    """Uniform in 0 .. below - 1, `each` for an image: (each, B), on the generator's device."""
-    count = batch if rows is None else rows.whole
-    drawn = torch.randint(below, (each, count), generator=generator, device=generator.device)
-    return drawn if rows is None else drawn[:, rows.numbers.to(drawn.device, non_blocking=True)]

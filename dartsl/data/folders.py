@@ -120,7 +120,11 @@ class Ahead:
             self._planned.clear()
             following = self._upcoming() if self._workers else ()
             self._read = batches(self.images, -1, self._planning(chain([places], following)), self._workers)
-        found = next(self._read)
+        try:
+            found = next(self._read)
+        except UserError:
+            self._planned.clear()  # the reading is over, whoever asks next
+            raise
         self._planned.popleft()
         return found
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from dartsl.data.augment import Augment, Rows
+from dartsl.data.augment import Augment
 from dartsl.data.images import Expected
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.draws import stream_seed
@@ -110,7 +110,7 @@ class GivenImages:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Does to floating images (B, C, H, W) nothing but give them the network's type; it is called as `Augment` is.
+    """Does to floating images (B, C, H, W) nothing but give them the network's type; it is used as `Augment` is.
 
     mean, std  0 and 1 a channel: nobody here knows how they were normalised
     """
@@ -122,13 +122,13 @@ class Prepared:
         """For evaluation."""
         return images.to(dtype)
 
-    def __call__(
-        self,
-        images: Tensor,
-        generator: torch.Generator,
-        dtype: torch.dtype = torch.float32,
-        rows: Rows | None = None,
+    def draw(
+        self, count: int, size: tuple[int, int], generator: torch.Generator, rows: Tensor | None = None
     ) -> Tensor:
+        """Nothing: int64 (0, B)."""
+        return torch.empty(0, count if rows is None else len(rows), dtype=torch.int64)
+
+    def prepare(self, images: Tensor, drawn: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """To train on."""
         return images.to(dtype)
 

@@ -57,6 +57,12 @@ class ImageData:
         _, height, width, channels = self.train_images.shape
         return channels, height, width
 
+    @property
+    def bytes(self) -> int:
+        """What all its images take."""
+        parts = (self.train_images, self.test_images, self.valid_images)
+        return sum(images.nbytes for images in parts if images is not None)
+
     def to(self, device: str | torch.device) -> ImageData:
         """The same data with its tensors on `device`."""
         return replace(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.data import Batches, RandomBatches, Rows, split_by_index
+from dartsl.data import Batches, RandomBatches, split_by_index
+from dartsl.data.device import Guessed, moved
 from dartsl.data.folders import FolderData
 from dartsl.data.given import GivenImages
 from dartsl.graph.kinds import kind_of
@@ -18,6 +20,7 @@ from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet, torch_dtype
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.parallel import ALONE, Group
@@ -29,11 +32,28 @@ from dartsl.searching.session import SearchSession
 from dartsl.step.batches import ImageBatch, objective
 
 
+class Chosen(NamedTuple):
+    """All that a batch follows from, on the CPU.
+
+    places  of its images, int64 (B,)
+    drawn   what is drawn for them, int64 (K, B)
+    seed    of what reading them draws
+    share   what part they are of a batch
+    """
+
+    places: Tensor
+    drawn: Tensor
+    seed: int
+    share: Share
+
+
 class ImageSession(SearchSession[Tensor]):
     """A search on images; a step is given by the indices of its training images.
 
     The training images are split by index; each step draws its validation batch anew from all of the other part,
     as the authors' `next(iter(valid_queue))` does. Processes draw the same indices and each takes its part of them.
+    All draws are made on the CPU, whatever the device. On a GPU the next step's batches are prepared while a step runs;
+    nothing counts as drawn before its step is taken.
     """
 
     batches: Batches
@@ -47,10 +67,14 @@ class ImageSession(SearchSession[Tensor]):
         given: Given = NOTHING,
     ) -> None:
         """Raises UserError for data or settings that cannot be used together."""
+        if torch.device(config.device).type == "meta":
+            raise UserError(
+                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
+            )
         self.group = group
         self.images: InMemory | Streamed | AsGiven
         if isinstance(data, GivenImages):
-            self.images = AsGiven(data, config, self._reading)
+            self.images = AsGiven(data, config)
         elif isinstance(data, FolderData):
             self.images = Streamed(data, config, self._upcoming)
         else:
@@ -63,13 +87,8 @@ class ImageSession(SearchSession[Tensor]):
         ours, theirs = _halves(data, config.split)
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
-        try:
-            self.generator = torch.Generator(config.device)
-        except RuntimeError as error:  # `meta`, which torch has but which holds no numbers
-            raise UserError(
-                f"nothing can be searched on the device `{config.device}`", help="try --device cpu"
-            ) from error
-        self.generator.manual_seed(stream_seed(config.seed, "augmentation"))
+        self.generator = torch.Generator().manual_seed(stream_seed(config.seed, "augmentation"))
+        self._ready: Guessed[tuple[ImageBatch, ImageBatch]] = Guessed(config.device)
         schedule = Cosine(config.epochs, config.lr, config.lr_min, config.warmup)
         super().__init__(model, config, batches, group, schedule)
         _require_batch_norm(model, config, len(ours), len(theirs))
@@ -80,12 +99,21 @@ class ImageSession(SearchSession[Tensor]):
             group["lr"] = self.rate
 
     def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
-        train = self._batch(place)
-        return train, self._batch(self.validation.draw())._replace(objective=self._validated)
+        chosen = self._chosen(place, self.validation.draw(), self.generator)
+        return self._ready.take(chosen, partial(self._batches, *chosen))
+
+    def look_ahead(self) -> None:
+        """Begin to prepare what the next step of the epoch will draw, unless what was done is undone."""
+        place = next(self.batches.upcoming(), None)
+        if place is None or self._ready.aside is None:
+            return
+        generator = torch.Generator().set_state(self.generator.get_state())
+        chosen = self._chosen(place, next(self.validation.upcoming()), generator)
+        self._ready.guess(chosen, partial(self._batches, *chosen))
 
     def random_state(self) -> dict[str, Any]:
         return {
-            "device": self.generator.device.type,
+            "device": "cpu",  # where all is drawn; runs of old on a GPU drew there
             "batches": self.batches.state_dict(),
             "validation": self.validation.state_dict(),
             "augmentation": self.generator.get_state(),
@@ -102,26 +130,34 @@ class ImageSession(SearchSession[Tensor]):
     def load_random_state(self, state: Mapping[str, Any]) -> None:
         """Take over what `random_state` gave.
 
-        Another kind of device has other generators: there, augmentation goes on with a stream of its own.
+        Where a run of old drew on a GPU, augmentation goes on with a stream of its own.
         """
         self.batches.load_state_dict(state["batches"])
         self.validation.load_state_dict(state["validation"])
-        if state["device"] == self.generator.device.type:
+        if state["device"] == "cpu":
             self.generator.set_state(state["augmentation"])
         else:
             self.generator.manual_seed(stream_seed(self.config.seed, "augmentation", self.number))
 
-    def _batch(self, indices: Tensor) -> ImageBatch:
-        share = self.group.share(len(indices))
-        images, labels = self.images.take(share.own(indices, 0))  # uint8 (B, H, W, C), int64 (B,)
-        dtype = torch_dtype(self.config.dtype)
-        rows = None if share.total is None else Rows(share.index, share.whole)
-        return ImageBatch(self.augment(images, self.generator, dtype, rows), labels, share, self._objective)
+    def _chosen(self, ours: Tensor, theirs: Tensor, generator: torch.Generator) -> tuple[Chosen, Chosen]:
+        """Choices of a training and a validation batch, each of the places of a whole batch."""
+        return self._choice(ours, generator), self._choice(theirs, generator)
 
-    def _reading(self) -> int:
-        """The seed of what a user's own data set draws at random as a batch is read."""
-        generator = self.generator
-        return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    def _choice(self, places: Tensor, generator: torch.Generator) -> Chosen:
+        share, size = self.group.share(len(places)), self.images.size
+        rows = None if share.total is None else share.index
+        seed = int(torch.randint(2**62, (), generator=generator)) if self.images.seeded else 0
+        drawn = self.augment.draw(len(places), size, generator, rows)
+        return Chosen(share.own(places, 0), drawn, seed, share)
+
+    def _batches(self, ours: Chosen, theirs: Chosen) -> tuple[ImageBatch, ImageBatch]:
+        return self._batch(ours), self._batch(theirs)._replace(objective=self._validated)
+
+    def _batch(self, chosen: Chosen) -> ImageBatch:
+        images, labels = self.images.take(chosen.places, chosen.seed)  # uint8 (B, H, W, C), int64 (B,)
+        drawn = moved(chosen.drawn, images.device)
+        prepared = self.augment.prepare(images, drawn, torch_dtype(self.config.dtype))  # (B, C, H, W)
+        return ImageBatch(prepared, labels, chosen.share, self._objective)
 
     def _upcoming(self) -> Iterator[Tensor]:
         """This process's indices of the batches that follow a training batch in the epoch: its step's validation batch,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dartsl.data import Augment, ImageData, load
+from dartsl.data.device import home, moved, picked
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.data.given import GivenImages, Prepared, given_images
 from dartsl.lang.settings import SearchConfig
@@ -41,22 +42,34 @@ def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
 
 
 class InMemory:
-    """Training images that lie on the device as uint8."""
+    """Training images that lie on the device as uint8; on the CPU where a GPU has too little memory for them.
+
+    size    height and width
+    seeded  whether something is drawn as an image is read
+    """
+
+    seeded = False
 
     def __init__(self, data: ImageData, config: SearchConfig) -> None:
         """Raises UserError for a mean or deviation that does not fit the images."""
         self.augment = Augment.of(data, **_augmentation(config))
-        self._data = data.to(config.device)
+        self._device = config.device
+        self.size = data.shape[1:]
+        there = home(data.train_images.nbytes, config.device)
+        self._images, self._labels = data.train_images.to(there), data.train_labels.to(there)
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Images uint8 (B, H, W, C) and labels (B,) at places among the training images, int64 (B,)."""
-        images, labels = self._data.train_images, self._data.train_labels
-        on_device = places.to(images.device, non_blocking=True)
-        return images[on_device], labels[on_device]
+    def take(self, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        """Images uint8 (B, H, W, C) and labels (B,) at places among the training images, int64 (B,), on the device.
+
+        `seed` is of what is drawn as they are read: here nothing is.
+        """
+        return picked(self._images, places, self._device), picked(self._labels, places, self._device)
 
 
 class Streamed:
     """Training images that worker processes read, those of the next steps while a step is taken."""
+
+    seeded = False
 
     def __init__(
         self, data: FolderData, config: SearchConfig, upcoming: Callable[[], Iterable[Tensor]]
@@ -66,6 +79,7 @@ class Streamed:
 
         Raises UserError for a mean or deviation that does not fit the images, and for a file that cannot be read.
         """
+        self.size = data.shape[1:]
         self._ahead = Ahead(data, config.workers, upcoming)
         self._device = config.device
         self.augment = Augment.measured(
@@ -75,28 +89,30 @@ class Streamed:
             **_augmentation(config),
         )
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+    def take(self, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """As from memory. Raises UserError."""
         images, labels = self._ahead.take(places)
-        return images.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)
+        return moved(images, self._device), moved(labels, self._device)
 
 
 class AsGiven:
     """A user's own training images and, after them, those of its validation part, read as they are needed."""
 
-    def __init__(self, data: GivenImages, config: SearchConfig, seed: Callable[[], int]) -> None:
-        """`seed` gives that of the batch that is taken. Raises UserError."""
+    seeded = True
+
+    def __init__(self, data: GivenImages, config: SearchConfig) -> None:
+        """Raises UserError."""
         self._data = data
         self._device = config.device
-        self._seed = seed
+        self.size = data.shape[1:]
         self.augment = data.augment(_augmentation(config))
 
-    def take(self, places: Tensor) -> tuple[Tensor, Tensor]:
+    def take(self, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """As from memory; floating images are (B, C, H, W). Raises UserError."""
-        seed, first = self._seed(), self._data.sizes[0]
+        first = self._data.sizes[0]
         part = int(places[0] >= first)
         images, labels = self._data.read(part, places - part * first, seed)
-        return images.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)
+        return moved(images, self._device), moved(labels, self._device)
 
 
 def _augmentation(config: SearchConfig) -> dict[str, Any]:

@@ -139,6 +139,9 @@ class SearchSession(Verified[Place]):
     def went_on(self, taken: Taken) -> None:
         """Called after each step with what it gave."""
 
+    def look_ahead(self) -> None:
+        """Called after each step: begin to prepare the batches of the next one, where that runs beside a step."""
+
     @abstractmethod
     def random_state(self) -> dict[str, Any]:
         """Orders, positions and generators; what is drawn within a pass is keyed by step and batch instead."""
@@ -169,6 +172,7 @@ class SearchSession(Verified[Place]):
         self.sums.add(taken)
         self.went_on(taken)
         self.number += 1
+        self.look_ahead()
 
     @property
     def optimizers(self) -> Sequence[torch.optim.Optimizer]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from dartsl.data import Augment, load
+from dartsl.data.device import moved, one_ahead
 from dartsl.data.folders import FolderData, large_folder, sample
 from dartsl.data.given import given_images
 from dartsl.data.images import data_hash
@@ -17,13 +19,21 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
-from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import torch_dtype
 from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.step.batches import ImageBatch
-from dartsl.training.feed import EVALUATION_BATCH, Feed, MemoryFeed, epoch_order, in_parts, set_apart, taken
+from dartsl.training.feed import (
+    EVALUATION_BATCH,
+    Feed,
+    MemoryFeed,
+    drawn_for,
+    epoch_order,
+    in_parts,
+    set_apart,
+    taken,
+)
 from dartsl.training.given import GivenFeed
 
 
@@ -61,6 +71,7 @@ class StreamFeed:
         self.found = Found(folder=True, streamed=True, apart=bool(valid))
         self.fingerprint = data.fingerprint(train, test, *([valid] if valid else []))
         reading = Reading(channels, (height, width), config.seed, config.resized_crop, config.jitter, shorter)
+        self._shape = data.shape
         self._config = config
         self._group = group
         self._train = FolderImages(train, reading)
@@ -85,20 +96,21 @@ class StreamFeed:
         )
 
     def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
-        """The batches of an epoch after its first `step`, augmented."""
+        """The batches of an epoch after its first `step`, augmented; on a GPU one is prepared ahead."""
         config = self._config
         order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)[step:]
         parts = [taken(len(whole), config, self._group) for whole in order]
-        own = [whole[rows.numbers] for whole, (_, rows) in zip(order, parts, strict=True)]
-        generator = torch.Generator(config.device)
-        for number, (images, labels) in enumerate(
-            batches(self._train, epoch, own, config.workers), start=step
-        ):
-            generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
-            shares, rows = parts[number - step]
-            moved = images.to(config.device, non_blocking=True)
-            seen = self._augment(moved, generator, torch_dtype(config.dtype), rows)
-            yield in_parts(seen, labels.to(config.device), shares)
+        own = [whole[rows] for whole, (_, rows) in zip(order, parts, strict=True)]
+
+        def batch(number: int, images: Tensor, labels: Tensor) -> list[ImageBatch]:
+            (shares, rows), place = parts[number], (epoch, step + number)
+            drawn = drawn_for(self._augment, self._shape, config, place, rows, len(order[number]))
+            dtype, device = torch_dtype(config.dtype), config.device
+            seen = self._augment.prepare(moved(images, device), drawn, dtype)
+            return in_parts(seen, moved(labels, device), shares)
+
+        read = batches(self._train, epoch, own, config.workers)
+        return one_ahead(config.device, (partial(batch, number, *each) for number, each in enumerate(read)))
 
     def watched(self) -> Iterator[ImageBatch]:
         """The validation images."""
@@ -113,5 +125,5 @@ class StreamFeed:
             return
         order = torch.split(places, EVALUATION_BATCH)
         for pixels, labels in batches(images, -1, order, self._config.workers):
-            plain = self._augment.plain(pixels.to(self._config.device), torch_dtype(self._config.dtype))
-            yield ImageBatch(plain, labels.to(self._config.device))
+            plain = self._augment.plain(moved(pixels, self._config.device), torch_dtype(self._config.dtype))
+            yield ImageBatch(plain, moved(labels, self._config.device))

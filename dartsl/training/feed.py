@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from dartsl.data import Augment, ImageData, Rows
+from dartsl.data import Augment, ImageData
+from dartsl.data.device import home, moved, one_ahead, picked
 from dartsl.data.folders import image_folder
+from dartsl.data.given import Prepared
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
@@ -91,12 +94,12 @@ def epoch_order(indices: Tensor, seed: int, epoch: int) -> Tensor:
     return indices[torch.randperm(len(indices), generator=generator)]
 
 
-def taken(count: int, config: TrainConfig, group: Group) -> tuple[list[Share], Rows]:
-    """What this process takes of a batch of `count` images: a share of each part, and the rows of all of them."""
+def taken(count: int, config: TrainConfig, group: Group) -> tuple[list[Share], Tensor]:
+    """What this process takes of a batch of `count` images: a share of each part, and all their rows, int64 (B,)."""
     shares = group.shares(count, config.accumulate)
     starts = accumulate((share.whole for share in shares), initial=0)
     index = [start + share.index for start, share in zip(starts, shares, strict=False)]
-    return shares, Rows(torch.cat(index), count)
+    return shares, torch.cat(index)
 
 
 def in_parts(images: Tensor, labels: Tensor, shares: Sequence[Share]) -> list[ImageBatch]:
@@ -106,8 +109,21 @@ def in_parts(images: Tensor, labels: Tensor, shares: Sequence[Share]) -> list[Im
     return [ImageBatch(*part) for part in split]
 
 
+def drawn_for(
+    augment: Augment | Prepared,
+    shape: tuple[int, int, int],
+    config: TrainConfig,
+    place: tuple[int, int],
+    rows: Tensor,
+    whole: int,
+) -> Tensor:
+    """What is random for some `rows` of a batch of `whole` images, at its `place` (epoch, number): int64 (K, B)."""
+    generator = torch.Generator().manual_seed(stream_seed(config.seed, "augmentation", *place))
+    return moved(augment.draw(whole, shape[1:], generator, rows), config.device)
+
+
 class MemoryFeed:
-    """A data set that lies on the device as uint8."""
+    """A data set that lies on the device as uint8; on the CPU where a GPU has too little memory for it."""
 
     def __init__(self, data: ImageData, config: TrainConfig, fingerprint: str, group: Group = ALONE) -> None:
         """Raises UserError for settings that do not go with the data."""
@@ -130,24 +146,28 @@ class MemoryFeed:
         self.found = Found(
             bool(config.data) and image_folder(config.data) is not None, apart=data.has_validation
         )
-        self._data = data.to(config.device)
+        self._data = data.to(home(data.bytes, config.device))
         own = None if data.valid_labels is None else len(data.valid_labels)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)
         self.labels = data.train_labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 
     def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
-        """The batches of an epoch after its first `step`, augmented."""
+        """The batches of an epoch after its first `step`, augmented; on a GPU one is prepared ahead."""
+        order = torch.split(epoch_order(self._ours, self._config.seed, epoch), self._config.batch)
+        numbered = enumerate(order[step:], start=step)
+        return one_ahead(
+            self._config.device, (partial(self._batch, epoch, number, whole) for number, whole in numbered)
+        )
+
+    def _batch(self, epoch: int, number: int, whole: Tensor) -> list[ImageBatch]:
         config, data = self._config, self._data
-        order = epoch_order(self._ours, config.seed, epoch)
-        generator = torch.Generator(config.device)
-        for number in range(step, -(-len(order) // config.batch)):
-            generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
-            whole = order[number * config.batch : (number + 1) * config.batch]
-            shares, rows = taken(len(whole), config, self._group)
-            places = whole[rows.numbers].to(data.train_images.device, non_blocking=True)
-            images = self._augment(data.train_images[places], generator, torch_dtype(config.dtype), rows)
-            yield in_parts(images, data.train_labels[places], shares)
+        shares, rows = taken(len(whole), config, self._group)
+        images, labels = (
+            picked(values, whole[rows], config.device) for values in (data.train_images, data.train_labels)
+        )
+        drawn = drawn_for(self._augment, data.shape, config, (epoch, number), rows, len(whole))
+        return in_parts(self._augment.prepare(images, drawn, torch_dtype(config.dtype)), labels, shares)
 
     def watched(self) -> Iterator[ImageBatch]:
         """The validation images."""
@@ -169,4 +189,5 @@ class MemoryFeed:
         for part, answers in zip(
             torch.split(images, EVALUATION_BATCH), torch.split(labels, EVALUATION_BATCH), strict=True
         ):
-            yield ImageBatch(self._augment.plain(part, dtype), answers)
+            device = self._config.device
+            yield ImageBatch(self._augment.plain(moved(part, device), dtype), moved(answers, device))

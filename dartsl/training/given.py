@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from dartsl.data.device import moved, one_ahead
 from dartsl.data.given import GivenImages, Prepared
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import Found
@@ -16,7 +18,7 @@ from dartsl.nn.supernet import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.step.batches import ImageBatch
-from dartsl.training.feed import EVALUATION_BATCH, epoch_order, in_parts, set_apart, taken
+from dartsl.training.feed import EVALUATION_BATCH, drawn_for, epoch_order, in_parts, set_apart, taken
 
 TRAIN, VALIDATION, TEST = range(3)
 
@@ -57,16 +59,19 @@ class GivenFeed:
         return self._all_labels()[self._ours]
 
     def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
-        """The batches of an epoch after its first `step`, augmented."""
+        """The batches of an epoch after its first `step`, augmented; on a GPU one is prepared ahead."""
+        order = torch.split(epoch_order(self._ours, self._config.seed, epoch), self._config.batch)
+        numbered = enumerate(order[step:], start=step)
+        return one_ahead(
+            self._config.device, (partial(self._batch, epoch, number, whole) for number, whole in numbered)
+        )
+
+    def _batch(self, epoch: int, number: int, whole: Tensor) -> list[ImageBatch]:
         config = self._config
-        generator = torch.Generator(config.device)
-        order = torch.split(epoch_order(self._ours, config.seed, epoch), config.batch)
-        for number, whole in enumerate(order[step:], start=step):
-            generator.manual_seed(stream_seed(config.seed, "augmentation", epoch, number))
-            shares, rows = taken(len(whole), config, self._group)
-            images, labels = self._read(TRAIN, whole[rows.numbers], epoch)
-            seen = self._augment(images, generator, torch_dtype(config.dtype), rows)
-            yield in_parts(seen, labels, shares)
+        shares, rows = taken(len(whole), config, self._group)
+        images, labels = self._read(TRAIN, whole[rows], epoch)
+        drawn = drawn_for(self._augment, self._data.shape, config, (epoch, number), rows, len(whole))
+        return in_parts(self._augment.prepare(images, drawn, torch_dtype(config.dtype)), labels, shares)
 
     def watched(self) -> Iterator[ImageBatch]:
         """The validation images."""
@@ -85,7 +90,7 @@ class GivenFeed:
         """On the device; what is random in reading is keyed by the epoch (-1: of evaluation) and the image."""
         seed = stream_seed(self._config.seed, "given", epoch)
         images, labels = self._data.read(part, places, seed)
-        return images.to(self._config.device), labels.to(self._config.device)
+        return moved(images, self._config.device), moved(labels, self._config.device)
 
     def _all_labels(self) -> Tensor:
         if self._labels is None:

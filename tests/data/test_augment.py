@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from dartsl.data import Augment, ImageData, measure
-from dartsl.data.augment import cutout, normalise, random_crop, random_flip
+from dartsl.data.augment import crop, cutout, flip, normalise
 from dartsl.lang.diagnostics import UserError
 
 
@@ -28,8 +28,9 @@ def image_data(train: Tensor) -> ImageData:
 @pytest.mark.parametrize("padding", [1, 3])
 def test_crop_is_a_window_of_the_padded_image(padding: int) -> None:
     batch = images()
-    found = random_crop(batch, padding, generator()).numpy()
-    corner = torch.randint(2 * padding + 1, (2, len(batch)), generator=generator())
+    corner = Augment((), (), crop=padding).draw(len(batch), (7, 6), generator())
+    assert torch.equal(corner, torch.randint(2 * padding + 1, (2, len(batch)), generator=generator()))
+    found = crop(batch, padding, *corner).numpy()
     for i, image in enumerate(batch.numpy()):
         padded = np.zeros((7 + 2 * padding, 6 + 2 * padding, 3), np.uint8)
         padded[padding : padding + 7, padding : padding + 6] = image
@@ -40,22 +41,21 @@ def test_crop_is_a_window_of_the_padded_image(padding: int) -> None:
 
 def test_flip_turns_about_half_left_to_right() -> None:
     batch = images(400)
-    found = random_flip(batch, generator())
-    flipped = 0
-    for before, after in zip(batch, found, strict=True):
+    (flipped,) = Augment((), (), flip=True).draw(len(batch), (7, 6), generator())
+    for before, after, turned in zip(batch, flip(batch, flipped), flipped, strict=True):
         mirror = torch.stack([before[:, x] for x in reversed(range(6))], dim=1)
-        assert torch.equal(after, before) or torch.equal(after, mirror)
-        flipped += not torch.equal(after, before)
-    assert 160 < flipped < 240
+        assert torch.equal(after, mirror if turned else before)
+    assert 160 < int(flipped.sum()) < 240
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 4, 16])
 def test_cutout_blanks_a_clipped_square(side: int) -> None:
     batch = torch.ones(300, 2, 7, 6)
-    found = cutout(batch, side, generator())
+    centres_y, centres_x = Augment((), (), cutout=side).draw(300, (7, 6), generator())
     draws = generator()
-    centres_y = torch.randint(7, (300, 1), generator=draws)
-    centres_x = torch.randint(6, (300, 1), generator=draws)
+    assert torch.equal(centres_y, torch.randint(7, (300,), generator=draws))
+    assert torch.equal(centres_x, torch.randint(6, (300,), generator=draws))
+    found = cutout(batch, side, centres_y, centres_x)
     for i in range(300):
         expected = torch.ones(2, 7, 6)
         y, x = int(centres_y[i]), int(centres_x[i])
@@ -102,9 +102,9 @@ def test_a_channel_of_one_value_is_centred() -> None:
 def test_all_together_is_crop_flip_normalise_cutout() -> None:
     batch = images()
     augment = Augment((0.5, 0.4, 0.3), (0.2, 0.3, 0.4), crop=2, flip=True, cutout=3)
-    draws = generator(9)
-    expected = random_flip(random_crop(batch, 2, draws), draws)
-    expected = cutout(normalise(expected, augment.mean, augment.std, torch.float32), 3, draws)
+    drawn = augment.draw(len(batch), (7, 6), generator(9))
+    expected = flip(crop(batch, 2, drawn[0], drawn[1]), drawn[2])
+    expected = cutout(normalise(expected, augment.mean, augment.std, torch.float32), 3, drawn[3], drawn[4])
     assert torch.equal(augment(batch, generator(9)), expected)
     assert not torch.equal(augment(batch, generator(8)), expected)
 
@@ -115,6 +115,15 @@ def test_without_augmentation_nothing_is_drawn() -> None:
     augment = Augment((0.5,) * 3, (0.2,) * 3)
     assert torch.equal(augment(batch, draws), augment.plain(batch))
     assert torch.equal(draws.get_state(), before)
+
+
+def test_a_part_of_a_batch_gets_the_draws_of_its_images() -> None:
+    augment = Augment((0.5,) * 3, (0.2,) * 3, crop=2, flip=True, cutout=3)
+    rows = torch.tensor([3, 4, 17])
+    whole, part = generator(), generator()
+    drawn = augment.draw(20, (7, 6), whole)
+    assert torch.equal(augment.draw(20, (7, 6), part, rows), drawn[:, rows])
+    assert torch.equal(whole.get_state(), part.get_state())
 
 
 def test_given_mean_and_std() -> None:

@@ -53,8 +53,8 @@ def drawn(count: int) -> ImageData:
 
 
 SPACES = {
-    "digits": Space("digits", {"C": 2, "n": 1}, {"batch": 8, "crop": 0, "flip": False, "data": "digits"}),
-    "cells": Space("darts_cnn", {"C": 4, "n": 1}, {"batch": 4, "crop": 0, "flip": False, "data": "drawn"}),
+    "digits": Space("digits", {"C": 2, "n": 1}, {"batch": 8, "crop": 1, "cutout": 2, "data": "digits"}),
+    "cells": Space("darts_cnn", {"C": 4, "n": 1}, {"batch": 4, "crop": 1, "cutout": 2, "data": "drawn"}),
     "text": Space("text", {"H": 8}, {"batch": 64, "bptt": 5, "data": "markov"}),
 }
 

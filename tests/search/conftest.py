@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from dartsl.nn.passing import PLAIN, Pass
@@ -147,6 +148,20 @@ def tiny(tmp_path: Path) -> Path:
         y_test=np.arange(3),
     )
     return folder / "tiny.darts"
+
+
+@pytest.fixture
+def images(tiny: Path) -> Path:
+    """24 training images of 3 classes, of several sizes, as class folders of a split folder."""
+    generator = np.random.default_rng(0)
+    for part, count in (("Train", 8), ("Test", 1)):
+        for label in range(3):
+            folder = tiny.parent / "large" / part / f"n{label}"
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (8 + number, 12 - label), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tiny.parent / "large"
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -26,20 +25,6 @@ from dartsl.searching.sessions import notes_of
 from tests.search.runs import STEPS, checkpoint_of, job, quiet, rows, run, same, same_runs, settings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-
-
-@pytest.fixture
-def images(tiny: Path) -> Path:
-    """24 training images of 3 classes, of several sizes, as class folders of a split folder."""
-    generator = np.random.default_rng(0)
-    for part, count in (("Train", 8), ("Test", 1)):
-        for label in range(3):
-            folder = tiny.parent / "large" / part / f"n{label}"
-            folder.mkdir(parents=True)
-            for number in range(count):
-                pixels = generator.integers(0, 256, (8 + number, 12 - label), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"{number}.png")
-    return tiny.parent / "large"
 
 
 def given(images: Path, **more: Any) -> dict[str, Any]:
