@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import is_
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+OF_TORCH = frozenset(vars(nn.Module()))  # what each module has: its tensors, modules and hooks
 # Settings of a batch norm that code reads at each pass, of one for all that it stands for.
 SHARED = ("training", "eps", "momentum", "track_running_stats")
 
@@ -39,7 +42,7 @@ class Made:
     @classmethod
     def of(cls, module: nn.Module, called: bool = False) -> Made:
         shared = SHARED if isinstance(module, _NormBase) else ("training",)
-        own = {k: v for k, v in vars(module).items() if not k.startswith("_") and k not in shared}
+        own = {k: v for k, v in vars(module).items() if k not in OF_TORCH and k not in shared}
         children = tuple(module._modules)
         settings = {name: value for name, value in own.items() if name not in children}
         return cls(type(module), settings, tuple(_tensors(module)), children, called)
@@ -115,6 +118,10 @@ class Watch:
         self._copies = [dict(each) for each in self._live]
         self._modules, self._kinds = modules, [type(module) for module in modules]
         self._hooks = [getattr(module, name) for module in read for name in HOOKS]
+        self._tensors: list[dict[str, Any]] = [
+            part for module in read for part in (module._parameters, module._buffers)
+        ]
+        self._absent = self._missing()
         self._buffers = [
             module._buffers
             for paths in self._baseline.merged
@@ -128,8 +135,13 @@ class Watch:
             not any(self._hooks)
             and self._live == self._copies
             and list(map(type, self._modules)) == self._kinds
+            and self._missing() == self._absent
             and self._now() == self._versions
         )
+
+    def _missing(self) -> list[bool]:
+        """Which parameters and buffers are None: a bias, or statistics, may be given or taken away later."""
+        return list(map(is_, chain.from_iterable(map(dict.values, self._tensors)), repeat(None)))
 
     def _now(self) -> list[tuple[int, int]]:
         """Which running statistics these are, and how often they were written over from outside."""

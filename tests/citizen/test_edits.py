@@ -36,6 +36,30 @@ def other_forward(model: Supernet) -> None:
         vars(module)["forward"] = lambda x, before=module.forward: before(x) * 2
 
 
+def inner_forward(model: Supernet) -> None:
+    for module in of(model, nn.Conv2d)[1::4]:
+        inner = module._conv_forward  # type: ignore[operator]
+        vars(module)["_conv_forward"] = lambda *given, before=inner: before(*given) * 2
+
+
+def biases(model: Supernet) -> None:
+    for module in of(model, nn.Conv2d)[::3]:
+        module.bias = nn.Parameter(torch.linspace(-1, 1, len(module.get_parameter("weight"))).double())
+
+
+def affine_norms(model: Supernet) -> None:
+    for module in of(model, *NORMS)[::5]:
+        if getattr(module, "affine", True) is False:
+            width: Any = module.num_features
+            module.weight = nn.Parameter(torch.linspace(1, 2, width).double())
+            module.bias = nn.Parameter(torch.linspace(-1, 1, width).double())
+
+
+def no_statistics(model: Supernet) -> None:
+    for module in of(model, *NORMS)[1::3]:
+        vars(module)["_buffers"].update(running_mean=None, running_var=None)
+
+
 def subclass(model: Supernet) -> None:
     for module in of(model, nn.Conv2d)[1::2]:
         module.__class__ = _Doubled
@@ -144,6 +168,7 @@ def update_bn(model: Supernet) -> None:
 EDITS = [
     *(one_norm_evaluates, settings_of_norms, statistics_by_hand, other_forward, subclass, dilation, swapped),
     *(group_norms, other_norms, synchronised, folded, whole_head),
+    *(inner_forward, biases, affine_norms, no_statistics),
     *(another_head, pruned, parametrized, normed, frozen, update_bn),
 ]
 
