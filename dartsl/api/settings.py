@@ -45,6 +45,7 @@ class SearchSettings(TypedDict, total=False):
     optimise: int
     amp: bool
     memory: Literal["normal", "low"]
+    graphs: bool
     tensorboard: bool
 
 
@@ -94,4 +95,5 @@ class TrainSettings(TypedDict, total=False):
     amp_type: Literal["bfloat16", "float16"]
     compile: bool
     memory: Literal["normal", "low"]
+    graphs: bool
     tensorboard: bool

@@ -109,6 +109,9 @@ class TrainConfig:
         "`low` computes each layer again in the backward pass: less memory, more time",
         values=("normal", "low"),
     )
+    graphs: bool = setting(
+        True, "replay steps as CUDA graphs, on a GPU, where they can be captured; changes no result"
+    )
     tensorboard: bool = setting(
         False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
     )

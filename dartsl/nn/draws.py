@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dartsl.nn.ahead import drawn
 from dartsl.nn.passing import PLAIN, Pass
-from dartsl.nn.share import Share
+from dartsl.nn.share import WHOLE, Share
 
 
 def stream_seed(*key: int | str) -> int:
@@ -97,40 +98,50 @@ class Draws:
         if like.is_meta:
             return like.new_empty(shape)
         rows = 0 if len(shape) == 4 else len(shape) - 2  # images; a vector or a sequence
-        whole = pass_.share.widened(shape, rows)
-        generator = self._generator(pass_, path, like.device)
-        drawn = torch.randn(whole, generator=generator, device=like.device, dtype=like.dtype)
-        return pass_.share.own(drawn, rows)
+        device, dtype = like.device, like.dtype
+
+        def draw(pass_: Pass) -> Tensor:
+            whole = pass_.share.widened(shape, rows)
+            generator = self._generator(pass_, path, device)
+            normal = torch.randn(whole, generator=generator, device=device, dtype=dtype)
+            return pass_.share.own(normal, rows)
+
+        return drawn(pass_, path, draw)
 
     def kept_images(self, pass_: Pass, path: str, like: Tensor) -> Tensor:
         """For each image of `like`, 0 with probability `drop_path`, else 1 / (1 - drop_path): (B, 1, ...).
 
         Drawn on the CPU, so that a seed means the same on every device.
         """
-        keep = 1 - pass_.drop_path
         shape = (like.shape[0], *(1 for _ in like.shape[1:]))
         if like.is_meta:
             return like.new_empty(shape)
-        generator = self._generator(pass_, path, torch.device("cpu"))
-        drawn = torch.rand(pass_.share.widened(shape, 0), generator=generator, dtype=torch.float64)
-        drawn = pass_.share.own(drawn, 0)  # (B, 1, ...)
-        kept = (drawn < keep).to(
-            like.dtype
-        )  # first: a bool by a number is float32, and 1 / keep would be too
-        return (kept / keep if keep > 0 else kept).to(like.device, non_blocking=True)
+        device, dtype = like.device, like.dtype
+
+        def draw(pass_: Pass) -> Tensor:
+            keep = 1 - pass_.drop_path
+            generator = self._generator(pass_, path, torch.device("cpu"))
+            even = torch.rand(pass_.share.widened(shape, 0), generator=generator, dtype=torch.float64)
+            # First its type: a bool by a number is float32, and 1 / keep would be too.
+            kept = (pass_.share.own(even, 0) < keep).to(dtype)  # (B, 1, ...)
+            return (kept / keep if keep > 0 else kept).to(device, non_blocking=True)
+
+        return drawn(pass_, path, draw)
 
     def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
         if like.is_meta:
             return like.new_empty(shape)
-        generator = self._generator(pass_, path, like.device)
-        if len(shape) == 1:  # for words of a vocabulary, not rows of a batch
-            drawn = torch.rand(shape, generator=generator, device=like.device, dtype=torch.float32)
-        else:
-            whole = pass_.share.widened(shape, 0)
-            drawn = torch.rand(whole, generator=generator, device=like.device, dtype=torch.float32)
-            drawn = pass_.share.own(drawn, 0)
-        return (drawn >= p).to(like.dtype) / (1 - p)
+        device, dtype = like.device, like.dtype
+
+        def draw(pass_: Pass) -> Tensor:
+            share = WHOLE if len(shape) == 1 else pass_.share  # words of a vocabulary are no rows of a batch
+            generator = self._generator(pass_, path, device)
+            whole = share.widened(shape, 0)
+            even = torch.rand(whole, generator=generator, device=device, dtype=torch.float32)
+            return (share.own(even, 0) >= p).to(dtype) / (1 - p)
+
+        return drawn(pass_, path, draw)
 
     def _generator(self, pass_: Pass, path: str, device: torch.device) -> torch.Generator:
         generator = torch.Generator(device=device)
@@ -152,9 +163,9 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training:
             return x
-        drawn = pass_.drawn.get(self.path)
-        if drawn is not None:
-            return x * drawn.reshape(-1, *(1 for _ in x.shape[1:])).to(x.dtype)
+        kept = pass_.drawn.get(self.path)
+        if kept is not None:
+            return x * kept.reshape(-1, *(1 for _ in x.shape[1:])).to(x.dtype)
         if pass_.drop_path == 0:
             return x
         return x * self.draws.kept_images(pass_, self.path, x)

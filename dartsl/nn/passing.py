@@ -18,7 +18,8 @@ KINDS: tuple[BatchKind, ...] = ("train", "validation")
 class Pass:
     """One pass; two passes that are equal see the same random draws.
 
-    step, kind  which batch it is over: they key everything random in the network
+    step, kind  which batch it is over: they key everything random in the network. In a step that is captured an
+                `Ahead` (`dartsl.nn.ahead`) stands for the number, which nothing can compute with
     share       the part of the batch that this process computes
     drop_path   the probability with which drop-path drops an image's map, in training mode
     frozen      no running statistic moves (nor `num_batches_tracked`); in training mode the batch's own ones

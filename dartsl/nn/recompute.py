@@ -26,7 +26,10 @@ def recomputed(layer: nn.Module, *inputs: Any) -> Any:
     """`layer(*inputs)`, of which autograd keeps the inputs alone."""
     if not torch.is_grad_enabled() or _is_dual(layer, inputs):
         return layer(*inputs)
-    return checkpoint(_Repeated(layer), *inputs, use_reentrant=False)
+    # What is captured as a CUDA graph draws from none of torch's generators, whose states cannot be read there.
+    started: Any = torch.cuda.is_initialized  # torch leaves it without types
+    captured = started() and torch.cuda.is_current_stream_capturing()
+    return checkpoint(_Repeated(layer), *inputs, use_reentrant=False, preserve_rng_state=not captured)
 
 
 @dataclass

@@ -33,6 +33,11 @@ class Given:
     loss: Loss | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
 
+    @property
+    def own_code(self) -> bool:
+        """Whether a step calls code of the user's own."""
+        return self.loss is not None or bool(self.metrics)
+
     def names(self) -> dict[str, str]:
         """What each part that is given is called: what `run.json` records."""
         found = {

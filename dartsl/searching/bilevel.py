@@ -22,6 +22,7 @@ from dartsl.step.autograd import clip_, constant, restored, shift
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import AT_ONCE, Finite
 from dartsl.step.gradients import gradients_of, require_finite
+from dartsl.step.optimisers import Factor, rate_of
 
 ORDERS = ("1", "2", "exact")
 
@@ -51,7 +52,7 @@ class Unroll:
     belong to v and to w +- eps v (an embedding that the head shares).
     """
 
-    xi: float
+    xi: Factor
     momentum: float
     weight_decay: float
     buffers: Sequence[Tensor | None]
@@ -66,12 +67,13 @@ class Unroll:
         *,
         clip: float = 0.0,
         held: Sequence[Tensor] = (),
+        step: int = 0,
     ) -> Unroll:
-        """The step that `optimizer`, which has one parameter group, would take now."""
+        """The step that `optimizer`, which has one parameter group, would take now, as that of number `step`."""
         group = optimizer.param_groups[0]
         buffers = [optimizer.state.get(weight, {}).get("momentum_buffer") for weight in weights]
-        rate, momentum, decay = (float(group[name]) for name in ("lr", "momentum", "weight_decay"))
-        return cls(rate, momentum, decay, buffers, clip, held)
+        momentum, decay = (float(group[name]) for name in ("momentum", "weight_decay"))
+        return cls(rate_of(optimizer, step), momentum, decay, buffers, clip, held)
 
 
 def alpha_gradient(

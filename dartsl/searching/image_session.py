@@ -82,6 +82,7 @@ class ImageSession(SearchSession[Tensor]):
         self.augment = self.images.augment
         self.inputs = inputs_of(data, self.augment)
         loss = given.loss or F.cross_entropy
+        self.own_code = given.own_code
         self.metrics = tuple(given.metrics)
         self._objective, self._validated = objective(loss, {}), objective(loss, given.metrics)
         ours, theirs = _halves(data, config.split)

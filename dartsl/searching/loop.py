@@ -144,6 +144,7 @@ def _run(
 ) -> SearchResult:
     epochs, device = session.config.epochs, session.config.device
     group.align(session.model)
+    session.graphs.say = lambda text: say_notes([text], console)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
         ending = run_session(session, folder, epochs, device, console, group, callbacks)
     if not ending.checked().finished:

@@ -21,6 +21,7 @@ from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
+from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, number, record, table, whole
 from dartsl.run.state import optimizer, tensors
@@ -29,6 +30,7 @@ from dartsl.searching.method import Method, Moment, Schedule, Tables
 from dartsl.searching.readouts import entropies, readings
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.step.batches import Batch
+from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
 
 Step = TypeVar("Step", covariant=True)
@@ -61,6 +63,7 @@ class SearchSession(Verified[Place]):
     short = "acc"
     usual_clip = 5.0  # DARTS's
     metrics: Sequence[str] = ()  # what a user measures besides, on the validation batches
+    own_code = False  # whether a loss or metrics are a user's own
 
     def __init__(
         self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group, schedule: Schedule
@@ -72,6 +75,8 @@ class SearchSession(Verified[Place]):
         self.batches = batches
         self.method = Method.of(config, schedule)
         self.stepper = self.make_stepper()
+        self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, self.own_code))
+        self.stepper.graphs = self.graphs
         super().__init__(config.device)
         self.stepper.finite = self.finite
         self.rate = config.lr

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter
 from dartsl.step.gradients import measure, require_finite, weight_step
-from dartsl.step.optimisers import adam, sgd
+from dartsl.step.graphs import Graphs, Step
+from dartsl.step.optimisers import adam, advance, sgd
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class SearchStep:
     """A supernet with its two optimisers, and the method by which they step.
 
     clip      bound on the norm of the weights' gradient; 0 for none
+    graphs    what replays steps on a GPU
     unrolled  the same within order 2's and exact's virtual step (text), where `held` weights do not move either
     """
 
@@ -49,6 +52,7 @@ class SearchStep:
     unrolled: float = 0.0
     held: Sequence[Tensor] = ()
     finite: Finite = field(default_factory=Finite)
+    graphs: Graphs = field(default_factory=Graphs)
 
     @classmethod
     def of(
@@ -78,11 +82,23 @@ class SearchStep:
         `step` keys all random draws. Nothing waits for the device, unless `finite` is to raise at once: then no weight
         has been touched.
         """
+        learns = self.method.schedule.learns(moment.epoch)
+        captured = Step(
+            partial(self._take, moment=moment),
+            self.model,
+            (self.weights, self.alphas) if learns else (self.weights,),
+            self.finite,
+            fixed=(learns, moment if self.method.terms else None),
+        )
+        return self.graphs.take(captured, (train, validation), step)
+
+    def _take(self, batches: tuple[Batch, Batch], step: int, moment: Moment) -> Taken:
+        train, validation = batches
         terms: dict[str, Tensor] = {}
         if self.method.schedule.learns(moment.epoch):
             gradient = self.gradient(train, validation, step)
             terms = self.add_terms(gradient, moment)
-            alpha_step(self.model, self.alphas, gradient)
+            alpha_step(self.model, self.alphas, gradient, step)
             validated = gradient.outcome
         else:
             at_rest = Pass(step, "validation", frozen=True)
@@ -99,15 +115,16 @@ class SearchStep:
             train,
             validation,
             method.order,
-            unroll=self.unroll(),
+            unroll=self.unroll(step),
             r=method.r,
             step=step,
             finite=self.finite,
         )
 
-    def unroll(self) -> Unroll:
+    def unroll(self, step: int = 0) -> Unroll:
         """The virtual step of the weights that the alphas look through."""
-        return Unroll.of(self.weights, self.model.weights(), clip=self.unrolled, held=self.held)
+        weights = self.model.weights()
+        return Unroll.of(self.weights, weights, clip=self.unrolled, held=self.held, step=step)
 
     def add_terms(self, gradient: AlphaGradient, moment: Moment) -> dict[str, Tensor]:
         """Add the gradients of the method's terms, in place; gives their values."""
@@ -123,9 +140,11 @@ class SearchStep:
         return {name: value.detach() for name, value in values.items()}
 
 
-def alpha_step(model: SearchModel, optimizer: torch.optim.Optimizer, gradient: AlphaGradient) -> None:
-    """Hand the gradients to the alphas' optimiser and let it take one step."""
+def alpha_step(
+    model: SearchModel, optimizer: torch.optim.Optimizer, gradient: AlphaGradient, step: int = 0
+) -> None:
+    """Hand the gradients to the alphas' optimiser and let it take one step, the one of that number."""
     for alpha, value in zip(model.alpha_parameters(), gradient.gradients, strict=True):
         alpha.grad = value
-    optimizer.step()
+    advance(optimizer, step)
     optimizer.zero_grad()

@@ -25,7 +25,7 @@ from dartsl.searching.method import Constant
 from dartsl.searching.session import SearchSession
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.step.batches import TextBatch
-from dartsl.step.carried import Carries, gathered, own, require_rows
+from dartsl.step.carried import Carries, gathered, own, require_rows, started
 
 
 class TextSession(SearchSession[Window]):
@@ -81,10 +81,13 @@ class TextSession(SearchSession[Window]):
             group["lr"] = self.rate * place.length / self.bptt
         config = self.config
         learnt = cut(self.train_rows, place.start, place.length)
-        train = TextBatch(*learnt, self.carries, config.ar, config.tar, self.share)
+        train = TextBatch(
+            *learnt, started(self.model, self.carries, self.share), config.ar, config.tar, self.share
+        )
         start = place.start % (len(self.valid_rows) - 1)
         looked = cut(self.valid_rows, start, self.bptt)
-        return train, TextBatch(*looked, self.valid_carries, share=self.share)
+        carries = started(self.model, self.valid_carries, self.share)
+        return train, TextBatch(*looked, carries, share=self.share)
 
     def make_stepper(self) -> SearchStep:
         held = tied_weights(self.model)

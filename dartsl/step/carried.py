@@ -29,6 +29,11 @@ def own(share: Share, carries: Sequence[Tensor] | None, device: str) -> Carries:
     return tuple(share.own(carry, 0).to(device) for carry in carries)
 
 
+def started(model: Supernet, carries: Carries, share: Share) -> tuple[Tensor, ...]:
+    """The states that a window starts from, as tensors, so that the first step of a text is as any other."""
+    return tuple(model.carries(share.size)) if carries is None else carries
+
+
 def require_rows(model: Supernet, batch: int) -> None:
     """Refuse one row of text where a batch norm would have a single number to normalise."""
     kinds = {kind_of(application(model.graph, str(node))) for node in model.graph.nodes}

@@ -47,12 +47,21 @@ class Finite:
             if not math.isfinite(number.item()):
                 raise NonFiniteError(quantity, *blame())
             return
-        bad = number.detach().isfinite().logical_not_()  # ()
-        self._bad = bad if self._bad is None else self._bad.logical_or_(bad)
+        self.add(number.detach().isfinite().logical_not_())  # ()
+
+    def add(self, bad: Tensor | None) -> None:
+        """Take a flag, (), into account: one that `hand_over` gave."""
+        if bad is not None:
+            self._bad = bad if self._bad is None else self._bad.logical_or_(bad)
+
+    def hand_over(self) -> Tensor | None:
+        """The flag, (), or None where no number was looked at; as if none had been from now on."""
+        bad, self._bad = self._bad, None
+        return bad
 
     def take(self) -> bool:
         """Whether all numbers since the last call were finite. The host waits for the device."""
-        bad, self._bad = self._bad, None
+        bad = self.hand_over()
         return bad is None or not bool(bad)
 
     @contextmanager

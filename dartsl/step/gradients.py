@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from dartsl.nn.ahead import Ahead
 from dartsl.nn.draws import seed_of, seed_torch, stream_seed
 from dartsl.nn.passing import Pass
 from dartsl.step.autograd import constant, slopes
 from dartsl.step.batches import Batch, Outcome, Passed, SearchModel, together
 from dartsl.step.finite import AT_ONCE, Finite, largest_gradient, no_parameter
+from dartsl.step.optimisers import advance
 
 NAMES = {"train": "training loss", "validation": "validation loss"}
 
@@ -30,7 +32,9 @@ def passed_over(model: SearchModel, batch: Batch, pass_: Pass) -> Passed:
 
 
 def seed_plugins(model: SearchModel, batch: Batch, pass_: Pass) -> None:
-    """Seed torch's own generators, from which plugins draw."""
+    """Seed torch's own generators, from which plugins draw. No step of theirs is captured, where that could not be."""
+    if isinstance(pass_.step, Ahead):
+        return
     seed = stream_seed(model.seed, pass_.step, pass_.kind)
     seed_torch(seed_of(batch.share, seed), batch.device)
 
@@ -104,7 +108,7 @@ def weight_step(
     if clip > 0:
         clip_grads_with_norm_(fed, clip, norm)
     if scaler is None:
-        optimizer.step()
+        advance(optimizer, parts[0][1].step)
     else:
         scaler.step(optimizer)
         scaler.update()

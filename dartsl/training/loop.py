@@ -174,6 +174,7 @@ def _run(
     whole = count_parameters(session.model.graph)
     head = count_parameters(session.model.graph, layer="auxiliary")
     group.align(session.model)
+    session.graphs.say = lambda text: say_notes([text], console)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
         ending = run_session(session, folder, config.epochs, config.device, console, group, callbacks)
         test = session.test() if ending.finished else None

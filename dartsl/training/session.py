@@ -18,11 +18,13 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.loop import EpochEnd
+from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, number, record, table, whole
 from dartsl.run.state import TALLY, optimizer, tensors
-from dartsl.step.batches import ImageBatch
+from dartsl.step.batches import ImageBatch, Outcome
 from dartsl.step.gradients import weight_step
+from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import sgd
 from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
@@ -69,6 +71,7 @@ class ImageSession(Verified[list[ImageBatch]]):
         self.drop_path = 0.0
         self.network = TrainedNetwork(model, config)
         self.given = given
+        self.graphs = Graphs.of(config.device, config.graphs, self._obstacles(group))
         self._objective = Objective(loss_of(config, feed, given), model.plan.classes, config.auxiliary)
         self._state = [*model.parameters(), *model.buffers()]
         self.epoch = 0
@@ -134,18 +137,33 @@ class ImageSession(Verified[list[ImageBatch]]):
 
     def step(self, place: list[ImageBatch]) -> None:
         number = self.epoch * self.steps + self.place - 1
-        self._begin_loss(place)
-        parts = [
-            (part._replace(objective=self._objective), Pass(key, "train", drop_path=self.drop_path))
-            for key, part in enumerate(place, start=number * self.config.accumulate)
-        ]
-        scaler = self.scaler if self.scaler.is_enabled() else None
-        outcome = weight_step(
-            self.network, parts, self.optimizer, clip=self.config.clip, finite=self.finite, scaler=scaler
+        step = Step(
+            self._take, self.model, self.optimizers, self.finite, self.drop_path > 0, drop_path=self.drop_path
         )
+        outcome = self.graphs.take(step, tuple(place), number * self.config.accumulate)
         if self.average is not None:
             self.average.update(number + 1)
         self.tally.add(outcome)
+
+    def _take(self, batch: Sequence[ImageBatch], number: int) -> Outcome:
+        """The step on a batch in parts; `number` and those after it key what each part draws."""
+        self._begin_loss(batch)
+        parts = [
+            (part._replace(objective=self._objective), Pass(number + key, "train", drop_path=self.drop_path))
+            for key, part in enumerate(batch)
+        ]
+        scaler = self.scaler if self.scaler.is_enabled() else None
+        return weight_step(
+            self.network, parts, self.optimizer, clip=self.config.clip, finite=self.finite, scaler=scaler
+        )
+
+    def _obstacles(self, group: Group) -> dict[str, bool]:
+        """Reasons against CUDA graphs, and whether each holds."""
+        return {
+            **obstacles(self.model, group, self.given.own_code),
+            "float16 scales the loss by what the host reads": self.scaler.is_enabled(),
+            "torch.compile has graphs of its own": self.config.compile,
+        }
 
     def _begin_loss(self, parts: Sequence[ImageBatch]) -> None:
         """Give the loss the weight of all labels of a batch, those of other processes too."""

@@ -13,6 +13,7 @@ from dartsl.run.given import NOTHING, Given, require_none
 from dartsl.run.inputs import Inputs
 from dartsl.run.loop import Session
 from dartsl.run.parallel import ALONE, Group
+from dartsl.step.graphs import Graphs
 from dartsl.training.data import feed_of
 from dartsl.training.feed import Feed
 from dartsl.training.measured import Tested
@@ -38,6 +39,7 @@ class TrainSession(Session, Protocol):
 
     config: TrainConfig
     model: Supernet
+    graphs: Graphs
     name: str
 
     @property

@@ -22,12 +22,14 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import TextInputs
 from dartsl.run.loop import EpochEnd
+from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
 from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
-from dartsl.step.batches import TextBatch
-from dartsl.step.carried import Carries, gathered, own, require_rows
+from dartsl.step.batches import Outcome, TextBatch
+from dartsl.step.carried import Carries, gathered, own, require_rows, started
 from dartsl.step.gradients import weight_step
+from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import sgd
 from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
@@ -71,6 +73,7 @@ class TextSession(Verified[Window]):
         seed = stream_seed(config.seed, "windows")
         self.windows = Windows(len(self.train_rows), self.bptt, config.short_windows, seed, varied=True)
         self.optimizer = sgd(model.weights(), config.lr, config.momentum, config.weight_decay)
+        self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, own_code=False))
         self.mean: Mean | None = None
         self.carries: Carries = None
         self.losses: list[float] = []  # on the validation text, after each epoch
@@ -134,14 +137,19 @@ class TextSession(Verified[Window]):
         for group in self.optimizer.param_groups:
             group["lr"] = config.lr * place.length / self.bptt
         tokens, targets = cut(self.train_rows, place.start, place.length)  # (T, B) each
-        batch = TextBatch(tokens, targets, self.carries, config.ar, config.tar, self.share)
-        parts = [(batch, Pass(self.number, "train"))]
-        outcome = weight_step(self.model, parts, self.optimizer, clip=config.clip, finite=self.finite)
+        carries = started(self.model, self.carries, self.share)
+        batch = TextBatch(tokens, targets, carries, config.ar, config.tar, self.share)
+        step = Step(self._take, self.model, self.optimizers, self.finite)
+        outcome = self.graphs.take(step, batch, self.number)
         if self.mean is not None:
             self.mean.add()
         self.carries = outcome.carries
         self.tally.add(outcome)
         self.number += 1
+
+    def _take(self, batch: TextBatch, number: int) -> Outcome:
+        parts = [(batch, Pass(number, "train"))]
+        return weight_step(self.model, parts, self.optimizer, clip=self.config.clip, finite=self.finite)
 
     @property
     def optimizers(self) -> Sequence[torch.optim.Optimizer]:

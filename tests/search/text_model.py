@@ -43,6 +43,7 @@ class TextModel(nn.Module):
         self.network.decoder.bias = drawn(vocabulary)
         self.alphas = nn.ParameterDict({"cell": drawn(1, 3)})
         self.keep = keep
+        self.plugins: dict[str, object] = {}
         self.seed = 0
         self.tables = (AlphaTable("cell", "cell", (3,), ("n",)),)
         self.plan = SimpleNamespace(
@@ -70,6 +71,10 @@ class TextModel(nn.Module):
             mask = torch.randn((1, *stacked.shape[1:]), generator=generator) > 0  # (1, B, H)
             dropped = stacked * mask / self.keep  # (T, B, H)
         return Output(dropped @ encoder.t() + self.network.decoder.bias, stacked, dropped, (state,))
+
+    def carries(self, rows: int) -> list[Tensor]:
+        encoder = self.network.encoder.weight
+        return [encoder.new_zeros(rows, encoder.shape[1])]
 
     def weights(self) -> list[nn.Parameter]:
         return list(self.network.parameters())

@@ -1,0 +1,225 @@
+"""Steps that are captured at the first of them, and replayed from then on: as CUDA graphs, without python's time.
+
+What a step must be for it, and why, stands in this folder's README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dartsl.nn.ahead import Ahead, Stock
+from dartsl.step.capture import CudaGraphs, Probe, obstacle_in
+from dartsl.step.finite import Finite
+from dartsl.step.optimisers import SGD, Adam
+from dartsl.step.snapshot import Snapshot
+from dartsl.step.tree import mapped, tensors_of
+
+WARM = (
+    3  # steps of a kind before it is captured: in them kernels are chosen, and optimisers make what they keep
+)
+MOST = 32  # graphs that are kept; of more kinds, such as lengths of windows, those that were used last
+
+Given = TypeVar("Given")
+
+
+class Backend(Protocol):
+    """What captures."""
+
+    def warm(self, function: Callable[[], Given]) -> Given:
+        """Call a function where it will be captured."""
+
+    def capture(self, function: Callable[[], Given]) -> tuple[Given, Callable[[], None]]:
+        """What a function gives, in tensors that each replay writes over, and the replay. Nothing is computed yet."""
+
+
+@dataclass(frozen=True)
+class Step(Generic[Given]):
+    """A step of a search or a training, as a function.
+
+    take        from batches and the step's number, which may be `Ahead`, to what it gives. It changes tensors of the
+                model and of the optimisers, in place, and nothing else
+    model       the supernet
+    optimizers  those that step
+    finite      what it reports to
+    fixed       what it depends on besides: with another value it is captured anew
+    drop_path   the probability in its passes
+    """
+
+    take: Callable[[Any, Any], Given]
+    model: nn.Module
+    optimizers: Sequence[Optimizer]
+    finite: Finite
+    fixed: Hashable = None
+    drop_path: float = 0.0
+
+    def tensors(self) -> list[Tensor]:
+        """What it changes in place, the optimisers' own apart."""
+        return [*self.model.parameters(), *self.model.buffers()]
+
+    def position(self) -> dict[str, Any]:
+        """Nothing: all else that it changes is the caller's."""
+        return {}
+
+    def load_position(self, position: Mapping[str, Any]) -> None:
+        """There is nothing to take over."""
+
+    def hold(self) -> None:
+        """Let the optimisers keep their factors in tensors."""
+        for optimizer in self._own():
+            optimizer.factors.held = True
+
+    def prepare(self) -> None:
+        """Let the optimisers compute the factors of a step."""
+        for optimizer in self._own():
+            optimizer.prepare()
+
+    def obstacle(self) -> str | None:
+        """Why a replay would not be this step, as far as that can be seen; None where it would."""
+        if len(self._own()) < len(self.optimizers):
+            return "an optimiser computes on the host"
+        return obstacle_in(self.model)
+
+    def place(self) -> Hashable:
+        """What must be as it was when it was captured: where all its tensors lie, and what is fixed."""
+        kept = [optimizer.factors.tensors() for optimizer in self._own()]
+        states = [list(optimizer.state.values()) for optimizer in self.optimizers]
+        own = (*self.tensors(), *tensors_of(kept), *tensors_of(states))
+        return (self.fixed, tuple(tensor.data_ptr() for tensor in own))
+
+    def _own(self) -> list[SGD | Adam]:
+        return [each for each in self.optimizers if isinstance(each, SGD | Adam)]
+
+
+@dataclass
+class _Kind:
+    """Steps over batches of the same shapes: how many were taken and, once captured, what a replay needs."""
+
+    inputs: Any
+    place: Hashable = None
+    calls: int = 1
+    stock: Stock = field(default_factory=Stock)
+    given: Any = None
+    replay: Callable[[], None] | None = None
+
+    def fill(self, step: Step[Any], batches: Any, number: int) -> None:
+        """Write what the step of that number reads to where it is read."""
+        for into, value in zip(tensors_of(self.inputs), tensors_of(batches), strict=True):
+            into.copy_(value, non_blocking=True)
+        self.stock.fill(number, step.drop_path)
+        step.prepare()
+
+    def take(self, step: Step[Given]) -> tuple[Given, Tensor | None]:
+        """The step on what was filled in: what it gives, and its own flag of what is not finite."""
+        before = step.finite.hand_over()
+        try:
+            given = step.take(self.inputs, Ahead(self.stock))
+            return given, step.finite.hand_over()
+        finally:
+            step.finite.hand_over()
+            step.finite.add(before)
+
+
+class Graphs:
+    """Takes steps, and replays those that it can.
+
+    backend   None: every step is taken as it is
+    obstacle  why no step is captured; None where it is tried
+    say       is told that reason, once
+    """
+
+    def __init__(self, backend: Backend | None = None, obstacle: str | None = None) -> None:
+        self.backend = backend
+        self.obstacle = obstacle
+        self.say: Callable[[str], None] = lambda text: None
+        self._said = False
+        self._kinds: dict[Hashable, _Kind] = {}
+
+    @classmethod
+    def of(cls, device: str, wanted: bool, obstacles: Mapping[str, bool]) -> Graphs:
+        """Those of a device, where they are wanted; `obstacles` are reasons against them, and whether each holds."""
+        if not wanted or torch.device(device).type != "cuda":
+            return cls()
+        return cls(CudaGraphs(device), next((reason for reason, holds in obstacles.items() if holds), None))
+
+    def take(self, step: Step[Given], batches: Any, number: int) -> Given:
+        """One step; `number` keys what it draws. What it gives are tensors of the caller's own."""
+        if self.backend is None or step.finite.at_once:
+            return step.take(batches, number)
+        if self.obstacle is not None:
+            self._tell()
+            return step.take(batches, number)
+        shapes = mapped(batches, _signature)
+        kind = self._kinds.pop(shapes, None)
+        if kind is None or kind.place != step.place():
+            return self._first(shapes, step, batches, number)
+        self._kinds[shapes] = kind  # the last in order
+        if kind.replay is None:
+            return self._early(self.backend, kind, step, batches, number)
+        kind.fill(step, batches, number)
+        return self._replayed(kind, step)
+
+    def _first(self, shapes: Hashable, step: Step[Given], batches: Any, number: int) -> Given:
+        """The first step of a kind, after which the optimisers have all that they keep."""
+        step.hold()
+        given = step.take(batches, number)
+        self._kinds[shapes] = _Kind(mapped(batches, lambda tensor: tensor.detach().clone()), step.place())
+        return given
+
+    def _early(self, backend: Backend, kind: _Kind, step: Step[Given], batches: Any, number: int) -> Given:
+        """A step in which it is found out whether it can be captured, or one after it; or the capture."""
+        before = Snapshot(step)
+        before.keep()
+        reason = step.obstacle()
+        probe = Probe(step.tensors()[0].device, kind.stock)
+        kind.fill(step, batches, number)
+        try:
+            if kind.calls >= WARM:
+                kind.given, kind.replay = backend.capture(partial(kind.take, step))
+                self._forget()
+                return self._replayed(kind, step)
+            with probe:
+                given, bad = backend.warm(partial(kind.take, step))
+        except Exception as fault:  # what a step of its own raises, too: that comes again below
+            before.restore()
+            self._give_up(reason or f"{fault}".partition("\n")[0] or type(fault).__name__)
+            return step.take(batches, number)
+        step.finite.add(bad)
+        kind.calls += 1
+        if reason or probe.reason:
+            self._give_up(reason or probe.reason)
+        return given
+
+    def _replayed(self, kind: _Kind, step: Step[Given]) -> Given:
+        if kind.replay is not None:
+            kind.replay()
+        given: Given
+        given, bad = mapped(kind.given, torch.clone)
+        step.finite.add(bad)
+        return given
+
+    def _forget(self) -> None:
+        """Let go of the graphs that were not used for longest, where there are too many."""
+        captured = [shapes for shapes, kind in self._kinds.items() if kind.replay is not None]
+        for shapes in captured[:-MOST]:
+            del self._kinds[shapes]
+
+    def _give_up(self, reason: str | None) -> None:
+        self.obstacle = reason
+        self._kinds.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._said:
+            self._said = True
+            self.say(f"no CUDA graphs, every step is taken as it is: {self.obstacle}")
+
+
+def _signature(tensor: Tensor) -> Hashable:
+    return (tensor.shape, tensor.stride(), tensor.dtype, tensor.device)

@@ -1,0 +1,161 @@
+"""Searches and trainings whose steps are captured and replayed, by a recorder: the same as without, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from dartsl.data import ImageData, load
+from dartsl.data.text import Corpus, load_text
+from dartsl.lang.check import check
+from dartsl.lang.inputs import Images, Tokens
+from dartsl.lang.loader import read
+from dartsl.lang.settings import search_config, train_config
+from dartsl.lang.source import Source
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import compile
+from dartsl.searching.session import SearchSession
+from dartsl.searching.sessions import session_of
+from dartsl.training.feed import MemoryFeed
+from dartsl.training.session import ImageSession
+from dartsl.training.text_session import TextSession
+from tests.search.runs import same
+from tests.step.recorder import Recorder
+
+SEARCHED = """darts 1
+import "std/cnn"
+ops own = none | skip_connect | noise | sep_conv(3)
+cell normal {
+  input  c0, c1 : preprocess
+  node   n0, n1 : sum keep 1
+  edge   all -> n0, n1 : own
+  output concat(n0, n1)
+}
+cell reduction = normal
+network searched(C = 2) {
+  input image(1, 8, 8)
+  stem  conv(3, out = C) > bn
+  stage normal      width C
+  stage reduction/2 width 2*C
+  head  global_avg_pool > linear(10)
+}
+"""
+DECIDED = """darts 1
+import "std/cnn"
+cell one {
+  input  c0, c1 : preprocess
+  node   n0 : sum
+  edge   c0 -> n0 : sep_conv(3)
+  edge   c1 -> n0 : skip_connect
+  output concat(n0)
+}
+network decided(C = 4) {
+  input image(1, 8, 8)
+  stem  conv(3, out = C) > bn
+  stage one * 3 width C
+  head  global_avg_pool > linear(10)
+}
+"""
+Session = Any
+
+
+def digits(count: int) -> ImageData:
+    """The first training images of the digits."""
+    data = load("digits")
+    return replace(data, train_images=data.train_images[:count], train_labels=data.train_labels[:count])
+
+
+def text() -> Corpus:
+    """The beginning of the generated text."""
+    corpus = load_text("markov", "word")
+    return replace(corpus, train=corpus.train[:1200], valid=corpus.valid[:400])
+
+
+def searched_images(**settings: Any) -> SearchSession[Any]:
+    given = {"device": "cpu", "data": "digits", "batch": 4, "epochs": 3, "crop": 1, "cutout": 2, **settings}
+    config = search_config(Images, given)
+    model = compile(check(Source("searched.darts", SEARCHED)), None, {}, Build.of(config))
+    return session_of(model, config, digits(36))
+
+
+def searched_text(**settings: Any) -> SearchSession[Any]:
+    given = {"device": "cpu", "data": "markov", "batch": 32, "bptt": 5, "epochs": 3, **settings}
+    config = search_config(Tokens, given)
+    model = compile(check(read("text")), None, {"H": 4}, Build.of(config))
+    return session_of(model, config, text())
+
+
+def trained_images(**settings: Any) -> ImageSession:
+    given = {"device": "cpu", "data": "digits", "batch": 7, "epochs": 3, "crop": 1, **settings}
+    config = train_config(Images, given)
+    model = compile(check(Source("decided.darts", DECIDED)), None, {}, Build.of(config))
+    return ImageSession(model, config, MemoryFeed(digits(36), config, ""))
+
+
+def trained_text(**settings: Any) -> TextSession:
+    given = {"device": "cpu", "data": "markov", "batch": 32, "bptt": 5, "epochs": 3, **settings}
+    config = train_config(Tokens, given)
+    model = compile(check(read("zoo/rnn_v2")), None, {"H": 4, "vocab": 8}, Build.of(config))
+    return TextSession(model, config, text())
+
+
+def recorded(session: Session) -> Recorder:
+    """Let a session capture its steps by a recorder."""
+
+    def static() -> Iterator[Tensor]:
+        yield from [*session.model.parameters(), *session.model.buffers()]
+        for optimizer in session.optimizers:
+            yield from optimizer.factors.tensors()
+            yield from (v for s in optimizer.state.values() for v in s.values() if isinstance(v, Tensor))
+        loss = getattr(getattr(session, "_objective", None), "loss", None)
+        yield from [] if loss is None or loss._weights is None else [loss._weights]
+
+    recorder = session.graphs.backend = Recorder(session.graphs, static)
+    return recorder
+
+
+def run(session: Session, epochs: int = 3) -> list[dict[str, Any]]:
+    """All that a session has after each of some epochs, but for the time they took."""
+    states = []
+    for _ in range(epochs):
+        session.begin_epoch()
+        for place in session.left():
+            session.take_step(place)
+        session.end_epoch()
+        state = session.state_dict()
+        states.append({name: value for name, value in copied(state).items() if name != "seconds"})
+    return states
+
+
+def copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {name: copied(each) for name, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+CASES: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
+    "images": (searched_images, {}),
+    "images 2": (searched_images, {"order": "2"}),
+    "text": (searched_text, {}),
+    "training": (trained_images, {"drop_path": 0.3, "auxiliary": 0.4, "ema": 0.9}),
+    "training on text": (trained_text, {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_replayed_steps_are_the_same(case: str) -> None:
+    make, settings = CASES[case]
+    session = make(**settings)
+    recorder = recorded(session)
+    replayed = run(session)
+    assert session.graphs.obstacle is None
+    print(recorder.captures, recorder.replays, recorder.operations)
+    assert recorder.replays > 0
+    for found, expected in zip(replayed, run(make(**settings)), strict=True):
+        same(found, expected)
