@@ -16,11 +16,19 @@ from tests.citizen.networks import KINDS, LEVELS, inputs, logits, made, of, same
 from tests.citizen.test_edits import swapped
 
 SLOW = pytest.mark.slow  # a recorder takes seconds for each network
-CASES = [
-    pytest.param(kind, level, marks=() if kind == "decided" or level == 2 else SLOW, id=f"{kind}-{level}")
-    for kind in KINDS
-    for level in LEVELS
-]
+QUICK = {("decided", 2), ("text", 2)}
+
+
+def cases(*quick: tuple[str, int]) -> pytest.MarkDecorator:
+    """All networks at all levels, of which the ordinary suite records a few."""
+    return pytest.mark.parametrize(
+        ("kind", "level"),
+        [
+            pytest.param(kind, level, marks=() if (kind, level) in {*QUICK, *quick} else SLOW)
+            for kind in KINDS
+            for level in LEVELS
+        ],
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -30,43 +38,65 @@ def _recorders() -> Iterator[None]:
     torch.compiler.reset()
 
 
+def short(model: Supernet) -> Tensor:
+    """Inputs; a text of two steps, since recorders write out its loop."""
+    x = inputs(model)
+    return x[:2] if model.plan.input.sequence else x
+
+
 def compiled(model: Supernet, **options: Any) -> Any:
     return torch.compile(model, **options)
 
 
-@pytest.mark.parametrize(("kind", "level"), CASES)
+@cases()
 def test_torch_compile_takes_the_whole_network(kind: str, level: int) -> None:
     model = made(kind, level).eval()
-    x = inputs(model)
+    x = short(model)
     same(logits(compiled(model, backend="eager", fullgraph=True), x), logits(model, x))
 
 
-@pytest.mark.parametrize(("kind", "level"), CASES)
-def test_torch_compile_takes_a_network_with_modules_in_others_places(kind: str, level: int) -> None:
-    model, expected = made(kind, level).eval(), made(kind, 0).eval()
-    for each in (model, expected):
-        swapped(each)
-    x = inputs(model)
-    same(logits(compiled(model, backend="eager"), x), logits(expected, x))
+@cases()
+def test_recorders_see_modules_in_others_places(kind: str, level: int) -> None:
+    models = [made(kind, each).eval() for each in (0, level, level)]
+    for model in models:
+        swapped(model)
+    x = short(models[0])
+    expected = logits(models[0], x)
+    same(logits(compiled(models[1], backend="eager"), x), expected)
+    same(logits(torch.export.export(models[2], (x,)).module(), x), expected)
 
 
-@pytest.mark.parametrize(("kind", "level"), CASES)
-def test_torch_export_gives_the_whole_network(kind: str, level: int) -> None:
-    model = made(kind, level).eval()
-    x = inputs(model)
-    same(logits(torch.export.export(model, (x,)).module(), x), logits(model, x))
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+@cases(("decided", 0), ("decided", 1))
+def test_torch_export_gives_the_whole_network(kind: str, level: int, training: bool) -> None:
+    model = made(kind, level).train(training)
+    x = short(model)
+    exported = torch.export.export(model, (x,)).module()
+    same(logits(exported, x), logits(model, x))
+    same(dict(exported.named_buffers()), dict(model.named_buffers()))
 
 
 @SLOW
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor that is not a leaf"
+)  # in torch's own recorder
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
-def test_gradients_of_a_compiled_network(kind: str, level: int, backend: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_a_compiled_network(kind: str, level: int) -> None:
+    check_gradients(kind, level, "aot_eager")
+
+
+@SLOW
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of inductor itself
+def test_gradients_through_inductor() -> None:
+    check_gradients("decided", 2, "inductor")
+
+
+def check_gradients(kind: str, level: int, backend: str) -> None:
     model, expected = made(kind, level), made(kind, 0)
-    x = inputs(model)
-    for each, call in ((model, compiled(model, backend=backend)), (expected, expected)):
+    x = short(model)
+    for call in (compiled(model, backend=backend), expected):
         logits(call, x).square().sum().backward()
-        assert each.weights()[0].grad is not None
     for ours, theirs in zip(model.parameters(), expected.parameters(), strict=True):
         same(ours.grad, theirs.grad)
     same(dict(model.named_buffers()), dict(expected.named_buffers()))
