@@ -25,6 +25,7 @@ from dartsl.nn.norms import NONE, batch_norm, own, reads
 from dartsl.nn.packing import Weights
 from dartsl.nn.passing import Pass
 from dartsl.nn.primitives import total
+from dartsl.nn.running import together
 
 Pair = tuple[int, int]
 Entry = tuple[int, int] | tuple[()]
@@ -150,8 +151,14 @@ def normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pa
     first = modules[0]
     if not reads(first, pass_):
         return batch_norm(first, x, weight, None, NONE, pass_)
+    several = first.training and len(modules) > 1
+    if several and (known := together(modules)) is not None:
+        result = batch_norm(first, x, weight, None, known.moving, pass_)
+        if not pass_.again:
+            known.moved()
+        return result
     result = batch_norm(first, x, weight, None, own(first), pass_)
-    if first.training and not pass_.again and len(modules) > 1:
+    if several and not pass_.again:
         mean, variance, _ = own(first)
         if mean is not None and variance is not None:
             others = modules[1:]

@@ -16,6 +16,7 @@ from dartsl.nn import packing
 from dartsl.nn.fused import norms
 from dartsl.nn.norms import NONE, batch_norm, reads
 from dartsl.nn.passing import Pass
+from dartsl.nn.running import together
 
 
 def repeat(x: Tensor, times: int) -> Tensor:
@@ -49,6 +50,8 @@ def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, p
     first = modules[0]
     if not reads(first, pass_):
         return batch_norm(first, x, weight, None, NONE, pass_)
+    if first.training and (known := together(modules)) is not None:
+        return batch_norm(first, x, weight, None, known.moving, pass_)
     mean, variance = packing.statistics(modules)
     result = batch_norm(first, x, weight, None, (mean, variance, first.num_batches_tracked), pass_)
     if first.training and not pass_.again:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from operator import is_not
 from typing import Any, Protocol
 
 import torch
 from torch import fx, nn
 from torch.fx._symbolic_trace import is_fx_symbolic_tracing
 from torch.nn.modules import module as torch_module
+from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.nn.watch import Baseline, Watch, hooked, settle
+from dartsl.nn.running import put_together
+from dartsl.nn.watch import Baseline, Watch, at, hooked, settle
 
 Code = Callable[..., Any]
 
@@ -68,6 +71,7 @@ class Lowered(fx.GraphModule):
     def accompany(self, plain: Code | None, baseline: Baseline) -> None:
         """Say what the plain code is (None: the code itself), and what the code was written for."""
         self._plain, self._baseline = plain, baseline
+        self._put_together()
         self._watch = Watch(self, baseline, sound=True) if baseline.modules else None
 
     def untouched(self) -> bool:
@@ -102,7 +106,25 @@ class Lowered(fx.GraphModule):
         kind.__name__ = mine.__name__
         for name in ("written", "forward"):
             setattr(kind, name, vars(mine)[name])
+        twin._put_together()
         return twin
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        before = list(self.buffers())
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if any(map(is_not, before, self.buffers())):  # elsewhere now: in another type, on another device
+            self._put_together()
+        return self
+
+    def _put_together(self) -> None:
+        """Let the running statistics that move together lie together."""
+        baseline = self._baseline or Baseline({})
+        for groups, merged in ((baseline.merged, True), (baseline.stacked, False)):
+            for paths in groups:
+                found = [at(self, path) for path in paths]
+                modules = [module for module in found if isinstance(module, _NormBase)]
+                if len(modules) == len(found):
+                    put_together(modules, merged)
 
     def __reduce__(self) -> Any:
         recipe = self._recipe
@@ -143,6 +165,9 @@ class Lowered(fx.GraphModule):
         given = own.pop("_modules")
         vars(self).update(own, _watch=None)
         self._modules = {name: made[name] if name in layers else given[name] for name in named}
+        for layer in self._modules.values():
+            if isinstance(layer, Lowered):
+                layer._put_together()
 
 
 def _forward(self: Lowered, *inputs: Any, **named: Any) -> Any:

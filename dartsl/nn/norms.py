@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.share import Share, Total
 
-# Running mean (C,), running variance (C,) and the count of batches ().
+# Running mean (C,), running variance (C,), and the count of batches, of one module () or of several (modules,).
 Statistics = tuple[Tensor | None, Tensor | None, Tensor | None]
 NONE: Statistics = (None, None, None)
 
@@ -79,7 +79,7 @@ def _counted(norm: _NormBase, count: Tensor | None) -> float:
     if norm.momentum is not None:
         return norm.momentum
     # This alone waits for the device, as torch's own module does.
-    return 0.0 if count is None else 1.0 / float(count)
+    return 0.0 if count is None else 1.0 / float(count.flatten()[0])
 
 
 def _over_all(

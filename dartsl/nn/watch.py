@@ -108,7 +108,7 @@ class Watch:
     def _take(self) -> None:
         """Note how everything is now."""
         settle(self._layer)
-        found = {path: _at(self._layer, path) for path in self._baseline.modules}
+        found = {path: at(self._layer, path) for path in self._baseline.modules}
         self._found = found
         modules = [module for module in found.values() if module is not None]
         made = self._baseline.modules
@@ -191,7 +191,7 @@ def equal(norms: Sequence[nn.Module | None]) -> bool:
     return True
 
 
-def _at(layer: nn.Module, path: str) -> nn.Module | None:
+def at(layer: nn.Module, path: str) -> nn.Module | None:
     """The module at a path, as torch finds it; None where there is none."""
     module: nn.Module | None = layer
     for name in path.split("."):
@@ -203,7 +203,7 @@ def _parents(layer: nn.Module, paths: Mapping[str, Any]) -> list[nn.Module]:
     """The modules in which the modules at these paths lie."""
     above = dict.fromkeys(path.rpartition(".")[0] for path in paths)
     levels = {path: None for full in above for path in _levels(full)}
-    return [module for path in levels if (module := layer if not path else _at(layer, path)) is not None]
+    return [module for path in levels if (module := layer if not path else at(layer, path)) is not None]
 
 
 def _levels(path: str) -> Iterator[str]:
