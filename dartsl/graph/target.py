@@ -53,7 +53,7 @@ _CUDA = (
     "linears",
     "highway",
     "blend",
-    f"stack(limit={1 << 30})",
+    f"stack(limit={1 << 30},across=true)",
     "sums",
     "layout(pixels_first=false)",
     "in_place",

@@ -19,7 +19,7 @@ def test_a_text_and_its_passes() -> None:
     assert parse("") == parse("  ") == ()
     assert parse(" cse , fold,stack ( limit = 4096 ) ") == (Cse(), Fold(), Stack(4096))
     assert parse("stack,stack()") == (Stack(32768), Stack())
-    assert str(Stack(7)) == "stack(limit=7)"
+    assert str(Stack(7)) == "stack(limit=7, across=false)"
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

@@ -7,6 +7,8 @@ ReLUs after them stay side by side for as long as they too are equal. `split` ta
 a part of it; a `piece` is a part, a view.
 
 * The level of an application is the number of such applications before it on the longest path in its layer.
+* Only readers of one value, or of one stack, go together, unless `across` says otherwise: to put values side by side
+  costs a copy of them, which on a CPU is more than what fewer calls save.
 * A stack reads and has at most `limit` numbers per image: larger ones fall out of the cache and cost time.
 
 Exact: channels of a depthwise convolution, groups of a grouped one, and channels of a batch norm are independent. What
@@ -41,9 +43,10 @@ class Stack(Pass):
     requires = PURE
     ensures = frozenset({"stacked"})
     limit: int = 32768
+    across: bool = False
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
-        return _Stacking(applications(graph), info(graph), self.limit).run()
+        return _Stacking(applications(graph), info(graph), self.limit, self.across).run()
 
 
 @dataclass
@@ -51,6 +54,7 @@ class _Stacking:
     before: Applications
     record: GraphInfo
     limit: int
+    across: bool
     done: Applications = field(default_factory=dict)
     place: dict[str, tuple[str, int]] = field(default_factory=dict)  # a member's stack, and its place in it
     width: dict[str, int] = field(default_factory=dict)  # of each member of a stack, in channels
@@ -113,7 +117,8 @@ class _Stacking:
                 continue
             kernel = self.record.modules[applied.state[0]].arguments if what[0] == "depthwise" else ()
             # A ReLU or a batch norm moves nothing: it is worth it only for what lies side by side already.
-            stack = self.place[source][0] if what[0] in ("elementwise", "norm") else ""
+            alone = self.across and what[0] not in ("elementwise", "norm")
+            stack = "" if alone else self.origin(node)
             shape = self.before[source].shape
             layer = applied.layer
             key = (layer, *what, dict(kernel).get("k", 0), stack, shape, applied.shape, applied.batch)
