@@ -16,6 +16,7 @@ class Held:
         self.root = root
         self._found: list[nn.Parameter] = []
         self._parts: list[dict[str, Any]] = []
+        self._full: list[dict[str, Any]] = []  # the parts that are not empty
         self._known: list[Any] = []
 
     def current(self) -> list[nn.Parameter]:
@@ -23,9 +24,10 @@ class Held:
         if not self._known or not self._same():
             self._found = list(self.root.parameters())
             self._parts = [part for each in self.root.modules() for part in (each._modules, each._parameters)]
-            self._known = list(chain.from_iterable(map(dict.values, self._parts)))
+            self._full = [part for part in self._parts if part]
+            self._known = list(chain.from_iterable(map(dict.values, self._full)))
         return list(self._found)
 
     def _same(self) -> bool:
-        now = chain.from_iterable(map(dict.values, self._parts))
+        now = chain.from_iterable(map(dict.values, self._full))
         return sum(map(len, self._parts)) == len(self._known) and all(map(is_, now, self._known))

@@ -185,10 +185,13 @@ def _unwatched(self: Lowered) -> bool:
     return seen
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _settle(layer: Lowered) -> None:
     """`settle`, which torch.compile leaves out of what it records."""
     settle(layer)
+
+
+# All that `torch.compiler.assume_constant_result` does, which would import torch's recorder: a second at every start.
+vars(_settle)["_dynamo_marked_constant"] = True
 
 
 def _seen() -> bool:

@@ -115,7 +115,7 @@ class SearchStep:
             train,
             validation,
             method.order,
-            unroll=self.unroll(step),
+            unroll=None if method.order == "1" else self.unroll(step),
             r=method.r,
             step=step,
             finite=self.finite,
