@@ -144,11 +144,11 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
         log_warnings(checked.warnings)
         return Trainable(checked, plugins_beside(source))
     folder = RunFolder.open(Path(spec))
-    folder.require(SEARCH, f"go on with it: {folder.kind.go_on(spec)}")
+    folder.require(SEARCH, f"go on with it: {folder.kind.go_on(folder.path)}")
     if not folder.found.exists():
         raise UserError(
-            f"{spec} has found nothing yet",
-            help=f"let it end first: {command_line('dartsl', 'search', '--resume', spec)}",
+            f"{folder.path} has found nothing yet",
+            help=f"let it end first: {command_line('dartsl', 'search', '--resume', folder.path)}",
         )
     settings = folder.info.settings
     inherited: dict[str, Any] = {name: settings[name] for name in ("data", "level") if name in settings}

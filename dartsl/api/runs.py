@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dartsl.api import types
 from dartsl.api.arguments import require
-from dartsl.api.specs import Plugins, RunLike, names_seeds, path_of
+from dartsl.api.specs import Plugins, RunLike, path_of
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.model import Spec
 from dartsl.run.interrupt import Interrupted
@@ -32,14 +32,16 @@ class Run:
     def __init__(self, path: RunLike) -> None:
         """Raises UserError where `path` is no run folder."""
         self.path = path_of(path)
-        if names_seeds(self.path):
-            raise UserError(
-                f"{path} holds the runs of several seeds", f"name one of them: {self.path / 'seed0'}"
-            )
         self._folder()
 
     def __fspath__(self) -> str:
         return os.fspath(self.path)
+
+    def __eq__(self, other: object) -> bool:
+        return self.path == other.path if isinstance(other, Run) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
     def __repr__(self) -> str:
         try:

@@ -112,6 +112,10 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """Raises UserError where `path` is not a run folder, or one of another format."""
         if not exists(path / RUN):
+            if exists(first := path / "seed0" / RUN):
+                raise UserError(
+                    f"{path} holds the runs of several seeds", f"name one of them: {first.parent}"
+                )
             raise UserError(
                 f"{path} is not a run folder: it has no {RUN}",
                 help=f"a run that died before it was recorded is started again by {command_line('--out', path)}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dartsl.lang.diagnostics import UserError
@@ -55,6 +56,12 @@ class Given:
         )
         if not named:
             raise UserError("metrics are functions by name", 'give a dict, such as {"f1": f1}', exit_code=2)
+        if isinstance(self.data, str | PathLike):
+            raise UserError(
+                f"`{self.data}` names data, and a run goes on with those that it was started with",
+                "leave `data` out: it stands for data sets that a run was given from Python",
+                exit_code=2,
+            )
         functions = {"the loss": self.loss} if self.loss is not None else {}
         for what, function in {
             **functions,

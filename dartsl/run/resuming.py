@@ -45,13 +45,14 @@ class Anew:
 
     def over(self, config: Config) -> Config:
         """The settings of a run with those given anew. Raises UserError for a value that is none of a setting."""
-        given = {"device": self.device, "epochs": self.epochs}
-        try:
-            return configure(config, {name: value for name, value in given.items() if value is not None})
-        except ValueError as fault:
-            raise UserError(
-                f"`{self.epochs}` is not a value for the setting `epochs`", f"give {fault}", 2
-            ) from None
+        for name, value in (("device", self.device), ("epochs", self.epochs)):
+            try:
+                config = config if value is None else configure(config, {name: value})
+            except ValueError as fault:
+                raise UserError(
+                    f"`{value}` is not a value for the setting `{name}`", f"give {fault}", 2
+                ) from None
+        return config
 
 
 AS_IT_WAS = Anew()
@@ -94,7 +95,7 @@ def record(
     """
     info, place = folder.info, session.place
     before, begun = info.settings["epochs"], session.epoch + (place > 0)
-    epochs = before if anew.epochs is None else anew.epochs
+    epochs = before if anew.epochs is None else int(anew.epochs)  # one of NumPy is no JSON
     if epochs < begun:
         done = f"{_epochs(session.epoch)} {'is' if session.epoch == 1 else 'are'} done"
         more = ", and a part of the next one" if place else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -182,3 +183,41 @@ def test_all_but_weights_is_read_without_torch(runs: SimpleNamespace) -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_runs_of_one_folder_are_equal(runs: SimpleNamespace) -> None:
+    assert runs.searched == dartsl.Run("searched")
+    assert len({runs.searched, dartsl.Run("searched"), runs.trained}) == 2
+    assert runs.searched != "searched"
+
+
+def test_a_run_is_named_by_its_folder_in_messages(runs: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(dartsl.UserError, match=r"^trained is a run of `train`") as caught:
+        dartsl.train(runs.trained)
+    assert caught.value.help == "go on with it: dartsl train --resume trained"
+    shutil.copytree("searched", tmp_path / "run")
+    (tmp_path / "run" / "found.darts").unlink()
+    with pytest.raises(dartsl.UserError, match=f"^{tmp_path / 'run'} has found nothing yet") as caught:
+        dartsl.train(dartsl.Run(tmp_path / "run"))
+    assert caught.value.help == f"let it end first: dartsl search --resume {tmp_path / 'run'}"
+
+
+def test_what_a_run_goes_on_with_is_looked_at(runs: SimpleNamespace, tmp_path: Path) -> None:
+    wrong: Any = 5
+    with pytest.raises(dartsl.UserError, match="`5` is not a value for the setting `device`"):
+        runs.trained.model(device=wrong)
+    with pytest.raises(dartsl.UserError, match="`digits` names data, and a run goes on with those"):
+        dartsl.resume(runs.searched, data="digits")  # type: ignore[arg-type]
+    shutil.copytree("searched", tmp_path / "run")
+    more: Any = np.int64(3)
+    run = dartsl.resume(tmp_path / "run", epochs=more, quiet=True)
+    assert isinstance(run, dartsl.Run)
+    assert (run.settings["epochs"], len(run.history)) == (3, 3)
+
+
+def test_the_folder_of_several_seeds_is_no_run(tmp_path: Path, runs: SimpleNamespace) -> None:
+    (tmp_path / "seed0").mkdir()
+    shutil.copy("searched/run.json", tmp_path / "seed0")
+    for use in (dartsl.evaluate, dartsl.derive, dartsl.plot):
+        with pytest.raises(dartsl.UserError, match="holds the runs of several seeds"):
+            use(tmp_path)  # type: ignore[operator]
