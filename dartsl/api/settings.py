@@ -44,6 +44,7 @@ class SearchSettings(TypedDict, total=False):
     dtype: Literal["float32", "float64"]
     optimise: int
     amp: bool
+    deterministic: bool
     memory: Literal["normal", "low"]
     graphs: bool
     tensorboard: bool
@@ -94,6 +95,7 @@ class TrainSettings(TypedDict, total=False):
     amp: bool
     amp_type: Literal["bfloat16", "float16"]
     compile: bool
+    deterministic: bool
     memory: Literal["normal", "low"]
     graphs: bool
     tensorboard: bool

@@ -96,6 +96,10 @@ class SearchConfig:
         2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
     )
     amp: bool = setting(False, "compute convolutions in bfloat16; weights stay float32")
+    deterministic: bool = setting(
+        False,
+        "choose kernels that give the same bits every time: a run on a GPU goes on bit for bit, in more time",
+    )
     memory: str = setting(
         "normal",
         "`low` computes each layer again in the backward pass: less memory, more time",

@@ -104,6 +104,10 @@ class TrainConfig:
         "bfloat16", "the type of amp; float16 (on a GPU) scales the loss", values=("bfloat16", "float16")
     )
     compile: bool = of_images(False, "compile the network by torch.compile")
+    deterministic: bool = setting(
+        False,
+        "choose kernels that give the same bits every time: a run on a GPU goes on bit for bit, in more time",
+    )
     memory: str = setting(
         "normal",
         "`low` computes each layer again in the backward pass: less memory, more time",

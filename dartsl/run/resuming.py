@@ -125,13 +125,23 @@ def _epochs(number: int) -> str:
     return "1 epoch" if number == 1 else f"{number} epochs"
 
 
-def tell_changes(info: RunInfo, console: Console, group: Group = ALONE) -> None:
-    """Say what has changed since a run was started, and may change its numbers."""
+def tell_changes(info: RunInfo, console: Console, config: Config, group: Group = ALONE) -> None:
+    """Say what has changed since a run was started, and may change its numbers; on a GPU kernels may, in any case."""
     changes = [
         f"{name} was {before}, is {now}"
-        for name, now in surroundings(group).items()
+        for name, now in surroundings(group, config.device).items()
         if (before := info.versions.get(name, now)) != now
     ]
+    was, now = (
+        name.partition(":")[0] for name in (str(info.settings.get("device", config.device)), config.device)
+    )
+    if was != now:
+        changes.append(f"device was {was}, is {now}")
     if changes:
         line = f"goes on, but perhaps not bit for bit: {printable('; '.join(changes))}"
         say(line, console)
+    elif now != "cpu" and not config.deterministic:
+        say(
+            "goes on, but not bit for bit: on a GPU that takes a run that was started with --deterministic",
+            console,
+        )

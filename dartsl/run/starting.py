@@ -62,15 +62,17 @@ def run_info(
         plugins=[pinned(file) for file in named_files(job.plugins)] if model.plugins else [],
         data_hash=data_hash,
         inputs=inputs,
-        versions=surroundings(group),
+        versions=surroundings(group, config.device),
         given=job.given.names(),
         init=job.init,
     )
 
 
-def surroundings(group: Group) -> dict[str, str]:
+def surroundings(group: Group, device: str) -> dict[str, str]:
     """What decides a run's numbers besides the run."""
-    return versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
+    found = versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
+    kind = torch.device(device).type
+    return found | ({"gpu": torch.cuda.get_device_name(device)} if kind == "cuda" else {})
 
 
 def stem(source: Source) -> str:

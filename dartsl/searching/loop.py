@@ -24,6 +24,7 @@ from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.callbacks import Callbacks
+from dartsl.run.determinism import kernels_of
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
 from dartsl.run.folder import RunFolder, free_name
@@ -70,7 +71,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             here = replace(config, device=group.device(config.device))
             model = _model(job, here)
             data = data_of(model, here, job.given)
-        with own_generators(here.device):
+        with own_generators(here.device), kernels_of(here.device, here.deterministic):
             with group.together():
                 session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
@@ -109,7 +110,7 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         data = data_of(model, config, job.given)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
-    with own_generators(config.device):
+    with own_generators(config.device), kernels_of(config.device, config.deterministic):
         with group.together():
             session = session_of(model, config, data, group, job.given)
         restore(session, folder, group)
@@ -117,7 +118,7 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
             _require_going_on(session, folder, anew)
         record(anew, folder, session, bool(model.plugins), console, group)
         keep_inputs(folder, session.inputs, group)
-        tell_changes(info, console, group)
+        tell_changes(info, console, config, group)
         return _run(session, folder, console, group, anew.callbacks)
 
 

@@ -22,6 +22,7 @@ from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.callbacks import Callbacks
 from dartsl.run.commands import command_line
+from dartsl.run.determinism import kernels_of
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_json
 from dartsl.run.folder import RunFolder, free_name
@@ -81,7 +82,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             model = from_plan(job.spec, planned, Build.of(here), job.plugins)
             job, said = _begun_with(model, job)
             data = data_of(planned, here, group, job.given)
-        with own_generators(here.device):
+        with own_generators(here.device), kernels_of(here.device, here.deterministic):
             with group.together():
                 session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
@@ -109,11 +110,12 @@ def resume(path: Path, anew: Anew = AS_IT_WAS, *, console: Console | None = None
         console = group.console(console)
         with group.together():
             session = reopened_session(folder, anew, group)
-        with own_generators(session.config.device):
+        config = session.config
+        with own_generators(config.device), kernels_of(config.device, config.deterministic):
             restore(session, folder, group)
             record(anew, folder, session, bool(session.model.plugins), console, group)
             keep_inputs(folder, session.inputs, group)
-            tell_changes(folder.info, console, group)
+            tell_changes(folder.info, console, config, group)
             return _run(session, folder, console, group, anew.callbacks)
 
 
