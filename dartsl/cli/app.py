@@ -141,11 +141,11 @@ def cli() -> None:
     \b
     Examples:
       dartsl new mine             write a starter spec into mine.darts
-      dartsl check mine.darts     look for mistakes in it
+      dartsl check mine.darts     check it for errors
       dartsl search digits        find a cell on handwritten digits, in about two minutes
       dartsl train runs/digits    train what was found, from scratch
 
-    Exit codes: 0 done, 1 a fault was found, 2 wrong use, 130 interrupted by Ctrl-C.
+    Exit codes: 0 success, 1 an error was found, 2 usage error, 130 interrupted by Ctrl-C.
     """
 
 

@@ -54,10 +54,10 @@ def bench_command(
     cases: tuple[str, ...],
     plugins: tuple[Path, ...],
 ) -> None:
-    """Measure what the optimising passes gain on a SPEC's network.
+    """Benchmark the optimising passes on a SPEC's network.
 
-    A forward and backward pass, and a search step of first, second and exact order, on the CPU: at -O0, at
-    -O2, and at -O2 with --memory low. First order at -O0 takes all gradients, as the authors' code does.
+    Times a forward and backward pass, and a search step of first, second and exact order, on the CPU: at -O0, at
+    -O2, and at -O2 with --memory low. First order at -O0 computes all gradients, as the code of DARTS does.
 
     \b
     Examples:

@@ -17,11 +17,11 @@ from dartsl.cli.output import answer, coloured, current, say_diagnostics
 @plugin_option
 @click.pass_context
 def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Look for every mistake in specs.
+    """Check specs for errors.
 
-    Names, graph, shapes and settings are checked, without building anything. With --plugin the `extern op`s of
-    sound specs are built and tried too. `-` reads stdin. A run's folder stands for what it has found, or else for
-    its spec. The exit code is 1 where there is an error; warnings alone leave it 0.
+    Names, the graph, shapes and settings are checked without building anything. With --plugin, the `extern op`s
+    of specs without errors are also built and tried. `-` reads stdin. For the folder of a run, what it found is
+    checked, or else its spec. The exit code is 1 if there is an error; warnings alone leave it at 0.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
 def explain_command(code: str | None) -> None:
     """Explain a diagnostic's code, with an example.
 
-    Without a code it lists them all, errors and warnings.
+    Without a code, all errors and warnings are listed.
 
     \b
     Examples:

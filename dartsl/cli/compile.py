@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     type=click.Choice(["python", "graph", "dot", "passes"]),
     default="python",
     show_default=True,
-    help="The network as Python text; its operation graph, one application per line; that graph as DOT; what each "
+    help="Python code; the operation graph, one application per line; that graph as DOT; or what each "
     "optimising pass did.",
 )
 @level_option
-@click.option("--after", "until", metavar="PASS", help="Stop after this pass; --emit passes names them.")
+@click.option("--after", "until", metavar="PASS", help="Stop after this pass; --emit passes lists them.")
 @click.option(
     "--passes",
     "text",
     metavar="TEXT",
-    help='These passes in place of a level\'s: "cse,fold,stack(limit=32768)".',
+    help='Passes to run in place of the level\'s, such as "cse,fold,stack(limit=32768)".',
 )
 @click.option(
     "--target", "device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-    help="The kind of device that passes choose for.",
+    help="Kind of device to optimise for.",
 )  # fmt: skip
 @network_options
 @plugin_option
@@ -62,9 +62,9 @@ def compile_command(
     plugins: tuple[Path, ...],
     output: Path | None,
 ) -> None:
-    """Turn a network into code that a person can read and run.
+    """Write a network as readable, runnable code.
 
-    Every level computes the same, from parameters of the same names.
+    All levels of optimisation compute the same, with parameters of the same names.
 
     \b
     Examples:

@@ -13,13 +13,13 @@ from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, writt
 
 @command("draw")
 @spec_argument
-@click.option("--cell", metavar="NAME", help="Draw this cell alone.")
+@click.option("--cell", metavar="NAME", help="Draw only this cell.")
 @click.option("--network", metavar="NAME", help="Draw the cells of this network.")
-@click.option("--epoch", type=click.IntRange(min=1), help="Draw a run as of this epoch.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Draw the run after this epoch.")
 @click.option(
     "--to",
     type=click.Choice(["dot", "svg", "png", "pdf"]),
-    help="Format, where no name of a file says it. [dot]",
+    help="Format, if no file name determines it. [dot]",
 )
 @output_option("The picture: .svg, .png, .pdf or .dot. Without it DOT text goes to stdout.")
 def draw_command(
@@ -27,9 +27,9 @@ def draw_command(
 ) -> None:
     """Draw the cells of a SPEC, or of a run, from left to right.
 
-    A search space shows what each edge offers. A run's folder in place of SPEC shows each edge's strongest
-    operation, the wider the more it weighs, and dashed where the search drops the edge. Beside a picture its
-    DOT text is kept.
+    For a search space, each edge shows its candidates. For the folder of a search, each edge shows its strongest
+    operation: the wider the line the larger its mixing weight, and dashed if the edge is dropped. The DOT text is
+    written next to the picture.
 
     \b
     Examples:
@@ -59,8 +59,8 @@ def draw_command(
 def diff_command(ctx: click.Context, first: str, second: str) -> None:
     """Compare the cells of two specs by their edges.
 
-    The order of edges counts only where they are not summed. A run's folder stands for what it has found, or else for
-    its spec. The exit code is 0 where the specs are the same, 1 where they differ, 2 where they cannot be compared.
+    The order of edges counts only where they are not summed. For the folder of a run, what it found is compared,
+    or else its spec. The exit code is 0 if the specs are equal, 1 if they differ, 2 if they cannot be compared.
 
     \b
     Examples:

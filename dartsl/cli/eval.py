@@ -16,7 +16,7 @@ from dartsl.lang.paths import printable
 @click.option(
     "--data",
     metavar="TEXT",
-    help="Other data, whose test part is measured, prepared as the run's own. [the run's]",
+    help="Measure the test part of other data, prepared like the run's own. [the run's]",
 )
 @device_option
 @plugin_option
@@ -25,10 +25,10 @@ def eval_command(run: Path, data: str | None, device: str, plugins: tuple[Path, 
 
     Each figure comes with its 95 % confidence interval.
 
-    The weights are those of the last checkpoint: of the last epoch where the training is over, averaged where it
-    averaged them. An error's interval is Wilson's; it counts the test images as the only chance. A loss's is normal,
-    from how the mean losses of the windows of the test text vary, as if they were independent; a perplexity's
-    ends are exp of its ends.
+    The weights are those of the last checkpoint: of the last epoch if the training is finished, and averaged if
+    it averages them. The interval of an error is Wilson's, in which the test images are the only source of
+    chance. That of a loss is normal, from the variance of the mean losses of the test windows, taken as
+    independent; the ends for a perplexity are their exponentials.
 
     \b
     Examples:

@@ -22,16 +22,16 @@ from dartsl.lang.diagnostics import UserError
 
 @command("import")
 @click.argument("source", metavar="FILE_OR_TEXT")
-@click.option("--name", metavar="NAME", help="Which one of several with different names.")
-@click.option("--keep-unknown", is_flag=True, help="Make operations that dartsl does not know `extern op`s.")
+@click.option("--name", metavar="NAME", help="Name of the genotype, if there are several.")
+@click.option("--keep-unknown", is_flag=True, help="Import unknown operations as `extern op`s.")
 @output_option("Where to write the spec. Without it the text goes to stdout.")
 def import_command(source: str, name: str | None, keep_unknown: bool, output: Path | None) -> None:
-    """Import a cell that was published or found elsewhere.
+    """Import a published cell, or one found by another tool.
 
-    Read are genotypes of the DARTS family in any text (a literal, a Python file, a log, of which the last one
-    counts), NAS-Bench-301's tuples, NAS-Bench-201's strings, and NNI's JSON of choices for DARTS; `-` is stdin.
-    They are read as data: nothing is run. The spec has the cells, a network for CIFAR-10 (or Penn Treebank) and
-    a training recipe.
+    Accepted are genotypes of the DARTS family in any text (a literal, a Python file, or a log, of which the last
+    genotype counts), NAS-Bench-301's tuples, NAS-Bench-201's strings, and NNI's JSON of choices for DARTS; `-` is
+    stdin. They are read as data; nothing is executed. The spec has the cells, a network for CIFAR-10 (or Penn
+    Treebank) and a training recipe.
 
     \b
     Examples:
@@ -50,21 +50,23 @@ def import_command(source: str, name: str | None, keep_unknown: bool, output: Pa
 @command("export")
 @spec_argument
 @click.option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
-@click.option("--epoch", type=click.IntRange(min=1), help="Export a search's run as of this epoch.")
+@click.option("--epoch", type=click.IntRange(min=1), help="Export the cells of a search after this epoch.")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Seed of the fresh weights of a SPEC.",
+    help="Seed of the initial weights of a SPEC.",
 )
 @click.option(
     "--normalisation/--no-normalisation",
     default=True,
     show_default=True,
-    help="A training's program normalises the images itself, and takes them in 0..1.",
+    help="Build normalisation into the program of a trained network, which then takes images in 0..1.",
 )
-@click.option("--uint8", is_flag=True, help="A training's program takes uint8 images, 0 to 255.")
+@click.option(
+    "--uint8", is_flag=True, help="Let the program of a trained network take uint8 images, 0 to 255."
+)
 @network_options
 @plugin_option
 @output_option("Where to write it; without it texts go to stdout.")
@@ -82,11 +84,11 @@ def export_command(
 ) -> None:
     """Export a SPEC or a RUN for other tools.
 
-    A genotype or a string of NAS-Bench-201 holds the cells alone. A torch.export program (.pt2), an ONNX file and
-    safetensors hold a network with its weights: those of a training's run (averaged ones where it averages them,
-    and never the auxiliary head), or fresh ones of a SPEC. Programs of a training take images (B, C, H, W) in 0..1 and
-    normalise them with its mean and deviation; these, the size and the names of the classes are in the metadata of
-    every file. Programs are checked against the model before they are written.
+    A genotype or a NAS-Bench-201 string holds only the cells. A torch.export program (.pt2), an ONNX file and
+    safetensors hold a network with its weights: those of a trained RUN (averaged ones if it averages them,
+    without the auxiliary head), or fresh ones for a SPEC. Programs of a trained RUN take images (B, C, H, W) in
+    0..1 and normalise them with its mean and standard deviation; these, the image size and the class names are in
+    the metadata of every file. Programs are checked against the model before they are written.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from dartsl.lang.source import Source
 @command("fmt")
 @click.argument("files", nargs=-1, required=True, shell_complete=complete_spec, metavar="FILE...")
 @click.option(
-    "--check", "check_only", is_flag=True, help="Change nothing; exit 1 where something would change."
+    "--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if a file would change."
 )
 @click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change.")
 @output_option("Where to write the text of one FILE, which then stays as it is.")
@@ -24,9 +24,9 @@ from dartsl.lang.source import Source
 def fmt_command(
     ctx: click.Context, files: tuple[str, ...], check_only: bool, show_diff: bool, output: Path | None
 ) -> None:
-    """Write specs the way the language is written; comments stay.
+    """Format specs; comments are kept.
 
-    Files are replaced in place. `-` reads stdin and writes to stdout.
+    Files are rewritten in place. `-` reads stdin and writes to stdout.
 
     \b
     Examples:

@@ -28,24 +28,24 @@ MOST_PARTS = 8  # named of those that never run
 @spec_argument
 @network_options
 @click.option(
-    "--batch", type=click.IntRange(min=1), help="Batch size (images, or rows of text) of the memory estimate."
+    "--batch", type=click.IntRange(min=1), help="Batch size of the memory estimate: images, or rows of text."
 )
 @click.option(
     "--order",
     type=click.Choice(["1", "2", "exact"]),
-    help="Order of the alpha gradient, of the memory estimate.",
+    help="Order of the alpha gradient in the memory estimate.",
 )
 @click.option(
     "-O",
     "--optimise",
     "level",
     type=click.IntRange(0, 2),
-    help="Level of optimisation, of the memory estimate.",
+    help="Level of optimisation in the memory estimate.",
 )
 @click.option(
     "--memory",
     type=click.Choice(["normal", "low", "none"]),
-    help="Estimate for a step of --memory low; `none`: no estimate, which takes seconds.",
+    help="Estimate a step with --memory low; `none` skips the estimate, which takes seconds.",
 )
 @plugin_option
 def info_command(
@@ -60,9 +60,9 @@ def info_command(
 ) -> None:
     """Report the size of a search space and the cost of its network.
 
-    Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers for one
-    image or word. The memory is an estimate for a search step with the spec's settings; nothing is allocated for it. A
-    run's folder stands for what it has found, or else for its spec.
+    Alphas and `extern op`s are not counted. Multiply-adds are those of convolutions and linear layers, per image
+    or word. The memory is an estimate for one search step with the settings of the spec; nothing is allocated.
+    For the folder of a run, what it found is reported, or else its spec.
 
     \b
     Examples:

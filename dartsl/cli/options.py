@@ -27,7 +27,7 @@ def command(
     def made(function: Callable[..., Any]) -> click.Command:
         made = click.command(name, cls=cls)(function)
         kinds = click.Choice(["text", "json"])
-        help = "For a reader, or one JSON document for a program."
+        help = "Text for people, or one JSON document for programs."
         made.params.append(
             click.Option(["--format"], type=kinds, default="text", expose_value=False, help=help)
         )
@@ -54,9 +54,9 @@ def network_options(function: Command) -> Command:
     """`--network` and `--set`."""
     function = click.option(
         "--set", "assignments", multiple=True, metavar="NAME=VALUE",
-        help="A parameter of the network; may be repeated.",
+        help="Set a parameter of the network; may be repeated.",
     )(function)  # fmt: skip
-    return click.option("--network", metavar="NAME", help="Which network of a spec that has several.")(
+    return click.option("--network", metavar="NAME", help="Name of the network, if the spec has several.")(
         function
     )
 
@@ -65,7 +65,7 @@ def device_option(function: Command) -> Command:
     """`--device`, where the run's own device does not matter."""
     return click.option(
         "--device", metavar="TEXT", default="auto", show_default=True,
-        help="Torch device, such as cpu or cuda:0; auto: a GPU where there is one.",
+        help="Torch device, such as cpu or cuda:0; auto: a GPU if there is one.",
     )(function)  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def plugin_option(function: Command) -> Command:
     return click.option(
         "--plugin", "plugins", multiple=True, metavar="FILE.py",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Python that implements `extern op`s of the spec; it is run.",
+        help="Python file that implements the spec's `extern op`s; it is executed.",
     )(function)  # fmt: skip
 
 
@@ -111,13 +111,13 @@ def resume_option(function: Command) -> Command:
     """`--resume RUN`."""
     return click.option(
         "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN",
-        help="Go on with the run in this folder, in place of a SPEC.",
+        help="Resume the run in this folder; takes the place of SPEC.",
     )(function)  # fmt: skip
 
 
 def quiet_option(function: Command) -> Command:
     """`--quiet`."""
-    return click.option("-q", "--quiet", is_flag=True, help="Print errors alone.")(function)
+    return click.option("-q", "--quiet", is_flag=True, help="Print only errors.")(function)
 
 
 def run_argument(function: Command) -> Command:

@@ -15,15 +15,15 @@ from dartsl.cli.output import STDOUT, deliver, written
 @click.option(
     "--to",
     type=click.Choice(["svg", "png", "pdf"]),
-    help="Format, where no name of a file says it. [svg]",
+    help="Format, if no file name determines it. [svg]",
 )
 @output_option("The picture: .svg, .png or .pdf. [curves.svg in the run's folder]")
 def plot_command(run: Path, to: str | None, output: Path | None) -> None:
-    """Draw how a RUN went: loss, accuracy or perplexity by epoch.
+    """Plot the learning curves of a RUN: loss, accuracy or perplexity per epoch.
 
-    Of a search also the entropy of each cell, the weight of each operation over a cell's edges (skip_connect gaining
-    on all others is a search that collapses), and for each edge the mixing weights of its candidates. Of a training
-    also the learning rate. A run that is at work or was interrupted is drawn as far as it has come.
+    For a search, also the entropy of each cell, the weight of each operation over the edges of a cell (a
+    skip_connect that gains on all others is a search that collapses), and the mixing weights of the candidates of
+    each edge. For a training, also the learning rate. A run that is not finished is plotted up to its last epoch.
 
     \b
     Examples:

@@ -24,21 +24,19 @@ if TYPE_CHECKING:
 @command("predict")
 @run_argument
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
-@click.option("--prompt", metavar="TEXT", help="The text that is continued, in place of a file's.")
+@click.option("--prompt", metavar="TEXT", help="Text to continue, in place of a file.")
 @click.option(
     "--top-k", type=click.IntRange(min=1), metavar="K",
-    help="How many classes are shown; of text: draw from the K likeliest words alone. [1; of text all]",
+    help="Number of classes to show; for text: sample from the K likeliest words only. [1; text: all]",
 )  # fmt: skip
 @click.option(
     "--length", type=click.IntRange(min=0), metavar="N", help="Words (or characters) to add to a text. [100]"
 )
 @click.option(
     "--temperature", type=click.FloatRange(min=0), metavar="NUMBER",
-    help="Below 1 a text is more likely, above 1 more varied; 0: always the likeliest word. [1]",
+    help="Sampling temperature: below 1 likelier text, above 1 more varied; 0: always the likeliest word. [1]",
 )  # fmt: skip
-@click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the words drawn for a text. [0]"
-)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the sampled words. [0]")
 @device_option
 @plugin_option
 def predict_command(
@@ -52,10 +50,11 @@ def predict_command(
 ) -> None:
     """Classify images, or continue a text, with a trained RUN.
 
-    FILES are images, folders of images, or .npz files with an array `x_test` or `x`; each image is resized, cropped and
-    normalised as `dartsl eval` does it, and its likeliest class is shown, with its probability. Where one file cannot
-    be read nothing is shown. A RUN trained on text continues --prompt, or the text of one file (`-`: stdin), without
-    the end of its last line. Words that the vocabulary lacks are read as <unk>, where it has that.
+    FILES are images, folders of images, or .npz files with an array `x_test` or `x`. Each image is resized,
+    cropped and normalised as in `dartsl eval`; its likeliest class is shown with its probability. If one file
+    cannot be read, nothing is shown. A RUN trained on text continues --prompt, or the text of one file (`-`:
+    stdin) without its last line break. Words that are not in the vocabulary are read as <unk>, if it has that
+    word.
 
     The weights are those that `dartsl eval` measures. No data set is needed.
 

@@ -36,7 +36,7 @@ from dartsl.run.torchrun import require_one_process
 @click.option(
     "--check-gradients",
     is_flag=True,
-    help="Compare first, second and exact order on the first batch, and search nothing.",
+    help="Compare the alpha gradients of first, second and exact order on the first batch; do not search.",
 )
 @network_options
 @plugin_option
@@ -58,9 +58,9 @@ def search_command(
 ) -> None:
     """Search a SPEC's network for its best cells.
 
-    An option goes before the spec's `search {}`, and that before the defaults in brackets. Ctrl-C finishes
-    the step and saves; --resume goes on from there, and with --epochs to another last epoch. Started by torchrun, the
-    processes share each batch, with the numbers of one process; batch norm is taken over the whole batch.
+    Options override the `search {}` of the spec, which overrides the defaults in brackets. Ctrl-C finishes the
+    step and saves; --resume continues from there, and --epochs with it changes the last epoch. Under torchrun,
+    the processes share each batch and compute what one process would; batch norm is taken over the whole batch.
 
     \b
     Examples:
@@ -104,15 +104,17 @@ def search_command(
 
 @command("derive")
 @run_argument
-@click.option("--epoch", type=click.IntRange(min=1), help="Derive as of this epoch; by default the last one.")
+@click.option(
+    "--epoch", type=click.IntRange(min=1), help="Derive the cells after this epoch; by default the last."
+)
 @click.option(
     "--derive", "rule", type=click.Choice(["connected", "argmax"]),
-    help="The likeliest cells whose output depends on the input, or the strongest operations whatever comes of it. "
+    help="The likeliest cells whose output depends on the input, or the strongest operations even where it does not. "
     "[the run's]",
 )  # fmt: skip
 @output_option("Where to write the found spec. Without it the text goes to stdout.")
 def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path | None) -> None:
-    """Write the cells that a run's alphas stand for.
+    """Write the cells derived from a run's alphas.
 
     \b
     Examples:

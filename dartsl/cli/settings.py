@@ -114,7 +114,7 @@ def _help(spec: Field[Any]) -> str:
 
 def _default(spec: Field[Any]) -> str:
     default = _value(spec.default) or ("the spec's" if spec.name == "data" else "empty")
-    others = [f"of {kind} {_value(value)}" for kind, value in spec.metadata["by_kind"].items()]
+    others = [f"{kind}: {_value(value)}" for kind, value in spec.metadata["by_kind"].items()]
     return "; ".join([default, *others])
 
 

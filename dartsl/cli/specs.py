@@ -62,7 +62,7 @@ search {
 def specs_command() -> None:
     """List the specs that come with dartsl.
 
-    Any of their names stands for a SPEC, where no file is called the same.
+    Each name can be given as a SPEC, unless there is a file of that name.
 
     \b
     Example:
@@ -87,7 +87,7 @@ def specs_command() -> None:
 def new_command(ctx: click.Context, name: str | None, origin: str | None, output: Path | None) -> None:
     """Write a starter spec, or a copy of a shipped one.
 
-    It goes into NAME.darts, and comments explain it.
+    It is written to NAME.darts, with comments that explain it.
 
     \b
     Examples:

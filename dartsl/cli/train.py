@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 @folder_option
 @click.option(
     "--seeds", type=click.IntRange(min=2), metavar="N",
-    help="Train the seeds 0 to N - 1, each in a folder of its own, and report mean and deviation.",
+    help="Train with the seeds 0 to N - 1, each in its own folder, and report mean and standard deviation.",
 )  # fmt: skip
 @click.option(
     "--init", type=click.Path(exists=True, path_type=Path), metavar="RUN|FILE.safetensors",
-    help="Begin with the weights of a training, or of a file, by name; a head of another size begins afresh.",
+    help="Start from the weights of a training or a file, matched by name; a head of another size starts fresh.",
 )  # fmt: skip
 @network_options
 @plugin_option
@@ -61,12 +61,12 @@ def train_command(
 ) -> None:
     """Train a decided SPEC, or what a search found.
 
-    Training starts from fresh weights, or with --init from those of another training (fine-tuning). An option goes
-    before the spec's `train {}`, and that before the defaults in brackets; a RUN's data is its search's. The test
-    images (or text) are looked at once, at the end. The last part of the training images is set apart for validation,
-    unless --final is given; a text has a validation part of its own. Ctrl-C finishes the step and saves; --resume goes
-    on from there, and with --epochs to another last epoch. Started by torchrun, the processes share each batch, with
-    the numbers of one process; batch norm is taken over the whole batch.
+    Training starts from fresh weights, or with --init from those of another training (fine-tuning). Options
+    override the `train {}` of the spec, which overrides the defaults in brackets; a RUN is trained on the data of
+    its search. Test data are evaluated once, at the end. The last training images are held out for validation,
+    unless --final is given; a text has a validation part of its own. Ctrl-C finishes the step and saves; --resume
+    continues from there, and --epochs with it changes the last epoch. Under torchrun, the processes share each
+    batch and compute what one process would; batch norm is taken over the whole batch.
 
     \b
     Examples:

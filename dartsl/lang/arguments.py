@@ -44,7 +44,7 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
     for position, argument in enumerate(arguments):
         named = named or argument.name is not None
         if argument.name is None and named:
-            faults.append(_behind_named(argument))
+            faults.append(_after_named(argument))
             stray.append(argument)
         elif argument.name is None and position >= len(names):
             extra.append(argument)
@@ -67,7 +67,7 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
     return Binding(values, first, (*stray, *extra), tuple(faults))
 
 
-def _behind_named(argument: Argument) -> Diagnostic:
+def _after_named(argument: Argument) -> Diagnostic:
     title = "a positional argument follows a named one"
     return Diagnostic("E0401", title, Label(argument.span, "name it, or move it before the named ones"))
 

@@ -41,7 +41,7 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
                 offers.faulty.add(name)
             if name not in looped:
                 offers.checker.signatures[name] = signature
-                if sound:  # the arguments of an unsound default cannot be told apart
+                if sound:  # the arguments of an unsound default cannot be distinguished
                     offers.identities.declare(name, declaration.parameters)
     offers.checker.faults += [recursion(part, calls) for part in loops]
     return {

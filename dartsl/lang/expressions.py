@@ -87,7 +87,7 @@ class Checker:
         return len(self.faults) == before
 
     def kind_of(self, expr: Expr, scope: Scope) -> ExprKind:
-        """What an expression looks like, ANY where that cannot be told."""
+        """What an expression looks like, ANY if that is unknown."""
         match expr:
             case Number():
                 return ExprKind.NUMBER

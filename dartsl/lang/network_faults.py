@@ -40,9 +40,9 @@ def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
 def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
     """E0308 for an item after one that must follow it."""
     title = f"a `{word}` cannot follow a `{latest}`"
-    behind = (Label(before, f"after this {latest}"),)
-    group = f"behind {latest} {before.start}"
-    return Diagnostic("E0308", title, Label(span, "move this up"), behind, ORDER, group)
+    first = (Label(before, f"after this {latest}"),)
+    group = f"after {latest} {before.start}"
+    return Diagnostic("E0308", title, Label(span, "move this up"), first, ORDER, group)
 
 
 def no_default(parameter: Parameter) -> Diagnostic:

@@ -65,10 +65,10 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     if isinstance(merge, Chain):
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
-            behind = _unwanted(merge)
+            following = _unwanted(merge)
             title = "only `mix_bn` may follow the merge of a node"
             help = "operations belong on edges"
-            return Diagnostic("E0309", title, Label(behind, "not accepted here"), help=help)
+            return Diagnostic("E0309", title, Label(following, "not accepted here"), help=help)
     if isinstance(merge, Call) and merge.function.id in MERGES:
         label = f"write `{merge.function.id}` alone; the edges say what it merges"
         return Diagnostic("E0309", "the merge of a node takes no arguments", Label(merge.span, label))
@@ -113,6 +113,6 @@ def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
     if not isinstance(value, Chain):
         words = "`mix_bn` may follow a merge only" if mix_bn else "neither a node nor a merge of nodes"
         return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
-    behind = _unwanted(value)
+    following = _unwanted(value)
     title = "only `mix_bn` may follow the merge of an output"
-    return Diagnostic("E0307", title, Label(behind, "not accepted here"), help=help)
+    return Diagnostic("E0307", title, Label(following, "not accepted here"), help=help)

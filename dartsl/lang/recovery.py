@@ -128,12 +128,12 @@ class Recovery:
             return index
         self._report(index, accepts, found)
         skip = found.slip.skip if found else ""
-        behind = self._behind_block(index) if skip == "block" else index
+        following = self._after_block(index) if skip == "block" else index
         if skip == "line":
-            behind = next(
+            following = next(
                 (i for i in range(index + 1, len(self.tokens)) if self._starts_line(i)), len(self.tokens)
             )
-        resumed = self._resume(behind)
+        resumed = self._resume(following)
         self.skipped.append((token.start_pos or 0, self._at(resumed).start_pos or 0))
         self.statements.start = self._at(resumed).start_pos or 0
         self.resumed = resumed
@@ -188,7 +188,7 @@ class Recovery:
         """Whether a token starts a line, and the statement before it may be whole."""
         return bool(accepts & NEXT) and self._starts_line(index)
 
-    def _behind_block(self, index: int) -> int:
+    def _after_block(self, index: int) -> int:
         """The end of the braces that open on the line of a token; the token itself where there are none."""
         depth = 0
         for place in range(index, len(self.tokens)):

@@ -18,19 +18,19 @@ class SearchConfig:
 
     order: str = setting(
         "1",
-        "how the alpha gradient is taken: first order, second order, or exact",
+        "how the alpha gradient is computed: first order, second order, or exact",
         values=("1", "2", "exact"),
     )
     epochs: int = setting(
         50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
     )
-    batch: int = setting(64, "images per step, from each half; rows of text side by side", low=1, text=256)
-    warmup: int = setting(0, "epochs at the start in which only weights are trained", low=0)
-    lr: float = setting(0.025, "learning rate of the weights at the start", low=0, open_low=True, text=20.0)
-    lr_min: float = of_images(0.001, "learning rate of the weights that the cosine falls to", low=0)
+    batch: int = setting(64, "images per step, from each half; for text, parallel rows", low=1, text=256)
+    warmup: int = setting(0, "initial epochs in which only the weights are trained", low=0)
+    lr: float = setting(0.025, "initial learning rate of the weights", low=0, open_low=True, text=20.0)
+    lr_min: float = of_images(0.001, "final learning rate of the weights' cosine schedule", low=0)
     momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
     weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
-    clip: float = setting(5.0, "bound on the norm of the weights' gradient; 0 for none", low=0, text=0.25)
+    clip: float = setting(5.0, "maximum norm of the weights' gradient; 0 for no clipping", low=0, text=0.25)
     alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True, text=3e-3)
     alphas_betas: tuple[float, ...] = setting(
         (0.5, 0.999), "betas of the alphas' Adam", low=0, high=1, text=(0.9, 0.999)
@@ -41,7 +41,7 @@ class SearchConfig:
     )
     split: float = of_images(
         0.5,
-        "part of the training data that trains weights; the rest trains alphas",
+        "fraction of the training data that trains weights; the rest trains alphas",
         low=0,
         high=1,
         open_low=True,
@@ -55,43 +55,49 @@ class SearchConfig:
         (), "mean of each channel in 0..1; empty: measured on the training images"
     )
     std: tuple[float, ...] = of_images(
-        (), "deviation of each channel in 0..1; empty: measured on the training images", low=0
+        (), "standard deviation of each channel in 0..1; empty: measured on the training images", low=0
     )
     stream: str = of_images(
         "auto",
-        "whether a folder's images are read as they are needed; auto: when they need over 2 GiB",
+        "read a folder's images as they are needed; auto: if they take more than 2 GiB",
         values=("auto", "always", "never"),
     )
     workers: int = of_images(4, "processes that read a streamed folder; 0 for none", low=0, high=1024)
-    level: str = of_text("word", "what a text is split into: words or characters", values=("word", "char"))
+    level: str = of_text("word", "split a text into words or characters", values=("word", "char"))
     bptt: int = of_text(
         0,
-        "words (or characters) of a window of text; 0: what the network's `tokens` says",
+        "words (or characters) per window of text; 0: as the network's `tokens` says",
         low=0,
         high=1_000_000,
     )
     short_windows: float = of_text(0.05, "probability that a training window is half as long", low=0, high=1)
     ar: float = of_text(
-        0.0, "activation regularisation: factor of the outputs' mean square, dropped ones", low=0
+        0.0, "activation regularisation: factor of the mean square of the outputs after dropout", low=0
     )
     tar: float = of_text(
-        1e-3, "temporal activation regularisation: factor of the mean square of the outputs' change", low=0
+        1e-3,
+        "temporal activation regularisation: factor of the mean square of the change of the outputs",
+        low=0,
     )
-    relaxation: str = setting(SOFTMAX, "how mixing weights follow from the alphas", names="relaxation")
+    relaxation: str = setting(
+        SOFTMAX, "how the mixing weights are computed from the alphas", names="relaxation"
+    )
     penalty: tuple[str, ...] = setting(
         (), "what is added to the validation loss for the alphas", names="penalty"
     )
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     derive: str = setting(
         "connected",
-        "what is made of the mixing weights: the likeliest cells whose output depends on the input, or, by argmax, "
-        "the strongest operations whatever comes of it",
+        "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "
+        "input; argmax: the strongest operations, even where it does not",
         values=("connected", "argmax"),
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
-    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU where there is one")
-    dtype: str = setting("float32", "floating type of weights and activations", values=("float32", "float64"))
+    device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU if there is one")
+    dtype: str = setting(
+        "float32", "floating-point type of weights and activations", values=("float32", "float64")
+    )
     optimise: int = setting(
         2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
     )
@@ -102,12 +108,12 @@ class SearchConfig:
     )
     memory: str = setting(
         "normal",
-        "`low` computes each layer again in the backward pass: less memory, more time",
+        "`low` recomputes each layer in the backward pass: less memory, more time",
         values=("normal", "low"),
     )
     graphs: bool = setting(
         True, "replay steps as CUDA graphs, on a GPU, where they can be captured; changes no result"
     )
     tensorboard: bool = setting(
-        False, "write event files into the run's `tensorboard/` too; needs dartsl[tensorboard]"
+        False, "also write event files into the run's `tensorboard/`; needs dartsl[tensorboard]"
     )

@@ -218,7 +218,7 @@ class RunFolder:
 
     def rows(self, name: str) -> list[Row]:
         """What the epochs have added to a file, the first epoch first. Raises UserError."""
-        rows = read_rows(self.path / name)
+        rows = _read(self.path / name)
         require_rows(self.path / name, rows, self._checks()[name])
         return rows
 
@@ -252,13 +252,19 @@ class RunFolder:
         Raises UserError, before anything is changed, where rows of earlier epochs are missing or damaged.
         """
         checks = self._checks()
-        kept = {self.path / name: read_rows(self.path / name)[:epochs] for name in checks}
+        kept = {self.path / name: _read(self.path / name)[:epochs] for name in checks}
         for (path, rows), fits in zip(kept.items(), checks.values(), strict=True):
             if len(rows) < epochs:
                 raise UserError(f"{path} does not hold the {epochs} epochs that the checkpoint knows of")
             require_rows(path, rows, fits)
         for path, rows in kept.items():
             write_rows(path, rows)
+
+
+def _read(path: Path) -> list[Row]:
+    """The rows of a file; trainings before version 0.2 called `validation` `watched`. Raises UserError."""
+    rows = read_rows(path)
+    return [{"validation" if name == "watched" else name: row[name] for name in row} for row in rows]
 
 
 def spec_hash(files: Sequence[File]) -> str:

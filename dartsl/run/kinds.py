@@ -59,8 +59,8 @@ _OF_SEARCH = {
     "penalties": table(_FIGURE),
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
-_IMAGES_WATCHED = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
-_TEXT_WATCHED = record({"val_loss": real, "val_ppl": real})
+_IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
+_TEXT_VALIDATION = record({"val_loss": real, "val_ppl": real})
 
 SEARCH = RunKind(
     "search",
@@ -86,9 +86,9 @@ TRAIN = RunKind(
     "training",
     TrainConfig,
     history={
-        Images.kind: record(_EPOCH | {"watched": _IMAGES_WATCHED}, _OF_TRAINING),
+        Images.kind: record(_EPOCH | {"validation": _IMAGES_VALIDATION}, _OF_TRAINING),
         Tokens.kind: record(
-            _EPOCH | {"averaged": one_of(True, False), "watched": _TEXT_WATCHED}, _OF_TRAINING
+            _EPOCH | {"averaged": one_of(True, False), "validation": _TEXT_VALIDATION}, _OF_TRAINING
         ),
     },
     panels=(LOSS, ACCURACY, PERPLEXITY, RATE),

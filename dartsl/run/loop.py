@@ -169,7 +169,7 @@ def _answer(callback: Callable[[Any], object] | None, event: Step | Epoch, group
 def _fault(answer: Answer, group: Group) -> BaseException | None:
     """The error of the first process's callback, on all processes: none of them goes on as if there were none."""
     fault = answer.fault
-    said = group.told("" if fault is None else f"{type(fault).__name__}: {fault}")
+    said = group.broadcast("" if fault is None else f"{type(fault).__name__}: {fault}")
     return UserError(f"a callback of process 0 raised {said}") if said and fault is None else fault
 
 

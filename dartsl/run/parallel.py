@@ -70,7 +70,7 @@ class Group:
         """Whether any of the processes says so."""
         return flag
 
-    def told(self, text: str) -> str:
+    def broadcast(self, text: str) -> str:
         """What the first process says."""
         return text
 
@@ -137,11 +137,11 @@ class Processes(Group):
     def any(self, flag: bool) -> bool:
         return self._least(0 if flag else 1) == 0
 
-    def told(self, text: str) -> str:
+    def broadcast(self, text: str) -> str:
         return self._said(text, 0)
 
     def require_same(self, what: str, text: str) -> None:
-        if self.any(self.told(text) != text):
+        if self.any(self.broadcast(text) != text):
             raise UserError(f"the processes have different {what}")
 
     def align(self, model: nn.Module) -> None:

@@ -30,7 +30,7 @@ RUNS = Path("runs")  # where a run goes that was given no folder
 @contextmanager
 def begun(path: Path, spec: Spec, info: RunInfo, group: Group) -> Iterator[RunFolder]:
     """The folder of a run that begins, held; of several processes the first one makes it. Raises UserError."""
-    path = Path(group.told(str(path)))
+    path = Path(group.broadcast(str(path)))
     with ExitStack() as stack:
         folder = RunFolder(path, info)
         with group.together():

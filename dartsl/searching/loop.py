@@ -154,7 +154,9 @@ def _run(
     with group.together():
         if group.chief:
             found = _finish(folder, console, session.closing(folder.history()[-1]))
-    return SearchResult(folder.path, finished=True, found=group.told(found), interrupted=ending.interrupted)
+    return SearchResult(
+        folder.path, finished=True, found=group.broadcast(found), interrupted=ending.interrupted
+    )
 
 
 def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ class Taken:
 class SearchStep:
     """A supernet with its two optimisers, and the method by which they step.
 
-    clip      bound on the norm of the weights' gradient; 0 for none
+    clip      maximum norm of the weights' gradient; 0 for no clipping
     graphs    what replays steps on a GPU
     unrolled  the same within order 2's and exact's virtual step (text), where `held` weights do not move either
     """

@@ -131,7 +131,7 @@ class Graphs:
 
     backend   None: every step is taken as it is
     obstacle  why no step is captured; None where it is tried
-    say       is told that reason, once
+    say       is called with that reason, once
     """
 
     def __init__(self, backend: Backend | None = None, obstacle: str | None = None) -> None:

@@ -112,7 +112,7 @@ class StreamFeed:
         read = batches(self._train, epoch, own, config.workers)
         return one_ahead(config.device, (partial(batch, number, *each) for number, each in enumerate(read)))
 
-    def watched(self) -> Iterator[ImageBatch]:
+    def validation(self) -> Iterator[ImageBatch]:
         """The validation images."""
         return self._plain(self._valid, self._theirs)
 

@@ -54,7 +54,7 @@ class Feed(Protocol):
         """The batches of an epoch (from 0) after its first `step`, each in the parts in which it is computed; of
         several processes, this one's part of them."""
 
-    def watched(self) -> Iterator[ImageBatch]:
+    def validation(self) -> Iterator[ImageBatch]:
         """The validation images, in order, as they are."""
 
     def test(self) -> Iterator[ImageBatch]:
@@ -169,7 +169,7 @@ class MemoryFeed:
         drawn = drawn_for(self._augment, data.shape, config, (epoch, number), rows, len(whole))
         return in_parts(self._augment.prepare(images, drawn, torch_dtype(config.dtype)), labels, shares)
 
-    def watched(self) -> Iterator[ImageBatch]:
+    def validation(self) -> Iterator[ImageBatch]:
         """The validation images."""
         data = self._data
         images, labels = data.train_images, data.train_labels

@@ -73,7 +73,7 @@ class GivenFeed:
         drawn = drawn_for(self._augment, self._data.shape, config, (epoch, number), rows, len(whole))
         return in_parts(self._augment.prepare(images, drawn, torch_dtype(config.dtype)), labels, shares)
 
-    def watched(self) -> Iterator[ImageBatch]:
+    def validation(self) -> Iterator[ImageBatch]:
         """The validation images."""
         return self._plain(self._apart, self._theirs)
 

@@ -197,6 +197,6 @@ def _record(result: TrainResult, last: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": result.parameters,
         "auxiliary_parameters": result.auxiliary_parameters,
         "epochs": last["epoch"],
-        "watched": last["watched"],
+        "validation": last["validation"],
         "test": None if result.test is None else result.test.record(),
     }

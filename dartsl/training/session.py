@@ -195,7 +195,7 @@ class ImageSession(Verified[list[ImageBatch]]):
     def end_epoch(self) -> EpochEnd:
         """Look at the validation images, count the epoch as done. Raises NonFiniteError."""
         self.verify()
-        watched = _watched(self.measure(self.feed.watched()))
+        validation = _validation(self.measure(self.feed.validation()))
         self.epoch += 1
         found = self.tally.read()
         row = {
@@ -204,10 +204,10 @@ class ImageSession(Verified[list[ImageBatch]]):
             "drop_path": self.drop_path,
             "train_loss": found.mean_loss,
             "train_accuracy": found.accuracy,
-            "watched": watched or None,
+            "validation": validation or None,
             "seconds": round(self.seconds, 3),
         }
-        shown = {**self.read(), **{name.replace("_", " "): value for name, value in watched.items()}}
+        shown = {**self.read(), **{name.replace("_", " "): value for name, value in validation.items()}}
         self.tally.clear()
         self.seconds, self.place = 0.0, 0
         return EpochEnd(row, figures=shown)
@@ -230,8 +230,8 @@ class ImageSession(Verified[list[ImageBatch]]):
         lines = [
             f"trained on  {self.feed.counts[0]:,} images, {last['epoch']} epochs; the weights are those of the last one"
         ]
-        if last["watched"]:
-            error = 100 * (1 - last["watched"]["val_acc"])
+        if last["validation"]:
+            error = 100 * (1 - last["validation"]["val_acc"])
             lines.append(f"validation  {self.feed.counts[1]:,} images, error {error:.2f} %")
         return lines
 
@@ -294,7 +294,7 @@ class ImageSession(Verified[list[ImageBatch]]):
         return both[:, : self.model.plan.classes].to(images.dtype)
 
 
-def _watched(found: Measured | None) -> dict[str, float | None]:
+def _validation(found: Measured | None) -> dict[str, float | None]:
     if found is None:
         return {}
     top5 = None if found.top5 is None else 1 - found.top5.error

@@ -188,19 +188,19 @@ class TextSession(Verified[Window]):
         self.epoch += 1  # what may lack memory is done
         self.windows.advance()
         figures = self.tally.read()
-        watched = {"val_loss": found.mean, "val_ppl": found.perplexity}
+        validation = {"val_loss": found.mean, "val_ppl": found.perplexity}
         row = {
             "epoch": self.epoch,
             "lr": self.config.lr,
             "averaged": self.mean is not None,
             "train_loss": figures.mean_loss,
             "train_perplexity": figures.perplexity,
-            "watched": watched,
+            "validation": validation,
             "seconds": round(self.seconds, 3),
         }
         self.mean = mean
         self.losses.append(found.mean)
-        shown = {**self.read(), **{name.replace("_", " "): value for name, value in watched.items()}}
+        shown = {**self.read(), **{name.replace("_", " "): value for name, value in validation.items()}}
         self.tally.clear()
         self.seconds = 0.0
         return EpochEnd(row, figures=shown)
@@ -220,10 +220,10 @@ class TextSession(Verified[Window]):
         what = "words" if self.data.level == "word" else "characters"
         first = next((row["epoch"] for row in history if row["averaged"]), None)
         which = "those of the last one" if first is None else f"averaged since the start of epoch {first}"
-        watched = last["watched"]
+        validation = last["validation"]
         lines = [
             f"trained on  {len(self.data.train):,} {what}, {last['epoch']} epochs; the weights are {which}",
-            f"validation  perplexity {watched['val_ppl']:.3f}, loss {watched['val_loss']:.4f}",
+            f"validation  perplexity {validation['val_ppl']:.3f}, loss {validation['val_loss']:.4f}",
         ]
         source = self.data.source
         if source is not None:

@@ -56,10 +56,12 @@ def estimates(trial: Trial) -> list[str]:
         for level, build in LEVELS.items():
             if (case, level) == ("first", "O0"):
                 continue
-            told = estimate_step(planned, trial.batch, order, build)
+            estimated = estimate_step(planned, trial.batch, order, build)
             measured = peak_of(trial, case, level)
             if measured is not None:
-                lines.append(f"{case} {level}: {told / 1e6:.0f} MB told, {measured / 1e6:.0f} MB measured")
+                lines.append(
+                    f"{case} {level}: {estimated / 1e6:.0f} MB estimated, {measured / 1e6:.0f} MB measured"
+                )
     return lines
 
 
@@ -69,7 +71,7 @@ def estimates(trial: Trial) -> list[str]:
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--threads", default=2, show_default=True)
 @click.option("--case", "cases", multiple=True, type=click.Choice(CASES))
-@click.option("--estimates", "compare", is_flag=True, help="Compare memory told and measured; no times.")
+@click.option("--estimates", "compare", is_flag=True, help="Compare memory estimated and measured; no times.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the rows, as JSON.")
 def main(
     spec: str, batch: int, repeats: int, threads: int, cases: tuple[str, ...], compare: bool, out: Path | None

@@ -36,7 +36,7 @@ def test_the_only_network_is_meant() -> None:
     assert spec.decided(spec.networks["tiny"])
 
 
-def test_several_networks_must_be_told_apart() -> None:
+def test_several_networks_must_be_distinguished() -> None:
     spec = check(source(CELL + network("one") + network("two")))
     assert pick_network(spec, "two").name == "two"
     with pytest.raises(UserError, match="2 networks") as caught:
@@ -49,7 +49,7 @@ def test_several_networks_must_be_told_apart() -> None:
 
 
 def test_no_network() -> None:
-    spec = check(Source("test.darts", f"# above\n  darts 1  # behind\n{CELL}"))
+    spec = check(Source("test.darts", f"# above\n  darts 1  # after\n{CELL}"))
     with pytest.raises(SpecError) as caught:
         pick_network(spec, None)
     (fault,) = caught.value.diagnostics

@@ -137,9 +137,9 @@ def test_new_into_a_file_of_any_name(dartsl: Dartsl, tmp_path: Path) -> None:
 def test_a_run_stands_for_what_it_has_found(dartsl: Dartsl, run_folder: Path, tmp_path: Path) -> None:
     found = str(run_folder / "found.darts")
     assert dartsl("check", str(run_folder)).stdout == f"{found}: 0 errors, 0 warnings, 3 edges\n"
-    told = dartsl("info", str(run_folder), "--memory", "none").stdout
-    assert told == dartsl("info", found, "--memory", "none").stdout
-    assert "decided" in told
+    printed = dartsl("info", str(run_folder), "--memory", "none").stdout
+    assert printed == dartsl("info", found, "--memory", "none").stdout
+    assert "decided" in printed
     assert dartsl("diff", str(run_folder), found).stdout == "cell pair: the same\n"
     differs = dartsl("diff", str(run_folder), "zoo/darts_v1")
     assert differs.exit_code == 1

@@ -262,7 +262,7 @@ def test_compile_to_a_graph(dartsl: Dartsl, good: Path) -> None:
     assert " = mix(" in text
 
 
-def test_compile_at_every_level_and_behind_every_pass(dartsl: Dartsl, good: Path) -> None:
+def test_compile_at_every_level_and_after_every_pass(dartsl: Dartsl, good: Path) -> None:
     """The text of each builds modules of the same names."""
     names = []
     after = [("--after", name) for name in PASSES]

@@ -105,26 +105,26 @@ def test_text_goes_on(dartsl: Dartsl, story: Path) -> None:
         SPEC.replace(" keep 1", "").replace("s0..s1 -> s1..s2 : activations", "s0 -> s1..s2 : gate(tanh)")
     )
     options = ("--data", "texts", "--epochs", "2", "--batch", "4", "--lr", "1")
-    assert dartsl("train", "story.darts", "--out", "told", *options).exit_code == 0
-    result = dartsl("predict", "told", "--prompt", "the cat", "--length", "12")
+    assert dartsl("train", "story.darts", "--out", "trained", *options).exit_code == 0
+    result = dartsl("predict", "trained", "--prompt", "the cat", "--length", "12")
     assert result.exit_code == 0, result.output
     text = result.stdout
     assert text.startswith("the cat ")
     Path("prompt.txt").write_text("the cat\n")
-    assert dartsl("predict", "told", "prompt.txt", "--length", "12").stdout == text
-    assert dartsl("predict", "told", "-", "--length", "12", input="the cat\n").stdout == text
-    assert dartsl("predict", "told", "--prompt", "the cat", "--length", "12", "--seed", "1").stdout != text
-    given = dartsl("predict", "told", "--prompt", "the cat", "--length", "12", "--format", "json").stdout
+    assert dartsl("predict", "trained", "prompt.txt", "--length", "12").stdout == text
+    assert dartsl("predict", "trained", "-", "--length", "12", input="the cat\n").stdout == text
+    assert dartsl("predict", "trained", "--prompt", "the cat", "--length", "12", "--seed", "1").stdout != text
+    given = dartsl("predict", "trained", "--prompt", "the cat", "--length", "12", "--format", "json").stdout
     continuation = text.removeprefix("the cat")[:-1]
     wanted = {"epochs": 2, "prompt": "the cat", "continuation": continuation, "unknown": []}
     assert json.loads(given)["result"] == wanted
-    result = dartsl("predict", "told", "--prompt", "the yak", "--length", "2", "--top-k", "2")
+    result = dartsl("predict", "trained", "--prompt", "the yak", "--length", "2", "--top-k", "2")
     assert result.stderr == "note: not in the vocabulary, and read as <unk>: `yak`\n"
     for wrong in ((), ("a.txt", "b.txt"), ("a.txt", "--prompt", "x")):
-        result = dartsl("predict", "told", *wrong)
+        result = dartsl("predict", "trained", *wrong)
         assert result.exit_code == 2
         assert "was trained on text: give --prompt TEXT" in result.stderr
-    assert dartsl("predict", "told", "texts").exit_code == 1
+    assert dartsl("predict", "trained", "texts").exit_code == 1
 
 
 def test_an_unfinished_training_says_so(dartsl: Dartsl, trained: Path) -> None:

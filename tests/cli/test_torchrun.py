@@ -65,16 +65,16 @@ def test_a_process_that_dies_ends_the_run_and_it_goes_on(dartsl: Dartsl, good: P
 
 
 @pytest.mark.usefixtures("dartsl")
-def test_a_mistake_is_told_once(good: Path, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_once(good: Path, tmp_path: Path) -> None:
     for arguments, words in (
         (["search", "good.darts", "--data", "missing.npz"], "missing.npz"),
         (["check", "good.darts"], "`dartsl check` runs in one process"),
     ):
-        told = torchrun(*arguments)
-        assert told.returncode == 1
-        assert told.stderr.count("error: ") == 1, told.stderr
-        assert words in told.stderr
-        assert "Traceback" not in told.stderr.split("ChildFailedError")[0].split("torch/distributed")[0]
+        refused = torchrun(*arguments)
+        assert refused.returncode == 1
+        assert refused.stderr.count("error: ") == 1, refused.stderr
+        assert words in refused.stderr
+        assert "Traceback" not in refused.stderr.split("ChildFailedError")[0].split("torch/distributed")[0]
     assert not (tmp_path / "runs").exists()
 
 

@@ -179,7 +179,7 @@ def test_rows_are_stretches_side_by_side() -> None:
         (2, 1, "2 words or characters is too short for 1 row", "take a longer text"),
     ],
 )
-def test_a_text_that_is_too_short_is_told_by_what_would_help(
+def test_a_text_that_is_too_short_is_reported_with_what_would_help(
     words: int, batch: int, title: str, help: str
 ) -> None:
     with pytest.raises(UserError) as caught:

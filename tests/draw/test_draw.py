@@ -110,22 +110,22 @@ def test_names_and_labels_that_dot_would_misread() -> None:
         assert wanted in texts
 
 
-def test_a_shared_set_is_told_once() -> None:
-    told = legend(samples.darts_space())
-    assert told.captions == (
+def test_a_shared_set_is_reported_once() -> None:
+    shown = legend(samples.darts_space())
+    assert shown.captions == (
         "each edge: " + " | ".join(samples.DARTS),
         "keep 2 edges into each node",
     )
-    assert all(text == [] for text in told.texts.values())
+    assert all(text == [] for text in shown.texts.values())
 
 
 def test_sets_used_again_get_letters_and_others_stand_on_their_edge() -> None:
-    told = legend(samples.irregular())
-    assert told.captions == (
+    shown = legend(samples.irregular())
+    assert shown.captions == (
         "A = sep_conv(3) | sep_conv(5) | dil_conv(3)",
         "B = max_pool(3) | avg_pool(3) | skip_connect",
     )
-    assert told.texts == {2: ["A"], 3: ["A"], 5: ["B"], 6: ["B"]}
+    assert shown.texts == {2: ["A"], 3: ["A"], 5: ["B"], 6: ["B"]}
 
 
 def test_stronger_edges_are_wider() -> None:

@@ -1,8 +1,8 @@
 """One way to try many inputs: what an input is, what counts as a failure, and its smallest form.
 
 An input is a name and some bytes. A kind makes inputs from a seed, and tries one; any exception but those that a user's
-mistake may raise is a failure, and so is taking too long or too much memory. Failures are told apart by the type of the
-exception and the innermost line of dartsl that it passed.
+mistake may raise is a failure, and so is taking too long or too much memory. Failures are distinguished by the type of
+the exception and the innermost line of dartsl that it passed.
 """
 
 from __future__ import annotations

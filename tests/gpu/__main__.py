@@ -29,11 +29,11 @@ def main(
 ) -> None:
     machine = Machine(device, small, data)
     cases = [case for name, case in all_cases().items() if not names or name in names]
-    worker, told = Worker(machine), about(machine)
+    worker, host = Worker(machine), about(machine)
     found: dict[str, dict[str, Any]] = {}
     try:
         for found in run_all(cases, machine, minutes, worker.ask, click.echo):
-            document = {"machine": told, "minutes": minutes, "cases": found}
+            document = {"machine": host, "minutes": minutes, "cases": found}
             output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     finally:
         worker.close()

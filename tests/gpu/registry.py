@@ -1,6 +1,6 @@
 """What `python -m tests.gpu` runs: cases, each of several pieces that are run, fail and are reported one by one.
 
-A case is a file in `tests/gpu/cases/` with a function like this one; nothing else is to be told of it.
+A case is a file in `tests/gpu/cases/` with a function like this one; nothing else has to know of it.
 
     @case(share=0.2)
     def parity(machine: Machine) -> Iterator[Piece]:

@@ -18,7 +18,7 @@ Numbers = dict[str, Tensor]
 
 
 def step(model: Supernet, number: int = 0) -> Numbers:
-    """Gradients of all parameters on a batch, and all buffers behind it."""
+    """Gradients of all parameters on a batch, and all buffers after it."""
     generator = torch.Generator().manual_seed(number)
     images = torch.randn(6, *model.plan.input.shape.dims, generator=generator, dtype=torch.float64)
     model.zero_grad()

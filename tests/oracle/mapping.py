@@ -123,7 +123,7 @@ def assert_equal(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.T
             continue
         assert expected.isfinite().all(), name
         largest = float(expected.abs().max())
-        if name.endswith("running_mean"):  # may be nothing but rounding, behind another batch norm
+        if name.endswith("running_mean"):  # may be nothing but rounding, after another batch norm
             variance = wanted[name.replace("running_mean", "running_var")]
             largest = max(largest, float(variance.max()) ** 0.5)
         error = float((actual - expected).abs().max())

@@ -4,7 +4,7 @@ Ten edges choose among four operations without parameters. Images are white nois
 of products of pixels tell the classes apart: node n_i, a sum of shifted and blurred copies of the image, is
 multiplied, pixel by pixel, with the image shifted far in a direction of its own, and averaged. The classes
 are those of a linear layer with random weights on these averages. The search starts from the usual random
-alphas and from random weights of that layer; no edge is told.
+alphas and from random weights of that layer; no edge is given.
 """
 
 from __future__ import annotations

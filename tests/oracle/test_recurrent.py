@@ -131,13 +131,13 @@ def test_one_node_by_formula(found: Found | None) -> None:
         model.matrices[0].copy_(exact([[c, f]]))
         if found is None:
             model.alphas["recurrent"].copy_(exact([alphas]))
-    rows, before, mx, mh, behind = [2.0, 0.0, 1.5], [1.25, 0.5], [4.0, 1.0], [2.0, 0.75], [3.0, 1.0]
+    rows, before, mx, mh, after = [2.0, 0.0, 1.5], [1.25, 0.5], [4.0, 1.0], [2.0, 0.75], [3.0, 1.0]
     masks = Masks(
         exact(rows)[:, None],
         exact(before)[None, :, None],
         exact(mx)[:, None],
         exact(mh)[:, None],
-        exact(behind)[None, :, None],
+        exact(after)[None, :, None],
     )
     tokens, start = [[0, 2], [2, 1]], [0.4, -0.6]
     result = model(torch.tensor(tokens), exact(start)[:, None], masks)
@@ -171,7 +171,7 @@ def test_one_node_by_formula(found: Found | None) -> None:
             h = [gate(s0[b], s0[b] * mh[b], c, f, found.nodes[0][0]) for b in range(2)]
         for b in range(2):
             assert float(outputs[t, b, 0]) == pytest.approx(h[b], rel=1e-12)
-            wanted = [h[b] * behind[b] * e + d for e, d in zip(embedding, bias, strict=True)]
+            wanted = [h[b] * after[b] * e + d for e, d in zip(embedding, bias, strict=True)]
             assert logits[t, b].tolist() == pytest.approx(wanted, rel=1e-12)
     assert result.carry[:, 0].tolist() == pytest.approx(h, rel=1e-12)
 

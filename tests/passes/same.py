@@ -1,4 +1,4 @@
-"""Whether a graph behind some passes computes what the plain one does: `assert_same(text, passes)`."""
+"""Whether a graph after some passes computes what the plain one does: `assert_same(text, passes)`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CPU = TARGETS["cpu"]
 
 
 def assert_same(text: str, passes: Sequence[Pass], *, seed: int = 0, batch: int = 4) -> None:
-    """The network of a spec's text behind `passes` against the plain one, in float64.
+    """The network of a spec's text after `passes` against the plain one, in float64.
 
     Outputs, gradients of weights and alphas, running statistics, frozen statistics and evaluation.
     """
@@ -43,8 +43,8 @@ def planned_text(text: str) -> Plan:
     return plan(spec, pick_network(spec, None), {})
 
 
-def graph_behind(text: str, passes: Sequence[Pass]) -> nx.DiGraph:
-    """The graph of a spec's text behind some passes."""
+def optimised_graph(text: str, passes: Sequence[Pass]) -> nx.DiGraph:
+    """The graph of a spec's text after some passes."""
     graph = build(planned_text(text))
     for each in passes:
         graph = each.run(graph)

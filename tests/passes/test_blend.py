@@ -18,7 +18,7 @@ from dartsl.graph.passes.dead import Dead
 from dartsl.graph.passes.fold import Fold
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import assert_same, graph_behind
+from tests.passes.same import assert_same, optimised_graph
 
 HERE = Path(__file__).parent
 BEFORE = (Dead(), Cse(), Fold())
@@ -49,14 +49,14 @@ network tiny(C = 2) {
 """
 
 
-def behind(text: str) -> nx.DiGraph:
-    """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, Blend()))
+def graph_after(text: str) -> nx.DiGraph:
+    """The graph of a spec's text after the passes before and the pass itself."""
+    return optimised_graph(text, (*BEFORE, Blend()))
 
 
 def test_a_source_is_mixed_once_for_all_its_nodes(golden: Golden) -> None:
     text = SPEC.replace("MERGE", "sum")
-    graph = behind(text)
+    graph = graph_after(text)
     golden(HERE / "golden" / "blend.txt", listing(graph))
     blends = [application(graph, node) for node in graph if application(graph, node).kind == "blend"]
     # (a and its pools, for p, q, r), (p and its pool, for q, r); q's identity goes to r alone.
@@ -75,12 +75,12 @@ def test_one_source_of_one_node_stays() -> None:
         "a -> p, q, r : none | pool | flat | identity", "a -> p : line | identity"
     )
     text = text.replace("p -> q, r : pool | identity", "p -> q, r : line")
-    graph = behind(text)
+    graph = graph_after(text)
     assert not any(application(graph, node).kind == "blend" for node in graph)
 
 
 def test_a_second_time_nothing_is_left() -> None:
-    graph = behind(SPEC.replace("MERGE", "sum"))
+    graph = graph_after(SPEC.replace("MERGE", "sum"))
     assert list(Blend().run(graph)) == list(graph)
 
 

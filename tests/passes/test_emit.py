@@ -1,4 +1,4 @@
-"""The Python text of a network behind all passes computes what the network does."""
+"""The Python text of a network after all passes computes what the network does."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from dartsl.graph.passes.fold import Fold
 from dartsl.nn import fused, packing
 from dartsl.nn.passing import PLAIN
 from tests.conftest import Golden
-from tests.passes.same import assert_same, graph_behind
+from tests.passes.same import assert_same, optimised_graph
 
 HERE = Path(__file__).parent
 BEFORE = (Dead(), Cse())
@@ -46,14 +46,14 @@ network tiny(C = 2) {
 """
 
 
-def behind(text: str) -> nx.DiGraph:
-    """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, Fold()))
+def graph_after(text: str) -> nx.DiGraph:
+    """The graph of a spec's text after the passes before and the pass itself."""
+    return optimised_graph(text, (*BEFORE, Fold()))
 
 
 def test_a_node_is_one_sum(golden: Golden) -> None:
     text = SPEC.replace("MERGE", "sum")
-    golden(HERE / "golden" / "fold.txt", listing(behind(text)))
+    golden(HERE / "golden" / "fold.txt", listing(graph_after(text)))
     assert_same(text, [*BEFORE, Fold()])
     assert_same(text, [Fold()])
 
@@ -61,13 +61,13 @@ def test_a_node_is_one_sum(golden: Golden) -> None:
 @pytest.mark.parametrize("merge", ["mean", "product > mix_bn", "concat"])
 def test_under_another_merge_the_mix_alone_is_folded(merge: str) -> None:
     text = SPEC.replace("MERGE", merge)
-    graph = behind(text)
+    graph = graph_after(text)
     assert not any(application(graph, node).kind == "mix" for node in graph)
     assert_same(text, [*BEFORE, Fold()])
 
 
 def test_a_batch_norm_with_two_readers_keeps_its_scale() -> None:
-    graph = behind(SPEC.replace("MERGE", "sum"))
+    graph = graph_after(SPEC.replace("MERGE", "sum"))
     pools = [node for node in graph if application(graph, node).kind == "max_pool"]
     (bn,) = {reader for pool in pools for reader in graph.successors(pool)}
     assert application(graph, bn).kind == "bn"  # read by three edges, each with a weight of its own

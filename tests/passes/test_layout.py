@@ -82,7 +82,7 @@ def strided(text: str, level: int) -> Iterator[str]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_everything_keeps_it(name: str) -> None:
     assert list(strided(TEXTS[name], 0))
-    # Zeros and noise are made anew and laid out behind.
+    # Zeros and noise are made anew, and laid out after that.
     assert [found for found in strided(TEXTS[name], 2) if "noise" not in found and "none" not in found] == []
 
 

@@ -51,7 +51,7 @@ network tiny(C = 4) {
 """
 
 
-def behind(until: str | None = None) -> nx.DiGraph:
+def graph_after(until: str | None = None) -> nx.DiGraph:
     return apply(build(planned_text(SPEC)), passes_of(2, CPU, until)).graph
 
 
@@ -64,7 +64,7 @@ def of_kind(graph: nx.DiGraph, kind: str) -> Mapping[str, Application]:
 
 
 def test_stacks_for_the_same_sums_are_added_whole() -> None:
-    graph = behind("sums")
+    graph = graph_after("sums")
     readers = users(graph)
     pieces = of_kind(graph, "piece")
     parts: dict[tuple[str, ...], int] = Counter()
@@ -83,7 +83,7 @@ def test_stacks_for_the_same_sums_are_added_whole() -> None:
     assert set(groups.values()) == {1}
 
 
-def test_sums_pass_alone_and_behind_all_before() -> None:
+def test_sums_pass_alone_and_after_all_before() -> None:
     before = passes_of(2, CPU, "sums")
     assert before[-1] == Sums()
     assert_same(SPEC, before)
@@ -94,7 +94,7 @@ def test_sums_pass_alone_and_behind_all_before() -> None:
 
 
 def test_a_relu_writes_over_a_batch_norm_that_it_alone_reads() -> None:
-    graph = behind()
+    graph = graph_after()
     readers = users(graph)
     written = of_kind(graph, "relu_in_place")
     assert written
@@ -116,7 +116,7 @@ def test_in_place_alone() -> None:
 
 
 def test_a_chain_is_computed_without_a_pause() -> None:
-    graph = behind()
+    graph = graph_after()
     readers = users(graph)
     names = list(graph)
     chained = [
@@ -131,7 +131,7 @@ def test_a_chain_is_computed_without_a_pause() -> None:
 
 def test_order_alone() -> None:
     assert_same(SPEC, [Order()])
-    graph = behind("in_place")
+    graph = graph_after("in_place")
     assert set(Order().run(graph)) == set(graph)
 
 
@@ -157,7 +157,7 @@ class _Scattered(TorchDispatchMode):
 @pytest.mark.parametrize("alphas", [True, False])
 def test_every_batch_norm_gets_its_gradient_as_it_reads_it(alphas: bool) -> None:
     planned = planned_text(SPEC)
-    network = model(planned, behind())
+    network = model(planned, graph_after())
     batch, labels = images(planned, 4, 0)
     wanted = network.alpha_parameters() if alphas else network.weights()
     loss = F.cross_entropy(network(batch), labels)

@@ -94,7 +94,7 @@ network tiny(C = 2) {
 """
 
 
-def behind(text: str) -> nx.DiGraph:
+def graph_after(text: str) -> nx.DiGraph:
     graph = build(planned_text(text))
     for each in RUN:
         graph = each.run(graph)
@@ -107,12 +107,12 @@ def kinds(graph: nx.DiGraph) -> list[str]:
 
 
 def test_what_is_left(golden: Golden) -> None:
-    golden(HERE / "golden" / "shared.txt", listing(behind(SPEC)))
+    golden(HERE / "golden" / "shared.txt", listing(graph_after(SPEC)))
     assert_same(SPEC, RUN)
 
 
 def test_common_work_is_done_once() -> None:
-    graph = behind(SPEC)
+    graph = graph_after(SPEC)
     for layer in ("layer0", "layer1"):
         mine = [application(graph, node) for node in graph if application(graph, node).layer == layer]
         pools = [applied for applied in mine if applied.kind == "max_pool"]
@@ -126,7 +126,7 @@ def test_common_work_is_done_once() -> None:
 
 def test_modules_and_alphas_stay() -> None:
     plain = build(planned_text(SPEC))
-    graph = behind(SPEC)
+    graph = graph_after(SPEC)
     assert info(graph).modules == info(plain).modules
     assert (info(graph).alphas, info(graph).layers) == (info(plain).alphas, info(plain).layers)
     assert build(planned_text(SPEC)).nodes == plain.nodes
@@ -140,7 +140,7 @@ def test_passes_leave_their_graph_alone() -> None:
 
 
 def test_zeros_that_are_needed_stay() -> None:
-    assert kinds(behind(ZEROS)).count("none") == 1
+    assert kinds(graph_after(ZEROS)).count("none") == 1
     assert_same(ZEROS, RUN)
     assert_same(ZEROS, [Dead()])
     sketch = Sketch((2, 5, 4))
@@ -163,7 +163,7 @@ def test_a_graph_may_be_its_input() -> None:
 
 def test_batch_norms_of_two_layers_are_two() -> None:
     """They read the same pool, once computed, but their modules live in their own layers."""
-    graph = behind(RAW)
+    graph = graph_after(RAW)
     for node in graph:
         applied = application(graph, node)
         assert all(path.startswith(f"{applied.layer}.") for path in applied.state)
@@ -177,7 +177,7 @@ def test_batch_norms_of_two_layers_are_two() -> None:
 
 def pair() -> tuple[nn.Module, nn.Module, torch.Tensor]:
     planned = planned_text(SPEC)
-    return model(planned, build(planned)), model(planned, behind(SPEC)), images(planned, 4, seed=3)[0]
+    return model(planned, build(planned)), model(planned, graph_after(SPEC)), images(planned, 4, seed=3)[0]
 
 
 def test_shared_statistics_survive_what_happens_to_modules() -> None:

@@ -21,7 +21,7 @@ from dartsl.graph.passes.space_to_batch import SpaceToBatch
 from dartsl.graph.target import TARGETS
 from dartsl.nn import fused
 from tests.conftest import Golden
-from tests.passes.same import CPU, assert_same, graph_behind, planned_text
+from tests.passes.same import CPU, assert_same, optimised_graph, planned_text
 
 HERE = Path(__file__).parent
 BEFORE = (Dead(), Cse(), Fold())
@@ -77,9 +77,9 @@ def text_of(text: str, height: int = 8, width: int = 4, kernel: int = 3, dilatio
     return text
 
 
-def behind(text: str) -> nx.DiGraph:
-    """The graph of a spec's text behind the passes before and the pass itself."""
-    return graph_behind(text, (*BEFORE, SpaceToBatch()))
+def graph_after(text: str) -> nx.DiGraph:
+    """The graph of a spec's text after the passes before and the pass itself."""
+    return optimised_graph(text, (*BEFORE, SpaceToBatch()))
 
 
 def kinds(graph: nx.DiGraph) -> Counter[str]:
@@ -87,7 +87,7 @@ def kinds(graph: nx.DiGraph) -> Counter[str]:
 
 
 def test_one_way_there_for_a_source_and_one_back_for_a_target(golden: Golden) -> None:
-    graph = behind(text_of(SPEC))
+    graph = graph_after(text_of(SPEC))
     found = kinds(graph)
     # Both inputs of the cell are the stem here; q has one term of p's, and two of the stem's, in phases.
     assert (found["space_to_batch"], found["batch_to_space"]) == (2, 2)
@@ -112,7 +112,7 @@ def test_other_targets_keep_dilation() -> None:
 )
 def test_any_kernel_and_dilation(kernel: int, dilation: int, height: int, width: int) -> None:
     text = text_of(SPEC, height, width, kernel, dilation)
-    found = kinds(behind(text))
+    found = kinds(graph_after(text))
     assert found["convolution"] == 5
     assert bool(found["space_to_batch"]) == (kernel > 1)
     assert_same(text, [*BEFORE, SpaceToBatch()])
@@ -121,7 +121,7 @@ def test_any_kernel_and_dilation(kernel: int, dilation: int, height: int, width:
 
 def test_a_stride_that_divides_the_dilation_subsamples(golden: Golden) -> None:
     text = text_of(STRIDED, 7, 6)
-    golden(HERE / "golden" / "space_to_batch_strided.txt", listing(behind(text)))
+    golden(HERE / "golden" / "space_to_batch_strided.txt", listing(graph_after(text)))
     assert_same(text, [SpaceToBatch()])
 
 
@@ -131,15 +131,15 @@ def test_a_stride_that_divides_the_dilation_subsamples(golden: Golden) -> None:
 )
 def test_what_is_left_of_the_dilation(dilation: int, height: int, there: bool) -> None:
     text = text_of(STRIDED, height, 12, 3, dilation)
-    found = kinds(behind(text))
+    found = kinds(graph_after(text))
     assert bool(found["space_to_batch"]) == there
     assert bool(found["subsample"]) == (dilation % 2 == 0)
     assert_same(text, [SpaceToBatch()])
 
 
-def test_one_dilated_convolution_behind_another_stays_in_phases() -> None:
+def test_one_dilated_convolution_after_another_stays_in_phases() -> None:
     text = text_of(SPEC).replace("op far  = relu > ", "op far = dwconv(5, dilation = 2) > bn > relu > ")
-    found = kinds(behind(text))
+    found = kinds(graph_after(text))
     assert (found["space_to_batch"], found["batch_to_space"]) == (2, 2)
     assert_same(text, [*BEFORE, SpaceToBatch()])
 
@@ -150,7 +150,7 @@ def test_a_value_with_another_reader_comes_back_before_it_is_read() -> None:
         "dwconv(3, dilation = 2) > product(identity, sigmoid)",
     )
     assert_same(text, [*BEFORE, SpaceToBatch()])
-    assert kinds(behind(text))["batch_to_space"] == 5
+    assert kinds(graph_after(text))["batch_to_space"] == 5
 
 
 @pytest.mark.parametrize("factor", [(2, 2), (3, 1), (1, 4)])

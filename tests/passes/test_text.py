@@ -11,7 +11,7 @@ from dartsl.graph.passes import PASSES, Pass, passes_of
 from dartsl.graph.target import LEVELS
 from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED
 from tests.passes.random_cells import cell_texts
-from tests.passes.same import CPU, assert_same, graph_behind
+from tests.passes.same import CPU, assert_same, optimised_graph
 from tests.passes.test_equal import few
 
 SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
@@ -25,7 +25,7 @@ def test_levels(name: str, level: int) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("each", PASSES.values(), ids=PASSES)
-def test_each_pass_alone_and_behind_what_comes_first(each: type[Pass], name: str) -> None:
+def test_each_pass_alone_and_after_what_comes_first(each: type[Pass], name: str) -> None:
     assert_same(SPECS[name], [each()])
     if each.name not in {first.name for first in passes_of(1, CPU)}:
         assert_same(SPECS[name], passes_of(2, CPU, each.name))
@@ -51,7 +51,7 @@ def _kinds(graph: nx.DiGraph) -> list[str]:
 
 def test_candidates_share_their_products() -> None:
     """Behind cse an edge computes each matrix of its node once, whatever the activations."""
-    graph = graph_behind(SEARCHED, passes_of(1, CPU))
+    graph = optimised_graph(SEARCHED, passes_of(1, CPU))
     shared = [
         applied.state
         for node in graph
@@ -61,7 +61,7 @@ def test_candidates_share_their_products() -> None:
 
 
 def test_a_node_is_one_product_and_one_sum() -> None:
-    graph = graph_behind(SEARCHED, passes_of(2, CPU))
+    graph = optimised_graph(SEARCHED, passes_of(2, CPU))
     kinds = _kinds(graph)
     assert kinds.count("multiply") == 2 + 3  # of the highway, and of each node
     assert kinds.count("mixed_lerp") == 3
@@ -76,5 +76,5 @@ def test_different_matrices_are_not_stacked() -> None:
         "cell recurrent",
         "op act(f) = lerp(identity, linear > f, linear > sigmoid)\nops own = act(tanh) | act(relu)\n\ncell recurrent",
     )
-    assert "gather" not in _kinds(graph_behind(text, passes_of(2, CPU)))
+    assert "gather" not in _kinds(optimised_graph(text, passes_of(2, CPU)))
     assert_same(text, passes_of(2, CPU))

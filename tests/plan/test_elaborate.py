@@ -168,7 +168,7 @@ def test_mix_bn_alone_is_the_identity_once_decided() -> None:
     assert names(one_edge("mix_bn")) == ["identity"]
 
 
-def test_mix_bn_behind_merges() -> None:
+def test_mix_bn_after_merges() -> None:
     text = """
       cell one {{
         input x

@@ -12,7 +12,7 @@ extern op plain(k = 1)
 extern op kept(out = Cin)
 extern op halved(out = Cin/2)
 extern op wide(k, out = 2*C)
-extern op told(out)
+extern op sized(out)
 """
 
 
@@ -26,7 +26,7 @@ extern op told(out)
         ("conv(1, out = C/2) > kept > halved > plain(3)", [4, 4, 2, 8]),
         ("wide(3) > conv(1)", [16, 8]),
         ("wide(3, out = C)", [8]),
-        ("told(C/2) > kept > told(out = C)", [4, 4, 8]),
+        ("sized(C/2) > kept > sized(out = C)", [4, 4, 8]),
     ],
 )
 def test_the_width_of_an_extern_op(operation: str, widths: list[int]) -> None:
@@ -55,7 +55,7 @@ def test_bad_widths_of_extern_ops() -> None:
     ).replace("{", "{{").replace("}", "}}")
     odd = faults_of(DECLARED + text.format("conv(1, out = 3) > halved > conv(1)"))
     assert [(fault.code, fault.title) for fault in odd] == [("E0503", "a width cannot be 1.5")]
-    assert [f.code for f in faults_of(DECLARED + text.format('told("x") > conv(1)'))] == ["E0402"]
+    assert [f.code for f in faults_of(DECLARED + text.format('sized("x") > conv(1)'))] == ["E0402"]
     assert codes("op f = conv(1, out = Cin)\n" + text.format("f")) == ["E0201"]  # of an extern op alone
 
 
@@ -67,7 +67,7 @@ def test_extern_ops_take_maps_vectors_and_sequences() -> None:
     assert isinstance(layer, TermLayer)
     assert [step.output.dims for step in steps(layer.term)] == [(8, 1, 1), (8, 1, 1), (4,), (2,), (8,)]
     text = """
-    cell rec { input x, h node y : sum edge x -> y : told(2*C) > halved edge h -> y : plain | kept output y }
+    cell rec { input x, h node y : sum edge x -> y : sized(2*C) > halved edge h -> y : plain | kept output y }
     network t(H = 6) {
       input tokens(5)
       stem  embedding(9, out = 2*H) > kept

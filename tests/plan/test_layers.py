@@ -84,7 +84,7 @@ def test_odd_sizes_meet() -> None:
     assert all(len({s.size for s in layer.input_shapes}) == 1 for layer in cells(plan))
 
 
-def test_preprocessing_behind_a_reduction() -> None:
+def test_preprocessing_after_a_reduction() -> None:
     first, second, third = cells(planned("darts_cnn", n=1))[:3]
     assert [layer.stride for layer in (first, second, third)] == [1, 2, 1]
     assert [s.primitive for s in steps(third.inputs[0])] == ["relu", "conv", "shift", "conv", "bn"]

@@ -31,8 +31,8 @@ def images(out: str, console: Console) -> tuple[Any, ...]:
     picture = np.arange(36, dtype=np.uint8).reshape(1, 6, 6, 1)
     likely = dartsl.predict(trained.path, picture, top_k=2)
     compared = dartsl.check_gradients("small.darts", data="images.npz", **COMMON)
-    told = [dartsl.evaluate(trained.path, device="cpu").test, likely, compared, found.found]
-    return (*told, *left(found.path), *left(trained.path))
+    reported = [dartsl.evaluate(trained.path, device="cpu").test, likely, compared, found.found]
+    return (*reported, *left(found.path), *left(trained.path))
 
 
 def text(out: str, console: Console) -> tuple[Any, ...]:
@@ -41,8 +41,8 @@ def text(out: str, console: Console) -> tuple[Any, ...]:
     found = dartsl.search("story.darts", f"{out}/search", data=".", batch=4, **common)
     decided = dartsl.train(found.path, f"{out}/train", batch=4, nonmono=0, ar=0.1, **common)
     continued = dartsl.generate(decided.path, "abc", length=5, device="cpu")
-    told = [dartsl.evaluate(decided.path, device="cpu").test, continued]
-    return (*told, *left(found.path), *left(decided.path))
+    reported = [dartsl.evaluate(decided.path, device="cpu").test, continued]
+    return (*reported, *left(found.path), *left(decided.path))
 
 
 def left(run: Path) -> tuple[Any, ...]:

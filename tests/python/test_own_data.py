@@ -109,9 +109,9 @@ def test_a_training_has_the_numbers_of_the_same_images_in_a_file(work: Path, giv
     assert three.test is not None
     for one, two in zip(history(file.path), history(raw.path), strict=True):
         assert one["train_loss"] == two["train_loss"]
-        assert one["watched"]["val_acc"] == two["watched"]["val_acc"]
+        assert one["validation"]["val_acc"] == two["validation"]["val_acc"]
     for row in history(three.path):
-        assert row["watched"]["val_right"] == pytest.approx(row["watched"]["val_acc"])
+        assert row["validation"]["val_right"] == pytest.approx(row["validation"]["val_acc"])
     assert three.test.record()["metrics"] == pytest.approx({"right": 1 - three.test.top1.error})
     again = dartsl.evaluate("three", device="cpu", data=sets, metrics=metrics)
     assert again.test == three.test
@@ -260,7 +260,7 @@ def test_a_metric_may_give_any_form_of_a_number_and_changes_nothing(
     zero = {"zero": lambda logits, _labels: logits.zero_().sum()}
     writing = dartsl.train(spec, "writing", metrics=zero, **settings)
     for one, two in zip(history(plain.path), history(writing.path), strict=True):
-        assert one["watched"]["val_acc"] == two["watched"]["val_acc"]
+        assert one["validation"]["val_acc"] == two["validation"]["val_acc"]
 
 
 @pytest.mark.parametrize("order", ["2", "exact"])

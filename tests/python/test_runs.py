@@ -58,7 +58,7 @@ def test_the_folder_of_a_run_stands_for_what_it_has_found(work: Path, quiet: Con
         dartsl.export("run", "genotype", parameters={"C": 4})
 
 
-def test_a_parameter_that_there_is_not_is_told_its_name(work: Path) -> None:
+def test_a_parameter_that_does_not_exist_is_named(work: Path) -> None:
     for call in (dartsl.compile, dartsl.info, dartsl.emit, dartsl.search):
         with pytest.raises(dartsl.UserError, match="no parameter `clases`") as caught:
             call("small.darts", parameters={"clases": 4})

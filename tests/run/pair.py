@@ -78,14 +78,14 @@ def together(jobs: Sequence[Work], folder: Path) -> None:
 def main(folder: Path, rank: int) -> None:
     """Do the jobs of a folder as one of two processes, and leave the model of each, as this one has it."""
 
-    def watched(session: Any, run: Any, *arguments: Any) -> bool:
+    def run_and_save(session: Any, run: Any, *arguments: Any) -> bool:
         done = run_session(session, run, *arguments)
         torch.save(session.model.state_dict(), f"{run.path}.{rank}.pt")
         return done
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(searching, "run_session", watched)
-    patch.setattr(training, "run_session", watched)
+    patch.setattr(searching, "run_session", run_and_save)
+    patch.setattr(training, "run_session", run_and_save)
     patch.setattr(searching, "render", lambda _dot, _kind: b"<svg/>")
     for number, record in enumerate(json.loads((folder / "jobs.json").read_text())):
         here = Place(rank, 2, rank, 2, f"file://{folder}/meeting{number}")

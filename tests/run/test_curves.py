@@ -28,7 +28,7 @@ TEXT = {
     "averaged": False,
     "train_loss": 5.0,
     "train_perplexity": 148.4,
-    "watched": {"val_loss": 4.0, "val_ppl": 54.6},
+    "validation": {"val_loss": 4.0, "val_ppl": 54.6},
     "seconds": 1.5,
 }
 
@@ -57,14 +57,14 @@ def test_a_training_of_text() -> None:
 def test_what_is_missing_or_beyond_all_bounds_leaves_no_point() -> None:
     """A training with --final watches nothing, an accuracy of no image is null, and a validation can diverge."""
     rows: list[dict[str, Any]] = [
-        {"epoch": 1, "train_loss": 2.0, "train_accuracy": None, "watched": None},
+        {"epoch": 1, "train_loss": 2.0, "train_accuracy": None, "validation": None},
         {
             "epoch": 2,
             "train_loss": 1.0,
             "train_accuracy": 0.5,
-            "watched": {"val_acc": 0.25, "val_top5": None},
+            "validation": {"val_acc": 0.25, "val_top5": None},
         },
-        {"epoch": 3, "train_loss": math.inf, "train_perplexity": 1e304, "watched": {"val_acc": math.nan}},
+        {"epoch": 3, "train_loss": math.inf, "train_perplexity": 1e304, "validation": {"val_acc": math.nan}},
     ]
     assert curves(rows) == [
         Panel("loss", (Line("training", ((1, 2.0), (2, 1.0))),)),
@@ -84,7 +84,7 @@ def test_what_is_missing_or_beyond_all_bounds_leaves_no_point() -> None:
         ([{"epoch": 1, "train_loss": True}], "`train_loss` of epoch 1 is not a number"),
         ([{"epoch": 1, "train_loss": 10**400}], "`train_loss` of epoch 1 is too large"),
         ([{"epoch": 1, "entropy": {"normal": []}}], "`entropy` of epoch 1 is not a number"),
-        ([{"epoch": 1, "watched": 3}], "`watched` of epoch 1 is not what it was"),
+        ([{"epoch": 1, "validation": 3}], "`validation` of epoch 1 is not what it was"),
     ],
 )
 def test_a_damaged_history_is_refused(rows: list[dict[str, Any]], words: str) -> None:

@@ -179,12 +179,12 @@ def test_alphas_of_a_cell_that_the_network_has_not_are_refused(path: Path, kind:
 
 
 @pytest.mark.parametrize("kind", ["train"])
-@pytest.mark.parametrize("watched", [5, {}, {"val_loss": 1.0}, {"val_loss": None, "val_acc": 0.5}, []])
-def test_what_is_said_of_the_last_epoch_must_be_there(path: Path, kind: str, watched: Any) -> None:
+@pytest.mark.parametrize("validation", [5, {}, {"val_loss": 1.0}, {"val_loss": None, "val_acc": 0.5}, []])
+def test_what_is_said_of_the_last_epoch_must_be_there(path: Path, kind: str, validation: Any) -> None:
     rows = [json.loads(line) for line in (path / "history.jsonl").read_text().splitlines()]
-    rows[1]["watched"] = watched
+    rows[1]["validation"] = validation
     (path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(UserError, match=r"`watched.*` is missing or not what it was"):
+    with pytest.raises(UserError, match=r"`validation.*` is missing or not what it was"):
         training.resume(path, console=quiet())
 
 

@@ -269,7 +269,7 @@ def test_a_run_of_format_1_opens_where_its_spec_means_what_it_meant(
     assert "found.darts still says what it found" in str(caught.value.help)
 
 
-def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
+def test_rows_after_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: Path, tmp_path: Path) -> None:
     run = made(tmp_path / "run", check(read(str(root))).files, INFO)
     for epoch in (1, 2, 3):
         run.record({"epoch": epoch}, {ALPHAS: {"epoch": epoch, "alphas": {}}})
@@ -282,9 +282,20 @@ def test_rows_behind_a_checkpoint_are_forgotten_and_missing_ones_noticed(root: P
 def test_a_training_run_has_no_alphas(root: Path, tmp_path: Path) -> None:
     info = replace(INFO, kind="train")
     run = made(tmp_path / "run", check(read(str(root))).files, info)
-    run.record({"epoch": 1, "watched": None, "averaged": False}, {})
+    run.record({"epoch": 1, "validation": None, "averaged": False}, {})
     run.keep_epochs(1)
     assert not (run.path / "alphas.jsonl").exists()
+
+
+def test_the_history_of_an_older_training_is_read(root: Path, tmp_path: Path) -> None:
+    """What is `validation` today was called `watched` before version 0.2."""
+    run = made(tmp_path / "run", check(read(str(root))).files, replace(INFO, kind="train"))
+    old = {"epoch": 1, "watched": {"val_loss": 1.0, "val_acc": 0.5}}
+    run.record(old, {})
+    new = {"epoch": 1, "validation": old["watched"]}
+    assert run.history() == [new]
+    run.keep_epochs(1)
+    assert json.loads((run.path / "history.jsonl").read_text()) == new
 
 
 def test_the_first_free_name(tmp_path: Path) -> None:

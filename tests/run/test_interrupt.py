@@ -12,15 +12,15 @@ from dartsl.run.interrupt import interruption, outlive_torchrun
 
 def test_the_first_signal_raises_the_flag_and_the_second_stops() -> None:
     before = signal.getsignal(signal.SIGINT)
-    told: list[str] = []
-    with interruption(lambda: told.append("once")) as stop:
+    notified: list[str] = []
+    with interruption(lambda: notified.append("once")) as stop:
         assert not stop.requested
         signal.raise_signal(signal.SIGINT)
         assert stop.requested
-        assert told == ["once"]
+        assert notified == ["once"]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert told == ["once"]
+    assert notified == ["once"]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -39,7 +39,7 @@ def begun(path: Path, kind: RunKind) -> RunFolder:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_each_kind_knows_the_rows_of_each_kind_of_input(kind: RunKind) -> None:
     assert set(kind.history) == {takes.kind for takes in INPUTS.values()}
-    kind.row(None)({"epoch": 1, "watched": None}, "")
+    kind.row(None)({"epoch": 1, "validation": None}, "")
 
 
 def test_a_run_has_the_files_of_its_kind_alone(tmp_path: Path) -> None:

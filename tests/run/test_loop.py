@@ -54,12 +54,12 @@ def _run(folder: Path, group: Group, damaged: Callable[[], _Damaged] = _Damaged,
 
 
 @pytest.mark.parametrize("damaged", [_Damaged, _DamagedLater])
-def test_a_file_that_one_process_cannot_read_is_told_by_it(
+def test_a_file_that_one_process_cannot_read_is_reported_by_it(
     tmp_path: Path, damaged: Callable[[], _Damaged]
 ) -> None:
-    with pytest.raises(OwnError, match=r"^process 1: cat\.png: not a readable image$") as told:
+    with pytest.raises(OwnError, match=r"^process 1: cat\.png: not a readable image$") as caught:
         _run(tmp_path, _Second(), damaged)
-    assert told.value.help == "repair or remove the file"
+    assert caught.value.help == "repair or remove the file"
     with pytest.raises(UserError, match=r"^cat\.png") as alone:
         _run(tmp_path, ALONE, damaged)
     assert not isinstance(alone.value, OwnError)

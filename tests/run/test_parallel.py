@@ -65,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
     for name, text in {
         "normed": open_edges.replace("NORM", "> mix_bn"),
         "plain": open_edges,
-        "told": chosen,
+        "own": chosen,
     }.items():
         (tmp_path / f"{name}.darts").write_text(text.replace("NORM", "").replace("KEEP", ""))
     draws = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_a_training_is_that_of_one_process(folder: Path) -> None:
     jobs = [
         job(folder, "train", "decided", "plain", "seven.npz", optimise=0, **images),
         job(folder, "train", "decided", "parts", "seven.npz", accumulate=3, ema=0.9, cutout=4, **weighted),
-        job(folder, "train", "told", "text", "texts", epochs=3, batch=3, nonmono=0, lr=0.5, bptt=30),
+        job(folder, "train", "own", "text", "texts", epochs=3, batch=3, nonmono=0, lr=0.5, bptt=30),
     ]
     agree(jobs, folder)
 
@@ -224,5 +224,5 @@ def test_one_process_takes_all_as_it_is() -> None:
         assert share.own(values, 0) is share.gathered(values) is share.weighed(values) is values
     assert [share.size for share in ALONE.shares(7, 3)] == [3, 2, 2]
     assert [share.size for share in ALONE.shares(2, 3)] == [1, 1]
-    assert json.loads(json.dumps(ALONE.told("x"))) == "x"
+    assert json.loads(json.dumps(ALONE.broadcast("x"))) == "x"
     assert not ALONE.any(False)

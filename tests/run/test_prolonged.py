@@ -87,10 +87,10 @@ def test_a_search_in_mid_epoch_is_prolonged_or_shortened_but_never_below_what_is
     monkeypatch.undo()
     monkeypatch.setattr(searching, "render", lambda _dot, _kind: b"<svg/>")
     before = (path / "run.json").read_bytes(), (path / "checkpoint.pt").read_bytes()
-    with pytest.raises(UserError, match="cannot end after 1 epoch: 1 epoch is done, and a part") as told:
+    with pytest.raises(UserError, match="cannot end after 1 epoch: 1 epoch is done, and a part") as caught:
         searching.resume(path, Anew(epochs=1), console=quiet())
-    assert "leaves none in which" not in str(told.value)
-    assert told.value.help == "give --epochs 2 or more"
+    assert "leaves none in which" not in str(caught.value)
+    assert caught.value.help == "give --epochs 2 or more"
     assert before == ((path / "run.json").read_bytes(), (path / "checkpoint.pt").read_bytes())
     console = quiet()
     assert searching.resume(path, Anew(epochs=2), console=console).finished

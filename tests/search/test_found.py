@@ -126,7 +126,7 @@ def test_nas_bench_201_drops_what_none_wins_and_keeps_zero_nodes() -> None:
           edge b -> q : conv(1, out = C/2) > bn
           output q
         }""",
-        # batch norm behind merges, an input of its own operation, a mean of nodes
+        # batch norm after merges, an input of its own operation, a mean of nodes
         """cell block {
           input a : relu_conv_bn(1)
           input b

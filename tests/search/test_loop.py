@@ -56,7 +56,7 @@ def test_a_search_leaves_everything_in_its_folder(tiny: Path) -> None:
     assert text.count("edge ") >= 4
 
 
-def test_alphas_stay_in_the_warmup_and_move_behind_it(tiny: Path) -> None:
+def test_alphas_stay_in_the_warmup_and_move_after_it(tiny: Path) -> None:
     run(tiny, "run", alphas_lr=0.3)
     first, second = rows(tiny.parent / "run" / "alphas.jsonl")
     start = dartsl.compile(check(read(str(tiny)))).alpha("normal")
@@ -151,7 +151,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_taken_over(
     assert loop.resume(path, console=quiet()).finished
 
 
-def test_what_would_change_the_numbers_is_told(tiny: Path) -> None:
+def test_what_would_change_the_numbers_is_reported(tiny: Path) -> None:
     path = run(tiny, "run").path
     console = quiet()
     loop.resume(path, console=console)

@@ -18,8 +18,8 @@ from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
 @pytest.mark.parametrize("order", ["1", "2"])
 def test_the_meta_device_tells_what_the_cpu_holds(text: str, settings: dict[str, object], order: str) -> None:
     real = small(text, **settings)
-    told = step_peak(small(text, device="meta", **settings), 6, order)
-    assert told == pytest.approx(step_peak(real, 6, order), rel=0.05)
+    estimated = step_peak(small(text, device="meta", **settings), 6, order)
+    assert estimated == pytest.approx(step_peak(real, 6, order), rel=0.05)
 
 
 def test_parts_of_the_estimate() -> None:

@@ -40,7 +40,7 @@ def test_events_are_the_history(tiny: Path) -> None:
 
 
 def test_a_run_that_goes_on_tells_each_epoch_once(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run dies behind an epoch's events, before its checkpoint: the epoch comes again."""
+    """The run dies after an epoch's events, before its checkpoint: the epoch comes again."""
     save = run_loop.save
 
     def die(session: run_loop.Session, folder: run_loop.RunFolder, group: Group) -> None:
@@ -67,7 +67,7 @@ def test_without_the_setting_there_are_none(tiny: Path, monkeypatch: pytest.Monk
     assert not (tiny.parent / "run" / "tensorboard").exists()
 
 
-def test_a_missing_package_is_told_before_anything_is_done(
+def test_a_missing_package_is_reported_before_anything_is_done(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
@@ -77,7 +77,7 @@ def test_a_missing_package_is_told_before_anything_is_done(
     assert not (tiny.parent / "run").exists()
 
 
-def test_a_place_that_cannot_be_written_is_told(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin = run_loop.events
 
     def in_the_way(folder: run_loop.RunFolder) -> object:

@@ -125,5 +125,5 @@ def test_the_embedding_of_a_spec_is_held() -> None:
 @pytest.mark.parametrize("order", ["1", "2"])
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_meta_device_tells_what_the_cpu_holds(level: int, order: str) -> None:
-    told = step_peak(built(level=level, device="meta"), 6, order)
-    assert told == pytest.approx(step_peak(built(level=level), 6, order), rel=0.05)
+    estimated = step_peak(built(level=level, device="meta"), 6, order)
+    assert estimated == pytest.approx(step_peak(built(level=level), 6, order), rel=0.05)

@@ -172,7 +172,7 @@ def test_unrolling_knows_rate_clip_and_embedding() -> None:
 
 
 @pytest.mark.parametrize("order", ["1", "2", "exact"])
-def test_what_is_told_at_the_end(order: str) -> None:
+def test_what_is_reported_at_the_end(order: str) -> None:
     running = session(order=order)
     lines = running.closing({"validation_perplexity": 6.5})
     assert "6.500, the mean of the last epoch's passes: in training mode" in lines[0]

@@ -47,7 +47,7 @@ train {
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """The spec, and `images.npz`: 28 training images of 8x8, 7 classes; 23 train in 3 steps, 5 are watched."""
+    """The spec, and `images.npz`: 28 training images of 8x8, 7 classes; 23 train in 3 steps, 5 are for validation."""
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "tiny.darts").write_text(TINY)

@@ -107,7 +107,7 @@ def test_parts_of_a_batch_give_its_gradient(uneven: Path) -> None:
 
 def test_what_is_measured_is_not_weighted(uneven: Path) -> None:
     plain, weighted = session(uneven), session(uneven, class_weights="balanced")
-    assert plain.measure(plain.feed.watched()) == weighted.measure(weighted.feed.watched())
+    assert plain.measure(plain.feed.validation()) == weighted.measure(weighted.feed.validation())
 
 
 def test_it_is_recorded(uneven: Path) -> None:

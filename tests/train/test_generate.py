@@ -34,7 +34,7 @@ def parameters(changes: dict[str, Any]) -> dict[str, int]:
 
 
 def expected(path: Path, numbers: list[int]) -> Tensor:
-    """The logits behind a text, in a single pass from a state of zeros, by the weights that `dartsl eval` measures."""
+    """The logits after a text, in a single pass from a state of zeros, by the weights that `dartsl eval` measures."""
     folder = RunFolder.open(path)
     session = loop.reopened_session(folder)
     assert isinstance(session, TextSession)
@@ -48,7 +48,7 @@ def expected(path: Path, numbers: list[int]) -> Tensor:
 
 @pytest.mark.parametrize("level", ["word", "char"])
 def test_the_likeliest_text_is_that_of_whole_passes(story: Path, level: str) -> None:
-    """The prompt is longer than a window; each word is the likeliest behind all that came before."""
+    """The prompt is longer than a window; each word is the likeliest after all that came before."""
     path = trained(story, level=level, epochs=4, nonmono=0, lr=20)
     prompt = "the cat sat on the mat\nthe dog"
     vocabulary = json.loads((path / "vocabulary.json").read_text())["vocabulary"]

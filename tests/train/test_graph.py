@@ -57,13 +57,13 @@ def test_the_head_fits_any_image(size: int) -> None:
     assert model(torch.randn(3, 3, 4 * size, 4 * size)).shape == (3, 20)
 
 
-def test_drop_path_stands_behind_every_operation_but_the_identity() -> None:
+def test_drop_path_stands_after_every_operation_but_the_identity() -> None:
     graph = build(planned("zoo/darts_v2", n=1), drop_path=True)
     dropped = [application(graph, node) for node in graph if application(graph, node).kind == "drop_path"]
-    behind = {application(graph, each.inputs[0]).kind for each in dropped}
+    followed = {application(graph, each.inputs[0]).kind for each in dropped}
     # normal: 8 edges, 2 of them identities; reduction: 8 edges, 3 of them identities (n0 -> n1, n2, n3)
     assert len(dropped) == 3 * 6 + 2 * 5
-    assert "identity" not in behind
+    assert "identity" not in followed
 
 
 def models(level: int) -> Supernet:

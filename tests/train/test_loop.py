@@ -36,7 +36,7 @@ def test_a_training_leaves_everything_in_its_folder(tiny: Path) -> None:
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
     assert [row["drop_path"] for row in history] == [0.0, 0.1]
     assert history[0]["lr"] == pytest.approx(0.025)
-    assert set(history[0]["watched"]) == {"val_loss", "val_acc", "val_top5"}
+    assert set(history[0]["validation"]) == {"val_loss", "val_acc", "val_top5"}
     found = json.loads((out / "result.json").read_text())
     assert found["test"]["images"] == 9
     assert found["test"]["top1"]["low"] <= found["test"]["top1"]["error"] <= found["test"]["top1"]["high"]
@@ -133,7 +133,7 @@ def test_a_network_without_batch_norm_is_trained(tiny: Path) -> None:
 def test_final_trains_on_all(tiny: Path) -> None:
     result = run(tiny, "run", final=True, epochs=1)
     (row,) = rows(result.path / "history.jsonl")
-    assert row["watched"] is None
+    assert row["validation"] is None
     assert checkpoint_of(result.path)["state"]["epoch"] == 1
 
 

@@ -127,4 +127,4 @@ def test_a_validation_part_of_its_own_is_measured_and_all_training_images_train(
     assert "validation 7 images" in said
     assert seen.test is not None
     final = run(tiny, "final", **given, final=True)
-    assert rows(final.path / "history.jsonl")[0]["watched"] is None
+    assert rows(final.path / "history.jsonl")[0]["validation"] is None

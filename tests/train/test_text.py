@@ -37,12 +37,12 @@ def test_a_training_leaves_everything_in_its_folder(story: Path) -> None:
     assert isinstance(result.test, TextMeasured)
     assert (result.test.tokens, result.test.windows) == (27, 5)
     history = rows(out / "history.jsonl")
-    assert [set(row["watched"]) for row in history] == [{"val_loss", "val_ppl"}] * 4
+    assert [set(row["validation"]) for row in history] == [{"val_loss", "val_ppl"}] * 4
     for row in history:
         assert row["train_perplexity"] == pytest.approx(math.exp(row["train_loss"]))
     found = json.loads((out / "result.json").read_text())
     assert found["test"]["perplexity"]["value"] == pytest.approx(math.exp(result.test.mean))
-    assert found["watched"] == history[-1]["watched"]
+    assert found["validation"] == history[-1]["validation"]
     assert json.loads((out / "vocabulary.json").read_text())["size"] == 9
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for words in ("ppl", "val ppl", "trained on  280 words, 4 epochs", "test        perplexity", "(95 %: "):
@@ -51,7 +51,7 @@ def test_a_training_leaves_everything_in_its_folder(story: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"memory": "low", "asgd": False, "momentum": 0.5, "ar": 0.1}])
-def test_a_run_stopped_behind_every_step_goes_on_bit_for_bit(
+def test_a_run_stopped_after_every_step_goes_on_bit_for_bit(
     story: Path, stop_after: Callable[[int], None], changes: dict[str, Any]
 ) -> None:
     run(story, "whole", **changes)

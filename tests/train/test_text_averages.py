@@ -66,10 +66,10 @@ def test_averaging_begins_by_the_authors_rule() -> None:
 
 
 def test_a_training_that_stalls_ends_on_averaged_weights(story: Path) -> None:
-    """The switch in a whole run; that it goes on bit for bit before and behind it is tested above."""
-    result = run(story, "run")  # nonmono = 0: behind the first epoch that is worse than the best one
+    """The switch in a whole run; that it goes on bit for bit before and after it is tested above."""
+    result = run(story, "run")  # nonmono = 0: after the first epoch that is worse than the best one
     history = rows(story.parent / "run" / "history.jsonl")
-    losses = [row["watched"]["val_loss"] for row in history]
+    losses = [row["validation"]["val_loss"] for row in history]
     first = [row["averaged"] for row in history].index(True)
     assert losses[first - 1] > min(losses[: first - 1])
     assert all(losses[i] < min(losses[:i]) for i in range(1, first - 1))

@@ -72,7 +72,7 @@ def moved(model: LanguageModel, direction: Tensors, length: float) -> LanguageMo
 
 
 def gradients(model: nn.Module, window: Window, carry: torch.Tensor) -> tuple[Tensors, Tensors, torch.Tensor]:
-    """Gradients of the plain loss for weights and alphas, and the state behind the window, on a copy."""
+    """Gradients of the plain loss for weights and alphas, and the state after the window, on a copy."""
     model = copy.deepcopy(model)
     weights, alphas = text_weights(model), text_alphas(model)
     found: Pass = model(window.tokens, carry, window.masks)
@@ -135,7 +135,7 @@ class TextSearch:
         return dict(zip(alphas, torch.autograd.grad(inner, list(alphas.values())), strict=True))
 
     def alpha_gradient(self, train: Window, validation: Window) -> tuple[Tensors, torch.Tensor]:
-        """The gradient of the order that the settings name, and the state behind the validation window."""
+        """The gradient of the order that the settings name, and the state after the validation window."""
         if self.settings.order == "1":
             _, slopes, carry = gradients(self.model, validation, self.validation_carry)
             return slopes, carry
@@ -187,7 +187,7 @@ class TextSearch:
 
 
 def averaging_starts(losses: Sequence[float], span: int = 5) -> int | None:
-    """The epoch, from 0, behind which SGD gives way to ASGD: its validation loss exceeds the least of all
+    """The epoch, from 0, after which SGD gives way to ASGD: its validation loss exceeds the least of all
     earlier epochs' but the last `span`. None where it never does."""
     for epoch, loss in enumerate(losses):
         earlier = losses[:epoch]

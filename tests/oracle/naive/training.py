@@ -61,7 +61,7 @@ class StemA(nn.Module):
 
 
 class StemB(nn.Module):
-    """ImageNet's second stem: a third convolution of stride 2, behind a ReLU."""
+    """ImageNet's second stem: a third convolution of stride 2, after a ReLU."""
 
     def __init__(self, c: int) -> None:
         super().__init__()
@@ -83,7 +83,9 @@ class TrainedNetwork(Network):
         if imagenet:
             self.stem = StemA(c)
             self.stem1 = StemB(c)
-        self.behind = 2 * layers // 3  # the cell that the auxiliary head reads: the first of the last stage
+        self.auxiliary_after = (
+            2 * layers // 3
+        )  # the cell that the auxiliary head reads: the first of the last stage
         self.auxiliary = AuxiliaryHead(len(genotype.reduce) * 4 * c, classes, imagenet)
 
     def forward(self, images: torch.Tensor, kept: Kept) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,7 +93,7 @@ class TrainedNetwork(Network):
         last = self.stem1(before) if self.imagenet else before
         for index, cell in enumerate(self.cells):
             before, last = last, self.dropping(index, cell, before, last, kept)
-            if index == self.behind:
+            if index == self.auxiliary_after:
                 extra = self.auxiliary(last)
         return self.classifier(last.mean(dim=(2, 3))), extra
 
