@@ -98,9 +98,10 @@ class Lowered(fx.GraphModule):
         memo[id(self)] = twin
         own = vars(self)
         shared = {name: own[name] for name in CODE if name in own}
-        rest = {name: value for name, value in own.items() if name not in (*shared, "_graph", "_watch")}
+        apart = {*shared, "_graph", "_watch", "meta"}
+        rest = {name: value for name, value in own.items() if name not in apart}
         graph = copy.deepcopy(self._graph)
-        vars(twin).update(copy.deepcopy(rest, memo), **shared, _graph=graph)
+        vars(twin).update(copy.deepcopy(rest, memo), **shared, _graph=graph, meta=dict(self.meta))
         graph.owning_module = twin
         kind, mine = type(twin), type(self)
         kind.__name__ = mine.__name__
