@@ -14,8 +14,8 @@ from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
-from dartsl.run.callbacks import Callbacks, Epoch, Step
-from dartsl.run.given import Given
+from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.notes import log_warnings
 
 RULES = ("connected", "argmax")
@@ -106,8 +106,8 @@ def resume(
 
     path = path_of(run)
     anew: Any = {"device": device, "plugins": plugins, "epochs": epochs}
-    anew |= {"data": data, "loss": loss, "metrics": metrics}
-    anew |= {"console": console, "quiet": quiet, "on_step": on_step, "on_epoch": on_epoch}
+    anew |= {"console": console_of(console, quiet), "given": Given(data, loss, metrics or {})}
+    anew["callbacks"] = Callbacks(on_step, on_epoch)
     seeds = trains_seeds(path)
     if not seeds and RunFolder.open(path).kind == SEARCH:
         return resume_search(path, **anew)
@@ -121,21 +121,16 @@ def resume_search(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
-    data: types.Data | None = None,
-    loss: types.Loss | None = None,
-    metrics: Mapping[str, types.Metric] | None = None,
     console: types.Console | None = None,
-    quiet: bool = False,
-    on_step: Callable[[Step], object] | None = None,
-    on_epoch: Callable[[Epoch], object] | None = None,
+    given: Given = NOTHING,
+    callbacks: Callbacks = SILENT,
 ) -> Run:
     """`resume` of a search. Raises UserError for another kind of run."""
     from dartsl.run.resuming import Anew
     from dartsl.searching import loop
 
-    given, callbacks = Given(data, loss, metrics or {}), Callbacks(on_step, on_epoch)
     anew = Anew(device, plugins, epochs, given, callbacks)
-    return ended(loop.resume(path_of(run), anew, console=console_of(console, quiet)))
+    return ended(loop.resume(path_of(run), anew, console=console))
 
 
 def check_gradients(

@@ -15,8 +15,8 @@ from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, path_of
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.paths import exists
-from dartsl.run.callbacks import Callbacks, Epoch, Step
-from dartsl.run.given import Given
+from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
+from dartsl.run.given import NOTHING, Given
 
 
 def train(
@@ -120,22 +120,17 @@ def resume_training(
     device: str | None = None,
     plugins: Plugins = (),
     epochs: int | None = None,
-    data: types.Data | None = None,
-    loss: types.Loss | None = None,
-    metrics: Mapping[str, types.Metric] | None = None,
     console: types.Console | None = None,
-    quiet: bool = False,
-    on_step: Callable[[Step], object] | None = None,
-    on_epoch: Callable[[Epoch], object] | None = None,
+    given: Given = NOTHING,
+    callbacks: Callbacks = SILENT,
 ) -> list[Run]:
     """`dartsl.resume` of a training, or of one with several seeds: their results. Raises UserError for another kind of
     run."""
     from dartsl.run.resuming import Anew
     from dartsl.training import seeds
 
-    given = Given(data, loss, metrics or {})
-    anew = Anew(device, plugins, epochs, given, Callbacks(on_step, on_epoch))
-    return all_ended(seeds.resume(path_of(run), anew, console=console_of(console, quiet)))
+    anew = Anew(device, plugins, epochs, given, callbacks)
+    return all_ended(seeds.resume(path_of(run), anew, console=console))
 
 
 def trains_seeds(run: Path) -> bool:
