@@ -56,7 +56,8 @@ def search(
     quiet       True prints nothing
     on_step     called after each step with a `dartsl.Step`, on_epoch after each epoch with a `dartsl.Epoch`: one that
                 returns True stops the run, which is saved; what one raises is raised as it is, once the run is saved
-    settings    those of `search {}`, over the spec's and the defaults: dartsl.search("digits", epochs=3)
+    settings    those of `search {}`, over the spec's and the defaults (`dartsl search --help` explains each):
+                dartsl.search("digits", epochs=3)
 
     Ctrl-C finishes the step, saves, and raises KeyboardInterrupt: `resume` goes on.
     Raises SpecError for a fault in the spec; UserError for settings, data or a folder that cannot be used, and for a

@@ -56,7 +56,8 @@ def train(
     command     what the run records as its command
     console     where progress goes; by default standard output; quiet=True prints nothing
     on_step, on_epoch   called after each, with a `dartsl.Step` or `dartsl.Epoch`; True stops the run, which is saved
-    settings    those of `train {}`, over the spec's and the defaults: dartsl.train("runs/digits", epochs=20)
+    settings    those of `train {}`, over the spec's and the defaults (`dartsl train --help` explains each):
+                dartsl.train("runs/digits", epochs=20)
 
     The test data are looked at once, at the end. Ctrl-C finishes the step, saves, and raises KeyboardInterrupt:
     `dartsl.resume` goes on. Raises SpecError for a fault in the spec; UserError for a spec that

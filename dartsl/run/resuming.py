@@ -97,10 +97,10 @@ def record(
     before, begun = info.settings["epochs"], session.epoch + (place > 0)
     epochs = before if anew.epochs is None else int(anew.epochs)  # one of NumPy is no JSON
     if epochs < begun:
-        done = f"{_epochs(session.epoch)} {'is' if session.epoch == 1 else 'are'} done"
+        done = f"{epochs_of(session.epoch)} {'is' if session.epoch == 1 else 'are'} done"
         more = ", and a part of the next one" if place else ""
         raise UserError(
-            f"{folder.path} cannot end after {_epochs(epochs)}: {done}{more}",
+            f"{folder.path} cannot end after {epochs_of(epochs)}: {done}{more}",
             f"give --epochs {begun} or more",
         )
     with group.together():
@@ -110,7 +110,7 @@ def record(
             folder.prolong(epochs)
     if epochs != before:
         since = f"step {place + 1} of epoch {session.epoch + 1}" if place else f"epoch {session.epoch + 1}"
-        line = f"{_epochs(epochs)} in place of {before}: from {since} on, schedules are those of {_epochs(epochs)}"
+        line = f"{epochs_of(epochs)} in place of {before}: from {since} on, schedules are those of {epochs_of(epochs)}"
         say(line, console, logging.INFO)
 
 
@@ -121,7 +121,8 @@ def keep_inputs(folder: RunFolder, inputs: Inputs, group: Group) -> None:
             folder.rewrite(replace(folder.info, inputs=inputs))
 
 
-def _epochs(number: int) -> str:
+def epochs_of(number: int) -> str:
+    """In words: `1 epoch`, `2 epochs`."""
     return "1 epoch" if number == 1 else f"{number} epochs"
 
 

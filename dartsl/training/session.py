@@ -20,6 +20,7 @@ from dartsl.run.given import NOTHING, Given
 from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.resuming import epochs_of
 from dartsl.run.schema import Check, number, record, table, whole
 from dartsl.run.state import TALLY, optimizer, tensors
 from dartsl.step.batches import ImageBatch, Outcome
@@ -228,7 +229,8 @@ class ImageSession(Verified[list[ImageBatch]]):
         """What to say of a training whose history is given, beside parameters and test figures: lines."""
         last = history[-1]
         lines = [
-            f"trained on  {self.feed.counts[0]:,} images, {last['epoch']} epochs; the weights are those of the last one"
+            f"trained on  {self.feed.counts[0]:,} images, {epochs_of(last['epoch'])}; "
+            "the weights are those of the last one"
         ]
         if last["validation"]:
             error = 100 * (1 - last["validation"]["val_acc"])

@@ -24,6 +24,7 @@ from dartsl.run.inputs import TextInputs
 from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import ALONE, Group
+from dartsl.run.resuming import epochs_of
 from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
 from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
 from dartsl.step.batches import Outcome, TextBatch
@@ -222,7 +223,7 @@ class TextSession(Verified[Window]):
         which = "those of the last one" if first is None else f"averaged since the start of epoch {first}"
         validation = last["validation"]
         lines = [
-            f"trained on  {len(self.data.train):,} {what}, {last['epoch']} epochs; the weights are {which}",
+            f"trained on  {len(self.data.train):,} {what}, {epochs_of(last['epoch'])}; the weights are {which}",
             f"validation  perplexity {validation['val_ppl']:.3f}, loss {validation['val_loss']:.4f}",
         ]
         source = self.data.source

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.run.resuming import Anew
+from dartsl.run.resuming import Anew, epochs_of
 from dartsl.searching import loop as searching
 from dartsl.searching.method import learning_rate
 from dartsl.training import loop as training
@@ -182,3 +182,7 @@ def test_seeds_that_were_done_follow_a_first_one_that_was_prolonged_before_an_in
     seeds.resume(path, console=quiet())
     epochs = [json.loads((path / f"seed{seed}" / "result.json").read_text())["epochs"] for seed in (0, 1)]
     assert epochs == [2, 2]
+
+
+def test_epochs_are_counted_in_words() -> None:
+    assert [epochs_of(number) for number in (1, 2)] == ["1 epoch", "2 epochs"]
