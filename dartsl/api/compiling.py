@@ -140,18 +140,21 @@ def bench(
     batch: int = 4,
     repeats: int = 3,
     cases: str | Sequence[str] = CASES,
+    device: str = "cpu",
     plugins: Plugins = (),
     say: Callable[[str], None] = lambda text: None,
-) -> list[types.Row]:
+) -> Sequence[types.Row | types.GpuRow]:
     """What the optimising passes gain: for each case a row at -O0, at -O2, and at -O2 with low memory.
 
     cases    of forward_backward (one pass), first, second and exact (a search step of that order)
     batch    images per step, from each half, or rows of text
     repeats  rounds per median
+    device   `cpu`; or a GPU such as `cuda:0`, where steps are measured that are replayed as CUDA graphs, too
     say      is called with what is being measured
 
-    Measured on the CPU. Raises SpecError, UserError.
+    Raises SpecError, UserError.
     """
+    from dartsl.nn.supernet import torch_device
     from dartsl.searching import bench as benching
 
     require(batch=batch, repeats=repeats, plugins=plugins)
@@ -160,4 +163,12 @@ def bench(
         if case not in CASES:
             raise UserError(f"there is no case `{case}`", "one of " + ", ".join(CASES), exit_code=2)
     job = job_of(check(spec), network, parameters, plugins)
-    return benching.bench(benching.Trial(job, batch), asked, repeats=repeats, say=say)
+    trial = benching.Trial(job, batch)
+    kind = torch_device(device).type
+    if kind == "cuda":
+        from dartsl.searching.bench_gpu import bench_gpu
+
+        return bench_gpu(trial, device, asked, repeats=repeats, say=say)
+    if kind != "cpu":
+        raise UserError(f"nothing is measured on the device `{device}`", "take cpu, or a GPU such as cuda:0")
+    return benching.bench(trial, asked, repeats=repeats, say=say)

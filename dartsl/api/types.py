@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
     from dartsl.run.weights import Weights as Weights
     from dartsl.run.weights import Which as Which
     from dartsl.searching.bench import Row as Row
+    from dartsl.searching.bench_gpu import GpuRow as GpuRow
     from dartsl.searching.by_name import ByName as ByName
     from dartsl.searching.check_gradients import Comparison as Comparison
     from dartsl.searching.connected import Derivation as Derivation
@@ -53,6 +54,7 @@ _HOMES = {
     "Metric": "dartsl.step.own",
     "Prediction": "dartsl.training.predict",
     "Row": "dartsl.searching.bench",
+    "GpuRow": "dartsl.searching.bench_gpu",
     "SpecDiff": "dartsl.graph.diff",
     "Supernet": "dartsl.nn.supernet",
     "Tested": "dartsl.training.measured",
