@@ -46,6 +46,7 @@ _OF_BOTH = {
     "stream": (
         Effect(lambda config, found: found.folder, "only a folder of images can be read as they are needed"),
     ),
+    "graphs": (Effect(lambda config, found: config.device.startswith("cuda"), "only a GPU has CUDA graphs"),),
     **dict.fromkeys(("crop", "flip", "cutout", "mean", "std"), (_AUGMENTS,)),
 }
 OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import is_
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -45,7 +46,7 @@ class Step(Generic[Given]):
 
     take        from batches and the step's number, which may be `Ahead`, to what it gives. It changes tensors of the
                 model and of the optimisers, in place, and nothing else
-    model       the supernet
+    model       the network. Its parameters and buffers stay where they are from step to step
     optimizers  those that step
     finite      what it reports to
     fixed       what it depends on besides: with another value it is captured anew
@@ -86,12 +87,9 @@ class Step(Generic[Given]):
             return "an optimiser computes on the host"
         return obstacle_in(self.model)
 
-    def place(self) -> Hashable:
-        """What must be as it was when it was captured: where all its tensors lie, and what is fixed."""
-        kept = [optimizer.factors.tensors() for optimizer in self._own()]
-        states = [list(optimizer.state.values()) for optimizer in self.optimizers]
-        own = (*self.tensors(), *tensors_of(kept), *tensors_of(states))
-        return (self.fixed, tuple(tensor.data_ptr() for tensor in own))
+    def states(self) -> list[Any]:
+        """Where the optimisers keep what they keep."""
+        return [optimizer.state for optimizer in self.optimizers]
 
     def _own(self) -> list[SGD | Adam]:
         return [each for each in self.optimizers if isinstance(each, SGD | Adam)]
@@ -99,14 +97,33 @@ class Step(Generic[Given]):
 
 @dataclass
 class _Kind:
-    """Steps over batches of the same shapes: how many were taken and, once captured, what a replay needs."""
+    """Steps over batches of the same shapes: how many were taken and, once captured, what a replay needs.
+
+    states  the optimisers', which a checkpoint that is loaded replaces
+    counts  of parameters that each has a state for, which a step that is undone may take away
+    """
 
     inputs: Any
-    place: Hashable = None
+    fixed: Hashable
+    states: list[Any]
+    counts: list[int]
     calls: int = 1
     stock: Stock = field(default_factory=Stock)
     given: Any = None
     replay: Callable[[], None] | None = None
+
+    @classmethod
+    def of(cls, step: Step[Any], batches: Any) -> _Kind:
+        """That of a step which was taken as it is, for the first time."""
+        states = step.states()
+        inputs = mapped(batches, lambda tensor: tensor.detach().clone())
+        return cls(inputs, step.fixed, states, [len(state) for state in states])
+
+    def holds(self, step: Step[Any]) -> bool:
+        """Whether all that this kind refers to is still what a step changes."""
+        now = step.states()
+        same = len(now) == len(self.states) and all(map(is_, now, self.states))
+        return same and self.fixed == step.fixed and self.counts == [len(state) for state in now]
 
     def fill(self, step: Step[Any], batches: Any, number: int) -> None:
         """Write what the step of that number reads to where it is read."""
@@ -157,7 +174,7 @@ class Graphs:
             return step.take(batches, number)
         shapes = mapped(batches, _signature)
         kind = self._kinds.pop(shapes, None)
-        if kind is None or kind.place != step.place():
+        if kind is None or not kind.holds(step):
             return self._first(shapes, step, batches, number)
         self._kinds[shapes] = kind  # the last in order
         if kind.replay is None:
@@ -169,7 +186,7 @@ class Graphs:
         """The first step of a kind, after which the optimisers have all that they keep."""
         step.hold()
         given = step.take(batches, number)
-        self._kinds[shapes] = _Kind(mapped(batches, lambda tensor: tensor.detach().clone()), step.place())
+        self._kinds[shapes] = _Kind.of(step, batches)
         return given
 
     def _early(self, backend: Backend, kind: _Kind, step: Step[Given], batches: Any, number: int) -> Given:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from dartsl.data import ImageData, load
@@ -20,6 +22,7 @@ from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.searching.session import SearchSession
 from dartsl.searching.sessions import session_of
+from dartsl.step.finite import NonFiniteError
 from dartsl.training.feed import MemoryFeed
 from dartsl.training.session import ImageSession
 from dartsl.training.text_session import TextSession
@@ -140,22 +143,88 @@ def copied(value: Any) -> Any:
 
 
 CASES: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
-    "images": (searched_images, {}),
-    "images 2": (searched_images, {"order": "2"}),
-    "text": (searched_text, {}),
+    "images": (searched_images, {"warmup": 1}),
     "training": (trained_images, {"drop_path": 0.3, "auxiliary": 0.4, "ema": 0.9}),
-    "training on text": (trained_text, {}),
+    "text": (searched_text, {}),
+}
+LONG: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
+    "images, order 2": (searched_images, {"order": "2"}),
+    "images, order 2, O0": (searched_images, {"order": "2", "optimise": 0}),
+    "images, exact": (searched_images, {"order": "exact"}),
+    "images, exact, O0": (searched_images, {"order": "exact", "optimise": 0}),
+    "images, little memory": (searched_images, {"order": "2", "memory": "low"}),
+    "images, amp": (searched_images, {"amp": True}),
+    "text, order 2": (searched_text, {"order": "2"}),
+    "text, exact, O0": (searched_text, {"order": "exact", "optimise": 0}),
+    "training, in parts": (
+        trained_images,
+        {"drop_path": 0.3, "accumulate": 2, "class_weights": "balanced", "optimise": 0},
+    ),
+    "training, little memory": (trained_images, {"drop_path": 0.3, "memory": "low", "momentum": 0.0}),
+    "training on text": (trained_text, {"nonmono": 0}),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_replayed_steps_are_the_same(case: str) -> None:
-    make, settings = CASES[case]
+def check_case(make: Callable[..., Session], settings: dict[str, Any]) -> None:
     session = make(**settings)
     recorder = recorded(session)
     replayed = run(session)
     assert session.graphs.obstacle is None
-    print(recorder.captures, recorder.replays, recorder.operations)
     assert recorder.replays > 0
     for found, expected in zip(replayed, run(make(**settings)), strict=True):
         same(found, expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_replayed_steps_are_the_same(case: str) -> None:
+    check_case(*CASES[case])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LONG)
+def test_replayed_steps_of_every_kind_are_the_same(case: str) -> None:
+    check_case(*LONG[case])
+
+
+def test_a_restored_session_goes_on_bit_for_bit() -> None:
+    whole = trained_images(drop_path=0.3)
+    expected = run(whole)[-1]
+    first = trained_images(drop_path=0.3)
+    recorded(first)
+    run(first, 1)
+    first.begin_epoch()
+    for _, place in zip(range(2), first.left(), strict=False):
+        first.take_step(place)
+    first.verify()
+    state = copied(first.state_dict())
+    other = trained_images(drop_path=0.3)
+    for session in (other, first):  # one that begins, and one whose steps are captured already
+        recorder = recorded(session)
+        session.load_state_dict(copied(state))
+        same(run(session, 2)[-1], expected)
+        assert recorder.replays > 0
+
+
+def test_a_step_that_is_not_finite_is_undone() -> None:
+    found = []
+    for capture in (False, True):
+        session = trained_images(drop_path=0.3, batch=2, epochs=1)
+        recorder = recorded(session) if capture else None
+        session.left = partial(poisoned, session, session.left)  # type: ignore[method-assign]
+        session.begin_epoch()
+        with pytest.raises(NonFiniteError) as error:
+            list(map(session.take_step, session.left()))
+        assert recorder is None or recorder.replays == 7
+        assert session.place == 9
+        session.undo()
+        found.append((str(error.value), session.place, copied(session.state_dict())))
+    assert found[0][:2] == found[1][:2]
+    same({**found[0][2], "seconds": 0}, {**found[1][2], "seconds": 0})
+
+
+def poisoned(session: ImageSession, left: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """The batches that are left, the ninth with an infinite image."""
+    for place in left():
+        if session.place == 9:
+            place[0].images[0] = torch.inf
+        yield place
