@@ -77,9 +77,7 @@ def test_torch_export_gives_the_whole_network(kind: str, level: int, training: b
 
 
 @SLOW
-@pytest.mark.filterwarnings(
-    "ignore:The .grad attribute of a Tensor that is not a leaf"
-)  # in torch's own recorder
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of the recorder: masks are drawn outside what it records
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_a_compiled_network(kind: str, level: int) -> None:
