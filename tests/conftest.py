@@ -12,6 +12,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Numbers are those of the CPU, also where `--device auto` would find a GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# Own kernels run in Triton's interpreter, which has to be asked for before anything imports Triton.
+os.environ["TRITON_INTERPRET"] = "1"
 
 Golden = Callable[[Path, str], None]
 

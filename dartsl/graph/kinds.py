@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dartsl.graph.operations import Application, GraphInfo
+from dartsl.graph.operations import Application, GraphInfo, Value
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import Record, Trait
 
@@ -120,6 +120,30 @@ def _split(applied: Application, shapes: list[tuple[int, ...]], batches: list[in
     yield from same_shape(applied, shapes, batches)
 
 
+def _separable(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    rows, sources = applied.attribute("stages"), applied.attribute("sources")
+    if not isinstance(rows, tuple) or not isinstance(sources, tuple):
+        yield f"stages {rows} of members that read {sources}"
+        return
+    blocks = [source for source in sources if isinstance(source, int)]
+    width, *sizes = shapes[0]
+    for row in rows:
+        match row:
+            case (bool(), kernel, stride, padding, dilation, int() as width):
+                pairs = (pair(value, applied.kind) for value in (kernel, stride, padding, dilation))
+                geometry = zip(sizes, *pairs, strict=True)
+                sizes = [(n + 2 * pad - wide * (k - 1) - 1) // step + 1 for n, k, step, pad, wide in geometry]
+            case _:
+                yield f"a stage {row}"
+    if len(blocks) != len(sources) or blocks != sorted(blocks) or set(blocks) != set(range(max(blocks) + 1)):
+        yield f"members read {sources}"
+    if applied.shape != (len(sources) * width, *sizes) or shapes[0][0] % (max(blocks) + 1):
+        yield f"{len(sources)} members, which read {sources} of {shapes[0]}, give {applied.shape}"
+    if len(applied.state) != 3 * len(rows) * len(sources):
+        yield f"{len(applied.state)} modules for {len(rows)} stages of {len(sources)} members"
+    yield from _same_batch(applied, batches)
+
+
 def _elements(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
     if len(shapes[0]) != 2 or applied.shape != shapes[0][:1]:
         yield f"an element of {shapes[0]} is {applied.shape}"
@@ -164,10 +188,15 @@ def _multiplied(applied: Application, shapes: list[tuple[int, ...]], batches: li
 
 def factors(applied: Application, name: str) -> tuple[int, int]:
     """A pair of whole numbers (down, across) among the attributes. Raises TypeError for anything else."""
-    match applied.attribute(name):
+    return pair(applied.attribute(name), f"{applied.kind}: {name}")
+
+
+def pair(value: Value, what: str) -> tuple[int, int]:
+    """A value that is a pair of whole numbers (down, across). Raises TypeError for anything else."""
+    match value:
         case (int() as down, int() as across):
             return down, across
-    raise TypeError(f"{applied.kind}: {name} is {applied.attribute(name)!r}, no pair of numbers")
+    raise TypeError(f"{what} is {value!r}, no pair of numbers")
 
 
 def _kind(
@@ -184,6 +213,7 @@ def _kind(
     )
 
 
+_SEPARABLE: tuple[Trait, ...] = ("convolution", "normalises", "overwritable")
 KINDS: Mapping[str, GraphKind] = {
     kind.name: kind
     for kind in (
@@ -243,6 +273,11 @@ KINDS: Mapping[str, GraphKind] = {
         # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
         _kind("bn_stack", 1, "normalises", "overwritable", state=True, check=same_shape),
         _kind("scaled_bn_stack", 1, "normalises", "overwritable", "mixes", state=True, check=same_shape),
+        # Members side by side, each of stages [ReLU] > depthwise > pointwise > batch norm, rows of `stages`: (ReLU,
+        # kernel, stride, padding, dilation, width). Member m reads block sources[m] of the channels; and such ones,
+        # each times the mixing weight at its entry.
+        _kind("separable", 1, *_SEPARABLE, state=True, check=_separable),
+        _kind("scaled_separable", 1, *_SEPARABLE, "mixes", state=True, check=_separable),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
         _kind("drop_path", 1, random=True, check=same_shape),
         _kind("window_pool", 1, check=_windowed),

@@ -133,7 +133,7 @@ _NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "normalises", "overwritab
 for each in (
     _primitive("none", width="asked", strides=_BOTH, traits=("zero", "anew")),
     _primitive("identity", traits=(*_ELEMENTWISE, "identity", "view")),
-    _primitive("relu", traits=(*_ELEMENTWISE, "idempotent", "overwrites")),
+    _primitive("relu", traits=(*_ELEMENTWISE, "idempotent", "overwrites", "rectifies")),
     _primitive("sigmoid", traits=_ELEMENTWISE),
     _primitive("tanh", traits=_ELEMENTWISE),
     _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),

@@ -28,6 +28,7 @@ Trait = Literal[
     "anew",  # something that depends on the shape of its input alone
     "opaque",  # what comes from outside, such as a plugin gives it: nothing is known of it
     "view",  # its input's memory: nothing is moved
+    "rectifies",  # max(x, 0) of its input x
     "overwritable",  # what no gradient of its own reads
     "overwrites",  # what can be computed over its input, by the kind `<name>_in_place`
     # What it is:

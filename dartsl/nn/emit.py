@@ -29,7 +29,8 @@ PREFIXES = {**TORCH, "dartsl.nn.primitives": "ops"}
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = {
     *("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation"),
-    *("extern", "fused", "fused_stack", "fused_text", "norms", "packing", "scan", "text", "Pass", "PLAIN"),
+    *("extern", "fused", "fused_separable", "fused_stack", "fused_text", "norms", "packing", "scan", "text"),
+    *("Pass", "PLAIN"),
 }
 
 

@@ -37,23 +37,25 @@ def piece(parts: Sequence[Tensor], index: int) -> Tensor:
 
 def bn_stack(x: Tensor, state: Sequence[nn.Module], pass_: Pass) -> Tensor:
     """Batch norms without affine, each for its share of the channels."""
-    return _normalise(x, norms(state), None, pass_)
+    return normalise(x, norms(state), None, pass_)
 
 
 def scaled_bn_stack(x: Tensor, state: Sequence[nn.Module], gain: Tensor, pass_: Pass) -> Tensor:
     """Such batch norms, each times a mixing weight, which `gain` has for each channel."""
-    return _normalise(x, norms(state), gain, pass_)
+    return normalise(x, norms(state), gain, pass_)
 
 
-def _normalise(x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pass_: Pass) -> Tensor:
+def normalise(
+    x: Tensor, modules: Sequence[_NormBase], weight: Tensor | None, pass_: Pass, bias: Tensor | None = None
+) -> Tensor:
     """One batch norm over all channels; it moves the running statistics of all modules, which are set alike."""
     first = modules[0]
     if not reads(first, pass_):
-        return batch_norm(first, x, weight, None, NONE, pass_)
+        return batch_norm(first, x, weight, bias, NONE, pass_)
     if first.training and (known := together(modules)) is not None:
-        return batch_norm(first, x, weight, None, known.moving, pass_)
+        return batch_norm(first, x, weight, bias, known.moving, pass_)
     mean, variance = packing.statistics(modules)
-    result = batch_norm(first, x, weight, None, (mean, variance, first.num_batches_tracked), pass_)
+    result = batch_norm(first, x, weight, bias, (mean, variance, first.num_batches_tracked), pass_)
     if first.training and not pass_.again:
         size = first.num_features
         packing.moved(modules, torch.split(mean, size), torch.split(variance, size))

@@ -65,14 +65,14 @@ def batch_norm(
     training = norm.training or mean is None
     moving = training and mean is not None
     # By a momentum of 0 the statistics stay, and autograd saves the same tensors as the first time.
-    momentum = _counted(norm, count) if moving and not pass_.again else 0.0
+    momentum = counted(norm, count) if moving and not pass_.again else 0.0
     share = pass_.share
     if share.total is None or not training:
         return F.batch_norm(x, mean, variance, weight, bias, training, momentum, norm.eps)
     return _over_all(x, share, share.total, mean, variance, weight, bias, momentum, norm.eps)
 
 
-def _counted(norm: _NormBase, count: Tensor | None) -> float:
+def counted(norm: _NormBase, count: Tensor | None) -> float:
     """Count a batch; gives what it weighs in the running statistics: the momentum or, without one, as in their mean."""
     if count is not None:
         count.add_(1)

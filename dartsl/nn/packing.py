@@ -64,6 +64,14 @@ def moved(modules: Sequence[_NormBase], means: Sequence[Tensor], variances: Sequ
     torch._foreach_copy_([buffer.data for buffer in own], [*means, *variances])
 
 
+def approached(
+    modules: Sequence[_NormBase], means: Sequence[Tensor], variances: Sequence[Tensor], momentum: float
+) -> None:
+    """Move running statistics towards those of a batch, (C,) each, by the momentum."""
+    own = [*_buffers(modules, "running_mean"), *_buffers(modules, "running_var")]
+    torch._foreach_lerp_([buffer.data for buffer in own], [*means, *variances], momentum)
+
+
 def counted(modules: Sequence[_NormBase]) -> None:
     """Count one batch more."""
     counts = [count for module in modules if (count := module.num_batches_tracked) is not None]

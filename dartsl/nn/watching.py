@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import networkx as nx
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.graph.operations import application, info
+from dartsl.graph.operations import Application, application, info
 from dartsl.nn import extern
+from dartsl.nn.fused_separable import MODULES
 from dartsl.nn.layers import Layer, short
 from dartsl.nn.watch import Baseline, Made
 
-STACKED = frozenset({"bn_stack", "scaled_bn_stack"})  # all other batch norms with several modules are merged
+# All other batch norms with several modules are merged.
+STACKED = frozenset({"bn_stack", "scaled_bn_stack", "separable", "scaled_separable"})
 
 
 class Laid(Protocol):
@@ -43,9 +45,10 @@ def baselines(
     stacked: dict[str, list[tuple[str, ...]]] = {name: [] for name in merged}
     for node in graph:
         applied = application(graph, node)
-        if len(applied.state) > 1 and all(isinstance(modules[path], _NormBase) for path in applied.state):
-            groups = stacked if applied.kind in STACKED else merged
-            groups[applied.layer].append(tuple(short(path, applied.layer) for path in applied.state))
+        groups = stacked if applied.kind in STACKED else merged
+        for paths in _norms(applied, modules):
+            if len(paths) > 1:
+                groups[applied.layer].append(tuple(short(path, applied.layer) for path in paths))
     made: dict[str, dict[str, Made]] = {name: {} for name in merged}
     for path, module in modules.items():
         layer = path.partition(".")[0]
@@ -54,6 +57,16 @@ def baselines(
         elif isinstance(module, extern.OWN):
             made[layer][short(path, layer)] = Made.of(module, called=True)
     return {name: Baseline(made[name], tuple(merged[name]), tuple(stacked[name])) for name in merged}
+
+
+def _norms(applied: Application, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, ...]]:
+    """The paths of batch norms that are computed together, as one or side by side."""
+    stages = dict(applied.attributes).get("stages")
+    step = MODULES * len(stages) if isinstance(stages, tuple) else 1
+    for start in range(step):
+        paths = applied.state[start::step]
+        if paths and all(isinstance(modules[path], _NormBase) for path in paths):
+            yield paths
 
 
 def _calls(network: fx.GraphModule) -> Counter[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from dartsl.graph.passes import PASSES
+from dartsl.graph.passes import passes_of
 from dartsl.graph.render import render
+from dartsl.graph.target import TARGETS
 
 from .conftest import GOOD, Dartsl, result_of
 
@@ -265,7 +266,9 @@ def test_compile_to_a_graph(dartsl: Dartsl, good: Path) -> None:
 def test_compile_at_every_level_and_after_every_pass(dartsl: Dartsl, good: Path) -> None:
     """The text of each builds modules of the same names."""
     names = []
-    after = [("--after", name) for name in PASSES]
+    after = [
+        ("--target", name, "--after", each.name) for name in TARGETS for each in passes_of(2, TARGETS[name])
+    ]
     for options in [("-O0",), ("-O1",), ("-O2",), (), *after]:
         text = dartsl("compile", "good.darts", *options).stdout
         space: dict[str, Any] = {}
@@ -280,7 +283,10 @@ def test_compile_at_every_level_and_after_every_pass(dartsl: Dartsl, good: Path)
 def test_compile_tells_what_passes_did(dartsl: Dartsl, good: Path) -> None:
     text = dartsl("compile", "good.darts", "--emit", "passes").stdout
     assert text.startswith("network small at -O2 for cpu\n")
-    assert [line.split()[0] for line in text.splitlines()[3:-2]] == ["as", *PASSES]
+    assert [line.split()[0] for line in text.splitlines()[3:-2]] == [
+        "as",
+        *(each.name for each in passes_of(2, TARGETS["cpu"])),
+    ]
     cuda = dartsl("compile", "good.darts", "--emit", "passes", "--target", "cuda", "-O1").stdout
     assert "for cuda, chosen by the count of operations, not measured" in cuda
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import networkx as nx
 import pytest
 from hypothesis import given
 
 from dartsl.graph.operations import application
 from dartsl.graph.passes import PASSES, Pass, passes_of
-from dartsl.graph.target import LEVELS
+from dartsl.graph.target import LEVELS, TARGETS, Target
 from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED
 from tests.passes.random_cells import cell_texts
 from tests.passes.same import CPU, assert_same, optimised_graph
@@ -28,7 +30,12 @@ def test_levels(name: str, level: int) -> None:
 def test_each_pass_alone_and_after_what_comes_first(each: type[Pass], name: str) -> None:
     assert_same(SPECS[name], [each()])
     if each.name not in {first.name for first in passes_of(1, CPU)}:
-        assert_same(SPECS[name], passes_of(2, CPU, each.name))
+        assert_same(SPECS[name], passes_of(2, next(target_with(each)), each.name))
+
+
+def target_with(each: type[Pass]) -> Iterator[Target]:
+    """The targets whose passes are these and others."""
+    return (target for target in TARGETS.values() if each.name in [one.name for one in passes_of(2, target)])
 
 
 @few

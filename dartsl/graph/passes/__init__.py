@@ -20,6 +20,7 @@ from dartsl.graph.passes.cse import Cse
 from dartsl.graph.passes.dead import Dead
 from dartsl.graph.passes.depthwise import Depthwise
 from dartsl.graph.passes.fold import Fold
+from dartsl.graph.passes.fuse import Fuse
 from dartsl.graph.passes.gather import Gather
 from dartsl.graph.passes.highway import Highway
 from dartsl.graph.passes.in_place import InPlace
@@ -52,7 +53,7 @@ PASSES: Mapping[str, type[Pass]] = {
     each.name: each
     for each in (
         *(Dead, Cse, Fold, MixedLerp, Gather, Linears, Highway, SpaceToBatch, Blend),
-        *(Depthwise, Stack, Sums, Layout, InPlace, Order),
+        *(Fuse, Depthwise, Stack, Sums, Layout, InPlace, Order),
     )
 }
 

@@ -32,7 +32,7 @@ from dartsl.graph.passes.base import PURE, Pass
 from dartsl.graph.rewrite import Applications, applications, assemble, fresh
 
 Attributes = tuple[tuple[str, Value], ...]
-Role = Literal["depthwise", "pointwise", "norm", "elementwise"]
+Role = Literal["separable", "depthwise", "pointwise", "norm", "elementwise"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,10 @@ class _Stacking:
         width = self.before[applied.inputs[0]].shape[0]
         if kind.has("elementwise"):
             return "elementwise", applied.kind, applied.attributes
+        if applied.kind in ("separable", "scaled_separable"):
+            own = ("sources", "entries")
+            rest = tuple((name, value) for name, value in applied.attributes if name not in own)
+            return "separable", applied.kind, rest
         if len(applied.state) != 1:
             return None
         if applied.kind == "convolution" and attributes["groups"] == width == applied.shape[0]:
@@ -113,15 +117,20 @@ class _Stacking:
             applied = self.before[node]
             (source,) = applied.inputs
             what = self.geometry(applied)
-            if what is None or (what[0] != "depthwise" and source not in self.place):
+            if what is None or (what[0] not in ("separable", "depthwise") and source not in self.place):
                 continue
-            kernel = self.record.modules[applied.state[0]].arguments if what[0] == "depthwise" else ()
+            modules = [self.record.modules[path].arguments for path in applied.state]
+            kernels: Value = 0
+            if what[0] == "separable":  # and whether their batch norms have parameters
+                kernels = tuple(modules)
+            elif what[0] == "depthwise":
+                kernels = dict(modules[0]).get("k", 0)
             # A ReLU or a batch norm moves nothing: it is worth it only for what lies side by side already.
             alone = self.across and what[0] not in ("elementwise", "norm")
             stack = "" if alone else self.origin(node)
             shape = self.before[source].shape
             layer = applied.layer
-            key = (layer, *what, dict(kernel).get("k", 0), stack, shape, applied.shape, applied.batch)
+            key = (layer, *what, kernels, stack, shape, applied.shape, applied.batch)
             found.setdefault(key, []).append(node)
         for members in found.values():
             members.sort(key=self.where)
@@ -160,6 +169,12 @@ class _Stacking:
         (source,) = self.before[node].inputs
         return self.place.get(source, (source, 0))[0]
 
+    def entry(self, node: str) -> Value:
+        """The place of the mixing weight that a member takes."""
+        attributes = dict(self.before[node].attributes)
+        entries = attributes.get("entries")
+        return entries[0] if isinstance(entries, tuple) else (attributes["row"], attributes["column"])
+
     # ------------------------------------------------------------------ stacks
 
     def stack(self, members: Sequence[str]) -> None:
@@ -175,17 +190,20 @@ class _Stacking:
             groups = len(members) * (first.shape[0] if role == "depthwise" else 1)
             attributes = (*attributes, ("groups", groups))
         elif role == "norm" and attributes:
-            entries = tuple(
-                (self.before[node].attribute("row"), self.before[node].attribute("column"))
-                for node in members
-            )
-            attributes = (*attributes, ("entries", entries))
+            attributes = (*attributes, ("entries", tuple(map(self.entry, members))))
+        sources = [self.before[node].inputs[0] for node in members]
+        if role == "separable":
+            read = list(dict.fromkeys(sources))
+            attributes = (*attributes, ("sources", tuple(map(read.index, sources))))
+            sources = read
+        if kind == "scaled_separable":
+            attributes = (*attributes, ("entries", tuple(map(self.entry, members))))
         name = fresh(f"{members[0]}.stack", self.done)
         self.done[name] = replace(
             first,
             kind=kind,
             attributes=attributes,
-            inputs=(self.side_by_side(members),),
+            inputs=(self.side_by_side(members, sources),),
             shape=(len(members) * first.shape[0], *first.shape[1:]),
             state=tuple(path for node in members for path in self.before[node].state),
         )
@@ -194,9 +212,8 @@ class _Stacking:
         for place, node in enumerate(members):
             self.place[node] = (name, place)
 
-    def side_by_side(self, members: Sequence[str]) -> str:
-        """The id of the inputs of the members, channels of one after those of another."""
-        sources = [self.before[node].inputs[0] for node in members]
+    def side_by_side(self, members: Sequence[str], sources: Sequence[str]) -> str:
+        """The id of what the members read, channels of one source after those of another."""
         given = self.before[sources[0]]
         runs: list[str] = []
         start = 0
@@ -215,7 +232,7 @@ class _Stacking:
         if len(runs) == 1:
             return runs[0]
         name = fresh(f"{members[0]}.inputs", self.done)
-        shape = (len(members) * given.shape[0], *given.shape[1:])
+        shape = (len(sources) * given.shape[0], *given.shape[1:])
         layer = self.before[members[0]].layer
         self.done[name] = Application(CONCAT, (), tuple(runs), shape, layer, batch=given.batch)
         return name

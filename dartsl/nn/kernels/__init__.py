@@ -1,0 +1,1 @@
+"""Own kernels for CUDA, in Triton, which torch for CUDA comes with. Only this folder imports Triton."""

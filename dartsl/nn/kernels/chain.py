@@ -1,0 +1,84 @@
+"""Separable convolutions (`dartsl.nn.separable`) by kernels: a stage normalises what the one before it gave.
+
+Between two stages nothing is written but the result of the pointwise convolution; batch norms are a few numbers a
+channel, which the next stage applies as it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
+
+from dartsl.nn import packing
+from dartsl.nn.kernels.stage import Geometry, Norm, Result, Run, Tiles, stage
+from dartsl.nn.kernels.terms import add_terms
+from dartsl.nn.norms import counted, reads
+from dartsl.nn.passing import Pass
+from dartsl.nn.running import together
+from dartsl.nn.separable import Chain, Weights
+
+# Cuts that are tried: the numbers of a tile, and its warps. More numbers a thread than 16 spill (seen in what Triton
+# 3.9 compiles for compute capability 9.0).
+TILES = (Tiles(1024, 4), Tiles(2048, 8))
+
+ByKernels = Callable[[Chain, Tensor, Sequence[Weights], Pass], Tensor]
+
+
+def by_kernels(tiles: Tiles, dtype: torch.dtype, precision: str) -> ByKernels:
+    """What computes a chain in tiles, with results of a type and products of a precision (as Triton names them)."""
+
+    def run(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Tensor:
+        norm, sources = None, chain.sources
+        for row, weight, norms in zip(chain.stages, weights, chain.norms, strict=True):
+            relu, kernel, stride, padding, dilation, _ = row
+            geometry = Geometry(kernel, stride, padding, dilation, relu, sources)
+            batch = norms[0].training or not reads(norms[0], pass_)
+            how = Run(geometry, tiles, dtype, precision, batch)
+            result = stage(x, norm, weight.depth, weight.point, how)
+            norm = _norm(result, norms, weight, batch, pass_)
+            x, sources = result.y, tuple(range(len(sources)))
+        if norm is None:
+            raise ValueError("a chain without a stage")
+        return add_terms(x, norm, 1)
+
+    return run
+
+
+def _norm(result: Result, norms: Sequence[_NormBase], weights: Weights, batch: bool, pass_: Pass) -> Norm:
+    """The batch norms of a stage as one normalisation; running statistics move."""
+    mean, variance = result.mean, result.variance
+    if not batch:
+        mean, variance = packing.statistics(norms)
+    elif reads(norms[0], pass_) and not pass_.again:
+        _move(result, norms)
+    scale = torch.rsqrt(variance + norms[0].eps)
+    if weights.gain is not None:
+        scale = scale * weights.gain
+    return Norm(mean, scale, _zeros(mean.shape[0], mean.device) if weights.bias is None else weights.bias)
+
+
+@torch.no_grad()
+def _move(result: Result, norms: Sequence[_NormBase]) -> None:
+    """Running statistics towards those of a batch, as torch's batch norm moves them: by the corrected variance."""
+    pixels = result.y.numel() / result.y.shape[1]
+    variance = result.variance * (pixels / (pixels - 1))
+    known = together(norms)
+    if known is not None and known.first is None:
+        means, variances, count = known.moving
+        momentum = counted(norms[0], count)
+        held = [each.data for each in (means, variances) if each is not None]
+        torch._foreach_lerp_(held, [result.mean, variance], momentum)
+        return
+    momentum = counted(norms[0], norms[0].num_batches_tracked)
+    packing.counted(norms[1:])
+    size = norms[0].num_features
+    packing.approached(norms, torch.split(result.mean, size), torch.split(variance, size), momentum)
+
+
+@cache
+def _zeros(count: int, device: torch.device) -> Tensor:
+    return torch.zeros(count, device=device)

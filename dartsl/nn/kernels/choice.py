@@ -1,0 +1,108 @@
+"""Whether a chain runs through kernels or through torch, and in which tiles: as it was measured on this device.
+
+The first pass over a chain of new sizes compares and times all ways on random numbers, forward and backward. A way
+whose outputs or gradients are not torch's up to rounding, or that does not compile, is not used, and one line says so;
+of the others the fastest is. What was found is kept on disk (`cache.py`).
+
+Kernels know float32 and bfloat16, and one derivative. So torch computes in float64, for forward-mode
+differentiation, where the batch is shared by several processes, and under `torch.use_deterministic_algorithms`, where
+nothing may depend on a measurement. A backward pass that asks for a graph of its own gets it (`stage.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from dartsl.nn.passing import Pass
+from dartsl.nn.separable import Chain, Weights, composed
+
+if TYPE_CHECKING:
+    from dartsl.nn.kernels.stage import Tiles
+
+Way = Callable[[Chain, Tensor, Sequence[Weights], Pass], Tensor]
+SHORT = (torch.bfloat16, torch.float32)
+LOG = logging.getLogger("dartsl.kernels")
+
+# On the CPU, for tests: the tiles of kernels that Triton's interpreter runs.
+interpreted: Tiles | None = None
+
+
+def chosen(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Way:
+    """What computes a chain: `composed`, or kernels. Its result does not depend on it but for rounding."""
+    dtype = _dtype(x)
+    if dtype is None or not _possible(chain, x, weights, pass_):
+        return composed
+    from dartsl.nn.kernels import chain as kernels
+    from dartsl.nn.kernels import measure
+
+    precision = "tf32" if dtype == torch.float32 and x.is_cuda and _allows_tf32() else "ieee"
+    if interpreted is not None:
+        return kernels.by_kernels(interpreted, dtype, precision)
+    tiles = measure.best(chain, x, weights, dtype, precision)
+    return composed if tiles is None else kernels.by_kernels(tiles, dtype, precision)
+
+
+def _dtype(x: Tensor) -> torch.dtype | None:
+    """The type in which convolutions would give their results; None where kernels do not know it."""
+    kind = x.device.type
+    cast = torch.is_autocast_enabled(kind) if kind in ("cpu", "cuda") else False
+    dtype = torch.get_autocast_dtype(kind) if cast else x.dtype
+    return dtype if dtype in SHORT and x.dtype in SHORT else None
+
+
+def _possible(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> bool:
+    """Whether kernels can compute a chain, in this pass."""
+    here = interpreted is not None if x.device.type == "cpu" else x.is_cuda
+    if not here or not available() or pass_.share.total is not None or torch.compiler.is_compiling():
+        return False
+    if torch.are_deterministic_algorithms_enabled() or _level() >= 0 or type(x) is not Tensor:
+        return False
+    functions: object = torch._C._functorch.peek_interpreter_stack()
+    types = {each.dtype for weight in weights for each in (weight.depth, weight.point)}
+    held = {
+        norm.running_mean.dtype for norms in chain.norms for norm in norms if norm.running_mean is not None
+    }
+    pixels = x.shape[0] * min(_pixels(chain, x))
+    return functions is None and types <= set(SHORT) and held <= {torch.float32} and pixels > 1
+
+
+def _level() -> int:
+    """Of forward-mode differentiation: -1 outside of it."""
+    level: int = forward_ad._current_level
+    return level
+
+
+def _pixels(chain: Chain, x: Tensor) -> list[int]:
+    """The pixels of an image after each stage."""
+    found, sizes = [], list(x.shape[2:])
+    for _, kernel, stride, padding, dilation, _ in chain.stages:
+        geometry = zip(sizes, kernel, stride, padding, dilation, strict=True)
+        sizes = [(n + 2 * pad - wide * (k - 1) - 1) // step + 1 for n, k, step, pad, wide in geometry]
+        found.append(sizes[0] * sizes[1])
+    return found
+
+
+def _allows_tf32() -> bool:
+    """Whether the library's convolutions may round float32 to 10 bits, by torch's settings, the new or the old ones."""
+    newer = getattr(getattr(torch.backends.cudnn, "conv", None), "fp32_precision", None)
+    if newer is None:
+        return bool(torch.backends.cudnn.allow_tf32)
+    return bool(newer == "tf32")
+
+
+@cache
+def available() -> bool:
+    """Whether Triton can be imported, and has what the kernels call."""
+    try:
+        from dartsl.nn.kernels import chain  # noqa: F401
+    except Exception as error:  # whatever an installation of Triton lacks: torch computes the same
+        LOG.warning("own kernels are not used: Triton cannot be imported (%s)", error)
+        return False
+    return True

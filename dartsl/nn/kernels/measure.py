@@ -1,0 +1,181 @@
+"""Kernels and torch side by side on the device of a call: what is right, and what is fastest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dartsl.nn.kernels import cache
+from dartsl.nn.kernels.chain import TILES, by_kernels
+from dartsl.nn.kernels.choice import LOG, Way
+from dartsl.nn.kernels.stage import Tiles
+from dartsl.nn.passing import Pass
+from dartsl.nn.separable import Chain, Weights, composed
+
+# How far from float64, in norms, a way may be that torch itself computes more precisely: outputs and gradients. A ReLU
+# near 0 goes either way by rounding, and takes its gradient with it.
+APART = {"ieee": (1e-4, 5e-3), "tf32": (5e-3, 5e-2), "short": (3e-2, 2e-1)}
+TIMES = 3  # that torch's own distance may be exceeded
+ROUNDS = 5
+ASLEEP = 50_000_000  # cycles of the GPU in which the host queues what is timed
+
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chain on random numbers, as a call has it but for their values."""
+
+    chain: Chain
+    x: Tensor
+    weights: tuple[Weights, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def like(cls, chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype) -> Case:
+        draw = torch.Generator(x.device).manual_seed(0)
+
+        def drawn(tensor: Tensor, scale: float = 1.0) -> Tensor:
+            made = torch.randn(tensor.shape, generator=draw, device=x.device) * scale
+            return made.to(tensor.dtype).requires_grad_()
+
+        made = [
+            Weights(
+                drawn(each.depth, (each.depth[0].numel()) ** -0.5),
+                drawn(each.point, each.point.shape[1] ** -0.5),
+                None if each.gain is None else drawn(each.gain),
+                None if each.bias is None else drawn(each.bias),
+            )
+            for each in weights
+        ]
+        return cls(chain, drawn(x), tuple(made), dtype)
+
+    def wide(self) -> Case:
+        """The same numbers in float64."""
+
+        def widened(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.detach().double().requires_grad_()
+
+        made = [Weights(*map(widened, (w.depth, w.point, w.gain, w.bias))) for w in self.weights]  # type: ignore[arg-type]
+        return replace(
+            self, x=self.x.detach().double().requires_grad_(), weights=tuple(made), dtype=torch.float64
+        )
+
+    def leaves(self) -> list[Tensor]:
+        tensors = [t for w in self.weights for t in (w.depth, w.point, w.gain, w.bias) if t is not None]
+        return [self.x, *tensors]
+
+    def run(self, way: Way) -> list[Tensor]:
+        """The output, and the gradients of all that it depends on, along one direction. No statistic moves."""
+        short = self.dtype == torch.bfloat16
+        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=short):
+            y = way(self.chain, self.x, self.weights, Pass(frozen=True))
+        draw = torch.Generator(y.device).manual_seed(1)
+        along = torch.randn(y.shape, generator=draw, device=y.device).to(y.dtype)
+        return [y.detach(), *torch.autograd.grad(y, self.leaves(), along)]
+
+
+def best(
+    chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype, precision: str
+) -> Tiles | None:
+    """The tiles of the fastest kernels; None: torch is faster, or nothing can be measured while a graph is captured."""
+    key = _key(chain, x, weights, dtype, precision)
+    with _LOCK:
+        found = cache.known(x.device, key)
+        if found is None:
+            if torch.cuda.is_current_stream_capturing():
+                return None
+            found = _elsewhere(Case.like(chain, x, weights, dtype), precision)
+            cache.remember(x.device, key, found)
+    return next((tiles for tiles in TILES if _name(tiles) == found["way"]), None)
+
+
+def _key(chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype, precision: str) -> str:
+    """What a choice depends on: all sizes but that of the batch."""
+    affine = "".join("+" if w.gain is not None else "-" for w in weights)
+    mode = "train" if chain.norms[0][0].training else "eval"
+    sizes = "x".join(map(str, x.shape[1:]))
+    stages = ";".join(
+        " ".join([str(int(relu)), *("x".join(map(str, pair)) for pair in pairs), str(width)])
+        for relu, *pairs, width in chain.stages
+    )
+    sources = ".".join(map(str, chain.sources))
+    return f"separable {dtype} {precision} {mode} {sizes} [{sources}] {stages} {affine}"
+
+
+def _name(tiles: Tiles) -> str:
+    return f"{tiles.numbers}x{tiles.warps}"
+
+
+def _elsewhere(case: Case, precision: str) -> cache.Found:
+    """`measured` in a thread of its own: autocast, hooks of saved tensors and the like belong to the caller's."""
+    found: list[cache.Found] = []
+    stream = torch.cuda.current_stream(case.x.device)
+
+    def work() -> None:
+        with torch.cuda.device(case.x.device), torch.cuda.stream(stream):
+            found.append(measured(case, precision))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return found[0] if found else {"way": "torch", "ms": {}}
+
+
+def measured(case: Case, precision: str) -> cache.Found:
+    """The milliseconds of each way that is right, forward and backward, and the name of the fastest."""
+    truth = case.wide().run(composed)
+    theirs = apart(case.run(composed), truth)
+    took = {"torch": _milliseconds(case, composed)}
+    for tiles in TILES:
+        way, name = by_kernels(tiles, case.dtype, precision), _name(tiles)
+        try:
+            wrong = faults(apart(case.run(way), truth), theirs, precision, case.dtype)
+            if wrong:
+                LOG.warning("own kernels (%s) are not used for %s: %s", name, tuple(case.x.shape), wrong)
+            else:
+                took[name] = _milliseconds(case, way)
+        except Exception as error:  # a kernel that this device or this Triton does not take
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            LOG.warning("own kernels (%s) are not used for %s: %s", name, tuple(case.x.shape), reason[-1])
+    return {"way": min(took, key=took.__getitem__), "ms": took}
+
+
+def apart(ours: Sequence[Tensor], truth: Sequence[Tensor]) -> list[float]:
+    """Relative distances, in norms."""
+    pairs = zip(ours, truth, strict=True)
+    return [float((one.double() - true).norm() / true.norm().clamp(min=1e-30)) for one, true in pairs]
+
+
+def faults(ours: Sequence[float], theirs: Sequence[float], precision: str, dtype: torch.dtype) -> str:
+    """What is further from float64 than rounding takes it; nothing where all is right."""
+    output, gradient = APART["short" if dtype == torch.bfloat16 else precision]
+    for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+        bound = max(TIMES * other, gradient if place else output)
+        if not one <= bound:  # what is no number is wrong as well
+            what = f"gradient {place}" if place else "the output"
+            return f"{what} is {one:.1e} from float64, torch's {other:.1e}"
+    return ""
+
+
+def _milliseconds(case: Case, way: Way) -> float:
+    """The median time that the GPU takes, one call's work after the other as in a replayed graph."""
+    for _ in range(2):
+        case.run(way)
+    taken: list[float] = []
+    cuda: Any = torch.cuda  # torch leaves some of it without types
+    for _ in range(ROUNDS):
+        start, end = (cuda.Event(enable_timing=True) for _ in range(2))
+        cuda._sleep(ASLEEP)  # the host is ahead when the work begins
+        start.record()
+        case.run(way)
+        end.record()
+        torch.cuda.synchronize()
+        taken.append(start.elapsed_time(end))
+    return median(taken)

@@ -1,0 +1,91 @@
+"""Kernels around batch norms: moments from parts, and sums of normalised terms.
+
+As in `separable.py`: NCHW, the stride between images is free, no sum is atomic.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+# ruff: noqa: N803  # compile-time constants are upper case, as in Triton's own texts
+
+
+@triton.jit
+def moments(
+    sums, spreads, mean, variance,
+    programs, parts, pixels, tile, images, channels,
+    BR: tl.constexpr, BC: tl.constexpr,
+):  # fmt: skip
+    """Mean and variance (not corrected) of each channel from the parts that `separable.forward` leaves."""
+    c = tl.program_id(0) * BC + tl.arange(0, BC)
+    inside = c < channels
+    size = tl.cdiv(tl.cdiv(pixels, tile), parts) * tile
+    total = tl.zeros((BC,), tl.float32)
+    for first in range(0, programs, BR):
+        r = first + tl.arange(0, BR)
+        kept = (r < programs)[:, None] & inside[None, :]
+        total += tl.sum(tl.load(sums + r[:, None] * channels + c[None, :], kept, 0.0), 0)
+    whole = images.to(tl.float32) * pixels.to(tl.float32)
+    centre = total / whole
+    spread = tl.zeros((BC,), tl.float32)
+    for first in range(0, programs, BR):
+        r = first + tl.arange(0, BR)
+        count = tl.minimum(tl.maximum(pixels - r % parts * size, 0), size).to(tl.float32)
+        kept = (r < programs)[:, None] & inside[None, :] & (count > 0)[:, None]
+        part = tl.load(sums + r[:, None] * channels + c[None, :], kept, 0.0)
+        own = tl.load(spreads + r[:, None] * channels + c[None, :], kept, 0.0)
+        apart = tl.where(kept, part / tl.maximum(count, 1.0)[:, None] - centre[None, :], 0.0)
+        spread += tl.sum(own + apart * apart * count[:, None], 0)
+    tl.store(mean + c, centre, inside)
+    tl.store(variance + c, spread / whole, inside)
+
+
+@triton.jit
+def add_terms(
+    x, mean, scale, offset, y,
+    x_image, pixels, channels, terms, BP: tl.constexpr,
+):  # fmt: skip
+    """y (B, channels, H, W): for each channel c the sum over k of channel k * channels + c of x, normalised."""
+    image = (tl.program_id(0) // channels).to(tl.int64)
+    c = tl.program_id(0) % channels
+    p = tl.program_id(1) * BP + tl.arange(0, BP)
+    valid = p < pixels
+    found = tl.zeros((BP,), tl.float32)
+    for k in range(terms):
+        place = k * channels + c
+        value = tl.load(x + image * x_image + place * pixels + p, valid, 0.0).to(tl.float32)
+        found += (value - tl.load(mean + place)) * tl.load(scale + place) + tl.load(offset + place)
+    tl.store(y + (image * channels + c) * pixels + p, found.to(y.dtype.element_ty), valid)
+
+
+@triton.jit
+def split_terms(
+    x, mean, scale, given, of_x, totals,
+    products, x_image, given_image, pixels, channels,
+    terms, BP: tl.constexpr,
+):  # fmt: skip
+    """The gradient of x from that of y, `given`; of each image the sum of `given` by channel, and of its product with
+    x - mean by channel of x."""
+    image = (tl.program_id(0) // channels).to(tl.int64)
+    c = tl.program_id(0) % channels
+    total = 0.0
+    for first in range(0, pixels, BP):
+        p = first + tl.arange(0, BP)
+        total += tl.sum(
+            tl.load(given + image * given_image + c * pixels + p, p < pixels, 0.0).to(tl.float32), 0
+        )
+    tl.store(totals + image * channels + c, total)
+    for k in range(terms):
+        place = k * channels + c
+        centre, factor = tl.load(mean + place), tl.load(scale + place)
+        product = 0.0
+        for first in range(0, pixels, BP):
+            p = first + tl.arange(0, BP)
+            valid = p < pixels
+            down = tl.load(given + image * given_image + c * pixels + p, valid, 0.0).to(tl.float32)
+            value = tl.load(x + image * x_image + place * pixels + p, valid, 0.0).to(tl.float32)
+            product += tl.sum(down * (value - centre), 0)
+            here = of_x + (image * (terms * channels) + place) * pixels + p
+            tl.store(here, (down * factor).to(of_x.dtype.element_ty), valid)
+        tl.store(products + image * (terms * channels) + place, product)
