@@ -16,7 +16,6 @@ from tests.citizen.networks import KINDS, LEVELS, inputs, logits, made, of, same
 from tests.citizen.test_edits import swapped
 
 SLOW = pytest.mark.slow  # a recorder takes seconds for each network
-QUICK = {("decided", 2), ("text", 2)}
 
 
 def cases(*quick: tuple[str, int]) -> pytest.MarkDecorator:
@@ -24,7 +23,7 @@ def cases(*quick: tuple[str, int]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("kind", "level"),
         [
-            pytest.param(kind, level, marks=() if (kind, level) in {*QUICK, *quick} else SLOW)
+            pytest.param(kind, level, marks=() if (kind, level) in quick else SLOW)
             for kind in KINDS
             for level in LEVELS
         ],
@@ -48,14 +47,14 @@ def compiled(model: Supernet, **options: Any) -> Any:
     return torch.compile(model, **options)
 
 
-@cases()
+@cases(("decided", 2), ("text", 2))
 def test_torch_compile_takes_the_whole_network(kind: str, level: int) -> None:
     model = made(kind, level).eval()
     x = short(model)
     same(logits(compiled(model, backend="eager", fullgraph=True), x), logits(model, x))
 
 
-@cases()
+@cases(("decided", 2))
 def test_recorders_see_modules_in_others_places(kind: str, level: int) -> None:
     models = [made(kind, each).eval() for each in (0, level, level)]
     for model in models:
@@ -67,7 +66,7 @@ def test_recorders_see_modules_in_others_places(kind: str, level: int) -> None:
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-@cases(("decided", 0), ("decided", 1))
+@cases(("decided", 0), ("decided", 1), ("decided", 2), ("text", 2))
 def test_torch_export_gives_the_whole_network(kind: str, level: int, training: bool) -> None:
     model = made(kind, level).train(training)
     x = short(model)
