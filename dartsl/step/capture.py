@@ -17,6 +17,7 @@ from dartsl.nn.lowered import Lowered
 from dartsl.nn.watch import hooked
 
 Given = TypeVar("Given")
+COPIES = (torch.ops.aten._to_copy, torch.ops.aten.copy_, torch.ops.aten.to)
 
 
 class CudaGraphs:
@@ -89,10 +90,17 @@ class Probe(TorchDispatchMode):
             return f"the size of a tensor depends on numbers ({func})"
         if torch.Tag.nondeterministic_seeded in func.tags:
             return f"random numbers come from torch's own generator ({func})"
-        devices = {leaf.device for leaf in tree_leaves(values) if isinstance(leaf, Tensor)}
-        if devices - {self._device}:
+        tensors = [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+        if any(self._elsewhere(func, tensor) for tensor in tensors):
             return f"a tensor of another device is read or made ({func})"
         return None
+
+    def _elsewhere(self, func: torch._ops.OpOverload[..., Any], tensor: Tensor) -> bool:
+        """Whether a tensor lies where a graph cannot go. Kernels take single numbers of the CPU; copies of them wait.
+        (torch looks up shapes on `meta`.)"""
+        if tensor.device.type in (self._device.type, "meta"):
+            return False
+        return tensor.dim() > 0 or func.overloadpacket in COPIES
 
 
 def _by_place(func: torch._ops.OpOverload[..., Any], args: Any) -> bool:

@@ -6,6 +6,7 @@ of torch's own, and what it reads must lie where it is written to before a repla
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -65,14 +66,17 @@ class Tape(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[Operation] = []
         self._held: list[Tensor] = list(static)  # held: no address is used again
-        self._known = {storage(tensor) for tensor in self._held}
+        self._known: set[int] = set()
+        # By address: some tensors lie side by side in the memory of another one (`dartsl.nn.running`).
+        places = sorted((each.data_ptr(), each.data_ptr() + each.nbytes) for each in self._held)
+        self._starts, self._ends = [start for start, _ in places], [end for _, end in places]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
         if any(tag in func.tags for tag in TAGS) and not by_place(func, args):
             raise CaptureError(f"{func} within a capture")
         for tensor in tensors((args, given)):
-            if storage(tensor) not in self._known:
+            if storage(tensor) not in self._known and not self._static(tensor):
                 raise CaptureError(f"{func} reads a tensor {tuple(tensor.shape)} that no replay writes to")
         result = func(*args, **given)
         made = list(tensors(result))
@@ -82,6 +86,10 @@ class Tape(TorchDispatchMode):
         if func._schema.is_mutable or any(storage(tensor) not in read for tensor in made):
             self.operations.append(Operation(func, args, given, made))
         return result
+
+    def _static(self, tensor: Tensor) -> bool:
+        before = bisect_right(self._starts, tensor.data_ptr()) - 1
+        return before >= 0 and (tensor.data_ptr() < self._ends[before] or tensor.numel() == 0)
 
     def replay(self) -> None:
         with torch.no_grad():

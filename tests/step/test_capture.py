@@ -13,6 +13,7 @@ from dartsl.nn.ahead import Ahead, Stock
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import Pass
 from dartsl.step import graphs as graphs_of
+from dartsl.step.capture import Probe
 from dartsl.step.finite import Finite
 from dartsl.step.graphs import WARM, Graphs, Step
 from dartsl.step.optimisers import SGD, advance, sgd
@@ -137,10 +138,16 @@ def test_what_cannot_be_captured_is_taken_as_it_is(name: str) -> None:
 
 
 def test_a_tensor_of_another_device_is_a_reason() -> None:
-    elsewhere = torch.empty(2, device="meta")
-    run = Run(lambda output, number: output.mean() + 0 * len(elsewhere + 1)).captured()
-    run.steps(3)
-    assert "another device" in run.said[0]
+    number, several = torch.ones(()), torch.ones(2)
+    for act, bad in (
+        (lambda: number + 1, False),  # kernels take it as a number
+        (lambda: number.to(torch.float64), True),
+        (lambda: several + 1, True),
+        (lambda: torch.empty(2, device="meta") + 1, False),  # nothing is computed
+    ):
+        with Probe(torch.device("cuda"), Stock()) as probe:
+            act()
+        assert (probe.reason is not None and "another device" in probe.reason) == bad
 
 
 @pytest.mark.parametrize("at", [2, 3, 4])
