@@ -126,16 +126,20 @@ def bench_gpu(
     cases: Sequence[str] = CASES,
     *,
     repeats: int = 3,
+    levels: Sequence[str] = tuple(VARIANTS),
     say: Callable[[str], None] = lambda text: None,
     gauge: Gauge | None = None,
 ) -> list[GpuRow]:
-    """A row for each case and variant. Raises SpecError, UserError for a network that cannot be built, or not fit."""
+    """A row for each case and each variant of some `levels`, of which the first is what others are compared with.
+
+    Raises SpecError, UserError for a network that cannot be built, or not fit.
+    """
     measured = CudaGauge(torch.device(device)) if gauge is None else gauge
     rows: list[GpuRow] = []
     with kernels_of(device, deterministic=False):
         for case in cases:
             plain: float | None = None
-            for name, variant in VARIANTS.items():
+            for name, variant in ((name, VARIANTS[name]) for name in levels):
                 if case == "forward_backward" and variant.graphs and variant.build.memory == "normal":
                     continue  # a pass by itself is not captured
                 say(f"{case} at {name}")

@@ -75,11 +75,11 @@ def case(*, share: float) -> Callable[[Callable[[Machine], Iterator[Piece]]], Ca
 
 
 def all_cases() -> dict[str, Case]:
-    """Every case of `tests/gpu/cases/`, files in order of their names."""
+    """Every case of `tests/gpu/cases/`, those with the largest share of the time first."""
     home = import_module("tests.gpu.cases")
     for module in sorted(found.name for found in pkgutil.iter_modules(home.__path__)):
         import_module(f"tests.gpu.cases.{module}")
-    return dict(_CASES)
+    return dict(sorted(_CASES.items(), key=lambda item: (-item[1].share, item[0])))
 
 
 def variant_name(settings: dict[str, bool]) -> str:

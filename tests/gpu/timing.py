@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from dartsl.run.determinism import kernels_of
 from dartsl.searching.session import SearchSession
 from tests.gpu.registry import Machine
 from tests.gpu.spaces import Space, steps
@@ -22,18 +23,24 @@ def await_(machine: Machine) -> None:
 
 def timed(machine: Machine, space: Space, count: int, settings: dict[str, Any]) -> dict[str, Any]:
     """The median step of three rounds of `count` steps each, and the bytes held at most (None: unknown)."""
+    reset(machine)
+    with kernels_of(machine.device, deterministic=False):
+        session = warmed(machine, space, settings)
+        rounds = []
+        for _ in range(3):
+            await_(machine)
+            started = time.perf_counter()
+            steps(session, count)
+            await_(machine)
+            rounds.append(1000 * (time.perf_counter() - started) / count)
+    return {"ms": round(median(rounds), 3), "rounds_ms": rounds, **peak(machine)}
+
+
+def reset(machine: Machine) -> None:
+    """Forget peaks, and give back what is not in use."""
     if machine.on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    session = warmed(machine, space, settings)
-    rounds = []
-    for _ in range(3):
-        await_(machine)
-        started = time.perf_counter()
-        steps(session, count)
-        await_(machine)
-        rounds.append(1000 * (time.perf_counter() - started) / count)
-    return {"ms": round(median(rounds), 3), "rounds_ms": rounds, **peak(machine)}
 
 
 def peak(machine: Machine) -> dict[str, int | None]:

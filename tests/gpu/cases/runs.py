@@ -15,7 +15,7 @@ from dartsl.run.kinds import ALPHAS
 from tests.gpu.registry import Machine, Piece, case
 
 
-@case(share=0.1)
+@case(share=0.03)
 def runs(machine: Machine) -> Iterator[Piece]:
     """The digits for two epochs, whole and prolonged from one."""
     for order in machine.choose(("1", "2"), small=1):

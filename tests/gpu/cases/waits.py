@@ -13,7 +13,7 @@ from tests.gpu.registry import Machine, Piece, case
 from tests.gpu.spaces import Space, combinations, steps
 
 
-@case(share=0.1)
+@case(share=0.04)
 def waits(machine: Machine) -> Iterator[Piece]:
     """How many steps were taken without a wait; on a GPU torch raises where there is one."""
     for name, space, settings in combinations(machine.small):
