@@ -47,6 +47,7 @@ class SearchSettings(TypedDict, total=False):
     deterministic: bool
     memory: Literal["normal", "low"]
     graphs: bool
+    kernels: Literal["auto", "off"]
     tensorboard: bool
 
 
@@ -98,4 +99,5 @@ class TrainSettings(TypedDict, total=False):
     deterministic: bool
     memory: Literal["normal", "low"]
     graphs: bool
+    kernels: Literal["auto", "off"]
     tensorboard: bool

@@ -122,6 +122,11 @@ class TrainConfig:
     graphs: bool = setting(
         True, "replay steps as CUDA graphs, on a GPU, where they can be captured; changes no result"
     )
+    kernels: str = setting(
+        "auto",
+        "auto: on a GPU, dartsl's own kernels where they were measured to be faster there than torch's; off: never",
+        values=("auto", "off"),
+    )
     tensorboard: bool = setting(
         False, "also write event files into the run's `tensorboard/`; needs dartsl[tensorboard]"
     )

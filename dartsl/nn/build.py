@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dartsl.graph.passes import passes_of
+from dartsl.graph.passes.fuse import Fuse
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.methods import SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
@@ -26,6 +28,7 @@ class Build:
     dtype       of parameters, activations and logits
     memory      "low": layers are computed again in the backward pass; or "normal"
     amp         convolutions and linear layers compute in bfloat16; weights, alphas and logits keep their type
+    kernels     "auto": own kernels where they are faster (`dartsl.nn.kernels`); "off": without the pass for them
     relaxation  by name, what gives the mixing weights where there are choices (`dartsl.nn.relaxations`)
     drop_path   with drop-path on the edges, for training
     auxiliary   with the auxiliary head, for training
@@ -39,6 +42,7 @@ class Build:
     dtype: Type = "float32"
     memory: str = "normal"
     amp: bool = False
+    kernels: str = "auto"
     relaxation: str = SOFTMAX
     drop_path: bool = False
     auxiliary: bool = False
@@ -52,6 +56,7 @@ class Build:
             device=config.device,
             dtype=config.dtype,
             memory=config.memory,
+            kernels=config.kernels,
         )
         if isinstance(config, SearchConfig):
             return replace(common, amp=config.amp, relaxation=config.relaxation)
@@ -62,6 +67,14 @@ class Build:
     def chosen_target(self) -> Target:
         """The target that is given, or that of the device."""
         return self.target or target_of(str(self.device))
+
+    @property
+    def chosen_passes(self) -> tuple[Pass, ...]:
+        """The passes that are given, or those of the level. Raises ValueError for a level that does not exist."""
+        if self.passes is not None:
+            return self.passes
+        found = passes_of(self.level, self.chosen_target)
+        return found if self.kernels != "off" else tuple(each for each in found if each.name != Fuse.name)
 
 
 DEFAULT = Build()

@@ -73,10 +73,7 @@ class Supernet(nn.Module):
         self.build = build
         self.plugins = dict(plugins or {})
         self.seed = build.seed
-        passes = build.passes
-        self.optimised = compiler.apply(
-            graph, compiler.passes_of(build.level, build.chosen_target) if passes is None else passes
-        )
+        self.optimised = compiler.apply(graph, build.chosen_passes)
         self.network: Lowered = lower(
             self.optimised.graph,
             seed=build.seed,

@@ -27,3 +27,14 @@ def test_the_device_chooses_a_target_that_is_not_given() -> None:
     assert Build(device="cuda:1").chosen_target is TARGETS["cuda"]
     assert Build(device="meta").chosen_target is TARGETS["cpu"]
     assert Build(device="cpu", target=TARGETS["cuda"]).chosen_target is TARGETS["cuda"]
+
+
+def test_kernels_are_switched_off_by_leaving_out_their_pass() -> None:
+    for target in TARGETS.values():
+        auto, off = (
+            [each.name for each in Build(target=target, kernels=kernels).chosen_passes]
+            for kernels in ("auto", "off")
+        )
+        assert off == [name for name in auto if name != "fuse"]
+    assert Build(passes=(), kernels="off").chosen_passes == ()
+    assert Build.of(SearchConfig(kernels="off")).kernels == "off"

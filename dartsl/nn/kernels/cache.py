@@ -49,9 +49,11 @@ def known(device: torch.device, key: str) -> Found | None:
 
 
 def remember(device: torch.device, key: str, found: Found) -> None:
-    """Keep what was found, on disk too where the folder can be written."""
+    """Keep what was found; what was measured on disk, too, where the folder can be written."""
     name = stack(device)
     _of(name)[key] = found
+    if not found["ms"]:
+        return
     with suppress(OSError):
         _write(name)
 
@@ -83,7 +85,8 @@ def _is_found(value: object) -> bool:
 def _write(name: str) -> None:
     """Put what is known into the file, beside what others have put there meanwhile."""
     content = _read()
-    content[name] = {**content.get(name, {}), **_memory[name]}
+    measured = {key: found for key, found in _memory[name].items() if found["ms"]}
+    content[name] = {**content.get(name, {}), **measured}
     folder().mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".json")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

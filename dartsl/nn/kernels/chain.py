@@ -81,4 +81,5 @@ def _move(result: Result, norms: Sequence[_NormBase]) -> None:
 
 @cache
 def _zeros(count: int, device: torch.device) -> Tensor:
-    return torch.zeros(count, device=device)
+    with torch.inference_mode(False):  # autograd takes no other kind, and this one stays
+        return torch.zeros(count, device=device)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -91,7 +92,7 @@ def best(
         if found is None:
             if torch.cuda.is_current_stream_capturing():
                 return None
-            found = _elsewhere(Case.like(chain, x, weights, dtype), precision)
+            found = _elsewhere(x.device, partial(Case.like, chain, x, weights, dtype), precision)
             cache.remember(x.device, key, found)
     return next((tiles for tiles in TILES if _name(tiles) == found["way"]), None)
 
@@ -113,14 +114,17 @@ def _name(tiles: Tiles) -> str:
     return f"{tiles.numbers}x{tiles.warps}"
 
 
-def _elsewhere(case: Case, precision: str) -> cache.Found:
-    """`measured` in a thread of its own: autocast, hooks of saved tensors and the like belong to the caller's."""
+def _elsewhere(device: torch.device, case: Callable[[], Case], precision: str) -> cache.Found:
+    """`measured` in a thread of its own: autocast, inference mode, hooks of saved tensors belong to the caller's."""
     found: list[cache.Found] = []
-    stream = torch.cuda.current_stream(case.x.device)
+    stream = torch.cuda.current_stream(device)
 
     def work() -> None:
-        with torch.cuda.device(case.x.device), torch.cuda.stream(stream):
-            found.append(measured(case, precision))
+        try:
+            with torch.cuda.device(device), torch.cuda.stream(stream):
+                found.append(measured(case(), precision))
+        except Exception as error:  # no memory is left, for example: torch computes then
+            LOG.warning("own kernels could not be measured: %s", reason(error))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -142,9 +146,14 @@ def measured(case: Case, precision: str) -> cache.Found:
             else:
                 took[name] = _milliseconds(case, way)
         except Exception as error:  # a kernel that this device or this Triton does not take
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            LOG.warning("own kernels (%s) are not used for %s: %s", name, tuple(case.x.shape), reason[-1])
+            LOG.warning("own kernels (%s) are not used for %s: %s", name, tuple(case.x.shape), reason(error))
     return {"way": min(took, key=took.__getitem__), "ms": took}
+
+
+def reason(error: Exception) -> str:
+    """The last line of what an error says, which names the cause."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 def apart(ours: Sequence[Tensor], truth: Sequence[Tensor]) -> list[float]:

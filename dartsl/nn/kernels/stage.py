@@ -160,7 +160,8 @@ def dense(x: Tensor) -> Tensor:
 @cache
 def _numbers(values: tuple[int, ...], device: torch.device) -> Tensor:
     """Whole numbers on a device, once: a CUDA graph reads them where they lie."""
-    return torch.tensor(values, dtype=torch.int32).to(device)
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=torch.int32).to(device)
 
 
 def _power(number: int, least: int) -> int:
