@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dartsl.graph.passes import passes_of
-from dartsl.graph.passes.fuse import Fuse
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
 from dartsl.lang.methods import SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
@@ -71,10 +69,12 @@ class Build:
     @property
     def chosen_passes(self) -> tuple[Pass, ...]:
         """The passes that are given, or those of the level. Raises ValueError for a level that does not exist."""
+        from dartsl.graph.passes import passes_of  # and networkx: a command that only checks needs none
+
         if self.passes is not None:
             return self.passes
         found = passes_of(self.level, self.chosen_target)
-        return found if self.kernels != "off" else tuple(each for each in found if each.name != Fuse.name)
+        return found if self.kernels != "off" else tuple(each for each in found if each.name != "fuse")
 
 
 DEFAULT = Build()

@@ -14,7 +14,7 @@ raises where something is wrong.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from itertools import product
@@ -25,7 +25,8 @@ from dartsl.lang.settings import SearchConfig
 
 Piece = tuple[str, Callable[[], Any]]
 Value = TypeVar("Value")
-OPTIONS = ("graphs", "kernels")  # settings whose gain is measured, where this dartsl has them
+# Settings whose gain is measured, where this dartsl has them: off and on.
+OPTIONS: Mapping[str, tuple[Any, Any]] = {"graphs": (False, True), "kernels": ("off", "auto")}
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Machine:
         """All of some values, or the first few where all is to be small."""
         return values[:small] if self.small else values
 
-    def variants(self) -> list[dict[str, bool]]:
-        """Settings of -O2 that are compared: each way to switch on and off what `OPTIONS` names."""
+    def variants(self) -> list[dict[str, Any]]:
+        """Settings of -O2 that are compared: each way to switch on and off what `OPTIONS` names, all off first."""
         there = [name for name in OPTIONS if name in {field.name for field in fields(SearchConfig)}]
-        return [dict(zip(there, values, strict=True)) for values in product((False, True), repeat=len(there))]
+        both = product(*(OPTIONS[name] for name in there))
+        return [dict(zip(there, values, strict=True)) for values in both]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,6 @@ def all_cases() -> dict[str, Case]:
     return dict(sorted(_CASES.items(), key=lambda item: (-item[1].share, item[0])))
 
 
-def variant_name(settings: dict[str, bool]) -> str:
+def variant_name(settings: dict[str, Any]) -> str:
     """`graphs, no kernels`; empty where there is nothing to switch."""
-    return ", ".join(name if on else f"no {name}" for name, on in settings.items())
+    return ", ".join(name if value == OPTIONS[name][1] else f"no {name}" for name, value in settings.items())

@@ -23,8 +23,8 @@ from dartsl.nn.separable import Chain, Weights, composed
 # near 0 goes either way by rounding, and takes its gradient with it.
 APART = {"ieee": (1e-4, 5e-3), "tf32": (5e-3, 5e-2), "short": (3e-2, 2e-1)}
 TIMES = 3  # that torch's own distance may be exceeded
-ROUNDS = 5
-ASLEEP = 50_000_000  # cycles of the GPU in which the host queues what is timed
+ROUNDS = 3
+ASLEEP = 20_000_000  # cycles of the GPU in which the host queues what is timed
 
 _LOCK = threading.Lock()
 

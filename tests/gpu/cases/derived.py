@@ -26,7 +26,7 @@ PAPER = {"batch": 96, "auxiliary": 0.4, "drop_path": 0.2, "cutout": 16, "epochs"
 @case(share=0.1)
 def derived(machine: Machine) -> Iterator[Piece]:
     """C = 36, 20 cells; drop-path, auxiliary head, cutout."""
-    plain = dict.fromkeys(machine.variants()[0], False)
+    plain = machine.variants()[0]
     yield "O0", partial(trained, machine, {"optimise": 0, **plain})
     for settings in machine.variants():
         name = ", ".join(part for part in ("O2", variant_name(settings)) if part)

@@ -47,7 +47,7 @@ def profiles(machine: Machine) -> Iterator[Piece]:
         yield variant_name(settings) or "O2", partial(profiled, machine, settings)
 
 
-def profiled(machine: Machine, settings: dict[str, bool]) -> dict[str, Any]:
+def profiled(machine: Machine, settings: dict[str, Any]) -> dict[str, Any]:
     """Kernels of one step by the time they take together."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -81,7 +81,7 @@ def roofline(machine: Machine) -> dict[str, Any]:
     """
     space = SPACES["text"] if machine.small else WHOLE
     bandwidth = copy_bandwidth(machine)
-    plain = dict.fromkeys(machine.variants()[0], False)
+    plain = machine.variants()[0]
     with kernels_of(machine.device, deterministic=False):
         session = warmed(machine, space, {"order": "1", **plain})
         with Moved() as moved:

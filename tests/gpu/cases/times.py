@@ -35,7 +35,7 @@ def against_plain(
     machine: Machine, space: Space, count: int, order: str, level: int, wanted: float
 ) -> dict[str, Any]:
     """A level without what can be switched, and -O2 with each choice of it."""
-    plain = dict.fromkeys(machine.variants()[0], False)
+    plain = machine.variants()[0]
     found = {f"O{level}": timed(machine, space, count, {"order": order, "optimise": level, **plain})}
     for settings in machine.variants()[1 if level == 2 else 0 :] or machine.variants():
         name = ", ".join(part for part in ("O2", variant_name(settings)) if part)
