@@ -15,12 +15,19 @@ from dartsl.step.finite import quotient, wide
 @torch.no_grad()
 def shift(values: Sequence[Tensor], direction: Sequence[Tensor], amount: float | Tensor) -> None:
     """values += amount * direction, in place; an amount on the device is (), and is not waited for."""
-    values = list(values)
-    if isinstance(amount, Tensor):  # of all ways the one that rounds as that with a number does, on the CPU
+    values, direction = list(values), list(direction)
+    if not isinstance(amount, Tensor):
+        torch._foreach_add_(values, direction, alpha=amount)
+    elif amount.device.type == "cpu":  # of all ways the one that rounds as that with a number does
         factors = [amount.to(value.dtype).expand_as(value) for value in values]
-        torch._foreach_addcmul_(values, list(direction), factors)
-    else:
-        torch._foreach_add_(values, list(direction), alpha=amount)
+        torch._foreach_addcmul_(values, direction, factors)
+    else:  # a few kernels for all values; what is expanded would take one for each
+        torch._foreach_add_(values, scaled(direction, amount))
+
+
+def scaled(values: Sequence[Tensor], amount: Tensor) -> list[Tensor]:
+    """amount * values, for an amount on the device, ()."""
+    return list(torch._foreach_mul(list(values), amount.to(values[0].dtype))) if values else []
 
 
 def clip_(gradients: list[Tensor], clip: float) -> float | Tensor:
