@@ -75,9 +75,9 @@ class SearchSession(Verified[Place]):
         self.batches = batches
         self.method = Method.of(config, schedule)
         self.stepper = self.make_stepper()
+        super().__init__(config.device)
         self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, self.own_code))
         self.stepper.graphs = self.graphs
-        super().__init__(config.device)
         self.stepper.finite = self.finite
         self.rate = config.lr
         self.epoch = 0

@@ -51,24 +51,34 @@ class CudaGraphs:
         return given, graph.replay
 
 
-def obstacle_in(model: nn.Module) -> str | None:
-    """What of a model a replay would not see; None where there is nothing."""
+class ObstacleError(RuntimeError):
+    """Why a step cannot be captured."""
+
+
+def require_visible(model: nn.Module) -> None:
+    """Raise ObstacleError for what a model does that a replay would pass over."""
     everywhere: Any = torch_module._has_any_global_hook  # torch leaves it without types
     if everywhere() or any(hooked(module) for module in model.modules()):
-        return "modules have hooks"
+        raise ObstacleError("modules have hooks")
     # All are looked at, so that no look is left for a capture, where the host cannot read.
     looks = [layer.untouched() for layer in model.modules() if isinstance(layer, Lowered)]
-    return None if all(looks) else "modules of the network were changed"
+    if not all(looks):
+        raise ObstacleError("modules of the network were changed")
 
 
 class Probe(TorchDispatchMode):
-    """Within it, `reason` becomes the first thing because of which a step on `device` cannot be captured."""
+    """Watches the operations of a step on `device`, and notes the first that could not be captured."""
 
     def __init__(self, device: torch.device, stock: Stock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.reason: str | None = None
         self._device = device
         self._stock = stock
+
+    def require_capturable(self) -> None:
+        """Raise ObstacleError for such an operation."""
+        if self.reason is not None:
+            raise ObstacleError(self.reason)
 
     def __torch_dispatch__(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dartsl.nn.ahead import Ahead, Stock
-from dartsl.step.capture import CudaGraphs, Probe, obstacle_in
+from dartsl.step.capture import CudaGraphs, ObstacleError, Probe, require_visible
 from dartsl.step.finite import Finite
 from dartsl.step.optimisers import SGD, Adam
 from dartsl.step.snapshot import Snapshot
@@ -81,11 +81,11 @@ class Step(Generic[Given]):
         for optimizer in self._own():
             optimizer.prepare()
 
-    def obstacle(self) -> str | None:
-        """Why a replay would not be this step, as far as that can be seen; None where it would."""
+    def require_visible(self) -> None:
+        """Raise ObstacleError where a replay would pass over something that this step does."""
         if len(self._own()) < len(self.optimizers):
-            return "an optimiser computes on the host"
-        return obstacle_in(self.model)
+            raise ObstacleError("an optimiser computes on the host")
+        require_visible(self.model)
 
     def states(self) -> list[Any]:
         """Where the optimisers keep what they keep."""
@@ -182,6 +182,13 @@ class Graphs:
         kind.fill(step, batches, number)
         return self._replayed(kind, step)
 
+    def give_up(self, reason: str) -> bool:
+        """Let go of all graphs, and of their memory, and capture no more; whether there was one to let go of."""
+        captured = any(kind.replay is not None for kind in self._kinds.values())
+        if captured:
+            self._give_up(reason)
+        return captured
+
     def _first(self, shapes: Hashable, step: Step[Given], batches: Any, number: int) -> Given:
         """The first step of a kind, after which the optimisers have all that they keep."""
         step.hold()
@@ -190,28 +197,38 @@ class Graphs:
         return given
 
     def _early(self, backend: Backend, kind: _Kind, step: Step[Given], batches: Any, number: int) -> Given:
-        """A step in which it is found out whether it can be captured, or one after it; or the capture."""
+        """A step before the graph is there: the first is tried beforehand, in the last it is captured."""
         before = Snapshot(step)
         before.keep()
-        reason = step.obstacle()
-        probe = Probe(step.tensors()[0].device, kind.stock)
-        kind.fill(step, batches, number)
+        taken = partial(kind.take, step)
         try:
+            step.require_visible()
+            kind.fill(step, batches, number)
             if kind.calls >= WARM:
-                kind.given, kind.replay = backend.capture(partial(kind.take, step))
+                kind.given, kind.replay = backend.capture(taken)
                 self._forget()
                 return self._replayed(kind, step)
-            with probe:
-                given, bad = backend.warm(partial(kind.take, step))
+            if kind.calls == 1:
+                self._try(backend, kind, step)
+                # That step is undone: some formulas of torch round otherwise where its operations are watched.
+                before.restore()
+                kind.fill(step, batches, number)
+            given, bad = backend.warm(taken)
         except Exception as fault:  # what a step of its own raises, too: that comes again below
             before.restore()
-            self._give_up(reason or f"{fault}".partition("\n")[0] or type(fault).__name__)
+            self._give_up(f"{fault}".partition("\n")[0] or type(fault).__name__)
             return step.take(batches, number)
         step.finite.add(bad)
         kind.calls += 1
-        if reason or probe.reason:
-            self._give_up(reason or probe.reason)
         return given
+
+    def _try(self, backend: Backend, kind: _Kind, step: Step[Any]) -> None:
+        """Raise ObstacleError where an operation of a step cannot be captured."""
+        device = step.tensors()[0].device
+        probe = Probe(device, kind.stock)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), probe:
+            backend.warm(partial(kind.take, step))
+        probe.require_capturable()
 
     def _replayed(self, kind: _Kind, step: Step[Given]) -> Given:
         if kind.replay is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from dartsl.step.finite import Finite
+from dartsl.step.graphs import Graphs
 from dartsl.step.snapshot import Snapshot
 
 EVERY = 10  # steps after which it is asked whether all was finite
@@ -25,6 +26,7 @@ class Verified(ABC, Generic[Place]):
 
     seconds  that the steps of an epoch took
     finite   sets a flag where a number is not finite
+    graphs   what replays steps on a GPU
     """
 
     def __init__(self, device: str) -> None:
@@ -32,6 +34,7 @@ class Verified(ABC, Generic[Place]):
         self._at_hand = torch.device(device).type == "cpu"  # numbers are on the host in any case
         self._shown: dict[str, float | None] = {}
         self.finite = Finite(at_once=False)
+        self.graphs = Graphs()
         self._sound = Snapshot(self)
         self._since = 0  # steps since the last sound state
 
@@ -63,7 +66,14 @@ class Verified(ABC, Generic[Place]):
     def take_step(self, place: Place) -> None:
         """Take one step; every tenth does what `verify` says."""
         started = time.perf_counter()
-        self.step(place)
+        try:
+            self.step(place)
+        except torch.OutOfMemoryError:  # graphs hold memory that a step which is taken as it is cannot use
+            if not self.graphs.give_up("there is too little memory for them"):
+                raise
+            before = self._since
+            self._again(before + 1)
+            self._since = before
         self._since += 1
         if self._since >= EVERY:
             self.verify()
@@ -76,13 +86,16 @@ class Verified(ABC, Generic[Place]):
         state before that step. Where all was finite, this is a sound state.
         """
         if not self.finite.take():
-            again = self._since
-            self.undo()
             with self.finite.immediate():
-                for place in islice(self.left(), again):
-                    self.step(place)
-                    self.keep()
+                self._again(self._since, after=self.keep)
         self.keep()
+
+    def _again(self, steps: int, after: Callable[[], None] = lambda: None) -> None:
+        """Go back to the last sound state, and take so many steps from there once more."""
+        self.undo()
+        for place in islice(self.left(), steps):
+            self.step(place)
+            after()
 
     def keep(self) -> None:
         """Call this a sound state."""

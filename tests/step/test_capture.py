@@ -139,18 +139,19 @@ def test_what_cannot_be_captured_is_taken_as_it_is(name: str) -> None:
 
 def test_a_tensor_of_another_device_is_a_reason() -> None:
     number, several = torch.ones(()), torch.ones(2)
-    for act, bad in (
+    acts: tuple[tuple[Callable[[], Tensor], bool], ...] = (
         (lambda: number + 1, False),  # kernels take it as a number
         (lambda: number.to(torch.float64), True),
         (lambda: several + 1, True),
         (lambda: torch.empty(2, device="meta") + 1, False),  # nothing is computed
-    ):
+    )
+    for act, bad in acts:
         with Probe(torch.device("cuda"), Stock()) as probe:
             act()
         assert (probe.reason is not None and "another device" in probe.reason) == bad
 
 
-@pytest.mark.parametrize("at", [2, 3, 4])
+@pytest.mark.parametrize("at", [2, 3, 4, 5])
 def test_a_step_that_fails_before_it_is_captured_is_taken_again(at: int) -> None:
     run, plain = Run(once(mean, at)).captured(), Run(mean)
     assert run.steps(6) == plain.steps(6)
