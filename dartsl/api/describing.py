@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dartsl.graph.unused import Unused
 
 NO_IMPLEMENTATION = "E0411"
+DEVICES = ("cpu", "cuda")  # that memory is estimated for
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Info:
                     of `order`, at the `level` of optimisation and with `memory` (normal, or low:
                     layers computed again); None where an `extern op` has no implementation here, or
                     `memory` is none: the estimate was not asked for
+    device          that the memory is estimated for: `cpu` or `cuda`
     window          words (or characters) of a window; None for images
     vocabulary      how many of them the network knows; None for images
     unit            what multiply-adds are counted for: an `image`, a `word`
@@ -73,6 +75,7 @@ class Info:
     order: str | None = None
     level: int | None = None
     memory: str | None = None
+    device: str = "cpu"
     window: int | None = None
     vocabulary: int | None = None
     unused: Unused | None = None
@@ -88,17 +91,21 @@ def info(
     order: str | int | None = None,
     level: int | None = None,
     memory: str | None = None,
+    device: str = "cpu",
     plugins: Plugins = (),
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
 
     `batch` (images per step, from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
-    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. With memory = "none" it is
+    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. `device` is `cpu` or `cuda`,
+    which need not be there: of a GPU the workspaces of cudnn are assumed. With memory = "none" it is
     left out: all else takes no torch and no seconds. A spec without a network has its cells alone.
     Raises SpecError, UserError.
     """
     from dartsl.run.beside import allowed
 
+    if device not in DEVICES:
+        raise UserError(f"no memory is estimated for the device `{device}`", "take cpu or cuda", exit_code=2)
     estimated = None if memory == "none" else memory
     asked = {"batch": batch, "order": order, "level": level, "memory": estimated}
     require(**{name: value for name, value in asked.items() if value is not None}, plugins=plugins)
@@ -123,6 +130,7 @@ def info(
             memory=memory or config.memory,
             dtype=config.dtype,
             relaxation=config.relaxation,
+            device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),
     )
@@ -162,6 +170,7 @@ def describe(
         order,
         build.level,
         build.memory,
+        str(build.device),
         plan.input.window if isinstance(plan.input, Tokens) else None,
         plan.input.vocabulary if isinstance(plan.input, Tokens) else None,
         unused(graph),

@@ -47,6 +47,13 @@ MOST_PARTS = 8  # named of those that never run
     type=click.Choice(["normal", "low", "none"]),
     help="Estimate a step with --memory low; `none` skips the estimate, which takes seconds.",
 )
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Device of the memory estimate; no GPU is needed.",
+)
 @plugin_option
 def info_command(
     spec: str,
@@ -56,6 +63,7 @@ def info_command(
     order: str | None,
     level: int | None,
     memory: str | None,
+    device: str,
     plugins: tuple[Path, ...],
 ) -> None:
     """Report the size of a search space and the cost of its network.
@@ -80,6 +88,7 @@ def info_command(
         order=order,
         level=level,
         memory=memory,
+        device=device,
         plugins=plugins,
     )
     answer(as_json(found), as_text(found))
@@ -102,6 +111,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "order": info.order,
         "level": info.level,
         "memory": info.memory,
+        "device": info.device,
         "window": info.window,
         "vocabulary": info.vocabulary,
         "cells": [vars(cell) for cell in info.cells],
@@ -131,7 +141,7 @@ def _network_lines(info: Info) -> list[str]:
         f"  parameters     {info.parameters:,}",
         f"  multiply-adds  {info.multiply_adds:,} per {info.unit}",
         *_unused_lines(info),
-        *([] if info.memory == "none" else [f"  memory         {_memory(info)}"]),
+        *([] if info.memory == "none" else _memory_lines(info)),
         f"  space          {_architectures(info.space_size)}",
     ]
 
@@ -150,12 +160,17 @@ def _unused_lines(info: Info) -> list[str]:
     ]
 
 
-def _memory(info: Info) -> str:
+def _memory_lines(info: Info) -> list[str]:
     from dartsl.api.describing import readable_bytes
 
     if info.memory_bytes is None:
-        return "unknown: an `extern op` has no implementation here (--plugin)"
-    return f"{readable_bytes(info.memory_bytes)} per step (batch {info.batch}, order {info.order})"
+        return ["  memory         unknown: an `extern op` has no implementation here (--plugin)"]
+    size = f"  memory         {readable_bytes(info.memory_bytes)} per step (batch {info.batch}, order {info.order})"
+    if info.device == "cpu":
+        return [size]
+    from dartsl.searching.memory_gpu import ASSUMED
+
+    return [f"{size} on {info.device}", f"                 {ASSUMED}"]
 
 
 def _architectures(number: int) -> str:

@@ -3,7 +3,7 @@
 The step runs once on the meta device, where tensors have shapes and no numbers, and every storage is counted
 from the operation that makes it until nothing holds it: what autograd keeps, gradients, the copies of
 unrolling, tangents, and what comes and goes. What that cannot see is scratch memory inside kernels and the
-holes in the heap; both grow with the rest.
+holes in the heap; both grow with the rest. For a GPU see `memory_gpu`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import PluginError
 from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.supernet import Supernet
+from dartsl.searching import memory_gpu
 from dartsl.searching.bilevel import ORDERS
 from dartsl.searching.method import Constant, Method, Moment
 from dartsl.searching.step import SearchStep
@@ -51,12 +52,14 @@ SLACK = {"normal": 0.2, "low": 0.5}
 class Occupancy(TorchDispatchMode):
     """Within it, how many bytes the storages made by operations hold, now and at most.
 
-    Works on every device; `known` storages do not count. On the meta device an operation that was seen on
+    Works on every device; `known` storages do not count, others do in blocks
+    of `block` bytes. On the meta device an operation that was seen on
     tensors of the same shapes is not asked again what it gives.
     """
 
-    def __init__(self, known: Iterable[Tensor] = ()) -> None:
+    def __init__(self, known: Iterable[Tensor] = (), block: int = 1) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._block = block
         self.now = 0
         self.peak = 0
         self._known = [tensor.untyped_storage() for tensor in known]  # held: no address is used again
@@ -95,8 +98,9 @@ class Occupancy(TorchDispatchMode):
         key = storage._cdata
         if key in self._sizes:
             return
-        self._sizes[key] = storage.nbytes()
-        self.now += storage.nbytes()
+        size = -(-storage.nbytes() // self._block) * self._block
+        self._sizes[key] = size
+        self.now += size
         self.peak = max(self.peak, self.now)
         weakref.finalize(storage, self._free, key)
 
@@ -125,7 +129,7 @@ class StepMemory:
 
     state       parameters, buffers, and what the two optimisers keep (momentum; two moments for the alphas)
     passes      the most that images (or text) and all else that the passes make hold at once
-    slack       what a CPU process takes besides: kernels and what they keep, and holes in its heap
+    slack       what a CPU process takes besides: kernels and what they keep, and holes in its heap; on a GPU workspaces
     """
 
     state: int
@@ -165,31 +169,37 @@ def step_memory(
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
     shadow = _shadow(model, batch, build, plugins)
+    block = memory_gpu.BLOCK if shadow.build.chosen_target.name == "cuda" else 1
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
-    passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2"), shadow.build.memory
+    passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2", block), shadow.build.memory
     if (
         order == "exact"
     ):  # dual numbers: all twice, and what their derivatives keep; no layer is computed again
         if kept != "normal":
             shadow, kept = _shadow(model, batch, replace(build, memory="normal"), plugins), "normal"
-            passes = step_peak(shadow, batch, "2")
+            passes = step_peak(shadow, batch, "2", block)
         passes = round(DUAL * 2 * passes)
-    calls = sum(convolutions(application(shadow.graph, node)) for node in shadow.graph)
-    return StepMemory(
-        state=2 * (2 * weights + 3 * alphas + _bytes(list(shadow.buffers()))),
-        passes=passes,
-        slack=BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes),
-    )
+    if block > 1:
+        passes = memory_gpu.rounded(passes)
+        slack = memory_gpu.workspaces(shadow, batch)
+    else:
+        slack = _slack_of_cpu(shadow, passes, kept)
+    return StepMemory(2 * (2 * weights + 3 * alphas + _bytes(list(shadow.buffers()))), passes, slack)
 
 
-def step_peak(model: Supernet, batch: int, order: str) -> int:
-    """Bytes that a step of order 1 or 2 holds at most, inputs and gradients too. It is taken: `model` should lie on the
-    meta device, where there are no numbers to lose."""
+def _slack_of_cpu(model: Supernet, passes: int, kept: str) -> int:
+    calls = sum(convolutions(application(model.graph, node)) for node in model.graph)
+    return BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes)
+
+
+def step_peak(model: Supernet, batch: int, order: str, block: int = 1) -> int:
+    """Bytes that a step of order 1 or 2 holds at most, inputs and gradients too, in blocks. It is taken:
+    `model` should lie on the meta device, where there are no numbers to lose."""
     place = next(model.parameters())
     method = Method.of(SearchConfig(order=order), Constant(0.0, warmup=0 if model.alpha_parameters() else 1))
     step = SearchStep.of(model, method, SearchConfig())
     step.finite.at_once = False
-    held = Occupancy([*model.parameters(), *model.buffers()])
+    held = Occupancy([*model.parameters(), *model.buffers()], block)
     with held:
         train, validation = random_batches(model.plan, batch, place)
         step.take(train, validation, 0, Moment(0, 1))
@@ -197,17 +207,22 @@ def step_peak(model: Supernet, batch: int, order: str) -> int:
 
 
 def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implementations) -> Supernet:
-    """The network on the meta device. Raises UserError where `batch` images make tensors beyond counting."""
+    """The network on the meta device, as the passes for its own device make it.
+
+    Raises UserError where `batch` images make tensors beyond counting.
+    """
     if isinstance(model, Supernet):
         dtype = next(iter(model.parameters()), torch.empty(0)).dtype
-        build = replace(model.build, target=model.build.chosen_target, dtype=dtype)
+        build = replace(model.build, dtype=dtype)
         plan, graph, builders = model.plan, model.graph, model.plugins
     else:
         plan, graph, builders = model, build_graph(model), resolve(model, {}, plugins)
     if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:
-        return Supernet(plan, graph, replace(build, device="meta", amp=False), builders)
+        return Supernet(
+            plan, graph, replace(build, device="meta", target=build.chosen_target, amp=False), builders
+        )
     except PluginError as fault:
         raise contract_error(fault, plan, {}) from fault
 

@@ -30,9 +30,10 @@ def run_all(
         case.name: {name: NO_TIME for name, _ in case.pieces(machine)} for case in cases
     }
     yield found
+    whole = max(1.0, sum(case.share for case in cases))
     for shares in (True, False):
         for case in cases:
-            until = min(end, time.monotonic() + 60 * minutes * case.share) if shares else end
+            until = min(end, time.monotonic() + 60 * minutes * case.share / whole) if shares else end
             for piece in [name for name, record in found[case.name].items() if record == NO_TIME]:
                 left = end - time.monotonic()
                 if time.monotonic() >= until or left <= 0:

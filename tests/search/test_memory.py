@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from dartsl.graph.build import build
 from dartsl.graph.operations import info
+from dartsl.graph.target import TARGETS
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.loader import read
 from dartsl.lang.plan import plan
+from dartsl.lang.terms import Plan
 from dartsl.nn.build import Build
-from dartsl.searching.memory import BASE, PER_CONVOLUTION, SLACK, estimate_step, step_memory, step_peak
+from dartsl.nn.supernet import Supernet
+from dartsl.run.determinism import WORKSPACE
+from dartsl.searching.memory import (
+    BASE,
+    PER_CONVOLUTION,
+    SLACK,
+    Occupancy,
+    estimate_step,
+    step_memory,
+    step_peak,
+)
+from dartsl.searching.memory_gpu import BLOCK, CUBLAS, SEGMENT, workspaces
 from tests.nn.specs import DECIDED, RAGGED, SEARCHED, small
 
 
@@ -75,3 +90,35 @@ def test_an_estimate_is_within_a_fifth_of_what_was_measured(
     spec = check(read(name))
     found = estimate_step(plan(spec, pick_network(spec, None), parameters), batch, order)
     assert 0.8 < found / (measured * 10**6) < 1.2
+
+
+def on_cuda(plan: Plan) -> Supernet:
+    """The network that a GPU gets, as shapes."""
+    return Supernet(plan, build(plan), Build(device="meta", target=TARGETS["cuda"]))
+
+
+def test_a_gpu_is_estimated_by_its_own_passes_in_blocks() -> None:
+    plan = small(SEARCHED).plan
+    found = step_memory(plan, 16, "1", Build(device="cuda"))
+    shadow = on_cuda(small(SEARCHED).plan)
+    exact, blocks = (step_peak(shadow, 16, "1", block) for block in (1, BLOCK))
+    assert exact < blocks < 1.2 * exact
+    assert blocks <= found.passes < blocks + SEGMENT
+    assert found.passes % SEGMENT == 0
+    assert found.state == step_memory(plan, 16, "1").state
+    assert CUBLAS < found.slack == step_memory(plan, 16, "2", Build(device="cuda")).slack
+
+
+def test_workspaces_are_bounded() -> None:
+    model = on_cuda(small(SEARCHED).plan)
+    one, two = (workspaces(model, batch) - CUBLAS for batch in (1, 2))
+    assert 0 < two == 2 * one
+    assert workspaces(model, 10**6) == CUBLAS + (WORKSPACE << 20)
+
+
+def test_every_tensor_takes_whole_blocks() -> None:
+    held = Occupancy(block=512)
+    with held:
+        kept = [torch.ones(1), torch.ones(129)]
+    assert held.peak == 512 + 1024
+    assert kept
