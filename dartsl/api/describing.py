@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 NO_IMPLEMENTATION = "E0411"
 DEVICES = ("cpu", "cuda")  # that memory is estimated for
+ASSUMED = (
+    "cudnn's workspaces are assumed; CUDA's context, about 0.5 GiB, and the data set come on top"  # on a GPU
+)
 
 
 @dataclass(frozen=True)

@@ -161,15 +161,13 @@ def _unused_lines(info: Info) -> list[str]:
 
 
 def _memory_lines(info: Info) -> list[str]:
-    from dartsl.api.describing import readable_bytes
+    from dartsl.api.describing import ASSUMED, readable_bytes
 
     if info.memory_bytes is None:
         return ["  memory         unknown: an `extern op` has no implementation here (--plugin)"]
     size = f"  memory         {readable_bytes(info.memory_bytes)} per step (batch {info.batch}, order {info.order})"
     if info.device == "cpu":
         return [size]
-    from dartsl.searching.memory_gpu import ASSUMED
-
     return [f"{size} on {info.device}", f"                 {ASSUMED}"]
 
 

@@ -24,7 +24,6 @@ CUBLAS = (
     40 << 20
 )  # bytes of workspaces of cuBLAS and cuBLASLt on the stream of the steps, as torch allots them
 PER_TENSORS = 8  # how many times the tensors of the largest convolution its workspace is at most
-ASSUMED = "cudnn's workspaces are assumed; CUDA's context, about 0.5 GiB, and the data set come on top"
 
 
 def workspaces(model: Supernet, batch: int) -> int:
