@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 
+from dartsl.step.graphs import WARM
 from dartsl.step.verified import EVERY
 from tests.gpu.registry import Machine, Piece, case
 from tests.gpu.spaces import Space, combinations, steps
+
+QUIET = EVERY - WARM - 2  # steps between those before and the one that looks at the numbers
 
 
 @case(share=0.04)
@@ -23,13 +26,13 @@ def waits(machine: Machine) -> Iterator[Piece]:
 def take(machine: Machine, space: Space, settings: dict[str, Any]) -> int:
     session = space.session(machine.device, **settings)
     session.begin_epoch()
-    steps(session, 1)  # kernels are chosen
+    steps(session, WARM + 1)  # kernels are chosen, and graphs captured
     _forbid(machine, True)
     try:
-        steps(session, EVERY - 2)
+        steps(session, QUIET)
     finally:
         _forbid(machine, False)
-    return EVERY - 2
+    return QUIET
 
 
 def _forbid(machine: Machine, forbidden: bool) -> None:
