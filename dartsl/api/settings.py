@@ -37,6 +37,9 @@ class SearchSettings(TypedDict, total=False):
     tar: float
     relaxation: str
     penalty: tuple[str, ...] | list[str]
+    beta_decay_weight: float
+    zero_one_weight: float
+    entropy_weight: float
     stop: str
     derive: Literal["connected", "argmax"]
     seed: int

@@ -82,9 +82,7 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     metavar = METAVARS[type(spec.default)]
     if spec.metadata["names"] is not None:
         metavar = "NAMES" if isinstance(spec.default, tuple) else "NAME"
-        help_ = (
-            f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ['none is registered'])}. [{_default(spec)}]"
-        )
+        help_ = f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ())}. [{_default(spec)}]"
     return click.option(*short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dartsl.lang.methods import BETA_DECAY, ENTROPY, ZERO_ONE
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -41,6 +42,14 @@ def _streamed(what: str) -> Effect:
 _AUGMENTS = Effect(
     lambda config, found: not found.prepared, "floating images from Python reach the network as they are"
 )
+
+
+def _of_penalty(name: str) -> tuple[Effect]:
+    return (
+        Effect(lambda config, found: name in config.penalty, f"the penalty `{name}` is not among `penalty`"),
+    )
+
+
 _OF_BOTH = {
     "workers": (_streamed("worker processes read a folder of images as they are needed"),),
     "stream": (
@@ -52,6 +61,7 @@ _OF_BOTH = {
 OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     **_OF_BOTH,
     "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
+    **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, ENTROPY)},
     "split": (
         Effect(lambda config, found: not found.apart, "one data set was given for weights, one for alphas"),
     ),

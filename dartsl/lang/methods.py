@@ -16,11 +16,16 @@ Part = Literal["relaxation", "penalty", "stop"]
 Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
+BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
     "relaxation": {SOFTMAX: "the softmax of each row of alphas (DARTS)"},
-    "penalty": {},
+    "penalty": {
+        BETA_DECAY: "the mean logsumexp of the rows of alphas, ever heavier (beta-DARTS)",
+        ZERO_ONE: "minus the mean squared distance of the mixing weights from 1/2 (FairDARTS)",
+        ENTROPY: "the mean entropy of the rows of mixing weights",
+    },
     "stop": {NEVER: "the search runs for all its epochs"},
 }
 

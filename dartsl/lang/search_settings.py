@@ -85,6 +85,11 @@ class SearchConfig:
     penalty: tuple[str, ...] = setting(
         (), "what is added to the validation loss for the alphas", names="penalty"
     )
+    beta_decay_weight: float = setting(
+        50.0, "factor of the penalty `beta_decay`: epoch e of E, from 0, has e / E of it", low=0
+    )
+    zero_one_weight: float = setting(10.0, "factor of the penalty `zero_one`", low=0)
+    entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     derive: str = setting(
         "connected",

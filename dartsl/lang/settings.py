@@ -81,7 +81,7 @@ def accepted(spec: Field[Any]) -> tuple[str, ...] | None:
 def _one_of(value: object, values: Sequence[str]) -> str:
     text = str(value).lower() if not isinstance(value, bool) else ""
     if text not in values:
-        *most, last = [_shown(v) for v in values] or ["an empty list: there is no such name yet"]
+        *most, last = (_shown(v) for v in values)
         raise ValueError(f"{', '.join(most)} or {last}" if most else last)
     return text
 

@@ -52,10 +52,13 @@ class Relaxation:
     weights  the mixing weights of a table in a pass, (rows, columns): 0 in spare columns. Rows need not add up to 1.
              Twice differentiable in the parameters. What it draws is keyed by the step and kind of the pass and by
              the seed and name of the table, never by the share: all processes and all passes of a step agree.
+    expected what penalties and expected costs take for the mixing weights, where `weights` draws them: (rows, columns),
+             differentiable, as `dartsl.searching.readouts` has it. None: `weights` draws nothing
     """
 
     start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
     weights: Callable[[Architecture, Pass], Tensor]
+    expected: Callable[[Architecture], Tensor] | None = None
 
 
 RELAXATIONS = Implementations[Relaxation]("relaxation")

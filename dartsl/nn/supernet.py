@@ -191,6 +191,17 @@ class Supernet(nn.Module):
         """By table, (rows, columns), exact zeros after the end of a short row; a pass keys what is drawn for them."""
         return {each.name: self.relaxation.weights(self._architecture(each), pass_) for each in self.tables}
 
+    def architectures(self) -> list[Architecture]:
+        """The parameters of each table, in order."""
+        return [self._architecture(each) for each in self.tables]
+
+    def expected_weights(self) -> dict[str, Tensor]:
+        """As `mixing_weights`, with nothing drawn."""
+        expected = self.relaxation.expected
+        if expected is None:
+            return self.mixing_weights()
+        return {each.table.name: expected(each) for each in self.architectures()}
+
     def architecture(self) -> dict[str, dict[str, list[Any]]]:
         """What the relaxation has learnt, by group and by table, row by row, without a short row's spare columns."""
         return {

@@ -31,8 +31,9 @@ from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.beside import plugins_beside
 from dartsl.run.job import Job
 from dartsl.searching.bilevel import AlphaGradient
-from dartsl.searching.method import Constant, Method, Moment
+from dartsl.searching.method import Constant, Method
 from dartsl.searching.step import SearchStep, alpha_step
+from dartsl.searching.terms import Moment
 from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, random_batches
 from dartsl.step.gradients import gradients_of

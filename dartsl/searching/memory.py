@@ -33,8 +33,9 @@ from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import memory_gpu
 from dartsl.searching.bilevel import ORDERS
-from dartsl.searching.method import Constant, Method, Moment
+from dartsl.searching.method import Constant, Method
 from dartsl.searching.step import SearchStep
+from dartsl.searching.terms import Moment
 from dartsl.step.batches import random_batches
 
 _Shape = tuple[torch.Size, tuple[int, ...], torch.dtype]

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor, nn
-
 from dartsl.lang.methods import NEVER, Implementations
 from dartsl.lang.settings import SearchConfig
+from dartsl.searching.terms import TERMS, Term
 
 Tables = Mapping[str, Sequence[Sequence[float]]]  # mixing weights by alpha table
 
@@ -59,29 +58,6 @@ class Constant:
         return epoch >= self.warmup
 
 
-class Relaxed(Protocol):
-    """What a term sees of a supernet."""
-
-    def alpha_parameters(self) -> list[nn.Parameter]: ...
-
-    def mixing_weights(self) -> dict[str, Tensor]: ...
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a step is taken: `epoch` (from 0) of `epochs`."""
-
-    epoch: int
-    epochs: int
-
-
-class Term(Protocol):
-    """What is added to the validation loss in the alphas' step, a function of the alphas alone, in every order."""
-
-    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
-        """The value, (), differentiable in the alphas."""
-
-
 class StopRule(Protocol):
     """When a search is over before its last epoch."""
 
@@ -94,7 +70,6 @@ def never(past: Sequence[Tables]) -> str | None:
     return None
 
 
-TERMS = Implementations[Callable[[SearchConfig], Term]]("penalty")
 STOPS = Implementations[Callable[[SearchConfig], StopRule]]("stop")
 STOPS.provide(NEVER, lambda config: never)
 

@@ -26,9 +26,10 @@ from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, number, record, table, whole
 from dartsl.run.state import optimizer, tensors
 from dartsl.searching.figures import EpochFigures
-from dartsl.searching.method import Method, Moment, Schedule, Tables
+from dartsl.searching.method import Method, Schedule, Tables
 from dartsl.searching.readouts import entropies, readings
 from dartsl.searching.step import SearchStep, Taken
+from dartsl.searching.terms import Moment
 from dartsl.step.batches import Batch
 from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
@@ -240,6 +241,7 @@ class SearchSession(Verified[Place]):
             "val loss": row["validation_loss"],
             f"val {self.short}": row[f"validation_{self.measure}"],
             "entropy": sum(entropy.values()) / len(entropy),
+            **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
             "lr": self.rate,
         }
 

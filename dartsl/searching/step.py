@@ -17,7 +17,8 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
-from dartsl.searching.method import Method, Moment
+from dartsl.searching.method import Method
+from dartsl.searching.terms import Moment
 from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter

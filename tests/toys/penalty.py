@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dartsl.lang.methods import NAMES, register
 from dartsl.lang.settings import SearchConfig
-from dartsl.searching.method import TERMS, Moment, Relaxed, Term
+from dartsl.searching.terms import TERMS, Moment, Relaxed, Term
 
 NAME = "mean_square"
 FACTOR = 2.0

@@ -20,8 +20,9 @@ from dartsl.run import loop as run_loop
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import Interrupted
 from dartsl.run.kinds import ALPHAS
-from dartsl.searching.method import TERMS, Constant, Method, Moment
+from dartsl.searching.method import Constant, Method
 from dartsl.searching.step import SearchStep
+from dartsl.searching.terms import TERMS, Moment
 from dartsl.step.batches import random_batches
 from tests.search.runs import checkpoint_of
 from tests.toys import penalty, sigmoid, stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -61,6 +62,9 @@ class Search:
     first: Tensors = field(default_factory=dict)
     second: Tensors = field(default_factory=dict)
     steps: int = 0
+    penalty: Callable[[Tensors], torch.Tensor] | None = (
+        None  # of the alphas by cell, added to the validation loss
+    )
 
     def __post_init__(self) -> None:
         self.buffers = {name: torch.zeros_like(p) for name, p in weights_of(self.model).items()}
@@ -108,7 +112,18 @@ class Search:
         return dict(zip(alphas, torch.autograd.grad(loss, list(alphas.values())), strict=True))
 
     def alpha_gradient(self, train: Batch, validation: Batch, xi: float) -> Tensors:
-        """The gradient of the order that the settings name, by cell."""
+        """The gradient of the order that the settings name, by cell, that of the penalty included."""
+        slope = self.loss_gradient(train, validation, xi)
+        if self.penalty is None:
+            return slope
+        alphas = alphas_of(self.model)
+        added = torch.autograd.grad(self.penalty(dict(alphas)), list(alphas.values()), allow_unused=True)
+        return {
+            name: slope[name] if g is None else slope[name] + g for name, g in zip(alphas, added, strict=True)
+        }
+
+    def loss_gradient(self, train: Batch, validation: Batch, xi: float) -> Tensors:
+        """That of the loss alone."""
         if self.settings.order == "1":
             return gradients(self.model, validation)[1]
         if self.settings.order == "exact":
