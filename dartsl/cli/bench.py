@@ -62,8 +62,9 @@ def bench_command(
     """Benchmark the optimising passes on a SPEC's network.
 
     Times a forward and backward pass, and a search step of first, second and exact order: at -O0, at -O2, and at -O2
-    with --memory low. First order at -O0 computes all gradients, as the code of DARTS does. On a GPU, CUDA graphs are
-    timed too (`low` uses them), with the number of kernels of a step and the time in which any of them runs.
+    with --memory low. First order at -O0 computes all gradients, as the code of DARTS does. On a GPU, dartsl's own
+    kernels, CUDA graphs and both (`all`; `low` uses both too) are timed as well, with the number of kernels of a step
+    and the time in which any of them runs.
 
     \b
     Examples:
@@ -114,13 +115,13 @@ def gpu_text(rows: list[GpuRow]) -> str:
     from dartsl.api.describing import readable_bytes
 
     lines = [
-        f"{'case':<16}  {'level':<6}  {'median':>10}  {'faster':>6}  {'busy':>10}  {'kernels':>7}"
+        f"{'case':<16}  {'level':<7}  {'median':>10}  {'faster':>6}  {'busy':>10}  {'kernels':>7}"
         f"  {'peak':>10}  {'part':>5}  {'reserved':>10}"
     ]
     for row in rows:
         plain = next(other for other in rows if other.case == row.case)
         lines.append(
-            f"{row.case:<16}  {row.level:<6}  {row.median_s * 1000:>7.1f} ms  {row.faster:>5.2f}x"
+            f"{row.case:<16}  {row.level:<7}  {row.median_s * 1000:>7.1f} ms  {row.faster:>5.2f}x"
             f"  {row.busy_s * 1000:>7.1f} ms  {row.kernels:>7,}  {readable_bytes(row.peak_bytes):>10}"
             f"  {row.peak_bytes / max(plain.peak_bytes, 1):>5.2f}  {readable_bytes(row.reserved_bytes):>10}"
         )

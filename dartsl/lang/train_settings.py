@@ -105,7 +105,11 @@ class TrainConfig:
     optimise: int = setting(
         2, "level of optimisation: the same mathematics, in less time and memory", low=0, high=2
     )
-    amp: bool = of_images(False, "compute convolutions in a 16-bit type; weights stay float32")
+    amp: bool = of_images(
+        False,
+        "compute convolutions in a 16-bit type; weights and batch norm's statistics stay float32. A cell took 1.4 "
+        "times less time on an H200; whole steps were not measured there, and on a CPU they take more",
+    )
     amp_type: str = of_images(
         "bfloat16", "16-bit type of amp; float16 (on a GPU) scales the loss", values=("bfloat16", "float16")
     )

@@ -39,10 +39,13 @@ class Variant:
     graphs: bool = False
 
 
+ALL = "all"  # what can be switched on
 VARIANTS: Mapping[str, Variant] = {
-    "O0": Variant(Build(level=0)),
-    "O2": Variant(Build(level=2)),
-    "graphs": Variant(Build(level=2), graphs=True),
+    "O0": Variant(Build(level=0, kernels="off")),
+    "O2": Variant(Build(level=2, kernels="off")),
+    "kernels": Variant(Build(level=2)),
+    "graphs": Variant(Build(level=2, kernels="off"), graphs=True),
+    ALL: Variant(Build(level=2), graphs=True),
     "low": Variant(Build(level=2, memory="low"), graphs=True),
 }
 

@@ -46,12 +46,12 @@ def trial(spec: Path) -> Trial:
 def test_each_variant_has_a_row(tiny: Path) -> None:
     gauge = FakeGauge()
     rows = bench_gpu(trial(tiny), "cpu", ["first"], repeats=2, gauge=gauge)
-    assert [row.level for row in rows] == ["O0", "O2", "graphs", "low"]
-    assert gauge.calls == 8
-    assert [row.faster for row in rows] == pytest.approx([1, 2, 3, 4])
+    assert [row.level for row in rows] == ["O0", "O2", "kernels", "graphs", "all", "low"]
+    assert gauge.calls == 12
+    assert [row.faster for row in rows] == pytest.approx([1, 2, 3, 4, 5, 6])
     assert {row.kernels for row in rows} == {3}
     assert rows[1].busy_s == pytest.approx(0.4)  # of two streams at once, counted once
-    assert [row.peak_bytes for row in rows] == [2000, 1000, 666, 500]
+    assert [row.peak_bytes for row in rows] == [2000, 1000, 666, 500, 400, 333]
     table = gpu_text(rows).splitlines()
     assert " ".join(table[2].split()) == "first O2 500.0 ms 2.00x 400.0 ms 3 1000 bytes 0.50 2.0 MiB"
     assert len({len(line) for line in table}) == 1
@@ -59,7 +59,7 @@ def test_each_variant_has_a_row(tiny: Path) -> None:
 
 def test_a_pass_by_itself_is_not_captured(tiny: Path) -> None:
     rows = bench_gpu(trial(tiny), "cpu", ["forward_backward"], repeats=1, gauge=FakeGauge())
-    assert [row.level for row in rows] == ["O0", "O2", "low"]
+    assert [row.level for row in rows] == ["O0", "O2", "kernels", "low"]
 
 
 def test_a_network_without_a_choice_has_no_steps(tiny: Path) -> None:
