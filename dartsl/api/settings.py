@@ -36,6 +36,7 @@ class SearchSettings(TypedDict, total=False):
     ar: float
     tar: float
     relaxation: str
+    temperature: float | str
     penalty: tuple[str, ...] | list[str]
     beta_decay_weight: float
     zero_one_weight: float

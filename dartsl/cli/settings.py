@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, fields
+from functools import partial
 from typing import Any
 
 import click
 
 from dartsl.cli.options import Command
+from dartsl.lang.schedules import SHAPES, Schedule
 from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, coerce
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
-METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT"}
+METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT", Schedule: "SCHEDULE"}
 
 
 class SettingsCommand(click.Command):
@@ -83,7 +85,16 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     if spec.metadata["names"] is not None:
         metavar = "NAMES" if isinstance(spec.default, tuple) else "NAME"
         help_ = f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ())}. [{_default(spec)}]"
-    return click.option(*short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_)
+    return click.option(
+        *short, f"--{flag}", spec.name, metavar=metavar, callback=_judge(spec), help=help_,
+        shell_complete=partial(_completed, spec),
+    )  # fmt: skip
+
+
+def _completed(spec: Field[Any], ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """What the shell offers for a value: names, and the beginnings of schedules."""
+    known = [f"{shape}(" for shape in SHAPES] if isinstance(spec.default, Schedule) else accepted(spec) or ()
+    return [name for name in known if name.startswith(incomplete)]
 
 
 def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:

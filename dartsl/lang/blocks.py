@@ -12,6 +12,7 @@ from dartsl.lang import foreign
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import SettingLiteral
 from dartsl.lang.resolve import defined_twice
+from dartsl.lang.schedules import Schedule
 from dartsl.lang.settings import CONFIGS, accepted, coerce
 from dartsl.lang.source import Span
 from dartsl.lang.suggestions import close
@@ -20,6 +21,7 @@ from dartsl.lang.syntax import (
     File,
     ListLiteral,
     Number,
+    ScheduleLiteral,
     Setting,
     SettingsDecl,
     SettingValue,
@@ -78,6 +80,8 @@ def _value(kind: str, setting: Setting) -> SettingLiteral | Diagnostic:
         return _unknown(kind, setting, known)
     meant = foreign.value(name, setting.value.value) if isinstance(setting.value, String) else None
     try:
+        if isinstance(setting.value, String) and isinstance(known[name].default, Schedule):
+            raise ValueError("written without quotes")
         value: SettingLiteral = coerce(known[name], literal(setting.value))
     except ValueError as error:
         return _bad_value(setting, f"this must be {error}", known[name], meant)
@@ -108,8 +112,10 @@ def _misspelt(given: SettingValue, field: Field[Any]) -> tuple[String, str] | No
 
 
 def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
-    """A value in the type that the setting has, where that is plain; for lists, an example."""
+    """A value in the type that the setting has, where that is plain; for lists and schedules, an example."""
     default = field.default
+    if isinstance(default, Schedule):
+        return str(default) if isinstance(given, String | ScheduleLiteral) else None
     if isinstance(default, tuple):
         return f"[{', '.join(str(item) for item in default)}]" if default else None
     if isinstance(default, bool) and not isinstance(given, Boolean):
@@ -156,3 +162,5 @@ def literal(value: SettingValue) -> SettingLiteral:
             return flag
         case ListLiteral(items):
             return tuple(literal(item) for item in items)
+        case ScheduleLiteral(shape, numbers):
+            return Schedule.of(shape, *(float(number.lexeme) for number in numbers))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, ZERO_ONE
+from dartsl.lang.methods import BETA_DECAY, ENTROPY, SCHEDULED, ZERO_ONE
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -62,6 +62,12 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     **_OF_BOTH,
     "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
     **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, ENTROPY)},
+    "temperature": (
+        Effect(
+            lambda config, found: "temperature" in SCHEDULED.get(config.relaxation, ()),
+            "the relaxation has no temperature",
+        ),
+    ),
     "split": (
         Effect(lambda config, found: not found.apart, "one data set was given for weights, one for alphas"),
     ),

@@ -17,10 +17,14 @@ Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
+GUMBEL = "gumbel"
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
-    "relaxation": {SOFTMAX: "the softmax of each row of alphas (DARTS)"},
+    "relaxation": {
+        SOFTMAX: "the softmax of each row of alphas (DARTS)",
+        GUMBEL: "the softmax of each row of alphas and Gumbel noise, over the temperature (as SNAS samples)",
+    },
     "penalty": {
         BETA_DECAY: "the mean logsumexp of the rows of alphas, ever heavier (beta-DARTS)",
         ZERO_ONE: "minus the mean squared distance of the mixing weights from 1/2 (FairDARTS)",
@@ -28,10 +32,13 @@ NAMES: Mapping[Part, dict[str, str]] = {
     },
     "stop": {NEVER: "the search runs for all its epochs"},
 }
+# Of a relaxation, the settings that it alone reads: schedules, whose value of now comes with each pass.
+SCHEDULED: dict[str, tuple[str, ...]] = {GUMBEL: ("temperature",)}
 
 
-def register(part: Part, name: str, help: str) -> None:
-    """Let a setting name a relaxation, a penalty or a stop rule; `help` is what it is, in a few words.
+def register(part: Part, name: str, help: str, scheduled: tuple[str, ...] = ()) -> None:
+    """Let a setting name a relaxation, a penalty or a stop rule; `help` is what it is, in a few words, and `scheduled`
+    are the schedules that a relaxation reads, such as "temperature".
 
     Raises ValueError for a name that is taken, or that is no lower-case identifier.
     """
@@ -40,6 +47,8 @@ def register(part: Part, name: str, help: str) -> None:
     if name in NAMES[part]:
         raise ValueError(f"the name {name} is taken")
     NAMES[part][name] = help
+    if scheduled:
+        SCHEDULED[name] = scheduled
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ class Recovery:
                 index = self._resume(index)
                 continue
             try:
+                token = self._as_schedule(index)
                 self.parser.feed_token(token)
             except UnexpectedToken:
                 index = self._fault(index)
@@ -98,6 +99,15 @@ class Recovery:
             self.whole = False
             self._unwind("$END")
             return self._finish()
+
+    def _as_schedule(self, index: int) -> Token:
+        """A token; a SCHEDULE, where such may stand, for a name before a parenthesis."""
+        token = self.tokens[index]
+        if token.type != "NAME" or self._at(index + 1).type != "LPAR":
+            return token
+        state = self.parser.parser_state
+        takes = "SCHEDULE" in state.parse_conf.states[state.position]
+        return Token.new_borrow_pos("SCHEDULE", str(token), token) if takes else token
 
     def _finish(self) -> Tree[Token]:
         tree = self.parser.feed_token(self.end)

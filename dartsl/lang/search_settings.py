@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dartsl.lang.methods import NEVER, SOFTMAX
+from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 
 
@@ -81,6 +82,9 @@ class SearchConfig:
     )
     relaxation: str = setting(
         SOFTMAX, "how the mixing weights are computed from the alphas", names="relaxation"
+    )
+    temperature: Schedule = setting(
+        Schedule(10.0, 1.0, "linear"), "temperature of a relaxation that draws", low=0, open_low=True
     )
     penalty: tuple[str, ...] = setting(
         (), "what is added to the validation loss for the alphas", names="penalty"

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
 from dartsl.lang.methods import NAMES
+from dartsl.lang.schedules import MOST, Schedule
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -31,8 +32,6 @@ __all__ = [
     "train_config",
     "usable",
 ]
-
-MOST = 1_000_000_000  # as of a number in a spec: what is above does not fit into a float32 in the end
 
 
 CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}
@@ -58,6 +57,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
         return found
     if values is not None:
         return _one_of(value, values)
+    if kind is Schedule:
+        return _schedule(value, meta)
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         if default and len(items) != len(default):
@@ -89,6 +90,16 @@ def _one_of(value: object, values: Sequence[str]) -> str:
 def _shown(value: str) -> str:
     """One of the values of a setting, as it is written."""
     return value if value.isdigit() else f'"{value}"'
+
+
+def _schedule(value: object, meta: Mapping[str, Any]) -> Schedule:
+    """A number, a schedule, or the text of either. Both of its ends are within the bounds, so that all of it is."""
+    found = Schedule.read(value) if isinstance(value, str) else value
+    if not isinstance(found, Schedule):
+        return Schedule.constant(_number(found, float, meta))
+    for end in (found.first, found.last):
+        _number(end, float, meta)
+    return found
 
 
 def _number(value: Any, kind: type, meta: Mapping[str, Any]) -> Any:

@@ -81,4 +81,6 @@ def literal(value: s.SettingValue) -> str:
     """The value of a setting."""
     if isinstance(value, s.ListLiteral):
         return f"[{', '.join(literal(item) for item in value.items)}]"
+    if isinstance(value, s.ScheduleLiteral):
+        return f"{value.shape}({', '.join(_spell(number) for number in value.numbers)})"
     return _spell(value)

@@ -243,7 +243,15 @@ class ListLiteral(Syntax):
     items: tuple[SettingValue, ...]
 
 
-SettingValue = Number | String | Boolean | ListLiteral
+@dataclass(frozen=True)
+class ScheduleLiteral(Syntax):
+    """`linear(10, 0.1)`"""
+
+    shape: str
+    numbers: tuple[Number, ...]
+
+
+SettingValue = Number | String | Boolean | ListLiteral | ScheduleLiteral
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ITEMS = CELL_ITEMS | NETWORK_ITEMS
 NEXT = DECLARATIONS | ITEMS | {"IMPORT", "RBRACE", "$END"}  # what may follow a finished item
 
 _VALUES = frozenset(
-    {"NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "MATCH", "MINUS", "LPAR", "LSQB", "VBAR"}
+    {"NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "MATCH", "MINUS", "LPAR", "LSQB", "VBAR", "SCHEDULE"}
 )
 _WORDS = {
     "NAME": "a name",

@@ -201,6 +201,10 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def literals(self, meta: Meta, children: Children) -> s.ListLiteral:
         return s.ListLiteral(tuple(children), span=self._span(meta))
 
+    def schedule(self, meta: Meta, children: Children) -> s.ScheduleLiteral:
+        shape, *numbers = children
+        return s.ScheduleLiteral(str(shape), tuple(numbers), span=self._span(meta))
+
     def setting(self, meta: Meta, children: Children) -> s.Setting:
         return s.Setting(*children, span=self._span(meta))
 

@@ -128,6 +128,22 @@ class Draws:
 
         return drawn(pass_, path, draw)
 
+    def gumbel(self, pass_: Pass, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Draws of the Gumbel distribution for a table of alphas: the same in all shares of a batch.
+
+        Drawn on the CPU in float64, so that a seed means the same on every device and in every type.
+        """
+        if like.is_meta:
+            return like.new_empty(shape)
+        device, dtype = like.device, like.dtype
+
+        def draw(pass_: Pass) -> Tensor:
+            generator = self._generator(pass_, path, torch.device("cpu"))
+            even = torch.empty(shape, dtype=torch.float64).exponential_(generator=generator)
+            return -even.log().to(device, dtype, non_blocking=True)
+
+        return drawn(pass_, path, draw)
+
     def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
         if like.is_meta:

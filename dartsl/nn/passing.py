@@ -15,6 +15,19 @@ KINDS: tuple[BatchKind, ...] = ("train", "validation")
 
 
 @dataclass(frozen=True)
+class Scheduled:
+    """What a search changes from epoch to epoch, as it is in the epoch of a pass.
+
+    temperature  of a relaxation that draws
+    """
+
+    temperature: float = 1.0
+
+
+STEADY = Scheduled()
+
+
+@dataclass(frozen=True)
 class Pass:
     """One pass; two passes that are equal see the same random draws.
 
@@ -26,6 +39,7 @@ class Pass:
                 normalise all the same
     again       it is computed a second time, for a backward pass: nothing moves that has moved the first time, and
                 autograd is handed the same tensors (`dartsl.nn.recompute`)
+    scheduled   what depends on the epoch; a step that is captured is captured anew where it has changed
     drawn       by the key of a drop-path: what it keeps, (B, 1, 1, 1), where that was drawn ahead of the pass
     """
 
@@ -35,6 +49,7 @@ class Pass:
     drop_path: float = 0.0
     frozen: bool = False
     again: bool = False
+    scheduled: Scheduled = STEADY
     drawn: Mapping[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

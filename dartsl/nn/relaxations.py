@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import SOFTMAX, Implementations
-from dartsl.nn.draws import stream_seed
+from dartsl.lang.methods import GUMBEL, SOFTMAX, Implementations
+from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
 
 ALPHAS = "alphas"  # the group of parameters that every relaxation has
@@ -35,6 +35,16 @@ class Architecture:
     parameters: Mapping[str, Tensor]
     spare: Tensor | None
     seed: int
+
+    @property
+    def draws(self) -> Draws:
+        """What a relaxation draws by."""
+        return Draws(self.seed)
+
+    @property
+    def path(self) -> str:
+        """The key of what is drawn for the table."""
+        return f"{ALPHAS}.{self.table.name}"
 
     @property
     def alphas(self) -> Tensor:
@@ -91,4 +101,20 @@ def softmax(architecture: Architecture, pass_: Pass) -> Tensor:
     return torch.softmax(architecture.alphas, dim=-1)
 
 
+def expected_softmax(architecture: Architecture) -> Tensor:
+    """The softmax of the alphas alone, where a pass draws besides: (rows, columns)."""
+    return torch.softmax(architecture.alphas, dim=-1)
+
+
+def gumbel(architecture: Architecture, pass_: Pass) -> Tensor:
+    """softmax((alpha + g) / temperature) with g of the Gumbel distribution, one a candidate: (rows, columns).
+
+    Drawn anew for each batch of a step (SNAS, arXiv 1812.09926, equation 6).
+    """
+    alphas = architecture.alphas
+    noise = architecture.draws.gumbel(pass_, architecture.path, tuple(alphas.shape), alphas)
+    return torch.softmax((alphas + noise) / pass_.scheduled.temperature, dim=-1)
+
+
 RELAXATIONS.provide(SOFTMAX, Relaxation(small_alphas, softmax))
+RELAXATIONS.provide(GUMBEL, Relaxation(small_alphas, gumbel, expected_softmax))

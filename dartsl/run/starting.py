@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -56,7 +56,9 @@ def run_info(
         spec_hash=spec_hash(job.spec.files),
         network=plan.network.name,
         parameters={name: str(value) for name, value in plan.parameters.items()},
-        settings=json.loads(json.dumps(asdict(config))),
+        settings=json.loads(
+            json.dumps({each.name: getattr(config, each.name) for each in fields(config)}, default=str)
+        ),
         seed=config.seed,
         command=job.command,
         plugins=[pinned(file) for file in named_files(job.plugins)] if model.plugins else [],

@@ -11,12 +11,12 @@ gradient here is that of the whole batch, and so are norms, what is clipped and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from dartsl.nn.passing import Pass
+from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.searching.products import difference_product, exact_product
 from dartsl.step.autograd import clip_, constant, restored, shift
 from dartsl.step.batches import Batch, Outcome, SearchModel
@@ -85,6 +85,7 @@ def alpha_gradient(
     unroll: Unroll | None = None,
     r: float = 0.01,
     step: int = 0,
+    scheduled: Scheduled = STEADY,
     finite: Finite = AT_ONCE,
 ) -> AlphaGradient:
     """The gradient of the validation loss in the alphas, at the weights the training batch would lead to.
@@ -93,11 +94,12 @@ def alpha_gradient(
     grad_alpha L_val(w', alpha) - xi * hvp, where hvp = d/d alpha <grad_w L_train(w, alpha), v> is taken by a
     central difference of grad_alpha L_train over w +- (r / |v|) v (order 2; one norm over all weights) or by
     forward over reverse (exact). `unroll`, which both need, says what w' is, and what else text differs in.
-    No loss here has a penalty in it. `step` keys the random draws. What is not finite raises NonFiniteError, or sets
-    the flag of `finite`; the weights are restored.
+    No loss here has a penalty in it. `step` keys the random draws; `scheduled` is the same in all passes. What is not
+    finite raises NonFiniteError, or sets the flag of `finite`; the weights are restored.
     """
     alphas = model.alpha_parameters()
-    on_train, on_validation = Pass(step, "train", frozen=True), Pass(step, "validation", frozen=True)
+    on_train = Pass(step, "train", frozen=True, scheduled=scheduled)
+    on_validation = replace(on_train, kind="validation")
     if order == "1":
         with constant(model.weights()):
             outcome, gradients = gradients_of(model, validation, on_validation, alphas, finite)

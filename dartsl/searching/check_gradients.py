@@ -19,6 +19,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build
+from dartsl.nn.passing import Scheduled
 from dartsl.nn.supernet import from_plan
 from dartsl.run.devices import chosen
 from dartsl.run.job import Job
@@ -121,10 +122,11 @@ def check_gradients(job: Job, config: SearchConfig) -> Comparison:
         train, validation = session.draw(next(iter(session.batches)))
         stepper = session.stepper
         stepper.finite.at_once = True
+        scheduled = Scheduled(**session.numbers)
         try:
             found = {
                 order: replace(stepper, method=replace(stepper.method, order=order)).gradient(
-                    train, validation, 0
+                    train, validation, 0, scheduled
                 )
                 for order in ORDERS
             }

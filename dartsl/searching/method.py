@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dartsl.lang.methods import NEVER, Implementations
+from dartsl.lang import schedules
+from dartsl.lang.methods import NEVER, SCHEDULED, Implementations
 from dartsl.lang.settings import SearchConfig
 from dartsl.searching.terms import TERMS, Term
 
@@ -79,6 +80,7 @@ class Method:
     """How a search searches.
 
     relaxation  the name of what makes mixing weights of alphas (`dartsl.nn.relaxations`)
+    scheduled   what changes from epoch to epoch besides, where anything reads it
     order       of the alphas' gradient: 1, 2 or exact; `r` is the length of order 2's finite difference
     terms       what is added to the validation loss, by name
     schedule    the weights' learning rate, and when alphas rest
@@ -87,6 +89,7 @@ class Method:
     """
 
     relaxation: str
+    scheduled: Mapping[str, schedules.Schedule]
     order: str
     r: float
     terms: Mapping[str, Term]
@@ -100,6 +103,7 @@ class Method:
         """The method that settings name. Raises UserError for a part that nothing computes."""
         return cls(
             relaxation=config.relaxation,
+            scheduled={name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
             order=config.order,
             r=config.r,
             terms={name: TERMS.of(name)(config) for name in config.penalty},
@@ -108,6 +112,10 @@ class Method:
             stop=STOPS.of(config.stop)(config),
             derivation=config.derive,
         )
+
+    def numbers(self, moment: Moment) -> dict[str, float]:
+        """What is scheduled, as it is in an epoch, by the names of `dartsl.nn.passing.Scheduled`."""
+        return {name: each.at(moment.epoch, moment.epochs) for name, each in self.scheduled.items()}
 
 
 def learning_rate(epoch: int, epochs: int, highest: float, lowest: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import SOFTMAX, Implementations
+from dartsl.lang.methods import GUMBEL, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
 Recorded = Mapping[
@@ -94,4 +94,5 @@ def _softmax(table: AlphaTable, recorded: Recorded) -> Reading:
     return Reading(softmax_rows(recorded["alphas"]))
 
 
-READOUTS.provide(SOFTMAX, Readout(_softmax, lambda candidates: 1 / candidates))
+for _name in (SOFTMAX, GUMBEL):
+    READOUTS.provide(_name, Readout(_softmax, lambda candidates: 1 / candidates))

@@ -81,6 +81,7 @@ class SearchSession(Verified[Place]):
         self.stepper.graphs = self.graphs
         self.stepper.finite = self.finite
         self.rate = config.lr
+        self.numbers: Mapping[str, float] = {}  # what else is scheduled, in this epoch
         self.epoch = 0
         self.number = 0
         self.past: list[Tables] = []  # mixing weights after each epoch, where the stop rule reads them
@@ -138,6 +139,11 @@ class SearchSession(Verified[Place]):
         """Whether the last epoch is over, or the method's rule has stopped the search."""
         return self.epoch >= self.method.epochs or self.stopped is not None
 
+    @property
+    def moment(self) -> Moment:
+        """Which epoch this is, of how many."""
+        return Moment(self.epoch, self.method.epochs)
+
     @abstractmethod
     def draw(self, place: Place) -> tuple[Batch, Batch]:
         """A step's training batch, and the validation batch that goes with it."""
@@ -169,12 +175,13 @@ class SearchSession(Verified[Place]):
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
         self.rate = self.method.schedule.rate(self.epoch)
+        self.numbers = self.method.numbers(self.moment)
         self.keep()
 
     def step(self, place: Place) -> None:
         """Alphas on a validation batch (not where they rest), then weights on the training batch of `place`."""
         train, validation = self.draw(place)
-        taken = self.stepper.take(train, validation, self.number, Moment(self.epoch, self.method.epochs))
+        taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)
         self.went_on(taken)
         self.number += 1
@@ -211,6 +218,7 @@ class SearchSession(Verified[Place]):
             "lr": self.rate,
             **self.sums.row(),
             "entropy": self.entropy(),
+            **({"schedules": dict(self.numbers)} if self.numbers else {}),
             "seconds": round(self.seconds, 3),
         }
         figures = self.read()
@@ -242,6 +250,7 @@ class SearchSession(Verified[Place]):
             f"val {self.short}": row[f"validation_{self.measure}"],
             "entropy": sum(entropy.values()) / len(entropy),
             **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
+            **self.numbers,
             "lr": self.rate,
         }
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dartsl.lang.settings import SearchConfig
-from dartsl.nn.passing import Pass
+from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method
@@ -84,31 +84,34 @@ class SearchStep:
         has been touched.
         """
         learns = self.method.schedule.learns(moment.epoch)
+        scheduled = Scheduled(**self.method.numbers(moment))
         captured = Step(
-            partial(self._take, moment=moment),
+            partial(self._take, moment=moment, scheduled=scheduled),
             self.model,
             (self.weights, self.alphas) if learns else (self.weights,),
             self.finite,
-            fixed=(learns, moment if self.method.terms else None),
+            fixed=(learns, scheduled, moment if self.method.terms else None),
         )
         return self.graphs.take(captured, (train, validation), step)
 
-    def _take(self, batches: tuple[Batch, Batch], step: int, moment: Moment) -> Taken:
+    def _take(self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled) -> Taken:
         train, validation = batches
         terms: dict[str, Tensor] = {}
         if self.method.schedule.learns(moment.epoch):
-            gradient = self.gradient(train, validation, step)
+            gradient = self.gradient(train, validation, step, scheduled)
             terms = self.add_terms(gradient, moment)
             alpha_step(self.model, self.alphas, gradient, step)
             validated = gradient.outcome
         else:
-            at_rest = Pass(step, "validation", frozen=True)
+            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled)
             validated = measure(self.model, validation, at_rest, self.finite)
-        parts = [(train, Pass(step, "train"))]
+        parts = [(train, Pass(step, "train", scheduled=scheduled))]
         trained = weight_step(self.model, parts, self.weights, clip=self.clip, finite=self.finite)
         return Taken(trained, validated, terms)
 
-    def gradient(self, train: Batch, validation: Batch, step: int) -> AlphaGradient:
+    def gradient(
+        self, train: Batch, validation: Batch, step: int, scheduled: Scheduled = STEADY
+    ) -> AlphaGradient:
         """The gradient of the validation loss in the alphas, terms left out."""
         method = self.method
         return alpha_gradient(
@@ -119,6 +122,7 @@ class SearchStep:
             unroll=None if method.order == "1" else self.unroll(step),
             r=method.r,
             step=step,
+            scheduled=scheduled,
             finite=self.finite,
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from dartsl.nn.draws import Draws, Noise, seeded, stream_seed
 from dartsl.nn.lower import lower
 from dartsl.nn.passing import BatchKind, Pass
+from dartsl.nn.share import Share
 from tests.nn.graphs import half, mixed
 
 
@@ -77,3 +80,19 @@ def test_a_network_draws_anew_for_each_batch_and_repeats_a_step() -> None:
     first = network(images, weights, Pass(0))
     assert not torch.equal(first, network(images, weights, Pass(1)))
     assert torch.equal(first, network(images, weights, Pass(0)))
+
+
+def test_gumbel_noise_is_one_draw_for_a_batch_in_every_share_and_type() -> None:
+    """Its mean is Euler's constant, its variance pi^2 / 6."""
+
+    def draw(pass_: Pass, path: str = "alphas.normal", dtype: torch.dtype = torch.float64) -> torch.Tensor:
+        return Draws(3).gumbel(pass_, path, (400, 250), torch.empty(0, dtype=dtype))
+
+    first = draw(Pass(7))
+    assert abs(first.mean() - 0.5772) < 0.02
+    assert abs(first.var() - 1.6449) < 0.05
+    assert abs((first < 0).double().mean() - math.exp(-1)) < 0.01
+    assert torch.equal(first, draw(Pass(7, share=Share(2, 4, 8), frozen=True)))
+    assert torch.equal(first.float(), draw(Pass(7), dtype=torch.float32))
+    for other in (draw(Pass(8)), draw(Pass(7, "validation")), draw(Pass(7), "alphas.reduction")):
+        assert abs(torch.corrcoef(torch.stack([first.flatten(), other.flatten()]))[0, 1]) < 0.03

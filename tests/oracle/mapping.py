@@ -86,9 +86,11 @@ def checked(text: str) -> Spec:
     return check(Source("test.darts", text))
 
 
-def twin(model: nn.Module, text: str, parameters: Mapping[str, int], level: int = 0) -> Supernet:
+def twin(
+    model: nn.Module, text: str, parameters: Mapping[str, int], level: int = 0, relaxation: str = "softmax"
+) -> Supernet:
     """dartsl's network with the oracle's weights and alphas in it (and so with the same names)."""
-    made = compile(checked(text), None, dict(parameters), level=level, dtype="float64")
+    made = compile(checked(text), None, dict(parameters), level=level, dtype="float64", relaxation=relaxation)
     made.load_state_dict(renamed(model, model.state_dict()), strict=True)
     return made
 

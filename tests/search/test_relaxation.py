@@ -28,7 +28,7 @@ def toys() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [("sigmoid", "exact"), ("edge_weights", "1"), ("edge_weights", "2")]
+    ("name", "order"), [("sigmoid", "exact"), ("edge_weights", "1"), ("edge_weights", "2"), ("gumbel", "2")]
 )
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tiny: Path,

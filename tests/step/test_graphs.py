@@ -146,6 +146,7 @@ def copied(value: Any) -> Any:
 
 CASES: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
     "images": (searched_images, {"warmup": 1}),
+    "images, gumbel": (searched_images, {"relaxation": "gumbel"}),
     "training": (trained_images, {"drop_path": 0.3, "auxiliary": 0.4, "ema": 0.9}),
     "text": (searched_text, {}),
 }

@@ -27,9 +27,10 @@ search { epochs = 10 }   # yes""",
     "E0603": Code(
         "a bad value for a setting",
         """Settings are literals: numbers, strings in double quotes, `true`, `false`, and lists of
-these. The label says what would be accepted.""",
+these; some take a schedule over the epochs as well. The label says what would be accepted.""",
         """search { epochs = 2.5 }   # no
-search { order = "3" }    # no: one of 1, 2, exact""",
+search { order = "3" }    # no: one of 1, 2, exact
+search { temperature = linear(10, 0.1) }   # yes: 10 in the first epoch, 0.1 in the last""",
     ),
     "E0604": Code(
         "a second settings block",

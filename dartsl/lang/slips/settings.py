@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dartsl.lang.schedules import SHAPES
 from dartsl.lang.slips.slip import Slip
 
 _IN = r"in (?:search|train)"
@@ -98,6 +99,13 @@ SLIPS: tuple[Slip, ...] = (
         "numbers are finite: remove the setting to use its default",
         before=r"[=\[,]\s*-?\s*",
         where=_IN,
+    ),
+    Slip(
+        rf"(?P<m>{'|'.join(SHAPES)})\b",
+        "a schedule has two numbers in parentheses: `{m}(10, 0.1)`",
+        before=r"=\s*",
+        where=_IN,
+        label="its numbers are missing here",
     ),
     Slip(
         r"(?P<m>[A-Za-z_/][\w./:-]*)",

@@ -171,10 +171,14 @@ class Network(nn.Module):
             for kind in ("normal", "reduction"):
                 self.alphas[kind] = nn.Parameter(1e-3 * torch.randn(rows, len(candidates)))
 
+    def mixing(self, kind: str, images: torch.Tensor) -> torch.Tensor:
+        """The mixing weights of a cell in a pass over these images."""
+        return torch.softmax(self.alphas[kind], dim=1)
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         before = last = self.stem(images)
         for cell in self.cells:
-            weights = torch.softmax(self.alphas[cell.kind], dim=1) if isinstance(cell, SearchCell) else None
+            weights = self.mixing(cell.kind, images) if isinstance(cell, SearchCell) else None
             before, last = last, cell(before, last, weights)
         return self.classifier(last.mean(dim=(2, 3)))
 

@@ -1,0 +1,86 @@
+"""Searches with relaxations that draw, several epochs of a schedule, against the oracle's: float64, the draws given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from dartsl.lang.schedules import Schedule
+from dartsl.nn.draws import Draws
+from dartsl.nn.passing import KINDS, Pass
+from dartsl.nn.supernet import Supernet
+from dartsl.searching.image_session import ImageSession
+from dartsl.searching.readouts import softmax_rows
+from dartsl.step.batches import ImageBatch
+
+from .mapping import assert_equal, randomise, renamed, spec_text, twin
+from .naive import derive as rules
+from .naive.bilevel import Search
+from .naive.networks import Network
+from .naive.relaxations import Drawn, Gumbel, Noise, linear
+from .test_search import CONFIG, SIZE, data, settings
+
+EPOCHS = 3
+FIRST, LAST = 4.0, 0.5
+NETWORKS: dict[str, type[Network]] = {"gumbel": Gumbel}
+
+
+def drawn(model: Supernet, step: int, kind: Any) -> Noise:
+    """The Gumbel noise of a step's batch, by cell."""
+    return {
+        table.name: Draws(model.seed).gumbel(
+            Pass(step, kind),
+            f"alphas.{table.name}",
+            tuple(model.alpha(table.name).shape),
+            model.alpha(table.name),
+        )
+        for table in model.tables
+    }
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_search_steps(name: str, order: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = NETWORKS[name](2, 5, nodes=2).double()
+    randomise(network, seed=1)
+    model = twin(network, spec_text("darts_cnn", SIZE, 2), {"C": 2, "n": 1}, level, name)
+    oracle = Search(network, settings(order))
+    config = dataclasses.replace(
+        CONFIG, order=order, epochs=EPOCHS, relaxation=name, temperature=Schedule(FIRST, LAST, "linear")
+    )
+    session = ImageSession(model, config, data(8))
+    seen: list[ImageBatch] = []
+    make = session._batch
+
+    def recorded(indices: Any) -> ImageBatch:
+        seen.append(make(indices))
+        return seen[-1]
+
+    monkeypatch.setattr(session, "_batch", recorded)
+    for epoch in range(EPOCHS):
+        session.begin_epoch()
+        xi = 0.05 + 0.5 * (0.2 - 0.05) * (1 + math.cos(math.pi * epoch / EPOCHS))
+        for indices in session.batches:
+            seen.clear()
+            number = session.number
+            session.take_step(indices)
+            if isinstance(network, Drawn):
+                network.temperature = linear(FIRST, LAST, epoch, EPOCHS)
+                network.batches = tuple(
+                    (batch[0], drawn(model, number, kind)) for batch, kind in zip(seen, KINDS, strict=True)
+                )
+            oracle.step(*seen, xi)
+            assert_equal(model.state_dict(), renamed(network, network.state_dict()))
+        end = session.end_epoch()
+        if isinstance(network, Drawn):
+            assert end.history["schedules"] == {"temperature": pytest.approx(network.temperature)}
+    for cell in model.plan.cells():
+        weights = [rules.softmax(row) for row in network.alphas[cell.name].tolist()]
+        assert session.mixing_weights()[cell.name] == [pytest.approx(row, rel=1e-10) for row in weights]
+        assert softmax_rows(session.alphas()[cell.name]) == [pytest.approx(row, rel=1e-10) for row in weights]
