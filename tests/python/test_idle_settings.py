@@ -22,13 +22,13 @@ STREAMED = Found(folder=True, streamed=True)
 @pytest.mark.parametrize(
     ("config", "found", "names"),
     [
-        (SearchConfig(), Found(), ["workers", "stream", "r"]),
-        (SearchConfig(order="2"), FOLDER, ["workers"]),
-        (SearchConfig(order="2"), STREAMED, []),
+        (SearchConfig(), Found(), ["workers", "stream", "r", "temperature"]),
+        (SearchConfig(order="2"), FOLDER, ["workers", "temperature"]),
+        (SearchConfig(order="2", relaxation="gumbel"), STREAMED, []),
         (
             SearchConfig(order="exact"),
             Found(prepared=True, apart=True),
-            ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split"],
+            ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split", "temperature"],
         ),
         (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
         (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),
@@ -49,7 +49,7 @@ def test_settings_without_effect(config: SearchConfig | TrainConfig, found: Foun
     table = OF_SEARCH if isinstance(config, SearchConfig) else OF_TRAINING
     assert table.keys() <= set(type(config).__dataclass_fields__)
     sentences = idle(config, [*table, "epochs", "seed"], found)
-    assert sorted(each.split("`")[1] for each in sentences) == sorted(names)
+    assert sorted(each.split("`")[1] for each in sentences) == sorted([*names, "graphs"])  # on no GPU
     assert idle(config, [], found) == []
 
 

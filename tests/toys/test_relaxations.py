@@ -108,7 +108,7 @@ def test_a_spec_may_name_it() -> None:
         dartsl.check(Source("toy.darts", SPEC.replace('"sigmoid"', '"sigmoyd"')))
     (found,) = fault.value.diagnostics
     assert (found.code, found.help) == ("E0603", "did you mean `sigmoid`?")
-    assert found.primary.text == 'this must be "softmax", "sigmoid" or "edge_weights"'
+    assert found.primary.text == 'this must be "softmax", "gumbel", "sigmoid" or "edge_weights"'
 
 
 def test_options_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
