@@ -14,7 +14,7 @@ from typing import Protocol
 from dartsl.lang import schedules
 from dartsl.lang.methods import NEVER, SCHEDULED, Implementations
 from dartsl.lang.settings import SearchConfig
-from dartsl.searching.terms import TERMS, Term
+from dartsl.searching.terms import TERMS, Moment, Term
 
 Tables = Mapping[str, Sequence[Sequence[float]]]  # mixing weights by alpha table
 

@@ -17,18 +17,24 @@ from tests.search.runs import checkpoint_of, same
 
 FOLDER = Found(folder=True)
 STREAMED = Found(folder=True, streamed=True)
+PARTS = (
+    "temperature",
+    "beta_decay_weight",
+    "zero_one_weight",
+    "entropy_weight",
+)  # of parts that no search has named
 
 
 @pytest.mark.parametrize(
     ("config", "found", "names"),
     [
-        (SearchConfig(), Found(), ["workers", "stream", "r", "temperature"]),
-        (SearchConfig(order="2"), FOLDER, ["workers", "temperature"]),
-        (SearchConfig(order="2", relaxation="gumbel"), STREAMED, []),
+        (SearchConfig(), Found(), ["workers", "stream", "r", *PARTS]),
+        (SearchConfig(order="2"), FOLDER, ["workers", *PARTS]),
+        (SearchConfig(order="2", relaxation="gumbel"), STREAMED, [*PARTS[1:]]),
         (
             SearchConfig(order="exact"),
             Found(prepared=True, apart=True),
-            ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split", "temperature"],
+            ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split", *PARTS],
         ),
         (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
         (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),
