@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-from dartsl.nn.depthwise import depthwise
+from dartsl.nn.depthwise import _together_gradient, depthwise
 
 Convolution = Callable[[Tensor, Tensor], Tensor]
 
@@ -53,6 +53,18 @@ def test_columns_that_read_zeros_alone(
         for output in (depthwise(x, weight, *geometry), F.conv2d(x, weight, None, *geometry, 1, 3))
     )
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_the_gradient_with_channels_together() -> None:
+    """What a GPU computes, here on the CPU."""
+    x = torch.randn(2, 3, 7, 6, dtype=torch.float64)
+    weight = torch.randn(3, 1, 5, 5, dtype=torch.float64, requires_grad=True)
+    output = F.conv2d(x, weight, None, 1, 2, 1, 3)
+    along = torch.randn(output.shape, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(output, weight, along)
+    found = _together_gradient(along, x, weight.detach(), (1, 1), (2, 2))
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def _all_of(convolution: Convolution, x: Tensor, weight: Tensor) -> list[Tensor]:
