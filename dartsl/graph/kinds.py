@@ -15,6 +15,7 @@ from dartsl.graph.operations import Application, GraphInfo, Value
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import Record, Trait
 
+STAGE = 3  # modules of a stage of a separable convolution: depthwise, pointwise, batch norm
 # What the graph itself is built of, by name: its input, the choice of an edge, and how values come together.
 INPUT, MIX, SUM, PRODUCT, CONCAT, IDENTITY = "input", "mix", "sum", "product", "concat", "identity"
 
@@ -139,9 +140,36 @@ def _separable(applied: Application, shapes: list[tuple[int, ...]], batches: lis
         yield f"members read {sources}"
     if applied.shape != (len(sources) * width, *sizes) or shapes[0][0] % (max(blocks) + 1):
         yield f"{len(sources)} members, which read {sources} of {shapes[0]}, give {applied.shape}"
-    if len(applied.state) != 3 * len(rows) * len(sources):
+    if len(applied.state) != STAGE * len(rows) * len(sources):
         yield f"{len(applied.state)} modules for {len(rows)} stages of {len(sources)} members"
     yield from _same_batch(applied, batches)
+
+
+def _separable_sum(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    """Each chain as it would be alone, and its parts."""
+    chains, start = applied.attribute("chains"), 0
+    if not isinstance(chains, tuple) or len(chains) != len(shapes):
+        yield f"chains {chains} of {len(shapes)} inputs"
+        return
+    for chain, shape, batch in zip(chains, shapes, batches, strict=True):
+        match chain:
+            case (tuple() as rows, tuple() as sources, int() as terms):
+                end = start + STAGE * len(rows) * len(sources)
+                alone = Application(
+                    "separable",
+                    (("stages", rows), ("sources", sources)),
+                    applied.inputs[:1],
+                    (terms * applied.shape[0], *applied.shape[1:]),
+                    applied.layer,
+                    applied.state[start:end],
+                    batch=applied.batch,
+                )
+                yield from _separable(alone, [shape], [batch])
+                start = end
+            case _:
+                yield f"a chain {chain}"
+    if start != len(applied.state):
+        yield f"{len(applied.state)} modules for chains of {start}"
 
 
 def _elements(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
@@ -278,6 +306,9 @@ KINDS: Mapping[str, GraphKind] = {
         # each times the mixing weight at its entry.
         _kind("separable", 1, *_SEPARABLE, state=True, check=_separable),
         _kind("scaled_separable", 1, *_SEPARABLE, "mixes", state=True, check=_separable),
+        # The sum of such ones, `chains` of rows (stages, sources, terms): the channels of each in so many terms.
+        _kind("separable_sum", None, *_SEPARABLE, state=True, check=_separable_sum),
+        _kind("scaled_separable_sum", None, *_SEPARABLE, "mixes", state=True, check=_separable_sum),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
         _kind("drop_path", 1, random=True, check=same_shape),
         _kind("window_pool", 1, check=_windowed),

@@ -62,6 +62,7 @@ _CUDA = (
     "depthwise",  # of what `fuse` leaves
     f"stack(limit={1 << 30},across=true)",
     "sums",
+    "terms",  # of what is a sum by now
     "in_place",
     "order",
 )

@@ -4,8 +4,8 @@ The CPU library has a depthwise kernel for the gradient of the weight up to 3 co
 for dense convolutions, ten times slower (5 x 5: 0.2 and 2.2 ms for 16 x 16 x 32 x 32 numbers). Columns of a kernel are
 independent, so that the gradient is taken for at most 3 at a time.
 
-CUDA's library takes 200 us for that gradient of 64 x 80 x 32 x 32 numbers and a 5 x 5 kernel, and 46 where channels lie
-together (H200, torch 2.11), so that images are laid out for it; its other gradient and the result are faster as they are.
+CUDA's library takes 200 us for that gradient of 64 x 80 x 32 x 32 numbers and a 5 x 5 kernel, and 46 where channels
+lie together (H200, torch 2.11), so that images are laid out for it. All else is faster as it is.
 
 Everything else is torch's own. The backward pass
 consists of differentiable operations, and forward mode has its rule, so that double backward and forward over reverse

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.graph.kinds import STAGE
 from dartsl.nn import fused, packing
-from dartsl.nn.kernels.choice import chosen
+from dartsl.nn.kernels.choice import Term, chosen, summed
 from dartsl.nn.passing import Pass
 from dartsl.nn.separable import Chain, Row, Weights
-
-MODULES = 3  # of a stage: depthwise, pointwise, batch norm
 
 
 def separable(
@@ -33,8 +32,7 @@ def separable(
 
     `state` has the modules of each member in order. `gain` (members * O,) multiplies what the last batch norms give.
     """
-    chain = Chain(tuple(stages), tuple(sources), tuple(_norms(state, len(stages))))
-    weights = tuple(_weights(state, chain, gain))
+    chain, weights = _chain(stages, sources, state, gain)
     return chosen(chain, x, weights, pass_)(chain, x, weights, pass_)
 
 
@@ -50,15 +48,52 @@ def scaled_separable(
     return separable(x, stages, sources, state, pass_, gain)
 
 
+def separable_sum(
+    *inputs: Tensor,
+    chains: Sequence[tuple[Sequence[Row], Sequence[int], int]],
+    state: Sequence[nn.Module],
+    pass_: Pass,
+    gain: Tensor | None = None,
+) -> Tensor:
+    """The sum of such ones, (stages, sources, terms) of each input: the channels of each are so many terms."""
+    found: list[Term] = []
+    start = place = 0
+    for x, (stages, sources, terms) in zip(inputs, chains, strict=True):
+        end, wide = start + STAGE * len(stages) * len(sources), stages[-1][-1] * len(sources)
+        factor = None if gain is None else gain.narrow(0, place, wide)
+        chain, weights = _chain(stages, sources, state[start:end], factor)
+        found.append(Term(chain, x, weights, terms))
+        start, place = end, place + wide
+    return summed(found, pass_)
+
+
+def scaled_separable_sum(
+    *inputs: Tensor,
+    chains: Sequence[tuple[Sequence[Row], Sequence[int], int]],
+    state: Sequence[nn.Module],
+    gain: Tensor,
+    pass_: Pass,
+) -> Tensor:
+    """The same, each of these times a mixing weight, which `gain` has for each channel of all of them."""
+    return separable_sum(*inputs, chains=chains, state=state, pass_=pass_, gain=gain)
+
+
+def _chain(
+    stages: Sequence[Row], sources: Sequence[int], state: Sequence[nn.Module], gain: Tensor | None
+) -> tuple[Chain, tuple[Weights, ...]]:
+    chain = Chain(tuple(stages), tuple(sources), tuple(_norms(state, len(stages))))
+    return chain, tuple(_weights(state, chain, gain))
+
+
 def _norms(state: Sequence[nn.Module], stages: int) -> Iterator[tuple[_NormBase, ...]]:
     for stage in range(stages):
-        yield tuple(fused.norms(state[MODULES * stage + 2 :: MODULES * stages]))
+        yield tuple(fused.norms(state[STAGE * stage + 2 :: STAGE * stages]))
 
 
 def _weights(state: Sequence[nn.Module], chain: Chain, gain: Tensor | None) -> Iterator[Weights]:
-    step = MODULES * len(chain.stages)
+    step = STAGE * len(chain.stages)
     for stage, norms in enumerate(chain.norms):
-        depth, point = (state[MODULES * stage + place :: step] for place in (0, 1))
+        depth, point = (state[STAGE * stage + place :: step] for place in (0, 1))
         last = stage == len(chain.norms) - 1
         factor = gain if last and gain is not None else _together([norm.weight for norm in norms])
         bias = _together([norm.bias for norm in norms])
@@ -76,4 +111,9 @@ def _together(parameters: Sequence[Tensor | None]) -> Tensor | None:
 
 
 # Kind -> the function.
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {"separable": separable, "scaled_separable": scaled_separable}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "separable": separable,
+    "scaled_separable": scaled_separable,
+    "separable_sum": separable_sum,
+    "scaled_separable_sum": scaled_separable_sum,
+}

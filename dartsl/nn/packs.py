@@ -21,6 +21,7 @@ PACKED: Mapping[str, tuple[str, ...]] = {
     "scaled_bn": ("table", "row", "column"),
     "scaled_bn_stack": ("table", "entries"),
     "scaled_separable": ("table", "entries"),
+    "scaled_separable_sum": ("table", "entries"),
 }
 
 
@@ -47,7 +48,7 @@ class Packs:
                 alike = packing.weight_of(self.modules[applied.state[0]]).shape[1:]
                 convolutions.setdefault(tuple(alike), []).append(node)
             elif applied.kind in PACKED:
-                width = applied.shape[0] // len(entries_of(applied))
+                width = width_of(applied)
                 gains.setdefault((str(applied.attribute("table")), width), []).append(node)
         for nodes in convolutions.values():
             self.kernels(nodes)
@@ -94,6 +95,14 @@ def entries_of(applied: Application) -> tuple[Value, ...]:
         return ((applied.attribute("row"), applied.attribute("column")),)
     entries = applied.attribute("entries")
     return entries if isinstance(entries, tuple) else ()
+
+
+def width_of(applied: Application) -> int:
+    """The channels of one batch norm of those that are computed together."""
+    match dict(applied.attributes).get("chains"):
+        case (((*_, (*_, int() as width)), *_), *_):  # of each chain the stages, of the last stage the width
+            return width
+    return applied.shape[0] // len(entries_of(applied))
 
 
 def one_by_one(code: fx.Graph, weights: fx.Node) -> fx.Node:

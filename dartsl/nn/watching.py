@@ -10,14 +10,15 @@ import networkx as nx
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from dartsl.graph.kinds import STAGE
 from dartsl.graph.operations import Application, application, info
 from dartsl.nn import extern
-from dartsl.nn.fused_separable import MODULES
 from dartsl.nn.layers import Layer, short
 from dartsl.nn.watch import Baseline, Made
 
+SUMS = frozenset({"separable_sum", "scaled_separable_sum"})
 # All other batch norms with several modules are merged.
-STACKED = frozenset({"bn_stack", "scaled_bn_stack", "separable", "scaled_separable"})
+STACKED = frozenset({"bn_stack", "scaled_bn_stack", "separable", "scaled_separable"}) | SUMS
 
 
 class Laid(Protocol):
@@ -61,12 +62,26 @@ def baselines(
 
 def _norms(applied: Application, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, ...]]:
     """The paths of batch norms that are computed together, as one or side by side."""
-    stages = dict(applied.attributes).get("stages")
-    step = MODULES * len(stages) if isinstance(stages, tuple) else 1
-    for start in range(step):
-        paths = applied.state[start::step]
-        if paths and all(isinstance(modules[path], _NormBase) for path in paths):
-            yield paths
+    for state, step in _chains(applied):
+        for start in range(step):
+            paths = state[start::step]
+            if paths and all(isinstance(modules[path], _NormBase) for path in paths):
+                yield paths
+
+
+def _chains(applied: Application) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The state of each of several separable convolutions, and how many modules a member has; else all, and 1."""
+    attributes, start = dict(applied.attributes), 0
+    alone = (attributes["stages"], attributes["sources"], 1) if "stages" in attributes else None
+    chains = attributes.get("chains", () if alone is None else (alone,))
+    for chain in chains if isinstance(chains, tuple) else ():
+        match chain:
+            case (tuple() as rows, tuple() as sources, _):
+                end = start + STAGE * len(rows) * len(sources)
+                yield applied.state[start:end], STAGE * len(rows)
+                start = end
+    if not start:
+        yield applied.state, 1
 
 
 def _calls(network: fx.GraphModule) -> Counter[str]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dartsl.nn.kernels import cache, choice, measure
-from dartsl.nn.kernels.chain import _zeros, by_kernels
+from dartsl.nn.kernels.chain import Kernels, _zeros
 from dartsl.nn.kernels.measure import Case
 from dartsl.nn.kernels.stage import Tiles, _numbers
 from dartsl.nn.norms import BatchNorm2d
@@ -54,7 +54,7 @@ def wrong(how: Callable[[Tensor], Tensor]) -> Callable[..., measure.Way]:
     """Kernels whose output is not what it should be."""
 
     def made(*arguments: object) -> measure.Way:
-        right = by_kernels(*arguments)  # type: ignore[arg-type]
+        right = Kernels(*arguments)  # type: ignore[arg-type]
         return lambda *given: how(right(*given))
 
     return made
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(measure, "by_kernels", kernels)
+    monkeypatch.setattr(measure, "Kernels", kernels)
     with caplog.at_level(logging.WARNING, logger="dartsl.kernels"):
         assert measure.measured(case(), "ieee") == {"way": "torch", "ms": {"torch": 2.0}}
     (line,) = caplog.messages

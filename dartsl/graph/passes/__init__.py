@@ -32,6 +32,7 @@ from dartsl.graph.passes.pipeline import PipelineError
 from dartsl.graph.passes.space_to_batch import SpaceToBatch
 from dartsl.graph.passes.stack import Stack
 from dartsl.graph.passes.sums import Sums
+from dartsl.graph.passes.terms import Terms
 from dartsl.graph.rewrite import applications, assemble
 from dartsl.graph.target import LEVELS, Target
 from dartsl.graph.traffic import Cost, cost
@@ -53,7 +54,7 @@ PASSES: Mapping[str, type[Pass]] = {
     each.name: each
     for each in (
         *(Dead, Cse, Fold, MixedLerp, Gather, Linears, Highway, SpaceToBatch, Blend),
-        *(Fuse, Depthwise, Stack, Sums, Layout, InPlace, Order),
+        *(Fuse, Depthwise, Stack, Sums, Terms, Layout, InPlace, Order),
     )
 }
 

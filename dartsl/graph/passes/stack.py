@@ -57,6 +57,9 @@ class _Stacking:
     across: bool
     done: Applications = field(default_factory=dict)
     place: dict[str, tuple[str, int]] = field(default_factory=dict)  # a member's stack, and its place in it
+    once: dict[tuple[str, ...], str] = field(
+        default_factory=dict
+    )  # sources side by side, for all that read them
     width: dict[str, int] = field(default_factory=dict)  # of each member of a stack, in channels
     rank: dict[str, int] = field(default_factory=dict)  # of the stacks, as they were made
     read: dict[str, set[tuple[int, int]]] = field(
@@ -189,21 +192,23 @@ class _Stacking:
         if role in ("depthwise", "pointwise"):
             groups = len(members) * (first.shape[0] if role == "depthwise" else 1)
             attributes = (*attributes, ("groups", groups))
-        elif role == "norm" and attributes:
+        elif (role == "norm" and attributes) or kind == "scaled_separable":
             attributes = (*attributes, ("entries", tuple(map(self.entry, members))))
         sources = [self.before[node].inputs[0] for node in members]
         if role == "separable":
-            read = list(dict.fromkeys(sources))
-            attributes = (*attributes, ("sources", tuple(map(read.index, sources))))
-            sources = read
-        if kind == "scaled_separable":
-            attributes = (*attributes, ("entries", tuple(map(self.entry, members))))
+            once = tuple(dict.fromkeys(sources))
+            attributes = (*attributes, ("sources", tuple(map(once.index, sources))))
+            if once not in self.once:
+                self.once[once] = self.side_by_side(members, once)
+            given = self.once[once]
+        else:
+            given = self.side_by_side(members, sources)
         name = fresh(f"{members[0]}.stack", self.done)
         self.done[name] = replace(
             first,
             kind=kind,
             attributes=attributes,
-            inputs=(self.side_by_side(members, sources),),
+            inputs=(given,),
             shape=(len(members) * first.shape[0], *first.shape[1:]),
             state=tuple(path for node in members for path in self.before[node].state),
         )

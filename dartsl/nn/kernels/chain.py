@@ -6,7 +6,8 @@ channel, which the next stage applies as it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn import packing
 from dartsl.nn.kernels.stage import Geometry, Norm, Result, Run, Tiles, stage
-from dartsl.nn.kernels.terms import add_terms
+from dartsl.nn.kernels.terms import Part, add_terms
 from dartsl.nn.norms import counted, reads
 from dartsl.nn.passing import Pass
 from dartsl.nn.running import together
@@ -25,27 +26,33 @@ from dartsl.nn.separable import Chain, Weights
 # 3.9 compiles for compute capability 9.0).
 TILES = (Tiles(1024, 4), Tiles(2048, 8))
 
-ByKernels = Callable[[Chain, Tensor, Sequence[Weights], Pass], Tensor]
 
+@dataclass(frozen=True)
+class Kernels:
+    """What computes chains in tiles, with results of a type and products of a precision (as Triton names them)."""
 
-def by_kernels(tiles: Tiles, dtype: torch.dtype, precision: str) -> ByKernels:
-    """What computes a chain in tiles, with results of a type and products of a precision (as Triton names them)."""
+    tiles: Tiles
+    dtype: torch.dtype
+    precision: str
 
-    def run(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Tensor:
+    def __call__(self, chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Tensor:
+        """What a chain gives."""
+        return add_terms([self.part(chain, x, weights, pass_, 1)])
+
+    def part(self, chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass, terms: int) -> Part:
+        """The same before its last batch norm, as so many terms of a sum."""
         norm, sources = None, chain.sources
         for row, weight, norms in zip(chain.stages, weights, chain.norms, strict=True):
             relu, kernel, stride, padding, dilation, _ = row
             geometry = Geometry(kernel, stride, padding, dilation, relu, sources)
             batch = norms[0].training or not reads(norms[0], pass_)
-            how = Run(geometry, tiles, dtype, precision, batch)
+            how = Run(geometry, self.tiles, self.dtype, self.precision, batch)
             result = stage(x, norm, weight.depth, weight.point, how)
             norm = _norm(result, norms, weight, batch, pass_)
             x, sources = result.y, tuple(range(len(sources)))
         if norm is None:
             raise ValueError("a chain without a stage")
-        return add_terms(x, norm, 1)
-
-    return run
+        return Part(x, norm, terms)
 
 
 def _norm(result: Result, norms: Sequence[_NormBase], weights: Weights, batch: bool, pass_: Pass) -> Norm:

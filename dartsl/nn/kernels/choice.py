@@ -14,17 +14,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from dartsl.nn.passing import Pass
+from dartsl.nn.primitives import total
 from dartsl.nn.separable import Chain, Weights, composed
 
 if TYPE_CHECKING:
+    from dartsl.nn.kernels.chain import Kernels
     from dartsl.nn.kernels.stage import Tiles
+    from dartsl.nn.kernels.terms import Part
 
 Way = Callable[[Chain, Tensor, Sequence[Weights], Pass], Tensor]
 SHORT = (torch.bfloat16, torch.float32)
@@ -34,19 +37,51 @@ LOG = logging.getLogger("dartsl.kernels")
 interpreted: Tiles | None = None
 
 
+class Term(NamedTuple):
+    """A chain with what it is applied to; its result counts as so many terms of a sum, side by side."""
+
+    chain: Chain
+    x: Tensor
+    weights: tuple[Weights, ...]
+    terms: int
+
+
 def chosen(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Way:
     """What computes a chain: `composed`, or kernels. Its result does not depend on it but for rounding."""
+    found = kernels_for(chain, x, weights, pass_)
+    return composed if found is None else found
+
+
+def summed(given: Sequence[Term], pass_: Pass) -> Tensor:
+    """The sum of what chains give. Kernels leave their last batch norms to the sum."""
+    found: list[Tensor] = []
+    parts: list[Part] = []
+    for chain, x, weights, count in given:
+        kernels = kernels_for(chain, x, weights, pass_)
+        if kernels is None:
+            found += torch.chunk(composed(chain, x, weights, pass_), count, 1)
+        else:
+            parts.append(kernels.part(chain, x, weights, pass_, count))
+    if parts:
+        from dartsl.nn.kernels.terms import add_terms
+
+        found.append(add_terms(parts))
+    return total(*found)
+
+
+def kernels_for(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> Kernels | None:
+    """The kernels for a chain; None: torch computes it."""
     dtype = _dtype(x)
     if dtype is None or not _possible(chain, x, weights, pass_):
-        return composed
-    from dartsl.nn.kernels import chain as kernels
+        return None
     from dartsl.nn.kernels import measure
+    from dartsl.nn.kernels.chain import Kernels
 
     precision = "tf32" if dtype == torch.float32 and x.is_cuda and _allows_tf32() else "ieee"
     if interpreted is not None:
-        return kernels.by_kernels(interpreted, dtype, precision)
+        return Kernels(interpreted, dtype, precision)
     tiles = measure.best(chain, x, weights, dtype, precision)
-    return composed if tiles is None else kernels.by_kernels(tiles, dtype, precision)
+    return None if tiles is None else Kernels(tiles, dtype, precision)
 
 
 def _dtype(x: Tensor) -> torch.dtype | None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dartsl.nn.kernels import cache
-from dartsl.nn.kernels.chain import TILES, by_kernels
+from dartsl.nn.kernels.chain import TILES, Kernels
 from dartsl.nn.kernels.choice import LOG, Way
 from dartsl.nn.kernels.stage import Tiles
 from dartsl.nn.passing import Pass
@@ -138,7 +138,7 @@ def measured(case: Case, precision: str) -> cache.Found:
     theirs = apart(case.run(composed), truth)
     took = {"torch": _milliseconds(case, composed)}
     for tiles in TILES:
-        way, name = by_kernels(tiles, case.dtype, precision), _name(tiles)
+        way, name = Kernels(tiles, case.dtype, precision), _name(tiles)
         try:
             wrong = faults(apart(case.run(way), truth), theirs, precision, case.dtype)
             if wrong:

@@ -232,7 +232,8 @@ class Shape:
         y = x.new_empty((self.batch, wide, *self.result), dtype=self.run.dtype)
         parts = self.parts(self.result, self.members)
         programs = self.batch * parts
-        kept = x.new_zeros((2, wide), dtype=torch.float32)
+        made = x.new_empty if self.run.moments else x.new_zeros
+        kept = made((2, wide), dtype=torch.float32)
         totals = x.new_empty((2, programs if self.run.moments else 0, wide), dtype=torch.float32)
         source = _numbers(self.run.geometry.sources, x.device)
         separable.forward[(programs, self.members)](

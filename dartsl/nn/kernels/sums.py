@@ -44,19 +44,21 @@ def moments(
 @triton.jit
 def add_terms(
     x, mean, scale, offset, y,
-    x_image, pixels, channels, terms, BP: tl.constexpr,
+    x_image, pixels, channels, terms, ADD: tl.constexpr, BP: tl.constexpr,
 ):  # fmt: skip
-    """y (B, channels, H, W): for each channel c the sum over k of channel k * channels + c of x, normalised."""
+    """y (B, channels, H, W): for each channel c the sum over k of channel k * channels + c of x, normalised; with `ADD`
+    it is added to what y has."""
     image = (tl.program_id(0) // channels).to(tl.int64)
     c = tl.program_id(0) % channels
     p = tl.program_id(1) * BP + tl.arange(0, BP)
     valid = p < pixels
-    found = tl.zeros((BP,), tl.float32)
+    here = y + (image * channels + c) * pixels + p
+    found = tl.load(here, valid, 0.0).to(tl.float32) if ADD else tl.zeros((BP,), tl.float32)
     for k in range(terms):
         place = k * channels + c
         value = tl.load(x + image * x_image + place * pixels + p, valid, 0.0).to(tl.float32)
         found += (value - tl.load(mean + place)) * tl.load(scale + place) + tl.load(offset + place)
-    tl.store(y + (image * channels + c) * pixels + p, found.to(y.dtype.element_ty), valid)
+    tl.store(here, found.to(y.dtype.element_ty), valid)
 
 
 @triton.jit

@@ -59,7 +59,7 @@ def measured(machine: Machine, applied: Application, dtype: torch.dtype) -> dict
     if not machine.on_gpu:
         return {"geometry": described(applied)}
     from dartsl.nn.kernels import choice, measure
-    from dartsl.nn.kernels.chain import TILES, by_kernels
+    from dartsl.nn.kernels.chain import TILES, Kernels
 
     precision = "tf32" if dtype == torch.float32 and choice._allows_tf32() else "ieee"
     started = time.perf_counter()
@@ -68,7 +68,7 @@ def measured(machine: Machine, applied: Application, dtype: torch.dtype) -> dict
     theirs = measure.apart(case_.run(composed), truth)
     record: dict[str, Any] = {"torch": {"apart": max(theirs), "ms": measure._milliseconds(case_, composed)}}
     for tiles in TILES:
-        way = by_kernels(tiles, dtype, precision)
+        way = Kernels(tiles, dtype, precision)
         compiling = time.perf_counter()
         ours = measure.apart(case_.run(way), truth)
         torch.cuda.synchronize()
