@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from torch.utils.data import Dataset
 
+import dartsl
 from dartsl.data import device
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
@@ -122,3 +125,23 @@ def test_looking_ahead_changes_no_state(tiny: Path, beside: list[FakeAside]) -> 
     assert beside[0].made == 1
     same(session.state_dict(), state)
     assert torch.equal(torch.get_rng_state(), torchs)
+
+
+class Own(Dataset[tuple[Tensor, int]]):
+    """Images that are drawn anew each time they are read."""
+
+    def __len__(self) -> int:
+        return 24
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        return torch.randint(256, (1, 8, 8), dtype=torch.uint8), place % 3
+
+
+def test_data_of_ones_own_are_read_ahead_with_their_own_draws(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, beside: list[FakeAside]
+) -> None:
+    ahead = dartsl.search(tiny, tiny.parent / "ahead", data=Own(), quiet=True)
+    assert [each.given for each in beside] == [EPOCHS * (STEPS - 1)]
+    monkeypatch.setattr(device, "aside", lambda _device: None)
+    plain = dartsl.search(tiny, tiny.parent / "plain", data=Own(), quiet=True)
+    same_runs(plain.path, ahead.path)
