@@ -21,14 +21,22 @@ from triton.compiler import ASTSource, compile
 from dartsl.nn.kernels import separable, sums
 from dartsl.nn.kernels.chain import TILES
 
-NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32"}
+NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32"}
 POINTERS = (
     "x mean scale offset depth point y sums spreads of_y y_mean of_mean of_variance inner of_depth of_point of_x "
     "totals products variance given"
 ).split()
 
 
-def compiled(function, constants, warps, short=False):
+ONES = (  # numbers that may be 1, which Triton makes constants of
+    "down across dilate_down dilate_across top left height breadth rows columns parts programs members channels width "
+    "pixels terms"
+).split()
+
+
+def compiled(function, constants, warps, short=False, ones=False):
+    if ones:
+        constants = constants | {name: 1 for name in ONES if name in function.arg_names}
     images = ("x", "point", "y", "of_y", "inner", "of_x")
     kinds = {name: "*bf16" if short and name in images else "*fp32" for name in POINTERS}
     kinds |= NUMBERS | {name: "constexpr" for name in constants}
@@ -49,9 +57,14 @@ for norm, kernel, block, short in ((False, 3, 16, False), (True, 5, 64, False), 
         more = {"WEIGHTS": weights, "BT": 32}
         compiled(separable.weights, common | product | more, tiles.warps, short)
     compiled(separable.inputs, common, tiles.warps, short)
-compiled(sums.moments, {"BR": 64, "BC": 16}, 4)
-compiled(sums.add_terms, {"BP": 1024}, 4)
-compiled(sums.split_terms, {"BP": 1024}, 4)
+    if not norm:
+        compiled(separable.forward, common | product, tiles.warps, ones=True)
+        compiled(separable.weights, common | product | {"WEIGHTS": True, "BT": 32}, tiles.warps, ones=True)
+        compiled(separable.inputs, common, tiles.warps, ones=True)
+for ones in (False, True):
+    compiled(sums.moments, {"BR": 64, "BC": 16}, 4, ones=ones)
+    compiled(sums.add_terms, {"BP": 1024}, 4, ones=ones)
+    compiled(sums.split_terms, {"BP": 1024}, 4, ones=ones)
 """
 
 

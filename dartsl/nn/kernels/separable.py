@@ -16,6 +16,14 @@ import triton.language as tl
 
 # ruff: noqa: N803  # compile-time constants are upper case, as in Triton's own texts
 
+# Numbers of which no kernel of its own is compiled where they are 1 or multiples of 16: taps are gathered one by one in
+# any case, and the search of DARTS's space would compile twice as many.
+SIZES = [
+    *("height", "breadth", "rows", "columns", "parts", "members"),
+    *("top", "left", "dilate_down", "dilate_across"),
+]
+STRIDES = ["down", "across"]  # by which `inputs` divides at each tap: 1 is a kernel of its own there
+
 
 @triton.jit
 def _prologue(x, mean, scale, offset, NORM: tl.constexpr, RELU: tl.constexpr):
@@ -62,7 +70,7 @@ def _part(pixels, parts, BP: tl.constexpr):
     return image, start, tl.minimum(start + size, pixels)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES + STRIDES)
 def forward(
     x, mean, scale, offset, source, depth, point, y, sums, spreads,
     x_image, y_image, channels, width, height, breadth, rows, columns,
@@ -154,7 +162,7 @@ def _store(target, matrix, row, column, rows, columns):
     tl.store(target + row[:, None] * columns + column[None, :], matrix, kept)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES + STRIDES)
 def weights(
     x, mean, scale, offset, source, depth, point,
     y, of_y, y_mean, of_mean, of_variance, inner, of_depth, of_point,
@@ -216,7 +224,7 @@ def weights(
             _store(of_point + at * (width * channels), found_point, o, c, width, channels)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def inputs(
     x, mean, scale, offset, ends, depth, inner, of_x, totals, products,
     x_image, channels, height, breadth, rows, columns, members,

@@ -109,7 +109,9 @@ class _Stage(Function):
         norm = None if mean is None else Norm(mean, scale, offset)
         x = dense(x)
         shape = Shape.of(x, depth, point, run)
-        y, y_mean, variance = shape.forward(x, norm, depth, point)
+        cuda: Any = torch.cuda  # torch leaves it without types
+        with cuda.device_of(x):  # where Triton launches; a backward pass is on the right device
+            y, y_mean, variance = shape.forward(x, norm, depth, point)
         ctx.run = run
         ctx.save_for_backward(x, mean, scale, offset, depth, point, y, y_mean)
         return y, y_mean, variance
@@ -242,9 +244,11 @@ class Shape:
             NORM=norm is not None, **self.constants(), **self.matrix(), **self.launch(),
         )  # fmt: skip
         if self.run.moments:
+            pixels = self.result[0] * self.result[1]
+            # As a float: of a whole number that is 1, Triton makes a constant, which has no type to be changed.
             sums.moments[(triton.cdiv(wide, 16),)](
-                totals[0], totals[1], kept[0], kept[1], programs, parts, self.result[0] * self.result[1], self.tile,
-                self.batch, wide, BR=64, BC=16, **FUSION,
+                totals[0], totals[1], kept[0], kept[1], programs, parts, pixels, self.tile,
+                float(self.batch * pixels), wide, BR=64, BC=16, **FUSION,
             )  # fmt: skip
         return Result(y, kept[0], kept[1])
 

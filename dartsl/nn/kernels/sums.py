@@ -11,13 +11,14 @@ import triton.language as tl
 # ruff: noqa: N803  # compile-time constants are upper case, as in Triton's own texts
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["programs", "parts", "pixels", "tile"])
 def moments(
     sums, spreads, mean, variance,
-    programs, parts, pixels, tile, images, channels,
+    programs, parts, pixels, tile, whole, channels,
     BR: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
-    """Mean and variance (not corrected) of each channel from the parts that `separable.forward` leaves."""
+    """Mean and variance (not corrected) of each channel, over `whole` pixels of all images, from the parts that
+    `separable.forward` leaves."""
     c = tl.program_id(0) * BC + tl.arange(0, BC)
     inside = c < channels
     size = tl.cdiv(tl.cdiv(pixels, tile), parts) * tile
@@ -26,7 +27,6 @@ def moments(
         r = first + tl.arange(0, BR)
         kept = (r < programs)[:, None] & inside[None, :]
         total += tl.sum(tl.load(sums + r[:, None] * channels + c[None, :], kept, 0.0), 0)
-    whole = images.to(tl.float32) * pixels.to(tl.float32)
     centre = total / whole
     spread = tl.zeros((BC,), tl.float32)
     for first in range(0, programs, BR):
@@ -41,7 +41,7 @@ def moments(
     tl.store(variance + c, spread / whole, inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["channels", "terms"])
 def add_terms(
     x, mean, scale, offset, y,
     x_image, pixels, channels, terms, ADD: tl.constexpr, BP: tl.constexpr,
@@ -61,7 +61,7 @@ def add_terms(
     tl.store(here, found.to(y.dtype.element_ty), valid)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["channels", "terms"])
 def split_terms(
     x, mean, scale, given, of_x, totals,
     products, x_image, given_image, pixels, channels,
