@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dartsl.nn.supernet import Device, Type
 
 
+OF_KERNELS = ("fuse", "terms")  # the passes whose applications own kernels compute
+
+
 @dataclass(frozen=True)
 class Build:
     """How a network is built: its speed, its memory and its first numbers, and what a search or a training adds.
@@ -74,7 +77,9 @@ class Build:
         if self.passes is not None:
             return self.passes
         found = passes_of(self.level, self.chosen_target)
-        return found if self.kernels != "off" else tuple(each for each in found if each.name != "fuse")
+        return (
+            found if self.kernels != "off" else tuple(each for each in found if each.name not in OF_KERNELS)
+        )
 
 
 DEFAULT = Build()

@@ -57,9 +57,7 @@ class _Stacking:
     across: bool
     done: Applications = field(default_factory=dict)
     place: dict[str, tuple[str, int]] = field(default_factory=dict)  # a member's stack, and its place in it
-    once: dict[tuple[str, ...], str] = field(
-        default_factory=dict
-    )  # sources side by side, for all that read them
+    once: dict[tuple[str, ...], str] = field(default_factory=dict)  # a layer's sources side by side
     width: dict[str, int] = field(default_factory=dict)  # of each member of a stack, in channels
     rank: dict[str, int] = field(default_factory=dict)  # of the stacks, as they were made
     read: dict[str, set[tuple[int, int]]] = field(
@@ -198,9 +196,10 @@ class _Stacking:
         if role == "separable":
             once = tuple(dict.fromkeys(sources))
             attributes = (*attributes, ("sources", tuple(map(once.index, sources))))
-            if once not in self.once:
-                self.once[once] = self.side_by_side(members, once)
-            given = self.once[once]
+            key = (first.layer, *once)
+            if key not in self.once:
+                self.once[key] = self.side_by_side(members, once)
+            given = self.once[key]
         else:
             given = self.side_by_side(members, sources)
         name = fresh(f"{members[0]}.stack", self.done)
