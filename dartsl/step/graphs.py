@@ -100,13 +100,11 @@ class _Kind:
     """Steps over batches of the same shapes: how many were taken and, once captured, what a replay needs.
 
     states  the optimisers', which a checkpoint that is loaded replaces
-    counts  of parameters that each has a state for, which a step that is undone may take away
     """
 
     inputs: Any
     fixed: Hashable
     states: list[Any]
-    counts: list[int]
     calls: int = 1
     stock: Stock = field(default_factory=Stock)
     given: Any = None
@@ -115,15 +113,13 @@ class _Kind:
     @classmethod
     def of(cls, step: Step[Any], batches: Any) -> _Kind:
         """That of a step which was taken as it is, for the first time."""
-        states = step.states()
-        inputs = mapped(batches, lambda tensor: tensor.detach().clone())
-        return cls(inputs, step.fixed, states, [len(state) for state in states])
+        return cls(mapped(batches, lambda tensor: tensor.detach().clone()), step.fixed, step.states())
 
     def holds(self, step: Step[Any]) -> bool:
         """Whether all that this kind refers to is still what a step changes."""
         now = step.states()
         same = len(now) == len(self.states) and all(map(is_, now, self.states))
-        return same and self.fixed == step.fixed and self.counts == [len(state) for state in now]
+        return same and self.fixed == step.fixed
 
     def fill(self, step: Step[Any], batches: Any, number: int) -> None:
         """Write what the step of that number reads to where it is read."""
@@ -182,6 +178,10 @@ class Graphs:
         kind.fill(step, batches, number)
         return self._replayed(kind, step)
 
+    def forget(self) -> None:
+        """Let go of all graphs: what optimisers keep may be elsewhere. Steps are captured anew."""
+        self._kinds.clear()
+
     def give_up(self, reason: str) -> bool:
         """Let go of all graphs, and of their memory, and capture no more; whether there was one to let go of."""
         captured = any(kind.replay is not None for kind in self._kinds.values())
@@ -206,7 +206,7 @@ class Graphs:
             kind.fill(step, batches, number)
             if kind.calls >= WARM:
                 kind.given, kind.replay = backend.capture(taken)
-                self._forget()
+                self._make_room()
                 return self._replayed(kind, step)
             if kind.calls == 1:
                 self._try(backend, kind, step)
@@ -238,7 +238,7 @@ class Graphs:
         step.finite.add(bad)
         return given
 
-    def _forget(self) -> None:
+    def _make_room(self) -> None:
         """Let go of the graphs that were not used for longest, where there are too many."""
         captured = [shapes for shapes, kind in self._kinds.items() if kind.replay is not None]
         for shapes in captured[:-MOST]:
@@ -246,7 +246,7 @@ class Graphs:
 
     def _give_up(self, reason: str | None) -> None:
         self.obstacle = reason
-        self._kinds.clear()
+        self.forget()
         self._tell()
 
     def _tell(self) -> None:

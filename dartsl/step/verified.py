@@ -105,6 +105,7 @@ class Verified(ABC, Generic[Place]):
     def undo(self) -> None:
         """Go back to the last sound state."""
         self._sound.restore()
+        self.graphs.forget()
         self._since = 0
 
     @abstractmethod

@@ -13,8 +13,8 @@ from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
 from dartsl.nn.relaxations import Architecture, Relaxation, small_alphas
 from dartsl.searching.figures import EpochFigures
-from dartsl.searching.method import Moment, Relaxed
 from dartsl.searching.session import SearchSession
+from dartsl.searching.terms import Moment, Relaxed
 from tests.search.runs import same
 from tests.step.recorder import Recorder
 from tests.step.test_graphs import recorded, run, searched_images, trained_images
