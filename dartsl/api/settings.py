@@ -42,6 +42,8 @@ class SearchSettings(TypedDict, total=False):
     zero_one_weight: float
     entropy_weight: float
     stop: str
+    stop_skips: int
+    stop_epochs: int
     derive: Literal["connected", "argmax"]
     seed: int
     device: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, SCHEDULED, ZERO_ONE
+from dartsl.lang.methods import BETA_DECAY, ENTROPY, SCHEDULED, SKIPS, STABLE, ZERO_ONE
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -61,6 +61,12 @@ _OF_BOTH = {
 OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     **_OF_BOTH,
     "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
+    "stop_skips": (
+        Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),
+    ),
+    "stop_epochs": (
+        Effect(lambda config, found: config.stop == STABLE, "it is that of the stop rule `stable`"),
+    ),
     **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, ENTROPY)},
     "temperature": (
         Effect(

@@ -18,6 +18,7 @@ Thing = TypeVar("Thing")
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
 GUMBEL = "gumbel"
+SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
@@ -30,7 +31,11 @@ NAMES: Mapping[Part, dict[str, str]] = {
         ZERO_ONE: "minus the mean squared distance of the mixing weights from 1/2 (FairDARTS)",
         ENTROPY: "the mean entropy of the rows of mixing weights",
     },
-    "stop": {NEVER: "the search runs for all its epochs"},
+    "stop": {
+        NEVER: "the search runs for all its epochs",
+        SKIPS: "a derived cell without a stride has too many skip connections (DARTS+)",
+        STABLE: "the ranking of the alphas stays the same (DARTS+)",
+    },
 }
 # Of a relaxation, the settings that it alone reads: schedules, whose value of now comes with each pass.
 SCHEDULED: dict[str, tuple[str, ...]] = {GUMBEL: ("temperature",)}

@@ -95,6 +95,12 @@ class SearchConfig:
     zero_one_weight: float = setting(10.0, "factor of the penalty `zero_one`", low=0)
     entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
+    stop_skips: int = setting(
+        2, "skip connections in a derived cell at which the rule `skips` ends a search", low=1
+    )
+    stop_epochs: int = setting(
+        10, "epochs with the same ranking of the alphas after which the rule `stable` ends a search", low=2
+    )
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "

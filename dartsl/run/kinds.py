@@ -13,7 +13,7 @@ from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
 from dartsl.run.curves import ACCURACY, ENTROPY, LOSS, PENALTY, PERPLEXITY, RATE, SCHEDULE
-from dartsl.run.schema import Check, either, many, maybe, number, one_of, real, record, table, whole
+from dartsl.run.schema import Check, either, many, maybe, number, one_of, real, record, table, text, whole
 
 ALPHAS = "alphas.jsonl"
 FOUND, RESULT = "found.darts", "result.json"
@@ -58,6 +58,7 @@ _OF_SEARCH = {
     "entropy": table(_FIGURE),
     "penalties": table(_FIGURE),
     "schedules": table(_FIGURE),
+    "stopped": text,
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))

@@ -7,16 +7,15 @@ The parts are small and combine freely. A setting names each; a new one is regis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from dartsl.lang import schedules
-from dartsl.lang.methods import NEVER, SCHEDULED, Implementations
+from dartsl.lang.methods import SCHEDULED
 from dartsl.lang.settings import SearchConfig
+from dartsl.searching.stops import STOPS, StopRule
 from dartsl.searching.terms import TERMS, Moment, Term
-
-Tables = Mapping[str, Sequence[Sequence[float]]]  # mixing weights by alpha table
 
 
 class Schedule(Protocol):
@@ -57,22 +56,6 @@ class Constant:
 
     def learns(self, epoch: int) -> bool:
         return epoch >= self.warmup
-
-
-class StopRule(Protocol):
-    """When a search is over before its last epoch."""
-
-    def __call__(self, past: Sequence[Tables]) -> str | None:
-        """The reason to stop now, or None; `past` are the mixing weights after each epoch so far, one at least."""
-
-
-def never(past: Sequence[Tables]) -> str | None:
-    """The rule `none`: a search runs to its last epoch."""
-    return None
-
-
-STOPS = Implementations[Callable[[SearchConfig], StopRule]]("stop")
-STOPS.provide(NEVER, lambda config: never)
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,17 @@ from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, number, record, table, whole
 from dartsl.run.state import optimizer, tensors
 from dartsl.searching.figures import EpochFigures
-from dartsl.searching.method import Method, Schedule, Tables
-from dartsl.searching.readouts import entropies, readings
+from dartsl.searching.method import Method, Schedule
+from dartsl.searching.readouts import Reading, entropies, readings
 from dartsl.searching.step import SearchStep, Taken
+from dartsl.searching.stops import Readings
 from dartsl.searching.terms import Moment
 from dartsl.step.batches import Batch
 from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
 
 Step = TypeVar("Step", covariant=True)
+_READING = record({"weights": many(many(number())), "edges": many(number())}, closed=True)
 
 
 class Steps(Protocol[Step]):
@@ -84,7 +86,7 @@ class SearchSession(Verified[Place]):
         self.numbers: Mapping[str, float] = {}  # what else is scheduled, in this epoch
         self.epoch = 0
         self.number = 0
-        self.past: list[Tables] = []  # mixing weights after each epoch, where the stop rule reads them
+        self.past: list[Readings] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
 
@@ -132,7 +134,9 @@ class SearchSession(Verified[Place]):
     @property
     def stopped(self) -> str | None:
         """Why the search ended before its last epoch; None where it did not."""
-        return self.method.stop(self.past) if self.past and self.epoch < self.method.epochs else None
+        if not self.past or self.epoch >= self.method.epochs:
+            return None
+        return self.method.stop(self.past, self.model.plan)
 
     @property
     def finished(self) -> bool:
@@ -212,7 +216,7 @@ class SearchSession(Verified[Place]):
         self.epoch += 1
         self.batches.advance()
         if self.config.stop != NEVER:
-            self.past.append(self.mixing_weights())
+            self.past.append(self.readings())
         row = {
             "epoch": self.epoch,
             "lr": self.rate,
@@ -221,6 +225,8 @@ class SearchSession(Verified[Place]):
             **({"schedules": dict(self.numbers)} if self.numbers else {}),
             "seconds": round(self.seconds, 3),
         }
+        if (reason := self.stopped) is not None:
+            row["stopped"] = reason
         figures = self.read()
         self.sums.clear()
         self.seconds = 0.0
@@ -230,14 +236,13 @@ class SearchSession(Verified[Place]):
         """The alphas of each table, row by row, without a short row's spare columns."""
         return self.model.architecture()["alphas"]
 
-    def mixing_weights(self) -> dict[str, Sequence[Sequence[float]]]:
-        """Those of each table, as a run's readers have them."""
-        found = readings(self.method.relaxation, self.model.tables, self.model.architecture())
-        return {table: reading.weights for table, reading in found.items()}
+    def readings(self) -> dict[str, Reading]:
+        """What each table says, as a run's readers have it."""
+        return readings(self.method.relaxation, self.model.tables, self.model.architecture())
 
     def entropy(self) -> dict[str, float]:
         """The mean entropy of each table's rows of mixing weights, in nats."""
-        rows = {table: entropies(weights) for table, weights in self.mixing_weights().items()}
+        rows = {table: entropies(reading.weights) for table, reading in self.readings().items()}
         return {table: sum(values) / len(values) for table, values in rows.items()}
 
     def read(self) -> dict[str, float | None]:
@@ -264,7 +269,7 @@ class SearchSession(Verified[Place]):
             "model": dict(self.model.state_dict()),
             "weights_optimizer": self.stepper.weights.state_dict(),
             "alphas_optimizer": self.stepper.alphas.state_dict(),
-            **({"past": self.past} if self.past else {}),
+            **({"past": [_recorded(each) for each in self.past]} if self.past else {}),
             **self.random_state(),
         }
 
@@ -281,7 +286,7 @@ class SearchSession(Verified[Place]):
                 "alphas_optimizer": optimizer(self.stepper.alphas, "exp_avg", "exp_avg_sq"),
                 **self.random_schema(),
             },
-            {"past": many(table(many(many(number()))))},
+            {"past": many(table(_READING))},
             closed=True,
         )
 
@@ -297,7 +302,18 @@ class SearchSession(Verified[Place]):
         )
         self.load_random_state(state)
         self.sums.load_state_dict(state)
-        self.past = list(state.get("past", []))
+        self.past = [
+            {table: Reading(each["weights"], tuple(each["edges"])) for table, each in tables.items()}
+            for tables in state.get("past", [])
+        ]
+
+
+def _recorded(readings: Readings) -> dict[str, dict[str, Any]]:
+    """Readings as a checkpoint holds them."""
+    return {
+        table: {"weights": [list(row) for row in each.weights], "edges": list(each.edges)}
+        for table, each in readings.items()
+    }
 
 
 def _require_usable(model: Supernet, config: SearchConfig) -> None:

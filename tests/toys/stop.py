@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dartsl.lang.methods import NAMES, register
 from dartsl.lang.settings import SearchConfig
-from dartsl.searching.method import STOPS, StopRule, Tables
+from dartsl.lang.terms import Plan
+from dartsl.searching.stops import STOPS, Readings, StopRule
 
 NAME = "settled"
+
+
+Tables = Mapping[str, Sequence[Sequence[float]]]  # of weights, or of alphas
 
 
 def strongest(tables: Tables) -> list[int]:
     return [max(range(len(row)), key=lambda column: row[column]) for rows in tables.values() for row in rows]
 
 
-def settled(past: Sequence[Tables]) -> str | None:
-    if len(past) < 2 or strongest(past[-1]) != strongest(past[-2]):
+def settled(past: Sequence[Readings], plan: Plan) -> str | None:
+    last = [{name: reading.weights for name, reading in tables.items()} for tables in past[-2:]]
+    if len(last) < 2 or strongest(last[0]) != strongest(last[1]):
         return None
     return "no edge has changed its mind"
 
