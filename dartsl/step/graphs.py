@@ -216,7 +216,7 @@ class Graphs:
             given, bad = backend.warm(taken)
         except Exception as fault:  # what a step of its own raises, too: that comes again below
             before.restore()
-            self._give_up(f"{fault}".partition("\n")[0] or type(fault).__name__)
+            self._give_up(_reason(fault))
             return step.take(batches, number)
         step.finite.add(bad)
         kind.calls += 1
@@ -253,6 +253,13 @@ class Graphs:
         if not self._said:
             self._said = True
             self.say(f"no CUDA graphs, every step is taken as it is: {self.obstacle}")
+
+
+def _reason(fault: BaseException) -> str:
+    """What an error says first. The end of a capture that has failed raises an error of its own after the first one."""
+    while "capture" in f"{fault}" and fault.__context__ is not None:
+        fault = fault.__context__
+    return f"{fault}".partition("\n")[0] or type(fault).__name__
 
 
 def _signature(tensor: Tensor) -> Hashable:
