@@ -33,6 +33,7 @@ def compile(
     memory: Literal["normal", "low"] = "normal",
     amp: bool = False,
     relaxation: str = "softmax",
+    edge_weights: bool = False,
     drop_path: bool = False,
     auxiliary: bool = False,
     plugins: types.Implementations = (),
@@ -49,6 +50,7 @@ def compile(
     memory      "low": each layer is computed again in the backward pass; or "normal"
     amp         convolutions and linear layers compute in bfloat16
     relaxation  what gives the mixing weights of choices
+    edge_weights  with a learnt weight for each edge, as a search with this setting has
     drop_path, auxiliary   with drop-path on the edges and with the auxiliary head, as a training may have them
     plugins     files that implement `extern op`s (they are run), or implementations by name
 
@@ -60,7 +62,7 @@ def compile(
 
     asked: Any = {
         "level": level, "seed": seed, "dtype": dtype, "memory": memory, "amp": amp, "relaxation": relaxation,
-        "drop_path": drop_path, "auxiliary": auxiliary,
+        "edge_weights": edge_weights, "drop_path": drop_path, "auxiliary": auxiliary,
     }  # fmt: skip
     require(**asked, plugins=plugins)
     asked |= {"level": int(level), "seed": int(seed)}  # draws are keyed by values and types

@@ -133,6 +133,7 @@ def info(
             memory=memory or config.memory,
             dtype=config.dtype,
             relaxation=config.relaxation,
+            edge_weights=config.edge_weights,
             device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),

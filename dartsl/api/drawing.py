@@ -17,7 +17,7 @@ from dartsl.run.curves import averaged_since, curves
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dartsl.graph.draw import Kept, Weights
+    from dartsl.graph.draw import Kept, Shares, Weights
     from dartsl.run.folder import RunFolder
 
 CURVES = "curves.svg"
@@ -46,12 +46,13 @@ def draw(
     path = None if output is None else Path(output)
     kind = None if path is None else picture_format(path)
     if isinstance(spec, str | os.PathLike) and names_a_run(spec):
-        cells, weights, kept, even = _cells_of_run(Path(spec), epoch)
+        cells, weights, kept, even, shares = _cells_of_run(Path(spec), epoch)
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
     else:
         cells, weights, kept, even = _cells_of_spec(check(spec), network), None, None, drawing.equal_shares
-    text = drawing.draw(_picked(cells, cell), weights, kept, even)
+        shares = None
+    text = drawing.draw(_picked(cells, cell), weights, kept, even, shares)
     if path is not None:
         write_text(path.with_suffix(".dot"), text)
         if kind is not None and kind != "dot":
@@ -110,8 +111,11 @@ def _title(folder: RunFolder, epoch: int) -> str:
     return f"{folder.kind.title} of {source}, network {network}: epoch {epoch} of {epochs}, seed {info.seed}"
 
 
-def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Kept, Callable[[int], float]]:
-    """Its cells, their mixing weights, the edges that are kept, and what weighs while none is preferred."""
+def _cells_of_run(
+    run: Path, epoch: int | None
+) -> tuple[list[Cell], Weights, Kept, Callable[[int], float], Shares]:
+    """Its cells, their mixing weights, the edges that are kept, what weighs while none is preferred, and what edges
+    count."""
     from dartsl.run.folder import RunFolder
     from dartsl.searching.derive import derivation, mixing_weights, relaxation_of, run_network
     from dartsl.searching.readouts import READOUTS
@@ -121,7 +125,8 @@ def _cells_of_run(run: Path, epoch: int | None) -> tuple[list[Cell], Weights, Ke
     weights = {name: reading.weights for name, reading in readings.items()}
     derived = derivation(folder, epoch).cells
     kept = {found.cell.name: [edge.edge for edge in found.edges] for found in derived}
-    return [found.cell for found in derived], weights, kept, READOUTS.of(relaxation_of(folder)).even
+    shares = {name: reading.edges for name, reading in readings.items()}
+    return [found.cell for found in derived], weights, kept, READOUTS.of(relaxation_of(folder)).even, shares
 
 
 def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:

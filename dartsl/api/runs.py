@@ -109,11 +109,22 @@ class Run:
         return alphas_by_name(self._folder(), epoch)
 
     def mixing_weights(self, epoch: int | None = None) -> types.ByName:
-        """As `alphas`, what the relaxation makes of them: their softmax, unless the search has another."""
+        """As `alphas`, what the relaxation makes of them: their softmax, unless the search has another.
+
+        With `edge_weights` in the search they are those of each edge by itself; in the network, and where edges are
+        compared, they are multiplied by what the method `edge_weights` gives."""
         from dartsl.searching.by_name import mixing_weights_by_name
 
         require(epoch=epoch)
         return mixing_weights_by_name(self._folder(), epoch)
+
+    def edge_weights(self, epoch: int | None = None) -> types.EdgesByName:
+        """Each edge's share of the node that it leads to, after the last epoch or after `epoch`, by cell and edge:
+        run.edge_weights()["normal"]["c0 -> n1"]. Raises UserError, also for a search without `edge_weights`."""
+        from dartsl.searching.by_name import edge_weights_by_name
+
+        require(epoch=epoch)
+        return edge_weights_by_name(self._folder(), epoch)
 
     @property
     def found(self) -> str | None:

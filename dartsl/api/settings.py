@@ -37,6 +37,7 @@ class SearchSettings(TypedDict, total=False):
     tar: float
     relaxation: str
     temperature: float | str
+    edge_weights: bool
     penalty: tuple[str, ...] | list[str]
     beta_decay_weight: float
     zero_one_weight: float

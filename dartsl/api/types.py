@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
     from dartsl.searching.bench import Row as Row
     from dartsl.searching.bench_gpu import GpuRow as GpuRow
     from dartsl.searching.by_name import ByName as ByName
+    from dartsl.searching.by_name import EdgesByName as EdgesByName
     from dartsl.searching.check_gradients import Comparison as Comparison
     from dartsl.searching.connected import Derivation as Derivation
     from dartsl.step.own import Loss as Loss
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
 
 _HOMES = {
     "ByName": "dartsl.searching.by_name",
+    "EdgesByName": "dartsl.searching.by_name",
     "Comparison": "dartsl.searching.check_gradients",
     "Console": "rich.console",
     "Continued": "dartsl.training.generate",

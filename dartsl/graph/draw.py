@@ -31,21 +31,32 @@ MANY, LABELLED = 150, 600
 ROUGH = {"nslimit": "1", "nslimit1": "1", "mclimit": "0.05", "splines": "line"}
 
 Weights = Mapping[str, Sequence[Sequence[float]]]
+Shares = Mapping[str, Sequence[float]]
 Kept = Mapping[str, Collection[Edge]]
 
 
 @dataclass(frozen=True)
 class Strength:
-    """The strongest operation of a searched edge, its mixing weight, and what it would weigh were none preferred."""
+    """The strongest operation of a searched edge, its mixing weight, and what it would weigh were none preferred.
+
+    `share` is what the edge counts among those into its node, where that is learnt.
+    """
 
     label: str
     weight: float
     even: float
+    share: float | None = None
 
     @property
     def lead(self) -> float:
         """How far the weight has come from where none is preferred (0, where it is below too) to 1, the most."""
         return max(0.0, (self.weight - self.even) / (1 - self.even))
+
+    @property
+    def text(self) -> str:
+        """What is written on the edge."""
+        share = "" if self.share is None else f" \N{MULTIPLICATION SIGN} {self.share:.2f}"
+        return f"{self.label}  {self.weight:.2f}{share}"
 
 
 def equal_shares(candidates: int) -> float:
@@ -58,6 +69,7 @@ def draw(
     weights: Weights | None = None,
     kept: Kept | None = None,
     even: Callable[[int], float] = equal_shares,
+    shares: Shares | None = None,
 ) -> str:
     """DOT text of some cells, one above the other, each with its title.
 
@@ -65,8 +77,10 @@ def draw(
     `Cell.searched_edges`, one column a candidate. Then each edge shows its strongest operation other than `none`, with
     its weight, and is the wider the further that is above `even`, the weight of each of so many candidates while none
     is preferred; without them a searched edge shows its candidates. `kept` names each cell's edges that discretisation
-    keeps; the others are dashed. A cell of very many edges is drawn without their text, and of a run without those that
-    are dropped; its title says so. Raises ValueError where a table does not fit its cell.
+    keeps; the others are dashed. `shares` has for each cell what its searched edges count at their nodes, which is
+    written after the weight; empty where nothing is learnt of that. A cell of very many edges is drawn without their
+    text, and of a run without those that are dropped; its title says so. Raises ValueError where a table does not fit
+    its cell.
     """
     shown = list(_shown(tuple(cells)))
     graph = pydot.Dot(
@@ -84,7 +98,8 @@ def draw(
     for index, cell in reversed(list(enumerate(shown))):
         table = weights.get(cell.name) if weights is not None else None
         stays = cell.edges if kept is None else kept[cell.name]
-        strong = strengths(cell, table, even) if table is not None else None
+        own = (shares or {}).get(cell.name, ())
+        strong = strengths(cell, table, even, own) if table is not None else None
         graph.add_subgraph(_cell_cluster(cell, f"c{index}", strong, stays))
     return str(graph.to_string())
 
@@ -104,7 +119,10 @@ def _shown(cells: tuple[Cell, ...]) -> Iterable[Cell]:
 
 
 def strengths(
-    cell: Cell, table: Sequence[Sequence[float]], even: Callable[[int], float] = equal_shares
+    cell: Cell,
+    table: Sequence[Sequence[float]],
+    even: Callable[[int], float] = equal_shares,
+    shares: Sequence[float] = (),
 ) -> dict[int, Strength]:
     """For each searched edge (by its place in `cell.edges`) its strongest operation other than `none`."""
     places = [place for place, edge in enumerate(cell.edges) if edge.searched]
@@ -119,7 +137,8 @@ def strengths(
             raise ValueError(f"row {len(found)} of cell {cell.name} needs {len(candidates)} weights")
         offered = [column for column, candidate in enumerate(candidates) if not candidate.is_none]
         best = max(offered, key=lambda column: row[column])  # the first of equals, as in discretisation
-        found[place] = Strength(candidates[best].label, float(row[best]), even(len(candidates)))
+        share = shares[len(found)] if shares else None
+        found[place] = Strength(candidates[best].label, float(row[best]), even(len(candidates)), share)
     return found
 
 
@@ -235,7 +254,7 @@ def _add_edge(
     source, middle, target = ends
     look: dict[str, Any] = {}
     if strong is not None:
-        text = [f"{strong.label}  {strong.weight:.2f}"]
+        text = [strong.text]
         look = {"penwidth": f"{1 + 5 * strong.lead:.2f}", "color": _quoted(_grey(strong.lead))}
     elif text == ["none"]:
         look = {"style": "dashed", "color": _quoted(FAINT)}

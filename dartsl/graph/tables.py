@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from dartsl.lang.model import Cell
 
+BETAS = "betas"  # what a run and a network call the learnt numbers of edges: one a row
+
 
 @dataclass(frozen=True)
 class AlphaTable:
@@ -15,12 +17,26 @@ class AlphaTable:
     name     what it is called in graphs, in checkpoints and in `alphas.jsonl`: an identifier, of one table of a network
     cell     the name of the cell whose edges the rows are
     targets  of each row, the node that its edge leads to
+    others   those of the nodes that merge their edges otherwise than by a sum
     """
 
     name: str
     cell: str
     sizes: tuple[int, ...]
     targets: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    def rivals(self) -> list[list[int]]:
+        """For each row the rows that compete with it, itself among them: their edges are summed at one node.
+
+        An edge into a node that does not sum has no rivals.
+        """
+        return [
+            [row]
+            if node in self.others
+            else [each for each, other in enumerate(self.targets) if other == node]
+            for row, node in enumerate(self.targets)
+        ]
 
 
 def table_name(cell: Cell) -> str:
@@ -36,6 +52,11 @@ def tables_of(cells: Iterable[Cell]) -> tuple[AlphaTable, ...]:
             cell.name,
             tuple(len(edge.candidates) for edge in cell.searched_edges),
             tuple(edge.target for edge in cell.searched_edges),
+            tuple(
+                node.name
+                for node in cell.nodes
+                if node.merge != "sum" and any(edge.searched for edge in cell.incoming(node.name))
+            ),
         )
         for cell in cells
         if cell.searched_edges

@@ -101,6 +101,9 @@ class SearchConfig:
     stop_epochs: int = setting(
         10, "epochs with the same ranking of the alphas after which the rule `stable` ends a search", low=2
     )
+    edge_weights: bool = setting(
+        False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
+    )
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "

@@ -31,6 +31,7 @@ class Build:
     amp         convolutions and linear layers compute in bfloat16; weights, alphas and logits keep their type
     kernels     "auto": own kernels where they are faster (`dartsl.nn.kernels`); "off": without the pass for them
     relaxation  by name, what gives the mixing weights where there are choices (`dartsl.nn.relaxations`)
+    edge_weights  with a learnt weight for each edge, beside the alphas (`dartsl.nn.edges`)
     drop_path   with drop-path on the edges, for training
     auxiliary   with the auxiliary head, for training
     """
@@ -45,6 +46,7 @@ class Build:
     amp: bool = False
     kernels: str = "auto"
     relaxation: str = SOFTMAX
+    edge_weights: bool = False
     drop_path: bool = False
     auxiliary: bool = False
 
@@ -60,7 +62,9 @@ class Build:
             kernels=config.kernels,
         )
         if isinstance(config, SearchConfig):
-            return replace(common, amp=config.amp, relaxation=config.relaxation)
+            return replace(
+                common, amp=config.amp, relaxation=config.relaxation, edge_weights=config.edge_weights
+            )
         # A training computes in a shorter type by itself: its evaluation does too, and float16 scales the loss.
         return replace(common, drop_path=config.drop_path > 0, auxiliary=config.auxiliary > 0)
 

@@ -29,12 +29,14 @@ class Architecture:
     parameters  by group: "alphas", (rows, columns), and what else the relaxation starts with
     spare       (rows, columns), True where a row has no such candidate; None where all rows are equally long
     seed        that of the network: with the table's name and the pass it keys what a relaxation draws
+    rivals      (rows, rows), True where two edges meet at a node (`dartsl.nn.edges`); None without edge weights
     """
 
     table: AlphaTable
     parameters: Mapping[str, Tensor]
     spare: Tensor | None
     seed: int
+    rivals: Tensor | None = None
 
     @property
     def draws(self) -> Draws:

@@ -26,6 +26,7 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.batch import require_batch, require_whole
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
+from dartsl.nn.edges import rivals, with_edge_weights
 from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
@@ -85,22 +86,29 @@ class Supernet(nn.Module):
         )
         self.tables = info(graph).alphas
         self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
-        self.relaxation = RELAXATIONS.of(build.relaxation)
+        relaxation = RELAXATIONS.of(build.relaxation)
+        self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]
         for group, values in start(self.relaxation, self.tables, build.seed).items():
             for table, value in values.items():
                 self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
         for each in self.tables:  # not in the state_dict: it follows from the graph
-            self.register_buffer(f"spare_{each.name}", spare(each).to(device), persistent=False)
+            for name, value in self._places(each).items():
+                self.register_buffer(name, value.to(device), persistent=False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move or convert all tensors; what no state_dict holds has its numbers again even after `to_empty`."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for each in self.tables:
-            name = f"spare_{each.name}"
-            self._buffers[name] = spare(each).to(self.get_buffer(name).device)
+            for name, value in self._places(each).items():
+                self._buffers[name] = value.to(self.get_buffer(name).device)
         return self
+
+    def _places(self, table: AlphaTable) -> dict[str, Tensor]:
+        """By buffer: which columns of a table are spare and, with edge weights, which of its edges meet."""
+        found = {f"spare_{table.name}": spare(table)}
+        return found | ({f"rivals_{table.name}": rivals(table)} if self.build.edge_weights else {})
 
     def forward(
         self, inputs: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass | None = None
@@ -216,10 +224,9 @@ class Supernet(nn.Module):
     def _architecture(self, table: AlphaTable) -> Architecture:
         key = _key(table.name)
         parameters = {name: values[key] for name, values in self._groups.items() if key in values}
-        ragged = len(set(table.sizes)) > 1
-        return Architecture(
-            table, parameters, self.get_buffer(f"spare_{table.name}") if ragged else None, self.build.seed
-        )
+        unused = self.get_buffer(f"spare_{table.name}") if len(set(table.sizes)) > 1 else None
+        meeting = self.get_buffer(f"rivals_{table.name}") if self.build.edge_weights else None
+        return Architecture(table, parameters, unused, self.build.seed, meeting)
 
     def _group(self, name: str) -> nn.ParameterDict:
         """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""

@@ -71,6 +71,7 @@ class EdgeShares:
     lead      of its last weight over the next one that could win; None without one
     kept      whether the edge would stay
     even      the weight of each candidate while none is preferred
+    share     what the edge counts among those into its node after the last epoch; None where that is not learnt
     """
 
     name: str
@@ -81,6 +82,7 @@ class EdgeShares:
     lead: float | None
     kept: bool
     even: float
+    share: float | None = None
 
 
 @dataclass(frozen=True)

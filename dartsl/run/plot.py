@@ -58,6 +58,7 @@ CAPTION = (
     "Bold: what would win the edge, with its weight and its lead over the next. Grey: edges that would be left "
     "out. Dotted: none is preferred."
 )
+COUNTED = " After the sign of multiplication: what the edge counts at its node."
 
 Look = Mapping[str, Any]
 
@@ -84,7 +85,8 @@ def picture(
                 _panel(page, panel, MARGIN + place * PITCH, top, averaged)
             top += PANEL_ROW
         if cells:
-            caption = textwrap.fill(CAPTION, 66)
+            counted = any(edge.share is not None for cell in cells for edge in cell.edges)
+            caption = textwrap.fill(CAPTION + (COUNTED if counted else ""), 66)
             page.write(MARGIN, top + 2.8, caption, color=SOFT, size=7, linespacing=1.25)
         looks = _looks([label for cell in cells for label in cell.labels])
         for cell in cells:
@@ -186,7 +188,8 @@ def _edge(
     page.write(
         left, top + 0.14, _short(label, 22), **look | ({"color": looks[label]["color"]} if edge.kept else {})
     )
-    page.write(left, top + 0.28, f"{edge.weights[edge.strongest][-1]:.2f}{lead}", color=look["color"])
+    share = "" if edge.share is None else f" \N{MULTIPLICATION SIGN} {edge.share:.2f}"
+    page.write(left, top + 0.28, f"{edge.weights[edge.strongest][-1]:.2f}{lead}{share}", color=look["color"])
     axes = page.axes(left, top + SMALL_TITLE, SMALL)
     axes.axhline(edge.even, color=FAINT, linewidth=0.7, linestyle=":")
     lines = [

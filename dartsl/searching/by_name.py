@@ -12,6 +12,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.searching.derive import mixing_weights, recorded, run_network
 from dartsl.searching.readouts import Table
 
+EdgesByName = dict[str, dict[str, float]]  # cell -> edge -> number
 ByName = dict[str, dict[str, dict[str, float]]]  # cell -> edge, such as "c0 -> n1" -> candidate -> number
 
 
@@ -37,6 +38,25 @@ def mixing_weights_by_name(run: RunFolder, epoch: int | None = None) -> ByName:
     cells = [spec.cells[name] for name in network.cells]
     weights = {name: reading.weights for name, reading in readings.items()}
     return _by_name(run, cells, {cell.name: weights.get(cell.name, []) for cell in cells})
+
+
+def edge_weights_by_name(run: RunFolder, epoch: int | None = None) -> EdgesByName:
+    """Each edge's share of its node after an epoch, by default the last one. Raises UserError, SpecError, also where
+    the search has no edge weights."""
+    spec, network = run_network(run)
+    _, readings = mixing_weights(run, spec, network, epoch)
+    cells = [spec.cells[name] for name in network.cells if spec.cells[name].searched_edges]
+    shares = {cell.name: readings[cell.name].edges if cell.name in readings else () for cell in cells}
+    if not all(shares.values()):
+        raise UserError(
+            f"{run.path} is a search without edge weights", "a search with `edge_weights = true` learns them"
+        )
+    return {
+        cell.name: {
+            edge_name(edge): share for edge, share in zip(cell.searched_edges, shares[cell.name], strict=True)
+        }
+        for cell in cells
+    }
 
 
 def _by_name(run: RunFolder, cells: Iterable[Cell], tables: Mapping[str, Table]) -> ByName:

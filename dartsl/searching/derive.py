@@ -97,7 +97,7 @@ def _read(run: RunFolder, spec: Spec, network: Network, row: Row) -> tuple[int, 
         recorded = {group: values for group, values in row.items() if group != "epoch"}
         odd = {name for values in recorded.values() for name in values}
         odd -= {table.name for table in tables}
-        found = readings(relaxation, tables, recorded)
+        found = readings(relaxation, tables, recorded, run.info.settings.get("edge_weights") is True)
         numbers = [
             *(each.edges for each in found.values()),
             *(x for each in found.values() for x in each.weights),

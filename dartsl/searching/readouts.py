@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dartsl.graph.tables import AlphaTable
+from dartsl.graph.tables import BETAS, AlphaTable
 from dartsl.lang.methods import GUMBEL, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
@@ -50,19 +50,36 @@ READOUTS = Implementations[Readout]("relaxation")
 
 
 def readings(
-    relaxation: str, tables: Iterable[AlphaTable], recorded: Mapping[str, Mapping[str, Any]]
+    relaxation: str,
+    tables: Iterable[AlphaTable],
+    recorded: Mapping[str, Mapping[str, Any]],
+    edge_weights: bool = False,
 ) -> dict[str, Reading]:
     """What the tables of a network say, by name. `recorded` has their parameters, by group and by table.
 
-    Raises what `Readout.read` raises; a table that was not recorded is passed over.
+    With `edge_weights` betas are among them. Raises what `Readout.read` raises; a table that was not recorded is
+    passed over.
     """
     read = READOUTS.of(relaxation).read
     found = {}
     for table in tables:
         own = {group: values[table.name] for group, values in recorded.items() if table.name in values}
         if own:
-            found[table.name] = read(table, own)
+            reading = read(table, own)
+            found[table.name] = _weighted(reading, table, own[BETAS]) if edge_weights else reading
     return found
+
+
+def _weighted(reading: Reading, table: AlphaTable, betas: Sequence[float]) -> Reading:
+    """A reading whose edges count by the softmax of their betas over the edges into their node as well."""
+    if len(betas) != len(table.sizes):
+        raise ValueError("a beta for each row")
+    shares = []
+    for row, group in enumerate(table.rivals()):
+        top = max(betas[each] for each in group)
+        shares.append(math.exp(betas[row] - top) / math.fsum(math.exp(betas[each] - top) for each in group))
+    before = reading.edges or (1.0,) * len(shares)
+    return replace(reading, edges=tuple(one * share for one, share in zip(before, shares, strict=True)))
 
 
 def entropies(weights: Table) -> list[float]:

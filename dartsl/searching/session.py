@@ -238,7 +238,8 @@ class SearchSession(Verified[Place]):
 
     def readings(self) -> dict[str, Reading]:
         """What each table says, as a run's readers have it."""
-        return readings(self.method.relaxation, self.model.tables, self.model.architecture())
+        edge_weights = self.config.edge_weights
+        return readings(self.method.relaxation, self.model.tables, self.model.architecture(), edge_weights)
 
     def entropy(self) -> dict[str, float]:
         """The mean entropy of each table's rows of mixing weights, in nats."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell, Edge
@@ -35,7 +36,11 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
             for table in tables[cell.name]:
                 derive(cell, table)  # of all epochs, so that none is misread
         kept = {each.cell.name: each.edges for each in derivation(run).cells}
-        return [_cell_shares(cell, epochs, tables[cell.name], kept[cell.name], even) for cell in cells]
+        last = {cell.name: found[-1][1][cell.name].edges for cell in cells}
+        return [
+            _cell_shares(cell, epochs, tables[cell.name], kept[cell.name], even, last[cell.name])
+            for cell in cells
+        ]
     except KeyError as missing:
         raise UserError(f"an epoch of the alphas in {run.path} lacks the cell {missing}") from None
     except ValueError as error:
@@ -48,11 +53,18 @@ def _cell_shares(
     tables: Sequence[Table],
     kept: Sequence[KeptEdge],
     even: Callable[[int], float],
+    counts: Sequence[float],
 ) -> CellShares:
-    """One table per epoch, at least one; `kept` are the edges that stay after the last; `even` as in `Readout`."""
+    """One table per epoch, at least one; `kept` are the edges that stay after the last; `even` as in `Readout`.
+
+    `counts` is what edges count at their nodes after the last epoch; empty where that is not learnt.
+    """
     found = {_ends(each.edge): each for each in kept}
     edges = tuple(
-        _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)), even)
+        replace(
+            _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)), even),
+            share=counts[place] if counts else None,
+        )
         for place, edge in enumerate(cell.searched_edges)
     )
     return CellShares(cell.name, epochs, edges)

@@ -41,7 +41,7 @@ def dartsl_name(name: str, block: bool = False) -> str:
     """dartsl's state_dict name for one of the oracle's; `block` for NAS-Bench-201's network."""
     kind, _, rest = name.partition(".")
     if kind == "alphas":
-        return name
+        return f"betas.{rest.removesuffix('_edges')}" if rest.endswith("_edges") else name
     if kind in ("stem", "stem1", "auxiliary") and not rest.startswith("linear"):
         part, _, leaf = rest.partition(".")
         return f"network.{kind if kind != 'stem' else 'stem0'}.{PARTS[part]}.{leaf}"

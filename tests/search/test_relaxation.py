@@ -15,20 +15,20 @@ from tests.nn.specs import RAGGED, small
 from tests.search.double_backward import double_backward
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same_runs
 from tests.search.test_products import batch_of, close
-from tests.toys import edge_weights, sigmoid
+from tests.toys import gated, sigmoid
 
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    for each in (sigmoid, edge_weights):
+    for each in (sigmoid, gated):
         each.add()
     yield
-    for each in (sigmoid, edge_weights):
+    for each in (sigmoid, gated):
         each.remove()
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [("sigmoid", "exact"), ("edge_weights", "1"), ("edge_weights", "2"), ("gumbel", "2")]
+    ("name", "order"), [("sigmoid", "exact"), ("gated", "1"), ("gated", "2"), ("gumbel", "2")]
 )
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tiny: Path,
@@ -47,13 +47,13 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
 
 
 def test_what_is_learnt_beside_the_alphas_is_saved(tiny: Path) -> None:
-    run(tiny, "run", relaxation="edge_weights")
+    run(tiny, "run", relaxation="gated")
     state = checkpoint_of(tiny.parent / "run")["state"]
-    assert state["model"]["betas.normal"].abs().min() > 0
-    assert len(state["alphas_optimizer"]["state"]) == 4  # alphas and betas of two cells
+    assert state["model"]["gates.normal"].abs().min() > 0
+    assert len(state["alphas_optimizer"]["state"]) == 4  # alphas and gates of two cells
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "edge_weights"])
+@pytest.mark.parametrize("name", ["sigmoid", "gated"])
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_exact_product_is_that_of_double_backward(level: int, name: str) -> None:
     model = small(RAGGED, dtype="float64", level=level, relaxation=name)

@@ -1,4 +1,4 @@
-"""A relaxation of one's own, one file each (sigmoid.py, edge_weights.py), goes through all of dartsl."""
+"""A relaxation of one's own, one file each (sigmoid.py, gated.py), goes through all of dartsl."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching.shares import cell_shares
 from tests.passes.same import CPU, compare, model, planned_text
-from tests.toys import edge_weights, sigmoid
+from tests.toys import gated, sigmoid
 
 SPEC = """darts 1
 
@@ -56,10 +56,10 @@ LABELS = [THREE] * 4 + [["identity", "relu > conv(1) > bn"]]
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    for each in (sigmoid, edge_weights):
+    for each in (sigmoid, gated):
         each.add()
     yield
-    for each in (sigmoid, edge_weights):
+    for each in (sigmoid, gated):
         each.remove()
 
 
@@ -108,7 +108,7 @@ def test_a_spec_may_name_it() -> None:
         dartsl.check(Source("toy.darts", SPEC.replace('"sigmoid"', '"sigmoyd"')))
     (found,) = fault.value.diagnostics
     assert (found.code, found.help) == ("E0603", "did you mean `sigmoid`?")
-    assert found.primary.text == 'this must be "softmax", "gumbel", "sigmoid" or "edge_weights"'
+    assert found.primary.text == 'this must be "softmax", "gumbel", "sigmoid" or "gated"'
 
 
 def test_options_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_names_of_a_list_are_judged_one_by_one() -> None:
         assert fault.value.diagnostics[0].help == words
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "edge_weights"])
+@pytest.mark.parametrize("name", ["sigmoid", "gated"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_computes_the_same(level: int, name: str) -> None:
     planned = planned_text(SPEC)
@@ -156,14 +156,12 @@ def test_mixing_weights_are_what_it_says() -> None:
     weights = made.mixing_weights()["normal"]
     torch.testing.assert_close(weights[:4], torch.sigmoid(made.alpha("normal"))[:4])
     assert weights[4, 2] == 0  # that row has two candidates
-    other = model(planned, build(planned), relaxation="edge_weights")
-    assert [name for name in other.state_dict() if "network" not in name] == ["alphas.normal", "betas.normal"]
+    other = model(planned, build(planned), relaxation="gated")
+    assert [name for name in other.state_dict() if "network" not in name] == ["alphas.normal", "gates.normal"]
     assert [each.shape for each in other.alpha_parameters()] == [(5, 3), (5,)]
     assert not {id(each) for each in other.alpha_parameters()} & {id(each) for each in other.weights()}
     of_edges = other.mixing_weights()["normal"].sum(dim=1)
-    powers = torch.exp(other.alpha_parameters()[1])
-    torch.testing.assert_close(of_edges[:2], powers[:2] / powers[:2].sum())
-    torch.testing.assert_close(of_edges[2:], powers[2:] / powers[2:].sum())
+    torch.testing.assert_close(of_edges, torch.sigmoid(other.alpha_parameters()[1]))
 
 
 def test_a_search_with_it(run: RunFolder) -> None:
@@ -224,25 +222,23 @@ def test_a_run_that_names_none_is_one_of_the_softmax(run: RunFolder) -> None:
 
 def test_weights_of_edges_decide_which_stay(tmp_path: Path) -> None:
     (tmp_path / "toy.darts").write_text(SPEC)
-    run = RunFolder.open(
-        dartsl.search(tmp_path / "toy.darts", tmp_path / "run", relaxation="edge_weights").path
-    )
+    run = RunFolder.open(dartsl.search(tmp_path / "toy.darts", tmp_path / "run", relaxation="gated").path)
     (row,) = run.rows(ALPHAS)
-    learnt = row["betas"]["normal"]
+    learnt = row["gates"]["normal"]
     assert len(learnt) == 5
-    assert all(beta != 0 for beta in learnt)
+    assert all(gate != 0 for gate in learnt)
     assert dartsl.resume(run.path, epochs=2).finished
     alphas = [[0.0, 0.1, 0.0]] * 4 + [[0.1, 0.0]]
-    edges = [0.2, 0.8, 0.25, 0.7, 0.05]  # into n, and into m: what their betas stand for
-    betas = [math.log(edge) + shift for edge, shift in zip(edges, [3, 3, -1, -1, -1], strict=True)]
-    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": betas}})
+    edges = [0.2, 0.8, 0.25, 0.7, 0.05]  # into n, and into m: what their gates stand for
+    gates = [math.log(edge / (1 - edge)) for edge in edges]
+    rewritten(run, {"alphas": {"normal": alphas}, "gates": {"normal": gates}})
     path = run.path / "run.json"
     path.write_text(path.read_text().replace('"epochs": 2', '"epochs": 1'))
     powers = [[math.exp(alpha) for alpha in each] for each in alphas]
     weights = [[power / sum(each) for power in each] for each in powers]
     assert kept(dartsl.derive(run.path)) == naive(weights, edges)
     assert naive(weights, edges) == {("b", "n", "identity"), ("n", "m", "identity")}
-    rewritten(run, {"alphas": {"normal": alphas}, "betas": {"normal": betas[:4]}})
+    rewritten(run, {"alphas": {"normal": alphas}, "gates": {"normal": gates[:4]}})
     with pytest.raises(UserError, match="is damaged"):
         dartsl.derive(run.path)
     rewritten(run, {"alphas": {"normal": alphas}})
