@@ -9,6 +9,7 @@ the workspaces of cudnn are in both.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -114,6 +115,7 @@ class CudaGauge:
         ]
 
     def reset(self) -> None:
+        gc.collect()  # a network and its graphs may be part of a cycle
         torch.cuda.synchronize(self.device)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.device)

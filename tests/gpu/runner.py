@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ def run_piece(cases: Mapping[str, Case], machine: Machine, case: str, piece: str
     except Exception:  # whatever it is belongs into the record, and the other pieces still run
         return {"failed": traceback.format_exc(), "seconds": round(time.perf_counter() - started, 1)}
     finally:
+        gc.collect()
         if machine.on_gpu:
             torch.cuda.empty_cache()
     return {"found": found, "seconds": round(time.perf_counter() - started, 1)}

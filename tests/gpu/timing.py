@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from statistics import median
 from typing import Any
@@ -38,6 +39,7 @@ def timed(machine: Machine, space: Space, count: int, settings: dict[str, Any]) 
 
 def reset(machine: Machine) -> None:
     """Forget peaks, and give back what is not in use."""
+    gc.collect()  # a session and its graphs may be part of a cycle
     if machine.on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
