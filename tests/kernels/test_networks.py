@@ -126,7 +126,7 @@ def test_evaluation(calls: list[tuple[int, ...]]) -> None:
 def test_statistics_stay_where_they_are_frozen(calls: list[tuple[int, ...]]) -> None:
     model = network(DECIDED, 2, torch.float32)
     before = [each.clone() for each in model.buffers()]
-    passed(model, Pass(frozen=True))
+    model(images(model.plan, 2, seed=1)[0].float(), pass_=Pass(frozen=True))
     assert all(map(torch.equal, model.buffers(), before))
     assert calls
 

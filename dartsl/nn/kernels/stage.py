@@ -107,7 +107,7 @@ class _Stage(Function):
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor, Tensor]:
         x, mean, scale, offset, depth, point, run = given
         norm = None if mean is None else Norm(mean, scale, offset)
-        x = dense(x)
+        x, depth = dense(x), depth.contiguous()
         shape = Shape.of(x, depth, point, run)
         cuda: Any = torch.cuda  # torch leaves it without types
         with cuda.device_of(x):  # where Triton launches; a backward pass is on the right device

@@ -57,10 +57,12 @@ class _Terms(Function):
         ctx.counts, ctx.tile = counts, min(TILE, triton.next_power_of_2(pixels))
         ctx.save_for_backward(*(each for part in parts for each in (part.x, *part.norm)))
         grid = (batch * channels, triton.cdiv(pixels, ctx.tile))
-        for place, (x, norm, terms) in enumerate(parts):
-            three = tuple(each.contiguous() for each in norm)
-            more = {"ADD": place > 0, "BP": ctx.tile, **FUSION}
-            sums.add_terms[grid](x, *three, y, x.stride(0), pixels, channels, terms, **more)
+        cuda: Any = torch.cuda  # torch leaves it without types
+        with cuda.device_of(y):  # where Triton launches
+            for place, (x, norm, terms) in enumerate(parts):
+                three = tuple(each.contiguous() for each in norm)
+                more = {"ADD": place > 0, "BP": ctx.tile, **FUSION}
+                sums.add_terms[grid](x, *three, y, x.stride(0), pixels, channels, terms, **more)
         return y
 
     @staticmethod
