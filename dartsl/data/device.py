@@ -18,7 +18,7 @@ PART = 0.25  # of the memory that is free on a GPU: what images may take of it, 
 
 def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
     """A tensor on a device; the host does not wait, since a GPU reads pinned memory by itself."""
-    if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
+    if tensor.numel() and tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
