@@ -57,13 +57,16 @@ def separable_sum(
 ) -> Tensor:
     """The sum of such ones, (stages, sources, terms) of each input: the channels of each are so many terms."""
     found: list[Term] = []
-    start = place = 0
-    for x, (stages, sources, terms) in zip(inputs, chains, strict=True):
-        end, wide = start + STAGE * len(stages) * len(sources), stages[-1][-1] * len(sources)
-        factor = None if gain is None else gain.narrow(0, place, wide)
+    widths = [stages[-1][-1] * len(sources) for stages, sources, _ in chains]
+    factors: Sequence[Tensor | None] = [None] * len(widths)
+    if gain is not None:
+        factors = torch.split_with_sizes(gain, widths) if len(widths) > 1 else [gain]
+    start = 0
+    for x, (stages, sources, terms), factor in zip(inputs, chains, factors, strict=True):
+        end = start + STAGE * len(stages) * len(sources)
         chain, weights = _chain(stages, sources, state[start:end], factor)
         found.append(Term(chain, x, weights, terms))
-        start, place = end, place + wide
+        start = end
     return summed(found, pass_)
 
 

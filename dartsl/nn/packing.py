@@ -38,6 +38,8 @@ def gains(
 def kernels(state: Sequence[nn.Module], sizes: Sequence[int]) -> tuple[Tensor, ...]:
     """The weights of convolutions, all alike but for their number of output channels, in stacks of sizes[i] modules."""
     weights = [weight_of(module) for module in state]
+    if len(sizes) == 1:  # of a split in one part the gradient would be copied
+        return (torch.cat(weights),)
     widths = [weight.shape[0] for weight in weights]
     starts = [sum(sizes[:place]) for place in range(len(sizes))]
     parts = [sum(widths[start : start + size]) for start, size in zip(starts, sizes, strict=True)]

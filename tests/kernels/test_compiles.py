@@ -21,16 +21,17 @@ from triton.compiler import ASTSource, compile
 from dartsl.nn.kernels import separable, sums
 from dartsl.nn.kernels.chain import TILES
 
-NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32"}
+NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32", "counts": "*i64"}
+NUMBERS |= {name: "fp32" for name in ("eps", "momentum", "correction")}
 POINTERS = (
     "x mean scale offset depth point y sums spreads of_y y_mean of_mean of_variance inner of_depth of_point of_x "
-    "totals products variance given"
+    "totals products variance given gain scale towards means variances of_variance of_gain"
 ).split()
 
 
 ONES = (  # numbers that may be 1, which Triton makes constants of
     "down across dilate_down dilate_across top left height breadth rows columns parts programs members channels width "
-    "pixels terms"
+    "pixels terms features"
 ).split()
 
 
@@ -62,7 +63,9 @@ for norm, kernel, block, short in ((False, 3, 16, False), (True, 5, 64, False), 
         compiled(separable.weights, common | product | {"WEIGHTS": True, "BT": 32}, tiles.warps, ones=True)
         compiled(separable.inputs, common, tiles.warps, ones=True)
 for ones in (False, True):
-    compiled(sums.moments, {"BR": 64, "BC": 16}, 4, ones=ones)
+    compiled(sums.moments, {"BR": 256, "BC": 16}, 8, ones=ones)
+    compiled(sums.scales, {"GAIN": True, "MOVE": True, "BC": 64}, 1, ones=ones)
+    compiled(sums.of_scales, {"GAIN": True, "BC": 64}, 1, ones=ones)
     compiled(sums.add_terms, {"BP": 1024}, 4, ones=ones)
     compiled(sums.split_terms, {"BP": 1024}, 4, ones=ones)
 """

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn import packing
+from dartsl.nn.kernels.scales import Moving, scaled
 from dartsl.nn.kernels.stage import Geometry, Norm, Result, Run, Tiles, stage
 from dartsl.nn.kernels.terms import Part, add_terms
 from dartsl.nn.norms import counted, reads
 from dartsl.nn.passing import Pass
-from dartsl.nn.running import together
 from dartsl.nn.separable import Chain, Weights
 
 # Cuts that are tried: the numbers of a tile, and its warps. More numbers a thread than 16 spill (seen in what Triton
@@ -57,14 +57,14 @@ class Kernels:
 
 def _norm(result: Result, norms: Sequence[_NormBase], weights: Weights, batch: bool, pass_: Pass) -> Norm:
     """The batch norms of a stage as one normalisation; running statistics move."""
-    mean, variance = result.mean, result.variance
+    mean, variance, moving = result.mean, result.variance, None
     if not batch:
         mean, variance = packing.statistics(norms)
     elif reads(norms[0], pass_) and not pass_.again:
-        _move(result, norms)
-    scale = torch.rsqrt(variance + norms[0].eps)
-    if weights.gain is not None:
-        scale = scale * weights.gain
+        moving = Moving.of(norms, mean, result.y.numel() // result.y.shape[1])
+        if moving is None:
+            _move(result, norms)
+    scale = scaled(variance, weights.gain, norms[0].eps, moving)
     return Norm(mean, scale, _zeros(mean.shape[0], mean.device) if weights.bias is None else weights.bias)
 
 
@@ -73,13 +73,6 @@ def _move(result: Result, norms: Sequence[_NormBase]) -> None:
     """Running statistics towards those of a batch, as torch's batch norm moves them: by the corrected variance."""
     pixels = result.y.numel() / result.y.shape[1]
     variance = result.variance * (pixels / (pixels - 1))
-    known = together(norms)
-    if known is not None and known.first is None:
-        means, variances, count = known.moving
-        momentum = counted(norms[0], count)
-        held = [each.data for each in (means, variances) if each is not None]
-        torch._foreach_lerp_(held, [result.mean, variance], momentum)
-        return
     momentum = counted(norms[0], norms[0].num_batches_tracked)
     packing.counted(norms[1:])
     size = norms[0].num_features

@@ -7,6 +7,7 @@ for a graph, it runs through the same mathematics in torch.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -109,8 +110,7 @@ class _Stage(Function):
         norm = None if mean is None else Norm(mean, scale, offset)
         x, depth = dense(x), depth.contiguous()
         shape = Shape.of(x, depth, point, run)
-        cuda: Any = torch.cuda  # torch leaves it without types
-        with cuda.device_of(x):  # where Triton launches; a backward pass is on the right device
+        with on(x):
             y, y_mean, variance = shape.forward(x, norm, depth, point)
         ctx.run = run
         ctx.save_for_backward(x, mean, scale, offset, depth, point, y, y_mean)
@@ -150,6 +150,13 @@ def _again(
         )
     by_place = dict(zip(places, found, strict=True))
     return tuple(by_place.get(place) for place in range(7))
+
+
+def on(x: Tensor) -> AbstractContextManager[None]:
+    """Within it Triton launches on the device of a tensor. (A backward pass is on the right one.)"""
+    cuda: Any = torch.cuda  # torch leaves it without types
+    found: AbstractContextManager[None] = cuda.device_of(x)
+    return found
 
 
 def dense(x: Tensor) -> Tensor:
@@ -248,7 +255,7 @@ class Shape:
             # As a float: of a whole number that is 1, Triton makes a constant, which has no type to be changed.
             sums.moments[(triton.cdiv(wide, 16),)](
                 totals[0], totals[1], kept[0], kept[1], programs, parts, pixels, self.tile,
-                float(self.batch * pixels), wide, BR=64, BC=16, **FUSION,
+                float(self.batch * pixels), wide, BR=256, BC=16, num_warps=8, **FUSION,
             )  # fmt: skip
         return Result(y, kept[0], kept[1])
 

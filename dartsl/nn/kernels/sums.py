@@ -1,4 +1,4 @@
-"""Kernels around batch norms: moments from parts, and sums of normalised terms.
+"""Kernels around batch norms: moments from parts, scales, and sums of normalised terms.
 
 As in `separable.py`: NCHW, the stride between images is free, no sum is atomic.
 """
@@ -39,6 +39,45 @@ def moments(
         spread += tl.sum(own + apart * apart * count[:, None], 0)
     tl.store(mean + c, centre, inside)
     tl.store(variance + c, spread / whole, inside)
+
+
+@triton.jit(do_not_specialize=["channels", "features"])
+def scales(
+    variance, gain, scale, towards, means, variances, counts,
+    channels, features, eps, momentum, correction, GAIN: tl.constexpr, MOVE: tl.constexpr, BC: tl.constexpr,
+):  # fmt: skip
+    """Of each channel gain / sqrt(variance + eps). With `MOVE` running statistics go towards the mean and the corrected
+    variance of a batch, and each norm, of `features` channels, counts it."""
+    c = tl.program_id(0) * BC + tl.arange(0, BC)
+    inside = c < channels
+    spread = tl.load(variance + c, inside, 0.0)
+    found = 1.0 / tl.sqrt(spread + eps)
+    if GAIN:
+        found *= tl.load(gain + c, inside, 0.0).to(tl.float32)
+    tl.store(scale + c, found, inside)
+    if MOVE:
+        old = tl.load(means + c, inside, 0.0)
+        tl.store(means + c, old + momentum * (tl.load(towards + c, inside, 0.0) - old), inside)
+        old = tl.load(variances + c, inside, 0.0)
+        tl.store(variances + c, old + momentum * (spread * correction - old), inside)
+        first = inside & (c % features == 0)
+        tl.store(counts + c // features, tl.load(counts + c // features, first, 0) + 1, first)
+
+
+@triton.jit(do_not_specialize=["channels"])
+def of_scales(
+    variance, gain, given, of_variance, of_gain,
+    channels, eps, GAIN: tl.constexpr, BC: tl.constexpr,
+):  # fmt: skip
+    """The gradients of variance and gain from that of the scale, `given`."""
+    c = tl.program_id(0) * BC + tl.arange(0, BC)
+    inside = c < channels
+    inverse = 1.0 / tl.sqrt(tl.load(variance + c, inside, 0.0) + eps)
+    down = tl.load(given + c, inside, 0.0).to(tl.float32)
+    if GAIN:
+        tl.store(of_gain + c, (down * inverse).to(of_gain.dtype.element_ty), inside)
+        down *= tl.load(gain + c, inside, 0.0).to(tl.float32)
+    tl.store(of_variance + c, -0.5 * down * inverse * inverse * inverse, inside)
 
 
 @triton.jit(do_not_specialize=["channels", "terms"])

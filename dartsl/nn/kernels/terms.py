@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from dartsl.nn.kernels import sums
-from dartsl.nn.kernels.stage import FUSION, Norm, dense
+from dartsl.nn.kernels.stage import FUSION, Norm, dense, on
 
 TILE = 1024  # pixels of a tile, at most
 TENSORS = 4  # of a part
@@ -57,8 +57,7 @@ class _Terms(Function):
         ctx.counts, ctx.tile = counts, min(TILE, triton.next_power_of_2(pixels))
         ctx.save_for_backward(*(each for part in parts for each in (part.x, *part.norm)))
         grid = (batch * channels, triton.cdiv(pixels, ctx.tile))
-        cuda: Any = torch.cuda  # torch leaves it without types
-        with cuda.device_of(y):  # where Triton launches
+        with on(y):
             for place, (x, norm, terms) in enumerate(parts):
                 three = tuple(each.contiguous() for each in norm)
                 more = {"ADD": place > 0, "BP": ctx.tile, **FUSION}
