@@ -45,7 +45,9 @@ class SearchSettings(TypedDict, total=False):
     stop: str
     stop_skips: int
     stop_epochs: int
-    derive: Literal["connected", "argmax"]
+    derive: Literal["connected", "argmax", "threshold"]
+    threshold: float
+    skip_limit: int
     seed: int
     device: str
     dtype: Literal["float32", "float64"]

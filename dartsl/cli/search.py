@@ -108,9 +108,9 @@ def search_command(
     "--epoch", type=click.IntRange(min=1), help="Derive the cells after this epoch; by default the last."
 )
 @click.option(
-    "--derive", "rule", type=click.Choice(["connected", "argmax"]),
-    help="The likeliest cells whose output depends on the input, or the strongest operations even where it does not. "
-    "[the run's]",
+    "--derive", "rule", type=click.Choice(["connected", "argmax", "threshold"]),
+    help="The likeliest cells whose output depends on the input, the strongest operations even where it does not, or "
+    "of these those that weigh enough. [the run's]",
 )  # fmt: skip
 @output_option("Where to write the found spec. Without it the text goes to stdout.")
 def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path | None) -> None:
@@ -126,6 +126,6 @@ def derive_command(run: Path, epoch: int | None, rule: str | None, output: Path 
     from dartsl.searching.report import first_words
 
     text = derive(run, epoch, rule)
-    for line in first_words(text, derivation(run, epoch, rule).changes):
+    for line in first_words(text, derivation(run, epoch, rule)):
         note(line)
     deliver(text, output)

@@ -61,6 +61,9 @@ _OF_BOTH = {
 OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     **_OF_BOTH,
     "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
+    "threshold": (
+        Effect(lambda config, found: config.derive == "threshold", "it is that of `derive = threshold`"),
+    ),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),
     ),

@@ -107,8 +107,14 @@ class SearchConfig:
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "
-        "input; argmax: the strongest operations, even where it does not",
-        values=("connected", "argmax"),
+        "input; argmax: the strongest operations, even where it does not; threshold: of these, those that weigh enough",
+        values=("connected", "argmax", "threshold"),
+    )
+    threshold: float = setting(
+        0.85, "mixing weight below which `derive = threshold` keeps no edge", low=0, high=1
+    )
+    skip_limit: int = setting(
+        -1, "most skip connections in a derived cell, the weakest taken out; -1 for no limit", low=-1
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")

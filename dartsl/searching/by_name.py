@@ -7,19 +7,14 @@ from typing import Any
 
 from dartsl.graph.tables import table_name
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell, Edge
+from dartsl.lang.model import Cell
 from dartsl.run.folder import RunFolder
 from dartsl.searching.derive import mixing_weights, recorded, run_network
 from dartsl.searching.readouts import Table
+from dartsl.searching.skips import edge_name
 
 EdgesByName = dict[str, dict[str, float]]  # cell -> edge -> number
 ByName = dict[str, dict[str, dict[str, float]]]  # cell -> edge, such as "c0 -> n1" -> candidate -> number
-
-
-def edge_name(edge: Edge) -> str:
-    """`c0 -> n1`, with (2), (3), ... where a pair of nodes has several edges."""
-    twin = f" ({edge.twin + 1})" if edge.twin else ""
-    return f"{edge.source} -> {edge.target}{twin}"
 
 
 def alphas_by_name(run: RunFolder, epoch: int | None = None) -> ByName:

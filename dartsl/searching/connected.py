@@ -3,7 +3,7 @@
 In a space without `keep`, `none` may win so many edges that nothing of the input is left at the output. The rule
 `connected` then takes the likeliest architecture whose output does depend on it: that with the largest product of
 mixing weights, a cell's once, however many layers it stands in. Where the plain one does, it is that one. Nodes with
-`keep` stay as the method has them. `argmax` is the plain rule.
+`keep` stay as the method has them. `argmax` is the plain rule, and `threshold` keeps no edge that weighs too little.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dartsl.lang.flow import DEPENDENT, layer_levels
 from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import CellLayer, Layer, Plan
-from dartsl.searching.discretise import Columns, DerivedCell, derive
+from dartsl.searching.discretise import Columns, DerivedCell, derive, empty_nodes
 from dartsl.searching.readouts import Reading, Table
 from dartsl.searching.routes import cheapest
-
-CONNECTED, ARGMAX = "connected", "argmax"
+from dartsl.searching.rules import CONNECTED, DEFAULT_RULE, THRESHOLD, Rule
+from dartsl.searching.skips import limited
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Derivation:
-    """The cells of a network after discretisation, and what was changed so that its output depends on its input."""
+    """The cells of a network after discretisation, and what was changed so that its output depends on its input.
+
+    notes  what else is to be known, a line each: skip connections that were taken out, nodes that got no edge
+    """
 
     cells: tuple[DerivedCell, ...]
     changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def derive_network(
@@ -58,27 +62,55 @@ def derive_network(
     network: Network,
     parameters: Mapping[str, Fraction | int],
     readings: Mapping[str, Reading],
-    rule: str = CONNECTED,
+    rule: Rule = DEFAULT_RULE,
 ) -> Derivation:
-    """The cells that readings, one for each cell, stand for, in the order of `network.cells`, by a rule of the two.
+    """The cells that readings, one for each cell, stand for, in the order of `network.cells`, by a rule.
 
     Where no choice at nodes without `keep` would do, or the best one is too hard to find (the gates of many
     products), the plain rule's cells stand. Raises ValueError where `readings` do not fit the cells.
     """
+    notes: list[str] = []
+    if rule.skip_limit >= 0:
+        planned = plan(spec, network, parameters)
+        limits = {
+            name: limited(planned, spec.cells[name], readings[name], rule.floor, rule.skip_limit)
+            for name in network.cells
+        }
+        readings = {name: reading for name, (reading, _) in limits.items()}
+        notes += [note for _, lines in limits.values() for note in lines]
     plain = {
-        name: derive(spec.cells[name], readings[name].weights, edges=readings[name].edges)
+        name: derive(spec.cells[name], readings[name].weights, edges=readings[name].edges, floor=rule.floor)
         for name in network.cells
     }
-    free = any(edge.searched for name in network.cells for edge in _free_edges(spec.cells[name]))
-    if rule == ARGMAX or not free:
-        return Derivation(tuple(plain.values()))
+    if rule.name == THRESHOLD:
+        notes += [
+            f"cell {name}, node {node}: no edge of weight {rule.threshold:g} or more"
+            for name, cell in plain.items()
+            for node in empty_nodes(cell)
+        ]
+    if rule.name == CONNECTED:
+        return Derivation(*_connected(spec, network, parameters, readings, plain), tuple(notes))
+    return Derivation(tuple(plain.values()), notes=tuple(notes))
+
+
+def _connected(
+    spec: Spec,
+    network: Network,
+    parameters: Mapping[str, Fraction | int],
+    readings: Mapping[str, Reading],
+    plain: Mapping[str, DerivedCell],
+) -> tuple[tuple[DerivedCell, ...], tuple[Change, ...]]:
+    """The cells of the rule `connected`, given those of the plain rule, and what was changed."""
+    as_they_are = tuple(plain.values()), ()
+    if not any(edge.searched for name in network.cells for edge in _free_edges(spec.cells[name])):
+        return as_they_are
     planned = plan(spec, network, parameters)
     if _depends(planned, plain):
-        return Derivation(tuple(plain.values()))
+        return as_they_are
     costs = {name: _costs(spec.cells[name], readings[name].weights, plain[name]) for name in network.cells}
     columns = cheapest(planned, costs)
     if columns is None:
-        return Derivation(tuple(plain.values()))
+        return as_they_are
     found: list[DerivedCell] = []
     changes: list[Change] = []
     for name in network.cells:
@@ -86,7 +118,7 @@ def derive_network(
         chosen = columns.get(name, {})
         found.append(derive(cell, reading.weights, chosen, reading.edges))
         changes += _changes(cell, reading.weights, chosen)
-    return Derivation(tuple(found), tuple(changes))
+    return tuple(found), tuple(changes)
 
 
 def _free_edges(cell: Cell) -> list[Edge]:

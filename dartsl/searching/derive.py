@@ -15,10 +15,11 @@ from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS, SEARCH
-from dartsl.searching.connected import CONNECTED, Derivation, derive_network
+from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.readouts import Reading, readings
+from dartsl.searching.rules import Rule
 
 __all__ = [
     "DerivedCell",
@@ -123,7 +124,7 @@ def derivation(run: RunFolder, epoch: int | None = None, rule: str | None = None
     _, found = mixing_weights(run, spec, network, epoch)
     whole = {name: found.get(name, Reading([])) for name in network.cells}
     try:
-        return derive_network(spec, network, run.values(network), whole, rule or _rule(run))
+        return derive_network(spec, network, run.values(network), whole, _rule(run, rule))
     except ValueError as error:
         raise UserError(f"the alphas in {run.path} do not fit its spec: {error}") from None
 
@@ -148,10 +149,10 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
     )
     whole = {name: found.get(name, Reading([])) for name in network.cells}
     try:
-        return found_text(spec, network, run.values(network), whole, provenance, rule or _rule(run))
+        return found_text(spec, network, run.values(network), whole, provenance, _rule(run, rule))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
 
 
-def _rule(run: RunFolder) -> str:
-    return str(run.info.settings.get("derive", CONNECTED))
+def _rule(run: RunFolder, name: str | None) -> Rule:
+    return Rule.of(run.info.settings, name)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dartsl.lang.model import Candidate, Cell, Edge, Node
+from dartsl.lang.syntax import Name
 from dartsl.searching.readouts import Table
 
 Columns = Mapping[
@@ -61,7 +62,11 @@ class Winner:
 
 
 def derive(
-    cell: Cell, weights: Table, chosen: Columns | None = None, edges: Sequence[float] = ()
+    cell: Cell,
+    weights: Table,
+    chosen: Columns | None = None,
+    edges: Sequence[float] = (),
+    floor: float = 0.0,
 ) -> DerivedCell:
     """The discrete cell that mixing weights stand for (language rules 7, 8 and 17).
 
@@ -71,6 +76,8 @@ def derive(
     An edge that offers one operation weighs 1.0. A `sum` lists its edges strongest first, another merge in the
     order in which it merges them. `chosen` replaces winners at nodes without `keep`. `edges` (see `Reading`) has, for
     each searched edge, what its weights are multiplied by where edges are compared with one another.
+    Of the edges into a `sum` that would stay, those that offer a choice and weigh less than `floor` do not (FairDARTS,
+    arXiv 1911.12126); where none is left, one from the node's first source gives zeros.
     Raises ValueError where `weights` or `edges` do not fit the cell.
     """
     searched = cell.searched_edges
@@ -94,11 +101,12 @@ def derive(
                 for edge in cell.incoming(node.name)
                 for row, factor in [table[id(edge)]]
             ],
+            floor,
         )
     return DerivedCell(cell, tuple(kept))
 
 
-def _derive_node(node: Node, winners: Sequence[Winner]) -> list[KeptEdge]:
+def _derive_node(node: Node, winners: Sequence[Winner], floor: float) -> list[KeptEdge]:
     """The edges of a node that stay."""
     if node.merge != "sum":
         return [winner.kept() for winner in winners]
@@ -106,11 +114,24 @@ def _derive_node(node: Node, winners: Sequence[Winner]) -> list[KeptEdge]:
     ranked = sorted(winners, key=lambda winner: -winner.rank)
     if node.keep is not None:
         left = ranked[node.keep].rank if node.keep < len(ranked) else None
-        return [winner.kept(left) for winner in ranked[: node.keep]]
-    kept = [winner.kept() for winner in ranked if not winner.candidate.is_none]
-    if kept or not winners:
-        return kept
-    return [winners[0].kept()]
+        kept = [winner.kept(left) for winner in ranked[: node.keep]]
+    else:
+        kept = [winner.kept() for winner in ranked if not winner.candidate.is_none] or [
+            winner.kept() for winner in winners[:1]
+        ]
+    strong = [each for each in kept if each.weight >= floor or not each.edge.searched]
+    return strong or [_nothing(each.edge) for each in winners[:1]]
+
+
+def empty_nodes(cell: DerivedCell) -> list[str]:
+    """The nodes whose one edge gives zeros, though `none` was not what it weighed most."""
+    return [each.edge.target for each in cell.edges if each.candidate.is_none and each.weight == 0.0]
+
+
+def _nothing(edge: Edge) -> KeptEdge:
+    """An edge that gives zeros, where a node is left without: `none`, which need not be among what it offered."""
+    span = edge.span
+    return KeptEdge(edge, Candidate("none", Name("none", span=span), span), 0.0)
 
 
 def edge_winner(

@@ -28,9 +28,10 @@ from dartsl.lang.syntax import (
     Syntax,
 )
 from dartsl.run.folder import in_library
-from dartsl.searching.connected import CONNECTED, derive_network
+from dartsl.searching.connected import derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.readouts import Reading
+from dartsl.searching.rules import DEFAULT_RULE, Rule
 
 Item = TypeVar("Item")
 OperationDecl = OpDecl | ExternDecl | OpsDecl
@@ -64,7 +65,7 @@ def found_text(
     parameters: Mapping[str, Fraction],
     readings: Mapping[str, Reading],
     provenance: Provenance,
-    rule: str = CONNECTED,
+    rule: Rule = DEFAULT_RULE,
 ) -> str:
     """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
 
@@ -92,6 +93,7 @@ def found_text(
     draft = [
         *provenance.lines(),
         *(f"# changed  {change.text()}" for change in derivation.changes),
+        *(f"# note     {note}" for note in derivation.notes),
         print_file(top),
         *(_cell_text(cell) for cell in found),
         print_file(bottom).removeprefix(f"darts {root.version}\n"),

@@ -172,6 +172,6 @@ def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
         write_bytes(folder.path / "found.svg", render(dot, "svg"))
     except UserError as error:
         notes = [f"no found.svg: {error.message}", *([error.help] if error.help else [])]
-    report = found_report(derived.cells, folder.path, closing, first_words(text, derived.changes))
+    report = found_report(derived.cells, folder.path, closing, first_words(text, derived))
     console.print("\n".join([report, *notes]), highlight=False, markup=False, soft_wrap=True)
     return text

@@ -9,7 +9,7 @@ from dartsl.lang.check import check
 from dartsl.lang.flow import CONSTANT_OUTPUT
 from dartsl.lang.source import Source
 from dartsl.run.commands import command_line
-from dartsl.searching.connected import Change
+from dartsl.searching.connected import Derivation
 from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.emit import edge_text, weight_text
 
@@ -38,19 +38,20 @@ def found_report(
     return "\n".join([*first, "", *blocks, *ending])
 
 
-def first_words(found: str, changes: Sequence[Change]) -> list[str]:
-    """What is to be known first of a found spec: that its output is a constant, or what was changed lest it be."""
+def first_words(found: str, derivation: Derivation) -> list[str]:
+    """What is to be known first of a found spec: that its output is a constant, or what was changed lest it be;
+    and what else is to be known."""
     lines = [
         f"warning: {fault.title}"
         for fault in check(Source("found.darts", found)).warnings
         if fault.code == CONSTANT_OUTPUT
     ]
-    if changes:
+    if derivation.changes:
         lines += [
             "by the strongest operations the output would not depend on the input; changed, at the least cost:"
         ]
-        lines += [f"  {change.text()}" for change in changes]
-    return lines
+        lines += [f"  {change.text()}" for change in derivation.changes]
+    return [*lines, *(f"note: {note}" for note in derivation.notes)]
 
 
 def cell_report(cell: DerivedCell) -> str:

@@ -10,10 +10,10 @@ from dartsl.lang.model import Cell, Edge
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
-from dartsl.searching.by_name import edge_name
 from dartsl.searching.derive import all_mixing_weights, derivation, derive, relaxation_of, run_network
 from dartsl.searching.discretise import KeptEdge, edge_winner
 from dartsl.searching.readouts import READOUTS, Table
+from dartsl.searching.skips import edge_name
 
 
 def cell_shares(run: RunFolder) -> list[CellShares]:
@@ -59,7 +59,7 @@ def _cell_shares(
 
     `counts` is what edges count at their nodes after the last epoch; empty where that is not learnt.
     """
-    found = {_ends(each.edge): each for each in kept}
+    found = {_ends(each.edge): each for each in kept if each.candidate in each.edge.candidates}
     edges = tuple(
         replace(
             _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)), even),

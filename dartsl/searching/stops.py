@@ -14,10 +14,9 @@ from dartsl.graph.tables import table_name
 from dartsl.lang.methods import NEVER, SKIPS, STABLE, Implementations
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
-from dartsl.searching.by_name import edge_name
-from dartsl.searching.discretise import derive
 from dartsl.searching.readouts import Reading
-from dartsl.searching.skips import skip_columns
+from dartsl.searching.rules import Rule
+from dartsl.searching.skips import edge_name, kept_skips
 
 Readings = Mapping[str, Reading]  # by table
 
@@ -48,20 +47,17 @@ class Skips:
 
     limit: int
     warmup: int
+    floor: float = 0.0  # of the weights of edges that stay (`Rule`)
 
     def __call__(self, past: Sequence[Readings], plan: Plan) -> str | None:
         if len(past) <= self.warmup:
             return None
         for cell in plan.cells():
-            skips = skip_columns(plan, cell)
-            if not any(skips.values()):
+            if not cell.searched_edges:
                 continue
-            reading = past[-1][table_name(cell)]
             found = [
                 edge_name(kept.edge)
-                for kept in derive(cell, reading.weights, edges=reading.edges).edges
-                if kept.edge.searched
-                and kept.edge.candidates.index(kept.candidate) in skips[cell.edges.index(kept.edge)]
+                for kept in kept_skips(plan, cell, past[-1][table_name(cell)], self.floor)
             ]
             if len(found) >= self.limit:
                 count = "a skip connection" if len(found) == 1 else f"{len(found)} skip connections"
@@ -91,5 +87,5 @@ def _ranking(readings: Readings) -> list[list[int]]:
 
 
 STOPS.provide(NEVER, lambda config: never)
-STOPS.provide(SKIPS, lambda config: Skips(config.stop_skips, config.warmup))
+STOPS.provide(SKIPS, lambda config: Skips(config.stop_skips, config.warmup, Rule.of(vars(config)).floor))
 STOPS.provide(STABLE, lambda config: Stable(config.stop_epochs, config.warmup))

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from dartsl.data import ImageData
+from dartsl.lang.plan import plan
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.discretise import DerivedCell, derive
 from dartsl.searching.image_session import ImageSession
-from dartsl.searching.readouts import softmax_rows
+from dartsl.searching.readouts import Reading, softmax_rows
+from dartsl.searching.skips import limited
 from dartsl.step.batches import ImageBatch
 
 from .following import follow
@@ -178,6 +180,34 @@ def test_derived_cells(kind: str) -> None:
         weights = softmax_rows(alphas)
         wanted = rules.keep_strongest(weights, DARTS, inputs=2, nodes=4, keep=2)
         assert picks(derive(cell, weights), 0) == wanted
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.85])
+def test_derived_cells_above_a_threshold(threshold: float) -> None:
+    cell = checked(spec_text("darts_cnn", SIZE)).cells["normal"]
+    generator = random.Random(1)
+    sigmoids = [[[generator.random() for _ in DARTS] for _ in range(14)] for _ in range(50)]
+    empty = 0
+    for weights in [*sigmoids, *(softmax_rows(alphas) for alphas in tables(14, len(DARTS)))]:
+        wanted = rules.above_threshold(weights, DARTS, inputs=2, nodes=4, keep=2, threshold=threshold)
+        assert picks(derive(cell, weights, floor=threshold), 0) == wanted
+        empty += sum(node[0][0] == "none" for node in wanted)
+    assert empty
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_derived_cells_with_few_skip_connections(most: int) -> None:
+    spec = checked(spec_text("darts_cnn", SIZE))
+    made = plan(spec, spec.networks["cifar10"], {})
+    cell = made.cells()[0]
+    taken_out = 0
+    for alphas in tables(14, len(DARTS)):
+        weights = softmax_rows(alphas)
+        wanted = rules.at_most(weights, DARTS, inputs=2, nodes=4, keep=2, skips=most)
+        reading, notes = limited(made, cell, Reading(weights), 0.0, most)
+        assert picks(derive(cell, reading.weights), 0) == wanted
+        taken_out += len(notes) > 1
+    assert taken_out
 
 
 def test_derived_cells_without_keep() -> None:

@@ -17,6 +17,7 @@ from dartsl.lang.plan import plan
 from dartsl.lang.source import Source
 from dartsl.searching.derive import Provenance, found_text
 from dartsl.searching.readouts import Reading
+from dartsl.searching.rules import Rule
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 WHENCE = Provenance("0", "test.darts", "0" * 64, 0, 1, "dartsl search test.darts")
@@ -36,7 +37,7 @@ def derived(spec: Spec, network: Network, values: Mapping[str, Fraction], *place
             if cell == name:
                 rows[row][column] = 0.9
         readings[name] = Reading(rows)
-    text = found_text(spec, network, values, readings, WHENCE, "argmax")
+    text = found_text(spec, network, values, readings, WHENCE, Rule("argmax"))
     found = check(Source("found.darts", text))
     graph = build(plan(found, found.networks[network.name]))
     return parameters(graph), multiply_adds(graph)

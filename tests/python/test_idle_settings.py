@@ -22,6 +22,7 @@ PARTS = (
     "beta_decay_weight",
     "zero_one_weight",
     "entropy_weight",
+    "threshold",
     "stop_skips",
     "stop_epochs",
 )  # of parts that no search has named

@@ -18,6 +18,7 @@ from dartsl.searching import routes
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.derive import Provenance, derive, found_text
 from dartsl.searching.readouts import Reading, Table
+from dartsl.searching.rules import Rule
 from tests.search.random_spaces import all_columns, space, weights_of
 
 WHENCE = Provenance("0.1.0", "test.darts", "ab" * 32, seed=0, epoch=1, command="dartsl search test.darts")
@@ -28,14 +29,16 @@ def said(weights: Mapping[str, Table]) -> dict[str, Reading]:
 
 
 def derived(spec: Spec, weights: Mapping[str, Table], rule: str = "connected") -> Derivation:
-    return derive_network(spec, spec.networks["net"], {}, said(weights), rule)
+    return derive_network(spec, spec.networks["net"], {}, said(weights), Rule(rule))
 
 
 def found(spec: Spec, weights: Mapping[str, Table], rule: str = "connected") -> Spec:
     """The found file, checked."""
     network = spec.networks["net"]
     parameters = plan(spec, network).parameters
-    return check(Source("found.darts", found_text(spec, network, parameters, said(weights), WHENCE, rule)))
+    return check(
+        Source("found.darts", found_text(spec, network, parameters, said(weights), WHENCE, Rule(rule)))
+    )
 
 
 def is_constant(spec: Spec) -> bool:
@@ -298,7 +301,7 @@ def test_the_found_file_says_what_was_changed() -> None:
         "# changed  cell block, edge x -> n3: skip_connect (0.15) in place of none (0.4)" in text.splitlines()
     )
     assert not any(w.code == CONSTANT_OUTPUT for w in check(Source("found.darts", text)).warnings)
-    plain = found_text(spec, network, parameters, said(weights), WHENCE, "argmax")
+    plain = found_text(spec, network, parameters, said(weights), WHENCE, Rule("argmax"))
     assert "# changed" not in plain
     assert check(Source("found.darts", plain)).warnings[0].code == CONSTANT_OUTPUT
 

@@ -17,6 +17,7 @@ from dartsl.lang.source import Source
 from dartsl.searching.derive import Provenance, derive, found_text
 from dartsl.searching.emit import names_text
 from dartsl.searching.readouts import Reading, Table
+from dartsl.searching.rules import Rule
 
 WHENCE = Provenance("0.1.0", "tiny.darts", "ab" * 32, seed=3, epoch=12, command="dartsl search tiny.darts")
 
@@ -51,7 +52,7 @@ def emit(
     network = pick_network(spec, None)
     weights = flat_weights(spec, network.cells, best)
     used = parameters if parameters is not None else {"C": Fraction(4), "n": Fraction(1)}
-    text = found_text(spec, network, used, said(weights), WHENCE, rule)
+    text = found_text(spec, network, used, said(weights), WHENCE, Rule(rule))
     assert print_file(parse(Source("again", text))) == text
     found = check(Source("found.darts", text))
     assert found.decided(found.networks[network.name])

@@ -74,3 +74,46 @@ def remove_none(
             ordered.insert(place, pick)
         cell.append(ordered or [("none", 0, first_none)])
     return cell
+
+
+def above_threshold(
+    weights: Sequence[Sequence[float]],
+    names: Sequence[str],
+    inputs: int,
+    nodes: int,
+    keep: int,
+    threshold: float,
+) -> list[list[Pick]]:
+    """FairDARTS (arXiv 1911.12126): the strongest edges as ever, of which those stay that reach the threshold.
+
+    A node that loses all of them is fed by `none` from its first source, at weight 0.
+    """
+    cell = []
+    for picks in keep_strongest(weights, names, inputs, nodes, keep):
+        strong = []
+        for pick in picks:
+            if pick[2] >= threshold:
+                strong.append(pick)
+        cell.append(strong or [("none", 0, 0.0)])
+    return cell
+
+
+def at_most(
+    weights: Sequence[Sequence[float]], names: Sequence[str], inputs: int, nodes: int, keep: int, skips: int
+) -> list[list[Pick]]:
+    """P-DARTS (arXiv 1904.12760): the weakest kept skip connection weighs 0, and the cell is derived again, until
+    there are few enough."""
+    weights = [list(row) for row in weights]
+    while True:
+        cell = keep_strongest(weights, names, inputs, nodes, keep)
+        kept = []
+        for node, picks in enumerate(cell):
+            before = sum(inputs + earlier for earlier in range(node))
+            kept += [(before + source, weight) for name, source, weight in picks if name == "skip_connect"]
+        if len(kept) <= skips:
+            return cell
+        row, weakest = sorted(kept)[0]
+        for other, weight in sorted(kept):
+            if weight < weakest:
+                row, weakest = other, weight
+        weights[row][names.index("skip_connect")] = 0.0
