@@ -65,6 +65,7 @@ for norm, kernel, block, short in ((False, 3, 16, False), (True, 5, 64, False), 
 for ones in (False, True):
     compiled(sums.moments, {"BR": 256, "BC": 16}, 8, ones=ones)
     compiled(sums.scales, {"GAIN": True, "MOVE": True, "BC": 64}, 1, ones=ones)
+    compiled(sums.of_norms, {"BR": 256, "BC": 16}, 8, ones=ones)
     compiled(sums.of_scales, {"GAIN": True, "BC": 64}, 1, ones=ones)
     compiled(sums.add_terms, {"BP": 1024}, 4, ones=ones)
     compiled(sums.split_terms, {"BP": 1024}, 4, ones=ones)

@@ -129,9 +129,9 @@ class _Stage(Function):
         )
         of_x = of_mean = of_scale = of_offset = None
         if any(wanted[:4]):
-            of_x, total, product = shape.inputs(x, norm, depth, inner)
+            of_x, totals, products = shape.inputs(x, norm, depth, inner)
             if norm is not None and any(wanted[1:4]):
-                of_mean, of_scale, of_offset = -norm.scale * total, product, total
+                of_mean, of_scale, of_offset = gathered(totals, products, norm.scale, 1)
         return of_x, of_mean, of_scale, of_offset, of_depth, of_point, None
 
 
@@ -171,6 +171,18 @@ def _numbers(values: tuple[int, ...], device: torch.device) -> Tensor:
     """Whole numbers on a device, once: a CUDA graph reads them where they lie."""
     with torch.inference_mode(False):
         return torch.tensor(values, dtype=torch.int32).to(device)
+
+
+def gathered(totals: Tensor, products: Tensor, scale: Tensor, terms: int) -> Norm:
+    """The gradients of a normalisation with a `scale` (terms * C,), by `sums.of_norms`, from the parts of their sums:
+    totals (programs, C) and products (programs, terms * C)."""
+    programs, wide = products.shape
+    found = Norm(*products.new_empty((3, wide)))
+    sums.of_norms[(triton.cdiv(wide, 16),)](
+        totals, products, scale.contiguous(), *found, programs, totals.shape[1], terms,
+        BR=256, BC=16, num_warps=8, **FUSION,
+    )  # fmt: skip
+    return found
 
 
 def _power(number: int, least: int) -> int:
@@ -295,7 +307,7 @@ class Shape:
     def inputs(
         self, x: Tensor, norm: Norm | None, depth: Tensor, inner: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The gradient of x; the sums that those of its normalisation are made of, by channel."""
+        """The gradient of x; parts (programs, channels) of the sums that those of its normalisation are made of."""
         parts = self.parts(self.image, self.blocks)
         of_x = x.new_empty(x.shape)
         programs = self.batch * parts
@@ -307,8 +319,7 @@ class Shape:
             x.stride(0), self.channels, *self.image, *self.result, self.members, parts, *self.geometry(),
             NORM=norm is not None, **self.constants(), **self.launch(),
         )  # fmt: skip
-        found = totals.sum(1)
-        return of_x, found[0], found[1]
+        return of_x, totals[0], totals[1]
 
 
 def _three(norm: Norm | None, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

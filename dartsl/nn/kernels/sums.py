@@ -80,6 +80,28 @@ def of_scales(
     tl.store(of_variance + c, -0.5 * down * inverse * inverse * inverse, inside)
 
 
+@triton.jit(do_not_specialize=["programs", "channels", "terms"])
+def of_norms(
+    totals, products, scale, of_mean, of_scale, of_offset,
+    programs, channels, terms, BR: tl.constexpr, BC: tl.constexpr,
+):  # fmt: skip
+    """The gradients of a normalisation from parts of sums: `totals` (programs, channels) of the gradient by channel,
+    the same for all terms, and `products` (programs, terms * channels) of that with x - mean."""
+    place = tl.program_id(0) * BC + tl.arange(0, BC)
+    inside = place < terms * channels
+    c = place % channels
+    total = tl.zeros((BC,), tl.float32)
+    product = tl.zeros((BC,), tl.float32)
+    for first in range(0, programs, BR):
+        r = first + tl.arange(0, BR)
+        kept = (r < programs)[:, None] & inside[None, :]
+        total += tl.sum(tl.load(totals + r[:, None] * channels + c[None, :], kept, 0.0), 0)
+        product += tl.sum(tl.load(products + r[:, None] * (terms * channels) + place[None, :], kept, 0.0), 0)
+    tl.store(of_mean + place, -tl.load(scale + place, inside, 0.0) * total, inside)
+    tl.store(of_scale + place, product, inside)
+    tl.store(of_offset + place, total, inside)
+
+
 @triton.jit(do_not_specialize=["channels", "terms"])
 def add_terms(
     x, mean, scale, offset, y,

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from dartsl.nn.kernels import sums
-from dartsl.nn.kernels.stage import FUSION, Norm, dense, on
+from dartsl.nn.kernels.stage import FUSION, Norm, dense, gathered, on
 
 TILE = 1024  # pixels of a tile, at most
 TENSORS = 4  # of a part
@@ -90,5 +90,4 @@ def _backward(part: Part, given: Tensor, tile: int) -> tuple[Tensor, Tensor, Ten
         x, norm.mean.contiguous(), norm.scale.contiguous(), given, of_x, totals, products, x.stride(0),
         given.stride(0), height * width, channels, terms, BP=tile, **FUSION,
     )  # fmt: skip
-    of_offset = totals.sum(0).repeat(terms)  # (wide,)
-    return of_x, -norm.scale * of_offset, products.sum(0), of_offset
+    return of_x, *gathered(totals, products, norm.scale, terms)
