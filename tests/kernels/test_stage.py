@@ -51,7 +51,8 @@ SLOW = [
 
 def check(case: Stage, dtype: torch.dtype) -> None:
     truth = results(case, torch.float64, kernels=False)
-    assert max(apart(results(case, dtype, kernels=True), truth)) < CLOSE[dtype]
+    theirs = max(apart(results(case, dtype, kernels=False), truth))  # more where a mean is nearly 0
+    assert max(apart(results(case, dtype, kernels=True), truth)) < max(CLOSE[dtype], 3 * theirs)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
