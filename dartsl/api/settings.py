@@ -10,6 +10,7 @@ class SearchSettings(TypedDict, total=False):
     """Those of `dartsl.search`: the fields of `SearchConfig`, `data` apart."""
 
     order: Literal["1", "2", "exact", 1, 2]
+    steps_first: Literal["alphas", "weights"]
     epochs: int
     batch: int
     warmup: int
@@ -36,6 +37,7 @@ class SearchSettings(TypedDict, total=False):
     ar: float
     tar: float
     relaxation: str
+    alphas_start: Literal["normal", "zero"]
     temperature: float | str
     edge_weights: bool
     penalty: tuple[str, ...] | list[str]

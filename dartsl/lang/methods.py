@@ -17,13 +17,15 @@ Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
-GUMBEL = "gumbel"
+SIGMOID, GUMBEL = "sigmoid", "gumbel"
+NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
     "relaxation": {
         SOFTMAX: "the softmax of each row of alphas (DARTS)",
+        SIGMOID: "the sigmoid of each alpha by itself (FairDARTS)",
         GUMBEL: "the softmax of each row of alphas and Gumbel noise, over the temperature (as SNAS samples)",
     },
     "penalty": {

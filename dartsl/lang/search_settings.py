@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.methods import NEVER, SOFTMAX
+from dartsl.lang.methods import NEVER, NORMAL, SOFTMAX, ZERO
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 
@@ -21,6 +21,11 @@ class SearchConfig:
         "1",
         "how the alpha gradient is computed: first order, second order, or exact",
         values=("1", "2", "exact"),
+    )
+    steps_first: str = setting(
+        "alphas",
+        "which step of the two is taken first, so that the other one sees what it changed",
+        values=("alphas", "weights"),
     )
     epochs: int = setting(
         50, "passes over the weights' half of the training data (text: all of it)", low=1, high=1_000_000
@@ -82,6 +87,9 @@ class SearchConfig:
     )
     relaxation: str = setting(
         SOFTMAX, "how the mixing weights are computed from the alphas", names="relaxation"
+    )
+    alphas_start: str = setting(
+        NORMAL, "where alphas begin: normal: 1e-3 N(0, 1), as in DARTS; zero: at 0", values=(NORMAL, ZERO)
     )
     temperature: Schedule = setting(
         Schedule(10.0, 1.0, "linear"), "temperature of a relaxation that draws", low=0, open_low=True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
-from dartsl.lang.methods import SOFTMAX
+from dartsl.lang.methods import NORMAL, SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Build:
     amp         convolutions and linear layers compute in bfloat16; weights, alphas and logits keep their type
     kernels     "auto": own kernels where they are faster (`dartsl.nn.kernels`); "off": without the pass for them
     relaxation  by name, what gives the mixing weights where there are choices (`dartsl.nn.relaxations`)
+    alphas_start  where alphas begin, `normal` or `zero`
     edge_weights  with a learnt weight for each edge, beside the alphas (`dartsl.nn.edges`)
     drop_path   with drop-path on the edges, for training
     auxiliary   with the auxiliary head, for training
@@ -46,6 +47,7 @@ class Build:
     amp: bool = False
     kernels: str = "auto"
     relaxation: str = SOFTMAX
+    alphas_start: str = NORMAL
     edge_weights: bool = False
     drop_path: bool = False
     auxiliary: bool = False
@@ -63,7 +65,11 @@ class Build:
         )
         if isinstance(config, SearchConfig):
             return replace(
-                common, amp=config.amp, relaxation=config.relaxation, edge_weights=config.edge_weights
+                common,
+                amp=config.amp,
+                relaxation=config.relaxation,
+                alphas_start=config.alphas_start,
+                edge_weights=config.edge_weights,
             )
         # A training computes in a shorter type by itself: its evaluation does too, and float16 scales the loss.
         return replace(common, drop_path=config.drop_path > 0, auxiliary=config.auxiliary > 0)

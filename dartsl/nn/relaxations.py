@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import GUMBEL, SOFTMAX, Implementations
+from dartsl.lang.methods import GUMBEL, NORMAL, SIGMOID, SOFTMAX, ZERO, Implementations
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
 
@@ -89,18 +89,26 @@ def spare(table: AlphaTable) -> Tensor:
     return columns >= torch.tensor(table.sizes, device="cpu")[:, None]  # (rows, columns)
 
 
-def start(relaxation: Relaxation, tables: Sequence[AlphaTable], seed: int) -> dict[str, dict[str, Tensor]]:
-    """The first values of all parameters, by group and by the name of their table."""
+def start(
+    relaxation: Relaxation, tables: Sequence[AlphaTable], seed: int, alphas: str = NORMAL
+) -> dict[str, dict[str, Tensor]]:
+    """The first values of all parameters, by group and by the name of their table; `alphas` as of the setting."""
     found: dict[str, dict[str, Tensor]] = {ALPHAS: {}}
     for table in tables:
         for group, value in relaxation.start(table, seed).items():
-            found.setdefault(group, {})[table.name] = value
+            begins_at_zero = group == ALPHAS and alphas == ZERO
+            found.setdefault(group, {})[table.name] = torch.zeros_like(value) if begins_at_zero else value
     return found
 
 
 def softmax(architecture: Architecture, pass_: Pass) -> Tensor:
     """DARTS's relaxation: each row's softmax, (rows, columns)."""
     return torch.softmax(architecture.alphas, dim=-1)
+
+
+def sigmoid(architecture: Architecture, pass_: Pass) -> Tensor:
+    """FairDARTS's relaxation (arXiv 1911.12126): the sigmoid of each alpha, (rows, columns)."""
+    return torch.sigmoid(architecture.alphas)
 
 
 def expected_softmax(architecture: Architecture) -> Tensor:
@@ -119,4 +127,5 @@ def gumbel(architecture: Architecture, pass_: Pass) -> Tensor:
 
 
 RELAXATIONS.provide(SOFTMAX, Relaxation(small_alphas, softmax))
+RELAXATIONS.provide(SIGMOID, Relaxation(small_alphas, sigmoid))
 RELAXATIONS.provide(GUMBEL, Relaxation(small_alphas, gumbel, expected_softmax))

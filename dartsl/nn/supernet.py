@@ -90,7 +90,7 @@ class Supernet(nn.Module):
         self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]
-        for group, values in start(self.relaxation, self.tables, build.seed).items():
+        for group, values in start(self.relaxation, self.tables, build.seed, build.alphas_start).items():
             for table, value in values.items():
                 self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
         for each in self.tables:  # not in the state_dict: it follows from the graph

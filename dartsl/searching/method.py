@@ -65,6 +65,7 @@ class Method:
     relaxation  the name of what makes mixing weights of alphas (`dartsl.nn.relaxations`)
     scheduled   what changes from epoch to epoch besides, where anything reads it
     order       of the alphas' gradient: 1, 2 or exact; `r` is the length of order 2's finite difference
+    weights_first  whether a step of the weights comes before that of the alphas, and not after it
     terms       what is added to the validation loss, by name
     schedule    the weights' learning rate, and when alphas rest
     epochs      the last one, where `stop` does not end the search before
@@ -75,6 +76,7 @@ class Method:
     scheduled: Mapping[str, schedules.Schedule]
     order: str
     r: float
+    weights_first: bool
     terms: Mapping[str, Term]
     schedule: Schedule
     epochs: int
@@ -89,6 +91,7 @@ class Method:
             scheduled={name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
             order=config.order,
             r=config.r,
+            weights_first=config.steps_first == "weights",
             terms={name: TERMS.of(name)(config) for name in config.penalty},
             schedule=schedule,
             epochs=config.epochs,

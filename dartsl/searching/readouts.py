@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dartsl.graph.tables import BETAS, AlphaTable
-from dartsl.lang.methods import GUMBEL, SOFTMAX, Implementations
+from dartsl.lang.methods import GUMBEL, SIGMOID, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
 Recorded = Mapping[
@@ -111,5 +111,14 @@ def _softmax(table: AlphaTable, recorded: Recorded) -> Reading:
     return Reading(softmax_rows(recorded["alphas"]))
 
 
+def _sigmoid(table: AlphaTable, recorded: Recorded) -> Reading:
+    return Reading([[_squashed(alpha) for alpha in row] for row in recorded["alphas"]])
+
+
+def _squashed(alpha: float) -> float:
+    return 1 / (1 + math.exp(-alpha)) if alpha >= 0 else math.exp(alpha) / (1 + math.exp(alpha))
+
+
+READOUTS.provide(SIGMOID, Readout(_sigmoid, lambda candidates: 0.5))
 for _name in (SOFTMAX, GUMBEL):
     READOUTS.provide(_name, Readout(_softmax, lambda candidates: 1 / candidates))

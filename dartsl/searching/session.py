@@ -183,7 +183,7 @@ class SearchSession(Verified[Place]):
         self.keep()
 
     def step(self, place: Place) -> None:
-        """Alphas on a validation batch (not where they rest), then weights on the training batch of `place`."""
+        """Alphas on a validation batch (not where they rest), and weights on the training batch of `place`."""
         train, validation = self.draw(place)
         taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)

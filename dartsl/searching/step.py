@@ -78,10 +78,10 @@ class SearchStep:
         )
 
     def take(self, train: Batch, validation: Batch, step: int, moment: Moment) -> Taken:
-        """Alphas on the validation batch (not where they rest), then weights on the training batch.
+        """Alphas on the validation batch (not where they rest), then weights on the training batch; or weights first.
 
-        `step` keys all random draws. Nothing waits for the device, unless `finite` is to raise at once: then no weight
-        has been touched.
+        `step` keys all random draws. Nothing waits for the device, unless `finite` is to raise at once: then nothing
+        has been touched by the half of the step that raises, nor by one after it.
         """
         learns = self.method.schedule.learns(moment.epoch)
         scheduled = Scheduled(**self.method.numbers(moment))
@@ -95,19 +95,30 @@ class SearchStep:
         return self.graphs.take(captured, (train, validation), step)
 
     def _take(self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled) -> Taken:
-        train, validation = batches
-        terms: dict[str, Tensor] = {}
-        if self.method.schedule.learns(moment.epoch):
-            gradient = self.gradient(train, validation, step, scheduled)
-            terms = self.add_terms(gradient, moment)
-            alpha_step(self.model, self.alphas, gradient, step)
-            validated = gradient.outcome
+        if self.method.weights_first:
+            trained = self._step_weights(batches, step, scheduled)
+            validated, terms = self._step_alphas(batches, step, moment, scheduled)
         else:
-            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled)
-            validated = measure(self.model, validation, at_rest, self.finite)
-        parts = [(train, Pass(step, "train", scheduled=scheduled))]
-        trained = weight_step(self.model, parts, self.weights, clip=self.clip, finite=self.finite)
+            validated, terms = self._step_alphas(batches, step, moment, scheduled)
+            trained = self._step_weights(batches, step, scheduled)
         return Taken(trained, validated, terms)
+
+    def _step_weights(self, batches: tuple[Batch, Batch], step: int, scheduled: Scheduled) -> Outcome:
+        parts = [(batches[0], Pass(step, "train", scheduled=scheduled))]
+        return weight_step(self.model, parts, self.weights, clip=self.clip, finite=self.finite)
+
+    def _step_alphas(
+        self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled
+    ) -> tuple[Outcome, dict[str, Tensor]]:
+        """The outcome of the validation batch, and the terms' values; the step itself where alphas do not rest."""
+        train, validation = batches
+        if not self.method.schedule.learns(moment.epoch):
+            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled)
+            return measure(self.model, validation, at_rest, self.finite), {}
+        gradient = self.gradient(train, validation, step, scheduled)
+        terms = self.add_terms(gradient, moment)
+        alpha_step(self.model, self.alphas, gradient, step)
+        return gradient.outcome, terms
 
     def gradient(
         self, train: Batch, validation: Batch, step: int, scheduled: Scheduled = STEADY

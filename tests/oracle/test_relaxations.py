@@ -13,20 +13,25 @@ from dartsl.lang.schedules import Schedule
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import KINDS, Pass
 from dartsl.nn.supernet import Supernet
+from dartsl.searching.discretise import derive
 from dartsl.searching.image_session import ImageSession
-from dartsl.searching.readouts import softmax_rows
 from dartsl.step.batches import ImageBatch
 
 from .mapping import assert_equal, randomise, renamed, spec_text, twin
 from .naive import derive as rules
 from .naive.bilevel import Search
 from .naive.networks import Network
-from .naive.relaxations import Drawn, Gumbel, Noise, linear
-from .test_search import CONFIG, SIZE, data, settings
+from .naive.operations import DARTS
+from .naive.relaxations import Drawn, Gumbel, Noise, Sigmoid, linear
+from .test_search import CONFIG, SIZE, data, picks, settings
 
 EPOCHS = 3
 FIRST, LAST = 4.0, 0.5
-NETWORKS: dict[str, type[Network]] = {"gumbel": Gumbel}
+NETWORKS: dict[str, type[Network]] = {"softmax": Network, "gumbel": Gumbel, "sigmoid": Sigmoid}
+CASES = [
+    *((name, order, "alphas") for name in ("gumbel", "sigmoid") for order in ("1", "2", "exact")),
+    *(("softmax", order, "weights") for order in ("1", "2")),
+]
 
 
 def drawn(model: Supernet, step: int, kind: Any) -> Noise:
@@ -43,16 +48,20 @@ def drawn(model: Supernet, step: int, kind: Any) -> Noise:
 
 
 @pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_search_steps(name: str, order: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "order", "first"), CASES)
+def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name](2, 5, nodes=2).double()
     randomise(network, seed=1)
     model = twin(network, spec_text("darts_cnn", SIZE, 2), {"C": 2, "n": 1}, level, name)
-    oracle = Search(network, settings(order))
+    oracle = Search(network, dataclasses.replace(settings(order), weights_first=first == "weights"))
     config = dataclasses.replace(
-        CONFIG, order=order, epochs=EPOCHS, relaxation=name, temperature=Schedule(FIRST, LAST, "linear")
+        CONFIG,
+        order=order,
+        epochs=EPOCHS,
+        relaxation=name,
+        temperature=Schedule(FIRST, LAST, "linear"),
+        steps_first=first,
     )
     session = ImageSession(model, config, data(8))
     seen: list[ImageBatch] = []
@@ -81,6 +90,10 @@ def test_search_steps(name: str, order: str, level: int, monkeypatch: pytest.Mon
         if isinstance(network, Drawn):
             assert end.history["schedules"] == {"temperature": pytest.approx(network.temperature)}
     for cell in model.plan.cells():
-        weights = [rules.softmax(row) for row in network.alphas[cell.name].tolist()]
-        assert session.mixing_weights()[cell.name] == [pytest.approx(row, rel=1e-10) for row in weights]
-        assert softmax_rows(session.alphas()[cell.name]) == [pytest.approx(row, rel=1e-10) for row in weights]
+        alphas = network.alphas[cell.name].detach()
+        weights = torch.sigmoid(alphas) if name == "sigmoid" else torch.softmax(alphas, dim=1)
+        read = session.mixing_weights()[cell.name]
+        assert read == [pytest.approx(row, rel=1e-10) for row in weights.tolist()]
+        torch.testing.assert_close(model.expected_weights()[cell.name].detach(), weights, rtol=1e-10, atol=0)
+        wanted = rules.keep_strongest(read, DARTS, inputs=2, nodes=2, keep=2)
+        assert picks(derive(cell, read), 0) == wanted

@@ -15,20 +15,20 @@ from tests.nn.specs import RAGGED, small
 from tests.search.double_backward import double_backward
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same_runs
 from tests.search.test_products import batch_of, close
-from tests.toys import gated, sigmoid
+from tests.toys import erf, gated
 
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    for each in (sigmoid, gated):
+    for each in (erf, gated):
         each.add()
     yield
-    for each in (sigmoid, gated):
+    for each in (erf, gated):
         each.remove()
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [("sigmoid", "exact"), ("gated", "1"), ("gated", "2"), ("gumbel", "2")]
+    ("name", "order"), [("erf", "exact"), ("gated", "1"), ("gated", "2"), ("gumbel", "2")]
 )
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tiny: Path,
@@ -53,7 +53,7 @@ def test_what_is_learnt_beside_the_alphas_is_saved(tiny: Path) -> None:
     assert len(state["alphas_optimizer"]["state"]) == 4  # alphas and gates of two cells
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "gated"])
+@pytest.mark.parametrize("name", ["sigmoid", "gumbel", "gated"])
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_exact_product_is_that_of_double_backward(level: int, name: str) -> None:
     model = small(RAGGED, dtype="float64", level=level, relaxation=name)

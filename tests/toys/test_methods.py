@@ -25,12 +25,12 @@ from dartsl.searching.step import SearchStep
 from dartsl.searching.terms import TERMS, Moment
 from dartsl.step.batches import random_batches
 from tests.search.runs import checkpoint_of
-from tests.toys import penalty, sigmoid, stop
+from tests.toys import erf, penalty, stop
 from tests.toys.test_relaxations import SPEC
 
 SETTINGS = 'penalty = "mean_square"  stop = "settled"  relaxation'
 SPEC = SPEC.replace("relaxation", SETTINGS).replace("epochs = 1", "epochs = 9")
-TOYS = (penalty, stop, sigmoid)
+TOYS = (penalty, stop, erf)
 
 
 @pytest.fixture(autouse=True)

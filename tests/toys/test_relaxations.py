@@ -1,4 +1,4 @@
-"""A relaxation of one's own, one file each (sigmoid.py, gated.py), goes through all of dartsl."""
+"""A relaxation of one's own, one file each (erf.py, gated.py), goes through all of dartsl."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching.shares import cell_shares
 from tests.passes.same import CPU, compare, model, planned_text
-from tests.toys import gated, sigmoid
+from tests.toys import erf, gated
 
 SPEC = """darts 1
 
@@ -45,7 +45,7 @@ network small(C = 2) {
   head  global_avg_pool > linear(10)
 }
 
-search { relaxation = "sigmoid" epochs = 1  batch = 500  alphas_lr = 0.1  crop = 1  flip = false  data = "digits" }
+search { relaxation = "erf" epochs = 1  batch = 500  alphas_lr = 0.1  crop = 1  flip = false  data = "digits" }
 """
 # (source, target) of each row, and the candidates that could win, by column: `none` could not.
 ROWS = [("a", "n"), ("b", "n"), ("a", "m"), ("n", "m"), ("b", "m")]
@@ -56,10 +56,10 @@ LABELS = [THREE] * 4 + [["identity", "relu > conv(1) > bn"]]
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    for each in (sigmoid, gated):
+    for each in (erf, gated):
         each.add()
     yield
-    for each in (sigmoid, gated):
+    for each in (erf, gated):
         each.remove()
 
 
@@ -76,7 +76,7 @@ def rewritten(run: RunFolder, recorded: Mapping[str, Any]) -> RunFolder:
 
 
 def squashed(alpha: float) -> float:
-    return 1 / (1 + math.exp(-alpha))
+    return (1 + math.erf(alpha)) / 2
 
 
 def naive(weights: Sequence[Sequence[float]], edges: Sequence[float] = (1,) * 5) -> set[tuple[str, str, str]]:
@@ -101,24 +101,24 @@ def kept(text: str) -> set[tuple[str, str, str]]:
 
 def test_a_spec_may_name_it() -> None:
     spec = dartsl.check(Source("toy.darts", SPEC))
-    assert spec.search["relaxation"] == "sigmoid"
+    assert spec.search["relaxation"] == "erf"
     dartsl.info(spec, memory="none")
     assert "conv(3)" in dartsl.draw(spec)
     with pytest.raises(dartsl.SpecError) as fault:
-        dartsl.check(Source("toy.darts", SPEC.replace('"sigmoid"', '"sigmoyd"')))
+        dartsl.check(Source("toy.darts", SPEC.replace('"erf"', '"erff"')))
     (found,) = fault.value.diagnostics
-    assert (found.code, found.help) == ("E0603", "did you mean `sigmoid`?")
-    assert found.primary.text == 'this must be "softmax", "gumbel", "sigmoid" or "gated"'
+    assert (found.code, found.help) == ("E0603", "did you mean `erf`?")
+    assert found.primary.text == 'this must be "softmax", "sigmoid", "gumbel", "erf" or "gated"'
 
 
 def test_options_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "toy.darts").write_text(SPEC.replace('relaxation = "sigmoid" ', ""))
-    given = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "sigmoid", "--out", "run"])
+    (tmp_path / "toy.darts").write_text(SPEC.replace('relaxation = "erf" ', ""))
+    given = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "erf", "--out", "run"])
     assert given.exit_code == 0, given.output
-    assert RunFolder.open(tmp_path / "run").info.settings["relaxation"] == "sigmoid"
-    refused = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "sigmoyd"])
-    assert (refused.exit_code, "'sigmoyd' is not" in refused.output) == (2, True)
+    assert RunFolder.open(tmp_path / "run").info.settings["relaxation"] == "erf"
+    refused = CliRunner().invoke(cli, ["search", "toy.darts", "--relaxation", "erff"])
+    assert (refused.exit_code, "'erff' is not" in refused.output) == (2, True)
     refused = CliRunner().invoke(cli, ["search", "toy.darts", "--penalty", "zero_one,entropi"])
     assert (refused.exit_code, "'zero_one,entropi' is not" in refused.output) == (2, True)
 
@@ -139,7 +139,7 @@ def test_names_of_a_list_are_judged_one_by_one() -> None:
         assert fault.value.diagnostics[0].help == words
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "gated"])
+@pytest.mark.parametrize("name", ["erf", "gated"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_computes_the_same(level: int, name: str) -> None:
     planned = planned_text(SPEC)
@@ -152,9 +152,9 @@ def test_every_level_computes_the_same(level: int, name: str) -> None:
 
 def test_mixing_weights_are_what_it_says() -> None:
     planned = planned_text(SPEC)
-    made = model(planned, build(planned), relaxation="sigmoid")
+    made = model(planned, build(planned), relaxation="erf")
     weights = made.mixing_weights()["normal"]
-    torch.testing.assert_close(weights[:4], torch.sigmoid(made.alpha("normal"))[:4])
+    torch.testing.assert_close(weights[:4], 0.5 * (1 + torch.erf(made.alpha("normal")))[:4])
     assert weights[4, 2] == 0  # that row has two candidates
     other = model(planned, build(planned), relaxation="gated")
     assert [name for name in other.state_dict() if "network" not in name] == ["alphas.normal", "gates.normal"]
@@ -166,7 +166,7 @@ def test_mixing_weights_are_what_it_says() -> None:
 
 def test_a_search_with_it(run: RunFolder) -> None:
     """What it finds, its entropy, and its pictures against a computation without dartsl."""
-    assert run.info.settings["relaxation"] == "sigmoid"
+    assert run.info.settings["relaxation"] == "erf"
     (row,), (history,) = run.rows(ALPHAS), run.history()
     weights = [[squashed(alpha) for alpha in alphas] for alphas in row["alphas"]["normal"]]
     assert [len(each) for each in weights] == [3, 3, 3, 3, 2]
@@ -207,7 +207,7 @@ def test_edges_stay_by_its_weights(run: RunFolder) -> None:
     }  # of edges in a run, not of all others
     assert widths == {f"{1 + 5 * lead:.2f}" for lead in leads}
     path = run.path / "run.json"
-    path.write_text(path.read_text().replace('"relaxation": "sigmoid"', '"relaxation": "softmax"'))
+    path.write_text(path.read_text().replace('"relaxation": "erf"', '"relaxation": "softmax"'))
     assert ("b", "n", "identity") in kept(dartsl.derive(run.path))
 
 
@@ -254,12 +254,12 @@ def test_what_is_not_there_is_said(run: RunFolder) -> None:
         assert not (run.path.parent / "other").exists()
     finally:
         del NAMES["relaxation"]["named"]
-    sigmoid.remove()
+    erf.remove()
     try:
-        with pytest.raises(UserError, match="with the relaxation `sigmoid`, which is not known here"):
+        with pytest.raises(UserError, match="with the relaxation `erf`, which is not known here"):
             dartsl.derive(run.path)
     finally:
-        sigmoid.add()
-    for name, words in {"sigmoid": "taken", "Sigmoid": "lower-case", "a b": "identifier"}.items():
+        erf.add()
+    for name, words in {"erf": "taken", "Erf": "lower-case", "a b": "identifier"}.items():
         with pytest.raises(ValueError, match=words):
             register("relaxation", name, "...")

@@ -50,6 +50,7 @@ class Settings:
     alphas_betas: tuple[float, float] = (0.5, 0.999)
     alphas_decay: float = 1e-3
     r: float = 0.01
+    weights_first: bool = False
 
 
 @dataclass
@@ -165,6 +166,10 @@ class Search:
         return float(loss.detach())
 
     def step(self, train: Batch, validation: Batch, xi: float) -> float:
-        """The alpha step, then the weight step at the new alpha."""
+        """The alpha step, then the weight step at the new alpha; or the other way round (arXiv 1910.04465)."""
+        if self.settings.weights_first:
+            loss = self.weight_step(train, xi)
+            self.alpha_step(train, validation, xi)
+            return loss
         self.alpha_step(train, validation, xi)
         return self.weight_step(train, xi)

@@ -28,6 +28,13 @@ class Gumbel(Drawn):
         return powers / powers.sum(dim=1, keepdim=True)
 
 
+class Sigmoid(Network):
+    """w = sigmoid(alpha) (arXiv 1911.12126)."""
+
+    def mixing(self, kind: str, images: torch.Tensor) -> torch.Tensor:
+        return 1 / (1 + torch.exp(-self.alphas[kind]))
+
+
 def linear(first: float, last: float, epoch: int, epochs: int) -> float:
     """`first` in epoch 0, `last` in epoch `epochs - 1`."""
     return first + (last - first) * epoch / (epochs - 1)

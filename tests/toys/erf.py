@@ -1,4 +1,4 @@
-"""A toy relaxation: the sigmoid of each alpha by itself. All that there is to say of it."""
+"""A toy relaxation: the error function of each alpha by itself, brought to 0 .. 1. All that there is to say of it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dartsl.nn.passing import Pass
 from dartsl.nn.relaxations import RELAXATIONS, Architecture, Relaxation, small_alphas
 from dartsl.searching.readouts import READOUTS, Reading, Readout, Recorded
 
-NAME = "sigmoid"
+NAME = "erf"
 
 
 def weights(architecture: Architecture, pass_: Pass) -> Tensor:
-    return torch.sigmoid(architecture.alphas)  # (rows, columns)
+    return 0.5 * (1 + torch.erf(architecture.alphas))  # (rows, columns)
 
 
 def read(table: AlphaTable, recorded: Recorded) -> Reading:
-    return Reading([[1 / (1 + math.exp(-alpha)) for alpha in row] for row in recorded["alphas"]])
+    return Reading([[(1 + math.erf(alpha)) / 2 for alpha in row] for row in recorded["alphas"]])
 
 
 def add() -> None:
-    register("relaxation", NAME, "the sigmoid of each alpha")
+    register("relaxation", NAME, "the error function of each alpha")
     RELAXATIONS.provide(NAME, Relaxation(small_alphas, weights))
     READOUTS.provide(NAME, Readout(read, even=lambda candidates: 0.5))
 
