@@ -92,7 +92,7 @@ def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch
     for cell in model.plan.cells():
         alphas = network.alphas[cell.name].detach()
         weights = torch.sigmoid(alphas) if name == "sigmoid" else torch.softmax(alphas, dim=1)
-        read = session.mixing_weights()[cell.name]
+        read = session.readings()[cell.name].weights
         assert read == [pytest.approx(row, rel=1e-10) for row in weights.tolist()]
         torch.testing.assert_close(model.expected_weights()[cell.name].detach(), weights, rtol=1e-10, atol=0)
         wanted = rules.keep_strongest(read, DARTS, inputs=2, nodes=2, keep=2)
