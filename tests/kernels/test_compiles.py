@@ -25,7 +25,7 @@ NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32", "c
 NUMBERS |= {name: "fp32" for name in ("eps", "momentum", "correction")}
 POINTERS = (
     "x mean scale offset depth point y sums spreads of_y y_mean of_mean of_variance inner of_depth of_point of_x "
-    "totals products variance given gain scale towards means variances of_variance of_gain"
+    "totals products variance given gain towards means variances of_gain of_scale of_offset"
 ).split()
 
 
