@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import torch
@@ -43,12 +44,30 @@ class CudaGraphs:
         graph = torch.cuda.CUDAGraph()
         gc.collect()  # a network that is no longer used may hold memory in a cycle
         # The outer one takes the stream back where a capture fails. Other threads may pin memory meanwhile.
-        with (
-            torch.cuda.stream(self._stream),
-            torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
-        ):
-            given = function()
+        try:
+            with (
+                torch.cuda.stream(self._stream),
+                torch.cuda.graph(
+                    graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
+                ),
+            ):
+                given = function()
+        except BaseException:
+            end_allocation(self._stream.device.index, self._pool)
+            raise
         return given, graph.replay
+
+
+def end_allocation(device: int, pool: Any) -> None:
+    """Take back the memory of a capture that has failed.
+
+    Where CUDA calls a capture invalid, torch's allocator goes on as if there was one: it takes back no memory that
+    another stream has read, and keeps what was captured.
+    """
+    allocator: Any = torch._C  # torch leaves it without types
+    with suppress(RuntimeError):  # of a capture that has ended as any other
+        allocator._cuda_endAllocateToPool(device, pool)
+        allocator._cuda_releasePool(device, pool)
 
 
 class ObstacleError(RuntimeError):

@@ -33,7 +33,7 @@ def test_each_piece_runs(name: str, piece: str) -> None:
 
 def test_the_cpu_agrees_with_itself() -> None:
     record = run_piece(CASES, TINY, "parity", "text, order 1, O2, float64")
-    assert record["found"] == 0.0
+    assert record["found"] == {"weights": 0.0, "alphas": 0.0}
 
 
 def test_what_is_wrong_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +77,13 @@ def test_what_exceeds_its_share_is_run_after_the_others() -> None:
 def test_a_process_that_dies_or_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker(TINY)
     try:
-        assert worker.ask("parity", "text, order 1, O2, float64", 300.0)["found"] == 0.0
+        assert worker.ask("parity", "text, order 1, O2, float64", 300.0)["found"]["weights"] == 0.0
         assert worker.ask("parity", "digits, order 2, O2, float64", 0.0)["failed"].startswith("did not end")
         os.kill(worker._process.pid or 0, 9)
         assert worker.ask("parity", "text, order 1, O2, float64", 300.0)["failed"] == (
             "the process died, with exit code -9"
         )
-        assert worker.ask("parity", "text, order 1, O2, float64", 300.0)["found"] == 0.0
+        assert worker.ask("parity", "text, order 1, O2, float64", 300.0)["found"]["weights"] == 0.0
     finally:
         worker.close()
 

@@ -13,7 +13,7 @@ from dartsl.nn.ahead import Ahead, Stock
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import Pass
 from dartsl.step import graphs as graphs_of
-from dartsl.step.capture import Probe
+from dartsl.step.capture import Probe, end_allocation
 from dartsl.step.finite import Finite
 from dartsl.step.graphs import WARM, Graphs, Step
 from dartsl.step.optimisers import SGD, advance, sgd
@@ -254,3 +254,21 @@ def test_rates_in_tensors_round_as_numbers_do() -> None:
                 optimizer.step()
         assert torch.equal(weights[0], weights[2])
         assert torch.equal(weights[1], weights[2])
+
+
+@pytest.mark.parametrize("invalid", [False, True])
+def test_the_memory_of_an_invalid_capture_is_taken_back(
+    invalid: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def end(device: int, pool: object) -> None:
+        calls.append(("end", device, pool))
+        if not invalid:
+            raise RuntimeError("not currently recording to this pool")
+
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end, raising=False)
+    release = "_cuda_releasePool"
+    monkeypatch.setattr(torch._C, release, lambda *given: calls.append(("release", *given)), raising=False)
+    end_allocation(1, (0, 7))
+    assert calls == [("end", 1, (0, 7)), ("release", 1, (0, 7))][: 1 + invalid]
