@@ -109,6 +109,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "amp": _of(bool, "True or False"),
     "drop_path": _of(bool, "True or False"),
     "auxiliary": _of(bool, "True or False"),
+    "auxiliary_skip": _of(bool, "True or False"),
     "edge_weights": _of(bool, "True or False"),
     "relaxation": _of(str, "the name of a relaxation"),
     "layers": _layers,

@@ -134,6 +134,7 @@ def info(
             dtype=config.dtype,
             relaxation=config.relaxation,
             edge_weights=config.edge_weights,
+            auxiliary_skip=config.auxiliary_skip,
             device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),
@@ -160,7 +161,7 @@ def describe(
     from dartsl.graph.build import build as build_graph
     from dartsl.graph.unused import running, unused
 
-    graph = build_graph(plan)
+    graph = build_graph(plan, auxiliary_skip=build.auxiliary_skip)
     return Info(
         described,
         space_size(cells),

@@ -39,7 +39,6 @@ class SearchSettings(TypedDict, total=False):
     relaxation: str
     alphas_start: Literal["normal", "zero"]
     temperature: float | str
-    edge_weights: bool
     penalty: tuple[str, ...] | list[str]
     beta_decay_weight: float
     zero_one_weight: float
@@ -47,6 +46,9 @@ class SearchSettings(TypedDict, total=False):
     stop: str
     stop_skips: int
     stop_epochs: int
+    edge_weights: bool
+    auxiliary_skip: bool
+    auxiliary_skip_weight: float | str
     derive: Literal["connected", "argmax", "threshold"]
     threshold: float
     skip_limit: int

@@ -6,36 +6,48 @@ Nothing is simplified here: `none` is an application that gives zeros, and a nod
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import networkx as nx
 
 from dartsl.graph.auxiliary import with_auxiliary
 from dartsl.graph.kinds import INPUT, MIX, kind_of
-from dartsl.graph.operations import Application, GraphInfo, application
+from dartsl.graph.operations import Application, GraphInfo, Value, application
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
+from dartsl.graph.skips import AUXILIARY_SKIP, skip_beside
 from dartsl.graph.tables import table_name, tables_of
+from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, owner, plugin
 from dartsl.lang.records import ModuleSpec, Primitive
+from dartsl.lang.skips import skip_faults
 from dartsl.lang.tensors import Shape
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
 
 
-def build(plan: Plan, *, drop_path: bool = False, auxiliary: bool = False) -> nx.DiGraph:
+def build(
+    plan: Plan, *, drop_path: bool = False, auxiliary: bool = False, auxiliary_skip: bool = False
+) -> nx.DiGraph:
     """The operation graph of a planned network; `dartsl.graph.operations` says what it holds.
 
     For training: with `drop_path` one stands after the operation of each decided edge of a cell, but the identity
-    (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`.
+    (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`. For a search: with
+    `auxiliary_skip` a skip connection stands beside the candidates of each edge that offers a choice. Raises SpecError
+    (E0611) where none fits.
     """
-    graph = _Builder(plan, drop_path).run()
+    if auxiliary_skip and (faults := list(skip_faults(plan))):
+        raise SpecError(faults)
+    graph = _Builder(plan, drop_path, auxiliary_skip).run()
     return with_auxiliary(graph, plan) if auxiliary else graph
 
 
 class _Builder:
-    def __init__(self, plan: Plan, drop_path: bool) -> None:
+    def __init__(self, plan: Plan, drop_path: bool, auxiliary_skip: bool) -> None:
         self._plan = plan
         self._drop_path = drop_path
+        self._auxiliary_skip = auxiliary_skip
+        self._tables = tuple(replace(each, beside=auxiliary_skip) for each in tables_of(plan.cells()))
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
@@ -61,7 +73,7 @@ class _Builder:
             output=self._bundle() if plan.input.sequence else self._given[plan.layers[-1].name],
             layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
             modules=self._modules,
-            alphas=tables_of(plan.cells()),
+            alphas=self._tables,
             carries=tuple(self._carries),
         )
         return self._graph
@@ -143,7 +155,12 @@ class _Builder:
         if row is None:
             return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
         mix = self._paths.claim(path, MIX)
-        attributes = (("table", table_name(layer.cell)), ("row", row))
+        attributes: tuple[tuple[str, Value], ...] = (("table", table_name(layer.cell)), ("row", row))
+        if self._auxiliary_skip:
+            place = self._paths.claim(path, AUXILIARY_SKIP)
+            after = next(each.after for each in self._tables if each.name == table_name(layer.cell))
+            attributes = (*attributes, ("columns", (*range(len(given)), after)))
+            given.append(self._term(skip_beside(terms[0]), source, place, layer.name))
         shape = terms[0].output.dims
         return self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
 

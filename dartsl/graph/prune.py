@@ -45,7 +45,7 @@ def prune(graph: nx.DiGraph, kept: Kept) -> Pruned:
     for node in graph:
         applied = application(graph, node)
         if applied.kind == MIX:
-            narrow = _narrowed(applied, columns)
+            narrow = _narrowed(applied, columns, {table.name: table for table in record.alphas})
             dropped += _put(found, node, narrow)
     idle = _remove(found, dropped, {record.input, record.output, *record.carries})
     used = {path for node in found for path in application(found, node).state}
@@ -69,12 +69,18 @@ def _columns(table: AlphaTable, kept: Mapping[int, Collection[int]]) -> tuple[tu
     return tuple(tuple(sorted(set(kept.get(row, range(size))))) for row, size in enumerate(table.sizes))
 
 
-def _narrowed(applied: Application, columns: Columns) -> Application:
-    """A mix of the candidates that stay."""
+def _narrowed(applied: Application, columns: Columns, tables: Mapping[str, AlphaTable]) -> Application:
+    """A mix of the candidates that stay, and of what stands beside them."""
     row = applied.attribute("row")
     assert isinstance(row, int)
-    places = columns[str(applied.attribute("table"))][row]
-    return replace(applied, inputs=tuple(applied.inputs[place] for place in places))
+    name = str(applied.attribute("table"))
+    places = columns[name][row]
+    inputs = tuple(applied.inputs[place] for place in places)
+    if not tables[name].beside:
+        return replace(applied, inputs=inputs)
+    after = (*range(len(places)), max(map(len, columns[name])))
+    attributes = tuple((key, after if key == "columns" else value) for key, value in applied.attributes)
+    return replace(applied, attributes=attributes, inputs=(*inputs, applied.inputs[-1]))
 
 
 def _put(graph: nx.DiGraph, node: str, applied: Application) -> set[str]:

@@ -18,6 +18,7 @@ class AlphaTable:
     cell     the name of the cell whose edges the rows are
     targets  of each row, the node that its edge leads to
     others   those of the nodes that merge their edges otherwise than by a sum
+    beside   whether each row of mixing weights has one more column, of a skip connection beside the candidates
     """
 
     name: str
@@ -25,6 +26,12 @@ class AlphaTable:
     sizes: tuple[int, ...]
     targets: tuple[str, ...]
     others: tuple[str, ...] = ()
+    beside: bool = False
+
+    @property
+    def after(self) -> int:
+        """The first column that belongs to no candidate: the place of what stands beside the candidates."""
+        return max(self.sizes)
 
     def rivals(self) -> list[list[int]]:
         """For each row the rows that compete with it, itself among them: their edges are summed at one node.

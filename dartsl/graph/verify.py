@@ -149,17 +149,18 @@ def _mix_faults(
     if table is None or not isinstance(row, int) or not 0 <= row < len(table.sizes):
         yield f"no row {row} of alphas in {name}"
     else:
-        yield from _column_faults(applied, table.sizes[row], len(shapes))
+        free = {*range(table.sizes[row]), *([table.after] if table.beside else [])}
+        yield from _column_faults(applied, table.sizes[row], len(shapes), free)
     if any(shape != applied.shape for shape in shapes):
         yield f"candidates of shapes {shapes} are mixed to {applied.shape}"
 
 
-def _column_faults(applied: Application, size: int, inputs: int) -> Iterator[str]:
+def _column_faults(applied: Application, size: int, inputs: int, free: set[int]) -> Iterator[str]:
     columns = dict(applied.attributes).get("columns")
     if columns is None:
         if size != inputs:
             yield f"{inputs} candidates for {size} alphas"
-    elif not isinstance(columns, tuple) or len(columns) != inputs or not set(columns) <= set(range(size)):
+    elif not isinstance(columns, tuple) or len(columns) != inputs or not free.issuperset(columns):
         yield f"{inputs} candidates at the columns {columns} of {size} alphas"
 
 

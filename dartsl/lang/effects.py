@@ -71,6 +71,9 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         Effect(lambda config, found: config.stop == STABLE, "it is that of the stop rule `stable`"),
     ),
     **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, ENTROPY)},
+    "auxiliary_skip_weight": (
+        Effect(lambda config, found: config.auxiliary_skip, "it is that of `auxiliary_skip`, which is off"),
+    ),
     "temperature": (
         Effect(
             lambda config, found: "temperature" in SCHEDULED.get(config.relaxation, ()),

@@ -23,6 +23,7 @@ from dartsl.lang.op_faults import cannot_stride
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
 from dartsl.lang.scans import input_tensors, read_scan, scan_of
+from dartsl.lang.skips import skip_faults
 from dartsl.lang.source import Span
 from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Call, Expr, Name
@@ -55,6 +56,8 @@ def faults(spec: Spec) -> list[Diagnostic]:
         found.extend(planner.faults)
         warning = None if planned is None else constant(planned)
         found += [] if warning is None else [warning]
+        if planned is not None and spec.search.get("auxiliary_skip") is True:
+            found += skip_faults(planned)
     placed = {name for network in spec.networks.values() for name in network.cells}
     found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])
     return arranged(found, [file.source for file in spec.files])

@@ -112,6 +112,12 @@ class SearchConfig:
     edge_weights: bool = setting(
         False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
     )
+    auxiliary_skip: bool = of_images(
+        False, "add a skip connection to every edge that offers a choice, in the search alone (DARTS-)"
+    )
+    auxiliary_skip_weight: Schedule = setting(
+        Schedule(1.0, 0.0, "toward"), "what that skip connection is multiplied by", low=0, only="images"
+    )
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "

@@ -49,6 +49,14 @@ class _Weighted:
         return self.relaxation.weights(architecture, PLAIN)
 
 
+def with_skips(weights: Tensor, architecture: Architecture, pass_: Pass) -> Tensor:
+    """Mixing weights (rows, columns) and, in one more column, those of the skip connections beside the candidates."""
+    beside = weights.new_full((len(weights), 1), pass_.scheduled.auxiliary_skip)  # (rows, 1)
+    if architecture.rivals is not None:
+        beside = beside * edge_shares(architecture)[:, None]
+    return torch.cat([weights, beside], dim=1)  # (rows, columns + 1)
+
+
 def small_betas(table: AlphaTable, seed: int) -> Tensor:
     """Betas (rows,) near 0, as alphas are, each table's from a stream of its own."""
     generator = torch.Generator().manual_seed(stream_seed(seed, BETAS, table.name))

@@ -18,10 +18,12 @@ KINDS: tuple[BatchKind, ...] = ("train", "validation")
 class Scheduled:
     """What a search changes from epoch to epoch, as it is in the epoch of a pass.
 
-    temperature  of a relaxation that draws
+    temperature     of a relaxation that draws
+    auxiliary_skip  the weight of the skip connection beside the candidates of each edge, where there is one
     """
 
     temperature: float = 1.0
+    auxiliary_skip: float = 1.0
 
 
 STEADY = Scheduled()

@@ -26,7 +26,7 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.batch import require_batch, require_whole
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
-from dartsl.nn.edges import rivals, with_edge_weights
+from dartsl.nn.edges import rivals, with_edge_weights, with_skips
 from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
@@ -120,7 +120,7 @@ class Supernet(nn.Module):
         """
         require_batch(inputs, self.plan.input)
         given = PLAIN if pass_ is None else pass_
-        arguments = (inputs, *self._carries(inputs, carries), *self.mixing_weights(given).values(), given)
+        arguments = (inputs, *self._carries(inputs, carries), *self._mixing(given), given)
         if not self.build.amp:
             return self.network(*arguments)
         with torch.autocast(inputs.device.type, torch.bfloat16):
@@ -203,6 +203,14 @@ class Supernet(nn.Module):
         """The parameters of each table, in order."""
         return [self._architecture(each) for each in self.tables]
 
+    def _mixing(self, pass_: Pass) -> list[Tensor]:
+        """What the lowered network takes of each table: its mixing weights, and those of what stands beside them."""
+        found = self.mixing_weights(pass_)
+        return [
+            with_skips(found[each.name], self._architecture(each), pass_) if each.beside else found[each.name]
+            for each in self.tables
+        ]
+
     def expected_weights(self) -> dict[str, Tensor]:
         """As `mixing_weights`, with nothing drawn."""
         expected = self.relaxation.expected
@@ -266,7 +274,9 @@ def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implement
     """`compile`, for a network that is planned already."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
-    graph = build_graph(plan, drop_path=build.drop_path, auxiliary=build.auxiliary)
+    graph = build_graph(
+        plan, drop_path=build.drop_path, auxiliary=build.auxiliary, auxiliary_skip=build.auxiliary_skip
+    )
     try:
         return Supernet(plan, graph, build, builders)
     except PluginError as fault:

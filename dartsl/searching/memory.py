@@ -217,7 +217,11 @@ def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implement
         build = replace(model.build, dtype=dtype)
         plan, graph, builders = model.plan, model.graph, model.plugins
     else:
-        plan, graph, builders = model, build_graph(model), resolve(model, {}, plugins)
+        plan, graph, builders = (
+            model,
+            build_graph(model, auxiliary_skip=build.auxiliary_skip),
+            resolve(model, {}, plugins),
+        )
     if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:

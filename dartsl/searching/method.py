@@ -88,7 +88,10 @@ class Method:
         """The method that settings name. Raises UserError for a part that nothing computes."""
         return cls(
             relaxation=config.relaxation,
-            scheduled={name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
+            scheduled={
+                **{name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
+                **({"auxiliary_skip": config.auxiliary_skip_weight} if config.auxiliary_skip else {}),
+            },
             order=config.order,
             r=config.r,
             weights_first=config.steps_first == "weights",

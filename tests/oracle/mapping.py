@@ -58,6 +58,7 @@ def dartsl_name(name: str, block: bool = False) -> str:
         return f"{layer}.{source}.{PARTS[part]}.{leaf}"
     if found := re.fullmatch(r"edges\.(\d+)_(\d+)\.(?:ops\.)?(\w+)\.(\w+)\.(\w+)", rest):
         node, source, op, part, leaf = found.groups()
+        op = "auxiliary_skip" if op == "beside" else op
         inputs = ["x"] if block else ["c0", "c1"]
         first = 1 if block else 0  # the number in the name of the cell's first node
         sources = [*inputs, *(f"n{i + first}" for i in range(int(node)))]

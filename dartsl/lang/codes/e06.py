@@ -93,4 +93,12 @@ edges.""",
 input x, h, c           # no
 input x : linear, h     # no""",
     ),
+    "E0611": Code(
+        "an edge that no skip connection fits beside",
+        """With `auxiliary_skip` a search adds a skip connection to every edge that offers a choice: the identity, or
+a factorised reduction where the edge has stride 2. It keeps the width, so the edge must, and a factorised reduction
+needs an even one.""",
+        """node n : concat        # twice as wide as the cell
+edge n -> m : none | conv(1)   # no skip connection leads from 2*C to C channels""",
+    ),
 }

@@ -1,0 +1,38 @@
+"""The skip connection beside the candidates of an edge that DARTS- has (Chu et al., arXiv 2009.01027)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dartsl.lang.check import check
+from dartsl.lang.diagnostics import Diagnostic
+from dartsl.lang.elaborate import Elaborator, Norms
+from dartsl.lang.loader import read
+from dartsl.lang.model import Operation
+from dartsl.lang.parts import term
+from dartsl.lang.skips import entering, skip_stride
+from dartsl.lang.tensors import tensor_of
+from dartsl.lang.terms import Term
+
+AUXILIARY_SKIP = "auxiliary_skip"  # what its modules are called below their edge
+
+
+@cache
+def _skip_connect() -> tuple[Operation, dict[str, Operation]]:
+    """The operation of std/cnn, and all that it is written with."""
+    operations = dict(check(read("std/cnn")).operations)
+    return operations["skip_connect"], operations
+
+
+def skip_beside(candidate: Term) -> Term:
+    """The identity, or a factorised reduction where the candidate strides, as std/cnn's skip_connect in a search."""
+    before, after = entering(candidate), candidate.output
+    operation, operations = _skip_connect()
+    assert operation.body is not None
+    faults: list[Diagnostic] = []
+    elaborator = Elaborator(operations, Norms(affine=False, mixing=True), faults)
+    tensor = tensor_of(before)
+    part = elaborator.run(operation.body, tensor, tensor.width, skip_stride(before, after) or 1)
+    if faults:
+        raise ValueError(f"no skip connection from {before} to {after}")
+    return term(part, before, operation.span)
