@@ -67,7 +67,8 @@ for ones in (False, True):
     compiled(sums.scales, {"GAIN": True, "MOVE": True, "BC": 64}, 1, ones=ones)
     compiled(sums.of_norms, {"BR": 256, "BC": 16}, 8, ones=ones)
     compiled(sums.of_scales, {"GAIN": True, "BC": 64}, 1, ones=ones)
-    compiled(sums.add_terms, {"BP": 1024}, 4, ones=ones)
+    for add in (False, True):
+        compiled(sums.add_terms, {"ADD": add, "BP": 1024}, 4, ones=ones)
     compiled(sums.split_terms, {"BP": 1024}, 4, ones=ones)
 """
 
