@@ -17,7 +17,7 @@ Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
-SIGMOID, GUMBEL = "sigmoid", "gumbel"
+SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
 NEVER = "none"  # the rule by which a search runs for all its epochs
@@ -27,6 +27,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
         SOFTMAX: "the softmax of each row of alphas (DARTS)",
         SIGMOID: "the sigmoid of each alpha by itself (FairDARTS)",
         GUMBEL: "the softmax of each row of alphas and Gumbel noise, over the temperature (as SNAS samples)",
+        DIRICHLET: "drawn from the Dirichlet distribution of each row's elu(alpha) + 1 (DrNAS)",
     },
     "penalty": {
         BETA_DECAY: "the mean logsumexp of the rows of alphas, ever heavier (beta-DARTS)",

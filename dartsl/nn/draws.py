@@ -159,6 +159,10 @@ class Draws:
 
         return drawn(pass_, path, draw)
 
+    def generator(self, pass_: Pass, path: str) -> torch.Generator:
+        """On the CPU, for draws that follow from tensors of the pass, so that they cannot be drawn ahead of it."""
+        return self._generator(pass_, path, torch.device("cpu"))
+
     def _generator(self, pass_: Pass, path: str, device: torch.device) -> torch.Generator:
         generator = torch.Generator(device=device)
         generator.manual_seed(stream_seed(self.seed, pass_.step, pass_.kind, path))

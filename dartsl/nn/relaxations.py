@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import elu
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import GUMBEL, NORMAL, SIGMOID, SOFTMAX, ZERO, Implementations
+from dartsl.lang.methods import DIRICHLET, GUMBEL, NORMAL, SIGMOID, SOFTMAX, ZERO, Implementations
+from dartsl.nn.dirichlet import draw_rows
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
 
@@ -66,11 +68,13 @@ class Relaxation:
              the seed and name of the table, never by the share: all processes and all passes of a step agree.
     expected what penalties and expected costs take for the mixing weights, where `weights` draws them: (rows, columns),
              differentiable, as `dartsl.searching.readouts` has it. None: `weights` draws nothing
+    ahead    whether what it draws can be drawn before the step, so that steps can be captured
     """
 
     start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
     weights: Callable[[Architecture, Pass], Tensor]
     expected: Callable[[Architecture], Tensor] | None = None
+    ahead: bool = True
 
 
 RELAXATIONS = Implementations[Relaxation]("relaxation")
@@ -126,6 +130,16 @@ def gumbel(architecture: Architecture, pass_: Pass) -> Tensor:
     return torch.softmax((alphas + noise) / pass_.scheduled.temperature, dim=-1)
 
 
+def dirichlet(architecture: Architecture, pass_: Pass) -> Tensor:
+    """DrNAS's relaxation (arXiv 2006.10355): each row drawn from Dir(elu(alpha) + 1), (rows, columns)."""
+    alphas = architecture.parameters[ALPHAS]
+    if alphas.is_meta:
+        return expected_softmax(architecture)
+    generator = architecture.draws.generator(pass_, architecture.path)
+    return draw_rows(elu(alphas) + 1, architecture.table.sizes, generator)
+
+
 RELAXATIONS.provide(SOFTMAX, Relaxation(small_alphas, softmax))
 RELAXATIONS.provide(SIGMOID, Relaxation(small_alphas, sigmoid))
 RELAXATIONS.provide(GUMBEL, Relaxation(small_alphas, gumbel, expected_softmax))
+RELAXATIONS.provide(DIRICHLET, Relaxation(small_alphas, dirichlet, expected_softmax, ahead=False))

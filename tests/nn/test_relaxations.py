@@ -7,12 +7,13 @@ import torch
 
 from dartsl.graph.build import build
 from dartsl.nn.build import Build
+from dartsl.nn.dirichlet import draw_rows
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from tests.nn.specs import RAGGED, small
 from tests.passes.same import planned_text
 
-NAMES = ("softmax", "sigmoid", "gumbel")
+NAMES = ("softmax", "sigmoid", "gumbel", "dirichlet")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,6 +44,28 @@ def test_spare_columns_weigh_nothing_and_learn_nothing(name: str) -> None:
                 assert float(row[size:].detach().abs().sum()) == 0
                 assert float(found[size:].abs().sum()) == 0
                 assert name == "sigmoid" or float(row.sum().detach()) == pytest.approx(1)
+
+
+def test_dirichlet_draws_have_the_mean_and_the_gradient_of_their_distribution() -> None:
+    """Of a short row too: the mean of Dir(c) is c / sum(c), whose derivatives the gradients of many draws have."""
+    c = (
+        torch.tensor([[0.5, 2.0, 1.5], [3.0, 1.0, 1.0]], dtype=torch.float64)
+        .repeat(20_000, 1)
+        .requires_grad_()
+    )
+    x = draw_rows(c, [3, 2] * 20_000, torch.Generator().manual_seed(0))
+    whole, short = x[0::2], x[1::2]
+    assert float(short[:, 2].detach().abs().max()) == 0
+    torch.testing.assert_close(x.sum(dim=1), torch.ones(40_000, dtype=torch.float64))
+    torch.testing.assert_close(
+        whole.mean(dim=0), torch.tensor([0.125, 0.5, 0.375]).double(), rtol=0, atol=0.01
+    )
+    torch.testing.assert_close(short.mean(dim=0), torch.tensor([0.75, 0.25, 0.0]).double(), rtol=0, atol=0.01)
+    (slope,) = torch.autograd.grad(x[:, 1].sum(), c)
+    of_whole = torch.tensor([-0.125, 0.125, -0.125]).double()  # (delta - c_1 / s) / s
+    torch.testing.assert_close(slope[0::2].mean(dim=0), of_whole, rtol=0, atol=0.01)
+    of_short = torch.tensor([-0.0625, 0.1875, 0.0]).double()
+    torch.testing.assert_close(slope[1::2].mean(dim=0), of_short, rtol=0, atol=0.01)
 
 
 def test_a_draw_goes_with_its_batch_and_temperature() -> None:

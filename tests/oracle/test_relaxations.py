@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dartsl.lang.schedules import Schedule
-from dartsl.nn.draws import Draws
+from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import KINDS, Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.discretise import derive
@@ -22,20 +22,34 @@ from .naive import derive as rules
 from .naive.bilevel import Search
 from .naive.networks import Network
 from .naive.operations import DARTS
-from .naive.relaxations import Drawn, Gumbel, Noise, Sigmoid, linear
+from .naive.relaxations import Dirichlet, Drawn, Gumbel, Noise, Sigmoid, linear
 from .test_search import CONFIG, SIZE, data, picks, settings
 
 EPOCHS = 3
 FIRST, LAST = 4.0, 0.5
-NETWORKS: dict[str, type[Network]] = {"softmax": Network, "gumbel": Gumbel, "sigmoid": Sigmoid}
+NETWORKS: dict[str, type[Network]] = {
+    "softmax": Network,
+    "gumbel": Gumbel,
+    "sigmoid": Sigmoid,
+    "dirichlet": Dirichlet,
+}
 CASES = [
-    *((name, order, "alphas") for name in ("gumbel", "sigmoid") for order in ("1", "2", "exact")),
+    *(
+        (name, order, "alphas")
+        for name in ("gumbel", "sigmoid", "dirichlet")
+        for order in ("1", "2", "exact")
+    ),
     *(("softmax", order, "weights") for order in ("1", "2")),
 ]
 
 
-def drawn(model: Supernet, step: int, kind: Any) -> Noise:
-    """The Gumbel noise of a step's batch, by cell."""
+def drawn(name: str, model: Supernet, step: int, kind: Any) -> Noise:
+    """The Gumbel noise of a step's batch, by cell; for Dirichlet distributions the seeds, as tensors."""
+    if name == "dirichlet":
+        seeds = {
+            table.name: stream_seed(model.seed, step, kind, f"alphas.{table.name}") for table in model.tables
+        }
+        return {table: torch.tensor(seed) for table, seed in seeds.items()}
     return {
         table.name: Draws(model.seed).gumbel(
             Pass(step, kind),
@@ -82,12 +96,13 @@ def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch
             if isinstance(network, Drawn):
                 network.temperature = linear(FIRST, LAST, epoch, EPOCHS)
                 network.batches = tuple(
-                    (batch[0], drawn(model, number, kind)) for batch, kind in zip(seen, KINDS, strict=True)
+                    (batch[0], drawn(name, model, number, kind))
+                    for batch, kind in zip(seen, KINDS, strict=True)
                 )
             oracle.step(*seen, xi)
             assert_equal(model.state_dict(), renamed(network, network.state_dict()))
         end = session.end_epoch()
-        if isinstance(network, Drawn):
+        if name == "gumbel":
             assert end.history["schedules"] == {"temperature": pytest.approx(network.temperature)}
     for cell in model.plan.cells():
         alphas = network.alphas[cell.name].detach()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from .networks import Network
@@ -26,6 +28,34 @@ class Gumbel(Drawn):
     def mixing(self, kind: str, images: torch.Tensor) -> torch.Tensor:
         powers = torch.exp((self.alphas[kind] + self.noise(kind, images)) / self.temperature)
         return powers / powers.sum(dim=1, keepdim=True)
+
+
+class _Draw(torch.autograd.Function):
+    """x ~ Dir(c) from a seed, with torch's pathwise derivative (arXiv 1806.01851)."""
+
+    @staticmethod
+    def forward(concentration: torch.Tensor, seed: int) -> torch.Tensor:
+        return torch._sample_dirichlet(concentration, torch.Generator().manual_seed(seed))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, int], output: torch.Tensor) -> None:
+        ctx.save_for_backward(inputs[0].detach(), output.detach())
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
+        concentration, x = ctx.saved_tensors
+        total = concentration.sum(dim=1, keepdim=True).expand_as(concentration)
+        along = torch._dirichlet_grad(x, concentration, total)
+        return along * (slope - (x * slope).sum(dim=1, keepdim=True)), None
+
+
+class Dirichlet(Drawn):
+    """w ~ Dir(elu(alpha) + 1) (arXiv 2006.10355); what is given of a draw is its seed."""
+
+    def mixing(self, kind: str, images: torch.Tensor) -> torch.Tensor:
+        alphas = self.alphas[kind]
+        concentration = torch.where(alphas > 0, alphas, torch.exp(alphas) - 1) + 1
+        return _Draw.apply(concentration, int(self.noise(kind, images)))
 
 
 class Sigmoid(Network):
