@@ -60,6 +60,11 @@ def _deterministic() -> Iterator[None]:
         cudnn.deterministic = True
         yield
     except RuntimeError as error:
+        if CUBLAS in str(error):  # which torch reads once, at the first product of matrices
+            raise UserError(
+                "deterministic: this process has multiplied matrices on a GPU before, by kernels of any bits",
+                help=f"begin a new process, or set {CUBLAS}={BLOCKS} before Python starts",
+            ) from error
         if "does not have a deterministic implementation" not in str(error):
             raise
         kernel = str(error).partition(" ")[0]

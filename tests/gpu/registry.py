@@ -54,21 +54,25 @@ class Machine:
 
 @dataclass(frozen=True)
 class Case:
-    """`share` of the minutes are its own: pieces that do not fit into them are run at the end, if at all."""
+    """`share` of the minutes are its own: pieces that do not fit into them are run at the end, if at all.
+
+    fresh  its first piece begins a process
+    """
 
     name: str
     pieces: Callable[[Machine], Iterator[Piece]]
     share: float
+    fresh: bool = False
 
 
 _CASES: dict[str, Case] = {}
 
 
-def case(*, share: float) -> Callable[[Callable[[Machine], Iterator[Piece]]], Case]:
+def case(*, share: float, fresh: bool = False) -> Callable[[Callable[[Machine], Iterator[Piece]]], Case]:
     """Register a case by the name of its function."""
 
     def add(pieces: Callable[[Machine], Iterator[Piece]]) -> Case:
-        found = Case(pieces.__name__, pieces, share)
+        found = Case(pieces.__name__, pieces, share, fresh)
         assert found.name not in _CASES, f"two cases are called {found.name}"
         _CASES[found.name] = found
         return found

@@ -73,10 +73,14 @@ class Worker:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._last = ""  # the case that was asked for last
         self._start()
 
     def ask(self, case: str, piece: str, seconds: float) -> Record:
         """The record of a piece, which may take so many seconds."""
+        if self._last not in ("", case) and all_cases()[case].fresh:
+            self._again()
+        self._last = case
         try:
             self._pipe.send((case, piece))
             if self._pipe.poll(seconds):

@@ -73,6 +73,35 @@ def test_what_exceeds_its_share_is_run_after_the_others() -> None:
     assert asked == ["modest", "modest", "greedy", "greedy"]
 
 
+class Pipe:
+    """One whose other end answers at once."""
+
+    def send(self, asked: object) -> None: ...
+
+    def poll(self, seconds: float) -> bool:
+        return True
+
+    def recv(self) -> dict[str, Any]:
+        return {}
+
+
+def test_a_case_that_needs_a_fresh_process_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def start(worker: Worker) -> None:
+        begun.append(worker)
+        worker._pipe = Pipe()  # type: ignore[assignment]
+
+    monkeypatch.setattr(Worker, "_start", start)
+    monkeypatch.setattr(Worker, "close", lambda worker: None)
+    worker = Worker(TINY)
+    counts = []
+    for name in ("parity", "deterministic", "deterministic", "parity"):
+        worker.ask(name, "text", 1.0)
+        counts.append(len(begun))
+    assert counts == [1, 2, 2, 2]
+
+
 @pytest.mark.slow
 def test_a_process_that_dies_or_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker(TINY)

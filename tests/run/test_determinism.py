@@ -87,6 +87,20 @@ def test_an_operation_without_such_a_kernel_is_named() -> None:
         raise RuntimeError(message)
 
 
+def test_a_process_whose_products_are_of_any_bits_is_refused() -> None:
+    message = (
+        "this operation is not deterministic because it uses CuBLAS ... set CUBLAS_WORKSPACE_CONFIG=:4096:8"
+    )
+    with (
+        pytest.raises(UserError, match="multiplied matrices") as found,
+        kernels_of("cpu", deterministic=True),
+    ):
+        raise RuntimeError(message)
+    assert (
+        found.value.help == "begin a new process, or set CUBLAS_WORKSPACE_CONFIG=:4096:8 before Python starts"
+    )
+
+
 def test_a_search_takes_its_steps_within_and_records_it(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     step = SearchSession.step

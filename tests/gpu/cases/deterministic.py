@@ -17,7 +17,7 @@ from tests.search.runs import same
 SPECS = {"digits": {"C": 2, "n": 1}, "text": {"H": 8}}
 
 
-@case(share=0.04)
+@case(share=0.04, fresh=True)  # torch looks once in a process how cuBLAS is set up
 def deterministic(machine: Machine) -> Iterator[Piece]:
     """Images of both orders, and text."""
     for spec, order in machine.choose((("text", "1"), ("digits", "1"), ("digits", "2")), small=1):
