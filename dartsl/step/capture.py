@@ -126,8 +126,10 @@ class Probe(TorchDispatchMode):
 
     def _elsewhere(self, func: torch._ops.OpOverload[..., Any], tensor: Tensor) -> bool:
         """Whether a tensor lies where a graph cannot go. Kernels take single numbers of the CPU; copies of them wait.
-        (torch looks up shapes on `meta`.)"""
+        (torch looks up shapes on `meta`, and copies states of its generators, bytes, to set them back.)"""
         if tensor.device.type in (self._device.type, "meta"):
+            return False
+        if tensor.dtype == torch.uint8 and func.overloadpacket is torch.ops.aten.clone:
             return False
         return tensor.dim() > 0 or func.overloadpacket in COPIES
 

@@ -147,6 +147,7 @@ def test_a_tensor_of_another_device_is_a_reason() -> None:
         (lambda: number.to(torch.float64), True),
         (lambda: several + 1, True),
         (lambda: torch.empty(2, device="meta") + 1, False),  # nothing is computed
+        (lambda: torch.get_rng_state().clone(), False),  # what is computed again has the same draws
     )
     for act, bad in acts:
         with Probe(torch.device("cuda"), Stock()) as probe:
