@@ -163,6 +163,20 @@ def test_measuring_moves_no_statistic(clock: dict[str, float]) -> None:
     assert not norm.running_mean.any()
 
 
+def test_kernels_of_float64_are_not_timed(clock: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    run = Case.run
+
+    def spied(self: Case, way: measure.Way) -> list[Tensor]:
+        seen.append((self.dtype, torch.backends.cudnn.benchmark))
+        return run(self, way)
+
+    monkeypatch.setattr(Case, "run", spied)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    measure.measured(case(), "ieee")
+    assert seen == [(torch.float64, False), (torch.float32, True), (torch.float32, True)]
+
+
 def test_the_cpu_has_none() -> None:
     one = case()
     assert choice.chosen(one.chain, one.x, one.weights, PLAIN) is composed
