@@ -47,6 +47,8 @@ class SearchSettings(TypedDict, total=False):
     stop_skips: int
     stop_epochs: int
     edge_weights: bool
+    perturb: Literal["none", "random"]
+    epsilon: float | str
     auxiliary_skip: bool
     auxiliary_skip_weight: float | str
     derive: Literal["connected", "argmax", "threshold"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, SCHEDULED, SKIPS, STABLE, ZERO_ONE
+from dartsl.lang.methods import BETA_DECAY, ENTROPY, NO_PERTURBATION, SCHEDULED, SKIPS, STABLE, ZERO_ONE
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -71,6 +71,11 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         Effect(lambda config, found: config.stop == STABLE, "it is that of the stop rule `stable`"),
     ),
     **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, ENTROPY)},
+    "epsilon": (
+        Effect(
+            lambda config, found: config.perturb != NO_PERTURBATION, "it is that of `perturb`, which is none"
+        ),
+    ),
     "auxiliary_skip_weight": (
         Effect(lambda config, found: config.auxiliary_skip, "it is that of `auxiliary_skip`, which is off"),
     ),

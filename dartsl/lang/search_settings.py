@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.methods import NEVER, NORMAL, SOFTMAX, ZERO
+from dartsl.lang.methods import NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 
@@ -111,6 +111,15 @@ class SearchConfig:
     )
     edge_weights: bool = setting(
         False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
+    )
+    perturb: str = setting(
+        NO_PERTURBATION,
+        "how mixing weights are perturbed while the network's weights are trained: random: by even draws from "
+        "-epsilon to epsilon (SDARTS)",
+        values=(NO_PERTURBATION, RANDOM),
+    )
+    epsilon: Schedule = setting(
+        Schedule(0.03, 0.3, "toward"), "by how much mixing weights are perturbed at most", low=0, high=1
     )
     auxiliary_skip: bool = of_images(
         False, "add a skip connection to every edge that offers a choice, in the search alone (DARTS-)"

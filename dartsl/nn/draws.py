@@ -144,6 +144,19 @@ class Draws:
 
         return drawn(pass_, path, draw)
 
+    def even(self, pass_: Pass, path: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Draws from -1 to 1 for a table of mixing weights, by the rules of `gumbel`."""
+        if like.is_meta:
+            return like.new_empty(shape)
+        device, dtype = like.device, like.dtype
+
+        def draw(pass_: Pass) -> Tensor:
+            generator = self._generator(pass_, path, torch.device("cpu"))
+            unit = torch.rand(shape, generator=generator, dtype=torch.float64)
+            return (2 * unit - 1).to(device, dtype, non_blocking=True)
+
+        return drawn(pass_, path, draw)
+
     def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
         """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
         if like.is_meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from torch import Tensor
@@ -19,11 +19,18 @@ class Scheduled:
     """What a search changes from epoch to epoch, as it is in the epoch of a pass.
 
     temperature     of a relaxation that draws
+    epsilon         how far mixing weights are perturbed at most; 0: they are not (`dartsl.nn.perturbation`)
     auxiliary_skip  the weight of the skip connection beside the candidates of each edge, where there is one
     """
 
     temperature: float = 1.0
+    epsilon: float = 0.0
     auxiliary_skip: float = 1.0
+
+    @property
+    def calm(self) -> Scheduled:
+        """The same without perturbation, which the weights' step alone has."""
+        return replace(self, epsilon=0.0) if self.epsilon else self
 
 
 STEADY = Scheduled()

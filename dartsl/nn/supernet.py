@@ -31,6 +31,7 @@ from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
 from dartsl.nn.passing import PLAIN, Pass
+from dartsl.nn.perturbation import with_perturbation
 from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, start
 from dartsl.nn.text import TextOutput
@@ -86,7 +87,7 @@ class Supernet(nn.Module):
         )
         self.tables = info(graph).alphas
         self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
-        relaxation = RELAXATIONS.of(build.relaxation)
+        relaxation = with_perturbation(RELAXATIONS.of(build.relaxation))
         self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dartsl.lang import schedules
-from dartsl.lang.methods import SCHEDULED
+from dartsl.lang.methods import NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
 from dartsl.searching.stops import STOPS, StopRule
 from dartsl.searching.terms import TERMS, Moment, Term
@@ -90,6 +90,7 @@ class Method:
             relaxation=config.relaxation,
             scheduled={
                 **{name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
+                **({"epsilon": config.epsilon} if config.perturb != NO_PERTURBATION else {}),
                 **({"auxiliary_skip": config.auxiliary_skip_weight} if config.auxiliary_skip else {}),
             },
             order=config.order,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import NEVER
+from dartsl.lang.methods import NEVER, NO_PERTURBATION, SIGMOID
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
@@ -326,6 +326,11 @@ def _require_usable(model: Supernet, config: SearchConfig) -> None:
         )
     if not model.weights():
         raise UserError(f"network `{model.plan.network.name}` has no weights to train")
+    if config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID:
+        raise UserError(
+            f"perturb = {config.perturb} does not go with the relaxation `{SIGMOID}`: its rows need not add up to 1",
+            help="leave one of them out",
+        )
     if config.warmup >= config.epochs:
         raise UserError(
             f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",

@@ -113,7 +113,7 @@ class SearchStep:
         """The outcome of the validation batch, and the terms' values; the step itself where alphas do not rest."""
         train, validation = batches
         if not self.method.schedule.learns(moment.epoch):
-            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled)
+            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled.calm)
             return measure(self.model, validation, at_rest, self.finite), {}
         gradient = self.gradient(train, validation, step, scheduled)
         terms = self.add_terms(gradient, moment)
@@ -133,7 +133,7 @@ class SearchStep:
             unroll=None if method.order == "1" else self.unroll(step),
             r=method.r,
             step=step,
-            scheduled=scheduled,
+            scheduled=scheduled.calm,
             finite=self.finite,
         )
 

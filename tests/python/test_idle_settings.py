@@ -25,6 +25,7 @@ PARTS = (
     "threshold",
     "stop_skips",
     "stop_epochs",
+    "epsilon",
     "auxiliary_skip_weight",
 )  # of parts that no search has named
 
