@@ -42,6 +42,7 @@ class SearchSettings(TypedDict, total=False):
     penalty: tuple[str, ...] | list[str]
     beta_decay_weight: float
     zero_one_weight: float
+    kl_weight: float
     entropy_weight: float
     stop: str
     stop_skips: int

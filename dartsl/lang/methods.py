@@ -16,7 +16,7 @@ Part = Literal["relaxation", "penalty", "stop"]
 Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
-BETA_DECAY, ZERO_ONE, ENTROPY = "beta_decay", "zero_one", "entropy"
+BETA_DECAY, ZERO_ONE, ENTROPY, KL = "beta_decay", "zero_one", "entropy", "kl"
 SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
@@ -33,6 +33,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
     "penalty": {
         BETA_DECAY: "the mean logsumexp of the rows of alphas, ever heavier (beta-DARTS)",
         ZERO_ONE: "minus the mean squared distance of the mixing weights from 1/2 (FairDARTS)",
+        KL: "how far the rows' Dirichlet distributions are from the even one, in place of alphas_decay (DrNAS)",
         ENTROPY: "the mean entropy of the rows of mixing weights",
     },
     "stop": {

@@ -101,6 +101,7 @@ class SearchConfig:
         50.0, "factor of the penalty `beta_decay`: epoch e of E, from 0, has e / E of it", low=0
     )
     zero_one_weight: float = setting(10.0, "factor of the penalty `zero_one`", low=0)
+    kl_weight: float = setting(1e-3, "factor of the penalty `kl`", low=0)
     entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     stop_skips: int = setting(

@@ -13,8 +13,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import NEVER, NO_PERTURBATION, SIGMOID
+from dartsl.lang.methods import NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
@@ -31,6 +30,7 @@ from dartsl.searching.readouts import Reading, entropies, readings
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.searching.stops import Readings
 from dartsl.searching.terms import Moment
+from dartsl.searching.usable import require_usable
 from dartsl.step.batches import Batch
 from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
@@ -72,7 +72,7 @@ class SearchSession(Verified[Place]):
         self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group, schedule: Schedule
     ) -> None:
         """Raises UserError for settings that cannot be used together, or with the network."""
-        _require_usable(model, config)
+        require_usable(model, config)
         self.config = config
         self.model = model
         self.batches = batches
@@ -315,28 +315,3 @@ def _recorded(readings: Readings) -> dict[str, dict[str, Any]]:
         table: {"weights": [list(row) for row in each.weights], "edges": list(each.edges)}
         for table, each in readings.items()
     }
-
-
-def _require_usable(model: Supernet, config: SearchConfig) -> None:
-    """Refuse what would only fail, or mean nothing, after the first step."""
-    if not model.alpha_parameters():
-        raise UserError(
-            f"network `{model.plan.network.name}` offers no choice: there is nothing to search",
-            help="an edge offers a choice as in `edge c0 -> n0 : skip_connect | sep_conv_3x3`",
-        )
-    if not model.weights():
-        raise UserError(f"network `{model.plan.network.name}` has no weights to train")
-    if config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID:
-        raise UserError(
-            f"perturb = {config.perturb} does not go with the relaxation `{SIGMOID}`: its rows need not add up to 1",
-            help="leave one of them out",
-        )
-    if config.warmup >= config.epochs:
-        raise UserError(
-            f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",
-            help="give more epochs than warmup",
-        )
-    if max(config.alphas_betas) >= 1:
-        raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
-    if config.amp and config.dtype != "float32":
-        raise UserError(f"amp computes in bfloat16, which does not go with dtype {config.dtype}", exit_code=2)

@@ -1,7 +1,8 @@
 """Terms: what is added to the validation loss in the alphas' step, functions of the alphas alone.
 
 `TERMS` has them by the names of the setting `penalty`. Sources: beta_decay, Ye et al., "beta-DARTS" (arXiv
-2203.01665), equation 12; zero_one, Chu et al., "Fair DARTS" (arXiv 1911.12126), equation 6.
+2203.01665), equation 12; kl, Chen et al., "DrNAS" (arXiv 2006.10355), and its authors' code; zero_one, Chu et al.,
+"Fair DARTS" (arXiv 1911.12126), equation 6.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import elu
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, ZERO_ONE, Implementations
+from dartsl.lang.methods import BETA_DECAY, ENTROPY, KL, ZERO_ONE, Implementations
 from dartsl.lang.settings import SearchConfig
-from dartsl.nn.relaxations import Architecture
+from dartsl.nn.relaxations import ALPHAS, Architecture
 
 
 class Relaxed(Protocol):
@@ -72,6 +74,27 @@ class ZeroOne:
 
 
 @dataclass(frozen=True)
+class Kl:
+    """weight * KL(Dir(c) / Dir(1)) with c = elu(alpha) + 1, summed over the rows of all tables."""
+
+    weight: float
+
+    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
+        return self.weight * torch.stack([_divergences(each).sum() for each in model.architectures()]).sum()
+
+
+def _divergences(architecture: Architecture) -> Tensor:
+    """Of each row, (rows,); a spare column has c = 1, which adds nothing, and is left out of the sum."""
+    c = elu(architecture.parameters[ALPHAS]) + 1  # (rows, columns)
+    if architecture.spare is not None:
+        c = c.masked_fill(architecture.spare, 1.0)
+    sizes = torch.tensor(architecture.table.sizes, dtype=c.dtype, device=c.device)  # (rows,)
+    total = c.sum(dim=-1) - (c.shape[-1] - sizes)  # (rows,)
+    along = ((c - 1) * (torch.digamma(c) - torch.digamma(total)[:, None])).sum(dim=-1)
+    return torch.lgamma(total) - torch.lgamma(sizes) - torch.lgamma(c).sum(dim=-1) + along
+
+
+@dataclass(frozen=True)
 class Entropy:
     """weight * the mean entropy, in nats, of the rows of all tables, each divided by its sum."""
 
@@ -102,4 +125,5 @@ def _entropies(weights: Tensor) -> Tensor:
 
 TERMS.provide(BETA_DECAY, lambda config: BetaDecay(config.beta_decay_weight))
 TERMS.provide(ZERO_ONE, lambda config: ZeroOne(config.zero_one_weight))
+TERMS.provide(KL, lambda config: Kl(config.kl_weight))
 TERMS.provide(ENTROPY, lambda config: Entropy(config.entropy_weight))

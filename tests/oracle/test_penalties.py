@@ -106,7 +106,7 @@ def test_a_penalty_that_the_second_order_forgets_is_caught(
         searched(order, 0, ("beta_decay",))
 
 
-@pytest.mark.parametrize("name", NAIVE)
+@pytest.mark.parametrize("name", [*NAIVE, "kl"])
 def test_spare_columns_count_for_nothing(name: str) -> None:
     """Of tables whose rows differ in length: means are over all rows, or all entries, of all tables."""
     model = dartsl.compile(dartsl.check(Source("ragged.darts", RAGGED)), dtype="float64")
@@ -122,9 +122,12 @@ def test_spare_columns_count_for_nothing(name: str) -> None:
         "beta_decay": partial(penalties.beta_decay, epoch=2, epochs=EPOCHS),
         "zero_one": penalties.zero_one,
         "entropy": penalties.entropy,
+        "kl": penalties.kl,
     }[name]
     assert sorted({len(row) for row in every}) == [2, 3, 4]
-    given = every if name == "beta_decay" else [torch.exp(row) / torch.exp(row).sum() for row in every]
+    given = (
+        every if name in ("beta_decay", "kl") else [torch.exp(row) / torch.exp(row).sum() for row in every]
+    )
     wanted = of(given)
     found = TERMS.of(name)(SearchConfig())(model, Moment(2, EPOCHS))
     assert float(found.detach()) == pytest.approx(float(wanted.detach()), rel=TOLERANCE)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from dartsl.lang.diagnostics import UserError
 from dartsl.lang.schedules import Schedule
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import KINDS, Pass
@@ -19,11 +20,12 @@ from dartsl.step.batches import ImageBatch
 
 from .mapping import assert_equal, randomise, renamed, spec_text, twin
 from .naive import derive as rules
+from .naive import penalties
 from .naive.bilevel import Search
 from .naive.networks import Network
 from .naive.operations import DARTS
 from .naive.relaxations import Dirichlet, Drawn, Gumbel, Noise, Sigmoid, linear
-from .test_search import CONFIG, SIZE, data, picks, settings
+from .test_search import CONFIG, SIZE, data, picks, settings, sides
 
 EPOCHS = 3
 FIRST, LAST = 4.0, 0.5
@@ -35,11 +37,12 @@ NETWORKS: dict[str, type[Network]] = {
 }
 CASES = [
     *(
-        (name, order, "alphas")
+        (name, order, "alphas", False)
         for name in ("gumbel", "sigmoid", "dirichlet")
         for order in ("1", "2", "exact")
     ),
-    *(("softmax", order, "weights") for order in ("1", "2")),
+    *(("softmax", order, "weights", False) for order in ("1", "2")),
+    *(("dirichlet", order, "alphas", True) for order in ("1", "2")),
 ]
 
 
@@ -62,8 +65,10 @@ def drawn(name: str, model: Supernet, step: int, kind: Any) -> Noise:
 
 
 @pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize(("name", "order", "first"), CASES)
-def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "order", "first", "penalised"), CASES)
+def test_search_steps(
+    name: str, order: str, first: str, penalised: bool, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name](2, 5, nodes=2).double()
     randomise(network, seed=1)
@@ -77,6 +82,10 @@ def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch
         temperature=Schedule(FIRST, LAST, "linear"),
         steps_first=first,
     )
+    if penalised:  # its weight is far above the default, so that it is seen
+        config = dataclasses.replace(config, penalty=("kl",), kl_weight=0.5, alphas_decay=0.0)
+        oracle.settings = dataclasses.replace(oracle.settings, alphas_decay=0.0)
+        oracle.penalty = lambda alphas: penalties.kl([row for rows in alphas.values() for row in rows], 0.5)
     session = ImageSession(model, config, data(8))
     seen: list[ImageBatch] = []
     make = session._batch
@@ -112,3 +121,16 @@ def test_search_steps(name: str, order: str, first: str, level: int, monkeypatch
         torch.testing.assert_close(model.expected_weights()[cell.name].detach(), weights, rtol=1e-10, atol=0)
         wanted = rules.keep_strongest(read, DARTS, inputs=2, nodes=2, keep=2)
         assert picks(derive(cell, read), 0) == wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"relaxation": "dirichlet"}, "takes the place of the alphas' decay, which is 0.001"),
+        ({"alphas_decay": 0.0}, "is of Dirichlet distributions, and the relaxation `softmax` has none"),
+    ],
+)
+def test_kl_on_top_of_the_decay_is_refused(changes: dict[str, Any], message: str) -> None:
+    _, model = sides("1", nodes=1)
+    with pytest.raises(UserError, match=message):
+        ImageSession(model, dataclasses.replace(CONFIG, penalty=("kl",), **changes), data(8))

@@ -21,6 +21,7 @@ PARTS = (
     "temperature",
     "beta_decay_weight",
     "zero_one_weight",
+    "kl_weight",
     "entropy_weight",
     "threshold",
     "stop_skips",

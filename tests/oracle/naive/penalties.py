@@ -28,3 +28,13 @@ def entropy(weights: Rows, weight: float = 0.1) -> torch.Tensor:
         parts = [entry / sum(row) for entry in row]
         total = total - sum(part * torch.log(part) for part in parts)
     return weight * total / len(weights)
+
+
+def kl(rows: Rows, weight: float = 1e-3) -> torch.Tensor:
+    """weight * KL(Dir(elu(alpha) + 1) / Dir(1)), summed over the rows (arXiv 2006.10355; as the authors' code)."""
+    total = torch.zeros((), dtype=torch.float64)
+    for row in rows:
+        drawn = torch.distributions.Dirichlet(torch.nn.functional.elu(row) + 1)
+        even = torch.distributions.Dirichlet(torch.ones_like(row))
+        total = total + torch.distributions.kl_divergence(drawn, even)
+    return weight * total
