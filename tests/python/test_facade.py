@@ -17,6 +17,7 @@ import dartsl
 from dartsl import api
 from dartsl.api import types
 from dartsl.api.settings import SearchSettings, TrainSettings
+from dartsl.lang.schedules import Schedule
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 FUNCTIONS = sorted(api.__all__)
@@ -83,6 +84,8 @@ def test_settings_are_keywords_with_types(typed: type, config: type[Any]) -> Non
 def _accepts(hint: Any, field: Field[Any]) -> bool:
     if (values := field.metadata["values"]) is not None:
         return get_origin(hint) is Literal and {str(value) for value in get_args(hint)} == set(values)
+    if isinstance(field.default, Schedule):
+        return hint == float | str
     if not isinstance(field.default, tuple):
         return hint is type(field.default)
     item = float if field.metadata["names"] is None else str
