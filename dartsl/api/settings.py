@@ -44,6 +44,10 @@ class SearchSettings(TypedDict, total=False):
     zero_one_weight: float
     kl_weight: float
     entropy_weight: float
+    cost: Literal["multiply_adds", "parameters"]
+    target: float
+    cost_mode: Literal["add", "hinge"]
+    cost_weight: float
     stop: str
     stop_skips: int
     stop_epochs: int

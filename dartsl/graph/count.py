@@ -74,7 +74,7 @@ def candidate_costs(plan: Plan) -> dict[str, Costs]:
         if not isinstance(layer, CellLayer) or not layer.cell.searched_edges:
             continue
         rows = [
-            [_cost(term) for term in terms]
+            [term_cost(term) for term in terms]
             for edge, terms in zip(layer.cell.edges, layer.edges, strict=True)
             if edge.searched
         ]
@@ -89,11 +89,11 @@ def candidate_costs(plan: Plan) -> dict[str, Costs]:
     }
 
 
-def _cost(term: Term) -> tuple[int, int]:
+def term_cost(term: Term) -> tuple[int, int]:
     """Parameters and multiply-adds of a term in a network without choices."""
     if isinstance(term, Step):
         return (0, 0) if term.mixing else _step_cost(term)
-    costs = [_cost(part) for part in (term.branches if isinstance(term, Merge) else term.terms)]
+    costs = [term_cost(part) for part in (term.branches if isinstance(term, Merge) else term.terms)]
     return sum(parameters for parameters, _ in costs), sum(adds for _, adds in costs)
 
 

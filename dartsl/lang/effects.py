@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, KL, NO_PERTURBATION, SCHEDULED, SKIPS, STABLE, ZERO_ONE
+from dartsl.lang.methods import (
+    BETA_DECAY,
+    COST,
+    ENTROPY,
+    KL,
+    NO_PERTURBATION,
+    SCHEDULED,
+    SKIPS,
+    STABLE,
+    ZERO_ONE,
+)
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
 
@@ -70,7 +80,8 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     "stop_epochs": (
         Effect(lambda config, found: config.stop == STABLE, "it is that of the stop rule `stable`"),
     ),
-    **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, KL, ENTROPY)},
+    **dict.fromkeys(("cost", "target", "cost_mode"), _of_penalty(COST)),
+    **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, KL, ENTROPY, COST)},
     "epsilon": (
         Effect(
             lambda config, found: config.perturb != NO_PERTURBATION, "it is that of `perturb`, which is none"

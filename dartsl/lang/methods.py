@@ -16,7 +16,7 @@ Part = Literal["relaxation", "penalty", "stop"]
 Thing = TypeVar("Thing")
 
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
-BETA_DECAY, ZERO_ONE, ENTROPY, KL = "beta_decay", "zero_one", "entropy", "kl"
+BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "kl", "cost"
 SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
@@ -35,6 +35,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
         ZERO_ONE: "minus the mean squared distance of the mixing weights from 1/2 (FairDARTS)",
         KL: "how far the rows' Dirichlet distributions are from the even one, in place of alphas_decay (DrNAS)",
         ENTROPY: "the mean entropy of the rows of mixing weights",
+        COST: "the expected cost of what is found, against a target (ProxylessNAS)",
     },
     "stop": {
         NEVER: "the search runs for all its epochs",

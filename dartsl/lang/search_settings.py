@@ -103,6 +103,16 @@ class SearchConfig:
     zero_one_weight: float = setting(10.0, "factor of the penalty `zero_one`", low=0)
     kl_weight: float = setting(1e-3, "factor of the penalty `kl`", low=0)
     entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
+    cost: str = of_images(
+        "multiply_adds", "what the penalty `cost` counts", values=("multiply_adds", "parameters")
+    )
+    target: float = of_images(0.0, "what the found network is to cost, for the penalty `cost`", low=0)
+    cost_mode: str = of_images(
+        "add",
+        "add: costs below the target are rewarded as those above are punished; hinge: they are not",
+        values=("add", "hinge"),
+    )
+    cost_weight: float = of_images(0.1, "factor of the penalty `cost`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     stop_skips: int = setting(
         2, "skip connections in a derived cell at which the rule `skips` ends a search", low=1

@@ -12,12 +12,13 @@ from typing import Any
 
 from dartsl.run.files import Row
 
-LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, SCHEDULE, RATE, DROP_PATH, SECONDS = (
+LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, SCHEDULE, RATE, DROP_PATH, SECONDS = (
     "loss",
     "accuracy",
     "perplexity",
     "entropy",
     "penalty",
+    "cost",
     "schedule",
     "learning rate",
     "drop path",
@@ -39,6 +40,7 @@ _ENTRIES = (
     (PERPLEXITY, "validation", ("validation", "val_ppl")),
     (ENTROPY, "entropy", ("entropy",)),
     (PENALTY, "penalty", ("penalties",)),
+    (COST, "expected", ("cost",)),
     (SCHEDULE, "value", ("schedules",)),
     (RATE, "lr", ("lr",)),
     (DROP_PATH, "probability", ("drop_path",)),

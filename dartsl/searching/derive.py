@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
+from dartsl.graph.budget import budget
 from dartsl.graph.tables import tables_of
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.lang.methods import SOFTMAX
+from dartsl.lang.methods import COST, SOFTMAX
 from dartsl.lang.model import Network, Spec
+from dartsl.lang.plan import plan
+from dartsl.lang.terms import Plan
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
@@ -149,9 +154,28 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
     )
     whole = {name: found.get(name, Reading([])) for name in network.cells}
     try:
-        return found_text(spec, network, run.values(network), whole, provenance, _rule(run, rule))
+        given = spec, network, run.values(network), whole
+        if COST in run.info.settings.get("penalty", ()):
+            cells = derive_network(*given, _rule(run, rule)).cells
+            provenance = replace(provenance, cost=_cost(run, plan(*given[:3]), cells))
+        return found_text(*given, provenance, _rule(run, rule))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
+
+
+def _cost(run: RunFolder, planned: Plan, cells: Sequence[DerivedCell]) -> str:
+    """What the found network costs, beside its target."""
+    unit, target = str(run.info.settings["cost"]), float(run.info.settings["target"])
+    costs = budget(planned, unit)
+    places = {
+        each.cell.name: [
+            (each.cell.edges.index(kept.edge), kept.edge.candidates.index(kept.candidate))
+            for kept in each.edges
+            if kept.candidate in kept.edge.candidates
+        ]
+        for each in cells
+    }
+    return f"{costs.of(places):,} {unit.replace('_', '-')}, target {target:,.0f}"
 
 
 def _rule(run: RunFolder, name: str | None) -> Rule:

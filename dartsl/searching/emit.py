@@ -47,6 +47,7 @@ class Provenance:
     seed: int
     epoch: int
     command: str
+    cost: str = ""  # of what was found, where the search had a budget
 
     def lines(self) -> list[str]:
         """One comment line a fact."""
@@ -55,6 +56,7 @@ class Provenance:
             f"source   {self.source}",
             f"sha256   {self.spec_hash}",
             f"command  {self.command}",
+            *([f"cost     {self.cost}"] if self.cost else []),
         ]
         return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
 

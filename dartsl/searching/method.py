@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dartsl.lang import schedules
-from dartsl.lang.methods import NO_PERTURBATION, SCHEDULED
+from dartsl.lang.methods import COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
+from dartsl.searching.cost import Cost
 from dartsl.searching.stops import STOPS, StopRule
 from dartsl.searching.terms import TERMS, Moment, Term
+
+TERMS.provide(COST, Cost.of)
 
 
 class Schedule(Protocol):

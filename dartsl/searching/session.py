@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from dartsl.lang.methods import NEVER
+from dartsl.graph.budget import budget
+from dartsl.lang.methods import COST, NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
@@ -28,7 +29,7 @@ from dartsl.searching.figures import EpochFigures
 from dartsl.searching.method import Method, Schedule
 from dartsl.searching.readouts import Reading, entropies, readings
 from dartsl.searching.step import SearchStep, Taken
-from dartsl.searching.stops import Readings
+from dartsl.searching.stops import Readings, recorded, restored
 from dartsl.searching.terms import Moment
 from dartsl.searching.usable import require_usable
 from dartsl.step.batches import Batch
@@ -86,6 +87,7 @@ class SearchSession(Verified[Place]):
         self.numbers: Mapping[str, float] = {}  # what else is scheduled, in this epoch
         self.epoch = 0
         self.number = 0
+        self.budget = budget(model.plan, config.cost) if COST in config.penalty else None
         self.past: list[Readings] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
@@ -225,6 +227,7 @@ class SearchSession(Verified[Place]):
             **({"schedules": dict(self.numbers)} if self.numbers else {}),
             "seconds": round(self.seconds, 3),
         }
+        row |= self.cost()
         if (reason := self.stopped) is not None:
             row["stopped"] = reason
         figures = self.read()
@@ -241,6 +244,13 @@ class SearchSession(Verified[Place]):
         edge_weights = self.config.edge_weights
         return readings(self.method.relaxation, self.model.tables, self.model.architecture(), edge_weights)
 
+    def cost(self) -> dict[str, float]:
+        """The expected cost of what would be found, where there is a budget."""
+        if self.budget is None:
+            return {}
+        weights = {table: reading.weights for table, reading in self.readings().items()}
+        return {"cost": self.budget.expected(weights)}
+
     def entropy(self) -> dict[str, float]:
         """The mean entropy of each table's rows of mixing weights, in nats."""
         rows = {table: entropies(reading.weights) for table, reading in self.readings().items()}
@@ -256,6 +266,7 @@ class SearchSession(Verified[Place]):
             f"val {self.short}": row[f"validation_{self.measure}"],
             "entropy": sum(entropy.values()) / len(entropy),
             **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
+            **self.cost(),
             **self.numbers,
             "lr": self.rate,
         }
@@ -270,7 +281,7 @@ class SearchSession(Verified[Place]):
             "model": dict(self.model.state_dict()),
             "weights_optimizer": self.stepper.weights.state_dict(),
             "alphas_optimizer": self.stepper.alphas.state_dict(),
-            **({"past": [_recorded(each) for each in self.past]} if self.past else {}),
+            **({"past": recorded(self.past)} if self.past else {}),
             **self.random_state(),
         }
 
@@ -303,15 +314,4 @@ class SearchSession(Verified[Place]):
         )
         self.load_random_state(state)
         self.sums.load_state_dict(state)
-        self.past = [
-            {table: Reading(each["weights"], tuple(each["edges"])) for table, each in tables.items()}
-            for tables in state.get("past", [])
-        ]
-
-
-def _recorded(readings: Readings) -> dict[str, dict[str, Any]]:
-    """Readings as a checkpoint holds them."""
-    return {
-        table: {"weights": [list(row) for row in each.weights], "edges": list(each.edges)}
-        for table, each in readings.items()
-    }
+        self.past = restored(state.get("past", []))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from dartsl.graph.tables import table_name
 from dartsl.lang.methods import NEVER, SKIPS, STABLE, Implementations
@@ -35,6 +35,25 @@ STOPS = Implementations[Callable[[SearchConfig], StopRule]]("stop")
 def never(past: Sequence[Readings], plan: Plan) -> str | None:
     """The rule `none`: a search runs to its last epoch."""
     return None
+
+
+def recorded(past: Sequence[Readings]) -> list[dict[str, dict[str, Any]]]:
+    """Readings as a checkpoint holds them."""
+    return [
+        {
+            table: {"weights": [list(row) for row in each.weights], "edges": list(each.edges)}
+            for table, each in readings.items()
+        }
+        for readings in past
+    ]
+
+
+def restored(record: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[Readings]:
+    """What `recorded` gave, as it was."""
+    return [
+        {table: Reading(each["weights"], tuple(each["edges"])) for table, each in tables.items()}
+        for tables in record
+    ]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,14 @@ from torch.nn.functional import elu
 
 from dartsl.lang.methods import BETA_DECAY, ENTROPY, KL, ZERO_ONE, Implementations
 from dartsl.lang.settings import SearchConfig
+from dartsl.lang.terms import Plan
 from dartsl.nn.relaxations import ALPHAS, Architecture
 
 
 class Relaxed(Protocol):
     """What a term sees of a supernet."""
+
+    plan: Plan
 
     def alpha_parameters(self) -> list[nn.Parameter]: ...
 

@@ -6,6 +6,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.methods import DIRICHLET, KL, NO_PERTURBATION, SIGMOID
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
+from dartsl.searching.cost import require_target
 
 
 def require_usable(model: Supernet, config: SearchConfig) -> None:
@@ -22,6 +23,7 @@ def require_usable(model: Supernet, config: SearchConfig) -> None:
             f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",
             help="give more epochs than warmup",
         )
+    require_target(config, model.plan)
     _require_parts_that_go_together(config)
     if max(config.alphas_betas) >= 1:
         raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")

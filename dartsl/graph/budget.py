@@ -1,0 +1,130 @@
+"""What the networks of a search space cost: expected, for given mixing weights, and at least and at most.
+
+Costs are parameters or multiply-adds, counted as in `count.py`: of what is found, where `bn` has parameters and
+`mix_bn` is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dartsl.graph.count import term_cost
+from dartsl.graph.tables import table_name
+from dartsl.lang.model import Cell, Node
+from dartsl.lang.terms import CellLayer, Plan
+
+UNITS = ("parameters", "multiply_adds")
+
+
+@dataclass(frozen=True)
+class CellCosts:
+    """What the candidates of a cell's edges cost in all places where it stands: a row an edge, all edges.
+
+    Into a node with `keep`, k of n edges stay: `shares` has k / n for each edge, 1 for others.
+    """
+
+    cell: Cell
+    rows: tuple[tuple[int, ...], ...]
+    shares: tuple[float, ...]
+
+    @property
+    def table(self) -> str:
+        """The name of its alphas."""
+        return table_name(self.cell)
+
+    def searched(self) -> list[list[float]]:
+        """Of each searched edge, in the order of the alphas' rows, what its candidates add to the expected cost."""
+        return [
+            [share * cost for cost in row]
+            for edge, row, share in zip(self.cell.edges, self.rows, self.shares, strict=True)
+            if edge.searched
+        ]
+
+    def fixed(self) -> float:
+        """What edges that offer no choice add to it."""
+        edges = zip(self.cell.edges, self.rows, self.shares, strict=True)
+        return sum(share * row[0] for edge, row, share in edges if not edge.searched)
+
+    def span(self) -> tuple[int, int]:
+        """The least and the most that a derived cell costs."""
+        nodes = [self._node_span(node) for node in self.cell.nodes]
+        return sum(low for low, _ in nodes), sum(high for _, high in nodes)
+
+    def _node_span(self, node: Node) -> tuple[int, int]:
+        able = [
+            [
+                cost
+                for candidate, cost in zip(edge.candidates, row, strict=True)
+                if node.keep is None or not candidate.is_none or not edge.searched
+            ]
+            for edge, row in zip(self.cell.edges, self.rows, strict=True)
+            if edge.target == node.name
+        ]
+        kept = len(able) if node.keep is None else node.keep
+        low, high = sorted(min(row) for row in able), sorted(max(row) for row in able)
+        return sum(low[:kept]), sum(high[len(high) - kept :])
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a network costs: `fixed` outside of its cells' edges, and the cells."""
+
+    fixed: int
+    cells: tuple[CellCosts, ...]
+
+    def expected(self, weights: Mapping[str, Sequence[Sequence[float]]]) -> float:
+        """The expected cost where each edge takes its candidates by its mixing weights, and where each edge into a node
+        with `keep` is as likely to stay."""
+        total = float(self.fixed)
+        for each in self.cells:
+            total += each.fixed()
+            costs = each.searched()
+            for row, cost in zip(weights.get(each.table, ()), costs, strict=True):
+                total += sum(weight * value for weight, value in zip(row, cost, strict=True))
+        return total
+
+    def of(self, chosen: Mapping[str, Sequence[tuple[int, int]]]) -> int:
+        """The cost of a derived network: of each cell the places of the edges that stay, and of their candidates."""
+        rows = {each.cell.name: each.rows for each in self.cells}
+        return self.fixed + sum(
+            rows[cell][edge][column] for cell, places in chosen.items() for edge, column in places
+        )
+
+    def span(self) -> tuple[int, int]:
+        """The least and the most that a derived network costs."""
+        spans = [each.span() for each in self.cells]
+        return self.fixed + sum(low for low, _ in spans), self.fixed + sum(high for _, high in spans)
+
+
+def budget(plan: Plan, unit: str) -> Budget:
+    """What a network of images costs, in one of `UNITS`."""
+    part = UNITS.index(unit)
+    fixed = 0
+    cells: dict[str, Cell] = {}
+    rows: dict[str, list[list[int]]] = {}
+    for layer in plan.layers:
+        if not isinstance(layer, CellLayer):
+            fixed += term_cost(layer.term)[part]
+            continue
+        fixed += sum(term_cost(term)[part] for term in layer.inputs if term is not None)
+        here = [[term_cost(term)[part] for term in terms] for terms in layer.edges]
+        name = layer.cell.name
+        cells[name] = layer.cell
+        before = rows.get(name, [[0] * len(row) for row in here])
+        rows[name] = [
+            [a + b for a, b in zip(one, other, strict=True)] for one, other in zip(before, here, strict=True)
+        ]
+    found = tuple(
+        CellCosts(
+            cell, tuple(map(tuple, rows[name])), tuple(_share(cell, edge.target) for edge in cell.edges)
+        )
+        for name, cell in cells.items()
+    )
+    return Budget(fixed, found)
+
+
+def _share(cell: Cell, target: str) -> float:
+    """How many of the edges into a node stay, as a part of them."""
+    keep = next(node.keep for node in cell.nodes if node.name == target)
+    return 1.0 if keep is None else keep / len(cell.incoming(target))
