@@ -172,6 +172,23 @@ def _separable_sum(applied: Application, shapes: list[tuple[int, ...]], batches:
         yield f"{len(applied.state)} modules for chains of {start}"
 
 
+def _pooled(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    pools, (width, *sizes) = applied.attribute("pools"), shapes[0]
+    modules = []
+    for row in pools if isinstance(pools, tuple) else ():
+        match row:
+            case (str(), int() as count) if count > 0:
+                modules.append(count)
+            case _:
+                yield f"a pool {row}"
+    sides = zip(sizes, factors(applied, "stride"), strict=True)
+    if applied.shape != (len(modules) * width, *((side - 1) // step + 1 for side, step in sides)):
+        yield f"{len(modules)} pools of {shapes[0]} give {applied.shape}"
+    if len(applied.state) != sum(modules):
+        yield f"{len(applied.state)} batch norms for the pools {pools}"
+    yield from _same_batch(applied, batches)
+
+
 def _elements(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
     if len(shapes[0]) != 2 or applied.shape != shapes[0][:1]:
         yield f"an element of {shapes[0]} is {applied.shape}"
@@ -293,7 +310,7 @@ KINDS: Mapping[str, GraphKind] = {
         _kind("combine", None, "pointwise", "vectorwise", "adds", "mixes", check=_combined),
         # Several such sums of the same inputs: result r has input i times the mixing weight at entries[r][i].
         _kind("blend", None, "mixes", check=_blended),
-        # Result `index` of a `blend` or `split`.
+        # Result `index` of a `blend`, `split` or `pooled`.
         _kind("piece", 1, "vectorwise", "view", check=same_batch),
         # The image `times` times, as channels side by side; and the channels in parts of `sizes`.
         _kind("repeat", 1, check=_repeated),
@@ -309,6 +326,10 @@ KINDS: Mapping[str, GraphKind] = {
         # The sum of such ones, `chains` of rows (stages, sources, terms): the channels of each in so many terms.
         _kind("separable_sum", None, *_SEPARABLE, state=True, check=_separable_sum),
         _kind("scaled_separable_sum", None, *_SEPARABLE, "mixes", state=True, check=_separable_sum),
+        # Pools of odd side `k`, `pools` of rows (kind, modules of the batch norm after it), as results one by one; and
+        # such ones, each times the mixing weight at its entry.
+        _kind("pooled", 1, "normalises", state=True, check=_pooled),
+        _kind("scaled_pooled", 1, "normalises", "mixes", state=True, check=_pooled),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
         _kind("drop_path", 1, random=True, check=same_shape),
         _kind("window_pool", 1, check=_windowed),

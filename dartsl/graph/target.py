@@ -47,8 +47,9 @@ _CPU = (  # two cores with AVX2, float32: see dartsl/graph/passes/README.md
 # Images stay NCHW, so that there is no `layout`: channels together, a dilated depthwise 5 x 5 takes 354, 143, 770 in
 # place of 82, 87, 199, a batch norm of 16 channels 303 in place of 192 with its backward pass; a plain 5 x 5 takes 113,
 # 82, 46 in place of 83, 87, 200, and its weight gradient alone has channels together (dartsl/nn/depthwise.py).
-# `fuse` rests on the device it runs on, which times kernels and torch (dartsl/nn/kernels/measure.py).
-# Not measured: `space_to_batch`, which adds moves and would spare nothing in NCHW, and so is left out; stacks of any
+# `fuse` and `pools` rest on the device they run on, which times kernels and torch (dartsl/nn/kernels/measure.py).
+# Not measured: whole networks with `pools` on, whose kernels spare bytes but hardly launches;
+# `space_to_batch`, which adds moves and would spare nothing in NCHW, and so is left out; stacks of any
 # size, since fewer operations win where kernels are launched one by one; and all that is for text.
 _CUDA = (
     *_FIRST,
@@ -59,6 +60,7 @@ _CUDA = (
     "highway",
     "blend",
     "fuse",  # before `stack`, which puts what it makes side by side, and `depthwise`, which would hide it
+    "pools",  # after `fold` and `blend`, by which their batch norms have mixing weights or not
     "depthwise",  # of what `fuse` leaves
     f"stack(limit={1 << 30},across=true)",
     "sums",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dartsl.nn.supernet import Device, Type
 
 
-OF_KERNELS = ("fuse", "terms")  # the passes whose applications own kernels compute
+OF_KERNELS = ("fuse", "pools", "terms")  # the passes whose applications own kernels compute
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def split(x: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
 
 
 def piece(parts: Sequence[Tensor], index: int) -> Tensor:
-    """One of the parts of a `split`, or of the results of a `blend`."""
+    """One of the parts of a `split`, or of the results of a `blend` or of pools."""
     return parts[index]
 
 

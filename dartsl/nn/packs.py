@@ -20,6 +20,7 @@ Packed = dict[str, dict[str, fx.Node]]  # an application's id -> keyword -> what
 PACKED: Mapping[str, tuple[str, ...]] = {
     "scaled_bn": ("table", "row", "column"),
     "scaled_bn_stack": ("table", "entries"),
+    "scaled_pooled": ("table", "entries"),
     "scaled_separable": ("table", "entries"),
     "scaled_separable_sum": ("table", "entries"),
 }

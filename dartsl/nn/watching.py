@@ -70,8 +70,15 @@ def _norms(applied: Application, modules: Mapping[str, nn.Module]) -> Iterator[t
 
 
 def _chains(applied: Application) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The state of each of several separable convolutions, and how many modules a member has; else all, and 1."""
+    """The state of each of several separable convolutions, and how many modules a member has; of each of several
+    pools, and 1; else all, and 1."""
     attributes, start = dict(applied.attributes), 0
+    pools = attributes.get("pools", ())
+    for row in pools if isinstance(pools, tuple) else ():
+        match row:
+            case (_, int() as count):
+                yield applied.state[start : start + count], 1
+                start += count
     alone = (attributes["stages"], attributes["sources"], 1) if "stages" in attributes else None
     chains = attributes.get("chains", () if alone is None else (alone,))
     for chain in chains if isinstance(chains, tuple) else ():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dartsl.nn.kernels import cache, choice, measure
-from dartsl.nn.kernels.chain import Kernels, _zeros
+from dartsl.nn.kernels.chain import Kernels, zeros
 from dartsl.nn.kernels.measure import Case
 from dartsl.nn.kernels.stage import Tiles, _numbers
 from dartsl.nn.norms import BatchNorm2d
@@ -194,7 +194,7 @@ def test_precision_follows_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_constants_that_stay_serve_training_after_inference(interpreted: None) -> None:
-    _zeros.cache_clear()
+    zeros.cache_clear()
     _numbers.cache_clear()
     one = case()
     with torch.inference_mode():

@@ -18,10 +18,10 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 
-from dartsl.nn.kernels import separable, sums
+from dartsl.nn.kernels import pooled, pools, separable, sums
 from dartsl.nn.kernels.chain import TILES
 
-NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32", "counts": "*i64"}
+NUMBERS = {"source": "*i32", "ends": "*i32", "size": "fp32", "whole": "fp32", "counts": "*i64", "taps": "*i8"}
 NUMBERS |= {name: "fp32" for name in ("eps", "momentum", "correction")}
 POINTERS = (
     "x mean scale offset depth point y sums spreads of_y y_mean of_mean of_variance inner of_depth of_point of_x "
@@ -70,6 +70,13 @@ for ones in (False, True):
     for add in (False, True):
         compiled(sums.add_terms, {"ADD": add, "BP": 1024}, 4, ones=ones)
     compiled(sums.split_terms, {"BP": 1024}, 4, ones=ones)
+    for place, tiles in enumerate(pooled.TILES):
+        constants = {"K": 3, "MEAN": 1 - place, "MAX": place, "MOMENTS": True, "BP": tiles.numbers}
+        compiled(pools.forward, constants, tiles.warps, place == 0, ones)
+        compiled(pools.inputs, constants, tiles.warps, place == 0, ones)
+    alone = {"K": 5, "MEAN": -1, "MAX": 0, "MOMENTS": False, "BP": 256}
+    compiled(pools.forward, alone, 4, ones=ones)
+    compiled(pools.inputs, alone, 4, ones=ones)
 """
 
 

@@ -29,6 +29,7 @@ from dartsl.graph.passes.linears import Linears
 from dartsl.graph.passes.mixed_lerp import MixedLerp
 from dartsl.graph.passes.order import Order
 from dartsl.graph.passes.pipeline import PipelineError
+from dartsl.graph.passes.pools import Pools
 from dartsl.graph.passes.space_to_batch import SpaceToBatch
 from dartsl.graph.passes.stack import Stack
 from dartsl.graph.passes.sums import Sums
@@ -54,7 +55,7 @@ PASSES: Mapping[str, type[Pass]] = {
     each.name: each
     for each in (
         *(Dead, Cse, Fold, MixedLerp, Gather, Linears, Highway, SpaceToBatch, Blend),
-        *(Fuse, Depthwise, Stack, Sums, Terms, Layout, InPlace, Order),
+        *(Fuse, Pools, Depthwise, Stack, Sums, Terms, Layout, InPlace, Order),
     )
 }
 

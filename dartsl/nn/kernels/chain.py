@@ -65,7 +65,7 @@ def _norm(result: Result, norms: Sequence[_NormBase], weights: Weights, batch: b
         if moving is None:
             _move(result, norms)
     scale = scaled(variance, weights.gain, norms[0].eps, moving)
-    return Norm(mean, scale, _zeros(mean.shape[0], mean.device) if weights.bias is None else weights.bias)
+    return Norm(mean, scale, zeros(mean.shape[0], mean.device) if weights.bias is None else weights.bias)
 
 
 @torch.no_grad()
@@ -80,6 +80,7 @@ def _move(result: Result, norms: Sequence[_NormBase]) -> None:
 
 
 @cache
-def _zeros(count: int, device: torch.device) -> Tensor:
+def zeros(count: int, device: torch.device) -> Tensor:
+    """Of float32, once: a CUDA graph reads them where they lie."""
     with torch.inference_mode(False):  # autograd takes no other kind, and this one stays
         return torch.zeros(count, device=device)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.nn.passing import Pass
 from dartsl.nn.primitives import total
@@ -94,18 +95,25 @@ def _dtype(x: Tensor) -> torch.dtype | None:
 
 def _possible(chain: Chain, x: Tensor, weights: Sequence[Weights], pass_: Pass) -> bool:
     """Whether kernels can compute a chain, in this pass."""
+    types = {each.dtype for weight in weights for each in (weight.depth, weight.point)}
+    pixels = x.shape[0] * min(_pixels(chain, x))
+    return may_run(x, pass_) and types <= set(SHORT) and held(chain.norms) <= {torch.float32} and pixels > 1
+
+
+def may_run(x: Tensor, pass_: Pass) -> bool:
+    """Whether kernels may be given a tensor, in this pass and as torch is set."""
     here = interpreted is not None if x.device.type == "cpu" else x.is_cuda
     if not here or not available() or pass_.share.total is not None or torch.compiler.is_compiling():
         return False
     if torch.are_deterministic_algorithms_enabled() or _level() >= 0 or type(x) is not Tensor:
         return False
     functions: object = torch._C._functorch.peek_interpreter_stack()
-    types = {each.dtype for weight in weights for each in (weight.depth, weight.point)}
-    held = {
-        norm.running_mean.dtype for norms in chain.norms for norm in norms if norm.running_mean is not None
-    }
-    pixels = x.shape[0] * min(_pixels(chain, x))
-    return functions is None and types <= set(SHORT) and held <= {torch.float32} and pixels > 1
+    return functions is None
+
+
+def held(norms: Sequence[Sequence[_NormBase]]) -> set[torch.dtype]:
+    """The types of running means."""
+    return {norm.running_mean.dtype for each in norms for norm in each if norm.running_mean is not None}
 
 
 def _level() -> int:

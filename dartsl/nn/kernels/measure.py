@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,6 +28,28 @@ ROUNDS = 3
 ASLEEP = 20_000_000  # cycles of the GPU in which the host queues what is timed
 
 _LOCK = threading.Lock()
+
+
+class Measured(Protocol):
+    """Some operations on random numbers, as a call has them but for their values; the first of these is its input."""
+
+    @property
+    def x(self) -> Tensor: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def wide(self) -> Measured:
+        """The same numbers in float64."""
+        ...
+
+    def ways(self, precision: str) -> tuple[Any, Mapping[str, Any]]:
+        """Torch's way, and those of the kernels by name."""
+        ...
+
+    def run(self, way: Any) -> list[Tensor]:
+        """The output, and the gradients of all that it depends on, along one direction. No statistic moves."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -69,18 +91,25 @@ class Case:
             self, x=self.x.detach().double().requires_grad_(), weights=tuple(made), dtype=torch.float64
         )
 
+    def ways(self, precision: str) -> tuple[Way, Mapping[str, Way]]:
+        return composed, {named(tiles): Kernels(tiles, self.dtype, precision) for tiles in TILES}
+
     def leaves(self) -> list[Tensor]:
         tensors = [t for w in self.weights for t in (w.depth, w.point, w.gain, w.bias) if t is not None]
         return [self.x, *tensors]
 
     def run(self, way: Way) -> list[Tensor]:
-        """The output, and the gradients of all that it depends on, along one direction. No statistic moves."""
         short = self.dtype == torch.bfloat16
         with torch.autocast(self.x.device.type, torch.bfloat16, enabled=short):
             y = way(self.chain, self.x, self.weights, Pass(frozen=True))
-        draw = torch.Generator(y.device).manual_seed(1)
-        along = torch.randn(y.shape, generator=draw, device=y.device).to(y.dtype)
-        return [y.detach(), *torch.autograd.grad(y, self.leaves(), along)]
+        return with_gradients(y, self.leaves())
+
+
+def with_gradients(y: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:
+    """An output, and its gradients along a random direction, always the same."""
+    draw = torch.Generator(y.device).manual_seed(1)
+    along = torch.randn(y.shape, generator=draw, device=y.device).to(y.dtype)
+    return [y.detach(), *torch.autograd.grad(y, leaves, along)]
 
 
 def best(
@@ -88,14 +117,20 @@ def best(
 ) -> Tiles | None:
     """The tiles of the fastest kernels; None: torch is faster, or nothing can be measured while a graph is captured."""
     key = _key(chain, x, weights, dtype, precision)
+    way = fastest(x.device, key, partial(Case.like, chain, x, weights, dtype), precision)
+    return next((tiles for tiles in TILES if named(tiles) == way), None)
+
+
+def fastest(device: torch.device, key: str, case: Callable[[], Measured], precision: str) -> str:
+    """The name of the fastest way for a key; `torch` where nothing can be measured while a graph is captured."""
     with _LOCK:
-        found = cache.known(x.device, key)
+        found = cache.known(device, key)
         if found is None:
             if torch.cuda.is_current_stream_capturing():
-                return None
-            found = _elsewhere(x.device, partial(Case.like, chain, x, weights, dtype), precision)
-            cache.remember(x.device, key, found)
-    return next((tiles for tiles in TILES if _name(tiles) == found["way"]), None)
+                return "torch"
+            found = _elsewhere(device, case, precision)
+            cache.remember(device, key, found)
+    return found["way"]
 
 
 def _key(chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype, precision: str) -> str:
@@ -111,11 +146,12 @@ def _key(chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype
     return f"separable {dtype} {precision} {mode} {sizes} [{sources}] {stages} {affine}"
 
 
-def _name(tiles: Tiles) -> str:
+def named(tiles: Tiles) -> str:
+    """What a cut is called."""
     return f"{tiles.numbers}x{tiles.warps}"
 
 
-def _elsewhere(device: torch.device, case: Callable[[], Case], precision: str) -> cache.Found:
+def _elsewhere(device: torch.device, case: Callable[[], Measured], precision: str) -> cache.Found:
     """`measured` in a thread of its own: autocast, inference mode, hooks of saved tensors belong to the caller's."""
     found: list[cache.Found] = []
     stream = torch.cuda.current_stream(device)
@@ -133,18 +169,18 @@ def _elsewhere(device: torch.device, case: Callable[[], Case], precision: str) -
     return found[0] if found else {"way": "torch", "ms": {}}
 
 
-def measured(case: Case, precision: str) -> cache.Found:
+def measured(case: Measured, precision: str) -> cache.Found:
     """The milliseconds of each way that is right, forward and backward, and the name of the fastest."""
+    plain, ways = case.ways(precision)
     benchmark = cudnn.benchmark
     try:
         cudnn.benchmark = False  # for float64, which is computed once, no kernels are timed
-        truth = case.wide().run(composed)
+        truth = case.wide().run(plain)
     finally:
         cudnn.benchmark = benchmark
-    theirs = apart(case.run(composed), truth)
-    took = {"torch": _milliseconds(case, composed)}
-    for tiles in TILES:
-        way, name = Kernels(tiles, case.dtype, precision), _name(tiles)
+    theirs = apart(case.run(plain), truth)
+    took = {"torch": _milliseconds(case, plain)}
+    for name, way in ways.items():
         try:
             wrong = faults(apart(case.run(way), truth), theirs, precision, case.dtype)
             if wrong:
@@ -179,7 +215,7 @@ def faults(ours: Sequence[float], theirs: Sequence[float], precision: str, dtype
     return ""
 
 
-def _milliseconds(case: Case, way: Way) -> float:
+def _milliseconds(case: Measured, way: Any) -> float:
     """The median time that the GPU takes, one call's work after the other as in a replayed graph."""
     for _ in range(2):
         case.run(way)

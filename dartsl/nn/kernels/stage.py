@@ -95,7 +95,12 @@ def in_torch(x: Tensor, norm: Norm | None, depth: Tensor, point: Tensor | None, 
     y = F.conv2d(u, depth.to(u.dtype), None, how.stride, how.padding, how.dilation, depth.shape[0])
     if point is not None:
         y = F.conv2d(y, point.to(u.dtype), groups=members)
-    if not run.moments:
+    return with_moments(y, run.moments)
+
+
+def with_moments(y: Tensor, wanted: bool) -> Result:
+    """What something gives in torch, with its moments where they are wanted."""
+    if not wanted:
         none = y.new_zeros(y.shape[1])
         return Result(y, none, none)
     seen = y.float() if y.dtype == torch.bfloat16 else y
