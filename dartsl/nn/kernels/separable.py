@@ -14,15 +14,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from dartsl.nn.kernels.jit import jit
+
 # ruff: noqa: N803  # compile-time constants are upper case, as in Triton's own texts
 
-# Numbers of which no kernel of its own is compiled where they are 1 or multiples of 16: taps are gathered one by one in
-# any case, and the search of DARTS's space would compile twice as many.
-SIZES = [
-    *("height", "breadth", "rows", "columns", "parts", "members"),
-    *("top", "left", "dilate_down", "dilate_across"),
-]
-STRIDES = ["down", "across"]  # by which `inputs` divides at each tap: 1 is a kernel of its own there
+# Taps are gathered one by one in any case: that sizes divide by 16 would make but the reads of a matrix wider, once a
+# program (seen in what Triton 3.9 compiles for compute capability 9.0), and DARTS's space would compile twice as many.
 
 
 @triton.jit
@@ -70,7 +67,7 @@ def _part(pixels, parts, BP: tl.constexpr):
     return image, start, tl.minimum(start + size, pixels)
 
 
-@triton.jit(do_not_specialize=SIZES + STRIDES)
+@jit()
 def forward(
     x, mean, scale, offset, source, depth, point, y, sums, spreads,
     x_image, y_image, channels, width, height, breadth, rows, columns,
@@ -162,7 +159,7 @@ def _store(target, matrix, row, column, rows, columns):
     tl.store(target + row[:, None] * columns + column[None, :], matrix, kept)
 
 
-@triton.jit(do_not_specialize=SIZES + STRIDES)
+@jit()
 def weights(
     x, mean, scale, offset, source, depth, point,
     y, of_y, y_mean, of_mean, of_variance, inner, of_depth, of_point,
@@ -224,7 +221,7 @@ def weights(
             _store(of_point + at * (width * channels), found_point, o, c, width, channels)
 
 
-@triton.jit(do_not_specialize=SIZES)
+@jit("down", "across")  # by which each tap divides: not where they are 1
 def inputs(
     x, mean, scale, offset, ends, depth, inner, of_x, totals, products,
     x_image, channels, height, breadth, rows, columns, members,

@@ -5,13 +5,14 @@ As in `separable.py`: NCHW, the stride between images is free, no sum is atomic.
 
 from __future__ import annotations
 
-import triton
 import triton.language as tl
+
+from dartsl.nn.kernels.jit import jit
 
 # ruff: noqa: N803  # compile-time constants are upper case, as in Triton's own texts
 
 
-@triton.jit(do_not_specialize=["programs", "parts", "pixels", "tile"])
+@jit("sums", "spreads", "channels")
 def moments(
     sums, spreads, mean, variance,
     programs, parts, pixels, tile, whole, channels,
@@ -41,7 +42,7 @@ def moments(
     tl.store(variance + c, spread / whole, inside)
 
 
-@triton.jit(do_not_specialize=["channels", "features"])
+@jit()
 def scales(
     variance, gain, scale, towards, means, variances, counts,
     channels, features, eps, momentum, correction, GAIN: tl.constexpr, MOVE: tl.constexpr, BC: tl.constexpr,
@@ -64,7 +65,7 @@ def scales(
         tl.store(counts + c // features, tl.load(counts + c // features, first, 0) + 1, first)
 
 
-@triton.jit(do_not_specialize=["channels"])
+@jit()
 def of_scales(
     variance, gain, given, of_variance, of_gain,
     channels, eps, GAIN: tl.constexpr, BC: tl.constexpr,
@@ -80,7 +81,7 @@ def of_scales(
     tl.store(of_variance + c, -0.5 * down * inverse * inverse * inverse, inside)
 
 
-@triton.jit(do_not_specialize=["programs", "channels", "terms"])
+@jit()
 def of_norms(
     totals, products, scale, of_mean, of_scale, of_offset,
     programs, channels, terms, BR: tl.constexpr, BC: tl.constexpr,
@@ -102,7 +103,7 @@ def of_norms(
     tl.store(of_offset + place, total, inside)
 
 
-@triton.jit(do_not_specialize=["channels", "terms"])
+@jit("x", "y", "x_image", "pixels")
 def add_terms(
     x, mean, scale, offset, y,
     x_image, pixels, channels, terms, ADD: tl.constexpr, BP: tl.constexpr,
@@ -122,7 +123,7 @@ def add_terms(
     tl.store(here, found.to(y.dtype.element_ty), valid)
 
 
-@triton.jit(do_not_specialize=["channels", "terms"])
+@jit("x", "given", "of_x", "x_image", "given_image", "pixels")
 def split_terms(
     x, mean, scale, given, of_x, totals,
     products, x_image, given_image, pixels, channels,
