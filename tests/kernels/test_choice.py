@@ -41,6 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(cache, "stack", lambda device: f"a {device}")
     monkeypatch.setattr(cache, "_memory", {})
+    monkeypatch.setattr(measure, "_READY", set())
     return took
 
 
@@ -101,12 +102,14 @@ def test_rounding_is_not_wrong() -> None:
 
 def test_it_is_measured_once_for_a_device(clock: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[Case] = []
+    measured = measure.measured
 
-    def elsewhere(given: Callable[[], Case], precision: str) -> cache.Found:
-        found.append(given())
-        return measure.measured(found[0], precision)
+    def counted(case: Case, precision: str) -> cache.Found:
+        found.append(case)
+        return measured(case, precision)
 
-    monkeypatch.setattr(measure, "_elsewhere", lambda device, *given: elsewhere(*given))
+    monkeypatch.setattr(measure, "measured", counted)
+    monkeypatch.setattr(measure, "_elsewhere", lambda _, finding: finding())
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
     one = case()
     for _ in range(2):
@@ -114,6 +117,7 @@ def test_it_is_measured_once_for_a_device(clock: dict[str, float], monkeypatch: 
     more = torch.empty(7, 2, 3, 3)  # the number of images does not count
     assert measure.best(one.chain, more, one.weights, torch.float32, "ieee") == Tiles(512, 4)
     cache._memory.clear()  # another process, which reads the file
+    measure._READY.clear()
     assert measure.best(one.chain, one.x, one.weights, torch.float32, "ieee") == Tiles(512, 4)
     assert len(found) == 1
     (key,) = json.loads((cache.folder() / "kernels.json").read_text())["a cpu"]

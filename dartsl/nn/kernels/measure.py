@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -16,6 +17,7 @@ from torch.backends import cudnn
 from dartsl.nn.kernels import cache
 from dartsl.nn.kernels.chain import TILES, Kernels
 from dartsl.nn.kernels.choice import LOG, Way
+from dartsl.nn.kernels.precompile import of_chain, precompiled
 from dartsl.nn.kernels.stage import Tiles
 from dartsl.nn.passing import Pass
 from dartsl.nn.separable import Chain, Weights, composed
@@ -28,6 +30,7 @@ ROUNDS = 3
 ASLEEP = 20_000_000  # cycles of the GPU in which the host queues what is timed
 
 _LOCK = threading.Lock()
+_READY: set[tuple[torch.device, str]] = set()  # choices of this process whose kernels are compiled
 
 
 class Measured(Protocol):
@@ -49,6 +52,10 @@ class Measured(Protocol):
 
     def run(self, way: Any) -> list[Tensor]:
         """The output, and the gradients of all that it depends on, along one direction. No statistic moves."""
+        ...
+
+    def launches(self, way: Any) -> None:
+        """All that a search launches for a way of the kernels, to no effect."""
         ...
 
 
@@ -94,13 +101,25 @@ class Case:
     def ways(self, precision: str) -> tuple[Way, Mapping[str, Way]]:
         return composed, {named(tiles): Kernels(tiles, self.dtype, precision) for tiles in TILES}
 
+    def launches(self, way: Any) -> None:
+        of_chain(self, way)
+
+    def constant(self) -> Case:
+        """The same with kernels that take no gradient."""
+        made = (replace(w, depth=w.depth.detach(), point=w.point.detach()) for w in self.weights)
+        return replace(self, weights=tuple(made))
+
     def leaves(self) -> list[Tensor]:
+        """All that takes a gradient."""
         tensors = [t for w in self.weights for t in (w.depth, w.point, w.gain, w.bias) if t is not None]
-        return [self.x, *tensors]
+        return [each for each in (self.x, *tensors) if each.requires_grad]
+
+    def cast(self) -> torch.autocast:
+        """Autocast, on in the types that it gives."""
+        return torch.autocast(self.x.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
     def run(self, way: Way) -> list[Tensor]:
-        short = self.dtype == torch.bfloat16
-        with torch.autocast(self.x.device.type, torch.bfloat16, enabled=short):
+        with self.cast():
             y = way(self.chain, self.x, self.weights, Pass(frozen=True))
         return with_gradients(y, self.leaves())
 
@@ -125,12 +144,25 @@ def fastest(device: torch.device, key: str, case: Callable[[], Measured], precis
     """The name of the fastest way for a key; `torch` where nothing can be measured while a graph is captured."""
     with _LOCK:
         found = cache.known(device, key)
-        if found is None:
-            if torch.cuda.is_current_stream_capturing():
-                return "torch"
-            found = _elsewhere(device, case, precision)
-            cache.remember(device, key, found)
-    return found["way"]
+        if (device, key) not in _READY and not torch.cuda.is_current_stream_capturing():
+            known, found = found, _elsewhere(device, partial(_ready, case, precision, found))
+            if known is None:
+                cache.remember(device, key, found)
+            _READY.add((device, key))
+    return "torch" if found is None else found["way"]
+
+
+def _ready(case: Callable[[], Measured], precision: str, known: cache.Found | None) -> cache.Found:
+    """What was found before, or is now; its kernels are compiled."""
+    if known is None:
+        made = case()
+        precompiled(made, made.ways(precision)[1].values())
+        return measured(made, precision)
+    if known["way"] != "torch":
+        with suppress(Exception):  # no memory is left, for example: the first pass compiles
+            made = case()
+            precompiled(made, [made.ways(precision)[1][known["way"]]])
+    return known
 
 
 def _key(chain: Chain, x: Tensor, weights: Sequence[Weights], dtype: torch.dtype, precision: str) -> str:
@@ -151,15 +183,15 @@ def named(tiles: Tiles) -> str:
     return f"{tiles.numbers}x{tiles.warps}"
 
 
-def _elsewhere(device: torch.device, case: Callable[[], Measured], precision: str) -> cache.Found:
-    """`measured` in a thread of its own: autocast, inference mode, hooks of saved tensors belong to the caller's."""
+def _elsewhere(device: torch.device, finding: Callable[[], cache.Found]) -> cache.Found:
+    """What is found in a thread of its own: autocast, inference mode, hooks of saved tensors belong to the caller's."""
     found: list[cache.Found] = []
     stream = torch.cuda.current_stream(device)
 
     def work() -> None:
         try:
             with torch.cuda.device(device), torch.cuda.stream(stream):
-                found.append(measured(case(), precision))
+                found.append(finding())
         except Exception as error:  # no memory is left, for example: torch computes then
             LOG.warning("own kernels could not be measured: %s", reason(error))
 
