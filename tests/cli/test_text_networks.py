@@ -101,6 +101,7 @@ def test_the_orders_are_compared(dartsl: Dartsl, story: Path) -> None:
     assert "4 rows of each text" in result.stdout
 
 
+@pytest.mark.slow
 def test_bench_measures_text(dartsl: Dartsl, story: Path) -> None:
     result = dartsl("bench", "story.darts", "--repeats", "1", "--case", "first", "--format", "json")
     assert result.exit_code == 0, result.output

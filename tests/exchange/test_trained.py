@@ -109,7 +109,7 @@ def ran(path: Path, images: np.ndarray) -> dict[int, Tensor]:
 
 
 @pytest.mark.parametrize("to", ["onnx", "torch"])
-@pytest.mark.parametrize("name", ["plain", "averaged"])
+@pytest.mark.parametrize("name", ["plain", pytest.param("averaged", marks=pytest.mark.slow)])
 def test_programs_run_without_dartsl_on_pixels_in_0_to_1(
     found: Path, tmp_path: Path, name: str, to: str
 ) -> None:

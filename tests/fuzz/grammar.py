@@ -46,6 +46,7 @@ NAMES = (
 )
 TOKENS = {
     "NAME": NAMES,
+    "SCHEDULE": ("linear", "cosine", "exp", "toward", "linaer"),
     "INT": ("0", "1", "2", "3", "8", "10", "1000000000"),
     "FLOAT": ("0.5", "1e3", "2.5e-4", "1e40"),
     "STRING": ('""', '"std/cnn"', '"h"', '"./x"', '"target"'),

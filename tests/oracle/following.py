@@ -6,11 +6,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from dartsl.searching.image_session import ImageSession
 from dartsl.step.batches import ImageBatch
 
 from .mapping import assert_equal, renamed
 from .naive.bilevel import Search
+
+_REST = [("1", 0), ("2", 0), ("exact", 0), ("exact", 2)]
+ORDERS_AND_LEVELS = [
+    ("1", 2),
+    ("2", 2),
+    *(pytest.param(*each, marks=pytest.mark.slow) for each in _REST),
+]  # orders and levels
 
 
 def follow(

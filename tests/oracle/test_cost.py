@@ -25,7 +25,7 @@ from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
 from dartsl.searching.terms import Moment
 
-from .following import follow
+from .following import ORDERS_AND_LEVELS, follow
 from .mapping import TOLERANCE
 from .naive import cost as naive
 from .naive.networks import alphas_of
@@ -129,8 +129,7 @@ def test_what_is_found_costs_what_is_said() -> None:
     assert len(set(seen)) > 20
 
 
-@pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_steps_with_a_budget(order: str, level: int) -> None:
     """The oracle's penalty is of the expected cost in the product's unit, of numbers that a linear fit gives."""
     oracle, model = sides(order, nodes=1, level=level)

@@ -36,14 +36,30 @@ NETWORKS: dict[str, type[Network]] = {
     "dirichlet": Dirichlet,
 }
 CASES = [
+    *(("softmax", order, "weights", False, 2) for order in ("1", "2")),
     *(
-        (name, order, "alphas", False)
+        (name, order, "alphas", False, 2)
         for name in ("gumbel", "sigmoid", "dirichlet")
-        for order in ("1", "2", "exact")
+        for order in ("1", "2")
     ),
-    *(("softmax", order, "weights", False) for order in ("1", "2")),
-    *(("dirichlet", order, "alphas", True) for order in ("1", "2")),
+    ("dirichlet", "1", "alphas", True, 2),
 ]
+REST = [
+    *(("softmax", order, "weights", False, 0) for order in ("1", "2")),
+    *(
+        (name, order, "alphas", False, 0)
+        for name in ("gumbel", "sigmoid", "dirichlet")
+        for order in ("1", "2")
+    ),
+    *(
+        (name, "exact", "alphas", False, level)
+        for name in ("gumbel", "sigmoid", "dirichlet")
+        for level in (0, 2)
+    ),
+    ("dirichlet", "1", "alphas", True, 0),
+    *(("dirichlet", "2", "alphas", True, level) for level in (0, 2)),
+]
+SLOW = [pytest.param(*each, marks=pytest.mark.slow) for each in REST]
 
 
 def drawn(name: str, model: Supernet, step: int, kind: Any) -> Noise:
@@ -64,8 +80,10 @@ def drawn(name: str, model: Supernet, step: int, kind: Any) -> Noise:
     }
 
 
-@pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize(("name", "order", "first", "penalised"), CASES)
+@pytest.mark.parametrize(
+    ("name", "order", "first", "penalised", "level"),
+    [*CASES, *SLOW],
+)
 def test_search_steps(
     name: str, order: str, first: str, penalised: bool, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

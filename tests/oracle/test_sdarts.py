@@ -12,7 +12,7 @@ from dartsl.nn.passing import Pass, Scheduled
 from dartsl.searching.image_session import ImageSession
 from tests.nn.specs import RAGGED, small
 
-from .following import follow
+from .following import ORDERS_AND_LEVELS, follow
 from .mapping import randomise, spec_text, twin
 from .naive.sdarts import SmoothedNetwork, SmoothedSearch
 from .test_search import CONFIG, SIZE, data, settings
@@ -20,8 +20,7 @@ from .test_search import CONFIG, SIZE, data, settings
 EPOCHS = 3
 
 
-@pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps(order: str, level: int) -> None:
     """The weights' step alone sees w + U(-eps, eps), eps = 0.03 + 0.27 e / E; no noise reaches the alphas."""
     torch.manual_seed(0)

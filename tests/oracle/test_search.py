@@ -22,7 +22,7 @@ from dartsl.searching.readouts import Reading, softmax_rows
 from dartsl.searching.skips import limited
 from dartsl.step.batches import ImageBatch
 
-from .following import follow
+from .following import ORDERS_AND_LEVELS, follow
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules
 from .naive.bilevel import Search, Settings, gradients
@@ -68,8 +68,7 @@ def sides(order: str, nodes: int = 2, level: int = 0) -> tuple[Search, Supernet]
     return Search(model, settings(order)), made
 
 
-@pytest.mark.parametrize("level", [0, 2])
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps(order: str, level: int) -> None:
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
     oracle, model = sides(order, level=level)
@@ -99,7 +98,7 @@ class Stepped:
         return self.oracle.alpha_gradient(self.train, self.validation, XI)
 
 
-@pytest.fixture(scope="module", params=[0, 2])
+@pytest.fixture(scope="module", params=[pytest.param(0, marks=pytest.mark.slow), 2])
 def stepped(request: pytest.FixtureRequest) -> Stepped:
     oracle, model = sides("1", nodes=3, level=request.param)
     batches = [batch(SIZE, 4, seed) for seed in range(6)]

@@ -23,6 +23,7 @@ from dartsl.searching.readouts import softmax_rows
 from dartsl.searching.text_session import TextSession
 from dartsl.step.batches import TextBatch
 
+from .following import ORDERS_AND_LEVELS
 from .mapping import assert_equal, checked
 from .naive import derive as rules
 from .naive.bilevel_text import (
@@ -231,8 +232,7 @@ def corpus() -> Corpus:
     return Corpus("noise", "word", tuple("abcdefghijk"), train, valid, test)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("order", ["1", "2", "exact"])
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps(order: str, level: int) -> None:
     """A search as it is run, two epochs: windows, states, masks, rates and optimisers are the session's."""
     oracle = oracle_of(nodes=3)

@@ -120,7 +120,9 @@ def alike(one: Any, other: Any, where: str) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("order", ["1", "2", pytest.param("exact", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "order", ["1", *(pytest.param(each, marks=pytest.mark.slow) for each in ("2", "exact"))]
+)
 def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> None:
     """With batch norm, at each level; the last batch has 4 images, or a single one, which one process is without."""
     settings = [
@@ -186,6 +188,7 @@ def test_a_folder_of_images_is_read_in_parts(folder: Path) -> None:
     agree(jobs, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_goes_on_in_another_number_of_processes(folder: Path) -> None:
     """One epoch by two processes and one by one, or the other way about: states of text are put together, and split."""

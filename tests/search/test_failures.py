@@ -221,5 +221,5 @@ def test_ctrl_c_ends_a_command_and_a_python_loop_of_searches(tiny: Path) -> None
         assert process.returncode == (130 if name == "command" else 1)
         assert ("Traceback" in errors) == (name == "script0")
         assert checkpoint_of(tiny.parent / name)["state"]["epoch"] >= 1
-    assert "the run is saved, and `dartsl.resume` goes on with it" in errors
+    assert "the run is saved; if it is not finished, `dartsl.resume` goes on with it" in errors
     assert not (tiny.parent / "script1").exists()

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from dartsl.graph.operations import Application
 from dartsl.graph.tables import AlphaTable
 from dartsl.lang.inputs import Tokens
+from dartsl.lang.methods import SOFTMAX
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import PLAIN, Pass
+from dartsl.nn.relaxations import RELAXATIONS
 
 
 class Output(NamedTuple):
@@ -45,6 +47,7 @@ class TextModel(nn.Module):
         self.keep = keep
         self.plugins: dict[str, object] = {}
         self.seed = 0
+        self.relaxation = RELAXATIONS.of(SOFTMAX)
         self.tables = (AlphaTable("cell", "cell", (3,), ("n",)),)
         self.plan = SimpleNamespace(
             classes=vocabulary,

@@ -118,6 +118,7 @@ def test_the_python_text_computes_the_same(level: int, tmp_path: Path) -> None:
     torch.testing.assert_close(again(x, *weights), made.network(x, *weights, PLAIN), rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_search_and_a_training(tmp_path: Path) -> None:
     (tmp_path / "toy.darts").write_text(SPEC)
     found = dartsl.search(tmp_path / "toy.darts", tmp_path / "run")
