@@ -46,8 +46,10 @@ class SearchSettings(TypedDict, total=False):
     entropy_weight: float
     cost: Literal["multiply_adds", "parameters"]
     target: float
-    cost_mode: Literal["add", "hinge"]
+    cost_mode: Literal["add", "hinge", "mul"]
     cost_weight: float
+    cost_factor: float
+    cost_exponent: float
     stop: str
     stop_skips: int
     stop_epochs: int

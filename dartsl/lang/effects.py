@@ -54,7 +54,7 @@ _AUGMENTS = Effect(
 )
 
 
-def _of_penalty(name: str) -> tuple[Effect]:
+def _of_penalty(name: str) -> tuple[Effect, ...]:
     return (
         Effect(lambda config, found: name in config.penalty, f"the penalty `{name}` is not among `penalty`"),
     )
@@ -81,7 +81,18 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         Effect(lambda config, found: config.stop == STABLE, "it is that of the stop rule `stable`"),
     ),
     **dict.fromkeys(("cost", "target", "cost_mode"), _of_penalty(COST)),
-    **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, KL, ENTROPY, COST)},
+    **{f"{name}_weight": _of_penalty(name) for name in (BETA_DECAY, ZERO_ONE, KL, ENTROPY)},
+    "cost_weight": (
+        *_of_penalty(COST),
+        Effect(lambda config, found: config.cost_mode != "mul", "`cost_mode = mul` has its cost_factor"),
+    ),
+    **dict.fromkeys(
+        ("cost_factor", "cost_exponent"),
+        (
+            *_of_penalty(COST),
+            Effect(lambda config, found: config.cost_mode == "mul", "it is that of `cost_mode = mul`"),
+        ),
+    ),
     "epsilon": (
         Effect(
             lambda config, found: config.perturb != NO_PERTURBATION, "it is that of `perturb`, which is none"

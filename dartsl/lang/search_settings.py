@@ -109,10 +109,13 @@ class SearchConfig:
     target: float = of_images(0.0, "what the found network is to cost, for the penalty `cost`", low=0)
     cost_mode: str = of_images(
         "add",
-        "add: costs below the target are rewarded as those above are punished; hinge: they are not",
-        values=("add", "hinge"),
+        "add: costs below the target are rewarded as those above are punished; hinge: they are not; mul: the "
+        "validation loss is multiplied by cost_factor (log cost / log target)^cost_exponent (ProxylessNAS)",
+        values=("add", "hinge", "mul"),
     )
-    cost_weight: float = of_images(0.1, "factor of the penalty `cost`", low=0)
+    cost_weight: float = of_images(0.1, "factor of the penalty `cost` where it is added", low=0)
+    cost_factor: float = of_images(0.2, "factor of the loss in `cost_mode = mul`", low=0, open_low=True)
+    cost_exponent: float = of_images(0.3, "exponent of the logarithms' ratio in `cost_mode = mul`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     stop_skips: int = setting(
         2, "skip connections in a derived cell at which the rule `skips` ends a search", low=1

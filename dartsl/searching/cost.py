@@ -1,10 +1,12 @@
 """The penalty `cost`: what the found network is expected to cost, against a target.
 
-Source: Cai, Zhu and Han, "ProxylessNAS" (ICLR 2019, arXiv 1812.00332), and the authors' `add#linear`; `hinge` is ours.
+Source: Cai, Zhu and Han, "ProxylessNAS" (ICLR 2019, arXiv 1812.00332), and the authors' code: their `add#linear` and
+`mul#log`; `hinge` is ours.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,30 +19,19 @@ from dartsl.lang.inputs import Images
 from dartsl.lang.methods import COST
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
-from dartsl.searching.terms import Moment, Relaxed
+from dartsl.searching.terms import Factor, Moment, Relaxed
+
+MULTIPLY, HINGE = "mul", "hinge"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """weight * (E[cost] - target) / target; with the mode `hinge` 0 where that is below."""
+class Expected:
+    """E[cost], (), differentiable in the alphas."""
 
     unit: str
-    target: float
-    weight: float
-    hinge: bool
     tables: dict[tuple[torch.device, torch.dtype], list[Tensor]] = field(default_factory=dict, compare=False)
 
-    @classmethod
-    def of(cls, config: SearchConfig) -> Cost:
-        """That of a search with these settings."""
-        return cls(config.cost, config.target, config.cost_weight, config.cost_mode == "hinge")
-
-    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
-        over = self.expected(model) / self.target - 1.0  # ()
-        return self.weight * (over.clamp_min(0.0) if self.hinge else over)
-
-    def expected(self, model: Relaxed) -> Tensor:
-        """E[cost], (), differentiable in the alphas."""
+    def __call__(self, model: Relaxed) -> Tensor:
         weights = model.expected_weights()
         like = next(iter(weights.values()))
         place = (like.device, like.dtype)
@@ -49,6 +40,41 @@ class Cost:
         fixed, *costs = self.tables[place]
         parts = [(each * cost).sum() for each, cost in zip(weights.values(), costs, strict=True)]
         return torch.stack(parts).sum() + fixed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """weight * (E[cost] - target) / target; with the mode `hinge` 0 where that is below."""
+
+    expected: Expected
+    target: float
+    weight: float
+    hinge: bool
+
+    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
+        over = self.expected(model) / self.target - 1.0  # ()
+        return self.weight * (over.clamp_min(0.0) if self.hinge else over)
+
+
+@dataclass(frozen=True)
+class CostFactor(Factor):
+    """factor * (log E[cost] / log target)^exponent, which multiplies the validation loss."""
+
+    expected: Expected
+    target: float
+    factor: float
+    exponent: float
+
+    def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
+        return self.factor * (self.expected(model).log() / math.log(self.target)).pow(self.exponent)
+
+
+def cost_term(config: SearchConfig) -> Cost | CostFactor:
+    """The penalty of a search with these settings."""
+    expected = Expected(config.cost)
+    if config.cost_mode == MULTIPLY:
+        return CostFactor(expected, config.target, config.cost_factor, config.cost_exponent)
+    return Cost(expected, config.target, config.cost_weight, config.cost_mode == HINGE)
 
 
 def _tensors(costs: Budget, names: Sequence[str], like: Tensor) -> list[Tensor]:
@@ -69,10 +95,16 @@ def require_target(config: SearchConfig, plan: Plan) -> None:
         return
     if not issubclass(plan.network.takes, Images):
         raise UserError("the penalty `cost` is for networks of images, and this one is of text")
+    low, high = budget(plan, config.cost).span()
     if not config.target:
-        low, high = budget(plan, config.cost).span()
         raise UserError(
             "the penalty `cost` needs a target",
             f"such as --target {(low + high) // 2}: networks of this space have {low:,} to {high:,} "
             f"{config.cost.replace('_', '-')}",
+        )
+    if config.cost_mode == MULTIPLY and min(config.target, low) <= 1:
+        raise UserError(
+            f"`cost_mode = {MULTIPLY}` compares logarithms: the target, which is {config.target:g}, and what the "
+            f"cheapest network costs, {low:,}, are to be above 1",
+            help="take another target, or --cost-mode add",
         )

@@ -14,11 +14,11 @@ from typing import Protocol
 from dartsl.lang import schedules
 from dartsl.lang.methods import COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
-from dartsl.searching.cost import Cost
+from dartsl.searching.cost import cost_term
 from dartsl.searching.stops import STOPS, StopRule
 from dartsl.searching.terms import TERMS, Moment, Term
 
-TERMS.provide(COST, Cost.of)
+TERMS.provide(COST, cost_term)
 
 
 class Schedule(Protocol):
@@ -69,7 +69,7 @@ class Method:
     scheduled   what changes from epoch to epoch besides, where anything reads it
     order       of the alphas' gradient: 1, 2 or exact; `r` is the length of order 2's finite difference
     weights_first  whether a step of the weights comes before that of the alphas, and not after it
-    terms       what is added to the validation loss, by name
+    terms       what is added to the validation loss, or multiplies it, by name
     schedule    the weights' learning rate, and when alphas rest
     epochs      the last one, where `stop` does not end the search before
     derivation  the name of the rule by which cells are made of mixing weights

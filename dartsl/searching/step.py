@@ -18,7 +18,7 @@ from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method
-from dartsl.searching.terms import Moment
+from dartsl.searching.terms import Factor, Moment
 from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter
@@ -143,11 +143,23 @@ class SearchStep:
         return Unroll.of(self.weights, weights, clip=self.unrolled, held=self.held, step=step)
 
     def add_terms(self, gradient: AlphaGradient, moment: Moment) -> dict[str, Tensor]:
-        """Add the gradients of the method's terms, in place; gives their values."""
-        values = {name: term(self.model, moment) for name, term in self.method.terms.items()}
+        """Make of the loss's gradient that of the loss times the method's factors, plus its other terms, in place;
+        gives the values of all of them.
+
+        Of a product with a factor f: f grad L + L grad f. Order 2's difference is along v / |v|, which a factor of L
+        leaves as it is, so that this is its gradient too.
+        """
+        terms = self.method.terms
+        values = {name: term(self.model, moment) for name, term in terms.items()}
         if values:
             alphas = self.model.alpha_parameters()
-            total = torch.stack(list(values.values())).sum()  # ()
+            parts = [value for name, value in values.items() if not isinstance(terms[name], Factor)]
+            factors = [value for name, value in values.items() if isinstance(terms[name], Factor)]
+            if factors:
+                factor = torch.stack(factors).prod()  # ()
+                torch._foreach_mul_(gradient.gradients, factor.detach())
+                parts.append(factor * gradient.outcome.loss.to(factor.dtype))
+            total = torch.stack(parts).sum()  # ()
             added = slopes(total, alphas)  # zeros of a term that is a constant for now
             for name, value in values.items():
                 self.finite.require(f"penalty `{name}`", value, no_parameter)

@@ -46,10 +46,17 @@ class Moment:
 
 
 class Term(Protocol):
-    """What is added to the validation loss in the alphas' step, a function of the alphas alone, in every order."""
+    """What is added to the validation loss in the alphas' step, a function of the alphas alone, in every order.
+
+    One that is a `Factor` multiplies the loss.
+    """
 
     def __call__(self, model: Relaxed, moment: Moment) -> Tensor:
         """The value, (), differentiable in the alphas."""
+
+
+class Factor:
+    """A term by which the validation loss is multiplied; others are added to the product."""
 
 
 TERMS = Implementations[Callable[[SearchConfig], Term]]("penalty")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from dartsl.lang.plan import plan
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.run.folder import RunFolder
-from dartsl.searching.cost import Cost
+from dartsl.searching.cost import Cost, cost_term, require_target
 from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.readouts import Reading
@@ -28,6 +30,7 @@ from dartsl.searching.terms import Moment
 from .following import ORDERS_AND_LEVELS, follow
 from .mapping import TOLERANCE
 from .naive import cost as naive
+from .naive import penalties
 from .naive.networks import alphas_of
 from .naive.operations import DARTS
 from .test_search import CONFIG, data, sides
@@ -79,7 +82,8 @@ def test_expected_parameters_are_those_of_the_definitions() -> None:
     free = model.mixing_weights()["free"]
     wanted = FIXED + 2 * naive.expected(weights["normal"], DARTS, channels=4, inputs=2, nodes=2, keep=2)
     wanted = wanted + free[0, 2] * naive.parameters("sep_conv_3x3", 4) + free[1, 1] * (16 + 8)
-    term = Cost.of(SearchConfig(cost="parameters", target=1000.0))
+    term = cost_term(SearchConfig(cost="parameters", target=1000.0))
+    assert isinstance(term, Cost)
     torch.testing.assert_close(term.expected(model), wanted, rtol=TOLERANCE, atol=0.0)
     slopes = torch.autograd.grad(term(model, Moment(0, 1)), model.alpha_parameters())
     expected = torch.autograd.grad(0.1 * (wanted - 1000.0) / 1000.0, model.alpha_parameters())
@@ -95,7 +99,7 @@ def test_a_hinge_is_flat_below_the_target(target: float, sign: float) -> None:
     model = dartsl.compile(spec(), dtype="float64")
     config = SearchConfig(cost="parameters", target=target, cost_weight=0.3)
     add, hinge = (
-        float(Cost.of(dataclasses.replace(config, cost_mode=mode))(model, Moment(0, 1)).detach())
+        float(cost_term(dataclasses.replace(config, cost_mode=mode))(model, Moment(0, 1)).detach())
         for mode in ("add", "hinge")
     )
     assert add * (2 * sign - 1) > 0
@@ -129,21 +133,30 @@ def test_what_is_found_costs_what_is_said() -> None:
     assert len(set(seen)) > 20
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
-def test_steps_with_a_budget(order: str, level: int) -> None:
-    """The oracle's penalty is of the expected cost in the product's unit, of numbers that a linear fit gives."""
-    oracle, model = sides(order, nodes=1, level=level)
-    costs = budget(model.plan, "multiply_adds")
+def expectation(costs: Budget) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
+    """The expected cost, of the alphas by cell, of costs whose every node keeps all its edges."""
     tables = {each.table: torch.tensor(each.searched(), dtype=torch.float64) for each in costs.cells}
 
-    def penalty(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
+    def cost(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
         total = torch.tensor(float(costs.fixed), dtype=torch.float64)
         for name, alpha in alphas.items():
             for row, prices in zip(alpha, tables[name], strict=True):
                 powers = torch.exp(row)
                 for power, price in zip(powers, prices, strict=True):
                     total = total + power / powers.sum() * price
-        return 40.0 * (total - 1e4) / 1e4
+        return total
+
+    return cost
+
+
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+def test_steps_with_a_budget(order: str, level: int) -> None:
+    """The oracle's penalty is of the expected cost in the product's unit, of numbers that a linear fit gives."""
+    oracle, model = sides(order, nodes=1, level=level)
+    cost = expectation(budget(model.plan, "multiply_adds"))
+
+    def penalty(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
+        return 40.0 * (cost(alphas) - 1e4) / 1e4
 
     oracle.penalty = penalty
     config = dataclasses.replace(
@@ -159,6 +172,47 @@ def test_steps_with_a_budget(order: str, level: int) -> None:
     after = float(penalty(alphas_of(oracle.model)).detach())
     assert rows[-1]["cost"] == pytest.approx((after / 40.0 + 1.0) * 1e4, rel=TOLERANCE)
     assert rows[-1]["cost"] < rows[0]["cost"]
+
+
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+def test_steps_whose_loss_a_budget_multiplies(order: str, level: int) -> None:
+    """The whole objective is 2 L_val (log E / log T)^3 + a penalty: differentiated as such, through the virtual step
+    too, in every order."""
+    oracle, model = sides(order, nodes=1, level=level)
+    cost = expectation(budget(model.plan, "multiply_adds"))
+
+    def factor(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
+        return 2.0 * (torch.log(cost(alphas)) / math.log(2000.0)) ** 3
+
+    oracle.objective = lambda loss, alphas: factor(alphas) * loss
+    oracle.penalty = lambda alphas: penalties.entropy([row.softmax(0) for a in alphas.values() for row in a])
+    config = dataclasses.replace(
+        CONFIG, order=order, penalty=("cost", "entropy"), target=2000.0, cost_mode="mul", cost_factor=2.0
+    )
+    wanted: list[float] = []
+    rows = follow(
+        oracle,
+        ImageSession(model, dataclasses.replace(config, cost_exponent=3.0), data(8)),
+        begin=lambda epoch: wanted.append(float(factor(alphas_of(oracle.model)).detach())),
+    )
+    assert [row["penalties"]["cost"] for row in rows] == pytest.approx(wanted, rel=TOLERANCE)
+    assert min(wanted) > 1.0
+
+
+def test_the_default_multiplies_as_the_authors_do() -> None:
+    model = dartsl.compile(spec(), dtype="float64")
+    term = cost_term(SearchConfig(cost="parameters", target=900.0, cost_mode="mul"))
+    expected = float(term.expected(model).detach())
+    wanted = 0.2 * (math.log(expected) / math.log(900.0)) ** 0.3
+    assert float(term(model, Moment(0, 1)).detach()) == pytest.approx(wanted, rel=TOLERANCE)
+
+
+def test_logarithms_need_a_target_above_one() -> None:
+    planned = plan(spec(), spec().networks["net"], {})
+    config = SearchConfig(penalty=("cost",), cost="parameters", target=1.0, cost_mode="mul")
+    with pytest.raises(dartsl.UserError, match="compares logarithms: the target, which is 1, and"):
+        require_target(config, planned)
+    require_target(dataclasses.replace(config, target=1.5), planned)
 
 
 def test_a_search_with_a_budget(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ PARTS = (
     "target",
     "cost_mode",
     "cost_weight",
+    "cost_factor",
+    "cost_exponent",
     "threshold",
     "stop_skips",
     "stop_epochs",

@@ -20,11 +20,18 @@ def loss_of(model: nn.Module, batch: Batch) -> torch.Tensor:
     return nn.functional.cross_entropy(model(batch[0]), batch[1])
 
 
-def gradients(model: nn.Module, batch: Batch) -> tuple[Tensors, Tensors]:
-    """Gradients of the loss for weights and for alphas, on a copy of the model."""
+Objective = Callable[[torch.Tensor, Tensors], torch.Tensor]  # of a loss and the alphas by cell
+
+
+def alone(loss: torch.Tensor, alphas: Tensors) -> torch.Tensor:
+    return loss
+
+
+def gradients(model: nn.Module, batch: Batch, objective: Objective = alone) -> tuple[Tensors, Tensors]:
+    """Gradients of what is made of the loss for weights and for alphas, on a copy of the model."""
     model = copy.deepcopy(model)
     model.zero_grad()
-    loss_of(model, batch).backward()
+    objective(loss_of(model, batch), alphas_of(model)).backward()
     weights = {name: p.grad for name, p in weights_of(model).items()}
     return weights, {name: p.grad for name, p in alphas_of(model).items()}
 
@@ -66,6 +73,7 @@ class Search:
     penalty: Callable[[Tensors], torch.Tensor] | None = (
         None  # of the alphas by cell, added to the validation loss
     )
+    objective: Objective = alone  # what the alphas minimise in the place of the validation loss
 
     def __post_init__(self) -> None:
         self.buffers = {name: torch.zeros_like(p) for name, p in weights_of(self.model).items()}
@@ -110,7 +118,8 @@ class Search:
             stepped[name] = parameter - xi * decayed
         logits = functional_call(model, stepped, (validation[0],))
         loss = nn.functional.cross_entropy(logits, validation[1])
-        return dict(zip(alphas, torch.autograd.grad(loss, list(alphas.values())), strict=True))
+        whole = self.objective(loss, dict(alphas))
+        return dict(zip(alphas, torch.autograd.grad(whole, list(alphas.values())), strict=True))
 
     def alpha_gradient(self, train: Batch, validation: Batch, xi: float) -> Tensors:
         """The gradient of the order that the settings name, by cell, that of the penalty included."""
@@ -126,10 +135,10 @@ class Search:
     def loss_gradient(self, train: Batch, validation: Batch, xi: float) -> Tensors:
         """That of the loss alone."""
         if self.settings.order == "1":
-            return gradients(self.model, validation)[1]
+            return gradients(self.model, validation, self.objective)[1]
         if self.settings.order == "exact":
             return self.through_the_step(train, validation, xi)
-        v, slope = gradients(self.unrolled(train, xi), validation)
+        v, slope = gradients(self.unrolled(train, xi), validation, self.objective)
         hvp = self.finite_difference(train, v)
         return {name: slope[name] - xi * hvp[name] for name in slope}
 
