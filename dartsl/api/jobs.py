@@ -20,6 +20,7 @@ from dartsl.lang.network_faults import require_parameters
 from dartsl.lang.settings import Config, SearchConfig, TrainConfig, usable
 from dartsl.lang.settings import search_config as of_search
 from dartsl.lang.settings import train_config as of_training
+from dartsl.lang.together import require_together
 from dartsl.nn.plugin_files import Files
 from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.commands import command_line
@@ -157,8 +158,10 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
 
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
     """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
-    unknown or bad, or of another kind of network."""
-    return settled(of_search, pick_network(spec, network).takes, settings, spec.search)
+    unknown or bad, or of another kind of network, and for some that do not go together."""
+    config = settled(of_search, pick_network(spec, network).takes, settings, spec.search)
+    require_together(config)
+    return config
 
 
 def train_config(
@@ -172,7 +175,7 @@ def train_config(
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """
     takes = pick_network(spec, network).takes
-    return settled(of_training, takes, settings, usable(takes, inherited or {}), spec.train)
+    return settled(of_training, takes, settings, usable(TrainConfig, takes, inherited or {}), spec.train)
 
 
 def settled(

@@ -25,6 +25,7 @@ from dartsl.lang.resolve import Symbols, declare
 from dartsl.lang.source import Source, Span
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import File, Import, NetworkDecl
+from dartsl.lang.together import together_faults
 
 UNREAD = ("E01", "E0310")  # codes of what is read no further
 IMPORT_FAULTS = ("E0204", "E0205", "E0207")
@@ -66,7 +67,7 @@ def diagnose(root: Source) -> Report:
     reading = _Reading(loaded, faults)
     spec = reading.read()
     if not _has_errors(faults):
-        faults += plan.faults(spec)
+        faults += [*together_faults(spec), *plan.faults(spec)]
     found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
         return Report(None, found, reading.edges)

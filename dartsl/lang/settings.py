@@ -141,9 +141,11 @@ def train_config(takes: type[Input], *layers: Mapping[str, object]) -> TrainConf
     return _settled(TrainConfig(), takes, layers)
 
 
-def usable(takes: type[Input], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some settings of a training that a network has which takes such an input."""
-    only = {spec.name: spec.metadata["only"] for spec in fields(TrainConfig)}
+def usable(
+    config: type[SearchConfig] | type[TrainConfig], takes: type[Input], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Those of some settings of a search or a training that a network has which takes such an input."""
+    only = {spec.name: spec.metadata["only"] for spec in fields(config)}
     return {name: value for name, value in values.items() if only[name] in (None, takes.kind)}
 
 

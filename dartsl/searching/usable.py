@@ -1,10 +1,10 @@
-"""Settings of a search that do not go with one another, or with its network: refused, with the reason."""
+"""Settings of a search that do not go with its network, or with one another: refused, with the reason."""
 
 from __future__ import annotations
 
 from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import DIRICHLET, KL, NO_PERTURBATION, SIGMOID
 from dartsl.lang.settings import SearchConfig
+from dartsl.lang.together import require_together
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.cost import require_target
 
@@ -18,32 +18,5 @@ def require_usable(model: Supernet, config: SearchConfig) -> None:
         )
     if not model.weights():
         raise UserError(f"network `{model.plan.network.name}` has no weights to train")
-    if config.warmup >= config.epochs:
-        raise UserError(
-            f"warmup {config.warmup} of {config.epochs} epochs leaves none in which alphas are trained",
-            help="give more epochs than warmup",
-        )
+    require_together(config)  # again: a search that goes on may have other epochs
     require_target(config, model.plan)
-    _require_parts_that_go_together(config)
-    if max(config.alphas_betas) >= 1:
-        raise UserError("alphas_betas are two numbers from 0 to below 1", help="DARTS takes 0.5 and 0.999")
-    if config.amp and config.dtype != "float32":
-        raise UserError(f"amp computes in bfloat16, which does not go with dtype {config.dtype}", exit_code=2)
-
-
-def _require_parts_that_go_together(config: SearchConfig) -> None:
-    if config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID:
-        raise UserError(
-            f"perturb = {config.perturb} does not go with the relaxation `{SIGMOID}`: its rows need not add up to 1",
-            help="leave one of them out",
-        )
-    if KL in config.penalty and config.relaxation != DIRICHLET:
-        raise UserError(
-            f"the penalty `{KL}` is of Dirichlet distributions, and the relaxation `{config.relaxation}` has none",
-            help=f"--relaxation {DIRICHLET}, or another penalty",
-        )
-    if KL in config.penalty and config.alphas_decay > 0:
-        raise UserError(
-            f"the penalty `{KL}` takes the place of the alphas' decay, which is {config.alphas_decay:g}",
-            help="give --alphas-decay 0 with it, or leave the penalty out",
-        )

@@ -101,4 +101,16 @@ needs an even one.""",
         """node n : concat        # twice as wide as the cell
 edge n -> m : none | conv(1)   # no skip connection leads from 2*C to C channels""",
     ),
+    "E0612": Code(
+        "settings of a search that do not go together",
+        """Most parts of a search combine, and some exclude each other: one would fail, or do nothing. The
+settings are looked at over the defaults, since a spec is searched as it is; options on the command line
+are judged with the spec's settings once both are known.""",
+        """search { penalty = "kl" }   # no: it is of Dirichlet distributions, in place of the decay
+search {
+  relaxation   = "dirichlet"
+  penalty      = "kl"
+  alphas_decay = 0   # yes
+}""",
+    ),
 }

@@ -1,0 +1,83 @@
+"""Settings of a search that do not go together: in a spec, and once options are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from dartsl.api.jobs import search_config
+from dartsl.lang.check import check, diagnose
+from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import INPUTS
+from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings import search_config as complete
+from dartsl.lang.source import Source
+from dartsl.lang.together import RULES, broken
+
+IMAGES = """darts 1
+import "std/cnn"
+import "std/rnn"
+cell normal {
+  input  a, b : preprocess
+  node   n : sum keep 1
+  edge   all -> n : skip_connect | sep_conv(3)
+  output n
+}
+network small(C = 2) {
+  input image(3, 8, 8)
+  stem  conv(3) > bn
+  stage normal width C
+  head  global_avg_pool > linear(10)
+}
+"""
+TEXT = """
+cell recurrent = dag_rnn(activations)
+network words(H = 4, vocab = 10) {
+  input tokens(5)
+  stem  embedding(vocab, out = H)
+  stage scan(recurrent, carry = "h") width H
+  head  linear(vocab)
+}
+"""
+
+
+def codes(text: str) -> list[str]:
+    return [fault.code for fault in diagnose(Source("spec.darts", text)).errors]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join(rule.settings))
+def test_rules_name_settings(rule: Any) -> None:
+    known = {field.name for field in dataclasses.fields(SearchConfig)}
+    assert known.issuperset(rule.settings)
+    assert rule.why.format_map(vars(SearchConfig()))
+    assert rule.help.format_map(vars(SearchConfig()))
+
+
+@pytest.mark.parametrize("takes", INPUTS.values())
+def test_the_defaults_go_together(takes: Any) -> None:
+    assert list(broken(complete(takes))) == []
+
+
+def test_an_option_is_judged_with_the_settings_of_the_spec() -> None:
+    spec = check(Source("spec.darts", IMAGES + 'search { relaxation = "sigmoid" }'))
+    assert search_config(spec, {}).relaxation == "sigmoid"
+    with pytest.raises(
+        UserError, match="perturb = random does not go with the relaxation `sigmoid`"
+    ) as caught:
+        search_config(spec, {"perturb": "random"})
+    assert (caught.value.exit_code, caught.value.help) == (2, "leave one of them out")
+    assert search_config(spec, {"perturb": "random", "relaxation": "softmax"}).perturb == "random"
+
+
+def test_settings_are_judged_over_the_defaults_of_every_kind_of_network() -> None:
+    assert codes(IMAGES + "search { warmup = 50 }") == ["E0612"]
+    assert codes(IMAGES + "search { warmup = 50 epochs = 51 }") == []
+    assert codes(IMAGES + TEXT + "search { warmup = 50 crop = 2 tar = 0.1 }") == ["E0612"]
+    assert codes(TEXT.join(IMAGES.split("cell normal")[:1]) + TEXT + "search { warmup = 50 }") == ["E0612"]
+
+
+def test_nothing_is_said_while_another_mistake_hides_what_is_meant() -> None:
+    assert codes(IMAGES + "search { warmup = 50 epochs = many }")[0] != "E0612"
+    assert "E0612" not in codes(IMAGES + 'search { warmup = 50 epochs = "60" }')
