@@ -22,7 +22,7 @@ from dartsl.searching.discretise import Columns, DerivedCell, derive, empty_node
 from dartsl.searching.readouts import Reading, Table
 from dartsl.searching.routes import cheapest
 from dartsl.searching.rules import CONNECTED, DEFAULT_RULE, THRESHOLD, Rule
-from dartsl.searching.skips import limited
+from dartsl.searching.skips import limited, skips_of, without_weakest
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,17 @@ def derive_network(
             for name, cell in plain.items()
             for node in empty_nodes(cell)
         ]
-    if rule.name == CONNECTED:
-        return Derivation(*_connected(spec, network, parameters, readings, plain), tuple(notes))
-    return Derivation(tuple(plain.values()), notes=tuple(notes))
+    if rule.name != CONNECTED:
+        return Derivation(tuple(plain.values()), notes=tuple(notes))
+    cells, changes = _connected(spec, network, parameters, readings, plain)
+    if rule.skip_limit >= 0 and changes:  # which may be skip connections
+        for found in cells:
+            name, skips = found.cell.name, skips_of(planned, found)
+            less = without_weakest(found.cell, readings[name], skips, rule.skip_limit)
+            if less is not None:
+                again = derive_network(spec, network, parameters, {**readings, name: less[0]}, rule)
+                return replace(again, notes=(*notes, less[1], *again.notes))
+    return Derivation(cells, changes, tuple(notes))
 
 
 def _connected(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.terms import CellLayer, Merge, Plan, Step, Term
-from dartsl.searching.discretise import KeptEdge, derive
+from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.readouts import Reading
 
 
@@ -33,14 +34,17 @@ def skip_columns(plan: Plan, cell: Cell) -> dict[int, frozenset[int]]:
 
 
 def kept_skips(plan: Plan, cell: Cell, reading: Reading, floor: float = 0.0) -> list[KeptEdge]:
-    """The edges of the derived cell that chose a skip connection."""
-    columns = skip_columns(plan, cell)
-    if not any(columns.values()):
-        return []
-    places = {id(edge): place for place, edge in enumerate(cell.edges)}
+    """The edges that choose a skip connection where each takes its strongest candidate."""
+    return skips_of(plan, derive(cell, reading.weights, edges=reading.edges, floor=floor))
+
+
+def skips_of(plan: Plan, found: DerivedCell) -> list[KeptEdge]:
+    """The edges of a derived cell that chose a skip connection, in the order of the cell's edges."""
+    columns = skip_columns(plan, found.cell)
+    places = {id(edge): place for place, edge in enumerate(found.cell.edges)}
     return [
         kept
-        for kept in derive(cell, reading.weights, edges=reading.edges, floor=floor).edges
+        for kept in sorted(found.edges, key=lambda kept: places[id(kept.edge)])
         if any(
             kept.edge.candidates[column] == kept.candidate
             for column in columns.get(places[id(kept.edge)], frozenset())
@@ -53,26 +57,33 @@ def limited(
 ) -> tuple[Reading, tuple[str, ...]]:
     """The reading by which at most `most` skip connections are derived, and a line for each that was taken out.
 
-    The weight of the weakest one that would stay becomes 0 until they are few enough, ties the earlier edge's (P-DARTS,
-    Chen et al., arXiv 1904.12760). Where an edge offers nothing else, more may stay.
+    The weight of the weakest one that would stay becomes 0 until they are few enough (P-DARTS, Chen et al., arXiv
+    1904.12760). Where an edge offers nothing else, more may stay.
     """
     notes: list[str] = []
-    places = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
-    while True:
-        skips = sorted(kept_skips(plan, cell, reading, floor), key=lambda kept: places[id(kept.edge)])
-        able = [kept for kept in skips if kept.weight > 0]
-        if len(skips) <= most or not able:
-            return reading, tuple(notes)
-        weakest = min(able, key=lambda kept: kept.weight)  # the first of equals
-        row, column = places[id(weakest.edge)], weakest.edge.candidates.index(weakest.candidate)
-        weights = [list(each) for each in reading.weights]
-        weights[row][column] = 0.0
-        reading = replace(reading, weights=weights)
-        name = edge_name(weakest.edge)
-        notes.append(
-            f"cell {cell.name}, edge {name}: {weakest.candidate.label} ({weakest.weight:.3g}) taken out, "
-            f"at most {most} may stay"
-        )
+    while (less := without_weakest(cell, reading, kept_skips(plan, cell, reading, floor), most)) is not None:
+        reading, note = less
+        notes.append(note)
+    return reading, tuple(notes)
+
+
+def without_weakest(
+    cell: Cell, reading: Reading, skips: Sequence[KeptEdge], most: int
+) -> tuple[Reading, str] | None:
+    """The reading where the weakest of more than `most` skip connections weighs 0, ties the earlier edge's, and a line
+    that says so; None where they are few enough, or none of them weighs anything."""
+    able = [kept for kept in skips if kept.weight > 0]
+    if len(skips) <= most or not able:
+        return None
+    weakest = min(able, key=lambda kept: kept.weight)  # the first of equals
+    row = next(row for row, edge in enumerate(cell.searched_edges) if edge is weakest.edge)
+    weights = [list(each) for each in reading.weights]
+    weights[row][weakest.edge.candidates.index(weakest.candidate)] = 0.0
+    note = (
+        f"cell {cell.name}, edge {edge_name(weakest.edge)}: {weakest.candidate.label} ({weakest.weight:.3g}) taken "
+        f"out, at most {most} may stay"
+    )
+    return replace(reading, weights=weights), note
 
 
 def edge_name(edge: Edge) -> str:

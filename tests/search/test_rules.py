@@ -11,6 +11,9 @@ from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.source import Source
 from dartsl.searching import loop
+from dartsl.searching.connected import Derivation, derive_network
+from dartsl.searching.emit import Provenance, found_text
+from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
 from tests.search.runs import job, quiet, run, settings
 
@@ -66,10 +69,6 @@ network net(C = 3) {
   head  global_avg_pool > linear(10)
 }
 """
-    from dartsl.searching.connected import derive_network
-    from dartsl.searching.emit import Provenance, found_text
-    from dartsl.searching.readouts import Reading
-
     spec = check(Source("one.darts", text))
     network, readings = spec.networks["net"], {"one": Reading([[0.7, 0.6]])}
     whence = Provenance("", "", "", 0, 1, "")
@@ -92,6 +91,25 @@ def test_a_limit_of_skip_connections(tiny: Path) -> None:
     assert (few.normal, few.reduction) == (0, many.reduction)
     assert few.notes == many.normal
     assert "at most 0 may stay" in few.text
+
+
+def test_a_limit_of_skip_connections_counts_those_that_connect() -> None:
+    """Where `none` wins every edge, skips would be the likeliest way through; more than the limit are not taken."""
+    spec = check(read("nasbench201"))
+    network = spec.networks["cifar10"]
+    parameters = {"C": 2, "n": 1, "classes": 10}
+    rows = [[0.5, 0.3, 0.1, 0.06, 0.04]] * 6  # none, skip_connect, nor_conv(1), nor_conv(3), avg_pool(3)
+
+    def derived(limit: int) -> Derivation:
+        reading = {"block": Reading(rows)}
+        return derive_network(spec, network, parameters, reading, Rule(skip_limit=limit))
+
+    free, one, none = (derived(limit) for limit in (-1, 1, 0))
+    assert free == one
+    assert [change.taken.label for change in one.changes] == ["skip_connect"]
+    assert [change.taken.label for change in none.changes] == ["nor_conv(1)"]
+    assert "skip_connect" not in {kept.candidate.label for cell in none.cells for kept in cell.edges}
+    assert none.notes[0] == "cell block, edge x -> n3: skip_connect (0.3) taken out, at most 0 may stay"
 
 
 class Skips:
