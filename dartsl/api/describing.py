@@ -135,6 +135,7 @@ def info(
             relaxation=config.relaxation,
             edge_weights=config.edge_weights,
             auxiliary_skip=config.auxiliary_skip,
+            skip_dropout=config.skip_dropout > 0,
             device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),
@@ -161,7 +162,7 @@ def describe(
     from dartsl.graph.build import build as build_graph
     from dartsl.graph.unused import running, unused
 
-    graph = build_graph(plan, auxiliary_skip=build.auxiliary_skip)
+    graph = build_graph(plan, auxiliary_skip=build.auxiliary_skip, skip_dropout=build.skip_dropout)
     return Info(
         described,
         space_size(cells),

@@ -58,6 +58,7 @@ class SearchSettings(TypedDict, total=False):
     epsilon: float | str
     auxiliary_skip: bool
     auxiliary_skip_weight: float | str
+    skip_dropout: float
     derive: Literal["connected", "argmax", "threshold"]
     threshold: float
     skip_limit: int

@@ -15,38 +15,45 @@ from dartsl.graph.kinds import INPUT, MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, Value, application
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
-from dartsl.graph.skips import AUXILIARY_SKIP, skip_beside
+from dartsl.graph.skips import AUXILIARY_SKIP, SKIP_DROPOUT, skip_beside
 from dartsl.graph.tables import table_name, tables_of
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, owner, plugin
 from dartsl.lang.records import ModuleSpec, Primitive
-from dartsl.lang.skips import skip_faults
+from dartsl.lang.skips import is_skip, skip_faults
 from dartsl.lang.tensors import Shape
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
 
 
 def build(
-    plan: Plan, *, drop_path: bool = False, auxiliary: bool = False, auxiliary_skip: bool = False
+    plan: Plan,
+    *,
+    drop_path: bool = False,
+    auxiliary: bool = False,
+    auxiliary_skip: bool = False,
+    skip_dropout: bool = False,
 ) -> nx.DiGraph:
     """The operation graph of a planned network; `dartsl.graph.operations` says what it holds.
 
     For training: with `drop_path` one stands after the operation of each decided edge of a cell, but the identity
     (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`. For a search: with
-    `auxiliary_skip` a skip connection stands beside the candidates of each edge that offers a choice. Raises SpecError
-    (E0611) where none fits.
+    `auxiliary_skip` a skip connection stands beside the candidates of each edge that offers a choice; with
+    `skip_dropout` dropout stands after those of the candidates that are skip connections in their layer. Raises
+    SpecError (E0611) where no auxiliary one fits.
     """
     if auxiliary_skip and (faults := list(skip_faults(plan))):
         raise SpecError(faults)
-    graph = _Builder(plan, drop_path, auxiliary_skip).run()
+    graph = _Builder(plan, drop_path, auxiliary_skip, skip_dropout).run()
     return with_auxiliary(graph, plan) if auxiliary else graph
 
 
 class _Builder:
-    def __init__(self, plan: Plan, drop_path: bool, auxiliary_skip: bool) -> None:
+    def __init__(self, plan: Plan, drop_path: bool, auxiliary_skip: bool, skip_dropout: bool) -> None:
         self._plan = plan
         self._drop_path = drop_path
         self._auxiliary_skip = auxiliary_skip
+        self._skip_dropout = skip_dropout
         self._tables = tuple(replace(each, beside=auxiliary_skip) for each in tables_of(plan.cells()))
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
@@ -152,6 +159,8 @@ class _Builder:
         for candidate, term in zip(edge.candidates, terms, strict=True):
             place = self._paths.claim(path, candidate_name(candidate.label))
             given.append(self._term(term, source, place, layer.name))
+            if self._skip_dropout and row is not None and is_skip(term):
+                given[-1] = self._random(SKIP_DROPOUT, given[-1], place, layer.name)
         if row is None:
             return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
         mix = self._paths.claim(path, MIX)
@@ -169,8 +178,13 @@ class _Builder:
         applied: Application = self._graph.nodes[source]["op"]
         if kind_of(applied).has("identity", "zero"):
             return source
-        path = self._paths.claim(edge, "drop_path")
-        return self._add(path, Application("drop_path", (), (source,), applied.shape, layer, random=path))
+        return self._random("drop_path", source, edge, layer)
+
+    def _random(self, kind: str, source: str, place: str, layer: str) -> str:
+        """What drops some of `source` at random; its name, below `place`, is the key of its draws."""
+        path = self._paths.claim(place, kind)
+        shape = application(self._graph, source).shape
+        return self._add(path, Application(kind, (), (source,), shape, layer, random=path))
 
     def _merge(
         self, kind: str, inputs: Iterable[str], shape: Shape, path: str, layer: str, has_bn: bool

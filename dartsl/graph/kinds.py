@@ -330,6 +330,8 @@ KINDS: Mapping[str, GraphKind] = {
         # such ones, each times the mixing weight at its entry.
         _kind("pooled", 1, "normalises", state=True, check=_pooled),
         _kind("scaled_pooled", 1, "normalises", "mixes", state=True, check=_pooled),
+        # What only a search needs: dropout after a skip connection.
+        _kind("skip_dropout", 1, random=True, check=same_shape),
         # What only training needs: an image dropped with a probability, and means over `kernel` at `stride`, unpadded.
         _kind("drop_path", 1, random=True, check=same_shape),
         _kind("window_pool", 1, check=_windowed),

@@ -15,6 +15,7 @@ from dartsl.lang.tensors import tensor_of
 from dartsl.lang.terms import Term
 
 AUXILIARY_SKIP = "auxiliary_skip"  # what its modules are called below their edge
+SKIP_DROPOUT = "skip_dropout"  # what drops parts of a candidate that is a skip connection (P-DARTS)
 
 
 @cache

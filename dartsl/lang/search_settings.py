@@ -141,6 +141,13 @@ class SearchConfig:
     auxiliary_skip_weight: Schedule = setting(
         Schedule(1.0, 0.0, "toward"), "what that skip connection is multiplied by", low=0, only="images"
     )
+    skip_dropout: float = of_images(
+        0.0,
+        "rate of dropout after the skip connections of edges that offer a choice, which fades over the epochs, in the "
+        "search alone (P-DARTS); 0 for none",
+        low=0,
+        high=1,
+    )
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "

@@ -1,4 +1,4 @@
-"""Which edges can have a skip connection beside their candidates (the setting `auxiliary_skip`)."""
+"""What is a skip connection, and which edges can have one beside their candidates (the setting `auxiliary_skip`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.tensors import Shape, strided
-from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Term
+from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
 
 STRIDE = 2  # of the factorised reduction
 
@@ -19,6 +19,13 @@ def entering(term: Term) -> Shape:
         elif isinstance(term, Merge):
             term = term.branches[0]
     return term.input
+
+
+def is_skip(term: Term) -> bool:
+    """Whether a term gives what it takes, without a parameter, in the layer where it stands."""
+    if isinstance(term, Step):
+        return term.primitive == "identity" or term.mixing
+    return not isinstance(term, Merge) and all(is_skip(part) for part in term.terms)
 
 
 def skip_stride(before: Shape, after: Shape) -> int | None:

@@ -34,6 +34,7 @@ class Build:
     alphas_start  where alphas begin, `normal` or `zero`
     edge_weights  with a learnt weight for each edge, beside the alphas (`dartsl.nn.edges`)
     auxiliary_skip  with a skip connection beside the candidates of each edge, for a search
+    skip_dropout  with dropout after skip connections, for a search
     drop_path   with drop-path on the edges, for training
     auxiliary   with the auxiliary head, for training
     """
@@ -51,6 +52,7 @@ class Build:
     alphas_start: str = NORMAL
     edge_weights: bool = False
     auxiliary_skip: bool = False
+    skip_dropout: bool = False
     drop_path: bool = False
     auxiliary: bool = False
 
@@ -73,6 +75,7 @@ class Build:
                 alphas_start=config.alphas_start,
                 edge_weights=config.edge_weights,
                 auxiliary_skip=config.auxiliary_skip,
+                skip_dropout=config.skip_dropout > 0,
             )
         # A training computes in a shorter type by itself: its evaluation does too, and float16 scales the loss.
         return replace(common, drop_path=config.drop_path > 0, auxiliary=config.auxiliary > 0)

@@ -158,7 +158,7 @@ class Draws:
         return drawn(pass_, path, draw)
 
     def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
-        """A dropout mask of one primitive: 0 with the chance p, else 1 / (1 - p); the same in every type."""
+        """A dropout mask: 0 with the chance p, else 1 / (1 - p); rows first, the same in every type."""
         if like.is_meta:
             return like.new_empty(shape)
         device, dtype = like.device, like.dtype
@@ -168,7 +168,8 @@ class Draws:
             generator = self._generator(pass_, path, device)
             whole = share.widened(shape, 0)
             even = torch.rand(whole, generator=generator, device=device, dtype=torch.float32)
-            return (share.own(even, 0) >= p).to(dtype) / (1 - p)
+            kept = (share.own(even, 0) >= p).to(dtype)
+            return kept / (1 - p) if p < 1 else kept
 
         return drawn(pass_, path, draw)
 
@@ -202,6 +203,27 @@ class DropPath(nn.Module):
         if pass_.drop_path == 0:
             return x
         return x * self.draws.kept_images(pass_, self.path, x)
+
+    def extra_repr(self) -> str:
+        return repr(self.path)
+
+
+class SkipDropout(nn.Module):
+    """Dropout of each number by itself, at the rate `skip_dropout` of the pass, in training only: of the same shape.
+
+    (P-DARTS, Chen et al., arXiv 1904.12760.) Drawn on the device.
+    """
+
+    def __init__(self, draws: Draws, path: str) -> None:
+        super().__init__()
+        self.draws = draws
+        self.path = path
+
+    def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
+        rate = pass_.scheduled.skip_dropout
+        if not self.training or rate == 0:
+            return x
+        return x * self.draws.kept(pass_, self.path, tuple(x.shape), rate, x)
 
     def extra_repr(self) -> str:
         return repr(self.path)

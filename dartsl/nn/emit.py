@@ -28,7 +28,8 @@ PACKAGE, DRAWS = "dartsl.nn", "dartsl.nn.draws"
 PREFIXES = {**TORCH, "dartsl.nn.primitives": "ops"}
 # Names of the text's own: a variable of one of these names gets a trailing `_`.
 TAKEN = {
-    *("self", "torch", "nn", "F", "ops", "group", "draws", "Draws", "DropPath", "Noise", "implementation"),
+    *("self", "torch", "nn", "F", "ops", "group", "draws", "implementation"),
+    *("Draws", "DropPath", "Noise", "SkipDropout"),
     *("extern", "fused", "fused_separable", "fused_stack", "fused_text", "norms", "packing", "scan", "text"),
     *("Pass", "PLAIN"),
 }

@@ -21,11 +21,13 @@ class Scheduled:
     temperature     of a relaxation that draws
     epsilon         how far mixing weights are perturbed at most; 0: they are not (`dartsl.nn.perturbation`)
     auxiliary_skip  the weight of the skip connection beside the candidates of each edge, where there is one
+    skip_dropout    the rate of dropout after skip connections
     """
 
     temperature: float = 1.0
     epsilon: float = 0.0
     auxiliary_skip: float = 1.0
+    skip_dropout: float = 0.0
 
     @property
     def calm(self) -> Scheduled:

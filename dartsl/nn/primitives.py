@@ -17,7 +17,7 @@ from dartsl.lang.primitives import owner
 from dartsl.lang.records import ModuleSpec
 from dartsl.nn import norms, text
 from dartsl.nn.builders import Builder, Drawn, Function, Module, attributes, module_builder, provide
-from dartsl.nn.draws import Draws, DropPath, Noise
+from dartsl.nn.draws import Draws, DropPath, Noise, SkipDropout
 
 Pair = tuple[int, int]
 
@@ -186,6 +186,10 @@ def _drop_path(draws: Draws, applied: Application) -> nn.Module:
     return DropPath(draws, applied.random or "")
 
 
+def _skip_dropout(draws: Draws, applied: Application) -> nn.Module:
+    return SkipDropout(draws, applied.random or "")
+
+
 def _size(applied: Application) -> dict[str, Value]:
     """What `none` gives."""
     return {"channels": applied.shape[0], "stride": dict(applied.attributes).get("stride", (1, 1))}
@@ -221,6 +225,7 @@ _BUILDERS: dict[str, Builder] = {
     # what only the graph has
     "dropout_mask": Drawn(text.dropout_mask),
     "drop_path": Drawn(_drop_path),
+    "skip_dropout": Drawn(_skip_dropout),
 }
 for _name, _builder in _BUILDERS.items():
     provide(KINDS.get(_name) or owner(_name), _builder)

@@ -276,7 +276,11 @@ def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implement
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
     graph = build_graph(
-        plan, drop_path=build.drop_path, auxiliary=build.auxiliary, auxiliary_skip=build.auxiliary_skip
+        plan,
+        drop_path=build.drop_path,
+        auxiliary=build.auxiliary,
+        auxiliary_skip=build.auxiliary_skip,
+        skip_dropout=build.skip_dropout,
     )
     try:
         return Supernet(plan, graph, build, builders)

@@ -197,8 +197,9 @@ def step_peak(model: Supernet, batch: int, order: str, block: int = 1) -> int:
     """Bytes that a step of order 1 or 2 holds at most, inputs and gradients too, in blocks. It is taken:
     `model` should lie on the meta device, where there are no numbers to lose."""
     place = next(model.parameters())
-    method = Method.of(SearchConfig(order=order), Constant(0.0, warmup=0 if model.alpha_parameters() else 1))
-    step = SearchStep.of(model, method, SearchConfig())
+    config = SearchConfig(order=order, skip_dropout=0.5 if model.build.skip_dropout else 0.0)
+    method = Method.of(config, Constant(0.0, warmup=0 if model.alpha_parameters() else 1))
+    step = SearchStep.of(model, method, config)
     step.finite.at_once = False
     held = Occupancy([*model.parameters(), *model.buffers()], block)
     with held:
@@ -219,7 +220,7 @@ def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implement
     else:
         plan, graph, builders = (
             model,
-            build_graph(model, auxiliary_skip=build.auxiliary_skip),
+            build_graph(model, auxiliary_skip=build.auxiliary_skip, skip_dropout=build.skip_dropout),
             resolve(model, {}, plugins),
         )
     if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dartsl.lang import schedules
 from dartsl.lang.methods import COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
 from dartsl.searching.cost import cost_term
@@ -61,6 +60,30 @@ class Constant:
         return epoch >= self.warmup
 
 
+class Scheduled(Protocol):
+    """A number for each epoch, such as a `dartsl.lang.schedules.Schedule`."""
+
+    def at(self, epoch: int, epochs: int) -> float:
+        """The number in an epoch, counted from 0, of a run of `epochs`."""
+
+
+@dataclass(frozen=True)
+class Fading:
+    """P-DARTS's rate of dropout after skip connections (Chen et al., arXiv 1904.12760, and the authors' code).
+
+    It falls on a line while the alphas rest, and exponentially, from the whole `rate` on, while they learn.
+    """
+
+    rate: float
+    warmup: int = 0
+
+    def at(self, epoch: int, epochs: int) -> float:
+        """The rate in an epoch, counted from 0, of a run of `epochs`."""
+        if epoch < self.warmup:
+            return self.rate * (epochs - epoch - 1) / epochs
+        return self.rate * math.exp(-0.2 * (epoch - self.warmup))
+
+
 @dataclass(frozen=True)
 class Method:
     """How a search searches.
@@ -76,7 +99,7 @@ class Method:
     """
 
     relaxation: str
-    scheduled: Mapping[str, schedules.Schedule]
+    scheduled: Mapping[str, Scheduled]
     order: str
     r: float
     weights_first: bool
@@ -95,6 +118,11 @@ class Method:
                 **{name: getattr(config, name) for name in SCHEDULED.get(config.relaxation, ())},
                 **({"epsilon": config.epsilon} if config.perturb != NO_PERTURBATION else {}),
                 **({"auxiliary_skip": config.auxiliary_skip_weight} if config.auxiliary_skip else {}),
+                **(
+                    {"skip_dropout": Fading(config.skip_dropout, config.warmup)}
+                    if config.skip_dropout
+                    else {}
+                ),
             },
             order=config.order,
             r=config.r,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dartsl.lang.model import Cell, Edge
-from dartsl.lang.terms import CellLayer, Merge, Plan, Step, Term
+from dartsl.lang.skips import is_skip
+from dartsl.lang.terms import CellLayer, Plan
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.readouts import Reading
 
@@ -26,7 +27,7 @@ def skip_columns(plan: Plan, cell: Cell) -> dict[int, frozenset[int]]:
         place: frozenset(
             column
             for column in range(len(edge.candidates))
-            if layers and all(_is_identity(layer.edges[place][column]) for layer in layers)
+            if layers and all(is_skip(layer.edges[place][column]) for layer in layers)
         )
         for place, edge in enumerate(cell.edges)
         if edge.searched
@@ -90,9 +91,3 @@ def edge_name(edge: Edge) -> str:
     """`c0 -> n1`, with (2), (3), ... where a pair of nodes has several edges."""
     twin = f" ({edge.twin + 1})" if edge.twin else ""
     return f"{edge.source} -> {edge.target}{twin}"
-
-
-def _is_identity(term: Term) -> bool:
-    if isinstance(term, Step):
-        return term.primitive == "identity" or term.mixing
-    return not isinstance(term, Merge) and all(_is_identity(part) for part in term.terms)

@@ -128,7 +128,7 @@ def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> 
     settings = [
         {"optimise": 0, "batch": 13, "memory": "low"},
         {"optimise": 1, "batch": 5},
-        {"optimise": 2, "batch": 5, "cutout": 4, "epochs": 2},
+        {"optimise": 2, "batch": 5, "cutout": 4, "epochs": 2, "skip_dropout": 0.3},
     ]
     specs = ["searched", "noisy", "searched"]
     common = {"order": order, "clip": 0.5, "epochs": 1, "warmup": 0}

@@ -82,6 +82,13 @@ def test_penalties_are_captured_in_each_epoch() -> None:
     assert said == []
 
 
+def test_dropout_after_skip_connections_is_drawn_ahead() -> None:
+    recorder, said = recorded_twice(lambda: searched_images(batch=3, skip_dropout=0.4))
+    assert recorder.captures == 2
+    assert recorder.replays > 0
+    assert said == []
+
+
 def test_graphs_go_where_a_step_as_it_is_finds_too_little_memory() -> None:
     session, said = trained_images(), list[str]()
     recorder = recorded(session)
