@@ -64,6 +64,8 @@ class Info:
     window          words (or characters) of a window; None for images
     vocabulary      how many of them the network knows; None for images
     unit            what multiply-adds are counted for: an `image`, a `word`
+    found           of a network of images that offers a choice: the least and the most `parameters` and
+                    `multiply_adds` of what can be derived from it; None of others
     """
 
     cells: tuple[CellInfo, ...]
@@ -83,6 +85,7 @@ class Info:
     vocabulary: int | None = None
     unused: Unused | None = None
     unit: str | None = None
+    found: Mapping[str, tuple[int, int]] | None = None
 
 
 def info(
@@ -159,6 +162,7 @@ def describe(
     if plan is None:
         return Info(described, space_size(cells))
     from dartsl.graph import count
+    from dartsl.graph.budget import spans
     from dartsl.graph.build import build as build_graph
     from dartsl.graph.unused import running, unused
 
@@ -181,6 +185,7 @@ def describe(
         plan.input.vocabulary if isinstance(plan.input, Tokens) else None,
         unused(graph),
         plan.input.unit,
+        spans(plan) if isinstance(plan.input, Images) and not plan.decided else None,
     )
 
 

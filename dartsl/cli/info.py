@@ -106,6 +106,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "unused": None if info.unused is None else vars(info.unused),
         "space_size": info.space_size,
         "space_size_log10": log10(info.space_size),
+        "found": info.found,
         "memory_bytes": info.memory_bytes,
         "batch": info.batch,
         "order": info.order,
@@ -143,6 +144,17 @@ def _network_lines(info: Info) -> list[str]:
         *_unused_lines(info),
         *([] if info.memory == "none" else _memory_lines(info)),
         f"  space          {_architectures(info.space_size)}",
+        *_range_lines(info),
+    ]
+
+
+def _range_lines(info: Info) -> list[str]:
+    """What the cheapest and the costliest network cost that a search can find."""
+    if info.found is None:
+        return []
+    (fewest, most), (least, highest) = info.found["parameters"], info.found["multiply_adds"]
+    return [
+        f"  found          {fewest:,} to {most:,} parameters, {least:,} to {highest:,} multiply-adds per {info.unit}"
     ]
 
 

@@ -124,6 +124,11 @@ def budget(plan: Plan, unit: str) -> Budget:
     return Budget(fixed, found)
 
 
+def spans(plan: Plan) -> dict[str, tuple[int, int]]:
+    """The least and the most that the networks of images cost that can be derived from one, in each of `UNITS`."""
+    return {unit: budget(plan, unit).span() for unit in UNITS}
+
+
 def _share(cell: Cell, target: str) -> float:
     """How many of the edges into a node stay, as a part of them."""
     keep = next(node.keep for node in cell.nodes if node.name == target)

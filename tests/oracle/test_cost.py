@@ -130,7 +130,14 @@ def test_what_is_found_costs_what_is_said() -> None:
         FIXED,
         FIXED + 2 * 4 * sep + naive.parameters("sep_conv_3x3", 4) + 24,
     )
+    assert dartsl.info(checked, memory="none").found == {
+        unit: budgets(unit).span() for unit in ("parameters", "multiply_adds")
+    }
     assert len(set(seen)) > 20
+
+
+def test_a_decided_network_and_one_of_text_have_no_range() -> None:
+    assert [dartsl.info(name, memory="none").found for name in ("zoo/darts_v2", "text")] == [None, None]
 
 
 def expectation(costs: Budget) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
