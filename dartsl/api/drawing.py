@@ -124,10 +124,7 @@ def _cells_of_run(
     _, readings = mixing_weights(folder, *run_network(folder), epoch)
     weights = {name: reading.weights for name, reading in readings.items()}
     derived = derivation(folder, epoch).cells
-    kept = {
-        found.cell.name: [each.edge for each in found.edges if each.candidate in each.edge.candidates]
-        for found in derived
-    }
+    kept = {found.cell.name: [each.edge for each in found.edges if each.stays] for found in derived}
     shares = {name: reading.edges for name, reading in readings.items()}
     return [found.cell for found in derived], weights, kept, READOUTS.of(relaxation_of(folder)).even, shares
 

@@ -33,6 +33,11 @@ class KeptEdge:
     over_operation: float | None = None
     over_edge: float | None = None
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is an edge of what is found: not where `none` only stands for a node without edges."""
+        return not (self.edge.searched and self.candidate.is_none)
+
 
 @dataclass(frozen=True)
 class DerivedCell:

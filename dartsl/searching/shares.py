@@ -59,7 +59,7 @@ def _cell_shares(
 
     `counts` is what edges count at their nodes after the last epoch; empty where that is not learnt.
     """
-    found = {_ends(each.edge): each for each in kept if each.candidate in each.edge.candidates}
+    found = {_ends(each.edge): each for each in kept if each.stays}
     edges = tuple(
         replace(
             _edge_shares(cell, edge, [table[place] for table in tables], found.get(_ends(edge)), even),

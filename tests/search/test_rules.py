@@ -36,7 +36,10 @@ def test_a_node_may_end_without_edges(tiny: Path) -> None:
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(f"note: {line}" in printed for line in said)
     assert dartsl.derive(result.path) == text
-    assert "none" in dartsl.draw(result.path)
+    picture = dartsl.draw(result.path)
+    searched = [line for line in picture.splitlines() if "arrowhead=none" in line]
+    assert searched
+    assert all("dashed" in line for line in searched)  # no edge stays
     assert dartsl.plot(result.path).exists()
     dartsl.compile(result.path)
 
