@@ -21,6 +21,7 @@ class SearchSettings(TypedDict, total=False):
     clip: float
     alphas_lr: float
     alphas_betas: tuple[float, ...] | list[float]
+    alphas_clip: float
     alphas_decay: float
     r: float
     split: float

@@ -41,6 +41,9 @@ class SearchConfig:
     alphas_betas: tuple[float, ...] = setting(
         (0.5, 0.999), "betas of the alphas' Adam", low=0, high=1, text=(0.9, 0.999)
     )
+    alphas_clip: float = setting(
+        0.0, "maximum norm of the alphas' gradient, that of penalties included; 0 for no clipping", low=0
+    )
     alphas_decay: float = setting(1e-3, "L2 decay of the alphas", low=0)
     r: float = setting(
         0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True

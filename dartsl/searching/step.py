@@ -19,7 +19,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method
 from dartsl.searching.terms import Factor, Moment
-from dartsl.step.autograd import slopes
+from dartsl.step.autograd import clip_, slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter
 from dartsl.step.gradients import measure, require_finite, weight_step
@@ -41,6 +41,7 @@ class SearchStep:
     """A supernet with its two optimisers, and the method by which they step.
 
     clip      maximum norm of the weights' gradient; 0 for no clipping
+    alphas_clip  that of the alphas' gradient, penalties included
     graphs    what replays steps on a GPU
     unrolled  the same within order 2's and exact's virtual step (text), where `held` weights do not move either
     """
@@ -50,6 +51,7 @@ class SearchStep:
     weights: torch.optim.SGD
     alphas: torch.optim.Adam
     clip: float
+    alphas_clip: float = 0.0
     unrolled: float = 0.0
     held: Sequence[Tensor] = ()
     finite: Finite = field(default_factory=Finite)
@@ -73,6 +75,7 @@ class SearchStep:
             sgd(model.weights(), config.lr, config.momentum, config.weight_decay),
             adam(model.alpha_parameters(), config.alphas_lr, (low, high), config.alphas_decay),
             config.clip,
+            config.alphas_clip,
             unrolled,
             held,
         )
@@ -117,6 +120,7 @@ class SearchStep:
             return measure(self.model, validation, at_rest, self.finite), {}
         gradient = self.gradient(train, validation, step, scheduled)
         terms = self.add_terms(gradient, moment)
+        clip_(gradient.gradients, self.alphas_clip)
         alpha_step(self.model, self.alphas, gradient, step)
         return gradient.outcome, terms
 

@@ -1,4 +1,5 @@
-"""P-DARTS's dropout after skip connections against the oracle, float64, the masks given: steps over several epochs."""
+"""P-DARTS's dropout after skip connections and its clipping of the alphas' gradient against the oracle, float64, the
+masks given: steps over several epochs."""
 
 from __future__ import annotations
 
@@ -21,9 +22,10 @@ from .mapping import checked, randomise, renamed, spec_text
 from .naive.bilevel import Search
 from .naive.networks import Network
 from .naive.p_darts import drop_skips, rate
+from .naive.penalties import beta_decay
 from .test_search import CONFIG, SIZE, data, settings
 
-RATE, EPOCHS, FROZEN = 0.4, 3, 1
+RATE, EPOCHS, FROZEN, CLIP = 0.4, 3, 1, 0.5
 SEED = 0
 
 
@@ -71,7 +73,10 @@ class Resting(Search):
 
 @pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps(order: str, level: int) -> None:
-    """One mask a candidate, batch and step, in the alphas' passes too; the rate falls, rises and fades."""
+    """One mask a candidate, batch and step, in the alphas' passes too; the rate falls, rises and fades.
+
+    The alphas' gradient is clipped with that of a penalty in it.
+    """
     torch.manual_seed(0)
     naive = DroppedNetwork(2, 5, nodes=2).double()
     randomise(naive, seed=1)
@@ -79,15 +84,28 @@ def test_search_steps(order: str, level: int) -> None:
     model = compile(checked(spec_text("darts_cnn", SIZE, 2)), None, {"C": 2, "n": 1}, build)
     model.load_state_dict(renamed(naive, naive.state_dict()), strict=True)
     drop_skips(naive, mask)
-    config = dataclasses.replace(CONFIG, order=order, epochs=EPOCHS, warmup=FROZEN, skip_dropout=RATE)
+    config = dataclasses.replace(
+        CONFIG,
+        order=order,
+        epochs=EPOCHS,
+        warmup=FROZEN,
+        skip_dropout=RATE,
+        alphas_clip=CLIP,
+        penalty=("beta_decay",),
+    )
+    oracle = Resting(naive, dataclasses.replace(settings(order), alphas_clip=CLIP))
 
     def begin(epoch: int) -> None:
         NOW.epoch, NOW.step = epoch, -1 if epoch == 0 else NOW.step
+        oracle.penalty = lambda alphas: beta_decay(
+            [row for table in alphas.values() for row in table], epoch, EPOCHS
+        )
 
     def before(train: ImageBatch) -> None:
         NOW.step, NOW.train = NOW.step + 1, train[0]
 
     session = ImageSession(model, config, data(16))
-    rows = follow(Resting(naive, settings(order)), session, begin=begin, before=before)
+    rows = follow(oracle, session, begin=begin, before=before)
     rates = [row["schedules"]["skip_dropout"] for row in rows]
     assert rates == pytest.approx([0.4 * 2 / 3, 0.4, 0.4 * math.exp(-0.2)], rel=1e-15)
+    assert min(oracle.norms) > CLIP

@@ -58,6 +58,7 @@ class Settings:
     alphas_decay: float = 1e-3
     r: float = 0.01
     weights_first: bool = False
+    alphas_clip: float = 0.0
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Search:
     first: Tensors = field(default_factory=dict)
     second: Tensors = field(default_factory=dict)
     steps: int = 0
+    norms: list[float] = field(default_factory=list)  # of the alphas' gradients, before they are clipped
     penalty: Callable[[Tensors], torch.Tensor] | None = (
         None  # of the alphas by cell, added to the validation loss
     )
@@ -145,6 +147,11 @@ class Search:
     def alpha_step(self, train: Batch, validation: Batch, xi: float) -> None:
         """One step of Adam with coupled weight decay (arXiv 1412.6980, algorithm 1, L2 in the gradient)."""
         slope = self.alpha_gradient(train, validation, xi)
+        if self.settings.alphas_clip:
+            norm = float(sum((g**2).sum() for g in slope.values()).sqrt())
+            self.norms.append(norm)
+            scale = min(1.0, self.settings.alphas_clip / (norm + 1e-6))
+            slope = {name: scale * g for name, g in slope.items()}
         self.steps += 1
         beta1, beta2 = self.settings.alphas_betas
         for name, alpha in alphas_of(self.model).items():
