@@ -10,6 +10,7 @@ from dartsl.api.describing import info
 from dartsl.api.drawing import draw, plot
 from dartsl.api.exchanging import export, import_genotype
 from dartsl.api.extracting import features
+from dartsl.api.presets import methods
 from dartsl.api.runs import Run
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
@@ -32,6 +33,7 @@ __all__ = [
     "generate",
     "import_genotype",
     "info",
+    "methods",
     "parse",
     "plot",
     "predict",

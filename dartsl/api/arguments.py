@@ -112,6 +112,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "auxiliary_skip": _of(bool, "True or False"),
     "edge_weights": _of(bool, "True or False"),
     "relaxation": _of(str, "the name of a relaxation"),
+    "alphas_start": _one_of("normal", "zero"),
     "layers": _layers,
     "network": _of(str, "the name of a network"),
     "command": _of(str, "a text"),

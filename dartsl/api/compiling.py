@@ -33,6 +33,7 @@ def compile(
     memory: Literal["normal", "low"] = "normal",
     amp: bool = False,
     relaxation: str = "softmax",
+    alphas_start: Literal["normal", "zero"] = "normal",
     edge_weights: bool = False,
     auxiliary_skip: bool = False,
     drop_path: bool = False,
@@ -51,6 +52,7 @@ def compile(
     memory      "low": each layer is computed again in the backward pass; or "normal"
     amp         convolutions and linear layers compute in bfloat16
     relaxation  what gives the mixing weights of choices
+    alphas_start  where alphas begin: "normal", near 0, or "zero"
     auxiliary_skip  with a skip connection beside the candidates of each edge, as a search with this setting has
     edge_weights  with a learnt weight for each edge, as a search with this setting has
     drop_path, auxiliary   with drop-path on the edges and with the auxiliary head, as a training may have them
@@ -64,7 +66,8 @@ def compile(
 
     asked: Any = {
         "level": level, "seed": seed, "dtype": dtype, "memory": memory, "amp": amp, "relaxation": relaxation,
-        "edge_weights": edge_weights, "auxiliary_skip": auxiliary_skip, "drop_path": drop_path, "auxiliary": auxiliary,
+        "alphas_start": alphas_start, "edge_weights": edge_weights, "auxiliary_skip": auxiliary_skip,
+        "drop_path": drop_path, "auxiliary": auxiliary,
     }  # fmt: skip
     require(**asked, plugins=plugins)
     asked |= {"level": int(level), "seed": int(seed)}  # draws are keyed by values and types

@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 class SearchSettings(TypedDict, total=False):
     """Those of `dartsl.search`: the fields of `SearchConfig`, `data` apart."""
 
+    method: str
     order: Literal["1", "2", "exact", 1, 2]
     steps_first: Literal["alphas", "weights"]
     epochs: int

@@ -23,6 +23,7 @@ from dartsl.run.torchrun import OwnError, is_first, let_the_first_speak, require
 COMMANDS = {
     "new": "specs",
     "specs": "specs",
+    "methods": "methods",
     "check": "check",
     "explain": "check",
     "fmt": "fmt",

@@ -1,4 +1,4 @@
-"""The parts of a search that a setting names: relaxations, penalties, rules that stop it.
+"""What a setting of a search names: its method, and of its parts relaxations, penalties, rules that stop it.
 
 Here are names and help alone, so that a spec is checked without torch. What they stand for is provided where it is
 computed, by an `Implementations` each: `dartsl.nn.relaxations` and `dartsl.searching.readouts` for relaxations.
@@ -12,9 +12,10 @@ from typing import Generic, Literal, TypeVar
 
 from dartsl.lang.diagnostics import UserError
 
-Part = Literal["relaxation", "penalty", "stop"]
+Part = Literal["method", "relaxation", "penalty", "stop"]
 Thing = TypeVar("Thing")
 
+DARTS = "darts"  # the method of a search that names none
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "kl", "cost"
 SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
@@ -24,6 +25,7 @@ NO_PERTURBATION, RANDOM = "none", "random"  # of the mixing weights in the weigh
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
+    "method": {},  # those of `dartsl.lang.presets`
     "relaxation": {
         SOFTMAX: "the softmax of each row of alphas (DARTS)",
         SIGMOID: "the sigmoid of each alpha by itself (FairDARTS)",

@@ -29,6 +29,7 @@ from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Call, Expr, Name
 from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
 from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, TermLayer
+from dartsl.lang.together import has_auxiliary_skips
 from dartsl.lang.width_faults import bad_width, width_fault
 
 
@@ -56,7 +57,7 @@ def faults(spec: Spec) -> list[Diagnostic]:
         found.extend(planner.faults)
         warning = None if planned is None else constant(planned)
         found += [] if warning is None else [warning]
-        if planned is not None and spec.search.get("auxiliary_skip") is True:
+        if planned is not None and has_auxiliary_skips(spec, network.takes):
             found += skip_faults(planned)
     placed = {name for network in spec.networks.values() for name in network.cells}
     found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.methods import NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
+from dartsl.lang.methods import DARTS, NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 
@@ -17,6 +17,11 @@ class SearchConfig:
     and A.2): `search_config` gives them.
     """
 
+    method: str = setting(
+        DARTS,
+        "which method's settings stand in place of the defaults; `dartsl methods` says what",
+        names="method",
+    )
     order: str = setting(
         "1",
         "how the alpha gradient is computed: first order, second order, or exact",

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
-from dartsl.lang.methods import NAMES
+from dartsl.lang.methods import DARTS, NAMES
+from dartsl.lang.presets import PRESETS, Preset, Share
 from dartsl.lang.schedules import MOST, Schedule
 from dartsl.lang.search_settings import SearchConfig
 from dartsl.lang.train_settings import TrainConfig
@@ -31,6 +32,7 @@ __all__ = [
     "search_config",
     "train_config",
     "usable",
+    "written",
 ]
 
 
@@ -125,6 +127,18 @@ def _number(value: Any, kind: type, meta: Mapping[str, Any]) -> Any:
     return number
 
 
+def written(value: object) -> str:
+    """The value of a setting as a spec writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _shown(value)
+    if isinstance(value, tuple):
+        items = [written(item) for item in value]
+        return items[0] if len(items) == 1 and isinstance(value[0], str) else f"[{', '.join(items)}]"
+    return str(Schedule.constant(float(value))) if isinstance(value, float) else str(value)
+
+
 def configure(base: Config, values: Mapping[str, object]) -> Config:
     """`base` with some settings replaced. Raises KeyError on an unknown name, ValueError on a bad value."""
     known = {spec.name: spec for spec in fields(base)}
@@ -132,8 +146,35 @@ def configure(base: Config, values: Mapping[str, object]) -> Config:
 
 
 def search_config(takes: type[Input], *layers: Mapping[str, object]) -> SearchConfig:
-    """The settings of a search over a network that takes such an input: see `_settled`."""
-    return _settled(SearchConfig(), takes, layers)
+    """The settings of a search over a network that takes such an input: see `_settled`.
+
+    Between the defaults and the layers stands what their `method` stands for; a length in epochs that is a part of the
+    method's run is that part of this one. Raises UserError for a method of another kind of network.
+    """
+    given = {name: value for layer in layers for name, value in layer.items()}
+    preset = preset_of(given, takes)
+    settings = preset.settings(takes.kind)
+    shares = {name: value for name, value in settings.items() if isinstance(value, Share)}
+    rest = {name: value for name, value in settings.items() if name not in shares}
+    config = _settled(SearchConfig(), takes, [rest, *layers])
+    return configure(config, {name: s.of(config.epochs) for name, s in shares.items() if name not in given})
+
+
+def preset_of(given: Mapping[str, object], takes: type[Input]) -> Preset:
+    """What the `method` among some settings stands for. Raises ValueError for a bad value, UserError for a method of
+    another kind of network."""
+    known = {spec.name: spec for spec in fields(SearchConfig)}
+    name = coerce(known["method"], given.get("method", DARTS))
+    preset = PRESETS[name]
+    for part in preset.parts:
+        theirs = known[part].metadata["only"]
+        if theirs not in (None, takes.kind):
+            raise UserError(
+                f"the method `{name}` is for networks of {theirs}, and this one is of {takes.kind}",
+                f"it stands for `{part}`, which these alone have; `dartsl methods` lists the others",
+                exit_code=2,
+            )
+    return preset
 
 
 def train_config(takes: type[Input], *layers: Mapping[str, object]) -> TrainConfig:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import Images, Input
 from dartsl.lang.methods import DIRICHLET, KL, NO_PERTURBATION, SIGMOID
 from dartsl.lang.model import Spec
-from dartsl.lang.settings import SearchConfig, search_config, usable
-from dartsl.lang.syntax import Setting, SettingsDecl
+from dartsl.lang.presets import PRESETS
+from dartsl.lang.settings import SearchConfig, search_config, usable, written
+from dartsl.lang.source import Span
+from dartsl.lang.syntax import SettingsDecl
 
 
 @dataclass(frozen=True)
@@ -81,31 +83,57 @@ def require_together(config: SearchConfig) -> None:
         raise UserError(why, help, exit_code=2)
 
 
-def together_faults(spec: Spec) -> list[Diagnostic]:
-    """E0612 for each rule that the spec's `search {}` is against over the defaults, in networks of every kind that it
-    has."""
-    kinds = {network.takes for network in spec.networks.values()} or {Images}
-    configs = [_config(spec, takes) for takes in kinds]
-    found = [rule for rule in broken(configs[0]) if all(rule.broken(config) for config in configs)]
-    given = [
-        setting
-        for block in spec.root.declarations
-        if isinstance(block, SettingsDecl) and block.kind == "search"
-        for setting in block.settings
-    ]
-    return [_fault(rule, configs[0], given) for rule in found]
+def config_of(spec: Spec, takes: type[Input]) -> SearchConfig:
+    """The settings of a search of a spec's network that takes such an input, as its `search {}` says.
 
-
-def _config(spec: Spec, takes: type[Input]) -> SearchConfig:
+    Raises UserError for a method of another kind of network.
+    """
     return search_config(takes, usable(SearchConfig, takes, spec.search))
 
 
-def _fault(rule: Rule, config: SearchConfig, given: Collection[Setting]) -> Diagnostic:
-    """The diagnostic at the first of a rule's settings that is given; the others that are given stand below."""
+def has_auxiliary_skips(spec: Spec, takes: type[Input]) -> bool:
+    """Whether a search of such a network, as the spec's `search {}` says, adds skip connections to it."""
+    try:
+        return config_of(spec, takes).auxiliary_skip
+    except UserError:  # its method is not for such networks
+        return False
+
+
+def together_faults(spec: Spec) -> list[Diagnostic]:
+    """E0612 for what the spec's `search {}` is against, over the defaults, in networks of every kind that it has: each
+    rule, and a method of another kind."""
+    configs, faults = [], []
+    for takes in {network.takes: None for network in spec.networks.values()} or {Images: None}:
+        try:
+            configs.append(config_of(spec, takes))
+        except UserError as fault:
+            faults.append(fault)
+    given = {
+        setting.name.id: setting.span
+        for block in spec.root.declarations
+        if isinstance(block, SettingsDecl) and block.kind == "search"
+        for setting in block.settings
+    }
+    if not configs:
+        return [Diagnostic("E0612", faults[0].message, Label(given["method"]), help=faults[0].help)]
+    found = [rule for rule in broken(configs[0]) if all(rule.broken(config) for config in configs)]
+    return [_fault(rule, configs[0], given) for rule in found]
+
+
+def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagnostic:
+    """The diagnostic at the first of a rule's settings that is given. Below stand the others that are, and the method
+    where it stands for some."""
     why, help = _words(rule, config)
-    places = [each for name in rule.settings for each in given if each.name.id == name]
-    first, *others = (Label(each.span) for each in places)
-    return Diagnostic("E0612", why, first, tuple(others), help)
+    places = [Label(given[name]) for name in rule.settings if name in given]
+    chosen = PRESETS[config.method].settings(Images.kind)
+    stands = [
+        f"{name} = {written(getattr(config, name))}"
+        for name in rule.settings
+        if name in chosen.keys() - given
+    ]
+    if "method" in given and stands:
+        places.append(Label(given["method"], f"it stands for {', '.join(stands)}"))
+    return Diagnostic("E0612", why, places[0], tuple(places[1:]), help)
 
 
 def _words(rule: Rule, config: SearchConfig) -> tuple[str, str]:

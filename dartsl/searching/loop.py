@@ -17,6 +17,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import idle
 from dartsl.lang.methods import NEVER
 from dartsl.lang.paths import printable
+from dartsl.lang.presets import notes
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.ambient import undisturbed
@@ -79,7 +80,8 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             info = run_info(SEARCH, job, config, model, found, session.inputs, group)
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
                 idle_settings = idle(config, job.asked, found_of(data, config))
-                say_notes([*notes_of(data), *idle_settings], console)
+                of_method = notes(config.method, model.plan.network.takes.kind)
+                say_notes([*of_method, *notes_of(data), *idle_settings], console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group, job.callbacks)
 

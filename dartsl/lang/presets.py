@@ -1,0 +1,129 @@
+"""The methods that `method = "..."` names: each stands for the settings of its paper, any of which may be written
+beside it. One entry of `PRESETS` is one method.
+
+Sources of the settings are the papers and the authors' own code; what has no setting here stands in `note`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from dartsl.lang.inputs import Images
+from dartsl.lang.methods import (
+    BETA_DECAY,
+    DARTS,
+    DIRICHLET,
+    NAMES,
+    RANDOM,
+    SIGMOID,
+    SKIPS,
+    ZERO,
+    ZERO_ONE,
+)
+from dartsl.lang.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Share:
+    """A length of `part` of `whole` epochs: of a run of other epochs, as large a part."""
+
+    part: int
+    whole: int
+
+    def of(self, epochs: int) -> int:
+        """Rounded to the nearest whole number, a half up; at least one epoch is left over."""
+        nearest = floor(Fraction(self.part * epochs, self.whole) + Fraction(1, 2))
+        return min(nearest, epochs - 1)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A method.
+
+    about   what it is, in a few words
+    source  authors, place and arXiv number
+    parts   the settings that make it the method that it is, in networks of every kind
+    recipe  how its authors train on CIFAR-10 where that is not as DARTS does, for networks of images alone
+    passes  forward and backward passes per step, of first order
+    note    what its authors do besides, which no setting says
+    """
+
+    about: str
+    source: str
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    passes: int = 2
+    note: str = ""
+
+    def settings(self, kind: str) -> dict[str, Any]:
+        """Those that it stands for in a network of `kind`; lengths in epochs may be a `Share`."""
+        return {**self.parts, **(self.recipe if kind == Images.kind else {})}
+
+    def left_out(self, kind: str) -> list[str]:
+        """The names of the settings that it stands for in other networks than those of `kind`."""
+        return [name for name in self.settings(Images.kind) if name not in self.settings(kind)]
+
+
+PRESETS: Mapping[str, Preset] = {
+    DARTS: Preset(
+        "the softmax of the alphas, by first order: all settings at their defaults",
+        "Liu, Simonyan and Yang, ICLR 2019, arXiv 1806.09055",
+        note="The paper's second order is `order = 2`.",
+    ),
+    "drnas": Preset(
+        "mixing weights drawn from Dirichlet distributions",
+        "Chen et al., ICLR 2021, arXiv 2006.10355",
+        {"relaxation": DIRICHLET, "warmup": Share(10, 50)},
+        {"lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
+        note="In one stage. The authors' space has no operation `none`.",
+    ),
+    "sdarts_rs": Preset(
+        "mixing weights perturbed at random while weights are trained",
+        "Chen and Hsieh, ICML 2020, arXiv 2002.05283",
+        {"perturb": RANDOM, "epsilon": Schedule(0.03, 0.3, "toward")},
+    ),
+    "fair_darts": Preset(
+        "a sigmoid for each alpha, drawn to 0 or 1, and a threshold",
+        "Chu et al., ECCV 2020, arXiv 1911.12126",
+        {
+            "relaxation": SIGMOID,
+            "alphas_start": ZERO,
+            "penalty": (ZERO_ONE,),
+            "zero_one_weight": 10.0,
+            "derive": "threshold",
+            "threshold": 0.85,
+        },
+        {"batch": 128, "lr": 0.005, "alphas_lr": 3e-3, "alphas_betas": (0.9, 0.999)},
+        note="The authors' space has no operation `none`.",
+    ),
+    "beta_darts": Preset(
+        "an ever heavier penalty on the logsumexp of each row of alphas",
+        "Ye et al., CVPR 2022, arXiv 2203.01665",
+        {"penalty": (BETA_DECAY,), "beta_decay_weight": 50.0},
+    ),
+    "darts_minus": Preset(
+        "a skip connection beside each edge's candidates, which fades",
+        "Chu et al., ICLR 2021, arXiv 2009.01027",
+        {"auxiliary_skip": True, "auxiliary_skip_weight": Schedule(1.0, 0.0, "toward")},
+    ),
+    "darts_plus": Preset(
+        "an end as soon as a cell would have two skip connections",
+        "Liang et al., 2019, arXiv 1909.06035",
+        {"stop": SKIPS, "stop_skips": 2},
+        note='Its other rule is `stop = "stable"`.',
+    ),
+}
+
+
+def notes(method: str, kind: str) -> list[str]:
+    """What a user should know of a method in a network of `kind`: lines."""
+    names = PRESETS[method].left_out(kind)
+    listed = ", ".join(f"`{name}`" for name in names)
+    return [f"of the method `{method}`, {listed} are for images, and left out"] if names else []
+
+
+NAMES["method"].update({name: preset.about for name, preset in PRESETS.items()})
