@@ -18,7 +18,7 @@ _WRITTEN = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*")
 class Shape:
     """A way from one number to another.
 
-    value  between `first` and `last`, given how far the run has come, from 0 to 1; never outside of the two
+    value  between `first` and `last`, given how far the run has come, from 0 to 1, but for rounding
     ends   whether the last epoch has come the whole way; else that would be one more epoch
     """
 
@@ -35,7 +35,7 @@ def _cosine(first: float, last: float, done: float) -> float:
 
 
 def _exp(first: float, last: float, done: float) -> float:
-    return float(first * (last / first) ** done)
+    return float(first ** (1.0 - done) * last**done)
 
 
 SHAPES: Mapping[str, Shape] = {
@@ -88,11 +88,15 @@ class Schedule:
         return cls.of(match[1], *numbers)
 
     def at(self, epoch: int, epochs: int) -> float:
-        """The number in an epoch, counted from 0, of a run of `epochs`; the first one where there is but one."""
+        """The number in an epoch, counted from 0, of a run of `epochs`; the first one where there is but one.
+
+        It is never outside of `first` and `last`, whose bounds are checked: a temperature does not become 0.
+        """
         if self.shape == CONSTANT or epochs == 1:
             return self.first
         shape = SHAPES[self.shape]
-        return shape.value(self.first, self.last, epoch / (epochs - 1 if shape.ends else epochs))
+        value = shape.value(self.first, self.last, epoch / (epochs - 1 if shape.ends else epochs))
+        return min(max(value, min(self.first, self.last)), max(self.first, self.last))
 
     def __str__(self) -> str:
         first, last = (repr(number).removesuffix(".0") for number in (self.first, self.last))

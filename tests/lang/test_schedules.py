@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,28 @@ def fault(settings: str) -> Diagnostic:
 )
 def test_values_over_the_epochs_of_a_run(text: str, values: list[float]) -> None:
     schedule = Schedule.read(text)
-    assert [schedule.at(epoch, 5) for epoch in range(5)] == pytest.approx(values, rel=1e-15)
+    assert [schedule.at(epoch, 5) for epoch in range(5)] == pytest.approx(values, rel=1e-14)
     assert schedule.at(0, 1) == pytest.approx(values[0])
     if not text.startswith("toward"):  # the whole way, in however many epochs
         assert schedule.at(99, 100) == pytest.approx(values[-1], rel=1e-12)
     assert Schedule.read(str(schedule)) == schedule
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "exp", "toward"])
+@pytest.mark.parametrize(
+    ("first", "last"), [(1e9, 1e-9), (10.0, 0.1), (0.03, 1.0), (1e-300, 1e9), (0.1, 0.1)]
+)
+def test_rounding_does_not_leave_the_bounds(shape: str, first: float, last: float) -> None:
+    """A temperature above 0 at both ends is above 0 in between, an epsilon of at most 1 is at most 1."""
+    values = [Schedule.of(shape, first, last).at(epoch, 7) for epoch in range(7)]
+    assert all(min(first, last) <= value <= max(first, last) for value in values)
+    assert values[0] == pytest.approx(first, rel=1e-14, abs=2e-7)
+    assert shape == "toward" or values[-1] == pytest.approx(last, rel=1e-14, abs=2e-7)
+
+
+def test_a_wide_exponential_has_one_factor() -> None:
+    values = [Schedule.of("exp", 1e-300, 1e9).at(epoch, 4) for epoch in range(4)]
+    assert [b / a for a, b in pairwise(values)] == pytest.approx([1e103] * 3, rel=1e-9)
 
 
 def test_they_are_written_shortly() -> None:
