@@ -18,6 +18,7 @@ class SearchSettings(TypedDict, total=False):
     lr: float
     lr_min: float
     momentum: float
+    nesterov: bool
     weight_decay: float
     clip: float
     alphas_lr: float

@@ -40,6 +40,9 @@ class SearchConfig:
     lr: float = setting(0.025, "initial learning rate of the weights", low=0, open_low=True, text=20.0)
     lr_min: float = of_images(0.001, "final learning rate of the weights' cosine schedule", low=0)
     momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
+    nesterov: bool = setting(
+        False, "let the weights' SGD take Nesterov's momentum, which a step looks ahead by"
+    )
     weight_decay: float = setting(3e-4, "L2 decay of the weights", low=0, text=5e-7)
     clip: float = setting(5.0, "maximum norm of the weights' gradient; 0 for no clipping", low=0, text=0.25)
     alphas_lr: float = setting(3e-4, "learning rate of the alphas' Adam", low=0, open_low=True, text=3e-3)

@@ -45,6 +45,12 @@ RULES = (
         "DARTS takes 0.5 and 0.999",
     ),
     Rule(
+        ("nesterov", "momentum"),
+        lambda config: config.nesterov and config.momentum == 0,
+        "nesterov looks ahead by the momentum, which is 0",
+        "give a momentum above 0, or leave nesterov out",
+    ),
+    Rule(
         ("amp", "dtype"),
         lambda config: config.amp and config.dtype != "float32",
         "amp computes in bfloat16, which does not go with dtype {dtype}",

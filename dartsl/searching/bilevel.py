@@ -43,8 +43,10 @@ class AlphaGradient:
 
 @dataclass(frozen=True)
 class Unroll:
-    """The virtual weight step w' = w - xi * (momentum * buffer + grad_w L_train + weight_decay * w).
+    """The virtual weight step w' = w - xi * s: s = momentum * buffer + g, with g = grad_w L_train + weight_decay * w.
 
+    It is the step that the optimiser would take: with `nesterov` s is g + momentum * (momentum * buffer + g), so that
+    the hvp counts 1 + momentum times, and weights that the training loss does not depend on stay where they are.
     `buffers` runs along `model.weights()`: the optimiser's momentum buffers, None before its first step.
     The rest is for text, as the authors' code has it (method.md). With `clip` (0: none) the gradient is clipped
     to that norm within w', by c = clip / (|grad| + 1e-6) where c < 1; v is clipped the same way; and the hvp
@@ -58,6 +60,12 @@ class Unroll:
     buffers: Sequence[Tensor | None]
     clip: float = 0.0
     held: Sequence[Tensor] = ()
+    nesterov: bool = False
+
+    @property
+    def share(self) -> float:
+        """What of a gradient goes into s."""
+        return 1.0 + self.momentum if self.nesterov else 1.0
 
     @classmethod
     def of(
@@ -73,7 +81,8 @@ class Unroll:
         group = optimizer.param_groups[0]
         buffers = [optimizer.state.get(weight, {}).get("momentum_buffer") for weight in weights]
         momentum, decay = (float(group[name]) for name in ("momentum", "weight_decay"))
-        return cls(rate_of(optimizer, step), momentum, decay, buffers, clip, held)
+        nesterov = bool(group["nesterov"])
+        return cls(rate_of(optimizer, step), momentum, decay, buffers, clip, held, nesterov)
 
 
 def alpha_gradient(
@@ -120,7 +129,7 @@ def alpha_gradient(
         hvp = difference_product(model, train, on_train, direction, r, finite)
     else:
         hvp = exact_product(model, train, on_train, direction)
-    scale = unroll.xi * factor
+    scale = unroll.xi * factor * unroll.share
     shift(gradients, hvp, -scale)
     require_finite(model, "alphas' gradient", alphas, gradients, finite)
     return AlphaGradient(gradients, outcome, hvp, scale)
@@ -131,16 +140,19 @@ def _virtual_step(
 ) -> tuple[list[Tensor], float | Tensor]:
     """The change of the weights per learning rate, (w - w') / xi, and c."""
     weights = model.weights()
+    still = {id(weight) for weight in unroll.held}
     with constant(model.alpha_parameters()):
-        _, change = gradients_of(model, train, pass_, weights, finite)
+        _, change = gradients_of(model, train, pass_, weights, finite, still)
     factor = clip_(change, unroll.clip)
     with torch.no_grad():
         torch._foreach_add_(change, list[Tensor](weights), alpha=unroll.weight_decay)
+        if unroll.nesterov:
+            torch._foreach_mul_(change, unroll.share)
         moving = [(s, b) for s, b in zip(change, unroll.buffers, strict=True) if b is not None]
         if moving:
-            torch._foreach_add_([s for s, _ in moving], [b for _, b in moving], alpha=unroll.momentum)
-        held = {id(weight) for weight in unroll.held}
+            amount = unroll.momentum**2 if unroll.nesterov else unroll.momentum
+            torch._foreach_add_([s for s, _ in moving], [b for _, b in moving], alpha=amount)
         for weight, slope in zip(weights, change, strict=True):
-            if id(weight) in held:
+            if id(weight) in still:
                 slope.zero_()
     return change, factor

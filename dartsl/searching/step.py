@@ -72,7 +72,7 @@ class SearchStep:
         return cls(
             model,
             method,
-            sgd(model.weights(), config.lr, config.momentum, config.weight_decay),
+            sgd(model.weights(), config.lr, config.momentum, config.weight_decay, config.nesterov),
             adam(model.alpha_parameters(), config.alphas_lr, (low, high), config.alphas_decay),
             config.clip,
             config.alphas_clip,

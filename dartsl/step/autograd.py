@@ -55,14 +55,19 @@ def restored(weights: Sequence[Tensor]) -> Iterator[None]:
             torch._foreach_copy_(values, saved)
 
 
-def slopes(loss: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+def slopes(loss: Tensor, parameters: Sequence[Tensor], apart: set[int] | None = None) -> list[Tensor]:
     """The gradients of a loss, zeros where it does not depend on a parameter; it may depend on none at all.
 
-    (All edges that are searched may lie in nodes that do not reach the output.)
+    (All edges that are searched may lie in nodes that do not reach the output.) The ids of the parameters that it does
+    not depend on are added to `apart`, where that is given.
     """
-    if not loss.requires_grad:
-        return [torch.zeros_like(parameter) for parameter in parameters]
-    return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+    found: Sequence[Tensor | None] = [None] * len(parameters)
+    if loss.requires_grad:
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    if apart is not None:
+        apart |= {id(each) for each, slope in zip(parameters, found, strict=True) if slope is None}
+    pairs = zip(parameters, found, strict=True)
+    return [torch.zeros_like(each) if slope is None else slope for each, slope in pairs]
 
 
 @contextmanager

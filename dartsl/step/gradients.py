@@ -53,10 +53,12 @@ def gradients_of(
     pass_: Pass,
     parameters: Sequence[nn.Parameter],
     finite: Finite = AT_ONCE,
+    apart: set[int] | None = None,
 ) -> tuple[Outcome, list[Tensor]]:
-    """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one)."""
+    """The loss on a batch and its gradients in `parameters` (zeros where it does not depend on one, whose id is added
+    to `apart`)."""
     passed = passed_over(model, batch, pass_)
-    gradients = slopes(batch.share.weighed(passed.loss), parameters)
+    gradients = slopes(batch.share.weighed(passed.loss), parameters, apart)
     batch.share.sum_(gradients)
     outcome = passed.outcome().over_all(batch.share)
     name = NAMES[pass_.kind]

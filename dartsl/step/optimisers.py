@@ -21,9 +21,11 @@ from dartsl.step.finite import wide
 Factor = float | Tensor
 
 
-def sgd(weights: Sequence[nn.Parameter], lr: float, momentum: float, weight_decay: float) -> SGD:
+def sgd(
+    weights: Sequence[nn.Parameter], lr: float, momentum: float, weight_decay: float, nesterov: bool = False
+) -> SGD:
     """SGD with momentum, as DARTS trains weights with; the same numbers as weight after weight, in a few operations."""
-    return SGD(weights, lr=lr, momentum=momentum, weight_decay=weight_decay, foreach=True)
+    return SGD(weights, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, foreach=True)
 
 
 def adam(alphas: Sequence[nn.Parameter], lr: float, betas: tuple[float, float], weight_decay: float) -> Adam:
@@ -104,10 +106,15 @@ class SGD(torch.optim.SGD):
         if group["weight_decay"] != 0:
             changes = list(torch._foreach_add(changes, fed, alpha=group["weight_decay"]))
         if group["momentum"] != 0:
-            changes = self._with_momentum(fed, changes, group["momentum"])
+            buffers = self._with_momentum(fed, changes, group["momentum"])
+            ahead = group["nesterov"]
+            changes = (
+                list(torch._foreach_add(changes, buffers, alpha=group["momentum"])) if ahead else buffers
+            )
         shift(fed, changes, -self.factors["lr"])
 
     def _with_momentum(self, fed: list[Tensor], changes: list[Tensor], momentum: float) -> list[Tensor]:
+        """The momentum buffers of these weights, after the step's gradients have gone into them."""
         buffers = [self.state[weight].get("momentum_buffer") for weight in fed]
         old = [
             (buffer, change) for buffer, change in zip(buffers, changes, strict=True) if buffer is not None

@@ -83,6 +83,14 @@ def test_search_steps(order: str, level: int) -> None:
     assert max(norms) > CONFIG.clip
 
 
+@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+def test_search_steps_with_nesterov_momentum(order: str, level: int) -> None:
+    oracle, model = sides(order, level=level)
+    oracle.settings = dataclasses.replace(oracle.settings, nesterov=True)
+    session = ImageSession(model, dataclasses.replace(CONFIG, order=order, nesterov=True), data(16))
+    assert len(follow(oracle, session)) == EPOCHS
+
+
 @dataclass(frozen=True)
 class Stepped:
     """Both sides after two of the oracle's steps, so that momentum buffers are not zero, and more batches."""

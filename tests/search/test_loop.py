@@ -185,6 +185,7 @@ def test_every_epoch_can_be_derived_from(tiny: Path) -> None:
     [
         ({"warmup": 2}, "leaves none in which alphas are trained"),
         ({"alphas_betas": (0.5, 1.0)}, "below 1"),
+        ({"nesterov": True, "momentum": 0.0}, "nesterov looks ahead by the momentum, which is 0"),
         ({"data": ""}, "no data set"),
         ({"data": "nowhere"}, "no such data set"),
         ({"data": "digits"}, "10 classes"),

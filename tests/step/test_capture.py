@@ -240,18 +240,20 @@ def test_a_step_ahead_counts_from_its_stock() -> None:
 
 
 def test_rates_in_tensors_round_as_numbers_do() -> None:
-    """torch's own SGD, and both forms of ours, with and without momentum, over changing rates."""
-    for momentum, decay in ((0.9, 3e-4), (0.0, 0.0)):
+    """torch's own SGD, and both forms of ours, with and without momentum, over changing rates; in some steps a weight
+    has no gradient: it stays where it is, and so does its momentum."""
+    for momentum, decay, nesterov in ((0.9, 3e-4, False), (0.0, 0.0, False), (0.9, 3e-4, True)):
         weights = [
             nn.Parameter(torch.randn(5, 3, generator=torch.Generator().manual_seed(0))) for _ in range(3)
         ]
-        ours = [sgd([weight], 0.1, momentum, decay) for weight in weights[:2]]
+        ours = [sgd([weight], 0.1, momentum, decay, nesterov) for weight in weights[:2]]
         ours[1].factors.held = True
-        for optimizer in (*ours, torch.optim.SGD([weights[2]], 0.1, momentum, weight_decay=decay)):
-            for step in range(5):
+        theirs = torch.optim.SGD([weights[2]], 0.1, momentum, weight_decay=decay, nesterov=nesterov)
+        for optimizer in (*ours, theirs):
+            for step in range(6):
                 optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
                 weight = optimizer.param_groups[0]["params"][0]
-                weight.grad = (weight * 0.37 + step).detach()
+                weight.grad = None if step in (0, 3) else (weight * 0.37 + step).detach()
                 optimizer.step()
         assert torch.equal(weights[0], weights[2])
         assert torch.equal(weights[1], weights[2])

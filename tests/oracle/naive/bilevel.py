@@ -51,6 +51,7 @@ class Settings:
 
     order: str = "1"
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 3e-4
     clip: float = 5.0
     alphas_lr: float = 3e-4
@@ -82,15 +83,17 @@ class Search:
         self.first = {name: torch.zeros_like(p) for name, p in alphas_of(self.model).items()}
         self.second = {name: torch.zeros_like(p) for name, p in alphas_of(self.model).items()}
 
+    def change(self, name: str, slope: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """By what xi times a step of SGD moves a weight, given the gradient (torch.optim.SGD's formula)."""
+        g = slope + self.settings.weight_decay * weight
+        buffer = self.settings.momentum * self.buffers[name] + g
+        return g + self.settings.momentum * buffer if self.settings.nesterov else buffer
+
     def unrolled(self, train: Batch, xi: float) -> nn.Module:
-        """A copy of the model at w' = w - xi * (momentum * buf + grad_w L_train + weight_decay * w)."""
+        """A copy of the model at w', where a step of SGD on the training batch would lead."""
         slope, _ = gradients(self.model, train)
         for name, parameter in weights_of(self.model).items():
-            slope[name] = (
-                slope[name]
-                + self.settings.momentum * self.buffers[name]
-                + self.settings.weight_decay * parameter.detach()
-            )
+            slope[name] = self.change(name, slope[name], parameter.detach())
         return moved(self.model, slope, -xi)
 
     def finite_difference(self, train: Batch, v: Tensors) -> Tensors:
@@ -116,8 +119,7 @@ class Search:
         slope = torch.autograd.grad(loss_of(model, train), list(weights.values()), create_graph=True)
         stepped: Tensors = {f"alphas.{name}": parameter for name, parameter in alphas.items()}
         for (name, parameter), g in zip(weights.items(), slope, strict=True):
-            decayed = self.settings.momentum * self.buffers[name] + g + self.settings.weight_decay * parameter
-            stepped[name] = parameter - xi * decayed
+            stepped[name] = parameter - xi * self.change(name, g, parameter)
         logits = functional_call(model, stepped, (validation[0],))
         loss = nn.functional.cross_entropy(logits, validation[1])
         whole = self.objective(loss, dict(alphas))
@@ -142,7 +144,8 @@ class Search:
             return self.through_the_step(train, validation, xi)
         v, slope = gradients(self.unrolled(train, xi), validation, self.objective)
         hvp = self.finite_difference(train, v)
-        return {name: slope[name] - xi * hvp[name] for name in slope}
+        share = 1 + self.settings.momentum if self.settings.nesterov else 1
+        return {name: slope[name] - xi * share * hvp[name] for name in slope}
 
     def alpha_step(self, train: Batch, validation: Batch, xi: float) -> None:
         """One step of Adam with coupled weight decay (arXiv 1412.6980, algorithm 1, L2 in the gradient)."""
@@ -176,9 +179,10 @@ class Search:
         scale = min(1.0, self.settings.clip / (norm + 1e-6)) if self.settings.clip else 1.0
         with torch.no_grad():
             for name, parameter in weights.items():
+                change = self.change(name, scale * parameter.grad, parameter)
                 g = scale * parameter.grad + self.settings.weight_decay * parameter
                 self.buffers[name] = self.settings.momentum * self.buffers[name] + g
-                parameter.sub_(xi * self.buffers[name])
+                parameter.sub_(xi * change)
         return float(loss.detach())
 
     def step(self, train: Batch, validation: Batch, xi: float) -> float:
