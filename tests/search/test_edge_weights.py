@@ -20,6 +20,9 @@ from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching import loop
+from dartsl.searching.connected import derive_network
+from dartsl.searching.readouts import Reading
+from dartsl.searching.rules import Rule
 from tests.passes.same import CPU, compare, planned_text
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same_runs
 
@@ -129,6 +132,24 @@ def test_what_is_shown_of_them(tiny: Path) -> None:
     (folder / ALPHAS).write_text(json.dumps(row) + "\n")
     with pytest.raises(UserError, match="is damaged"):
         dartsl.derive(folder)
+
+
+@pytest.mark.parametrize("rule", ["connected", "argmax", "threshold"])
+def test_found_networks_keep_edges_by_them(rule: str) -> None:
+    """The strongest candidate would keep the edge of `a`, its product with the weight of the edge keeps that of `b`."""
+    spec = dartsl.check(Source("m.darts", MERGES))
+    weights = [[0.1, 0.2, 0.7], [0.1, 0.3, 0.6], [0.8, 0.2], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]
+    kept = {
+        edges: {
+            kept.edge.source
+            for kept in derive_network(
+                spec, spec.networks["small"], {"C": 2}, {"normal": Reading(weights, edges)}, Rule(rule, 0.5)
+            ).cells[0].edges
+            if kept.edge.target == "n"
+        }
+        for edges in [(), (0.4, 0.6, 1.0, 1.0, 0.5, 0.5)]
+    }  # fmt: skip
+    assert list(kept.values()) == [{"a"}, {"b"}]
 
 
 def test_a_search_without_has_none_to_show(tiny: Path) -> None:
