@@ -74,6 +74,12 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     "threshold": (
         Effect(lambda config, found: config.derive == "threshold", "it is that of `derive = threshold`"),
     ),
+    "stop": (
+        Effect(
+            lambda config, found: config.stop != STABLE or config.epochs - config.warmup > config.stop_epochs,
+            "the rule `stable` looks at more epochs (`stop_epochs`) than come after the warmup and before the last one",
+        ),
+    ),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),
     ),

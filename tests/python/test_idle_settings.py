@@ -48,6 +48,16 @@ PARTS = (
             Found(prepared=True, apart=True),
             ["workers", "stream", "crop", "flip", "cutout", "mean", "std", "r", "split", *PARTS],
         ),
+        (
+            SearchConfig(order="2", stop="stable", epochs=12, warmup=2),
+            STREAMED,
+            ["stop", *(name for name in PARTS if name != "stop_epochs")],
+        ),
+        (
+            SearchConfig(order="2", stop="stable", epochs=13, warmup=2),
+            STREAMED,
+            [name for name in PARTS if name != "stop_epochs"],
+        ),
         (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
         (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),
         (
