@@ -222,6 +222,9 @@ class Run:
         """The network in evaluation mode, with its weights: of a training the trained one, of a search the supernet
         with its alphas. On a GPU where there is one, unless `device` names another; no data set is needed.
 
+        In a supernet what the search schedules, such as a temperature, is as in the last epoch that is over; a
+        relaxation that draws does so here, the same in every pass unless another one is given (`pass_`).
+
         `which` is that of `weights`; `plugins` names those of a run that was not made in its folder by this user.
         Raises UserError.
         """

@@ -58,7 +58,10 @@ class Supernet(nn.Module):
                   attribute of ParameterDict (`keys`) has a `_` at its end there; `alpha` takes its own name.
                   What else a relaxation learns stands beside it in the same way, by the name of its group.
     seed          keys its first numbers and, with the pass, all that is drawn in one (`dartsl.nn.draws`)
+    usual         the pass where none is given; of a search's network, with what is scheduled as in its last epoch
     """
+
+    usual: Pass = PLAIN
 
     def __init__(
         self,
@@ -117,10 +120,10 @@ class Supernet(nn.Module):
         """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
-        Without a pass it is `Pass()`. Raises UserError for a tensor that is no batch of these.
+        Without a pass it is the usual one. Raises UserError for a tensor that is no batch of these.
         """
         require_batch(inputs, self.plan.input)
-        given = PLAIN if pass_ is None else pass_
+        given = self.usual if pass_ is None else pass_
         arguments = (inputs, *self._carries(inputs, carries), *self._mixing(given), given)
         if not self.build.amp:
             return self.network(*arguments)

@@ -9,18 +9,22 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
+from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import SEARCH
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.run.weights import Which, weights_of
+from dartsl.searching.method import Constant, Method
+from dartsl.searching.terms import Moment
 
 
 @undisturbed()
 def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> Supernet:
     """The supernet, in evaluation mode, on a GPU where there is one, unless `anew` names a device.
 
+    What is scheduled is as it was in the last epoch that is over, but for a perturbation, which evaluation has not.
     Raises UserError.
     """
     folder = RunFolder.open(path)
@@ -28,7 +32,11 @@ def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> 
     job, config = reopened(folder, SearchConfig(), replace(anew, device=chosen(anew.device or AUTO)))
     model = from_plan(job.spec, job.plan(), replace(Build.of(config), memory="normal"), job.plugins)
     try:
-        model.load_state_dict(weights_of(folder, which)[0])
+        weights, epochs = weights_of(folder, which)
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
+    method = Method.of(config, Constant(config.lr))
+    scheduled = Scheduled(**method.numbers(Moment(max(epochs - 1, 0), config.epochs)))
+    model.usual = Pass(scheduled=scheduled.calm)
     return model.eval()

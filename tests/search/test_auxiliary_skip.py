@@ -125,6 +125,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert history == [1.0, 0.5]
 
 
+def test_the_network_of_a_run_has_it_as_in_the_last_epoch(tiny: Path) -> None:
+    """Its weights were learnt beside 1/2 of a skip connection; evaluation is not perturbed."""
+    path = run(tiny, "run", auxiliary_skip=True, perturb="random", relaxation="gumbel").path
+    model = dartsl.Run(path).model(device="cpu")
+    images = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found, plain, wanted = (
+            model(images, pass_=each)
+            for each in (None, Pass(), Pass(scheduled=Scheduled(temperature=1.0, auxiliary_skip=0.5)))
+        )
+    assert torch.equal(found, wanted)
+    assert not torch.equal(found, plain)
+
+
 @pytest.mark.parametrize("text", [WIDE, ODD])
 def test_an_edge_that_it_does_not_fit_is_shown(text: str) -> None:
     with pytest.raises(dartsl.SpecError) as fault:
