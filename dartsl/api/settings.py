@@ -57,7 +57,8 @@ class SearchSettings(TypedDict, total=False):
     stop_skips: int
     stop_epochs: int
     edge_weights: bool
-    perturb: Literal["none", "random"]
+    perturb: Literal["none", "random", "adversarial"]
+    perturb_steps: int
     epsilon: float | str
     auxiliary_skip: bool
     auxiliary_skip_weight: float | str

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dartsl.lang.methods import (
+    ADVERSARIAL,
     BETA_DECAY,
     COST,
     ENTROPY,
@@ -98,6 +99,9 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
             *_of_penalty(COST),
             Effect(lambda config, found: config.cost_mode == "mul", "it is that of `cost_mode = mul`"),
         ),
+    ),
+    "perturb_steps": (
+        Effect(lambda config, found: config.perturb == ADVERSARIAL, "it is that of `perturb = adversarial`"),
     ),
     "epsilon": (
         Effect(

@@ -21,7 +21,11 @@ BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "
 SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
-NO_PERTURBATION, RANDOM = "none", "random"  # of the mixing weights in the weights' step
+NO_PERTURBATION, RANDOM, ADVERSARIAL = (
+    "none",
+    "random",
+    "adversarial",
+)  # of the mixing weights in the weights' step
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {

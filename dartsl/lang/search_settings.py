@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.methods import DARTS, NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
+from dartsl.lang.methods import ADVERSARIAL, DARTS, NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 
@@ -140,8 +140,11 @@ class SearchConfig:
     perturb: str = setting(
         NO_PERTURBATION,
         "how mixing weights are perturbed while the network's weights are trained: random: by even draws from "
-        "-epsilon to epsilon (SDARTS)",
-        values=(NO_PERTURBATION, RANDOM),
+        "-epsilon to epsilon; adversarial: by up to epsilon, so that the training loss rises (SDARTS)",
+        values=(NO_PERTURBATION, RANDOM, ADVERSARIAL),
+    )
+    perturb_steps: int = setting(
+        7, "steps up the gradient of the training loss of `perturb = adversarial`", low=1
     )
     epsilon: Schedule = setting(
         Schedule(0.03, 0.3, "toward"), "by how much mixing weights are perturbed at most", low=0, high=1

@@ -52,6 +52,7 @@ class Pass:
                 autograd is handed the same tensors (`dartsl.nn.recompute`)
     scheduled   what depends on the epoch; a step that is captured is captured anew where it has changed
     drawn       by the key of a drop-path: what it keeps, (B, 1, 1, 1), where that was drawn ahead of the pass
+    perturbed   by table: mixing weights (rows, columns) in the place of those that the relaxation gives
     """
 
     step: int = 0
@@ -62,6 +63,7 @@ class Pass:
     again: bool = False
     scheduled: Scheduled = STEADY
     drawn: Mapping[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
+    perturbed: Mapping[str, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError on a kind of batch that does not exist."""

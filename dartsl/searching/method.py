@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dartsl.lang.methods import COST, NO_PERTURBATION, SCHEDULED
+from dartsl.lang.methods import ADVERSARIAL, COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
 from dartsl.searching.cost import cost_term
 from dartsl.searching.stops import STOPS, StopRule
@@ -96,6 +96,7 @@ class Method:
     schedule    the weights' learning rate, and when alphas rest
     epochs      the last one, where `stop` does not end the search before
     derivation  the name of the rule by which cells are made of mixing weights
+    ascents     how many steps up the training loss perturb the mixing weights in the weights' step; 0 for none
     """
 
     relaxation: str
@@ -108,6 +109,7 @@ class Method:
     epochs: int
     stop: StopRule
     derivation: str
+    ascents: int = 0
 
     @classmethod
     def of(cls, config: SearchConfig, schedule: Schedule) -> Method:
@@ -132,6 +134,7 @@ class Method:
             epochs=config.epochs,
             stop=STOPS.of(config.stop)(config),
             derivation=config.derive,
+            ascents=config.perturb_steps if config.perturb == ADVERSARIAL else 0,
         )
 
     def numbers(self, moment: Moment) -> dict[str, float]:

@@ -7,7 +7,7 @@ Read on in `bilevel.py` (the alphas' gradient) and `dartsl/step/gradients.py` (p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.nn.supernet import Supernet
+from dartsl.searching.adversary import hardest
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
 from dartsl.searching.method import Method
 from dartsl.searching.terms import Factor, Moment
@@ -107,8 +108,15 @@ class SearchStep:
         return Taken(trained, validated, terms)
 
     def _step_weights(self, batches: tuple[Batch, Batch], step: int, scheduled: Scheduled) -> Outcome:
-        parts = [(batches[0], Pass(step, "train", scheduled=scheduled))]
-        return weight_step(self.model, parts, self.weights, clip=self.clip, finite=self.finite)
+        pass_ = Pass(step, "train", scheduled=scheduled)
+        if self.method.ascents and scheduled.epsilon:
+            found = hardest(
+                self.model, batches[0], replace(pass_, share=batches[0].share), self.method.ascents
+            )
+            pass_ = replace(pass_, perturbed=found)
+        return weight_step(
+            self.model, [(batches[0], pass_)], self.weights, clip=self.clip, finite=self.finite
+        )
 
     def _step_alphas(
         self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled

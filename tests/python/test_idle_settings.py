@@ -32,6 +32,7 @@ PARTS = (
     "threshold",
     "stop_skips",
     "stop_epochs",
+    "perturb_steps",
     "epsilon",
     "auxiliary_skip_weight",
 )  # of parts that no search has named

@@ -127,7 +127,7 @@ def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> 
     """With batch norm, at each level; the last batch has 4 images, or a single one, which one process is without."""
     settings = [
         {"optimise": 0, "batch": 13, "memory": "low"},
-        {"optimise": 1, "batch": 5},
+        {"optimise": 1, "batch": 5, "perturb": "adversarial"},
         {"optimise": 2, "batch": 5, "cutout": 4, "epochs": 2, "skip_dropout": 0.3},
     ]
     specs = ["searched", "noisy", "searched"]
@@ -145,8 +145,18 @@ def test_a_search_on_text_is_that_of_one_process(folder: Path) -> None:
     # Few steps, at a low rate: what a step does makes more of a last bit.
     common: dict[str, Any] = {"epochs": 1, "batch": 3, "bptt": 45, "lr": 0.5, "short_windows": 0.0}
     jobs = [
-        job(folder, "search", "normed", f"run{order}", "texts", order=order, optimise=level, **common)
-        for order, level in (("1", 0), ("2", 2), ("exact", 1))
+        job(
+            folder,
+            "search",
+            "normed",
+            f"run{order}",
+            "texts",
+            order=order,
+            perturb=perturb,
+            optimise=level,
+            **common,
+        )
+        for order, level, perturb in (("1", 0, "none"), ("2", 2, "none"), ("exact", 1, "adversarial"))
     ]
     row = {**common, "batch": 1, "bptt": 120}
     jobs.append(job(folder, "search", "plain", "row", "texts", order="2", **row))

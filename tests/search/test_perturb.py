@@ -15,13 +15,20 @@ from dartsl.searching import loop
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same, same_runs
 
 
-@pytest.mark.parametrize("changes", [{"order": "1"}, {"order": "exact", "edge_weights": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"order": "1", "perturb": "random"},
+        {"order": "exact", "edge_weights": True, "perturb": "random"},
+        {"order": "2", "edge_weights": True, "perturb": "adversarial", "relaxation": "gumbel"},
+    ],
+)
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tiny: Path, stop_after: Callable[[int], None], changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(tiny, "whole", perturb="random", **changes)
+    run(tiny, "whole", **changes)
     stop_after(STEPS + 2)
-    assert not run(tiny, "parts", perturb="random", **changes).finished
+    assert not run(tiny, "parts", **changes).finished
     monkeypatch.undo()
     torch.rand(3)
     assert loop.resume(tiny.parent / "parts", console=quiet()).finished
@@ -30,9 +37,10 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     assert epsilons == pytest.approx([0.03, 0.165], rel=1e-12)
 
 
-def test_an_epsilon_of_zero_is_no_perturbation(tiny: Path) -> None:
+@pytest.mark.parametrize("perturb", ["random", "adversarial"])
+def test_an_epsilon_of_zero_is_no_perturbation(tiny: Path, perturb: str) -> None:
     run(tiny, "plain", warmup=0)
-    run(tiny, "zero", warmup=0, perturb="random", epsilon=Schedule.constant(0.0))
+    run(tiny, "zero", warmup=0, perturb=perturb, epsilon=Schedule.constant(0.0))
     one, other = (checkpoint_of(tiny.parent / name)["state"]["model"] for name in ("plain", "zero"))
     same(one, other)
 

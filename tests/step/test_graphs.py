@@ -18,6 +18,7 @@ from dartsl.data.text import Corpus, load_text
 from dartsl.lang.check import check
 from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.loader import read
+from dartsl.lang.schedules import Schedule
 from dartsl.lang.settings import search_config, train_config
 from dartsl.lang.source import Source
 from dartsl.nn.build import Build
@@ -146,7 +147,10 @@ def copied(value: Any) -> Any:
 
 CASES: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
     "images": (searched_images, {"warmup": 1}),
-    "images, gumbel": (searched_images, {"relaxation": "gumbel"}),
+    "images, gumbel": (
+        searched_images,
+        {"relaxation": "gumbel", "perturb": "adversarial", "perturb_steps": 2},
+    ),
     "training": (trained_images, {"drop_path": 0.3, "auxiliary": 0.4, "ema": 0.9}),
     "text": (searched_text, {}),
 }
@@ -157,7 +161,10 @@ LONG: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
     "images, exact, O0": (searched_images, {"order": "exact", "optimise": 0}),
     "images, little memory": (searched_images, {"order": "2", "memory": "low"}),
     "images, amp": (searched_images, {"amp": True}),
-    "text, order 2": (searched_text, {"order": "2"}),
+    "text, order 2": (
+        searched_text,
+        {"order": "2", "perturb": "adversarial", "epsilon": Schedule.constant(0.1), "perturb_steps": 2},
+    ),
     "text, exact, O0": (searched_text, {"order": "exact", "optimise": 0}),
     "training, in parts": (
         trained_images,
