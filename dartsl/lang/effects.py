@@ -24,18 +24,20 @@ from dartsl.lang.train_settings import TrainConfig
 
 @dataclass(frozen=True)
 class Found:
-    """What the images of a run turned out to be.
+    """What the data and the network of a run turned out to be.
 
     folder    one of images, which might be read as they are needed
     streamed  they are
     prepared  they come from Python as floating numbers, which the network takes as they are
     apart     a part that validates (in a search: that trains alphas) is there already
+    skips     a cell that stands somewhere without a stride offers a skip connection
     """
 
     folder: bool = False
     streamed: bool = False
     prepared: bool = False
     apart: bool = False
+    skips: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def _streamed(what: str) -> Effect:
     return Effect(lambda config, found: found.streamed, f"{what}, and these images are held in memory")
 
 
+_SKIPS = "no cell without a stride offers a skip connection"
 _AUGMENTS = Effect(
     lambda config, found: not found.prepared, "floating images from Python reach the network as they are"
 )
@@ -80,7 +83,9 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
             lambda config, found: config.stop != STABLE or config.epochs - config.warmup > config.stop_epochs,
             "the rule `stable` looks at more epochs (`stop_epochs`) than come after the warmup and before the last one",
         ),
+        Effect(lambda config, found: config.stop != SKIPS or found.skips, _SKIPS),
     ),
+    "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),
     ),

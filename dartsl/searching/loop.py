@@ -44,6 +44,7 @@ from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
 from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of, session_of
+from dartsl.searching.skips import offers_skips
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             group.require_same("data", found)
             info = run_info(SEARCH, job, config, model, found, session.inputs, group)
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
-                idle_settings = idle(config, job.asked, found_of(data, config))
+                turned_out = replace(found_of(data, config), skips=offers_skips(model.plan))
+                idle_settings = idle(config, job.asked, turned_out)
                 of_method = notes(config.method, model.plan.network.takes.kind)
                 say_notes([*of_method, *notes_of(data), *idle_settings], console)
                 begin(session, folder, group)

@@ -34,6 +34,11 @@ def skip_columns(plan: Plan, cell: Cell) -> dict[int, frozenset[int]]:
     }
 
 
+def offers_skips(plan: Plan) -> bool:
+    """Whether a candidate of the network is a skip connection."""
+    return any(columns for cell in plan.cells() for columns in skip_columns(plan, cell).values())
+
+
 def kept_skips(plan: Plan, cell: Cell, reading: Reading, floor: float = 0.0) -> list[KeptEdge]:
     """The edges that choose a skip connection where each takes its strongest candidate."""
     return skips_of(plan, derive(cell, reading.weights, edges=reading.edges, floor=floor))

@@ -59,6 +59,11 @@ PARTS = (
             STREAMED,
             [name for name in PARTS if name != "stop_epochs"],
         ),
+        (
+            SearchConfig(order="2", stop="skips", skip_limit=1),
+            Found(folder=True, streamed=True, skips=False),
+            ["stop", "skip_limit", *(name for name in PARTS if name != "stop_skips")],
+        ),
         (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
         (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),
         (
