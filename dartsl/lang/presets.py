@@ -14,6 +14,7 @@ from typing import Any
 
 from dartsl.lang.inputs import Images
 from dartsl.lang.methods import (
+    ADVERSARIAL,
     BETA_DECAY,
     DARTS,
     DIRICHLET,
@@ -85,6 +86,12 @@ PRESETS: Mapping[str, Preset] = {
         "mixing weights perturbed at random while weights are trained",
         "Chen and Hsieh, ICML 2020, arXiv 2002.05283",
         {"perturb": RANDOM, "epsilon": Schedule(0.03, 0.3, "toward")},
+    ),
+    "sdarts_adv": Preset(
+        "mixing weights moved up the training loss while weights are trained",
+        "Chen and Hsieh, ICML 2020, arXiv 2002.05283",
+        {"perturb": ADVERSARIAL, "perturb_steps": 7, "epsilon": Schedule(0.03, 0.3, "toward")},
+        passes=11,
     ),
     "fair_darts": Preset(
         "a sigmoid for each alpha, drawn to 0 or 1, and a threshold",
