@@ -1,0 +1,38 @@
+"""Every method searches, by as many passes per step as its table says."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dartsl
+from dartsl.lang.presets import PRESETS
+from dartsl.nn.supernet import Supernet
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_step_takes_as_many_passes_as_are_said(
+    name: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted between steps of one epoch: nothing else is measured there."""
+    passes, after = 0, []
+    forward = Supernet.forward
+
+    def counted(self: Supernet, *args: Any, **named: Any) -> Any:
+        nonlocal passes
+        passes += 1
+        return forward(self, *args, **named)
+
+    monkeypatch.setattr(Supernet, "forward", counted)
+    run = dartsl.search(
+        *(tiny, tiny.parent / "run"), data=tiny.parent / "images.npz", method=name, order=1, epochs=3, quiet=True,
+        on_step=lambda step: after.append((step.epoch, passes)),
+    )  # fmt: skip
+    assert run.settings["method"] == name
+    assert run.found is not None
+    counts = {one[1] - before[1] for before, one in pairwise(after) if before[0] == one[0]}
+    assert counts == {PRESETS[name].passes}
