@@ -142,6 +142,7 @@ def info(
             device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),
+        curvature=config.curvature > 0,
     )
 
 
@@ -153,6 +154,7 @@ def describe(
     order: str,
     build: Build = DEFAULT,
     plugins: Files = (),
+    curvature: bool = False,
 ) -> Info:
     """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
     from dartsl.graph.count import space_size
@@ -175,7 +177,7 @@ def describe(
         len(plan.layers),
         count.parameters(graph),
         count.multiply_adds(running(graph)),
-        None if build.memory == "none" else _memory(plan, batch, order, build, plugins),
+        None if build.memory == "none" else _memory(plan, batch, order, build, plugins, curvature),
         batch,
         order,
         build.level,
@@ -205,11 +207,11 @@ def describe_cell(cell: Cell) -> CellInfo:
     )
 
 
-def _memory(plan: Plan, batch: int, order: str, build: Build, plugins: Files) -> int | None:
+def _memory(plan: Plan, batch: int, order: str, build: Build, plugins: Files, curvature: bool) -> int | None:
     from dartsl.searching.memory import estimate_step
 
     try:
-        return estimate_step(plan, batch, order, build, plugins)
+        return estimate_step(plan, batch, order, build, plugins, curvature)
     except SpecError as fault:
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None

@@ -56,6 +56,7 @@ class SearchSettings(TypedDict, total=False):
     stop: str
     stop_skips: int
     stop_epochs: int
+    curvature: int
     edge_weights: bool
     perturb: Literal["none", "random", "adversarial"]
     perturb_steps: int

@@ -134,6 +134,12 @@ class SearchConfig:
     stop_epochs: int = setting(
         10, "epochs with the same ranking of the alphas after which the rule `stable` ends a search", low=2
     )
+    curvature: int = setting(
+        0,
+        "epochs from one computation of the curvature to the next, the largest eigenvalue of the validation loss's "
+        "Hessian in the alphas; 0 for none",
+        low=0,
+    )
     edge_weights: bool = setting(
         False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
     )

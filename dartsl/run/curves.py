@@ -12,13 +12,15 @@ from typing import Any
 
 from dartsl.run.files import Row
 
-LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, SCHEDULE, RATE, DROP_PATH, SECONDS = (
+LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE, RATE, DROP_PATH, SECONDS = (
     "loss",
     "accuracy",
     "perplexity",
     "entropy",
     "penalty",
     "cost",
+    "curvature",
+    "skip connections",
     "schedule",
     "learning rate",
     "drop path",
@@ -41,6 +43,8 @@ _ENTRIES = (
     (ENTROPY, "entropy", ("entropy",)),
     (PENALTY, "penalty", ("penalties",)),
     (COST, "expected", ("cost",)),
+    (CURVATURE, "eigenvalue", ("curvature",)),
+    (SKIPS, "skips", ("skips",)),
     (SCHEDULE, "value", ("schedules",)),
     (RATE, "lr", ("lr",)),
     (DROP_PATH, "probability", ("drop_path",)),

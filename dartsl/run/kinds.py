@@ -12,7 +12,18 @@ from itertools import chain
 from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
-from dartsl.run.curves import ACCURACY, COST, ENTROPY, LOSS, PENALTY, PERPLEXITY, RATE, SCHEDULE
+from dartsl.run.curves import (
+    ACCURACY,
+    COST,
+    CURVATURE,
+    ENTROPY,
+    LOSS,
+    PENALTY,
+    PERPLEXITY,
+    RATE,
+    SCHEDULE,
+    SKIPS,
+)
 from dartsl.run.schema import Check, either, many, maybe, number, one_of, real, record, table, text, whole
 
 ALPHAS = "alphas.jsonl"
@@ -60,6 +71,8 @@ _OF_SEARCH = {
     "schedules": table(_FIGURE),
     "stopped": text,
     "cost": _FIGURE,
+    "curvature": _FIGURE,
+    "skips": table(_FIGURE),
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
@@ -73,7 +86,7 @@ SEARCH = RunKind(
         Images.kind: record(_EPOCH, _OF_SEARCH),
         Tokens.kind: record(_EPOCH | {"validation_perplexity": real}, _OF_SEARCH),
     },
-    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, SCHEDULE),
+    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE),
     outcome=(FOUND, "found.dot", "found.svg"),
     beside={
         ALPHAS: record(

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from dartsl.run.curves import ENTROPY, LOSS, PERPLEXITY, CellShares, EdgeShares, Line, Panel
+from dartsl.run.curves import CURVATURE, ENTROPY, LOSS, PERPLEXITY, SKIPS, CellShares, EdgeShares, Line, Panel
 
 FORMATS = ("svg", "png", "pdf")
 PNG_DPI = 144
@@ -28,7 +28,12 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#0
 # What does nothing has the same colour in every picture.
 FIXED = {"none": FAINT} | dict.fromkeys(("skip_connect", "identity", "gate(identity)"), PALETTE[1])
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-UNITS = {LOSS: "loss, nats", ENTROPY: "entropy of the mixing weights, nats"}
+UNITS = {
+    LOSS: "loss, nats",
+    ENTROPY: "entropy of the mixing weights, nats",
+    CURVATURE: "largest eigenvalue of the Hessian in the alphas",
+    SKIPS: "skip connections that would be derived",
+}
 STYLE: Any = {  # the types that matplotlib gives its settings differ from version to version
     # The first comes with matplotlib, so that all machines measure the same; the others are for who reads the SVG.
     "font.family": ["DejaVu Sans", "sans-serif"],

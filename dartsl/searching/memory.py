@@ -148,15 +148,16 @@ def estimate_step(
     order: str,
     build: Build = DEFAULT,
     plugins: Implementations = (),
+    curvature: bool = False,
 ) -> int:
     """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
 
-    `order` is that of the alpha gradient: 1, 2 or exact. A Supernet is not touched, and is as it was built;
-    `build` and `plugins` are for a Plan.
+    `order` is that of the alpha gradient: 1, 2 or exact. With `curvature` the peak may be where that is computed. A
+    Supernet is not touched, and is as it was built; `build` and `plugins` are for a Plan.
     Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
     one that breaks its contract (E0412), UserError for what has more numbers than torch can count.
     """
-    return step_memory(model, batch, order, build, plugins).total
+    return step_memory(model, batch, order, build, plugins, curvature).total
 
 
 def step_memory(
@@ -165,6 +166,7 @@ def step_memory(
     order: str,
     build: Build = DEFAULT,
     plugins: Implementations = (),
+    curvature: bool = False,
 ) -> StepMemory:
     """The parts of `estimate_step`."""
     if order not in ORDERS:
@@ -173,13 +175,13 @@ def step_memory(
     block = memory_gpu.BLOCK if shadow.build.chosen_target.name == "cuda" else 1
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
     passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2", block), shadow.build.memory
-    if (
-        order == "exact"
-    ):  # dual numbers: all twice, and what their derivatives keep; no layer is computed again
+    if order == "exact" or curvature:
+        # Dual numbers: all twice, and what their derivatives keep; no layer is computed again.
         if kept != "normal":
             shadow, kept = _shadow(model, batch, replace(build, memory="normal"), plugins), "normal"
-            passes = step_peak(shadow, batch, "2", block)
-        passes = round(DUAL * 2 * passes)
+        passes = max(
+            passes, round(DUAL * 2 * step_peak(shadow, batch, "2" if order == "exact" else "1", block))
+        )
     if block > 1:
         passes = memory_gpu.rounded(passes)
         slack = memory_gpu.workspaces(shadow, batch)

@@ -1,8 +1,9 @@
-"""The second-order term: how grad_alpha L_train changes as the weights move along v.
+"""Products with second derivatives: how grad_alpha of a loss changes as parameters move along v.
 
-    hvp = d/d alpha <grad_w L_train(w, alpha), v>
+    of the weights, the second-order term: hvp = d/d alpha <grad_w L_train(w, alpha), v>
+    of the alphas, a product with their Hessian: d/d alpha <grad_alpha L_val(w, alpha), v>
 
-Taken by the authors' finite difference, or exactly by forward over reverse: the weights become dual numbers
+Taken by the authors' finite difference, or exactly by forward over reverse: the parameters become dual numbers
 w + e v, the ordinary gradient in alpha is taken of the dual loss, and its tangent is the product (Pearlmutter,
 "Fast exact multiplication by the Hessian", 1994). No graph of a graph is built, as double backward would.
 """
@@ -52,46 +53,64 @@ def difference_product(
 
 
 def exact_product(model: SearchModel, train: Batch, pass_: Pass, direction: Sequence[Tensor]) -> list[Tensor]:
-    """The tangent, along `direction`, of grad_alpha L_train as a function of the weights.
+    """The tangent, along `direction`, of grad_alpha L_train as a function of the weights."""
+    return _gradient_along(model, train, pass_, model.weights(), direction)
 
-    The weights themselves are not touched. `model` is a torch module.
+
+def hessian_product(
+    model: SearchModel, validation: Batch, pass_: Pass, direction: Sequence[Tensor]
+) -> list[Tensor]:
+    """The Hessian of L_val in the alphas times `direction`, which runs along `model.alpha_parameters()`."""
+    return _gradient_along(model, validation, pass_, model.alpha_parameters(), direction)
+
+
+def _gradient_along(
+    model: SearchModel,
+    batch: Batch,
+    pass_: Pass,
+    parameters: Sequence[nn.Parameter],
+    direction: Sequence[Tensor],
+) -> list[Tensor]:
+    """The tangent of grad_alpha of the loss on a batch, as `parameters` move along `direction`.
+
+    The parameters themselves are not touched. `model` is a torch module.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
     alphas = model.alpha_parameters()
-    along = dict(zip(map(id, model.weights()), direction, strict=True))
-    pass_ = replace(pass_, share=train.share)
-    seed_plugins(model, train, pass_)
-    step_of = _AlphaGradient(model, alphas)
+    learnt = set(map(id, alphas))
+    along = dict(zip(map(id, parameters), direction, strict=True))
+    pass_ = replace(pass_, share=batch.share)
+    seed_plugins(model, batch, pass_)
+    step_of = _AlphaGradient(model)
     with constant(model.weights()), _dual_numbers():
         replaced: dict[str, Tensor] = {
-            name: _dual(weight.detach(), along[id(weight)])
-            for name, weight in step_of.named_parameters()
-            if id(weight) in along
+            name: _dual(parameter.detach().requires_grad_(id(parameter) in learnt), along[id(parameter)])
+            for name, parameter in step_of.named_parameters()
+            if id(parameter) in along
         }
         # A buffer that a pass writes to in place would become dual itself: the pass gets copies.
         replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
-        gradients = torch.func.functional_call(step_of, replaced, (train, pass_))
+        gradients = torch.func.functional_call(step_of, replaced, (batch, pass_))
         tangents = [_tangent(gradient) for gradient in gradients]
     product = [
         torch.zeros_like(alpha) if tangent is None else tangent.detach()
         for alpha, tangent in zip(alphas, tangents, strict=True)
     ]
-    train.share.sum_(product)
+    batch.share.sum_(product)
     return product
 
 
 class _AlphaGradient(nn.Module):
     """grad_alpha of the loss, as a module: what is recomputed in backward sees the replaced weights too."""
 
-    def __init__(self, model: nn.Module, alphas: Sequence[nn.Parameter]) -> None:
+    def __init__(self, model: SearchModel) -> None:
         super().__init__()
         self.model = model
-        self._alphas = tuple(alphas)
 
     def forward(self, batch: Batch, pass_: Pass) -> tuple[Tensor, ...]:
         loss = batch.share.weighed(batch.take(self.model, pass_).loss)
-        return tuple(slopes(loss, self._alphas))
+        return tuple(slopes(loss, self.model.alpha_parameters()))  # the replaced ones
 
 
 @contextmanager

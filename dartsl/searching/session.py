@@ -13,8 +13,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from dartsl.graph.budget import budget
-from dartsl.lang.methods import COST, NEVER
+from dartsl.lang.methods import NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of
@@ -25,9 +24,11 @@ from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, number, record, table, whole
 from dartsl.run.state import optimizer, tensors
+from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
 from dartsl.searching.method import Method, Schedule
-from dartsl.searching.readouts import Reading, entropies, readings
+from dartsl.searching.readouts import Reading
+from dartsl.searching.standing import Standing
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.searching.stops import Readings, recorded, restored
 from dartsl.searching.terms import Moment
@@ -87,7 +88,8 @@ class SearchSession(Verified[Place]):
         self.numbers: Mapping[str, float] = {}  # what else is scheduled, in this epoch
         self.epoch = 0
         self.number = 0
-        self.budget = budget(model.plan, config.cost) if COST in config.penalty else None
+        self.standing = Standing(model, config)
+        self.curvature = Curvature.of(config)
         self.past: list[Readings] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
@@ -189,6 +191,8 @@ class SearchSession(Verified[Place]):
         train, validation = self.draw(place)
         taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)
+        if self.place == self.steps and self.curvature.due(self.epoch):
+            self.curvature.measure(self.model, validation, self.number, self.numbers, self.finite)
         self.went_on(taken)
         self.number += 1
         self.look_ahead()
@@ -204,11 +208,13 @@ class SearchSession(Verified[Place]):
 
     def position(self) -> dict[str, Any]:
         """How far the search has come within its epoch: numbers, and states of generators."""
-        return {"step": self.number, "counts": self.sums.counts(), **self.random_state()}
+        position = {"step": self.number, "counts": self.sums.counts(), "curvature": self.curvature.value}
+        return {**position, **self.random_state()}
 
     def load_position(self, position: Mapping[str, Any]) -> None:
         """Take over what `position` gave."""
         self.number = position["step"]
+        self.curvature.value = position["curvature"]
         self.sums.load_counts(position["counts"])
         self.load_random_state(position)
 
@@ -223,15 +229,16 @@ class SearchSession(Verified[Place]):
             "epoch": self.epoch,
             "lr": self.rate,
             **self.sums.row(),
-            "entropy": self.entropy(),
+            "entropy": self.standing.entropy(),
             **({"schedules": dict(self.numbers)} if self.numbers else {}),
             "seconds": round(self.seconds, 3),
         }
-        row |= self.cost()
+        row |= {**self.standing.cost(), **self.curvature.figures(), **self.standing.skips()}
         if (reason := self.stopped) is not None:
             row["stopped"] = reason
         figures = self.read()
         self.sums.clear()
+        self.curvature.value = None
         self.seconds = 0.0
         return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}, figures)
 
@@ -241,24 +248,11 @@ class SearchSession(Verified[Place]):
 
     def readings(self) -> dict[str, Reading]:
         """What each table says, as a run's readers have it."""
-        edge_weights = self.config.edge_weights
-        return readings(self.method.relaxation, self.model.tables, self.model.architecture(), edge_weights)
-
-    def cost(self) -> dict[str, float]:
-        """The expected cost of what would be found, where there is a budget."""
-        if self.budget is None:
-            return {}
-        weights = {table: reading.weights for table, reading in self.readings().items()}
-        return {"cost": self.budget.expected(weights)}
-
-    def entropy(self) -> dict[str, float]:
-        """The mean entropy of each table's rows of mixing weights, in nats."""
-        rows = {table: entropies(reading.weights) for table, reading in self.readings().items()}
-        return {table: sum(values) / len(values) for table, values in rows.items()}
+        return self.standing.readings()
 
     def read(self) -> dict[str, float | None]:
         """The figures of the epoch so far."""
-        row, entropy = self.sums.row(), self.entropy()
+        row, entropy = self.sums.row(), self.standing.entropy()
         return {
             "loss": row["train_loss"],
             self.short: row[f"train_{self.measure}"],
@@ -266,7 +260,8 @@ class SearchSession(Verified[Place]):
             f"val {self.short}": row[f"validation_{self.measure}"],
             "entropy": sum(entropy.values()) / len(entropy),
             **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
-            **self.cost(),
+            **self.standing.cost(),
+            **self.curvature.figures(),
             **self.numbers,
             "lr": self.rate,
         }
@@ -281,6 +276,7 @@ class SearchSession(Verified[Place]):
             "model": dict(self.model.state_dict()),
             "weights_optimizer": self.stepper.weights.state_dict(),
             "alphas_optimizer": self.stepper.alphas.state_dict(),
+            **self.curvature.figures(),
             **({"past": recorded(self.past)} if self.past else {}),
             **self.random_state(),
         }
@@ -298,7 +294,7 @@ class SearchSession(Verified[Place]):
                 "alphas_optimizer": optimizer(self.stepper.alphas, "exp_avg", "exp_avg_sq"),
                 **self.random_schema(),
             },
-            {"past": many(table(_READING))},
+            {"past": many(table(_READING)), "curvature": number()},
             closed=True,
         )
 
@@ -314,4 +310,5 @@ class SearchSession(Verified[Place]):
         )
         self.load_random_state(state)
         self.sums.load_state_dict(state)
+        self.curvature.value = state.get("curvature")
         self.past = restored(state.get("past", []))

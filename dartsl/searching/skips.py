@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dartsl.graph.tables import table_name
 from dartsl.lang.model import Cell, Edge
 from dartsl.lang.skips import is_skip
 from dartsl.lang.terms import CellLayer, Plan
@@ -56,6 +57,15 @@ def skips_of(plan: Plan, found: DerivedCell) -> list[KeptEdge]:
             for column in columns.get(places[id(kept.edge)], frozenset())
         )
     ]
+
+
+def skip_counts(plan: Plan, readings: Mapping[str, Reading], floor: float = 0.0) -> dict[str, int]:
+    """How many skip connections each cell would have, as its strongest operations have it, by the name of its table."""
+    return {
+        name: len(kept_skips(plan, cell, readings[name], floor))
+        for cell in plan.cells()
+        if cell.searched_edges and (name := table_name(cell)) in readings
+    }
 
 
 def limited(

@@ -23,3 +23,14 @@ def double_backward(
     if not product.requires_grad:  # no weight's gradient depends on the alphas
         return [torch.zeros_like(alpha) for alpha in alphas]
     return list(torch.autograd.grad(product, alphas, materialize_grads=True))
+
+
+def hessian_times(
+    model: SearchModel, batch: ImageBatch, pass_: Pass, direction: Sequence[Tensor]
+) -> list[Tensor]:
+    """The Hessian of the loss in the alphas times a direction."""
+    alphas = model.alpha_parameters()
+    loss = F.cross_entropy(model(batch.images, pass_=pass_), batch.labels)
+    slopes = torch.autograd.grad(loss, alphas, create_graph=True, materialize_grads=True)
+    product = torch.stack([(slope * v).sum() for slope, v in zip(slopes, direction, strict=True)]).sum()
+    return list(torch.autograd.grad(product, alphas, materialize_grads=True))

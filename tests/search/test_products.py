@@ -1,4 +1,4 @@
-"""The exact second-order term by forward over reverse, against double backward."""
+"""Exact products with second derivatives by forward over reverse, against double backward."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import bilevel
 from dartsl.searching.bilevel import Unroll, alpha_gradient
-from dartsl.searching.products import exact_product
+from dartsl.searching.products import exact_product, hessian_product
 from dartsl.step.batches import ImageBatch
 from dartsl.step.gradients import weight_step
 from tests.nn.specs import RAGGED, SEARCHED, small
 
-from .double_backward import double_backward
+from .double_backward import double_backward, hessian_times
 
 SMOOTH = (
     SEARCHED.replace("cell normal", "op avg = avg_pool(3)/stride > mix_bn\n"
@@ -61,6 +61,34 @@ def test_the_product_is_that_of_double_backward(spec: str, memory: str, level: i
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
     assert not any(product.requires_grad for product in found)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize(
+    "built",
+    [
+        {},
+        {"memory": "low", "edge_weights": True},
+        {"relaxation": "gumbel"},
+        {"relaxation": "dirichlet"},
+        {"relaxation": "sigmoid", "auxiliary_skip": True},
+    ],
+)
+def test_the_product_with_the_hessian_in_the_alphas(built: dict[str, Any], level: int) -> None:
+    model = small(RAGGED, dtype="float64", level=level, **built)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for alpha in model.alpha_parameters():
+            alpha.copy_(torch.randn(alpha.shape, generator=generator, dtype=alpha.dtype))
+    batch, pass_ = batch_of(model, 1), Pass(3, "validation", frozen=True)
+    direction = [torch.randn(a.shape, generator=generator, dtype=a.dtype) for a in model.alpha_parameters()]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    found = hessian_product(model, batch, pass_, direction)
+    expected = hessian_times(model, batch, pass_, direction)
+    assert all(float(product.abs().max()) > 0 for product in expected)
+    close(found, expected)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("spec", SPECS)
