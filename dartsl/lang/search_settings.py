@@ -155,11 +155,11 @@ class SearchConfig:
     epsilon: Schedule = setting(
         Schedule(0.03, 0.3, "toward"), "by how much mixing weights are perturbed at most", low=0, high=1
     )
-    auxiliary_skip: bool = of_images(
+    auxiliary_skip: bool = setting(
         False, "add a skip connection to every edge that offers a choice, in the search alone (DARTS-)"
     )
     auxiliary_skip_weight: Schedule = setting(
-        Schedule(1.0, 0.0, "toward"), "what that skip connection is multiplied by", low=0, only="images"
+        Schedule(1.0, 0.0, "toward"), "what that skip connection is multiplied by", low=0
     )
     skip_dropout: float = of_images(
         0.0,

@@ -235,16 +235,32 @@ def corpus() -> Corpus:
 @pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps(order: str, level: int) -> None:
     """A search as it is run, two epochs: windows, states, masks, rates and optimisers are the session's."""
+    searched(order, level)
+
+
+@pytest.mark.parametrize(
+    ("order", "level"),
+    [("2", 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in [("1", 0), ("exact", 2)])],
+)
+def test_search_steps_beside_skip_connections(order: str, level: int) -> None:
+    """They weigh 1 in the first epoch of two, and 1/2 in the second."""
+    searched(order, level, auxiliary_skip=True)
+
+
+def searched(order: str, level: int, auxiliary_skip: bool = False) -> None:
+    """Both sides through all steps, compared after each."""
     oracle = oracle_of(nodes=3)
-    model = text_twin(oracle, level)
-    session = TextSession(model, dataclasses.replace(CONFIG, order=order), corpus())
+    model = text_twin(oracle, level, auxiliary_skip=auxiliary_skip)
+    config = dataclasses.replace(CONFIG, order=order, auxiliary_skip=auxiliary_skip)
+    session = TextSession(model, config, corpus())
     settings = TextSettings(order=order, lr=1.0, bptt=8, weight_decay=0.01, ar=0.2, tar=0.5, alphas_lr=0.05)
     zeros = torch.zeros(BATCH, SIZE).double()
     search = TextSearch(oracle, settings, zeros, zeros)
     train, valid = columns(corpus().train, BATCH), columns(corpus().valid, BATCH)
     lengths, clipped, step = set(), False, 0
-    for _ in range(2):
+    for epoch in range(2):
         session.begin_epoch()
+        oracle.beside = 1 - epoch / 2 if auxiliary_skip else 0.0
         search.train_carry = search.validation_carry = zeros
         at = 0
         for place in session.batches:

@@ -71,11 +71,15 @@ def text_spec(found: Found | None, nodes: int, embedding_dropout: float = 0.1) -
     return text.replace("dropout_e = 0", f"dropout_e = {embedding_dropout}")
 
 
-def text_twin(model: LanguageModel, level: int = 0, memory: str = "normal") -> Supernet:
+def text_twin(
+    model: LanguageModel, level: int = 0, memory: str = "normal", auxiliary_skip: bool = False
+) -> Supernet:
     """dartsl's network with the oracle's weights and alphas in it (and so with the same names)."""
     spec = checked(text_spec(model.found, len(model.matrices)))
     sizes = {"H": model.size, "vocab": len(model.bias)}
-    made = compile(spec, None, sizes, level=level, dtype="float64", memory=memory)
+    made = compile(
+        spec, None, sizes, level=level, dtype="float64", memory=memory, auxiliary_skip=auxiliary_skip
+    )
     values = renamed_text(parameters_of(model), model.size)
     parameters = dict(made.named_parameters())
     assert values.keys() == parameters.keys()

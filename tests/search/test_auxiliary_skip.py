@@ -15,7 +15,6 @@ from dartsl.graph.passes import optimise
 from dartsl.graph.prune import prune
 from dartsl.graph.target import LEVELS
 from dartsl.graph.verify import verify
-from dartsl.lang.diagnostics import UserError
 from dartsl.lang.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass, Scheduled
@@ -148,8 +147,3 @@ def test_an_edge_that_it_does_not_fit_is_shown(text: str) -> None:
     with pytest.raises(dartsl.SpecError) as fault:
         dartsl.check(Source("s.darts", text + "search { auxiliary_skip = true }"))
     assert {each.code for each in fault.value.diagnostics} == {"E0611"}
-
-
-def test_a_network_of_text_has_none() -> None:
-    with pytest.raises(UserError, match="is for networks of images"):
-        dartsl.search("darts_rnn", auxiliary_skip=True)

@@ -76,7 +76,12 @@ def masked(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
 
 
 class LanguageModel(nn.Module):
-    """Embedding, recurrent cell, decoder; with `found` None the cell is searched over five candidates."""
+    """Embedding, recurrent cell, decoder; with `found` None the cell is searched over five candidates.
+
+    Every searched edge adds `beside` times what it reads, unmasked, as the authors of DARTS- have it (2009.01027).
+    """
+
+    beside = 0.0
 
     def __init__(self, vocab: int, size: int, found: Found | None = None, nodes: int = 8) -> None:
         super().__init__()
@@ -130,6 +135,7 @@ class LanguageModel(nn.Module):
             for state in states:
                 for column, name in enumerate(CANDIDATES):
                     total = total + weights[row, column] * self.candidate(name, state, matrix, masks)
+                total = total + self.beside * state
                 row += 1
             states.append(self.normalised(total))
         return sum(states[2:], states[1]) / (len(states) - 1)
