@@ -92,9 +92,12 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
 
 
 def _completed(spec: Field[Any], ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """What the shell offers for a value: names, and the beginnings of schedules."""
+    """What the shell offers for a value: names, those of a list that it does not have yet, beginnings of schedules."""
     known = [f"{shape}(" for shape in SHAPES] if isinstance(spec.default, Schedule) else accepted(spec) or ()
-    return [name for name in known if name.startswith(incomplete)]
+    if not isinstance(spec.default, tuple):
+        return [name for name in known if name.startswith(incomplete)]
+    *before, last = incomplete.split(",")
+    return [",".join([*before, name]) for name in known if name.startswith(last) and name not in before]
 
 
 def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:

@@ -183,6 +183,8 @@ def test_the_shell_completes_it() -> None:
     for words, found in {
         ("--temperature", "li"): ["linear("],
         ("--relaxation", "gum"): ["gumbel"],
+        ("--penalty", "entropy,ent"): [],
+        ("--penalty", "kl,z"): ["kl,zero_one"],
     }.items():
         completion = BashComplete(cli, {}, "dartsl", "_DARTSL_COMPLETE")
         items = completion.get_completions(["search", "digits", words[0]], words[1])
