@@ -111,6 +111,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "auxiliary": _of(bool, "True or False"),
     "auxiliary_skip": _of(bool, "True or False"),
     "edge_weights": _of(bool, "True or False"),
+    "partial": _whole(1),
     "relaxation": _of(str, "the name of a relaxation"),
     "alphas_start": _one_of("normal", "zero"),
     "layers": _layers,

@@ -35,6 +35,7 @@ def compile(
     relaxation: str = "softmax",
     alphas_start: Literal["normal", "zero"] = "normal",
     edge_weights: bool = False,
+    partial: int = 1,
     auxiliary_skip: bool = False,
     drop_path: bool = False,
     auxiliary: bool = False,
@@ -55,6 +56,7 @@ def compile(
     alphas_start  where alphas begin: "normal", near 0, or "zero"
     auxiliary_skip  with a skip connection beside the candidates of each edge, as a search with this setting has
     edge_weights  with a learnt weight for each edge, as a search with this setting has
+    partial     mix one of so many parts of each edge's channels, as a search with this setting does
     drop_path, auxiliary   with drop-path on the edges and with the auxiliary head, as a training may have them
     plugins     files that implement `extern op`s (they are run), or implementations by name
 
@@ -69,10 +71,10 @@ def compile(
         "alphas_start": alphas_start, "edge_weights": edge_weights, "auxiliary_skip": auxiliary_skip,
         "drop_path": drop_path, "auxiliary": auxiliary,
     }  # fmt: skip
-    require(**asked, plugins=plugins)
+    require(**asked, partial=partial, plugins=plugins)
     asked |= {"level": int(level), "seed": int(seed)}  # draws are keyed by values and types
     checked = check(spec)
-    planned = job_of(checked, *of_run(spec, network, parameters)).plan()
+    planned = job_of(checked, *of_run(spec, network, parameters)).plan(int(partial))
     build = Build(device=device, **asked)
     known = plugins or plugins_beside(checked.root.source)
     return supernet.from_plan(checked, planned, build, known)
@@ -88,6 +90,7 @@ def emit(
     until: str | None = None,
     passes: str | None = None,
     target: str = "cpu",
+    partial: int = 1,
     plugins: Plugins = (),
 ) -> str:
     """A network as text: code in Python, its operation graph, that graph as DOT, or what each pass did.
@@ -95,16 +98,17 @@ def emit(
     level   of optimisation, 0 to 2; `until` stops after the pass of that name
     passes  in place of a level's, such as "cse,fold,stack(limit=32768)"
     target  the kind of device that passes choose for: cpu or cuda
+    partial  as a search with this setting mixes channels
 
     Raises SpecError; UserError for a network, parameter or pass that does not exist.
     """
-    require(form=form, level=level)
+    require(form=form, level=level, partial=partial)
     if target not in TARGETS:
         raise UserError(f"there is no target `{target}`", "one of " + ", ".join(TARGETS), exit_code=2)
     chosen = TARGETS[target]
     applied = _passes(passes, level, until, chosen)
     checked = check(spec)
-    planned = job_of(checked, network, parameters).plan()
+    planned = job_of(checked, network, parameters).plan(int(partial))
     if form == "python":
         from dartsl.nn.emit import emit_python
         from dartsl.nn.supernet import from_plan

@@ -98,14 +98,16 @@ def info(
     level: int | None = None,
     memory: str | None = None,
     device: str = "cpu",
+    partial: int | None = None,
     plugins: Plugins = (),
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
 
     `batch` (images per step, from each half), `order` (of the alpha gradient), `level` (of optimisation) and `memory`
-    (normal or low) are for the memory, in bytes; the spec's settings are their defaults. `device` is `cpu` or `cuda`,
-    which need not be there: of a GPU the workspaces of cudnn are assumed. With memory = "none" it is
-    left out: all else takes no torch and no seconds. A spec without a network has its cells alone.
+    (normal or low) are for the memory, in bytes; `partial`, the parts of the channels of which one is mixed, is for all
+    numbers of the network. The spec's settings are their defaults. `device` is `cpu` or `cuda`, which need not be
+    there: of a GPU the workspaces of cudnn are assumed. With memory = "none" it is left out: all else takes no
+    torch and no seconds. A spec without a network has its cells alone.
     Raises SpecError, UserError.
     """
     from dartsl.run.beside import allowed
@@ -113,19 +115,20 @@ def info(
     if device not in DEVICES:
         raise UserError(f"no memory is estimated for the device `{device}`", "take cpu or cuda", exit_code=2)
     estimated = None if memory == "none" else memory
-    asked = {"batch": batch, "order": order, "level": level, "memory": estimated}
+    asked = {"batch": batch, "order": order, "level": level, "memory": estimated, "partial": partial}
     require(**{name: value for name, value in asked.items() if value is not None}, plugins=plugins)
     checked = check(spec)
-    planned = None
+    planned, config = None, search_config(Images, {})
     if network is not None or root_networks(checked):
-        planned = job_of(checked, network, parameters).plan()
+        job = job_of(checked, network, parameters)
+        config = search_config(job.picked().takes, checked.search)
+        planned = job.plan(config.partial if partial is None else int(partial))
     elif parameters:
         raise UserError("the spec has no network whose parameters could be set", exit_code=2)
     if planned is not None and plugins:
         from dartsl.nn.plugins import require_sound
 
         require_sound(checked, planned, plugins)
-    config = search_config(Images if planned is None else planned.network.takes, checked.search)
     return describe(
         checked,
         planned,

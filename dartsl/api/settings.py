@@ -58,6 +58,7 @@ class SearchSettings(TypedDict, total=False):
     stop_epochs: int
     curvature: int
     edge_weights: bool
+    partial: int
     perturb: Literal["none", "random", "adversarial"]
     perturb_steps: int
     epsilon: float | str

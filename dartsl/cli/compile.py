@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     "--target", "device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
     help="Kind of device to optimise for.",
 )  # fmt: skip
+@click.option(
+    "--partial", type=click.IntRange(min=1), default=1, show_default=True, metavar="K",
+    help="Mix one of K parts of the channels, as a search with this setting does.",
+)  # fmt: skip
 @network_options
 @plugin_option
 @output_option("Where to write it. Without it the text goes to stdout.")
@@ -57,6 +61,7 @@ def compile_command(
     until: str | None,
     text: str | None,
     device: str,
+    partial: int,
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -87,6 +92,7 @@ def compile_command(
         until=until,
         passes=text,
         target=device,
+        partial=partial,
         plugins=plugins,
     )
     deliver(made, output)

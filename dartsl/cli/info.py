@@ -54,6 +54,7 @@ MOST_PARTS = 8  # named of those that never run
     show_default=True,
     help="Device of the memory estimate; no GPU is needed.",
 )
+@click.option("--partial", type=click.IntRange(min=1), metavar="K", help="Count a search with this setting.")
 @plugin_option
 def info_command(
     spec: str,
@@ -64,6 +65,7 @@ def info_command(
     level: int | None,
     memory: str | None,
     device: str,
+    partial: int | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Report the size of a search space and the cost of its network.
@@ -89,6 +91,7 @@ def info_command(
         level=level,
         memory=memory,
         device=device,
+        partial=partial,
         plugins=plugins,
     )
     answer(as_json(found), as_text(found))

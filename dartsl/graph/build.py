@@ -11,17 +11,18 @@ from dataclasses import replace
 import networkx as nx
 
 from dartsl.graph.auxiliary import with_auxiliary
+from dartsl.graph.channels import Channels
 from dartsl.graph.kinds import INPUT, MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, Value, application
 from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
 from dartsl.graph.skips import AUXILIARY_SKIP, SKIP_DROPOUT, skip_beside
-from dartsl.graph.tables import table_name, tables_of
+from dartsl.graph.tables import SHARE, SKIP, table_name, tables_of
 from dartsl.lang.diagnostics import SpecError
 from dartsl.lang.model import Edge
 from dartsl.lang.primitives import PRIMITIVES, owner, plugin
 from dartsl.lang.records import ModuleSpec, Primitive
-from dartsl.lang.skips import is_skip, skip_faults
+from dartsl.lang.skips import entering, is_skip, skip_faults
 from dartsl.lang.tensors import Shape
 from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
 
@@ -33,6 +34,7 @@ def build(
     auxiliary: bool = False,
     auxiliary_skip: bool = False,
     skip_dropout: bool = False,
+    edge_weights: bool = False,
 ) -> nx.DiGraph:
     """The operation graph of a planned network; `dartsl.graph.operations` says what it holds.
 
@@ -40,21 +42,23 @@ def build(
     (and `none`, which has nothing to drop); `auxiliary` is said in `dartsl.graph.auxiliary`. For a search: with
     `auxiliary_skip` a skip connection stands beside the candidates of each edge that offers a choice; with
     `skip_dropout` dropout stands after those of the candidates that are skip connections in their layer. Raises
-    SpecError (E0611) where no auxiliary one fits.
+    SpecError (E0611) where no auxiliary one fits. A plan with partial channels gives its search as
+    `dartsl.graph.channels` says; what passes by has the share of its edge with `edge_weights`.
     """
     if auxiliary_skip and (faults := list(skip_faults(plan))):
         raise SpecError(faults)
-    graph = _Builder(plan, drop_path, auxiliary_skip, skip_dropout).run()
+    shares = edge_weights and plan.partial > 1
+    beside = ((SKIP,) if auxiliary_skip else ()) + ((SHARE,) if shares else ())
+    graph = _Builder(plan, drop_path, beside, skip_dropout).run()
     return with_auxiliary(graph, plan) if auxiliary else graph
 
 
 class _Builder:
-    def __init__(self, plan: Plan, drop_path: bool, auxiliary_skip: bool, skip_dropout: bool) -> None:
+    def __init__(self, plan: Plan, drop_path: bool, beside: tuple[str, ...], skip_dropout: bool) -> None:
         self._plan = plan
         self._drop_path = drop_path
-        self._auxiliary_skip = auxiliary_skip
         self._skip_dropout = skip_dropout
-        self._tables = tuple(replace(each, beside=auxiliary_skip) for each in tables_of(plan.cells()))
+        self._tables = {each.name: replace(each, beside=beside) for each in tables_of(plan.cells())}
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
@@ -80,7 +84,7 @@ class _Builder:
             output=self._bundle() if plan.input.sequence else self._given[plan.layers[-1].name],
             layers=tuple((x.name, x.cell.name if isinstance(x, CellLayer) else None) for x in plan.layers),
             modules=self._modules,
-            alphas=self._tables,
+            alphas=tuple(self._tables.values()),
             carries=tuple(self._carries),
         )
         return self._graph
@@ -112,7 +116,7 @@ class _Builder:
             values.update(self._inputs(layer))
         rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
         incoming: dict[str, list[tuple[Edge, tuple[Term, ...]]]] = {node.name: [] for node in cell.nodes}
-        for edge, terms in zip(cell.edges, layer.edges, strict=True):
+        for edge, terms in zip(cell.edges, layer.built, strict=True):
             incoming[edge.target].append((edge, terms))
         for node, shape, has_bn in zip(cell.nodes, layer.node_shapes, layer.node_bn, strict=True):
             path = self._paths.claim(layer.name, safe(node.name))
@@ -155,23 +159,37 @@ class _Builder:
     ) -> str:
         """The candidates of an edge and, where there is a choice, their mix."""
         path = self._paths.claim(node, safe(edge.source))
-        given = []
-        for candidate, term in zip(edge.candidates, terms, strict=True):
-            place = self._paths.claim(path, candidate_name(candidate.label))
-            given.append(self._term(term, source, place, layer.name))
-            if self._skip_dropout and row is not None and is_skip(term):
-                given[-1] = self._random(SKIP_DROPOUT, given[-1], place, layer.name)
+        places = [self._paths.claim(path, candidate_name(each.label)) for each in edge.candidates]
         if row is None:
-            return self._dropped(given[0], path, layer.name) if self._drop_path else given[0]
+            only = self._term(terms[0], source, places[0], layer.name)
+            return self._dropped(only, path, layer.name) if self._drop_path else only
         mix = self._paths.claim(path, MIX)
-        attributes: tuple[tuple[str, Value], ...] = (("table", table_name(layer.cell)), ("row", row))
-        if self._auxiliary_skip:
+        table = self._tables[table_name(layer.cell)]
+        rest, channels = "", Channels(path, layer.name, entering(terms[0]).channels, self._add, self._paths)
+        before = application(self._graph, source).shape
+        if self._plan.partial > 1:
+            source, rest = channels.divide(source, before)
+        given = [
+            self._offered(term, source, place, layer.name) for term, place in zip(terms, places, strict=True)
+        ]
+        attributes: tuple[tuple[str, Value], ...] = (("table", table.name), ("row", row))
+        if SKIP in table.beside:
             place = self._paths.claim(path, AUXILIARY_SKIP)
-            after = next(each.after for each in self._tables if each.name == table_name(layer.cell))
-            attributes = (*attributes, ("columns", (*range(len(given)), after)))
+            attributes = (*attributes, ("columns", (*range(len(given)), table.after(SKIP))))
             given.append(self._term(skip_beside(terms[0]), source, place, layer.name))
         shape = terms[0].output.dims
-        return self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
+        mixture = self._add(mix, Application(MIX, attributes, tuple(given), shape, layer.name))
+        if not rest:
+            return mixture
+        share = (table.name, row, table.after(SHARE)) if SHARE in table.beside else None
+        return channels.join(mixture, rest, before, (before[0], *shape[1:]), share)
+
+    def _offered(self, term: Term, source: str, place: str, layer: str) -> str:
+        """A candidate of an edge that offers a choice."""
+        given = self._term(term, source, place, layer)
+        return (
+            self._random(SKIP_DROPOUT, given, place, layer) if self._skip_dropout and is_skip(term) else given
+        )
 
     def _dropped(self, source: str, edge: str, layer: str) -> str:
         """An edge's operation with drop-path after it."""

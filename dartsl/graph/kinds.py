@@ -18,6 +18,7 @@ from dartsl.lang.records import Record, Trait
 STAGE = 3  # modules of a stage of a separable convolution: depthwise, pointwise, batch norm
 # What the graph itself is built of, by name: its input, the choice of an edge, and how values come together.
 INPUT, MIX, SUM, PRODUCT, CONCAT, IDENTITY = "input", "mix", "sum", "product", "concat", "identity"
+SHUFFLE = "shuffle"  # what is mixed of an edge's channels, and what passes by, put together
 
 # What is wrong with an application, given the shapes and the batch factors of its inputs.
 Check = Callable[[Application, list[tuple[int, ...]], list[int]], Iterator[str]]
@@ -119,6 +120,12 @@ def _split(applied: Application, shapes: list[tuple[int, ...]], batches: list[in
     if not isinstance(sizes, tuple) or sum(size for size in sizes if isinstance(size, int)) != shapes[0][0]:
         yield f"{shapes[0]} is split into {sizes}"
     yield from same_shape(applied, shapes, batches)
+
+
+def _shuffled(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    yield from _beside(applied, shapes, batches)
+    if applied.shape[0] % shapes[0][0] or len(applied.shape) != 3:
+        yield f"{shapes} are shuffled as parts of {shapes[0][0]} channels"
 
 
 def _separable(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
@@ -315,6 +322,8 @@ KINDS: Mapping[str, GraphKind] = {
         # The image `times` times, as channels side by side; and the channels in parts of `sizes`.
         _kind("repeat", 1, check=_repeated),
         _kind("split", 1, "vectorwise", "view", check=_split),
+        # (mixed, rest): channels side by side as K parts, the width of the first, in turn one channel of each part.
+        _kind(SHUFFLE, 2, check=_shuffled),
         # Batch norms without affine on channels side by side; and such ones, each times the mixing weight at its entry.
         _kind("bn_stack", 1, "normalises", "overwritable", state=True, check=same_shape),
         _kind("scaled_bn_stack", 1, "normalises", "overwritable", "mixes", state=True, check=same_shape),

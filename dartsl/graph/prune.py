@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
-from dartsl.graph.kinds import MIX
+from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, application, info
-from dartsl.graph.tables import AlphaTable
+from dartsl.graph.tables import SHARE, SKIP, AlphaTable
 
 Kept = Mapping[
     str, Mapping[int, Collection[int]]
@@ -42,11 +42,13 @@ def prune(graph: nx.DiGraph, kept: Kept) -> Pruned:
         raise ValueError(f"there is no table {min(unknown)}")
     found = graph.copy()
     dropped: list[str] = []
+    tables = {table.name: table for table in record.alphas}
     for node in graph:
         applied = application(graph, node)
         if applied.kind == MIX:
-            narrow = _narrowed(applied, columns, {table.name: table for table in record.alphas})
-            dropped += _put(found, node, narrow)
+            dropped += _put(found, node, _narrowed(applied, columns, tables))
+        elif kind_of(applied).has("mixes"):
+            _put(found, node, _moved(applied, columns, tables))
     idle = _remove(found, dropped, {record.input, record.output, *record.carries})
     used = {path for node in found for path in application(found, node).state}
     found.graph["info"] = replace(
@@ -70,17 +72,34 @@ def _columns(table: AlphaTable, kept: Mapping[int, Collection[int]]) -> tuple[tu
 
 
 def _narrowed(applied: Application, columns: Columns, tables: Mapping[str, AlphaTable]) -> Application:
-    """A mix of the candidates that stay, and of what stands beside them."""
-    row = applied.attribute("row")
+    """A mix of the candidates that stay, and of the skip connection beside them."""
+    row, table = applied.attribute("row"), tables[str(applied.attribute("table"))]
     assert isinstance(row, int)
-    name = str(applied.attribute("table"))
-    places = columns[name][row]
+    places = columns[table.name][row]
     inputs = tuple(applied.inputs[place] for place in places)
-    if not tables[name].beside:
+    if SKIP not in table.beside:
         return replace(applied, inputs=inputs)
-    after = (*range(len(places)), max(map(len, columns[name])))
+    after = (*range(len(places)), _after(SKIP, table, columns))
     attributes = tuple((key, after if key == "columns" else value) for key, value in applied.attributes)
     return replace(applied, attributes=attributes, inputs=(*inputs, applied.inputs[-1]))
+
+
+def _moved(applied: Application, columns: Columns, tables: Mapping[str, AlphaTable]) -> Application:
+    """What passes by, times the share of its edge, whose column is another one now."""
+    table = tables[str(applied.attribute("table"))]
+    match applied.attribute("entries"):
+        case ((int() as row, _),):
+            entries = ((row, _after(SHARE, table, columns)),)
+            attributes = tuple(
+                (key, entries if key == "entries" else value) for key, value in applied.attributes
+            )
+            return replace(applied, attributes=attributes)
+    raise ValueError(f"a {applied.kind} is in no graph of a plan")
+
+
+def _after(what: str, table: AlphaTable, columns: Columns) -> int:
+    """The column of what stands beside the candidates that stay."""
+    return max(map(len, columns[table.name])) + table.beside.index(what)
 
 
 def _put(graph: nx.DiGraph, node: str, applied: Application) -> set[str]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from dartsl.lang.model import Cell
 
 BETAS = "betas"  # what a run and a network call the learnt numbers of edges: one a row
+# What may stand beside the candidates of each edge, with a mixing weight of its own: a skip connection that fades, and
+# channels that pass by, which have the share of their edge.
+SKIP, SHARE = "skip", "share"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class AlphaTable:
     cell     the name of the cell whose edges the rows are
     targets  of each row, the node that its edge leads to
     others   those of the nodes that merge their edges otherwise than by a sum
-    beside   whether each row of mixing weights has one more column, of a skip connection beside the candidates
+    beside   what each row of mixing weights has one more column for, in their order: SKIP, SHARE
     """
 
     name: str
@@ -26,12 +29,11 @@ class AlphaTable:
     sizes: tuple[int, ...]
     targets: tuple[str, ...]
     others: tuple[str, ...] = ()
-    beside: bool = False
+    beside: tuple[str, ...] = ()
 
-    @property
-    def after(self) -> int:
-        """The first column that belongs to no candidate: the place of what stands beside the candidates."""
-        return max(self.sizes)
+    def after(self, what: str) -> int:
+        """The column of what stands beside the candidates, after theirs. Raises ValueError where it does not."""
+        return max(self.sizes) + self.beside.index(what)
 
     def rivals(self) -> list[list[int]]:
         """For each row the rows that compete with it, itself among them: their edges are summed at one node.

@@ -29,6 +29,7 @@ class Target:
 _FIRST = ("dead", "cse")  # less work for all others: what adds nothing goes, then what is there twice
 _CPU = (  # two cores with AVX2, float32: see dartsl/graph/passes/README.md
     *_FIRST,
+    "shuffles",  # before `fold`, for which it leaves sums over the mixes of all edges
     "fold",  # the terms of a node in one sum, which the next ones, `space_to_batch` and `blend` go by
     "mixed_lerp",  # on single edges, before `gather` puts edges together
     "gather",  # on whole matrices, before `linears` puts them side by side
@@ -53,6 +54,7 @@ _CPU = (  # two cores with AVX2, float32: see dartsl/graph/passes/README.md
 # size, since fewer operations win where kernels are launched one by one; and all that is for text.
 _CUDA = (
     *_FIRST,
+    "shuffles",
     "fold",
     "mixed_lerp",
     "gather",

@@ -149,7 +149,7 @@ def _mix_faults(
     if table is None or not isinstance(row, int) or not 0 <= row < len(table.sizes):
         yield f"no row {row} of alphas in {name}"
     else:
-        free = {*range(table.sizes[row]), *([table.after] if table.beside else [])}
+        free = {*range(table.sizes[row]), *map(table.after, table.beside)}
         yield from _column_faults(applied, table.sizes[row], len(shapes), free)
     if any(shape != applied.shape for shape in shapes):
         yield f"candidates of shapes {shapes} are mixed to {applied.shape}"

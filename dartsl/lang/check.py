@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dartsl.lang import loader, plan, resources
+from dartsl.lang import loader, plan_faults, resources
 from dartsl.lang.allow import silenced
 from dartsl.lang.blocks import read_settings
 from dartsl.lang.catalogue import read_operations
@@ -67,7 +67,7 @@ def diagnose(root: Source) -> Report:
     reading = _Reading(loaded, faults)
     spec = reading.read()
     if not _has_errors(faults):
-        faults += [*together_faults(spec), *plan.faults(spec)]
+        faults += [*together_faults(spec), *plan_faults.faults(spec)]
     found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
         return Report(None, found, reading.edges)

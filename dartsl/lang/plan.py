@@ -11,57 +11,52 @@ from dartsl.lang.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, arranged
 from dartsl.lang.elaborate import Elaborator, Norms
 from dartsl.lang.evaluate import FaultError, NoArmError, Scope, Value, evaluate
-from dartsl.lang.flow import constant
 from dartsl.lang.inputs import Input
 from dartsl.lang.layers import Item, StageReader
 from dartsl.lang.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
-from dartsl.lang.loose import loose_cells
 from dartsl.lang.matrices import head_faults
 from dartsl.lang.model import Cell, Network, Spec, Stage
 from dartsl.lang.network_faults import require_parameters, too_small
 from dartsl.lang.op_faults import cannot_stride
+from dartsl.lang.partial import narrowed
 from dartsl.lang.parts import Part, term, term_size
 from dartsl.lang.primitives import wanted
 from dartsl.lang.scans import input_tensors, read_scan, scan_of
-from dartsl.lang.skips import skip_faults
 from dartsl.lang.source import Span
 from dartsl.lang.stride_faults import stride_fault
 from dartsl.lang.syntax import Call, Expr, Name
 from dartsl.lang.tensors import Pair, Tensor, strided, tensor_of
 from dartsl.lang.terms import CellLayer, Layer, Plan, Scan, TermLayer
-from dartsl.lang.together import has_auxiliary_skips
 from dartsl.lang.width_faults import bad_width, width_fault
 
 
-def plan(spec: Spec, network: Network, parameters: Mapping[str, Fraction | int] | None = None) -> Plan:
-    """The plan of a network, some of its parameters replaced.
+def plan(
+    spec: Spec,
+    network: Network,
+    parameters: Mapping[str, Fraction | int] | None = None,
+    partial: int = 1,
+) -> Plan:
+    """The plan of a network, some of its parameters replaced; for a search, perhaps with partial channels.
 
     Raises UserError (exit code 2) for a parameter that it does not have, and SpecError (E0405, E0410, E05xx,
-    E0310) where widths, strides or sizes do not fit.
+    E0310, E0613) where widths, strides or sizes do not fit.
     """
-    planner = _Planner(spec, network, parameters or {})
-    result = planner.run()
+    result, found = planned(spec, network, parameters or {}, partial)
     if result is None:
-        raise SpecError(arranged(planner.faults, [file.source for file in spec.files]))
+        raise SpecError(arranged(found, [file.source for file in spec.files]))
     return result
 
 
-def faults(spec: Spec) -> list[Diagnostic]:
-    """Every fault of widths, strides and sizes: each network at its defaults, each cell that stands in none
-    with its width a symbol, at stride 1. One report a (code, primary span), in order of the files. And a warning
-    for each network whose output does not depend on its input."""
-    found: list[Diagnostic] = []
-    for network in spec.networks.values():
-        planner = _Planner(spec, network, {})
-        planned = planner.run()
-        found.extend(planner.faults)
-        warning = None if planned is None else constant(planned)
-        found += [] if warning is None else [warning]
-        if planned is not None and has_auxiliary_skips(spec, network.takes):
-            found += skip_faults(planned)
-    placed = {name for network in spec.networks.values() for name in network.cells}
-    found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])
-    return arranged(found, [file.source for file in spec.files])
+def planned(
+    spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], partial: int
+) -> tuple[Plan | None, list[Diagnostic]]:
+    """The plan, None where it has an error, and all faults."""
+    planner = _Planner(spec, network, parameters)
+    whole = planner.run()
+    if whole is None:
+        return None, planner.faults
+    result, found = narrowed(spec, whole, partial)
+    return None if found else result, [*planner.faults, *found]
 
 
 @dataclass(frozen=True)

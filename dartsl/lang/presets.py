@@ -82,6 +82,13 @@ PRESETS: Mapping[str, Preset] = {
         {"lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
         note="In one stage. The authors' space has no operation `none`.",
     ),
+    "pc_darts": Preset(
+        "a quarter of the channels is mixed, and each edge has a learnt weight",
+        "Xu et al., ICLR 2020, arXiv 1907.05737",
+        {"edge_weights": True, "warmup": Share(15, 50)},
+        {"partial": 4, "batch": 256, "lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
+        note="For ImageNet the authors take `partial = 2`, 35 of 50 epochs of warmup, batches of 1024, and 6e-3 for alphas.",
+    ),
     "sdarts_rs": Preset(
         "mixing weights perturbed at random while weights are trained",
         "Chen and Hsieh, ICML 2020, arXiv 2002.05283",

@@ -143,6 +143,12 @@ class SearchConfig:
     edge_weights: bool = setting(
         False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
     )
+    partial: int = of_images(
+        1,
+        "mix one of so many parts of each edge's channels, in the search alone; the others pass by (PC-DARTS)",
+        low=1,
+        high=1_000_000,
+    )
     perturb: str = setting(
         NO_PERTURBATION,
         "how mixing weights are perturbed while the network's weights are trained: random: by even draws from "

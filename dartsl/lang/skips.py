@@ -42,7 +42,7 @@ def skip_faults(plan: Plan) -> Iterator[Diagnostic]:
     for layer in plan.layers:
         if not isinstance(layer, CellLayer):
             continue
-        for edge, terms in zip(layer.cell.edges, layer.edges, strict=True):
+        for edge, terms in zip(layer.cell.edges, layer.built, strict=True):
             before, after = entering(terms[0]), terms[0].output
             if edge.searched and id(edge) not in seen and skip_stride(before, after) is None:
                 seen.add(id(edge))

@@ -87,6 +87,9 @@ class CellLayer:
     `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
     `node_bn` and `output_bn` say that a batch norm without affine stands after that merge.
 
+    `narrow` has the terms of a search with partial channels: of each edge that offers a choice those of its candidates
+    on the channels that they are given, of others none. Where nothing is partial it is empty.
+
     With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its two inputs are the
     element and the carry in either order, without operations; input and node shapes are vectors, `output` is the
     sequence of all outputs.
@@ -105,6 +108,13 @@ class CellLayer:
     output_bn: bool
     output: Shape
     scan: Scan | None = None
+    narrow: tuple[tuple[Term, ...], ...] = ()
+
+    @property
+    def built(self) -> tuple[tuple[Term, ...], ...]:
+        """The terms of each edge as they are built: those of `narrow` where there are some."""
+        pairs = zip(self.edges, self.narrow or ((),) * len(self.edges), strict=True)
+        return tuple(narrow or whole for whole, narrow in pairs)
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,8 @@ Layer = CellLayer | TermLayer
 class Plan:
     """A network with every width and size known.
 
-    Layers are named stem0.., layer0.., head. `input` is what enters, and layers read it by its `word`.
+    Layers are named stem0.., layer0.., head. `input` is what enters, and layers read it by its `word`. With `partial`
+    above 1, edges that offer a choice mix one of so many parts of their channels (`CellLayer.narrow`).
     """
 
     network: Network
@@ -134,6 +145,7 @@ class Plan:
     input: Input
     layers: tuple[Layer, ...]
     stages: tuple[str, ...] = ()  # the first layer of each stage
+    partial: int = 1
 
     @property
     def classes(self) -> int:

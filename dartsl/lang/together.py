@@ -97,12 +97,12 @@ def config_of(spec: Spec, takes: type[Input]) -> SearchConfig:
     return search_config(takes, usable(SearchConfig, takes, spec.search))
 
 
-def has_auxiliary_skips(spec: Spec, takes: type[Input]) -> bool:
-    """Whether a search of such a network, as the spec's `search {}` says, adds skip connections to it."""
+def search_of(spec: Spec, takes: type[Input]) -> SearchConfig:
+    """The same; the defaults where the method is not for such a network, which is reported by itself."""
     try:
-        return config_of(spec, takes).auxiliary_skip
-    except UserError:  # its method is not for such networks
-        return False
+        return config_of(spec, takes)
+    except UserError:
+        return search_config(takes)
 
 
 def together_faults(spec: Spec) -> list[Diagnostic]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from dartsl.graph.tables import BETAS, AlphaTable
+from dartsl.graph.tables import BETAS, SHARE, SKIP, AlphaTable
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.relaxations import ALPHA_SCALE, Architecture, Relaxation
@@ -49,12 +49,18 @@ class _Weighted:
         return self.relaxation.weights(architecture, PLAIN)
 
 
-def with_skips(weights: Tensor, architecture: Architecture, pass_: Pass) -> Tensor:
-    """Mixing weights (rows, columns) and, in one more column, those of the skip connections beside the candidates."""
-    beside = weights.new_full((len(weights), 1), pass_.scheduled.auxiliary_skip)  # (rows, 1)
-    if architecture.rivals is not None:
-        beside = beside * edge_shares(architecture)[:, None]
-    return torch.cat([weights, beside], dim=1)  # (rows, columns + 1)
+def with_beside(weights: Tensor, architecture: Architecture, pass_: Pass) -> Tensor:
+    """Mixing weights (rows, columns) and, in further columns, those of what the table has beside the candidates.
+
+    A skip connection counts by the epoch's weight and, with edge weights, its edge's share; channels that pass by by
+    that share alone.
+    """
+    beside = architecture.table.beside
+    shares = (
+        weights.new_ones(len(weights)) if architecture.rivals is None else edge_shares(architecture)
+    )  # (rows,)
+    found = {SKIP: pass_.scheduled.auxiliary_skip * shares, SHARE: shares}
+    return torch.cat([weights, *(found[what][:, None] for what in beside)], dim=1)  # (rows, columns + beside)
 
 
 def small_betas(table: AlphaTable, seed: int) -> Tensor:

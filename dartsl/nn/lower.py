@@ -21,7 +21,17 @@ from torch import fx, nn
 
 from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
-from dartsl.nn import extern, fused, fused_pools, fused_separable, fused_stack, fused_text, primitives, text
+from dartsl.nn import (
+    channels,
+    extern,
+    fused,
+    fused_pools,
+    fused_separable,
+    fused_stack,
+    fused_text,
+    primitives,
+    text,
+)
 from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
 from dartsl.nn.contract import Builder
 from dartsl.nn.draws import Draws
@@ -47,6 +57,7 @@ FUSED = {
     **fused_pools.FUNCTIONS,
     **fused_text.FUNCTIONS,
     **text.FUNCTIONS,
+    **channels.FUNCTIONS,
 }
 
 

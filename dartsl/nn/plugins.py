@@ -108,7 +108,7 @@ def _plugin_steps(plan: Plan) -> Iterator[tuple[str, Step]]:
     """Each step of a plan that is not built in, with its layer."""
     for layer in plan.layers:
         if isinstance(layer, CellLayer):
-            terms: Iterable[Term | None] = (*layer.inputs, *(t for edge in layer.edges for t in edge))
+            terms: Iterable[Term | None] = (*layer.inputs, *(t for edge in layer.built for t in edge))
         else:
             terms = (layer.term,)
         for step in (step for term in terms if term is not None for step in steps(term)):

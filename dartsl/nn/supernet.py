@@ -26,7 +26,7 @@ from dartsl.nn.ambient import undisturbed
 from dartsl.nn.batch import require_batch, require_whole
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.contract import Builder, PluginError
-from dartsl.nn.edges import rivals, with_edge_weights, with_skips
+from dartsl.nn.edges import rivals, with_beside, with_edge_weights
 from dartsl.nn.held import Held
 from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
@@ -211,7 +211,9 @@ class Supernet(nn.Module):
         """What the lowered network takes of each table: its mixing weights, and those of what stands beside them."""
         found = self.mixing_weights(pass_)
         return [
-            with_skips(found[each.name], self._architecture(each), pass_) if each.beside else found[each.name]
+            with_beside(found[each.name], self._architecture(each), pass_)
+            if each.beside
+            else found[each.name]
             for each in self.tables
         ]
 
@@ -284,6 +286,7 @@ def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implement
         auxiliary=build.auxiliary,
         auxiliary_skip=build.auxiliary_skip,
         skip_dropout=build.skip_dropout,
+        edge_weights=build.edge_weights,
     )
     try:
         return Supernet(plan, graph, build, builders)

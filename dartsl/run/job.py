@@ -61,6 +61,6 @@ class Job:
         """The network that is meant. Raises UserError, SpecError."""
         return pick_network(self.spec, self.network)
 
-    def plan(self) -> Plan:
-        """The network's plan. Raises UserError, SpecError."""
-        return plan(self.spec, self.picked(), self.parameters)
+    def plan(self, partial: int = 1) -> Plan:
+        """The network's plan, for a search perhaps with partial channels. Raises UserError, SpecError."""
+        return plan(self.spec, self.picked(), self.parameters, partial)

@@ -114,7 +114,7 @@ def check_gradients(job: Job, config: SearchConfig) -> Comparison:
     config = replace(config, device=chosen(config.device))
     if job.given.data is None:
         locate(config.data, job.picked().takes)
-    model = from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
+    model = from_plan(job.spec, job.plan(config.partial), Build.of(config), job.plugins)
     data = data_of(model, config, job.given)
     with own_generators(config.device), blamed(model.plugins):
         session = session_of(model, config, data, given=job.given)

@@ -141,7 +141,7 @@ def _model(job: Job, config: SearchConfig) -> Supernet:
     if job.given.data is None:
         locate(config.data, job.picked().takes)
     READOUTS.of(config.relaxation)  # it is needed first after an epoch
-    return from_plan(job.spec, job.plan(), Build.of(config), job.plugins)
+    return from_plan(job.spec, job.plan(config.partial), Build.of(config), job.plugins)
 
 
 def _run(

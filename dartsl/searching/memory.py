@@ -222,7 +222,12 @@ def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implement
     else:
         plan, graph, builders = (
             model,
-            build_graph(model, auxiliary_skip=build.auxiliary_skip, skip_dropout=build.skip_dropout),
+            build_graph(
+                model,
+                auxiliary_skip=build.auxiliary_skip,
+                skip_dropout=build.skip_dropout,
+                edge_weights=build.edge_weights,
+            ),
             resolve(model, {}, plugins),
         )
     if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:

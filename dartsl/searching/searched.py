@@ -30,7 +30,9 @@ def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> 
     folder = RunFolder.open(path)
     folder.require(SEARCH)
     job, config = reopened(folder, SearchConfig(), replace(anew, device=chosen(anew.device or AUTO)))
-    model = from_plan(job.spec, job.plan(), replace(Build.of(config), memory="normal"), job.plugins)
+    model = from_plan(
+        job.spec, job.plan(config.partial), replace(Build.of(config), memory="normal"), job.plugins
+    )
     try:
         weights, epochs = weights_of(folder, which)
         model.load_state_dict(weights)

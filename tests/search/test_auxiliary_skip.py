@@ -13,6 +13,7 @@ from dartsl.graph.build import build
 from dartsl.graph.operations import info
 from dartsl.graph.passes import optimise
 from dartsl.graph.prune import prune
+from dartsl.graph.tables import SKIP
 from dartsl.graph.target import LEVELS
 from dartsl.graph.verify import verify
 from dartsl.lang.source import Source
@@ -101,7 +102,7 @@ def test_it_stays_when_candidates_go() -> None:
     pruned = prune(graph, {"normal": dict.fromkeys(range(5), (1,))})
     verify(pruned.graph)
     (table,) = info(pruned.graph).alphas
-    assert (table.sizes, table.beside, table.after) == ((1,) * 5, True, 1)
+    assert (table.sizes, table.beside, table.after(SKIP)) == ((1,) * 5, (SKIP,), 1)
     made = Supernet(planned_text(SPEC), pruned.graph, Build(level=0))
     assert made(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
 

@@ -30,6 +30,7 @@ from dartsl.graph.passes.mixed_lerp import MixedLerp
 from dartsl.graph.passes.order import Order
 from dartsl.graph.passes.pipeline import PipelineError
 from dartsl.graph.passes.pools import Pools
+from dartsl.graph.passes.shuffles import Shuffles
 from dartsl.graph.passes.space_to_batch import SpaceToBatch
 from dartsl.graph.passes.stack import Stack
 from dartsl.graph.passes.sums import Sums
@@ -54,7 +55,7 @@ __all__ = [
 PASSES: Mapping[str, type[Pass]] = {
     each.name: each
     for each in (
-        *(Dead, Cse, Fold, MixedLerp, Gather, Linears, Highway, SpaceToBatch, Blend),
+        *(Dead, Cse, Shuffles, Fold, MixedLerp, Gather, Linears, Highway, SpaceToBatch, Blend),
         *(Fuse, Pools, Depthwise, Stack, Sums, Terms, Layout, InPlace, Order),
     )
 }

@@ -1,4 +1,4 @@
-"""PC-DARTS (Xu et al., arXiv 1907.05737): weights of edges, and their derivation."""
+"""PC-DARTS (Xu et al., arXiv 1907.05737): partial channels, weights of edges, and their derivation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from .derive import Pick, softmax
-from .networks import Network, SearchCell
-from .operations import DARTS
+from .networks import MixedOp, Network, SearchCell
+from .operations import DARTS, skip
 
 
 def shares(betas: torch.Tensor, inputs: int, nodes: int) -> list[torch.Tensor]:
@@ -40,6 +40,44 @@ class WeightedNetwork(Network):
             edges = shares(self.alphas[f"{cell.kind}_edges"], 2, self.nodes)
             before, last = last, weighted_cell(cell, before, last, weights, edges)
         return self.classifier(last.mean(dim=(2, 3)))
+
+
+class PartialOp(MixedOp):
+    """An edge that mixes the first of `parts` parts of its channels; `skips` stands beside the mixture, times `faded`.
+
+    The skip connection is DARTS-'s (arXiv 2009.01027), beside what is mixed: the other channels are skipped already.
+    """
+
+    faded = 1.0
+
+    def __init__(self, candidates: Sequence[str], c: int, stride: int, parts: int, skips: bool) -> None:
+        super().__init__(candidates, c // parts, stride)
+        self.parts = parts
+        self.pool = nn.MaxPool2d(2, 2, ceil_mode=True) if stride == 2 else nn.Identity()
+        self.beside = skip(c // parts, stride, True) if skips else None
+
+    def forward(self, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        width = x.shape[1] // self.parts
+        first, rest = x[:, :width], x[:, width:]
+        mixed = super().forward(first, weights)
+        if self.beside is not None:
+            mixed = mixed + self.faded * self.beside(first)
+        together = torch.cat([mixed, self.pool(rest)], dim=1)
+        shuffled = [
+            together[:, part * width + channel] for channel in range(width) for part in range(self.parts)
+        ]
+        return torch.stack(shuffled, dim=1)
+
+
+def with_partial_channels(network: Network, c: int, parts: int, skips: bool = False) -> Network:
+    """A search network of DARTS whose edges mix one of `parts` parts of their channels."""
+    layers = len(network.cells)
+    for index, cell in enumerate(network.cells):
+        c = 2 * c if index in (layers // 3, 2 * layers // 3) else c
+        for name in cell.edges:
+            strides = cell.kind == "reduction" and int(name.split("_")[1]) < 2
+            cell.edges[name] = PartialOp(DARTS, c, 2 if strides else 1, parts, skips)
+    return network
 
 
 def weighted_cell(
