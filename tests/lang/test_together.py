@@ -25,7 +25,7 @@ cell normal {
   edge   all -> n : skip_connect | sep_conv(3)
   output n
 }
-network small(C = 2) {
+network small(C = 4) {
   input image(3, 8, 8)
   stem  conv(3) > bn
   stage normal width C
