@@ -87,7 +87,7 @@ PRESETS: Mapping[str, Preset] = {
         "Xu et al., ICLR 2020, arXiv 1907.05737",
         {"edge_weights": True, "warmup": Share(15, 50)},
         {"partial": 4, "batch": 256, "lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
-        note="For ImageNet the authors take `partial = 2`, 35 of 50 epochs of warmup, batches of 1024, and 6e-3 for alphas.",
+        note="For ImageNet the authors take `partial = 2`, 35 of 50 epochs of warmup, batch 1024 and alphas_lr 6e-3.",
     ),
     "sdarts_rs": Preset(
         "mixing weights perturbed at random while weights are trained",
