@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.graph.kinds import STAGE
+from dartsl.graph.checks import STAGE
 from dartsl.nn import fused, packing
 from dartsl.nn.kernels.choice import Term, chosen, summed
 from dartsl.nn.passing import Pass

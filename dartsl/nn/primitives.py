@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dartsl.graph.kinds import KINDS, factors
+from dartsl.graph.checks import factors
+from dartsl.graph.kinds import KINDS
 from dartsl.graph.operations import Application, Value
 from dartsl.lang.primitives import owner
 from dartsl.lang.records import ModuleSpec

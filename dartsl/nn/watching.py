@@ -10,7 +10,7 @@ import networkx as nx
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.graph.kinds import STAGE
+from dartsl.graph.checks import STAGE
 from dartsl.graph.operations import Application, application, info
 from dartsl.nn import extern
 from dartsl.nn.layers import Layer, short

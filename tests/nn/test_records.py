@@ -51,7 +51,7 @@ def test_every_record_has_a_builder() -> None:
     records: list[Record] = [*PRIMITIVES.values(), *MERGES.values()]
     assert {each.builder for each in records} <= set(BUILDERS)
     assert set(KINDS) - OF_THE_LOWERING <= set(BUILDERS) | set(FUSED)
-    assert set(BUILDERS) == {each.builder for each in records} | {"drop_path", "dropout_mask"}
+    assert set(BUILDERS) == {each.builder for each in records} | {"drop_path", "dropout_mask", "skip_dropout"}
     assert {f"{each.name}_in_place" for each in records if each.has("overwrites")} <= set(KINDS)
 
 
