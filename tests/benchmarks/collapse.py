@@ -77,6 +77,11 @@ class Work:
     folder: Path
     sizes: Sizes
 
+    @classmethod
+    def of(cls, folder: Path) -> Work:
+        """That of a folder which `prepare` has seen."""
+        return cls(folder, Sizes(**json.loads((folder / "sizes.json").read_text())))
+
     @property
     def rows(self) -> list[dict[str, Any]]:
         """What is finished."""
@@ -128,10 +133,10 @@ class Work:
             error = 100 * run.test.top1.error
         return {"error": round(error, 2), "cpu_seconds": round(time.process_time() - begun, 1)}
 
-    def run(self, methods: Sequence[str], seeds: int) -> None:
+    def run(self, spaces: Sequence[str], methods: Sequence[str], seeds: int) -> None:
         """Whatever is not finished yet, seed by seed, so that all methods have as many."""
         done = {(row["what"], row["space"], row["method"], row["seed"]): row for row in self.rows}
-        for seed, space, method in product(range(seeds), SPACES, (*methods, RANDOM)):
+        for seed, space, method in product(range(seeds), spaces, (*methods, RANDOM)):
             key = {"space": space, "method": method, "seed": seed}
             if ("search", *key.values()) not in done:
                 row = {"what": "search", **key, **self.search(space, method, seed)}
@@ -178,8 +183,9 @@ def prepare(folder: Path, data: Path, sizes: Sizes) -> None:
     record.write_text(json.dumps(asdict(sizes)))
 
 
-def table(rows: Sequence[dict[str, Any]], sizes: Sizes) -> str:
+def table(work: Work) -> str:
     """The table in Markdown, of the methods that have rows, with what it was made by."""
+    rows, sizes = work.rows, work.sizes
     methods = [*dict.fromkeys(row["method"] for row in rows if row["method"] != RANDOM), RANDOM]
     lines = [
         f"C = {sizes.width}, n = 1, on {sizes.images:,} training images of CIFAR-10, averaged to {sizes.size} x "
@@ -226,7 +232,11 @@ def write_into(page: Path, text: str) -> None:
 @click.option(
     "--data", type=click.Path(exists=True, path_type=Path), help="CIFAR-10, or a part of it, as .npz."
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("collapse"), show_default=True)
+@click.option(
+    "--folder", "folders", type=click.Path(path_type=Path), multiple=True, default=["collapse"], show_default=True,
+    help="Where rows go; with --table several folders give a table each.",
+)  # fmt: skip
+@click.option("--spaces", default=",".join(SPACES), show_default=True)
 @click.option("--methods", default=",".join(METHODS), show_default=True)
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--images", default=Sizes.images, show_default=True)
@@ -239,16 +249,23 @@ def write_into(page: Path, text: str) -> None:
 @click.option(
     "--table", "page", type=click.Path(exists=True, path_type=Path), help="Write the table into this page."
 )
-def main(data: Path | None, folder: Path, methods: str, seeds: int, page: Path | None, **sizes: Any) -> None:
+def main(
+    data: Path | None,
+    folders: Sequence[Path],
+    spaces: str,
+    methods: str,
+    seeds: int,
+    page: Path | None,
+    **sizes: Any,
+) -> None:
     if page is not None:
-        found = Sizes(**json.loads((folder / "sizes.json").read_text()))
-        write_into(page, table(Work(folder, found).rows, found))
+        write_into(page, "\n\n".join(table(Work.of(folder)) for folder in folders))
         return
-    if data is None:
-        raise click.UsageError("give the images by --data")
+    if data is None or len(folders) != 1:
+        raise click.UsageError("give the images by --data, and one --folder")
     torch.set_num_threads(1)
-    prepare(folder, data, Sizes(**sizes))
-    Work(folder, Sizes(**sizes)).run(methods.split(","), seeds)
+    prepare(folders[0], data, Sizes(**sizes))
+    Work.of(folders[0]).run(spaces.split(","), methods.split(","), seeds)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import dartsl
+from dartsl.cli import cli
+from dartsl.lang.check import diagnose
 from dartsl.lang.presets import PRESETS
+from dartsl.lang.source import Source
 from dartsl.nn.supernet import Supernet
 
 
@@ -36,3 +40,14 @@ def test_a_step_takes_as_many_passes_as_are_said(
     assert run.found is not None
     counts = {one[1] - before[1] for before, one in pairwise(after) if before[0] == one[0]}
     assert counts == {PRESETS[name].passes}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", PRESETS)
+def test_readmes_first_search_runs_by_every_method(name: str, tmp_path: Path) -> None:
+    """`dartsl search digits` with one option, made narrow: nine epochs."""
+    small = ["--set", "C=2", "--set", "n=1", "--batch", "250", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(cli, ["search", "digits", "--method", name, *small], prog_name="dartsl")
+    assert result.exit_code == 0, result.output
+    assert diagnose(Source("found.darts", (tmp_path / "run" / "found.darts").read_text())).errors == ()
