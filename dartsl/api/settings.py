@@ -56,6 +56,10 @@ class SearchSettings(TypedDict, total=False):
     stop: str
     stop_skips: int
     stop_epochs: int
+    stop_ratio: float
+    stop_window: int
+    stop_lag: int
+    stop_earliest: int
     curvature: int
     edge_weights: bool
     partial: int

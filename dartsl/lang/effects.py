@@ -10,6 +10,7 @@ from dartsl.lang.methods import (
     ADVERSARIAL,
     BETA_DECAY,
     COST,
+    CURVATURE,
     ENTROPY,
     KL,
     NO_PERTURBATION,
@@ -64,6 +65,13 @@ def _of_penalty(name: str) -> tuple[Effect, ...]:
     )
 
 
+def _first_look(config: SearchConfig) -> int:
+    """The number of the epoch, from 1, after which the stop rule `curvature` may first end a search."""
+    back = (config.stop_window // 2 + config.stop_lag) * config.curvature
+    every = max(config.curvature, 1)
+    return -(-(config.stop_earliest + back) // every) * every + 1
+
+
 _OF_BOTH = {
     "workers": (_streamed("worker processes read a folder of images as they are needed"),),
     "stream": (
@@ -84,6 +92,14 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
             "the rule `stable` looks at more epochs (`stop_epochs`) than come after the warmup and before the last one",
         ),
         Effect(lambda config, found: config.stop != SKIPS or found.skips, _SKIPS),
+        Effect(
+            lambda config, found: config.stop != CURVATURE or _first_look(config) < config.epochs,
+            "the rule `curvature` looks at more epochs than come before the last one",
+        ),
+    ),
+    **dict.fromkeys(
+        ("stop_ratio", "stop_window", "stop_lag", "stop_earliest"),
+        (Effect(lambda config, found: config.stop == CURVATURE, "it is that of the stop rule `curvature`"),),
     ),
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "stop_skips": (

@@ -20,7 +20,7 @@ SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "kl", "cost"
 SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
-SKIPS, STABLE = "skips", "stable"  # rules by which it may end before
+SKIPS, STABLE, CURVATURE = "skips", "stable", "curvature"  # rules by which it may end before
 NO_PERTURBATION, RANDOM, ADVERSARIAL = (
     "none",
     "random",
@@ -47,6 +47,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
         NEVER: "the search runs for all its epochs",
         SKIPS: "a derived cell without a stride has too many skip connections (DARTS+)",
         STABLE: "the ranking of the alphas stays the same (DARTS+)",
+        CURVATURE: "the curvature grows fast; the architecture is that of some epochs before (RobustDARTS)",
     },
 }
 # Of a relaxation, the settings that it alone reads: schedules, whose value of now comes with each pass.

@@ -134,6 +134,15 @@ class SearchConfig:
     stop_epochs: int = setting(
         10, "epochs with the same ranking of the alphas after which the rule `stable` ends a search", low=2
     )
+    stop_ratio: float = setting(
+        1.3,
+        "growth of the mean curvature above which the rule `curvature` ends a search",
+        low=0,
+        open_low=True,
+    )
+    stop_window: int = setting(5, "values of the curvature in each mean that it compares", low=1)
+    stop_lag: int = setting(4, "values of the curvature from one of these means to the other", low=1)
+    stop_earliest: int = setting(10, "initial epochs whose architecture it never returns", low=0)
     curvature: int = setting(
         0,
         "epochs from one computation of the curvature to the next, the largest eigenvalue of the validation loss's "

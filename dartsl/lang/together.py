@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import Images, Input
-from dartsl.lang.methods import DIRICHLET, KL, NO_PERTURBATION, SIGMOID
+from dartsl.lang.methods import CURVATURE, DIRICHLET, KL, NO_PERTURBATION, SIGMOID
 from dartsl.lang.model import Spec
 from dartsl.lang.presets import PRESETS
 from dartsl.lang.settings import SearchConfig, search_config, usable, written
@@ -55,6 +55,12 @@ RULES = (
         lambda config: config.amp and config.dtype != "float32",
         "amp computes in bfloat16, which does not go with dtype {dtype}",
         "leave one of them out",
+    ),
+    Rule(
+        ("stop", "curvature"),
+        lambda config: config.stop == CURVATURE and config.curvature == 0,
+        "the stop rule `{stop}` looks at the curvature, which is not computed",
+        "give curvature = 2, as in the authors' scripts: epochs from one computation to the next",
     ),
     Rule(
         ("perturb", "relaxation"),

@@ -70,6 +70,7 @@ _OF_SEARCH = {
     "penalties": table(_FIGURE),
     "schedules": table(_FIGURE),
     "stopped": text,
+    "found_epoch": whole(1),
     "cost": _FIGURE,
     "curvature": _FIGURE,
     "skips": table(_FIGURE),

@@ -69,10 +69,18 @@ def recorded(run: RunFolder, epoch: int | None = None) -> Row:
             f"{run.path} has no epoch yet to derive from",
             help=command_line("dartsl", "search", "--resume", run.path),
         )
+    epoch = derived_epoch(run) if epoch is None else epoch
     row = rows[-1] if epoch is None else next((row for row in rows if row.get("epoch") == epoch), None)
     if row is None:
         raise UserError(f"{run.path} has no epoch {epoch}", help=f"it holds epochs 1 to {len(rows)}")
     return row
+
+
+def derived_epoch(run: RunFolder) -> int | None:
+    """The epoch to which a stop rule has gone back for what was found; None: it is the last one. Raises UserError."""
+    history = run.history()
+    epoch: int | None = history[-1].get("found_epoch") if history else None
+    return epoch
 
 
 def all_mixing_weights(run: RunFolder, spec: Spec, network: Network) -> list[tuple[int, dict[str, Reading]]]:

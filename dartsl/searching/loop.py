@@ -131,7 +131,7 @@ def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew
     if anew.epochs not in (None, folder.info.settings["epochs"]) and session.stopped is not None:
         rule = printable(str(session.config.stop))
         raise UserError(
-            f"{folder.path} was ended after epoch {session.epoch} by its stop rule `{rule}`: {session.stopped}",
+            f"{folder.path} was ended after epoch {session.epoch} by its stop rule `{rule}`: {session.stopped.reason}",
             f"it stays ended with any number of epochs; start another search, without the rule: --stop {NEVER}",
         )
 

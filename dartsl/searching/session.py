@@ -22,7 +22,7 @@ from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
-from dartsl.run.schema import Check, many, number, record, table, whole
+from dartsl.run.schema import Check, many, maybe, number, record, table, whole
 from dartsl.run.state import optimizer, tensors
 from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
@@ -30,7 +30,7 @@ from dartsl.searching.method import Method, Schedule
 from dartsl.searching.readouts import Reading
 from dartsl.searching.standing import Standing
 from dartsl.searching.step import SearchStep, Taken
-from dartsl.searching.stops import Readings, recorded, restored
+from dartsl.searching.stops import After, Stop, recorded, restored
 from dartsl.searching.terms import Moment
 from dartsl.searching.usable import require_usable
 from dartsl.step.batches import Batch
@@ -90,7 +90,7 @@ class SearchSession(Verified[Place]):
         self.number = 0
         self.standing = Standing(model, config)
         self.curvature = Curvature.of(config)
-        self.past: list[Readings] = []  # those after each epoch, where the stop rule reads them
+        self.past: list[After] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
 
@@ -136,7 +136,7 @@ class SearchSession(Verified[Place]):
         return iter(self.batches)
 
     @property
-    def stopped(self) -> str | None:
+    def stopped(self) -> Stop | None:
         """Why the search ended before its last epoch; None where it did not."""
         if not self.past or self.epoch >= self.method.epochs:
             return None
@@ -176,9 +176,12 @@ class SearchSession(Verified[Place]):
 
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
-        reason = self.stopped
+        stop = self.stopped
+        if stop is None:
+            return []
         epochs = f"after epoch {self.epoch} of {self.method.epochs}"
-        return [] if reason is None else [f"stopped     {epochs}: {reason}"]
+        found = [] if stop.epoch is None else [f"derived     from the alphas after epoch {stop.epoch}"]
+        return [f"stopped     {epochs}: {stop.reason}", *found]
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
@@ -224,7 +227,7 @@ class SearchSession(Verified[Place]):
         self.epoch += 1
         self.batches.advance()
         if self.config.stop != NEVER:
-            self.past.append(self.readings())
+            self.past.append(After(self.readings(), self.curvature.value))
         row = {
             "epoch": self.epoch,
             "lr": self.rate,
@@ -234,8 +237,8 @@ class SearchSession(Verified[Place]):
             "seconds": round(self.seconds, 3),
         }
         row |= {**self.standing.cost(), **self.curvature.figures(), **self.standing.skips()}
-        if (reason := self.stopped) is not None:
-            row["stopped"] = reason
+        if (stop := self.stopped) is not None:
+            row |= {"stopped": stop.reason} | ({} if stop.epoch is None else {"found_epoch": stop.epoch})
         figures = self.read()
         self.sums.clear()
         self.curvature.value = None
@@ -277,7 +280,7 @@ class SearchSession(Verified[Place]):
             "weights_optimizer": self.stepper.weights.state_dict(),
             "alphas_optimizer": self.stepper.alphas.state_dict(),
             **self.curvature.figures(),
-            **({"past": recorded(self.past)} if self.past else {}),
+            **recorded(self.past),
             **self.random_state(),
         }
 
@@ -294,7 +297,7 @@ class SearchSession(Verified[Place]):
                 "alphas_optimizer": optimizer(self.stepper.alphas, "exp_avg", "exp_avg_sq"),
                 **self.random_schema(),
             },
-            {"past": many(table(_READING)), "curvature": number()},
+            {"past": many(table(_READING)), "curvatures": many(maybe(number())), "curvature": number()},
             closed=True,
         )
 
@@ -311,4 +314,4 @@ class SearchSession(Verified[Place]):
         self.load_random_state(state)
         self.sums.load_state_dict(state)
         self.curvature.value = state.get("curvature")
-        self.past = restored(state.get("past", []))
+        self.past = restored(state)

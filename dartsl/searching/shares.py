@@ -10,14 +10,22 @@ from dartsl.lang.model import Cell, Edge
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder
-from dartsl.searching.derive import all_mixing_weights, derivation, derive, relaxation_of, run_network
+from dartsl.searching.derive import (
+    all_mixing_weights,
+    derivation,
+    derive,
+    derived_epoch,
+    relaxation_of,
+    run_network,
+)
 from dartsl.searching.discretise import KeptEdge, edge_winner
 from dartsl.searching.readouts import READOUTS, Table
 from dartsl.searching.skips import edge_name
 
 
 def cell_shares(run: RunFolder) -> list[CellShares]:
-    """The cells of a search's network that leave a choice, over all epochs that are recorded.
+    """The cells of a search's network that leave a choice, over all epochs that are recorded, up to the one that is
+    derived from.
 
     Raises UserError where the alphas are damaged or do not fit the spec, SpecError for a spec that was broken.
     """
@@ -27,6 +35,8 @@ def cell_shares(run: RunFolder) -> list[CellShares]:
         raise UserError(
             f"{run.path} holds no alphas", help=command_line("dartsl", "search", "--resume", run.path)
         )
+    until = derived_epoch(run)
+    found = [(epoch, readings) for epoch, readings in found if until is None or epoch <= until]
     epochs = tuple(epoch for epoch, _ in found)
     cells = [spec.cells[name] for name in network.cells if spec.cells[name].searched_edges]
     even = READOUTS.of(relaxation_of(run)).even

@@ -18,7 +18,7 @@ from dartsl.run.folder import RunFolder
 from dartsl.searching import loop
 from dartsl.searching.readouts import Reading, softmax_rows
 from dartsl.searching.skips import skip_columns
-from dartsl.searching.stops import STOPS
+from dartsl.searching.stops import STOPS, After, Stop
 from tests.oracle.naive import derive as rules
 from tests.oracle.naive.operations import DARTS
 from tests.search.runs import checkpoint_of, job, quiet, run, same_runs, settings
@@ -60,13 +60,14 @@ def test_skips_are_counted_in_the_derived_normal_cell() -> None:
     every_skip = softmax_rows([[float(name == "skip_connect") for name in DARTS]] * 14)
     for _ in range(100):
         weights = softmax_rows([[generator.gauss(0, 1) for _ in DARTS] for _ in range(14)])
-        tables = {"normal": Reading(weights), "reduction": Reading(every_skip)}
+        tables = After({"normal": Reading(weights), "reduction": Reading(every_skip)})
         number = naive_skips(weights)
         counted.add(number)
-        reason = rule([tables, tables], made)
-        assert (reason is not None) == (number >= 2)
-        if reason is not None:
-            assert f"cell normal would have {number} skip connections: " in reason
+        stop = rule([tables, tables], made)
+        assert (stop is not None) == (number >= 2)
+        if stop is not None:
+            assert f"cell normal would have {number} skip connections: " in stop.reason
+            assert stop.epoch is None
         assert rule([tables], made) is None  # the warmup
     assert counted >= {0, 1, 2, 3}
 
@@ -78,10 +79,10 @@ def test_weights_of_edges_say_which_skips_stay() -> None:
     alphas = [[float(name == "sep_conv_3x3") for name in DARTS] for _ in range(14)]
     alphas[2] = [2.0 * (name == "skip_connect") for name in DARTS]  # c0 -> n1, the strongest into it
     reading = Reading(softmax_rows(alphas))
-    found = rule([{"normal": reading, "reduction": reading}], made)
-    assert found == "cell normal would have a skip connection: c0 -> n1"
+    found = rule([After({"normal": reading, "reduction": reading})], made)
+    assert found == Stop("cell normal would have a skip connection: c0 -> n1")
     weighed = Reading(reading.weights, tuple(0.1 if row == 2 else 1.0 for row in range(14)))
-    assert rule([{"normal": weighed, "reduction": weighed}], made) is None
+    assert rule([After({"normal": weighed, "reduction": weighed})], made) is None
 
 
 def test_a_ranking_is_stable() -> None:
@@ -91,7 +92,8 @@ def test_a_ranking_is_stable() -> None:
     also = [[0.0, 0.2, 0.45, 0.1, 0.25]] * 6  # other weights in the order of `one`
 
     def said(*past: Sequence[Sequence[float]]) -> str | None:
-        return rule([{"block": Reading(weights)} for weights in past], made)
+        stop = rule([After({"block": Reading(weights)}) for weights in past], made)
+        return None if stop is None else stop.reason
 
     assert said(one, one, one, one) is None  # two of them are of the warmup
     assert said(one, one, one, also, one) == "the ranking of the alphas has been the same for 3 epochs"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dartsl.lang.methods import NAMES, register
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
-from dartsl.searching.stops import STOPS, Readings, StopRule
+from dartsl.searching.stops import STOPS, After, Stop, StopRule
 
 NAME = "settled"
 
@@ -19,11 +19,11 @@ def strongest(tables: Tables) -> list[int]:
     return [max(range(len(row)), key=lambda column: row[column]) for rows in tables.values() for row in rows]
 
 
-def settled(past: Sequence[Readings], plan: Plan) -> str | None:
-    last = [{name: reading.weights for name, reading in tables.items()} for tables in past[-2:]]
+def settled(past: Sequence[After], plan: Plan) -> Stop | None:
+    last = [{name: reading.weights for name, reading in each.readings.items()} for each in past[-2:]]
     if len(last) < 2 or strongest(last[0]) != strongest(last[1]):
         return None
-    return "no edge has changed its mind"
+    return Stop("no edge has changed its mind")
 
 
 def of(config: SearchConfig) -> StopRule:
