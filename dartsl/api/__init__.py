@@ -5,7 +5,7 @@ Importing this imports no torch; a function imports it when it needs it. README.
 
 from __future__ import annotations
 
-from dartsl.api.compiling import bench, compile, emit
+from dartsl.api.compiling import bench, compile, emit, latency
 from dartsl.api.describing import info
 from dartsl.api.drawing import draw, plot
 from dartsl.api.exchanging import export, import_genotype
@@ -33,6 +33,7 @@ __all__ = [
     "generate",
     "import_genotype",
     "info",
+    "latency",
     "methods",
     "parse",
     "plot",

@@ -90,13 +90,14 @@ def _dtype(value: Any) -> str | None:
     return None if fits else "float32, float64 or bfloat16"
 
 
-LEFT_OUT = frozenset({"cell", "epoch", "network", "out", "parameters"})
+LEFT_OUT = frozenset({"cell", "epoch", "network", "out", "parameters", "threads"})
 ARGUMENTS: Mapping[str, Wanted] = {
     "level": _whole(0, 2),
     "seed": _whole(0),
     "seeds": _whole(2),
     "batch": _whole(1),
     "repeats": _whole(1),
+    "threads": _whole(1),
     "epoch": _whole(1),
     "top_k": _whole(1),
     "which": _one_of("evaluated", "last", "average"),

@@ -143,6 +143,45 @@ def _passes(text: str | None, level: int, until: str | None, target: Target) -> 
         raise UserError(f"--passes: {fault.reason}\n{where}", fault.help, exit_code=2) from None
 
 
+def latency(
+    spec: SpecLike,
+    *,
+    network: str | None = None,
+    parameters: Parameters | None = None,
+    device: str = "auto",
+    batch: int = 1,
+    dtype: types.Type = "float32",
+    level: int = 2,
+    threads: int | None = None,
+    repeats: int = 30,
+    plugins: Plugins = (),
+    watch: Callable[[int, int], None] = lambda done, parts: None,
+) -> types.CostTable:
+    """How many milliseconds each part of a network of images takes on a device, for `cost = "FILE.json"`.
+
+    Every candidate of every edge is measured in every layer, and what lies outside of the edges; parts that compute the
+    same on the same shapes once. `.text()` of what is returned is such a file's.
+
+    device   `cpu`, a GPU such as `cuda:0`, or `auto`: a GPU if there is one
+    batch    images that go through a part at once; the time is that of all of them
+    level    of optimisation, 0 to 2
+    threads  of the CPU; None: as torch has it
+    repeats  timed calls of a part, whose median counts
+    watch    is called with the number of parts that are measured, and that of all
+
+    Raises SpecError, UserError.
+    """
+    from dartsl.run.devices import chosen
+    from dartsl.searching.latency import Setup, latencies
+
+    require(batch=batch, level=level, dtype=dtype, repeats=repeats, threads=threads, plugins=plugins)
+    checked = check(spec)
+    planned = job_of(checked, *of_run(spec, network, parameters)).plan()
+    build = Build(device=chosen(device), dtype=dtype, level=level)
+    setup = Setup(build, batch, repeats, threads=threads)
+    return latencies(checked, planned, setup, beside(checked, plugins), watch=watch)
+
+
 def bench(
     spec: SpecLike,
     *,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dartsl.api.arguments import require
@@ -65,7 +66,7 @@ class Info:
     vocabulary      how many of them the network knows; None for images
     unit            what multiply-adds are counted for: an `image`, a `word`
     found           of a network of images that offers a choice: the least and the most `parameters` and
-                    `multiply_adds` of what can be derived from it; None of others
+                    `multiply_adds` of what can be derived from it, and what it costs by a file; None of others
     """
 
     cells: tuple[CellInfo, ...]
@@ -85,7 +86,7 @@ class Info:
     vocabulary: int | None = None
     unused: Unused | None = None
     unit: str | None = None
-    found: Mapping[str, tuple[int, int]] | None = None
+    found: Mapping[str, tuple[float, float]] | None = None
 
 
 def info(
@@ -99,6 +100,7 @@ def info(
     memory: str | None = None,
     device: str = "cpu",
     partial: int | None = None,
+    cost: str | Path | None = None,
     plugins: Plugins = (),
 ) -> Info:
     """The size of a search space, and the parameters, multiply-adds and memory of one of its networks.
@@ -107,7 +109,8 @@ def info(
     (normal or low) are for the memory, in bytes; `partial`, the parts of the channels of which one is mixed, is for all
     numbers of the network. The spec's settings are their defaults. `device` is `cpu` or `cuda`, which need not be
     there: of a GPU the workspaces of cudnn are assumed. With memory = "none" it is left out: all else takes no
-    torch and no seconds. A spec without a network has its cells alone.
+    torch and no seconds. `cost` is a file of costs (`dartsl latency`): the range of what can be found is given by it,
+    too. A spec without a network has its cells alone.
     Raises SpecError, UserError.
     """
     from dartsl.run.beside import allowed
@@ -134,18 +137,15 @@ def info(
         planned,
         batch=config.batch if batch is None else batch,
         order=config.order if order is None else str(order),
-        build=Build(
+        build=replace(
+            Build.of(config),
             level=config.optimise if level is None else level,
             memory=memory or config.memory,
-            dtype=config.dtype,
-            relaxation=config.relaxation,
-            edge_weights=config.edge_weights,
-            auxiliary_skip=config.auxiliary_skip,
-            skip_dropout=config.skip_dropout > 0,
             device=device,
         ),
         plugins=plugins or allowed(beside(checked, ())),
         curvature=config.curvature > 0,
+        cost=None if cost is None else str(cost),
     )
 
 
@@ -158,6 +158,7 @@ def describe(
     build: Build = DEFAULT,
     plugins: Files = (),
     curvature: bool = False,
+    cost: str | None = None,
 ) -> Info:
     """A checked spec in numbers: a network's cells and cost, or all cells where `plan` is None."""
     from dartsl.graph.count import space_size
@@ -167,7 +168,6 @@ def describe(
     if plan is None:
         return Info(described, space_size(cells))
     from dartsl.graph import count
-    from dartsl.graph.budget import spans
     from dartsl.graph.build import build as build_graph
     from dartsl.graph.unused import running, unused
 
@@ -190,8 +190,24 @@ def describe(
         plan.input.vocabulary if isinstance(plan.input, Tokens) else None,
         unused(graph),
         plan.input.unit,
-        spans(plan) if isinstance(plan.input, Images) and not plan.decided else None,
+        _found(plan, cost),
     )
+
+
+def _found(plan: Plan, cost: str | None) -> Mapping[str, tuple[float, float]] | None:
+    """What the networks cost that can be found: by counting, and by a file of costs. Raises UserError."""
+    from dartsl.graph.budget import UNITS, budget
+    from dartsl.searching.prices import is_file, pricing
+
+    if not isinstance(plan.input, Images) or plan.decided:
+        if cost is not None:
+            raise UserError(
+                f"nothing can be found in the network `{plan.network.name}`, so there is no range of costs"
+            )
+        return None
+    given = [*UNITS, *([cost] if cost is not None and is_file(cost) else [])]
+    prices = [pricing(each)(plan) for each in given]
+    return {each.unit: budget(plan, each).span() for each in prices}
 
 
 def describe_cell(cell: Cell) -> CellInfo:
@@ -219,6 +235,18 @@ def _memory(plan: Plan, batch: int, order: str, build: Build, plugins: Files, cu
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None
         raise
+
+
+def readable_ranges(info: Info) -> list[str]:
+    """What the cheapest and the costliest network cost that can be found: counts, then by a file; lines."""
+    from dartsl.graph.budget import UNITS, amounts
+
+    found = info.found or {}
+    counts = ", ".join(amounts(unit, *span) for unit, span in found.items() if unit in UNITS)
+    return [
+        *([f"{counts} per {info.unit}"] if counts else []),
+        *(amounts(unit, *span) for unit, span in found.items() if unit not in UNITS),
+    ]
 
 
 def readable_count(number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, name
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Input
+from dartsl.lang.methods import COST
 from dartsl.lang.model import Spec
 from dartsl.lang.network_faults import require_parameters
 from dartsl.lang.settings import Config, SearchConfig, TrainConfig, usable
@@ -109,12 +110,15 @@ def given_of(
 
 
 def located(job: Job, config: Config) -> Config:
-    """The settings, where the data that they name are there: asked before torch is imported and anything is built.
+    """The settings, where the files that they name are there: asked before torch is imported and anything is built.
 
     Raises UserError.
     """
     from dartsl.data.named import locate
+    from dartsl.searching.prices import is_file, pricing
 
+    if isinstance(config, SearchConfig) and COST in config.penalty and is_file(config.cost):
+        pricing(config.cost)(job.plan())
     # A training without any is not refused yet: a network that leaves choices open cannot be trained on any.
     if config.data or (isinstance(config, SearchConfig) and job.given.data is None):
         locate(config.data, job.picked().takes)
@@ -161,7 +165,17 @@ def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None =
     unknown or bad, or of another kind of network, and for some that do not go together."""
     config = settled(of_search, pick_network(spec, network).takes, settings, spec.search)
     require_together(config)
-    return config
+    return _with_costs(config, spec, "cost" in settings)
+
+
+def _with_costs(config: SearchConfig, spec: Spec, asked: bool) -> SearchConfig:
+    """The settings with the whole path of the file that `cost` names: one of the spec starts from it, not from here."""
+    from dartsl.searching.prices import is_file
+
+    if not is_file(config.cost):
+        return config
+    lies = None if asked or spec.root.source.path is None else spec.root.source.path.parent
+    return replace(config, cost=str(((lies or Path()) / Path(config.cost).expanduser()).resolve()))
 
 
 def train_config(

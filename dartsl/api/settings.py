@@ -47,7 +47,7 @@ class SearchSettings(TypedDict, total=False):
     zero_one_weight: float
     kl_weight: float
     entropy_weight: float
-    cost: Literal["multiply_adds", "parameters"]
+    cost: str
     target: float
     cost_mode: Literal["add", "hinge", "mul"]
     cost_weight: float

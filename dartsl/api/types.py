@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
     from dartsl.searching.by_name import EdgesByName as EdgesByName
     from dartsl.searching.check_gradients import Comparison as Comparison
     from dartsl.searching.connected import Derivation as Derivation
+    from dartsl.searching.prices import CostTable as CostTable
     from dartsl.step.own import Loss as Loss
     from dartsl.step.own import Metric as Metric
     from dartsl.training.evaluate import Evaluated as Evaluated
@@ -43,6 +44,7 @@ _HOMES = {
     "EdgesByName": "dartsl.searching.by_name",
     "Comparison": "dartsl.searching.check_gradients",
     "Console": "rich.console",
+    "CostTable": "dartsl.searching.prices",
     "Continued": "dartsl.training.generate",
     "Data": "dartsl.data.given",
     "Derivation": "dartsl.searching.connected",

@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": "draw",
     "compile": "compile",
     "bench": "bench",
+    "latency": "latency",
     "search": "search",
     "derive": "search",
     "plot": "plot",

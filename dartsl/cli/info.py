@@ -55,6 +55,10 @@ MOST_PARTS = 8  # named of those that never run
     help="Device of the memory estimate; no GPU is needed.",
 )
 @click.option("--partial", type=click.IntRange(min=1), metavar="K", help="Count a search with this setting.")
+@click.option(
+    "--cost", type=click.Path(path_type=Path), metavar="FILE.json",
+    help="Also give the range of what can be found in costs of this file, which `dartsl latency` writes.",
+)  # fmt: skip
 @plugin_option
 def info_command(
     spec: str,
@@ -66,6 +70,7 @@ def info_command(
     memory: str | None,
     device: str,
     partial: int | None,
+    cost: Path | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Report the size of a search space and the cost of its network.
@@ -92,6 +97,7 @@ def info_command(
         memory=memory,
         device=device,
         partial=partial,
+        cost=cost,
         plugins=plugins,
     )
     answer(as_json(found), as_text(found))
@@ -153,12 +159,10 @@ def _network_lines(info: Info) -> list[str]:
 
 def _range_lines(info: Info) -> list[str]:
     """What the cheapest and the costliest network cost that a search can find."""
-    if info.found is None:
-        return []
-    (fewest, most), (least, highest) = info.found["parameters"], info.found["multiply_adds"]
-    return [
-        f"  found          {fewest:,} to {most:,} parameters, {least:,} to {highest:,} multiply-adds per {info.unit}"
-    ]
+    from dartsl.api.describing import readable_ranges
+
+    lines = readable_ranges(info)
+    return [f"  {'' if number else 'found':<13}  {line}" for number, line in enumerate(lines)]
 
 
 def _unused_lines(info: Info) -> list[str]:

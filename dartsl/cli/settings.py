@@ -79,9 +79,10 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
         return click.option(f"--{flag}/--no-{flag}", spec.name, default=None, help=f"{_help(spec)} [{shown}]")
     values = spec.metadata["values"]
     help_ = f"{_help(spec)} [{_default(spec)}]"
-    if values is not None:
+    suffix = spec.metadata["suffix"]
+    if values is not None and not suffix:
         return click.option(f"--{flag}", spec.name, type=click.Choice(values), help=help_)
-    metavar = METAVARS[type(spec.default)]
+    metavar = "|".join([*values, f"FILE{suffix}"]) if suffix else METAVARS[type(spec.default)]
     if spec.metadata["names"] is not None:
         metavar = "NAMES" if isinstance(spec.default, tuple) else "NAME"
         help_ = f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ())}. [{_default(spec)}]"

@@ -1,18 +1,18 @@
 """What the networks of a search space cost: expected, for given mixing weights, and at least and at most.
 
 Costs are parameters or multiply-adds, counted as in `count.py`: of what is found, where `bn` has parameters and
-`mix_bn` is gone.
+`mix_bn` is gone. Or they are what was measured of each part (`dartsl.searching.prices`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dartsl.graph.count import term_cost
 from dartsl.graph.tables import table_name
 from dartsl.lang.model import Cell, Node
-from dartsl.lang.terms import CellLayer, Plan
+from dartsl.lang.terms import CellLayer, Plan, Term
 
 UNITS = ("parameters", "multiply_adds")
 
@@ -25,7 +25,7 @@ class CellCosts:
     """
 
     cell: Cell
-    rows: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[float, ...], ...]
     shares: tuple[float, ...]
 
     @property
@@ -46,12 +46,12 @@ class CellCosts:
         edges = zip(self.cell.edges, self.rows, self.shares, strict=True)
         return sum(share * row[0] for edge, row, share in edges if not edge.searched)
 
-    def span(self) -> tuple[int, int]:
+    def span(self) -> tuple[float, float]:
         """The least and the most that a derived cell costs."""
         nodes = [self._node_span(node) for node in self.cell.nodes]
         return sum(low for low, _ in nodes), sum(high for _, high in nodes)
 
-    def _node_span(self, node: Node) -> tuple[int, int]:
+    def _node_span(self, node: Node) -> tuple[float, float]:
         able = [
             [
                 cost
@@ -70,7 +70,7 @@ class CellCosts:
 class Budget:
     """What a network costs: `fixed` outside of its cells' edges, and the cells."""
 
-    fixed: int
+    fixed: float
     cells: tuple[CellCosts, ...]
 
     def expected(self, weights: Mapping[str, Sequence[Sequence[float]]]) -> float:
@@ -84,33 +84,83 @@ class Budget:
                 total += sum(weight * value for weight, value in zip(row, cost, strict=True))
         return total
 
-    def of(self, chosen: Mapping[str, Sequence[tuple[int, int]]]) -> int:
+    def of(self, chosen: Mapping[str, Sequence[tuple[int, int]]]) -> float:
         """The cost of a derived network: of each cell the places of the edges that stay, and of their candidates."""
         rows = {each.cell.name: each.rows for each in self.cells}
         return self.fixed + sum(
             rows[cell][edge][column] for cell, places in chosen.items() for edge, column in places
         )
 
-    def span(self) -> tuple[int, int]:
+    def span(self) -> tuple[float, float]:
         """The least and the most that a derived network costs."""
         spans = [each.span() for each in self.cells]
         return self.fixed + sum(low for low, _ in spans), self.fixed + sum(high for _, high in spans)
 
 
-def budget(plan: Plan, unit: str) -> Budget:
-    """What a network of images costs, in one of `UNITS`."""
-    part = UNITS.index(unit)
-    fixed = 0
-    cells: dict[str, Cell] = {}
-    rows: dict[str, list[list[int]]] = {}
+@dataclass(frozen=True)
+class Prices:
+    """What the parts of a network of images cost, in a unit: one of `UNITS`, or that of a table of measurements.
+
+    outside  of stems, heads and operations that are layers, by the layer's name, and of what prepares a cell's input,
+             by `place`
+    edges    of each layer that is a cell, by its name: a row an edge, in order, a number a candidate
+    note     what is to be known besides, such as where it was measured
+    """
+
+    unit: str
+    outside: Mapping[str, float]
+    edges: Mapping[str, Sequence[Sequence[float]]]
+    note: str = ""
+
+
+def amounts(unit: str, *numbers: float) -> str:
+    """An amount with its unit, or two as a range: `1.25 ms`, `3,002 to 8,858 parameters`."""
+    shown = (f"{each:,.0f}" if isinstance(each, int) or each >= 1000 else f"{each:.4g}" for each in numbers)
+    return f"{' to '.join(shown)} {unit.replace('_', '-')}"
+
+
+def place(layer: CellLayer, entry: str) -> str:
+    """The name of what prepares an input of a cell, such as `layer0.c0`."""
+    return f"{layer.name}.{entry}"
+
+
+def outside(plan: Plan) -> Iterator[tuple[str, Term]]:
+    """What a network has outside of its cells' edges, by the names of `Prices.outside`."""
     for layer in plan.layers:
         if not isinstance(layer, CellLayer):
-            fixed += term_cost(layer.term)[part]
+            yield layer.name, layer.term
             continue
-        fixed += sum(term_cost(term)[part] for term in layer.inputs if term is not None)
-        here = [[term_cost(term)[part] for term in terms] for terms in layer.edges]
+        for entry, term in zip(layer.cell.inputs, layer.inputs, strict=True):
+            if term is not None:
+                yield place(layer, entry.name), term
+
+
+def cell_layers(plan: Plan) -> Iterator[CellLayer]:
+    """The layers that are cells."""
+    return (layer for layer in plan.layers if isinstance(layer, CellLayer))
+
+
+def counted(plan: Plan, unit: str) -> Prices:
+    """What the parts of a network of images cost, in one of `UNITS`."""
+    part = UNITS.index(unit)
+    return Prices(
+        unit,
+        {name: term_cost(term)[part] for name, term in outside(plan)},
+        {
+            layer.name: [[term_cost(term)[part] for term in terms] for terms in layer.edges]
+            for layer in cell_layers(plan)
+        },
+    )
+
+
+def budget(plan: Plan, prices: Prices) -> Budget:
+    """What a network of images costs, whose parts have these prices."""
+    cells: dict[str, Cell] = {}
+    rows: dict[str, list[list[float]]] = {}
+    for layer in cell_layers(plan):
         name = layer.cell.name
         cells[name] = layer.cell
+        here = prices.edges[layer.name]
         before = rows.get(name, [[0] * len(row) for row in here])
         rows[name] = [
             [a + b for a, b in zip(one, other, strict=True)] for one, other in zip(before, here, strict=True)
@@ -121,12 +171,7 @@ def budget(plan: Plan, unit: str) -> Budget:
         )
         for name, cell in cells.items()
     )
-    return Budget(fixed, found)
-
-
-def spans(plan: Plan) -> dict[str, tuple[int, int]]:
-    """The least and the most that the networks of images cost that can be derived from one, in each of `UNITS`."""
-    return {unit: budget(plan, unit).span() for unit in UNITS}
+    return Budget(sum(prices.outside.values()), found)
 
 
 def _share(cell: Cell, target: str) -> float:

@@ -115,7 +115,11 @@ class SearchConfig:
     kl_weight: float = setting(1e-3, "factor of the penalty `kl`", low=0)
     entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
     cost: str = of_images(
-        "multiply_adds", "what the penalty `cost` counts", values=("multiply_adds", "parameters")
+        "multiply_adds",
+        "what the penalty `cost` counts, or a file in which costs stand (`dartsl latency`); in a spec its path starts "
+        "from the spec",
+        values=("multiply_adds", "parameters"),
+        suffix=".json",
     )
     target: float = of_images(0.0, "what the found network is to cost, for the penalty `cost`", low=0)
     cost_mode: str = of_images(

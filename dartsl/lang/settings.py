@@ -57,8 +57,10 @@ def coerce(spec: Field[Any], value: object) -> Any:
         if len(set(found)) < len(found):
             raise ValueError("a list in which each name stands once")
         return found
+    if meta["suffix"] and isinstance(value, str) and value.endswith(meta["suffix"]):
+        return value
     if values is not None:
-        return _one_of(value, values)
+        return _one_of(value, values, meta["suffix"])
     if kind is Schedule:
         return _schedule(value, meta)
     if kind is tuple:
@@ -81,10 +83,11 @@ def accepted(spec: Field[Any]) -> tuple[str, ...] | None:
     return values if names is None else tuple(NAMES[names])
 
 
-def _one_of(value: object, values: Sequence[str]) -> str:
+def _one_of(value: object, values: Sequence[str], suffix: str = "") -> str:
     text = str(value).lower() if not isinstance(value, bool) else ""
     if text not in values:
-        *most, last = (_shown(v) for v in values)
+        files = [f'the path of a "{suffix}" file'] if suffix else []
+        *most, last = (*map(_shown, values), *files)
         raise ValueError(f"{', '.join(most)} or {last}" if most else last)
     return text
 

@@ -7,6 +7,7 @@
     alphas.jsonl      the alphas after each epoch (a search)
     checkpoint.pt     all that is needed to go on
     vocabulary.json   the words of a text, in the order of their numbers
+    costs.json        the file that the setting `cost` named
     found.*           what came out (a search)
     result.json       what came out (a training)
     tensorboard/      event files, where they were asked for
@@ -43,6 +44,7 @@ from dartsl.run.commands import command_line
 from dartsl.run.files import (
     Row,
     append_row,
+    read_file,
     read_rows,
     sweep,
     write_json,
@@ -52,6 +54,7 @@ from dartsl.run.files import (
 from dartsl.run.kinds import FOUND, KINDS, RunKind, beside
 from dartsl.run.layout import (
     CHECKPOINT,
+    COSTS,
     HISTORY,
     LOCK,
     RUN,
@@ -66,6 +69,8 @@ from dartsl.run.records import RunInfo, read_info, require_rows
 from dartsl.run.schema import Check
 from dartsl.run.trust import approved, holds, seal
 
+NO_COPIES: Mapping[str, str] = {}
+
 
 class RunFolder:
     """An existing run folder of a known format."""
@@ -76,8 +81,11 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def begun(cls, path: Path, files: Sequence[File], info: RunInfo) -> Iterator[RunFolder]:
-        """Make the folder, with the spec (the last of `files`), what it imports, and `run.json`; and hold it.
+    def begun(
+        cls, path: Path, files: Sequence[File], info: RunInfo, copies: Mapping[str, str] = NO_COPIES
+    ) -> Iterator[RunFolder]:
+        """Make the folder, with the spec (the last of `files`), what it imports, `copies` of other files as texts by
+        their names there, and `run.json`; and hold it.
 
         An empty folder is taken, and so is one that a run left which died before its first checkpoint: it holds
         nothing that would not be written anew. Raises UserError where anything else is there, or it cannot be made.
@@ -93,11 +101,11 @@ class RunFolder:
         run = cls(path, info)
         with run.held():
             require_unused(path, texts)  # again: another process may have been quicker
-            run._write_all(texts)
+            run._write_all({**texts, **copies})
             yield run
 
     def _write_all(self, texts: Mapping[str, str]) -> None:
-        for name in (RUN, VOCABULARY, *beside()):  # of the run that died
+        for name in (RUN, VOCABULARY, COSTS, *beside()):  # of the run that died
             (self.path / name).unlink(missing_ok=True)
         for name, text in texts.items():
             target = self.path / name
@@ -211,6 +219,16 @@ class RunFolder:
     @property
     def found(self) -> Path:
         return self.path / FOUND
+
+    def copied(self, name: str) -> Path:
+        """The run's copy of a file. Raises UserError where it is not the one that the run was started with."""
+        path = self.path / name
+        if hashlib.sha256(read_file(path)).hexdigest() != self.info.copies.get(name):
+            raise UserError(
+                f"{path} is not the file that the run was started with",
+                "a run can only go on with its own files; start another one for a changed file",
+            )
+        return path
 
     def history(self) -> list[Row]:
         """One row per epoch, the first epoch first. Raises UserError."""

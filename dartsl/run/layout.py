@@ -14,12 +14,13 @@ from dartsl.run.kinds import FOUND, beside, outcome
 
 SPEC, RUN, HISTORY, CHECKPOINT = "spec.darts", "run.json", "history.jsonl", "checkpoint.pt"
 VOCABULARY = "vocabulary.json"
+COSTS = "costs.json"
 LOCK = ".lock"
 
 
 def owned() -> tuple[str, ...]:
     """What only the process writes that holds the folder."""
-    return (SPEC, RUN, HISTORY, CHECKPOINT, VOCABULARY, *beside(), *outcome())
+    return (SPEC, RUN, HISTORY, CHECKPOINT, VOCABULARY, COSTS, *beside(), *outcome())
 
 
 def texts_of(files: Sequence[File]) -> dict[str, str]:
@@ -55,7 +56,7 @@ def texts_of(files: Sequence[File]) -> dict[str, str]:
 def require_unused(path: Path, texts: Collection[str]) -> None:
     """Raises UserError where a folder holds more than a run has before its first checkpoint."""
     rows = (HISTORY, *beside())
-    started = {*texts, *rows, RUN, VOCABULARY, LOCK}
+    started = {*texts, *rows, RUN, VOCABULARY, COSTS, LOCK}
     cut = {
         str(PurePosixPath(name).with_name(PurePosixPath(name).name[:LONGEST]))
         for name in (*started, *owned())

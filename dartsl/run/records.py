@@ -59,6 +59,7 @@ RUN = record(
     {
         "seal": either(HASH, like("")),
         "given": table(text),
+        "copies": table(HASH),
         "init": maybe(INIT),  # of a training that began with weights of others
         "inputs": record({}),  # not in format 1; `dartsl.run.inputs` knows what is in it
     },
@@ -88,7 +89,7 @@ class RunInfo:
     `source` is what the user called the spec; `data_hash` is the fingerprint of the data the run uses; `inputs` say
     how images are normalised and what the classes are called (None: a run of format 1); `seal` says who has named
     the plugins: see `dartsl.run.trust`; `given` names what was given from Python (`dartsl.run.given`); `init`
-    says whose weights a training began with.
+    says whose weights a training began with; `copies` are the SHA-256s of files of which the folder has a copy.
     """
 
     kind: str
@@ -107,6 +108,7 @@ class RunInfo:
     seal: str = ""
     given: dict[str, str] = field(default_factory=dict)
     init: Init | None = None
+    copies: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import named_files, pinned
 from dartsl.nn.supernet import Supernet
-from dartsl.run.folder import RunFolder, spec_hash, versions
+from dartsl.run.files import encoded
+from dartsl.run.folder import NO_COPIES, RunFolder, spec_hash, versions
 from dartsl.run.inputs import Inputs
 from dartsl.run.job import Job
 from dartsl.run.kinds import RunKind
@@ -28,14 +30,16 @@ RUNS = Path("runs")  # where a run goes that was given no folder
 
 
 @contextmanager
-def begun(path: Path, spec: Spec, info: RunInfo, group: Group) -> Iterator[RunFolder]:
+def begun(
+    path: Path, spec: Spec, info: RunInfo, group: Group, copies: Mapping[str, str] = NO_COPIES
+) -> Iterator[RunFolder]:
     """The folder of a run that begins, held; of several processes the first one makes it. Raises UserError."""
     path = Path(group.broadcast(str(path)))
     with ExitStack() as stack:
         folder = RunFolder(path, info)
         with group.together():
             if group.chief:
-                folder = stack.enter_context(RunFolder.begun(path, spec.files, info))
+                folder = stack.enter_context(RunFolder.begun(path, spec.files, info, copies))
         yield folder
 
 
@@ -47,6 +51,7 @@ def run_info(
     data_hash: str,
     inputs: Inputs,
     group: Group = ALONE,
+    copies: Mapping[str, str] = NO_COPIES,
 ) -> RunInfo:
     """What `run.json` is to hold of a run."""
     plan = model.plan
@@ -67,6 +72,7 @@ def run_info(
         versions=surroundings(group, config.device),
         given=job.given.names(),
         init=job.init,
+        copies={name: sha256(encoded(text)).hexdigest() for name, text in copies.items()},
     )
 
 

@@ -7,18 +7,19 @@ Source: Cai, Zhu and Han, "ProxylessNAS" (ICLR 2019, arXiv 1812.00332), and the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from dartsl.graph.budget import Budget, budget
+from dartsl.graph.budget import Budget, Prices, amounts, budget
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images
 from dartsl.lang.methods import COST
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
+from dartsl.searching.prices import pricing
 from dartsl.searching.terms import Factor, Moment, Relaxed
 
 MULTIPLY, HINGE = "mul", "hinge"
@@ -26,9 +27,9 @@ MULTIPLY, HINGE = "mul", "hinge"
 
 @dataclass(frozen=True)
 class Expected:
-    """E[cost], (), differentiable in the alphas."""
+    """E[cost], (), differentiable in the alphas, at some prices of a network."""
 
-    unit: str
+    prices: Callable[[Plan], Prices]
     tables: dict[tuple[torch.device, torch.dtype], list[Tensor]] = field(default_factory=dict, compare=False)
 
     def __call__(self, model: Relaxed) -> Tensor:
@@ -36,7 +37,7 @@ class Expected:
         like = next(iter(weights.values()))
         place = (like.device, like.dtype)
         if place not in self.tables:  # once, since nothing may be copied to a GPU while a step is captured
-            self.tables[place] = _tensors(budget(model.plan, self.unit), list(weights), like)
+            self.tables[place] = _tensors(budget(model.plan, self.prices(model.plan)), list(weights), like)
         fixed, *costs = self.tables[place]
         parts = [(each * cost).sum() for each, cost in zip(weights.values(), costs, strict=True)]
         return torch.stack(parts).sum() + fixed
@@ -71,7 +72,7 @@ class CostFactor(Factor):
 
 def cost_term(config: SearchConfig) -> Cost | CostFactor:
     """The penalty of a search with these settings."""
-    expected = Expected(config.cost)
+    expected = Expected(pricing(config.cost))
     if config.cost_mode == MULTIPLY:
         return CostFactor(expected, config.target, config.cost_factor, config.cost_exponent)
     return Cost(expected, config.target, config.cost_weight, config.cost_mode == HINGE)
@@ -95,16 +96,18 @@ def require_target(config: SearchConfig, plan: Plan) -> None:
         return
     if not issubclass(plan.network.takes, Images):
         raise UserError("the penalty `cost` is for networks of images, and this one is of text")
-    low, high = budget(plan, config.cost).span()
+    prices = pricing(config.cost)(plan)
+    low, high = budget(plan, prices).span()
     if not config.target:
+        middle = (low + high) / 2
+        example = f"{middle:.0f}" if middle >= 1000 else f"{middle:.3g}"
         raise UserError(
             "the penalty `cost` needs a target",
-            f"such as --target {(low + high) // 2}: networks of this space have {low:,} to {high:,} "
-            f"{config.cost.replace('_', '-')}",
+            f"such as --target {example}: networks of this space have {amounts(prices.unit, low, high)}",
         )
     if config.cost_mode == MULTIPLY and min(config.target, low) <= 1:
         raise UserError(
             f"`cost_mode = {MULTIPLY}` compares logarithms: the target, which is {config.target:g}, and what the "
-            f"cheapest network costs, {low:,}, are to be above 1",
+            f"cheapest network costs, {amounts(prices.unit, low)}, are to be above 1",
             help="take another target, or --cost-mode add",
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
-from dartsl.graph.budget import budget
+from dartsl.graph.budget import amounts, budget
 from dartsl.graph.tables import tables_of
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
@@ -20,9 +20,11 @@ from dartsl.run.commands import command_line
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS, SEARCH
+from dartsl.run.layout import COSTS
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.emit import Provenance, found_text
+from dartsl.searching.prices import is_file, pricing
 from dartsl.searching.readouts import Reading, readings
 from dartsl.searching.rules import Rule
 
@@ -173,8 +175,9 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
 
 def _cost(run: RunFolder, planned: Plan, cells: Sequence[DerivedCell]) -> str:
     """What the found network costs, beside its target."""
-    unit, target = str(run.info.settings["cost"]), float(run.info.settings["target"])
-    costs = budget(planned, unit)
+    cost, target = str(run.info.settings["cost"]), float(run.info.settings["target"])
+    prices = pricing(str(run.copied(COSTS)) if is_file(cost) else cost)(planned)
+    costs = budget(planned, prices)
     places = {
         each.cell.name: [
             (each.cell.edges.index(kept.edge), kept.edge.candidates.index(kept.candidate))
@@ -183,7 +186,9 @@ def _cost(run: RunFolder, planned: Plan, cells: Sequence[DerivedCell]) -> str:
         ]
         for each in cells
     }
-    return f"{costs.of(places):,} {unit.replace('_', '-')}, target {target:,.0f}"
+    where = f" {prices.note}" if prices.note else ""
+    wanted = f"{target:,.0f}" if target >= 1000 else f"{target:g}"
+    return f"{amounts(prices.unit, costs.of(places))}{where}, target {wanted}"
 
 
 def _rule(run: RunFolder, name: str | None) -> Rule:

@@ -15,7 +15,7 @@ from dartsl.graph.render import render
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import idle
-from dartsl.lang.methods import NEVER
+from dartsl.lang.methods import COST, NEVER
 from dartsl.lang.paths import printable
 from dartsl.lang.presets import notes
 from dartsl.lang.settings import SearchConfig
@@ -32,6 +32,7 @@ from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import SEARCH
+from dartsl.run.layout import COSTS
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
 from dartsl.run.notes import say_notes
 from dartsl.run.parallel import Group, joined
@@ -40,6 +41,7 @@ from dartsl.run.starting import RUNS, absolute, begun, run_info, stem
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive
+from dartsl.searching.prices import copies
 from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
@@ -78,8 +80,12 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
             group.require_same("data", found)
-            info = run_info(SEARCH, job, config, model, found, session.inputs, group)
-            with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group) as folder:
+            with group.together():
+                kept = copies(config.cost) if COST in config.penalty else {}
+            group.require_same("costs", "".join(kept.values()))
+            asked = replace(config, cost=COSTS) if kept else config
+            info = run_info(SEARCH, job, asked, model, found, session.inputs, group, kept)
+            with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group, kept) as folder:
                 turned_out = replace(found_of(data, config), skips=offers_skips(model.plan))
                 idle_settings = idle(config, job.asked, turned_out)
                 of_method = notes(config.method, model.plan.network.takes.kind)
@@ -110,6 +116,8 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         require_given(info.given, anew.given)
         job, config = reopened(folder, SearchConfig(), anew)
         config = replace(config, device=group.device(config.device))
+        if COSTS in info.copies:
+            config = replace(config, cost=str(folder.copied(COSTS)))
         model = _model(job, config)
         data = data_of(model, config, job.given)
         if data_hash(data) != info.data_hash:

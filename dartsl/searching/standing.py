@@ -6,6 +6,7 @@ from dartsl.graph.budget import budget
 from dartsl.lang.methods import COST
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
+from dartsl.searching.prices import pricing
 from dartsl.searching.readouts import Reading, entropies, readings
 from dartsl.searching.rules import Rule
 from dartsl.searching.skips import skip_counts
@@ -17,7 +18,9 @@ class Standing:
     def __init__(self, model: Supernet, config: SearchConfig) -> None:
         self._model = model
         self._config = config
-        self._budget = budget(model.plan, config.cost) if COST in config.penalty else None
+        self._budget = (
+            budget(model.plan, pricing(config.cost)(model.plan)) if COST in config.penalty else None
+        )
 
     def readings(self) -> dict[str, Reading]:
         """What each table says, as a run's readers have it."""

@@ -35,7 +35,7 @@ def test_every_command_answers_in_json_and_writes_by_any_spelling(name: str) -> 
     outputs = [names for names in options if names & {"-o", "--output", "--out"}]
     assert outputs in ([], [{"-o", "--output", "--out"}])
     assert bool(outputs) == (
-        name in ("new", "fmt", "draw", "compile", "derive", "plot", "import", "export", *FOLDERS)
+        name in ("new", "fmt", "draw", "compile", "latency", "derive", "plot", "import", "export", *FOLDERS)
     )
 
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.graph.budget import Budget, budget
+from dartsl.graph.budget import Budget, budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.count import multiply_adds, parameters
 from dartsl.lang.check import check
 from dartsl.lang.plan import plan
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
+from dartsl.lang.terms import Plan
 from dartsl.run.folder import RunFolder
 from dartsl.searching.cost import Cost, cost_term, require_target
 from dartsl.searching.emit import Provenance, found_text
@@ -71,7 +72,11 @@ def spec() -> dartsl.Spec:
 
 
 def budgets(unit: str) -> Budget:
-    return budget(plan(spec(), spec().networks["net"], {}), unit)
+    return priced(plan(spec(), spec().networks["net"], {}), unit)
+
+
+def priced(planned: Plan, unit: str = "multiply_adds") -> Budget:
+    return budget(planned, counted(planned, unit))
 
 
 def test_expected_parameters_are_those_of_the_definitions() -> None:
@@ -160,7 +165,7 @@ def expectation(costs: Budget) -> Callable[[dict[str, torch.Tensor]], torch.Tens
 def test_steps_with_a_budget(order: str, level: int) -> None:
     """The oracle's penalty is of the expected cost in the product's unit, of numbers that a linear fit gives."""
     oracle, model = sides(order, nodes=1, level=level)
-    cost = expectation(budget(model.plan, "multiply_adds"))
+    cost = expectation(priced(model.plan))
 
     def penalty(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
         return 40.0 * (cost(alphas) - 1e4) / 1e4
@@ -186,7 +191,7 @@ def test_steps_whose_loss_a_budget_multiplies(order: str, level: int) -> None:
     """The whole objective is 2 L_val (log E / log T)^3 + a penalty: differentiated as such, through the virtual step
     too, in every order."""
     oracle, model = sides(order, nodes=1, level=level)
-    cost = expectation(budget(model.plan, "multiply_adds"))
+    cost = expectation(priced(model.plan))
 
     def factor(alphas: dict[str, torch.Tensor]) -> torch.Tensor:
         return 2.0 * (torch.log(cost(alphas)) / math.log(2000.0)) ** 3

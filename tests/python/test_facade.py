@@ -82,7 +82,7 @@ def test_settings_are_keywords_with_types(typed: type, config: type[Any]) -> Non
 
 
 def _accepts(hint: Any, field: Field[Any]) -> bool:
-    if (values := field.metadata["values"]) is not None:
+    if (values := field.metadata["values"]) is not None and not field.metadata["suffix"]:
         return get_origin(hint) is Literal and {str(value) for value in get_args(hint)} == set(values)
     if isinstance(field.default, Schedule):
         return hint == float | str

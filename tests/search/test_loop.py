@@ -290,7 +290,7 @@ def _lose_rows(path: Path) -> None:
         (_change_data, "are not those that the run was started with"),
         (_change_parameters, "another parameters"),
         (_change_settings, "is damaged: `settings.epochs` is not a whole number from 1"),
-        (_change_kind, "is damaged: there is no setting `order`"),
+        (_change_kind, "is damaged: there is no setting `method`"),
         (_change_checkpoint, "does not fit the run"),
         (_cut_checkpoint, "is damaged"),
         (_lose_rows, "does not hold the 1 epochs"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.graph.budget import UNITS, budget
+from dartsl.graph.budget import UNITS, budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.operations import application, info
 from dartsl.graph.passes import apply, optimise, parse
@@ -163,7 +163,7 @@ def test_it_stays_when_candidates_go() -> None:
 def test_what_is_counted() -> None:
     """Budgets count what is found, at full width; the network that is searched is smaller, and a step of it."""
     whole, some = planned(1), planned()
-    assert all(budget(whole, unit) == budget(some, unit) for unit in UNITS)
+    assert all(budget(whole, counted(whole, unit)) == budget(some, counted(some, unit)) for unit in UNITS)
     source = Source("s.darts", SPEC)
     wide, narrow = (dartsl.info(source, partial=parts, memory="none") for parts in (1, PARTS))
     assert narrow.parameters < wide.parameters / 2
