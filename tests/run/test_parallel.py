@@ -139,6 +139,15 @@ def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> 
     agree(jobs, folder)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_a_search_with_partial_channels_is_that_of_one_process(folder: Path) -> None:
+    wide = SEARCHED.replace("C = 2", "C = 4")
+    (folder / "wide.darts").write_text(wide)
+    settings = {"partial": 2, "edge_weights": True, "batch": 5, "epochs": 1, "warmup": 0, "clip": 0.5}
+    agree([job(folder, "search", "wide", "partial", "images.npz", **settings)], folder)
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_search_on_text_is_that_of_one_process(folder: Path) -> None:
     """Three rows, of which one process takes two; a single row, of which there is none for the other."""
