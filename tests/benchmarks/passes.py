@@ -36,7 +36,7 @@ ALLOWED = 1.3
 def step_of(job: Job, name: str, batch: int) -> Callable[[int], None]:
     """What takes a step of a method, in the middle of a run, on random batches."""
     config = search_config(job.spec, {"method": name, "order": "1", "device": "cpu"})
-    model = from_plan(job.spec, job.plan(), Build.of(config))
+    model = from_plan(job.spec, job.plan(config.partial), Build.of(config))
     step = SearchStep.of(model, Method.of(config, Constant(config.lr)), config)
     step.finite.at_once = False
     like = next(model.parameters())

@@ -81,3 +81,34 @@ def test_a_pass(level: int, parts: int, edge_weights: bool, skips: bool, size: t
     images = torch.randn(3, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = model(images, None, Pass(scheduled=Scheduled(auxiliary_skip=0.3)))
     torch.testing.assert_close(found, naive(images), rtol=1e-10, atol=1e-12)
+
+
+def twice(edge: PartialOp, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The auxiliary skip connection beside what passes by, too."""
+    rest = x.clone()
+    width = x.shape[1] // edge.parts
+    rest[:, width:] *= 1 + (edge.faded if edge.beside is not None else 0)
+    return RIGHT(edge, rest, weights)
+
+
+def last(edge: PartialOp, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The last channels mixed in place of the first."""
+    return RIGHT(edge, x.roll(x.shape[1] // edge.parts, 1), weights)
+
+
+def straight(edge: PartialOp, x: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Channels in the order in which they were put together."""
+    return RIGHT(edge, x, weights).unflatten(1, (-1, edge.parts)).transpose(1, 2).flatten(1, 2)
+
+
+RIGHT = PartialOp.forward
+
+
+@pytest.mark.parametrize("departure", [RIGHT, twice, last, straight], ids=lambda each: each.__name__)
+def test_departures_are_seen(departure: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    naive, model = sides(0, skips=True)
+    monkeypatch.setattr(PartialOp, "forward", departure)
+    images = torch.randn(3, 3, *SIZE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with torch.no_grad():
+        apart = (model(images) - naive(images)).abs().max()
+    assert (apart < 1e-10) == (departure is RIGHT)
