@@ -60,6 +60,9 @@ class SearchSettings(TypedDict, total=False):
     stop_window: int
     stop_lag: int
     stop_earliest: int
+    rollback: bool
+    rollback_factor: float
+    rollback_most: float
     curvature: int
     edge_weights: bool
     partial: int

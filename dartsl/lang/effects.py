@@ -101,6 +101,10 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         ("stop_ratio", "stop_window", "stop_lag", "stop_earliest"),
         (Effect(lambda config, found: config.stop == CURVATURE, "it is that of the stop rule `curvature`"),),
     ),
+    **dict.fromkeys(
+        ("rollback_factor", "rollback_most"),
+        (Effect(lambda config, found: config.rollback, "it is that of `rollback`, which is off"),),
+    ),
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),

@@ -16,6 +16,7 @@ from dartsl.lang.inputs import Images
 from dartsl.lang.methods import (
     ADVERSARIAL,
     BETA_DECAY,
+    CURVATURE,
     DARTS,
     DIRICHLET,
     NAMES,
@@ -69,6 +70,15 @@ class Preset:
         return [name for name in self.settings(Images.kind) if name not in self.settings(kind)]
 
 
+_ROBUST = "Zela et al., ICLR 2020, arXiv 1909.09656"
+_STOP_BY_CURVATURE: Mapping[str, Any] = {
+    "stop": CURVATURE,
+    "curvature": 2,
+    "stop_ratio": 1.3,
+    "stop_window": 5,
+    "stop_lag": 4,
+    "stop_earliest": Share(10, 50),
+}
 PRESETS: Mapping[str, Preset] = {
     DARTS: Preset(
         "the softmax of the alphas, by first order: all settings at their defaults",
@@ -123,6 +133,18 @@ PRESETS: Mapping[str, Preset] = {
         "a skip connection beside each edge's candidates, which fades",
         "Chu et al., ICLR 2021, arXiv 2009.01027",
         {"auxiliary_skip": True, "auxiliary_skip_weight": Schedule(1.0, 0.0, "toward")},
+    ),
+    "robust_es": Preset(
+        "an end where the curvature of the validation loss in the alphas grows",
+        _ROBUST,
+        _STOP_BY_CURVATURE,
+        note="By first order; the authors take `order = 2`. No search of fewer than 18 epochs is ended.",
+    ),
+    "robust_ada": Preset(
+        "where that curvature grows, back some epochs and on with more weight decay",
+        _ROBUST,
+        {**_STOP_BY_CURVATURE, "rollback": True, "rollback_factor": 10.0, "rollback_most": 0.03},
+        note="By first order; the authors take `order = 2`. No search of fewer than 18 epochs goes back.",
     ),
     "darts_plus": Preset(
         "an end as soon as a cell would have two skip connections",

@@ -147,6 +147,14 @@ class SearchConfig:
     stop_window: int = setting(5, "values of the curvature in each mean that it compares", low=1)
     stop_lag: int = setting(4, "values of the curvature from one of these means to the other", low=1)
     stop_earliest: int = setting(10, "initial epochs whose architecture it never returns", low=0)
+    rollback: bool = setting(
+        False,
+        "where the rule `curvature` would end a search, go back to the epoch that it returns, with more weight decay",
+    )
+    rollback_factor: float = setting(
+        3.0, "factor of the weight decay each time a search goes back", low=1, open_low=True
+    )
+    rollback_most: float = setting(0.0243, "weight decay above which no search goes back", low=0)
     curvature: int = setting(
         0,
         "epochs from one computation of the curvature to the next, the largest eigenvalue of the validation loss's "

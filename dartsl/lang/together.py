@@ -63,6 +63,12 @@ RULES = (
         "give curvature = 2, as in the authors' scripts: epochs from one computation to the next",
     ),
     Rule(
+        ("rollback", "stop"),
+        lambda config: config.rollback and config.stop != CURVATURE,
+        "rollback takes the place of a stop by the rule `curvature`, and stop is `{stop}`",
+        'give stop = "curvature" with it',
+    ),
+    Rule(
         ("perturb", "relaxation"),
         lambda config: config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID,
         "perturb = {perturb} does not go with the relaxation `{relaxation}`: its rows need not add up to 1",

@@ -5,7 +5,7 @@ It knows nothing of what is trained: a `Session` does, of which a search and a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -34,11 +34,13 @@ class EpochEnd:
     history  the row of `history.jsonl`
     beside   those of the other files to which such a run adds a row an epoch, by their names
     figures  what a display shows of the epoch
+    said     lines for the user
     """
 
     history: Row
     beside: Mapping[str, Row] = field(default_factory=dict)
     figures: Figures = field(default_factory=dict)
+    said: Sequence[str] = ()
 
 
 class Session(Protocol):
@@ -85,7 +87,7 @@ class Session(Protocol):
         """Go back to the last sound state: after NonFiniteError that before the step which failed."""
 
     def end_epoch(self) -> EpochEnd:
-        """Count the epoch as done. Raises NonFiniteError."""
+        """Count the epoch as done; `epoch` may be an earlier one then, to which it goes back. Raises NonFiniteError."""
 
     def figures(self) -> Figures:
         """What a progress display shows, as of the last step whose figures are on the host."""
@@ -148,8 +150,13 @@ def run_session(
                     folder.record(end.history, end.beside)
                     tell(end.history)
             save(session, folder, group)
-            progress.epoch(session.epoch, end.figures)
-            done_epoch = Epoch(folder.path, session.epoch, epochs, end.history)
+            number = int(end.history["epoch"])
+            if session.epoch < number:
+                _forget(session, folder, group)
+            progress.epoch(number, end.figures)
+            for line in end.said:
+                progress.say(line)
+            done_epoch = Epoch(folder.path, number, epochs, end.history)
             answer = _answer(callbacks.on_epoch, done_epoch, group)
             if group.any(answer.fault is not None or (answer.stop and not session.finished)):
                 _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
@@ -221,6 +228,11 @@ def restore(session: Session, folder: RunFolder, group: Group = ALONE) -> None:
         begin(session, folder, group)
         return
     load(session, folder)
+    _forget(session, folder, group)
+
+
+def _forget(session: Session, folder: RunFolder, group: Group) -> None:
+    """Forget the rows of epochs that the checkpoint does not know of. Raises UserError."""
     with group.together():
         if group.chief:
             folder.keep_epochs(session.epoch)

@@ -94,7 +94,7 @@ class RunProgress:
     def left(self) -> str:
         """The time left of the whole run, from the pace since it was started or resumed."""
         made = self._done - self._first
-        if made == 0:
+        if made <= 0:  # a search may go back
             return "-:--"
         pace = (time.monotonic() - self._started) / made
         return duration(pace * (self._epochs - self._done))

@@ -23,11 +23,12 @@ from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, maybe, number, record, table, whole
-from dartsl.run.state import optimizer, tensors
+from dartsl.run.state import tensors
 from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
 from dartsl.searching.method import Method, Schedule
 from dartsl.searching.readouts import Reading
+from dartsl.searching.rollback import Rollback
 from dartsl.searching.standing import Standing
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.searching.stops import After, Stop, recorded, restored
@@ -90,6 +91,7 @@ class SearchSession(Verified[Place]):
         self.number = 0
         self.standing = Standing(model, config)
         self.curvature = Curvature.of(config)
+        self.rollback = Rollback(model, self.stepper.weights, self.stepper.alphas, config)
         self.past: list[After] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
@@ -138,6 +140,10 @@ class SearchSession(Verified[Place]):
     @property
     def stopped(self) -> Stop | None:
         """Why the search ended before its last epoch; None where it did not."""
+        return None if self.rollback.on else self._fired()
+
+    def _fired(self) -> Stop | None:
+        """What the rule says after this epoch, which is not the last one."""
         if not self.past or self.epoch >= self.method.epochs:
             return None
         return self.method.stop(self.past, self.model.plan)
@@ -186,7 +192,7 @@ class SearchSession(Verified[Place]):
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
         self.rate = self.method.schedule.rate(self.epoch)
-        self.numbers = self.method.numbers(self.moment)
+        self.numbers = {**self.method.numbers(self.moment), **self.rollback.figures()}
         self.keep()
 
     def step(self, place: Place) -> None:
@@ -195,7 +201,8 @@ class SearchSession(Verified[Place]):
         taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)
         if self.place == self.steps and self.curvature.due(self.epoch):
-            self.curvature.measure(self.model, validation, self.number, self.numbers, self.finite)
+            scheduled = self.method.numbers(self.moment)
+            self.curvature.measure(self.model, validation, self.number, scheduled, self.finite)
         self.went_on(taken)
         self.number += 1
         self.look_ahead()
@@ -243,7 +250,19 @@ class SearchSession(Verified[Place]):
         self.sums.clear()
         self.curvature.value = None
         self.seconds = 0.0
-        return EpochEnd(row, {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}, figures)
+        beside = {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}
+        return EpochEnd(row, beside, figures, self._go_back())
+
+    def _go_back(self) -> Sequence[str]:
+        """Go back where that takes the place of a stop; lines that say so."""
+        self.rollback.keep(self.epoch)
+        stop = self._fired() if self.rollback.left else None
+        if stop is None or stop.epoch is None:
+            return ()
+        line = f"{self.rollback.go(stop.epoch)}: {stop.reason}"
+        self.epoch = stop.epoch
+        self.past = self.past[: self.epoch]
+        return (line,)
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each table, row by row, without a short row's spare columns."""
@@ -277,8 +296,8 @@ class SearchSession(Verified[Place]):
             "seconds": self.seconds,
             **self.sums.state_dict(),
             "model": dict(self.model.state_dict()),
-            "weights_optimizer": self.stepper.weights.state_dict(),
-            "alphas_optimizer": self.stepper.alphas.state_dict(),
+            **self.rollback.optimizers_state(),
+            **self.rollback.state_dict(),
             **self.curvature.figures(),
             **recorded(self.past),
             **self.random_state(),
@@ -293,8 +312,8 @@ class SearchSession(Verified[Place]):
                 "seconds": number(0),
                 **self.sums.schema(),
                 "model": tensors(self.model.state_dict()),
-                "weights_optimizer": optimizer(self.stepper.weights, "momentum_buffer"),
-                "alphas_optimizer": optimizer(self.stepper.alphas, "exp_avg", "exp_avg_sq"),
+                **self.rollback.optimizers_schema(),
+                **self.rollback.schema(),
                 **self.random_schema(),
             },
             {"past": many(table(_READING)), "curvatures": many(maybe(number())), "curvature": number()},
@@ -313,5 +332,6 @@ class SearchSession(Verified[Place]):
         )
         self.load_random_state(state)
         self.sums.load_state_dict(state)
+        self.rollback.load_state_dict(state)
         self.curvature.value = state.get("curvature")
         self.past = restored(state)

@@ -143,9 +143,24 @@ class Sharp:
     ratio: float
     earliest: int
 
+    @classmethod
+    def of(cls, config: SearchConfig) -> Sharp:
+        """That of a search with these settings."""
+        numbers = (config.stop_window, config.stop_lag, config.stop_ratio, config.stop_earliest)
+        return cls(config.curvature, *numbers)
+
+    @property
+    def back(self) -> int:
+        """How many epochs before the one it stops in is the one that it returns."""
+        return (self.window // 2 + self.lag) * self.every
+
+    def may_return(self, epoch: int) -> bool:
+        """Whether the architecture after an epoch, counted from 1, may ever be returned."""
+        return epoch > self.earliest and (epoch - 1) % self.every == 0
+
     def __call__(self, past: Sequence[After], plan: Plan) -> Stop | None:
         epoch = len(past) - 1
-        found = epoch - (self.window // 2 + self.lag) * self.every
+        found = epoch - self.back
         if epoch % self.every > 0 or found < self.earliest:
             return None
         values = [each.curvature for each in past[:: self.every] if each.curvature is not None]
@@ -163,9 +178,4 @@ class Sharp:
 STOPS.provide(NEVER, lambda config: never)
 STOPS.provide(SKIPS, lambda config: Skips(config.stop_skips, config.warmup, Rule.of(vars(config)).floor))
 STOPS.provide(STABLE, lambda config: Stable(config.stop_epochs, config.warmup))
-STOPS.provide(
-    CURVATURE,
-    lambda config: Sharp(
-        config.curvature, config.stop_window, config.stop_lag, config.stop_ratio, config.stop_earliest
-    ),
-)
+STOPS.provide(CURVATURE, Sharp.of)

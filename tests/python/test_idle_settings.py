@@ -36,6 +36,8 @@ PARTS = (
     "stop_window",
     "stop_lag",
     "stop_earliest",
+    "rollback_factor",
+    "rollback_most",
     "perturb_steps",
     "epsilon",
     "auxiliary_skip_weight",
