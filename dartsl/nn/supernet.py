@@ -263,16 +263,20 @@ def compile(
     parameters: Mapping[str, Fraction | int] | None = None,
     build: Build = DEFAULT,
     plugins: Implementations = (),
+    partial: int = 1,
 ) -> Supernet:
     """Compile a network of a checked spec.
 
     `parameters` replace the network's defaults (`{"C": 36}`); `plugins` are files that implement `extern
-    op`s, or implementations by name. A spec that is decided gives a network without alphas.
+    op`s, or implementations by name; `partial` is that of a search. A spec that is decided gives a network without
+    alphas.
 
     Raises SpecError for a fault in the spec (widths, strides, sizes; E0411 and E0412 for a plugin), UserError
     for a network, parameter, `dtype`, `device` or `relaxation` that does not exist, or a plugin file that fails.
     """
-    return from_plan(spec, make_plan(spec, pick_network(spec, network), parameters or {}), build, plugins)
+    return from_plan(
+        spec, make_plan(spec, pick_network(spec, network), parameters or {}, partial), build, plugins
+    )
 
 
 @undisturbed()

@@ -36,7 +36,8 @@ class Space:
         network = pick_network(spec, None)
         given = {"device": device, **self.settings, **settings}
         config = search_config(network.takes, given)
-        return session_of(compile(spec, None, self.parameters, Build.of(config)), config, self.data())
+        model = compile(spec, None, self.parameters, Build.of(config), partial=config.partial)
+        return session_of(model, config, self.data())
 
     def data(self) -> Any:
         if self.spec == "text":
@@ -68,6 +69,12 @@ def combinations(small: bool) -> Iterator[tuple[str, Space, dict[str, Any]]]:
     every = tuple((name, order, level) for name in SPACES for order in ORDERS for level in LEVELS)
     for name, order, level in chosen if small else every:
         yield f"{name}, order {order}, O{level}", SPACES[name], {"order": order, "optimise": level}
+    if not small:
+        yield (
+            "cells, partial channels, O2",
+            SPACES["cells"],
+            {"partial": 2, "edge_weights": True, "order": "1"},
+        )
 
 
 def steps(session: SearchSession[Any], count: int) -> None:
