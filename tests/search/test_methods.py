@@ -32,6 +32,7 @@ def test_a_step_takes_as_many_passes_as_are_said(
         return forward(self, *args, **named)
 
     monkeypatch.setattr(Supernet, "forward", counted)
+    tiny.write_text(tiny.read_text().replace("C = 2", "C = 8"))  # pc_darts needs widths that 4 divides
     run = dartsl.search(
         *(tiny, tiny.parent / "run"), data=tiny.parent / "images.npz", method=name, order=1, epochs=3, quiet=True,
         on_step=lambda step: after.append((step.epoch, passes)),
@@ -47,7 +48,7 @@ def test_a_step_takes_as_many_passes_as_are_said(
 @pytest.mark.parametrize("name", PRESETS)
 def test_readmes_first_search_runs_by_every_method(name: str, tmp_path: Path) -> None:
     """`dartsl search digits` with one option, made narrow: nine epochs."""
-    small = ["--set", "C=2", "--set", "n=1", "--batch", "250", "--out", str(tmp_path / "run")]
+    small = ["--set", "C=4", "--set", "n=1", "--batch", "250", "--out", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, ["search", "digits", "--method", name, *small], prog_name="dartsl")
     assert result.exit_code == 0, result.output
     assert diagnose(Source("found.darts", (tmp_path / "run" / "found.darts").read_text())).errors == ()
