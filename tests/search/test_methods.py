@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -47,8 +48,11 @@ def test_a_step_takes_as_many_passes_as_are_said(
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", PRESETS)
 def test_readmes_first_search_runs_by_every_method(name: str, tmp_path: Path) -> None:
-    """`dartsl search digits` with one option, made narrow: nine epochs."""
-    small = ["--set", "C=4", "--set", "n=1", "--batch", "250", "--out", str(tmp_path / "run")]
+    """`dartsl search digits` with one option: all nine epochs, of few images."""
+    images, labels = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8), np.arange(20) % 10
+    np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    small = ["--data", str(tmp_path / "few.npz"), "--set", "C=8", "--set", "n=1", "--batch", "10"]
+    small += ["--out", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, ["search", "digits", "--method", name, *small], prog_name="dartsl")
     assert result.exit_code == 0, result.output
     assert diagnose(Source("found.darts", (tmp_path / "run" / "found.darts").read_text())).errors == ()
