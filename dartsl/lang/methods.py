@@ -18,7 +18,7 @@ Thing = TypeVar("Thing")
 DARTS = "darts"  # the method of a search that names none
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "kl", "cost"
-SIGMOID, GUMBEL, DIRICHLET = "sigmoid", "gumbel", "dirichlet"
+SIGMOID, GUMBEL, GUMBEL_HARD, DIRICHLET = "sigmoid", "gumbel", "gumbel_hard", "dirichlet"
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE, CURVATURE = "skips", "stable", "curvature"  # rules by which it may end before
 NO_PERTURBATION, RANDOM, ADVERSARIAL = (
@@ -34,6 +34,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
         SOFTMAX: "the softmax of each row of alphas (DARTS)",
         SIGMOID: "the sigmoid of each alpha by itself (FairDARTS)",
         GUMBEL: "the softmax of each row of alphas and Gumbel noise, over the temperature (as SNAS samples)",
+        GUMBEL_HARD: "one operation an edge, drawn by Gumbel noise, with the gradient of that softmax (GDAS)",
         DIRICHLET: "drawn from the Dirichlet distribution of each row's elu(alpha) + 1 (DrNAS)",
     },
     "penalty": {
@@ -51,7 +52,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
     },
 }
 # Of a relaxation, the settings that it alone reads: schedules, whose value of now comes with each pass.
-SCHEDULED: dict[str, tuple[str, ...]] = {GUMBEL: ("temperature",)}
+SCHEDULED: dict[str, tuple[str, ...]] = {GUMBEL: ("temperature",), GUMBEL_HARD: ("temperature",)}
 
 
 def register(part: Part, name: str, help: str, scheduled: tuple[str, ...] = ()) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import Images, Input
-from dartsl.lang.methods import CURVATURE, DIRICHLET, KL, NO_PERTURBATION, SIGMOID
+from dartsl.lang.methods import CURVATURE, DIRICHLET, GUMBEL_HARD, KL, NO_PERTURBATION, SIGMOID
 from dartsl.lang.model import Spec
 from dartsl.lang.presets import PRESETS
 from dartsl.lang.settings import SearchConfig, search_config, usable, written
@@ -72,6 +72,13 @@ RULES = (
         ("perturb", "relaxation"),
         lambda config: config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID,
         "perturb = {perturb} does not go with the relaxation `{relaxation}`: its rows need not add up to 1",
+        "leave one of them out",
+    ),
+    Rule(
+        ("perturb", "relaxation"),
+        lambda config: config.perturb != NO_PERTURBATION and config.relaxation == GUMBEL_HARD,
+        "perturb = {perturb} does not go with the relaxation `{relaxation}`, which runs one operation on each edge: "
+        "perturbed weights would need all of them",
         "leave one of them out",
     ),
     Rule(

@@ -20,6 +20,7 @@ from dartsl.nn.builders import TORCH, home
 from dartsl.nn.draws import Draws
 from dartsl.nn.layers import PASS
 from dartsl.nn.plugins import affine_at
+from dartsl.nn.single import parts_of
 
 INDENT = "    "
 WIDTH = 110
@@ -30,7 +31,18 @@ PREFIXES = {**TORCH, "dartsl.nn.primitives": "ops"}
 TAKEN = {
     *("self", "torch", "nn", "F", "ops", "group", "draws", "implementation"),
     *("Draws", "DropPath", "Noise", "SkipDropout"),
-    *("extern", "fused", "fused_separable", "fused_stack", "fused_text", "norms", "packing", "scan", "text"),
+    *(
+        "extern",
+        "fused",
+        "fused_separable",
+        "fused_stack",
+        "fused_text",
+        "norms",
+        "packing",
+        "scan",
+        "single",
+        "text",
+    ),
     *("Pass", "PLAIN"),
 }
 
@@ -52,7 +64,8 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
         node.target
         for layer in network.modules()
         if isinstance(layer, fx.GraphModule)
-        for node in layer.graph.nodes
+        for code in (layer.graph, *(part.graph for part in parts_of(layer).values()))
+        for node in code.nodes
         if node.op == "call_function"
     ]
     used = {*functions, *map(type, _leaves(network, record))}
@@ -174,14 +187,21 @@ def _is_plugin(spec: ModuleSpec) -> bool:
 
 
 def _forward(module: fx.GraphModule) -> Iterator[str]:
-    """The lines of `forward`, one assignment an application."""
-    nodes = list(module.graph.nodes)
+    """The lines of `forward`, one assignment an application, and of the candidates that it calls as methods."""
+    yield from _method("forward", module.graph)
+    for name, part in parts_of(module).items():
+        yield ""
+        yield from _method(name, part.graph)
+
+
+def _method(title: str, code: fx.Graph) -> Iterator[str]:
+    nodes = list(code.nodes)
     inputs = ", ".join(map(_parameter, (node for node in nodes if node.op == "placeholder")))
     results = next(node.args[0] for node in nodes if node.op == "output")
     kind = "Tensor" if isinstance(results, fx.Node) else "tuple[Tensor, ...]"
     if isinstance(results, fx.Node) and results.target is text.bundle:
         kind = "text.TextOutput"
-    yield f"{INDENT}def forward(self, {inputs}) -> {kind}:"
+    yield f"{INDENT}def {title}(self, {inputs}) -> {kind}:"
     for node in nodes:
         if node.op in ("call_function", "call_module") and not _inlined(node):
             yield from _assignment(node)
@@ -191,6 +211,8 @@ def _forward(module: fx.GraphModule) -> Iterator[str]:
 def _parameter(node: fx.Node) -> str:
     if node.target == PASS:
         return f"{_name(node)}: Pass = PLAIN"
+    if node.type is tuple:
+        return f"{_name(node)}: tuple[single.Choice, ...]"
     return f"{_name(node)}: Tensor"
 
 

@@ -21,21 +21,13 @@ from torch import fx, nn
 
 from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
-from dartsl.nn import (
-    channels,
-    extern,
-    fused,
-    fused_pools,
-    fused_separable,
-    fused_stack,
-    fused_text,
-    primitives,
-    text,
-)
+from dartsl.nn import extern, fused, primitives
 from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
+from dartsl.nn.candidates import Owner, edge_of, owners_of, rows_of, write_choice
 from dartsl.nn.contract import Builder
 from dartsl.nn.draws import Draws
 from dartsl.nn.emit import emit_python
+from dartsl.nn.functions import FUSED
 from dartsl.nn.layers import PASS, Layer, depends_on_pass, layers_of, short
 from dartsl.nn.lowered import Lowered
 from dartsl.nn.modules import build_modules
@@ -49,17 +41,6 @@ from dartsl.nn.watching import baselines, same_interfaces
 
 __all__ = ["build_modules", "emit_python", "lower"]
 
-# The functions that applications of these kinds become.
-FUSED = {
-    **fused.FUNCTIONS,
-    **fused_stack.FUNCTIONS,
-    **fused_separable.FUNCTIONS,
-    **fused_pools.FUNCTIONS,
-    **fused_text.FUNCTIONS,
-    **text.FUNCTIONS,
-    **channels.FUNCTIONS,
-}
-
 
 def lower(
     graph: nx.DiGraph,
@@ -70,6 +51,7 @@ def lower(
     plugins: Mapping[str, Builder] | None = None,
     plain: nx.DiGraph | None = None,
     low_memory: bool = False,
+    single: bool = False,
 ) -> Lowered:
     """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table, the pass) ->
     logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors, the pass) -> TextOutput.
@@ -81,11 +63,12 @@ def lower(
 
     plain       the graph before the passes, for the plain code beside that of `graph` (dartsl/nn/lowered.py)
     low_memory  layers and steps of loops are computed again in the backward pass
+    single      of each mix one candidate is computed; a `dartsl.nn.single.Choice` a row stands for a table's weights
 
     Raises PluginError where an operation has no implementation among `plugins`, or one that breaks its
     contract.
     """
-    recipe = _Recipe(graph, plain or graph, seed, plugins or {}, low_memory)
+    recipe = _Recipe(graph, plain or graph, seed, plugins or {}, low_memory, single)
     return recipe.lowered(device, dtype)
 
 
@@ -98,6 +81,7 @@ class _Recipe:
     seed: int
     plugins: Mapping[str, Builder]
     low_memory: bool
+    single: bool
 
     def plainly(self) -> _Recipe:
         """The same network without passes."""
@@ -107,10 +91,10 @@ class _Recipe:
         record = info(self.graph)
         modules = build_modules(record, seed=self.seed, device=device, dtype=dtype, plugins=self.plugins)
         draws = Draws(self.seed)
-        lowering = _Lowering(self.graph, record, modules, draws)
+        lowering = _Lowering(self.graph, record, modules, draws, self.single)
         network = lowering.network()
         network.meta["info"] = record
-        plain = _Lowering(self.plain, info(self.plain), modules, draws, plain=True)
+        plain = _Lowering(self.plain, info(self.plain), modules, draws, self.single, plain=True)
         if self.low_memory:
             recompute_layers(network)
             recompute_steps(network)
@@ -125,6 +109,7 @@ class _Lowering:
     record: GraphInfo
     modules: Mapping[str, nn.Module]
     draws: Draws
+    single: bool
     plain: bool = (
         False  # the code beside that of the passes, which takes a user's modules for dartsl's own, too
     )
@@ -163,7 +148,7 @@ class _Lowering:
         values = {self.record.input: code.placeholder(self.record.input)}
         for carry in self.record.carries:
             values[carry] = code.placeholder(carry.replace(".", "_"))
-        weights = {table.name: code.placeholder(f"{table.name}_weights") for table in self.record.alphas}
+        weights = {table.name: self.placeholder(code, table.name) for table in self.record.alphas}
         outer = Scope(code, network, None, weights, pass_=code.placeholder(PASS))
         for layer in self.layers.values():
             if layer.scan is None:
@@ -176,6 +161,10 @@ class _Lowering:
             values[self.record.output] = self.apply(outer, self.record.output, output, inputs)
         code.output(values[self.record.output])
         return code
+
+    def placeholder(self, code: fx.Graph, table: str) -> fx.Node:
+        """The mixing weights of a table as they come in; a tuple of choices where each edge computes one candidate."""
+        return code.placeholder(f"{table}_weights", type_expr=tuple if self.single else None)
 
     def call(self, outer: Scope, layer: Layer, values: dict[str, fx.Node]) -> None:
         """The call of a layer in the code of the network."""
@@ -199,13 +188,13 @@ class _Lowering:
         code = outer.code
         if parts.element is not None:
             values[parts.element] = values[application(self.graph, parts.element).inputs[0]]
-        for node in parts.outside:
-            applied = application(self.graph, node)
-            inputs = tuple(values[source] for source in applied.inputs)
-            values[node] = self.apply(outer, node, applied, inputs)
+        outside = {node: application(self.graph, node) for node in parts.outside}
+        owners = owners_of(outside, (*parts.elements, *parts.invariant)) if self.single else {}
+        self.write(outer, outside, owners, values)
+        weights = [outer.weights[table] for table in layer.tables]
         invariants = (
             *(values[node] for node in parts.invariant),
-            *(one_by_one(code, outer.weights[table]) for table in layer.tables),
+            *(weights if self.single else (one_by_one(code, each) for each in weights)),
             *outer.passes(layer),
         )
         arguments = (
@@ -249,18 +238,34 @@ class _Lowering:
             reads = (*self.elements(layer.scan), self.carry(name), *layer.scan.invariant)
         values = {read: code.placeholder(self.value_name(read)) for read in reads}
         matrices = {path: code.placeholder(f"{path}_weight".replace(".", "_")) for path in layer.borrowed}
-        weights = {table: code.placeholder(f"{table}_weights") for table in layer.tables}
+        weights = {table: self.placeholder(code, table) for table in layer.tables}
         pass_ = code.placeholder(PASS) if layer.passed else None
         applied_here = {node: application(self.graph, node) for node in members}
-        packs = Packs(code, applied_here, self.modules, weights, layer.scan is not None).run()
+        owners = owners_of(applied_here, gives) if self.single else {}
+        outer = {node: applied for node, applied in applied_here.items() if node not in owners}
+        packs = Packs(code, outer, self.modules, weights, layer.scan is not None).run()
         scope = Scope(code, root, name, weights, layer.scan is not None, matrices, pass_, packs)
-        for node, applied in applied_here.items():
-            inputs = tuple(values[source] for source in applied.inputs)
-            values[node] = self.apply(scope, node, applied, inputs)
-            values[node].meta["application"] = node
+        self.write(scope, applied_here, owners, values)
         given = tuple(values[node] for node in gives)
         code.output(given[0] if len(given) == 1 else given)
         return code
+
+    def write(
+        self,
+        scope: Scope,
+        members: Mapping[str, Application],
+        owners: Mapping[str, Owner],
+        values: dict[str, fx.Node],
+    ) -> None:
+        """Write applications down, in order; those of one candidate alone stand in methods of their own."""
+        for node, applied in ((each, members[each]) for each in members if each not in owners):
+            if self.single and applied.kind == MIX:
+                edge = edge_of(node, members, owners, self.record.alphas)
+                values[node] = write_choice(self, scope, edge, values)
+            else:
+                inputs = tuple(values[source] for source in applied.inputs)
+                values[node] = self.apply(scope, node, applied, inputs)
+            values[node].meta["application"] = node
 
     def apply(self, scope: Scope, node: str, applied: Application, inputs: tuple[fx.Node, ...]) -> fx.Node:
         """The fx node of one application."""
@@ -314,7 +319,8 @@ class _Lowering:
             keywords["state"] = state
         if kind.has("mixes") and "gain" not in packed:
             mixing = scope.weights[str(applied.attribute("table"))]
-            keywords["weights"] = mixing if scope.each else one_by_one(code, mixing)
+            rows = rows_of if self.single else one_by_one
+            keywords["weights"] = mixing if scope.each and not self.single else rows(code, mixing)
         if depends_on_pass(applied):
             keywords[PASS] = scope.pass_
         keywords |= packed

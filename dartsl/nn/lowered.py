@@ -93,6 +93,17 @@ class Lowered(fx.GraphModule):
         written: Code = self.written  # type: ignore[assignment]
         return written
 
+    def parts(self) -> dict[str, Any]:
+        """What stands beside its code as methods, by name (`dartsl.nn.single.Part`)."""
+        found: dict[str, Any] = vars(type(self)).get("_parts", {})
+        return found
+
+    def add_part(self, name: str, part: Any) -> None:
+        """Let a method be called by its code. The class is that of this layer alone, as torch.fx makes them."""
+        kind: Any = type(self)
+        kind._parts = {**self.parts(), name: part}
+        setattr(kind, name, part)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Lowered:
         twin: Lowered = type(self).__new__(type(self))
         memo[id(self)] = twin
@@ -107,6 +118,8 @@ class Lowered(fx.GraphModule):
         kind.__name__ = mine.__name__
         for name in ("written", "forward"):
             setattr(kind, name, vars(mine)[name])
+        for name, part in self.parts().items():
+            twin.add_part(name, part)
         twin._put_together()
         return twin
 

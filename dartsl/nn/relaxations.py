@@ -11,10 +11,19 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import elu
+from torch.nn.functional import elu, log_softmax, one_hot
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import DIRICHLET, GUMBEL, NORMAL, SIGMOID, SOFTMAX, ZERO, Implementations
+from dartsl.lang.methods import (
+    DIRICHLET,
+    GUMBEL,
+    GUMBEL_HARD,
+    NORMAL,
+    SIGMOID,
+    SOFTMAX,
+    ZERO,
+    Implementations,
+)
 from dartsl.nn.dirichlet import draw_rows
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
@@ -32,6 +41,7 @@ class Architecture:
     spare       (rows, columns), True where a row has no such candidate; None where all rows are equally long
     seed        that of the network: with the table's name and the pass it keys what a relaxation draws
     rivals      (rows, rows), True where two edges meet at a node (`dartsl.nn.edges`); None without edge weights
+    training    whether the network is in training mode
     """
 
     table: AlphaTable
@@ -39,6 +49,7 @@ class Architecture:
     spare: Tensor | None
     seed: int
     rivals: Tensor | None = None
+    training: bool = True
 
     @property
     def draws(self) -> Draws:
@@ -69,12 +80,14 @@ class Relaxation:
     expected what penalties and expected costs take for the mixing weights, where `weights` draws them: (rows, columns),
              differentiable, as `dartsl.searching.readouts` has it. None: `weights` draws nothing
     ahead    whether what it draws can be drawn before the step, so that steps can be captured
+    single   whether all weights of a row but one are 0: the network computes that candidate of each edge alone
     """
 
     start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
     weights: Callable[[Architecture, Pass], Tensor]
     expected: Callable[[Architecture], Tensor] | None = None
     ahead: bool = True
+    single: bool = False
 
 
 RELAXATIONS = Implementations[Relaxation]("relaxation")
@@ -130,6 +143,35 @@ def gumbel(architecture: Architecture, pass_: Pass) -> Tensor:
     return torch.softmax((alphas + noise) / pass_.scheduled.temperature, dim=-1)
 
 
+def gumbel_hard(architecture: Architecture, pass_: Pass) -> Tensor:
+    """1 for the candidate that is drawn for a row, 0 for the others, with the gradient of p: (rows, columns).
+
+    p = softmax((log softmax(alpha) + g) / temperature); h = onehot(argmax p) - p' + p, where p' has no gradient (GDAS,
+    arXiv 1910.04465, equation 7). In evaluation mode nothing is drawn: 1 for the candidate with the largest alpha.
+    """
+    alphas = architecture.alphas
+    if not architecture.training:
+        return one_hot(alphas.argmax(dim=-1), alphas.shape[-1]).to(alphas.dtype)
+    noise = architecture.draws.gumbel(pass_, architecture.path, tuple(alphas.shape), alphas)
+    soft = torch.softmax((log_softmax(alphas, dim=-1) + noise) / pass_.scheduled.temperature, dim=-1)
+    chosen = one_hot(soft.argmax(dim=-1), soft.shape[-1]).to(soft.dtype)
+    return chosen - soft.detach() + soft
+
+
+def places(architecture: Architecture, weights: Tensor, pass_: Pass) -> list[int]:
+    """For each row the column of the largest mixing weight: one read of the device.
+
+    On the meta device, where nothing has numbers, it is drawn as of equal alphas.
+    """
+    table = architecture.table
+    if weights.is_meta:
+        shape, like = (len(table.sizes), max(table.sizes)), torch.empty(0, dtype=torch.float64, device="cpu")
+        drawn = architecture.draws.gumbel(pass_, architecture.path, shape, like).tolist()
+        return [row.index(max(row[:size])) for row, size in zip(drawn, table.sizes, strict=True)]
+    found: list[int] = weights.argmax(dim=-1).tolist()
+    return found
+
+
 def dirichlet(architecture: Architecture, pass_: Pass) -> Tensor:
     """DrNAS's relaxation (arXiv 2006.10355): each row drawn from Dir(elu(alpha) + 1), (rows, columns)."""
     alphas = architecture.parameters[ALPHAS]
@@ -143,3 +185,6 @@ RELAXATIONS.provide(SOFTMAX, Relaxation(small_alphas, softmax))
 RELAXATIONS.provide(SIGMOID, Relaxation(small_alphas, sigmoid))
 RELAXATIONS.provide(GUMBEL, Relaxation(small_alphas, gumbel, expected_softmax))
 RELAXATIONS.provide(DIRICHLET, Relaxation(small_alphas, dirichlet, expected_softmax, ahead=False))
+RELAXATIONS.provide(
+    GUMBEL_HARD, Relaxation(small_alphas, gumbel_hard, expected_softmax, ahead=False, single=True)
+)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from torch import fx, nn
+from torch import fx
 
 from dartsl.nn.layers import Layer, short
+from dartsl.nn.lowered import Lowered
 from dartsl.nn.packs import Packed
 
 
@@ -23,7 +24,7 @@ class Scope:
     """
 
     code: fx.Graph
-    root: nn.Module
+    root: Lowered
     layer: str | None
     weights: Mapping[str, fx.Node]
     each: bool = False

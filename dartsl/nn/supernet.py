@@ -33,7 +33,8 @@ from dartsl.nn.lowered import Lowered
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.perturbation import with_perturbation
 from dartsl.nn.plugins import Implementations, contract_error, resolve
-from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, spare, start
+from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, places, spare, start
+from dartsl.nn.single import Choice
 from dartsl.nn.text import TextOutput
 
 # What all copies of a network share.
@@ -78,7 +79,9 @@ class Supernet(nn.Module):
         self.build = build
         self.plugins = dict(plugins or {})
         self.seed = build.seed
-        self.optimised = compiler.apply(graph, build.chosen_passes)
+        relaxation = RELAXATIONS.of(build.relaxation)
+        passes = (each for each in build.chosen_passes if not (relaxation.single and each.joins))
+        self.optimised = compiler.apply(graph, passes)
         self.network: Lowered = lower(
             self.optimised.graph,
             seed=build.seed,
@@ -87,10 +90,11 @@ class Supernet(nn.Module):
             plugins=self.plugins,
             plain=graph,
             low_memory=build.memory == "low",
+            single=relaxation.single,
         )
         self.tables = info(graph).alphas
         self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
-        relaxation = with_perturbation(RELAXATIONS.of(build.relaxation))
+        relaxation = with_perturbation(relaxation)
         self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]
@@ -207,15 +211,25 @@ class Supernet(nn.Module):
         """The parameters of each table, in order."""
         return [self._architecture(each) for each in self.tables]
 
-    def _mixing(self, pass_: Pass) -> list[Tensor]:
-        """What the lowered network takes of each table: its mixing weights, and those of what stands beside them."""
-        found = self.mixing_weights(pass_)
-        return [
-            with_beside(found[each.name], self._architecture(each), pass_)
-            if each.beside
-            else found[each.name]
-            for each in self.tables
-        ]
+    def _mixing(self, pass_: Pass) -> list[Any]:
+        """What the lowered network takes of each table: its mixing weights, and those of what stands beside them, or a
+        `Choice` for each of its rows."""
+        found: list[Any] = []
+        for architecture in self.architectures():
+            weights = self.relaxation.weights(architecture, pass_)
+            given: Any = with_beside(weights, architecture, pass_) if architecture.table.beside else weights
+            if self.relaxation.single:
+                chosen = places(architecture, weights.detach(), pass_)
+                given = tuple(map(Choice, given.unbind(0), chosen))
+            found.append(given)
+        return found
+
+    def chosen(self, pass_: Pass) -> dict[str, list[int]]:
+        """By table, the column that each row computes in a pass, where the relaxation has it compute one alone."""
+        return {
+            each.table.name: places(each, self.relaxation.weights(each, pass_).detach(), pass_)
+            for each in self.architectures()
+        }
 
     def expected_weights(self) -> dict[str, Tensor]:
         """As `mixing_weights`, with nothing drawn."""
@@ -240,7 +254,7 @@ class Supernet(nn.Module):
         parameters = {name: values[key] for name, values in self._groups.items() if key in values}
         unused = self.get_buffer(f"spare_{table.name}") if len(set(table.sizes)) > 1 else None
         meeting = self.get_buffer(f"rivals_{table.name}") if self.build.edge_weights else None
-        return Architecture(table, parameters, unused, self.build.seed, meeting)
+        return Architecture(table, parameters, unused, self.build.seed, meeting, self.training)
 
     def _group(self, name: str) -> nn.ParameterDict:
         """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""

@@ -14,6 +14,7 @@ from dartsl.graph.checks import STAGE
 from dartsl.graph.operations import Application, application, info
 from dartsl.nn import extern
 from dartsl.nn.layers import Layer, short
+from dartsl.nn.single import parts_of
 from dartsl.nn.watch import Baseline, Made
 
 SUMS = frozenset({"separable_sum", "scaled_separable_sum"})
@@ -97,7 +98,8 @@ def _calls(network: fx.GraphModule) -> Counter[str]:
     layers = {f"{name}.": layer for name, layer in network.named_children()}
     for start, layer in {"": network, **layers}.items():
         if isinstance(layer, fx.GraphModule):
-            nodes = list(layer.graph.nodes)
+            codes = [layer.graph, *(part.graph for part in parts_of(layer).values())]
+            nodes = [node for code in codes for node in code.nodes]
             found.update(start + str(node.target) for node in nodes if node.op == "call_module")
             found.update(start + str(node.args[0].target) for node in nodes if node.target is extern.call)
     return found

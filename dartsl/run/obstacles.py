@@ -11,6 +11,7 @@ def obstacles(model: Supernet, group: Group, own_code: bool) -> dict[str, bool]:
     return {
         "several processes share each batch, and send messages within a step": group.world > 1,
         "the network has plugins, whose code may do anything": bool(model.plugins),
+        "each edge runs the one operation that is drawn for it, another one in each step": model.relaxation.single,
         "what the relaxation draws follows from the alphas of the step": not model.relaxation.ahead,
         "the loss or metrics are code of your own, which may do anything": own_code,
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,13 +22,16 @@ from torch.utils._pytree import tree_leaves
 
 from dartsl.graph.build import build as build_graph
 from dartsl.graph.count import parameters
+from dartsl.graph.kinds import MIX
 from dartsl.graph.operations import application
 from dartsl.graph.traffic import convolutions
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
+from dartsl.nn.candidates import Edge, edge_of, owners_of
 from dartsl.nn.contract import PluginError
+from dartsl.nn.passing import KINDS, Pass
 from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import memory_gpu
@@ -48,6 +51,9 @@ BASE = 10 * 10**6
 PER_CONVOLUTION = 20 * 10**3
 DUAL = 1.3  # as measured on specs/darts_cnn.darts
 SLACK = {"normal": 0.2, "low": 0.5}
+# Where each edge runs one operation that is drawn, tensors of other sizes come in each step, and leave more holes.
+HOLES = 0.15
+STEPS = 100  # of those whose draws are looked at, where each edge runs one operation that is drawn
 
 
 class Occupancy(TorchDispatchMode):
@@ -192,7 +198,8 @@ def step_memory(
 
 def _slack_of_cpu(model: Supernet, passes: int, kept: str) -> int:
     calls = sum(convolutions(application(model.graph, node)) for node in model.graph)
-    return BASE + PER_CONVOLUTION * calls + round(SLACK[kept] * passes)
+    part = SLACK[kept] + (HOLES if model.relaxation.single else 0.0)
+    return BASE + PER_CONVOLUTION * calls + round(part * passes)
 
 
 def step_peak(model: Supernet, batch: int, order: str, block: int = 1) -> int:
@@ -204,10 +211,42 @@ def step_peak(model: Supernet, batch: int, order: str, block: int = 1) -> int:
     step = SearchStep.of(model, method, config)
     step.finite.at_once = False
     held = Occupancy([*model.parameters(), *model.buffers()], block)
+    number = costliest_step(model) if model.relaxation.single else 0
     with held:
         train, validation = random_batches(model.plan, batch, place)
-        step.take(train, validation, 0, Moment(0, 1))
+        step.take(train, validation, number, Moment(0, 1))
     return held.peak
+
+
+def costliest_step(model: Supernet) -> int:
+    """Of the first steps of a search that runs one operation an edge, the one whose operations write the most numbers
+    in a pass over either batch. At its start, draws decide, and not the alphas."""
+    graph = model.optimised.graph
+    members = {node: application(graph, node) for node in graph}
+    owners = owners_of(members, ())
+    written: dict[tuple[str, int], int] = {}  # by mix, and place of a candidate
+    for node, owner in owners.items():
+        size = members[node].batch * math.prod(members[node].shape)
+        written[owner] = written.get(owner, 0) + size
+    edges = [edge_of(node, members, owners, model.tables) for node in members if members[node].kind == MIX]
+
+    def total(number: int) -> int:
+        return max(_written(edges, written, model.chosen(Pass(number, kind))) for kind in KINDS)
+
+    return max(range(STEPS), key=total)
+
+
+def _written(
+    edges: Sequence[Edge], written: Mapping[tuple[str, int], int], chosen: Mapping[str, Sequence[int]]
+) -> int:
+    """Numbers for one image that the chosen operations write."""
+    found = 0
+    for edge in edges:
+        row = edge.applied.attribute("row")
+        column = chosen[str(edge.applied.attribute("table"))][int(str(row))]
+        if column in edge.columns:
+            found += written.get((edge.mix, edge.columns.index(column)), 0)
+    return found
 
 
 def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implementations) -> Supernet:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dartsl.graph.tables import BETAS, AlphaTable
-from dartsl.lang.methods import DIRICHLET, GUMBEL, SIGMOID, SOFTMAX, Implementations
+from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
 Recorded = Mapping[
@@ -120,5 +120,5 @@ def _squashed(alpha: float) -> float:
 
 
 READOUTS.provide(SIGMOID, Readout(_sigmoid, lambda candidates: 0.5))
-for _name in (SOFTMAX, GUMBEL, DIRICHLET):
+for _name in (SOFTMAX, GUMBEL, GUMBEL_HARD, DIRICHLET):
     READOUTS.provide(_name, Readout(_softmax, lambda candidates: 1 / candidates))

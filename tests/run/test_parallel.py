@@ -129,8 +129,9 @@ def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> 
         {"optimise": 0, "batch": 13, "memory": "low"},
         {"optimise": 1, "batch": 5, "perturb": "adversarial"},
         {"optimise": 2, "batch": 5, "cutout": 4, "epochs": 2, "skip_dropout": 0.3},
+        {"optimise": 2, "batch": 13, "relaxation": "gumbel_hard", "steps_first": "weights", "nesterov": True},
     ]
-    specs = ["searched", "noisy", "searched"]
+    specs = ["searched", "noisy", "searched", "searched"]
     common = {"order": order, "clip": 0.5, "epochs": 1, "warmup": 0}
     jobs = [
         job(folder, "search", spec, f"run{place}", "images.npz", **{**common, **each})

@@ -53,7 +53,7 @@ def test_what_is_learnt_beside_the_alphas_is_saved(tiny: Path) -> None:
     assert len(state["alphas_optimizer"]["state"]) == 4  # alphas and gates of two cells
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "gumbel", "dirichlet", "gated"])
+@pytest.mark.parametrize("name", ["sigmoid", "gumbel", "gumbel_hard", "dirichlet", "gated"])
 @pytest.mark.parametrize("level", [0, 2])
 def test_the_exact_product_is_that_of_double_backward(level: int, name: str) -> None:
     model = small(RAGGED, dtype="float64", level=level, relaxation=name)

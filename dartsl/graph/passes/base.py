@@ -27,12 +27,15 @@ class Pass(ABC):
     requires  properties that the graph has before it
     ensures   those that it has after it as well
     ends      those that it need not have any more
+    joins     whether it puts together what belongs to several candidates of an edge, or to several edges: not where a
+              network computes one candidate of each edge
     """
 
     name: ClassVar[str]
     requires: ClassVar[Properties]
     ensures: ClassVar[Properties]
     ends: ClassVar[Properties] = NOTHING
+    joins: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:

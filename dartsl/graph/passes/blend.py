@@ -40,6 +40,7 @@ class Blend(Pass):
     name = "blend"
     requires = frozenset({"pure", "folded"})
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         done = applications(graph)

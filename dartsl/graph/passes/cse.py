@@ -30,6 +30,7 @@ class Cse(Pass):
     name = "cse"
     requires = PURE
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         numbers: dict[Application, str] = {}

@@ -31,6 +31,7 @@ class Fold(Pass):
     name = "fold"
     requires = PURE
     ensures = frozenset({"folded"})
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         record, readers = info(graph), users(graph)

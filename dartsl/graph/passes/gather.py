@@ -44,6 +44,7 @@ class Gather(Pass):
     name = "gather"
     requires = frozenset({"pure", "folded"})
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         done, readers, record = applications(graph), users(graph), info(graph)

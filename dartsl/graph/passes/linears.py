@@ -27,6 +27,7 @@ class Linears(Pass):
     name = "linears"
     requires = PURE
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         done = applications(graph)

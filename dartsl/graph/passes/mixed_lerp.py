@@ -30,6 +30,7 @@ class MixedLerp(Pass):
     name = "mixed_lerp"
     requires = frozenset({"pure", "folded"})
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         readers = users(graph)

@@ -33,6 +33,7 @@ class Pools(Pass):
     name = "pools"
     requires = PURE
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         before = applications(graph)

@@ -42,6 +42,7 @@ class Stack(Pass):
     name = "stack"
     requires = PURE
     ensures = frozenset({"stacked"})
+    joins = True
     limit: int = 32768
     across: bool = False
 

@@ -44,6 +44,7 @@ class Sums(Pass):
     name = "sums"
     requires = frozenset({"pure", "stacked"})
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         before = applications(graph)

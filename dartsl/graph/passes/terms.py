@@ -39,6 +39,7 @@ class Terms(Pass):
     name = "terms"
     requires = frozenset({"pure", "stacked"})
     ensures = NOTHING
+    joins = True
 
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         before, readers = applications(graph), users(graph)

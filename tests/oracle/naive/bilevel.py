@@ -28,21 +28,28 @@ def alone(loss: torch.Tensor, alphas: Tensors) -> torch.Tensor:
 
 
 def gradients(model: nn.Module, batch: Batch, objective: Objective = alone) -> tuple[Tensors, Tensors]:
-    """Gradients of what is made of the loss for weights and for alphas, on a copy of the model."""
+    """Gradients of what is made of the loss, for weights that it depends on and for alphas, on a copy of the model."""
     model = copy.deepcopy(model)
     model.zero_grad()
     objective(loss_of(model, batch), alphas_of(model)).backward()
-    weights = {name: p.grad for name, p in weights_of(model).items()}
+    weights = {name: p.grad for name, p in weights_of(model).items() if p.grad is not None}
     return weights, {name: p.grad for name, p in alphas_of(model).items()}
 
 
 def moved(model: nn.Module, direction: Tensors, length: float) -> nn.Module:
-    """A copy of the model with `length * direction` added to its weights."""
+    """A copy of the model with `length * direction` added to its weights; others stay."""
     model = copy.deepcopy(model)
     with torch.no_grad():
         for name, parameter in weights_of(model).items():
-            parameter.add_(direction[name], alpha=length)
+            if name in direction:
+                parameter.add_(direction[name], alpha=length)
     return model
+
+
+def derivatives(loss: torch.Tensor, weights: Tensors) -> Tensors:
+    """Its gradients in those that it depends on, to be differentiated again."""
+    found = torch.autograd.grad(loss, list(weights.values()), create_graph=True, allow_unused=True)
+    return {name: g for name, g in zip(weights, found, strict=True) if g is not None}
 
 
 @dataclass
@@ -93,7 +100,8 @@ class Search:
         """A copy of the model at w', where a step of SGD on the training batch would lead."""
         slope, _ = gradients(self.model, train)
         for name, parameter in weights_of(self.model).items():
-            slope[name] = self.change(name, slope[name], parameter.detach())
+            if name in slope:
+                slope[name] = self.change(name, slope[name], parameter.detach())
         return moved(self.model, slope, -xi)
 
     def finite_difference(self, train: Batch, v: Tensors) -> Tensors:
@@ -108,18 +116,18 @@ class Search:
         """d/d alpha of <grad_w L_train(w, alpha), v>, by double backward."""
         model = copy.deepcopy(self.model)
         weights, alphas = weights_of(model), alphas_of(model)
-        slope = torch.autograd.grad(loss_of(model, train), list(weights.values()), create_graph=True)
-        inner = sum((g * v[name]).sum() for name, g in zip(weights, slope, strict=True))
+        slope = derivatives(loss_of(model, train), weights)
+        inner = sum((g * v[name]).sum() for name, g in slope.items() if name in v)
         return dict(zip(alphas, torch.autograd.grad(inner, list(alphas.values())), strict=True))
 
     def through_the_step(self, train: Batch, validation: Batch, xi: float) -> Tensors:
         """d/d alpha of L_val(w'(alpha), alpha), w' differentiated as the function of alpha that it is."""
         model = copy.deepcopy(self.model)
         weights, alphas = weights_of(model), alphas_of(model)
-        slope = torch.autograd.grad(loss_of(model, train), list(weights.values()), create_graph=True)
+        slope = derivatives(loss_of(model, train), weights)
         stepped: Tensors = {f"alphas.{name}": parameter for name, parameter in alphas.items()}
-        for (name, parameter), g in zip(weights.items(), slope, strict=True):
-            stepped[name] = parameter - xi * self.change(name, g, parameter)
+        for name, g in slope.items():
+            stepped[name] = weights[name] - xi * self.change(name, g, weights[name])
         logits = functional_call(model, stepped, (validation[0],))
         loss = nn.functional.cross_entropy(logits, validation[1])
         whole = self.objective(loss, dict(alphas))
@@ -169,12 +177,14 @@ class Search:
     def weight_step(self, train: Batch, xi: float) -> float:
         """One step of SGD with momentum on clipped gradients; this pass alone moves running statistics.
 
+        A weight that the loss does not depend on has no gradient: it stays, and its momentum too (torch.optim.SGD).
+
         Returns the training loss before the step.
         """
-        weights = weights_of(self.model)
         self.model.zero_grad()
         loss = loss_of(self.model, train)
         loss.backward()
+        weights = {name: p for name, p in weights_of(self.model).items() if p.grad is not None}
         norm = float(sum((p.grad**2).sum() for p in weights.values()).sqrt())
         scale = min(1.0, self.settings.clip / (norm + 1e-6)) if self.settings.clip else 1.0
         with torch.no_grad():
