@@ -195,8 +195,8 @@ def table(work: Work) -> str:
         f"Trainings: {sizes.train_epochs} epochs on the same images, measured on 2,000 test images. Means ± their "
         "standard error.",
         "",
-        "| space | method | seeds | edges without parameters | test error, % | epochs searched |",
-        "|---|---|---|---|---|---|",
+        "| space | method | seeds | edges without parameters | test error, % |",
+        "|---|---|---|---|---|",
     ]
     for space in SPACES:
         lines += [line for method in methods for line in _line(rows, space, method)]
@@ -209,9 +209,8 @@ def _line(rows: Sequence[dict[str, Any]], space: str, method: str) -> Iterator[s
     errors = [row["error"] for row in own if row["what"] == "training"]
     if searches and errors:
         free = _spread([row["free"] for row in searches], 1)
-        epochs = "" if method == RANDOM else _spread([row["epochs"] for row in searches], 1)
         without = f"{free} of {searches[0]['edges']}"
-        yield f"| {space} | {method} | {len(errors)} | {without} | {_spread(errors, 1)} | {epochs} |"
+        yield f"| {space} | {method} | {len(errors)} | {without} | {_spread(errors, 1)} |"
 
 
 def _spread(values: Sequence[float], digits: int) -> str:

@@ -104,8 +104,9 @@ edge n -> m : none | conv(1)   # no skip connection leads from 2*C to C channels
     "E0612": Code(
         "settings of a search that do not go together",
         """Most parts of a search combine, and some exclude each other: one would fail, or do nothing. The
-settings are looked at over the defaults, since a spec is searched as it is; options on the command line
-are judged with the spec's settings once both are known.""",
+settings are looked at over what `method` stands for and the defaults, since a spec is searched as it
+is; options on the command line are judged with the spec's settings once both are known. A method that
+is for another kind of network is refused here, too.""",
         """search { penalty = "kl" }   # no: it is of Dirichlet distributions, in place of the decay
 search {
   relaxation   = "dirichlet"
