@@ -204,7 +204,7 @@ def bench(
 
     Raises SpecError, UserError.
     """
-    from dartsl.nn.supernet import torch_device
+    from dartsl.nn.placing import torch_device
     from dartsl.searching import bench as benching
 
     require(batch=batch, repeats=repeats, plugins=plugins)

@@ -16,10 +16,11 @@ from dartsl.api.specs import Parameters, Plugins, SpecLike, check, root_networks
 from dartsl.lang.diagnostics import SpecError, UserError
 from dartsl.lang.inputs import Images, Tokens
 from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import search_config
+from dartsl.lang.settings import SearchConfig, search_config
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.plugin_files import Files
+from dartsl.run.job import Job
 
 if TYPE_CHECKING:
     from dartsl.graph.unused import Unused
@@ -65,6 +66,7 @@ class Info:
     window          words (or characters) of a window; None for images
     vocabulary      how many of them the network knows; None for images
     unit            what multiply-adds are counted for: an `image`, a `word`
+    stage           of a search in stages: which one, from 1, takes that memory, and of how many
     found           of a network of images that offers a choice: the least and the most `parameters` and
                     `multiply_adds` of what can be derived from it, and what it costs by a file; None of others
     """
@@ -87,6 +89,7 @@ class Info:
     unused: Unused | None = None
     unit: str | None = None
     found: Mapping[str, tuple[float, float]] | None = None
+    stage: tuple[int, int] | None = None
 
 
 def info(
@@ -121,32 +124,66 @@ def info(
     asked = {"batch": batch, "order": order, "level": level, "memory": estimated, "partial": partial}
     require(**{name: value for name, value in asked.items() if value is not None}, plugins=plugins)
     checked = check(spec)
-    planned, config = None, search_config(Images, {})
-    if network is not None or root_networks(checked):
-        job = job_of(checked, network, parameters)
-        config = search_config(job.picked().takes, checked.search)
-        planned = job.plan(config.partial if partial is None else int(partial))
-    elif parameters:
-        raise UserError("the spec has no network whose parameters could be set", exit_code=2)
+    job = _job(checked, network, parameters)
+    config = search_config(Images, {}) if job is None else search_config(job.picked().takes, checked.search)
+    config = config if partial is None else replace(config, partial=int(partial))
+    planned = None if job is None else job.plan(config.partial)
     if planned is not None and plugins:
         from dartsl.nn.plugins import require_sound
 
         require_sound(checked, planned, plugins)
-    return describe(
+    build = replace(
+        Build.of(config),
+        level=config.optimise if level is None else level,
+        memory=memory or config.memory,
+        device=device,
+    )
+    found = describe(
         checked,
         planned,
         batch=config.batch if batch is None else batch,
         order=config.order if order is None else str(order),
-        build=replace(
-            Build.of(config),
-            level=config.optimise if level is None else level,
-            memory=memory or config.memory,
-            device=device,
-        ),
+        build=build,
         plugins=plugins or allowed(beside(checked, ())),
         curvature=config.curvature > 0,
         cost=None if cost is None else str(cost),
     )
+    if job is None or not config.stages:
+        return found
+    return _of_largest_stage(found, job, config, build, plugins or allowed(beside(checked, ())))
+
+
+def _job(spec: Spec, network: str | None, parameters: Parameters | None) -> Job | None:
+    """That of the network that is meant; None for a spec without one. Raises UserError."""
+    if network is not None or root_networks(spec):
+        return job_of(spec, network, parameters)
+    if parameters:
+        raise UserError("the spec has no network whose parameters could be set", exit_code=2)
+    return None
+
+
+def _of_largest_stage(found: Info, job: Job, config: SearchConfig, build: Build, plugins: Files) -> Info:
+    """What is known of a spec, with the memory of the stage of its search that takes most."""
+    if found.memory_bytes is None or found.batch is None or found.order is None:
+        return found
+    from dartsl.searching.stages import Course
+
+    course = Course(job, config)
+    taken = [
+        _memory(
+            course.plan(span),
+            found.batch,
+            found.order,
+            replace(build, skip_dropout=rate > 0),
+            plugins,
+            config.curvature > 0,
+            keep,
+        )
+        or 0
+        for span, rate, keep in course.sizes()
+    ]
+    most = max(taken)
+    return replace(found, memory_bytes=most, stage=(taken.index(most) + 1, len(taken)))
 
 
 def describe(
@@ -226,11 +263,13 @@ def describe_cell(cell: Cell) -> CellInfo:
     )
 
 
-def _memory(plan: Plan, batch: int, order: str, build: Build, plugins: Files, curvature: bool) -> int | None:
+def _memory(
+    plan: Plan, batch: int, order: str, build: Build, plugins: Files, curvature: bool, keep: int = 0
+) -> int | None:
     from dartsl.searching.memory import estimate_step
 
     try:
-        return estimate_step(plan, batch, order, build, plugins, curvature)
+        return estimate_step(plan, batch, order, build, plugins, curvature, keep)
     except SpecError as fault:
         if all(diagnostic.code == NO_IMPLEMENTATION for diagnostic in fault.diagnostics):
             return None

@@ -3,6 +3,7 @@ and in `dartsl search --help`, `dartsl train --help`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 
@@ -75,6 +76,8 @@ class SearchSettings(TypedDict, total=False):
     derive: Literal["connected", "argmax", "threshold"]
     threshold: float
     skip_limit: int
+    stages: str | Sequence[str | Mapping[str, float]]
+    stages_start: Literal["fresh", "kept"]
     seed: int
     device: str
     dtype: Literal["float32", "float64"]

@@ -117,6 +117,7 @@ def as_json(info: Info) -> dict[str, Any]:
         "space_size_log10": log10(info.space_size),
         "found": info.found,
         "memory_bytes": info.memory_bytes,
+        "stage": None if info.stage is None else {"number": info.stage[0], "of": info.stage[1]},
         "batch": info.batch,
         "order": info.order,
         "level": info.level,
@@ -184,7 +185,11 @@ def _memory_lines(info: Info) -> list[str]:
 
     if info.memory_bytes is None:
         return ["  memory         unknown: an `extern op` has no implementation here (--plugin)"]
-    size = f"  memory         {readable_bytes(info.memory_bytes)} per step (batch {info.batch}, order {info.order})"
+    where = "" if info.stage is None else f", stage {info.stage[0]} of {info.stage[1]}"
+    size = (
+        f"  memory         {readable_bytes(info.memory_bytes)} per step "
+        f"(batch {info.batch}, order {info.order}{where})"
+    )
     if info.device == "cpu":
         return [size]
     return [f"{size} on {info.device}", f"                 {ASSUMED}"]

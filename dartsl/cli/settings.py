@@ -12,9 +12,17 @@ import click
 from dartsl.cli.options import Command
 from dartsl.lang.schedules import SHAPES, Schedule
 from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, coerce
+from dartsl.lang.stages import Stages
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
-METAVARS = {int: "INTEGER", float: "NUMBER", tuple: "NUMBERS", str: "TEXT", Schedule: "SCHEDULE"}
+METAVARS = {
+    int: "INTEGER",
+    float: "NUMBER",
+    tuple: "NUMBERS",
+    str: "TEXT",
+    Schedule: "SCHEDULE",
+    Stages: "STAGES",
+}
 
 
 class SettingsCommand(click.Command):

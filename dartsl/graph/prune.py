@@ -5,6 +5,7 @@ A search that narrows its space goes on in the smaller network: by name it takes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -54,7 +55,7 @@ def prune(graph: nx.DiGraph, kept: Kept) -> Pruned:
     found.graph["info"] = replace(
         record,
         modules={path: spec for path, spec in record.modules.items() if path in used or path not in idle},
-        alphas=tuple(replace(each, sizes=tuple(map(len, columns[each.name]))) for each in record.alphas),
+        alphas=tuple(each.narrowed(columns[each.name]) for each in record.alphas),
     )
     return Pruned(found, columns)
 
@@ -120,3 +121,40 @@ def _remove(graph: nx.DiGraph, waiting: list[str], stay: Collection[str]) -> set
             waiting += application(graph, node).inputs
             graph.remove_node(node)
     return paths
+
+
+def heaviest(graph: nx.DiGraph, most: int) -> Kept:
+    """Of each edge the candidates whose results are largest in all its places together, at most so many (0: all).
+
+    What a search will keep is not known before; this is what takes most memory.
+    """
+    sizes: dict[str, dict[int, list[int]]] = {}
+    tables = {table.name: table for table in info(graph).alphas}
+    for node in graph:
+        applied = application(graph, node)
+        if applied.kind != MIX:
+            continue
+        name, row = str(applied.attribute("table")), applied.attribute("row")
+        assert isinstance(row, int)
+        own = applied.inputs[: tables[name].sizes[row]]
+        total = sizes.setdefault(name, {}).setdefault(row, [0] * len(own))
+        for column, source in enumerate(own):
+            total[column] += _results(graph, source, f"{node.rpartition('.')[0]}.")
+    return {
+        name: {
+            row: sorted(range(len(total)), key=lambda column: -total[column])[: most or None]
+            for row, total in rows.items()
+        }
+        for name, rows in sizes.items()
+    }
+
+
+def _results(graph: nx.DiGraph, last: str, edge: str) -> int:
+    """How many numbers the applications of an edge give that lead to one of them, for one image."""
+    waiting, seen = [last], set[str]()
+    while waiting:
+        node = waiting.pop()
+        if node.startswith(edge) and node not in seen:
+            seen.add(node)
+            waiting += application(graph, node).inputs
+    return sum(math.prod(application(graph, node).shape) for node in seen)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from dartsl.lang.model import Cell
 
@@ -11,6 +11,7 @@ BETAS = "betas"  # what a run and a network call the learnt numbers of edges: on
 # What may stand beside the candidates of each edge, with a mixing weight of its own: a skip connection that fades, and
 # channels that pass by, which have the share of their edge.
 SKIP, SHARE = "skip", "share"
+KEPT = "kept"  # what a run calls the columns of the candidates that are left of a cell's
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class AlphaTable:
     targets  of each row, the node that its edge leads to
     others   those of the nodes that merge their edges otherwise than by a sum
     beside   what each row of mixing weights has one more column for, in their order: SKIP, SHARE
+    columns  of each row, which of the cell's candidates its columns are, where some were left out; empty: all
+    offered  how many candidates the cell's edges have then
     """
 
     name: str
@@ -30,6 +33,35 @@ class AlphaTable:
     targets: tuple[str, ...]
     others: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    columns: tuple[tuple[int, ...], ...] = ()
+    offered: tuple[int, ...] = ()
+
+    def narrowed(self, columns: Sequence[Sequence[int]]) -> AlphaTable:
+        """The table without the candidates that `columns`, in order for each row, leaves out.
+
+        Raises ValueError for columns that it does not have.
+        """
+        if self.columns:
+            raise ValueError(f"table {self.name} is narrowed already")
+        for row, (size, kept) in enumerate(zip(self.sizes, columns, strict=True)):
+            if not kept or sorted(set(kept)) != list(kept) or not 0 <= kept[0] <= kept[-1] < size:
+                raise ValueError(
+                    f"row {row} of table {self.name} keeps some of its {size} columns, not {list(kept)}"
+                )
+        if all(len(kept) == size for size, kept in zip(self.sizes, columns, strict=True)):
+            return self
+        left = tuple(tuple(row) for row in columns)
+        return replace(self, sizes=tuple(map(len, left)), columns=left, offered=self.sizes)
+
+    def widened(self, rows: Sequence[Sequence[float]]) -> list[list[float]]:
+        """Numbers of the candidates that are left, a row each, as those of all candidates: 0 for the others."""
+        if not self.columns:
+            return [list(row) for row in rows]
+        found = [[0.0] * size for size in self.offered]
+        for into, places, row in zip(found, self.columns, rows, strict=True):
+            for place, value in zip(places, row, strict=True):
+                into[place] = value
+        return found
 
     def after(self, what: str) -> int:
         """The column of what stands beside the candidates, after theirs. Raises ValueError where it does not."""

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import Field, fields
+from fractions import Fraction
 from typing import Any
 
 from dartsl.lang import foreign
@@ -15,6 +16,8 @@ from dartsl.lang.resolve import defined_twice
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.settings import CONFIGS, accepted, coerce
 from dartsl.lang.source import Span
+from dartsl.lang.stage_faults import stage_faults
+from dartsl.lang.stages import SearchStage, Stages
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import (
     Boolean,
@@ -25,6 +28,7 @@ from dartsl.lang.syntax import (
     Setting,
     SettingsDecl,
     SettingValue,
+    StageLiteral,
     String,
 )
 
@@ -50,6 +54,9 @@ def read_settings(root: File, faults: list[Diagnostic]) -> dict[str, dict[str, S
                 faults.append(
                     defined_twice(f"setting `{name}`", setting.name.span, earlier.name.span, here="given")
                 )
+            if written := list(stage_faults(setting)):
+                faults += written
+                continue
             value = _value(block.kind, setting)
             if isinstance(value, Diagnostic):
                 faults.append(value)
@@ -116,6 +123,8 @@ def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
     default = field.default
     if isinstance(default, Schedule):
         return str(default) if isinstance(given, String | ScheduleLiteral) else None
+    if isinstance(default, Stages):
+        return "[stage(keep = 8, epochs = 25), stage(keep = 4, epochs = 25)]"
     if isinstance(default, tuple):
         return f"[{', '.join(str(item) for item in default)}]" if default else None
     if isinstance(default, bool) and not isinstance(given, Boolean):
@@ -164,3 +173,5 @@ def literal(value: SettingValue) -> SettingLiteral:
             return tuple(literal(item) for item in items)
         case ScheduleLiteral(shape, numbers):
             return Schedule.of(shape, *(float(number.lexeme) for number in numbers))
+        case StageLiteral(entries):
+            return SearchStage.of({entry.name.id: Fraction(entry.value.lexeme) for entry in entries})

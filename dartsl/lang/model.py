@@ -13,11 +13,12 @@ from dartsl.lang.inputs import INPUTS, Input
 from dartsl.lang.records import heeds_order
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.source import Span
+from dartsl.lang.stages import SearchStage, Stages
 from dartsl.lang.syntax import Call, Chain, Expr, File, Name, Parameter
 
 REACHING = "Cin"  # the width that reaches an `extern op`, in the defaults of its parameters
 
-SettingLiteral = int | float | str | bool | Schedule | tuple["SettingLiteral", ...]
+SettingLiteral = int | float | str | bool | Schedule | SearchStage | Stages | tuple["SettingLiteral", ...]
 
 
 @dataclass(frozen=True)

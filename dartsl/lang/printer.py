@@ -6,6 +6,7 @@ Empty lines between statements are the user's, except below the header and the i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -197,7 +198,7 @@ class _Printer:
                 )
             case s.SettingsDecl():
                 width = max((len(setting.name.id) for setting in node.settings), default=0)
-                make = lambda x: [Line(f"{' ' * STEP}{x.name.id:<{width}} = {literal(x.value)}")]  # noqa: E731
+                make = partial(_setting, width=width)
                 return self._body(node.kind, node, node.settings, node.span.start, make)
             case _:
                 aligned = heads.get(id(node), _head(node))
@@ -289,6 +290,18 @@ class _Printer:
                     return self._item("stage", _NETWORK_WORD, "", item.layers, last, item.span.start)
 
         return make
+
+
+def _setting(node: s.Setting, width: int) -> list[Line]:
+    """`name = value`; stages that do not fit on the line stand below it, one a line."""
+    margin, value = " " * STEP, node.value
+    first = f"{margin}{node.name.id:<{width}} = "
+    text = first + literal(value)
+    stages = isinstance(value, s.ListLiteral) and any(isinstance(x, s.StageLiteral) for x in value.items)
+    if not stages or len(text) <= STATEMENT or not isinstance(value, s.ListLiteral):
+        return [Line(text)]
+    items = [Line(f"{2 * margin}{literal(item)},") for item in value.items]
+    return [Line(f"{first}["), *items, Line(f"{margin}]")]
 
 
 def _head(node: s.OpDecl | s.OpsDecl | s.AliasDecl | s.CellDecl | s.NetworkDecl) -> str:

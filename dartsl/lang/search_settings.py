@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dartsl.lang.methods import ADVERSARIAL, DARTS, NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
+from dartsl.lang.stages import CARRIED, FRESH, Stages
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,17 @@ class SearchConfig:
     )
     skip_limit: int = setting(
         -1, "most skip connections in a derived cell, the weakest taken out; -1 for no limit", low=-1
+    )
+    stages: Stages = setting(
+        Stages(),
+        "stages, each with the most candidates that an edge keeps, its epochs and parameters of the network, such as "
+        "`stage(keep = 5, epochs = 25, n = 3)`; with other `epochs` each has its share of these",
+    )
+    stages_start: str = setting(
+        FRESH,
+        "how a stage begins: fresh: with new weights and alphas, schedules and a new learning rate (P-DARTS); kept: "
+        "with those of the stage before, over one schedule (DrNAS)",
+        values=(FRESH, CARRIED),
     )
     seed: int = setting(0, "seed of everything random", low=0)
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")

@@ -18,6 +18,7 @@ from dartsl.lang.methods import DARTS, NAMES
 from dartsl.lang.presets import PRESETS, Preset, Share
 from dartsl.lang.schedules import MOST, Schedule
 from dartsl.lang.search_settings import SearchConfig
+from dartsl.lang.stages import EPOCHS, Stages
 from dartsl.lang.train_settings import TrainConfig
 
 __all__ = [
@@ -63,6 +64,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
         return _one_of(value, values, meta["suffix"])
     if kind is Schedule:
         return _schedule(value, meta)
+    if kind is Stages:
+        return Stages.of(value)
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         if default and len(items) != len(default):
@@ -136,6 +139,8 @@ def written(value: object) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return _shown(value)
+    if isinstance(value, Stages):
+        return f"[{value}]"
     if isinstance(value, tuple):
         items = [written(item) for item in value]
         return items[0] if len(items) == 1 and isinstance(value[0], str) else f"[{', '.join(items)}]"
@@ -212,4 +217,13 @@ def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, obj
     base = configure(base, {name: by_kind[takes.kind] for name, by_kind in defaults.items()})
     for layer in layers:
         base = configure(base, layer)
-    return base
+    return _with_epochs(base, layers)
+
+
+def _with_epochs(config: Config, layers: Sequence[Mapping[str, object]]) -> Config:
+    """With those of the stages together, unless a layer says others that is not below the one that has the stages."""
+    having = [number for number, layer in enumerate(layers) if "stages" in layer]
+    if not having or not isinstance(config, SearchConfig) or not config.stages.epochs:
+        return config
+    said = any(EPOCHS in layer for layer in layers[having[-1] :])
+    return config if said else replace(config, epochs=config.stages.epochs)

@@ -83,4 +83,6 @@ def literal(value: s.SettingValue) -> str:
         return f"[{', '.join(literal(item) for item in value.items)}]"
     if isinstance(value, s.ScheduleLiteral):
         return f"{value.shape}({', '.join(_spell(number) for number in value.numbers)})"
+    if isinstance(value, s.StageLiteral):
+        return f"stage({', '.join(f'{each.name.id} = {_spell(each.value)}' for each in value.entries)})"
     return _spell(value)

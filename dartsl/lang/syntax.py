@@ -251,7 +251,20 @@ class ScheduleLiteral(Syntax):
     numbers: tuple[Number, ...]
 
 
-SettingValue = Number | String | Boolean | ListLiteral | ScheduleLiteral
+@dataclass(frozen=True)
+class StageEntry(Syntax):
+    name: Name
+    value: Number
+
+
+@dataclass(frozen=True)
+class StageLiteral(Syntax):
+    """`stage(keep = 5, epochs = 25)`"""
+
+    entries: tuple[StageEntry, ...]
+
+
+SettingValue = Number | String | Boolean | ListLiteral | ScheduleLiteral | StageLiteral
 
 
 @dataclass(frozen=True)

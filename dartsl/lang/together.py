@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import Images, Input
-from dartsl.lang.methods import CURVATURE, DIRICHLET, GUMBEL_HARD, KL, NO_PERTURBATION, SIGMOID
+from dartsl.lang.methods import (
+    COST,
+    CURVATURE,
+    DIRICHLET,
+    GUMBEL_HARD,
+    KL,
+    NEVER,
+    NO_PERTURBATION,
+    SIGMOID,
+)
 from dartsl.lang.model import Spec
 from dartsl.lang.presets import PRESETS
 from dartsl.lang.settings import SearchConfig, search_config, usable, written
 from dartsl.lang.source import Span
+from dartsl.lang.stage_faults import parameter_faults
+from dartsl.lang.stages import CARRIED
 from dartsl.lang.syntax import SettingsDecl
 
 
@@ -93,6 +104,46 @@ RULES = (
         f"the penalty `{KL}` takes the place of the alphas' decay, which is {{alphas_decay:g}}",
         "give alphas_decay 0 with it, or leave the penalty out",
     ),
+    Rule(
+        ("epochs", "stages"),
+        lambda config: _shortest(config) == 0,
+        "{epochs} epochs are too few for the stages",
+        "give each stage an epoch or more",
+    ),
+    Rule(
+        ("warmup", "stages"),
+        lambda config: 0 < _shortest(config) <= config.warmup < config.epochs,
+        "warmup {warmup}, with which each stage begins, leaves one of them no epoch in which alphas are trained",
+        "give more epochs, or less warmup",
+    ),
+    Rule(
+        ("stages", "stop"),
+        lambda config: bool(config.stages) and config.stop != NEVER,
+        "the stop rule `{stop}` does not go with stages, which have epochs of their own",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "penalty"),
+        lambda config: bool(config.stages) and COST in config.penalty,
+        f"the penalty `{COST}` does not go with stages: its target is of one network with all its candidates",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "stages_start"),
+        lambda config: config.stages_start == CARRIED and any(each.parameters for each in config.stages),
+        "stages that go on with the weights of the one before are of one network",
+        'leave the parameters of the network out, or give `stages_start = "fresh"`',
+    ),
+)
+
+# These are about a spec alone: what a search is asked for goes over what its spec says.
+IN_A_SPEC = (
+    Rule(
+        ("stages", "epochs"),
+        lambda config: config.stages.epochs not in (0, config.epochs),
+        "epochs {epochs} are not those of the stages together",
+        "leave `epochs` out, or those of each stage: all are as long then",
+    ),
 )
 
 
@@ -141,8 +192,19 @@ def together_faults(spec: Spec) -> list[Diagnostic]:
     }
     if not configs:
         return [Diagnostic("E0612", faults[0].message, Label(given["method"]), help=faults[0].help)]
-    found = [rule for rule in broken(configs[0]) if all(rule.broken(config) for config in configs)]
-    return [_fault(rule, configs[0], given) for rule in found]
+    found = [rule for rule in (*RULES, *IN_A_SPEC) if all(rule.broken(config) for config in configs)]
+    return [*parameter_faults(spec), *(_fault(rule, configs[0], given) for rule in found)]
+
+
+def _shortest(config: SearchConfig) -> int:
+    """The epochs of the shortest stage; 0 where there are too few for all; those of the run where it has no stages."""
+    if not config.stages:
+        return config.epochs
+    try:
+        ends = config.stages.ends(config.epochs)
+    except ValueError:
+        return 0
+    return min(end - before for before, end in zip([0, *ends], ends, strict=False))
 
 
 def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagnostic:

@@ -62,6 +62,8 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def NAME(self, token: Token) -> s.Name:  # noqa: N802
         return s.Name(str(token), span=self._token_span(token))
 
+    KEEP = NAME  # of a stage
+
     def INT(self, token: Token) -> s.Number:  # noqa: N802
         return s.Number(str(token), span=self._token_span(token))
 
@@ -204,6 +206,12 @@ class Builder(Transformer_NonRecursive[Token, Any]):
     def schedule(self, meta: Meta, children: Children) -> s.ScheduleLiteral:
         shape, *numbers = children
         return s.ScheduleLiteral(str(shape), tuple(numbers), span=self._span(meta))
+
+    def entry(self, meta: Meta, children: Children) -> s.StageEntry:
+        return s.StageEntry(*children, span=self._span(meta))
+
+    def stage(self, meta: Meta, children: Children) -> s.StageLiteral:
+        return s.StageLiteral(tuple(children), span=self._span(meta))
 
     def setting(self, meta: Meta, children: Children) -> s.Setting:
         return s.Setting(*children, span=self._span(meta))

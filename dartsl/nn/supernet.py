@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from dartsl.graph import passes as compiler
 from dartsl.graph.build import build as build_graph
 from dartsl.graph.operations import application, info
-from dartsl.graph.tables import AlphaTable
+from dartsl.graph.prune import Kept, prune
+from dartsl.graph.tables import KEPT, AlphaTable
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
@@ -32,6 +33,7 @@ from dartsl.nn.lower import lower
 from dartsl.nn.lowered import Lowered
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.perturbation import with_perturbation
+from dartsl.nn.placing import torch_device, torch_dtype
 from dartsl.nn.plugins import Implementations, contract_error, resolve
 from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, places, spare, start
 from dartsl.nn.single import Choice
@@ -39,9 +41,6 @@ from dartsl.nn.text import TextOutput
 
 # What all copies of a network share.
 SHARED = ("plan", "graph", "optimised", "build", "plugins", "tables", "relaxation")
-DTYPES: Mapping[str, torch.dtype] = {
-    name: getattr(torch, name) for name in ("float32", "float64", "bfloat16")
-}
 
 Device = torch.device | str
 Type = torch.dtype | str
@@ -191,8 +190,12 @@ class Supernet(nn.Module):
 
     def alpha_parameters(self) -> list[nn.Parameter]:
         """What the relaxation learns: the alphas, one tensor a table in order, then its other groups likewise."""
+        return [parameter for _, parameter in self.learnt()]
+
+    def learnt(self) -> list[tuple[AlphaTable, nn.Parameter]]:
+        """The same, each with its table."""
         return [
-            group[_key(table.name)]
+            (table, group[_key(table.name)])
             for group in self._groups.values()
             for table in self.tables
             if _key(table.name) in group
@@ -239,8 +242,9 @@ class Supernet(nn.Module):
         return {each.table.name: expected(each) for each in self.architectures()}
 
     def architecture(self) -> dict[str, dict[str, list[Any]]]:
-        """What the relaxation has learnt, by group and by table, row by row, without a short row's spare columns."""
-        return {
+        """What the relaxation has learnt, by group and by table, row by row, without a short row's spare columns; and
+        where candidates were left out, which columns are left."""
+        found = {
             group: {
                 table.name: _trimmed(values[_key(table.name)].tolist(), table)
                 for table in self.tables
@@ -248,6 +252,8 @@ class Supernet(nn.Module):
             }
             for group, values in self._groups.items()
         }
+        kept = {table.name: [list(row) for row in table.columns] for table in self.tables if table.columns}
+        return found | ({KEPT: kept} if kept else {})
 
     def _architecture(self, table: AlphaTable) -> Architecture:
         key = _key(table.name)
@@ -294,8 +300,15 @@ def compile(
 
 
 @undisturbed()
-def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implementations = ()) -> Supernet:
-    """`compile`, for a network that is planned already."""
+def from_plan(
+    spec: Spec,
+    plan: Plan,
+    build: Build = DEFAULT,
+    plugins: Implementations = (),
+    kept: Kept | None = None,
+) -> Supernet:
+    """`compile`, for a network that is planned already, and perhaps without some candidates. Raises ValueError for
+    `kept` that does not fit it."""
     declared = {name: operation.span for name, operation in spec.operations.items()}
     builders = resolve(plan, declared, plugins)
     graph = build_graph(
@@ -306,30 +319,11 @@ def from_plan(spec: Spec, plan: Plan, build: Build = DEFAULT, plugins: Implement
         skip_dropout=build.skip_dropout,
         edge_weights=build.edge_weights,
     )
+    graph = prune(graph, kept).graph if kept else graph
     try:
         return Supernet(plan, graph, build, builders)
     except PluginError as fault:
         raise contract_error(fault, plan, declared) from fault
-
-
-def torch_device(device: torch.device | str) -> torch.device:
-    """The torch device that a setting names. Raises UserError where torch knows or finds no such device."""
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as fault:  # a torch without CUDA asserts
-        reason = str(fault).partition("\n")[0].partition(". ")[0]  # torch goes on with its dispatch keys
-        raise UserError(f"no device `{device}` here: {reason}", help="`cpu` is always there") from fault
-    return found
-
-
-def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
-    """The torch type that a setting names. Raises UserError for another name."""
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    if dtype not in DTYPES:
-        raise UserError(f"no floating type `{dtype}`", help="one of " + ", ".join(DTYPES))
-    return DTYPES[dtype]
 
 
 def _importable(thing: Any) -> bool:

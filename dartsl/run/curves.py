@@ -12,7 +12,21 @@ from typing import Any
 
 from dartsl.run.files import Row
 
-LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE, RATE, DROP_PATH, SECONDS = (
+(
+    LOSS,
+    ACCURACY,
+    PERPLEXITY,
+    ENTROPY,
+    PENALTY,
+    COST,
+    CURVATURE,
+    SKIPS,
+    SCHEDULE,
+    CANDIDATES,
+    RATE,
+    DROP_PATH,
+    SECONDS,
+) = (
     "loss",
     "accuracy",
     "perplexity",
@@ -22,6 +36,7 @@ LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE, 
     "curvature",
     "skip connections",
     "schedule",
+    "candidates",
     "learning rate",
     "drop path",
     "seconds",
@@ -46,6 +61,7 @@ _ENTRIES = (
     (CURVATURE, "eigenvalue", ("curvature",)),
     (SKIPS, "skips", ("skips",)),
     (SCHEDULE, "value", ("schedules",)),
+    (CANDIDATES, "candidates", ("candidates",)),
     (RATE, "lr", ("lr",)),
     (DROP_PATH, "probability", ("drop_path",)),
     (SECONDS, "epoch", ("seconds",)),

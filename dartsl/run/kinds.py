@@ -14,6 +14,7 @@ from dartsl.lang.settings import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
 from dartsl.run.curves import (
     ACCURACY,
+    CANDIDATES,
     COST,
     CURVATURE,
     ENTROPY,
@@ -69,6 +70,7 @@ _OF_SEARCH = {
     "entropy": table(_FIGURE),
     "penalties": table(_FIGURE),
     "schedules": table(_FIGURE),
+    "candidates": table(_FIGURE),
     "stopped": text,
     "found_epoch": whole(1),
     "cost": _FIGURE,
@@ -87,7 +89,7 @@ SEARCH = RunKind(
         Images.kind: record(_EPOCH, _OF_SEARCH),
         Tokens.kind: record(_EPOCH | {"validation_perplexity": real}, _OF_SEARCH),
     },
-    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE),
+    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE, CANDIDATES),
     outcome=(FOUND, "found.dot", "found.svg"),
     beside={
         ALPHAS: record(

@@ -113,10 +113,12 @@ def run_session(
     console: Console,
     group: Group = ALONE,
     callbacks: Callbacks = SILENT,
+    *,
+    last: bool = True,
 ) -> Ending:
-    """Take all steps that are left, unless Ctrl-C or a callback stops it.
+    """Take all steps that are left, unless Ctrl-C or a callback stops it; then it is saved, as after each epoch.
 
-    `epochs` is the last one, for the progress. A checkpoint is written after each epoch and wherever the run stops.
+    `epochs` is the last one, for the progress; `last` is False where another session goes on with the run.
     Raises UserError for a step that is not finite or finds too little memory: a sound state is then saved, that before
     the step that is not finite (of several processes, one that finds too little memory saves nothing: the others are
     in mid-step). Of a `group` the first process calls the callbacks, and all stop at the same step.
@@ -140,8 +142,7 @@ def run_session(
                     with _failing_safely(session, folder, device, group):
                         session.verify()
                     save(session, folder, group)
-                    place = f"in epoch {session.epoch + 1} after step {session.place}"
-                    _say_stopped(place, progress, folder, group)
+                    _say_stopped(_place(session), progress, folder, group)
                     return Ending(False, group.any(interrupted), _fault(answer, group))
             with _failing_safely(session, folder, device, group):
                 end = session.end_epoch()
@@ -156,12 +157,18 @@ def run_session(
             progress.epoch(number, end.figures)
             for line in end.said:
                 progress.say(line)
-            done_epoch = Epoch(folder.path, number, epochs, end.history)
-            answer = _answer(callbacks.on_epoch, done_epoch, group)
-            if group.any(answer.fault is not None or (answer.stop and not session.finished)):
+            answer = _answer(callbacks.on_epoch, Epoch(folder.path, number, epochs, end.history), group)
+            if group.any(answer.fault is not None or (answer.stop and not (session.finished and last))):
                 _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
                 return Ending(False, fault=_fault(answer, group))
-        return Ending(True, interrupted=group.any(stop.requested))
+        interrupted = group.any(stop.requested)
+        if interrupted and not last:
+            _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
+        return Ending(last or not interrupted, interrupted=interrupted)
+
+
+def _place(session: Session) -> str:
+    return f"in epoch {session.epoch + 1} after step {session.place}"
 
 
 def _step_of(session: Session, folder: RunFolder) -> Step:

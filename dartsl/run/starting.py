@@ -54,7 +54,7 @@ def run_info(
     copies: Mapping[str, str] = NO_COPIES,
 ) -> RunInfo:
     """What `run.json` is to hold of a run."""
-    plan = model.plan
+    plan = job.plan()  # that of a stage's network may be another one
     return RunInfo(
         kind=kind.name,
         source=job.source.name,

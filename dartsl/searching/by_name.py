@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from dartsl.graph.tables import table_name
+from dartsl.graph.tables import KEPT, table_name
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Cell
 from dartsl.run.folder import RunFolder
@@ -18,12 +19,17 @@ ByName = dict[str, dict[str, dict[str, float]]]  # cell -> edge, such as "c0 -> 
 
 
 def alphas_by_name(run: RunFolder, epoch: int | None = None) -> ByName:
-    """The alphas as recorded after an epoch, by default the last one. Raises UserError, SpecError."""
+    """The alphas as recorded after an epoch, by default the last one, of the candidates that were left then.
+
+    Raises UserError, SpecError.
+    """
     spec, network = run_network(run)
     mixing_weights(run, spec, network, epoch)  # what it cannot read is no row of this network
-    alphas: Mapping[str, Any] = recorded(run, epoch)["alphas"]
+    row: Mapping[str, Any] = recorded(run, epoch)
     cells = [spec.cells[name] for name in network.cells]
-    return _by_name(run, cells, {cell.name: alphas.get(table_name(cell), []) for cell in cells})
+    alphas = {cell.name: row["alphas"].get(table_name(cell), []) for cell in cells}
+    kept = {cell.name: row.get(KEPT, {}).get(table_name(cell)) for cell in cells}
+    return _by_name(run, cells, alphas, kept)
 
 
 def mixing_weights_by_name(run: RunFolder, epoch: int | None = None) -> ByName:
@@ -54,15 +60,28 @@ def edge_weights_by_name(run: RunFolder, epoch: int | None = None) -> EdgesByNam
     }
 
 
-def _by_name(run: RunFolder, cells: Iterable[Cell], tables: Mapping[str, Table]) -> ByName:
-    """Of the cells that leave a choice. Raises UserError for tables of another shape."""
+def _by_name(
+    run: RunFolder,
+    cells: Iterable[Cell],
+    tables: Mapping[str, Table],
+    kept: Mapping[str, Sequence[Sequence[int]] | None] = MappingProxyType({}),
+) -> ByName:
+    """Of the cells that leave a choice; of each edge the candidates in the columns that are kept, or all.
+
+    Raises UserError for tables of another shape.
+    """
     try:
         return {
             cell.name: {
                 edge_name(edge): dict(
-                    zip((each.label for each in edge.candidates), map(float, row), strict=True)
+                    zip((edge.candidates[column].label for column in columns), map(float, row), strict=True)
                 )
-                for edge, row in zip(cell.searched_edges, tables[cell.name], strict=True)
+                for edge, row, columns in zip(
+                    cell.searched_edges,
+                    tables[cell.name],
+                    kept.get(cell.name) or [range(len(edge.candidates)) for edge in cell.searched_edges],
+                    strict=True,
+                )
             }
             for cell in cells
             if cell.searched_edges

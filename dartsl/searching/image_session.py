@@ -20,8 +20,9 @@ from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share
-from dartsl.nn.supernet import Supernet, torch_dtype
+from dartsl.nn.supernet import Supernet
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, record, text
@@ -29,6 +30,7 @@ from dartsl.run.state import batches, generator, random_bytes
 from dartsl.searching.images import AsGiven, Images, InMemory, Streamed, inputs_of
 from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
+from dartsl.searching.spans import Span
 from dartsl.step.batches import ImageBatch, objective
 
 
@@ -65,6 +67,7 @@ class ImageSession(SearchSession[Tensor]):
         data: Images,
         group: Group = ALONE,
         given: Given = NOTHING,
+        span: Span | None = None,
     ) -> None:
         """Raises UserError for data or settings that cannot be used together."""
         if torch.device(config.device).type == "meta":
@@ -90,8 +93,9 @@ class ImageSession(SearchSession[Tensor]):
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
         self.generator = torch.Generator().manual_seed(stream_seed(config.seed, "augmentation"))
         self._ready: Guessed[tuple[ImageBatch, ImageBatch]] = Guessed(config.device)
-        schedule = Cosine(config.epochs, config.lr, config.lr_min, config.warmup)
-        super().__init__(model, config, batches, group, schedule)
+        start = 0 if span is None else span.start
+        schedule = Cosine(config.epochs, config.lr, config.lr_min, config.warmup, start)
+        super().__init__(model, config, batches, group, schedule, span)
         _require_batch_norm(model, config, len(ours), len(theirs))
 
     def begin_epoch(self) -> None:

@@ -32,8 +32,9 @@ from dartsl.lang.terms import Merge, Plan, Sequence, Step, Term, TermLayer
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.passing import PLAIN
+from dartsl.nn.placing import torch_device, torch_dtype
 from dartsl.nn.plugins import Implementations
-from dartsl.nn.supernet import Supernet, from_plan, torch_device, torch_dtype
+from dartsl.nn.supernet import Supernet, from_plan
 from dartsl.run.determinism import kernels_of
 from dartsl.run.folder import versions
 from dartsl.searching.bench_gpu import CudaGauge

@@ -22,9 +22,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.lang.source import Source
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
-from dartsl.nn.build import Build
-from dartsl.nn.supernet import Supernet, from_plan
-from dartsl.run.callbacks import Callbacks
+from dartsl.run.callbacks import Callbacks, Ending
 from dartsl.run.determinism import kernels_of
 from dartsl.run.devices import chosen, device_of
 from dartsl.run.files import write_bytes, write_text
@@ -45,8 +43,9 @@ from dartsl.searching.prices import copies
 from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
-from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of, session_of
+from dartsl.searching.sessions import data_hash, data_of, found_of, notes_of
 from dartsl.searching.skips import offers_skips
+from dartsl.searching.stages import Course, saved_model
 
 
 @dataclass(frozen=True)
@@ -73,25 +72,28 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
         console = group.console(job.console)
         with group.together():
             here = replace(config, device=group.device(config.device))
-            model = _model(job, here)
+            _require_there(job, here)
+            course = Course(job, here, group)
+            model = course.model()
             data = data_of(model, here, job.given)
         with own_generators(here.device), kernels_of(here.device, here.deterministic):
             with group.together():
-                session = session_of(model, here, data, group, job.given)
+                course.enter(model, data)
             found = data_hash(data)
             group.require_same("data", found)
             with group.together():
                 kept = copies(config.cost) if COST in config.penalty else {}
             group.require_same("costs", "".join(kept.values()))
             asked = replace(config, cost=COSTS) if kept else config
-            info = run_info(SEARCH, job, asked, model, found, session.inputs, group, kept)
+            info = run_info(SEARCH, job, asked, model, found, course.session.inputs, group, kept)
+            del model  # the stages that follow need its memory
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group, kept) as folder:
-                turned_out = replace(found_of(data, config), skips=offers_skips(model.plan))
+                turned_out = replace(found_of(data, config), skips=offers_skips(course.session.model.plan))
                 idle_settings = idle(config, job.asked, turned_out)
-                of_method = notes(config.method, model.plan.network.takes.kind)
+                of_method = notes(config.method, job.picked().takes.kind)
                 say_notes([*of_method, *notes_of(data), *idle_settings], console)
-                begin(session, folder, group)
-                return _run(session, folder, console, group, job.callbacks)
+                begin(course.session, folder, group)
+                return _run(course, folder, console, group, job.callbacks)
 
 
 @undisturbed()
@@ -118,20 +120,24 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         config = replace(config, device=group.device(config.device))
         if COSTS in info.copies:
             config = replace(config, cost=str(folder.copied(COSTS)))
-        model = _model(job, config)
+        _require_no_other_stages(folder, config, anew)
+        _require_there(job, config)
+        course = Course(job, config, group)
+        model, number = saved_model(course, folder)
         data = data_of(model, config, job.given)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")
     with own_generators(config.device), kernels_of(config.device, config.deterministic):
         with group.together():
-            session = session_of(model, config, data, group, job.given)
-        restore(session, folder, group)
+            course.enter(model, data, number)
+        restore(course.session, folder, group)
         with group.together():
-            _require_going_on(session, folder, anew)
-        record(anew, folder, session, bool(model.plugins), console, group)
-        keep_inputs(folder, session.inputs, group)
+            _require_going_on(course.session, folder, anew)
+        record(anew, folder, course.session, bool(model.plugins), console, group)
+        del model  # the stages that follow need its memory
+        keep_inputs(folder, course.session.inputs, group)
         tell_changes(info, console, config, group)
-        return _run(session, folder, console, group, anew.callbacks)
+        return _run(course, folder, console, group, anew.callbacks)
 
 
 def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew) -> None:
@@ -144,31 +150,53 @@ def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew
         )
 
 
-def _model(job: Job, config: SearchConfig) -> Supernet:
-    """The supernet, where what the settings name is there. Raises SpecError, UserError."""
+def _require_no_other_stages(folder: RunFolder, config: SearchConfig, anew: Anew) -> None:
+    """Raises UserError where other epochs are asked for than those that the stages which are over were part of."""
+    if config.stages and anew.epochs not in (None, folder.info.settings["epochs"]):
+        raise UserError(
+            f"{folder.path} is a search in stages, each of which has its part of all epochs",
+            "go on without --epochs, or start another search",
+        )
+
+
+def _require_there(job: Job, config: SearchConfig) -> None:
+    """Raises UserError where what the settings name is not there."""
     if job.given.data is None:
         locate(config.data, job.picked().takes)
     READOUTS.of(config.relaxation)  # it is needed first after an epoch
-    return from_plan(job.spec, job.plan(config.partial), Build.of(config), job.plugins)
 
 
 def _run(
-    session: SearchSession[Any], folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
+    course: Course, folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
 ) -> SearchResult:
-    epochs, device = session.config.epochs, session.config.device
-    group.align(session.model)
-    session.graphs.say = lambda text: say_notes([text], console)
-    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
-        ending = run_session(session, folder, epochs, device, console, group, callbacks)
-    if not ending.checked().finished:
-        return SearchResult(folder.path, finished=False, interrupted=ending.interrupted)
+    """Take the steps that are left of all stages."""
+    while True:
+        ending = _run_stage(course, folder, console, group, callbacks)
+        if not ending.checked().finished:
+            return SearchResult(folder.path, finished=False, interrupted=ending.interrupted)
+        if course.last:
+            break
+        with group.together():
+            course.advance()
     found = ""
     with group.together():
         if group.chief:
-            found = _finish(folder, console, session.closing(folder.history()[-1]))
+            found = _finish(folder, console, course.session.closing(folder.history()[-1]))
     return SearchResult(
         folder.path, finished=True, found=group.broadcast(found), interrupted=ending.interrupted
     )
+
+
+def _run_stage(
+    course: Course, folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
+) -> Ending:
+    session, epochs, device = course.session, course.config.epochs, course.config.device
+    if words := course.words():
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
+    group.align(session.model)
+    session.graphs.say = lambda text: say_notes([text], console)
+    with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
+        return run_session(session, folder, epochs, device, console, group, callbacks, last=course.last)
 
 
 def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from dartsl.graph.build import build as build_graph
 from dartsl.graph.count import parameters
 from dartsl.graph.kinds import MIX
 from dartsl.graph.operations import application
+from dartsl.graph.prune import heaviest, prune
 from dartsl.graph.traffic import convolutions
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
@@ -155,15 +156,17 @@ def estimate_step(
     build: Build = DEFAULT,
     plugins: Implementations = (),
     curvature: bool = False,
+    keep: int = 0,
 ) -> int:
     """Bytes at the peak of a search step with `batch` images of each half, or rows of text, the process's base apart.
 
     `order` is that of the alpha gradient: 1, 2 or exact. With `curvature` the peak may be where that is computed. A
-    Supernet is not touched, and is as it was built; `build` and `plugins` are for a Plan.
+    Supernet is not touched, and is as it was built; `build`, `plugins` and `keep`, the most candidates of an edge (0:
+    all), are for a Plan: counted are the heaviest.
     Raises ValueError for another order, SpecError for an operation without an implementation (E0411) or with
     one that breaks its contract (E0412), UserError for what has more numbers than torch can count.
     """
-    return step_memory(model, batch, order, build, plugins, curvature).total
+    return step_memory(model, batch, order, build, plugins, curvature, keep).total
 
 
 def step_memory(
@@ -173,18 +176,20 @@ def step_memory(
     build: Build = DEFAULT,
     plugins: Implementations = (),
     curvature: bool = False,
+    keep: int = 0,
 ) -> StepMemory:
     """The parts of `estimate_step`."""
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(ORDERS)}, not {order}")
-    shadow = _shadow(model, batch, build, plugins)
+    shadow = _shadow(model, batch, build, plugins, keep)
     block = memory_gpu.BLOCK if shadow.build.chosen_target.name == "cuda" else 1
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
     passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2", block), shadow.build.memory
     if order == "exact" or curvature:
         # Dual numbers: all twice, and what their derivatives keep; no layer is computed again.
         if kept != "normal":
-            shadow, kept = _shadow(model, batch, replace(build, memory="normal"), plugins), "normal"
+            plainly = replace(build, memory="normal")
+            shadow, kept = _shadow(model, batch, plainly, plugins, keep), "normal"
         passes = max(
             passes, round(DUAL * 2 * step_peak(shadow, batch, "2" if order == "exact" else "1", block))
         )
@@ -249,7 +254,9 @@ def _written(
     return found
 
 
-def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implementations) -> Supernet:
+def _shadow(
+    model: Supernet | Plan, batch: int, build: Build, plugins: Implementations, keep: int
+) -> Supernet:
     """The network on the meta device, as the passes for its own device make it.
 
     Raises UserError where `batch` images make tensors beyond counting.
@@ -269,6 +276,7 @@ def _shadow(model: Supernet | Plan, batch: int, build: Build, plugins: Implement
             ),
             resolve(model, {}, plugins),
         )
+        graph = prune(graph, heaviest(graph, keep)).graph if keep else graph
     if max(batch * plan.input.length * _largest(graph), parameters(graph)) > MOST_NUMBERS:
         raise UserError("a step needs more memory than can be counted", help="try a smaller --batch")
     try:

@@ -14,6 +14,7 @@ from typing import Protocol
 from dartsl.lang.methods import ADVERSARIAL, COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
 from dartsl.searching.cost import cost_term
+from dartsl.searching.spans import Span
 from dartsl.searching.stops import STOPS, StopRule
 from dartsl.searching.terms import TERMS, Moment, Term
 
@@ -32,32 +33,34 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Cosine:
-    """Half a cosine from `highest` to `lowest` over all epochs; the alphas rest for the first `warmup` of them."""
+    """Half a cosine from `highest` to `lowest` over all epochs; alphas rest for `warmup` of them, from `start` on."""
 
     epochs: int
     highest: float
     lowest: float
     warmup: int = 0
+    start: int = 0
 
     def rate(self, epoch: int) -> float:
         return learning_rate(epoch, self.epochs, self.highest, self.lowest)
 
     def learns(self, epoch: int) -> bool:
-        return epoch >= self.warmup
+        return epoch >= self.start + self.warmup
 
 
 @dataclass(frozen=True)
 class Constant:
-    """One rate in all epochs; the alphas rest for the first `warmup` of them."""
+    """One rate in all epochs; the alphas rest for `warmup` of them, from `start` on."""
 
     value: float
     warmup: int = 0
+    start: int = 0
 
     def rate(self, epoch: int) -> float:
         return self.value
 
     def learns(self, epoch: int) -> bool:
-        return epoch >= self.warmup
+        return epoch >= self.start + self.warmup
 
 
 class Scheduled(Protocol):
@@ -76,12 +79,15 @@ class Fading:
 
     rate: float
     warmup: int = 0
+    start: int = 0
+    length: int | None = None  # of the stage that begins with `start`; None: the run's
 
     def at(self, epoch: int, epochs: int) -> float:
         """The rate in an epoch, counted from 0, of a run of `epochs`."""
-        if epoch < self.warmup:
-            return self.rate * (epochs - epoch - 1) / epochs
-        return self.rate * math.exp(-0.2 * (epoch - self.warmup))
+        here, length = epoch - self.start, self.length or epochs
+        if here < self.warmup:
+            return self.rate * (length - here - 1) / length
+        return self.rate * math.exp(-0.2 * (here - self.warmup))
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,12 @@ class Method:
     ascents: int = 0
 
     @classmethod
-    def of(cls, config: SearchConfig, schedule: Schedule) -> Method:
-        """The method that settings name. Raises UserError for a part that nothing computes."""
+    def of(cls, config: SearchConfig, schedule: Schedule, span: Span | None = None) -> Method:
+        """The method that settings name, in a stage of theirs (None: in all epochs).
+
+        Raises UserError for a part that nothing computes.
+        """
+        stage = Span.whole(config.epochs) if span is None else span
         return cls(
             relaxation=config.relaxation,
             scheduled={
@@ -121,7 +131,11 @@ class Method:
                 **({"epsilon": config.epsilon} if config.perturb != NO_PERTURBATION else {}),
                 **({"auxiliary_skip": config.auxiliary_skip_weight} if config.auxiliary_skip else {}),
                 **(
-                    {"skip_dropout": Fading(config.skip_dropout, config.warmup)}
+                    {
+                        "skip_dropout": Fading(
+                            config.skip_dropout, config.warmup, stage.start, stage.end - stage.first
+                        )
+                    }
                     if config.skip_dropout
                     else {}
                 ),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dartsl.graph.tables import BETAS, AlphaTable
+from dartsl.graph.tables import BETAS, KEPT, AlphaTable
 from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
@@ -57,15 +57,18 @@ def readings(
 ) -> dict[str, Reading]:
     """What the tables of a network say, by name. `recorded` has their parameters, by group and by table.
 
-    With `edge_weights` betas are among them. Raises what `Readout.read` raises; a table that was not recorded is
-    passed over.
+    With `edge_weights` betas are among them, and where candidates were left out, the columns of those that are left:
+    the others weigh nothing. Raises what `Readout.read` raises; a table that was not recorded is passed over.
     """
     read = READOUTS.of(relaxation).read
     found = {}
     for table in tables:
         own = {group: values[table.name] for group, values in recorded.items() if table.name in values}
+        kept = own.pop(KEPT, None)
         if own:
-            reading = read(table, own)
+            narrow = table if kept is None or table.columns else table.narrowed(kept)
+            reading = read(narrow, own)
+            reading = replace(reading, weights=narrow.widened(reading.weights))
             found[table.name] = _weighted(reading, table, own[BETAS]) if edge_weights else reading
     return found
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.ambient import undisturbed
-from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass, Scheduled
-from dartsl.nn.supernet import Supernet, from_plan
+from dartsl.nn.supernet import Supernet
 from dartsl.run.devices import AUTO, chosen
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import SEARCH
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
 from dartsl.run.weights import Which, weights_of
 from dartsl.searching.method import Constant, Method
-from dartsl.searching.terms import Moment
+from dartsl.searching.spans import settings_of
+from dartsl.searching.stages import Course, saved_model
 
 
 @undisturbed()
@@ -30,15 +30,15 @@ def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> 
     folder = RunFolder.open(path)
     folder.require(SEARCH)
     job, config = reopened(folder, SearchConfig(), replace(anew, device=chosen(anew.device or AUTO)))
-    model = from_plan(
-        job.spec, job.plan(config.partial), replace(Build.of(config), memory="normal"), job.plugins
-    )
+    course = Course(job, config)
+    model, number = saved_model(course, folder, memory="normal")
     try:
         weights, epochs = weights_of(folder, which)
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
-    method = Method.of(config, Constant(config.lr))
-    scheduled = Scheduled(**method.numbers(Moment(max(epochs - 1, 0), config.epochs)))
+    span = course.spans[number]
+    method = Method.of(settings_of(config, span), Constant(config.lr), span)
+    scheduled = Scheduled(**method.numbers(span.moment(max(epochs - 1, span.first))))
     model.usual = Pass(scheduled=scheduled.calm)
     return model.eval()

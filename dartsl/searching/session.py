@@ -16,7 +16,6 @@ from torch import Tensor
 from dartsl.lang.methods import NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
-from dartsl.run.advice import clipping, finite, narrower, one_of
 from dartsl.run.inputs import Inputs
 from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
@@ -24,11 +23,14 @@ from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
 from dartsl.run.schema import Check, many, maybe, number, record, table, whole
 from dartsl.run.state import tensors
+from dartsl.searching.advice import advice_of
 from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
+from dartsl.searching.kept import STAGE_SCHEMA, StageState
 from dartsl.searching.method import Method, Schedule
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rollback import Rollback
+from dartsl.searching.spans import Span
 from dartsl.searching.standing import Standing
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.searching.stops import After, Stop, recorded, restored
@@ -72,14 +74,25 @@ class SearchSession(Verified[Place]):
     own_code = False  # whether a loss or metrics are a user's own
 
     def __init__(
-        self, model: Supernet, config: SearchConfig, batches: Steps[Place], group: Group, schedule: Schedule
+        self,
+        model: Supernet,
+        config: SearchConfig,
+        batches: Steps[Place],
+        group: Group,
+        schedule: Schedule,
+        span: Span | None = None,
     ) -> None:
-        """Raises UserError for settings that cannot be used together, or with the network."""
+        """Raises UserError for settings that cannot be used together, or with the network.
+
+        `span` is that of a stage, and `config` has its settings; None: there are no stages.
+        """
         require_usable(model, config)
         self.config = config
         self.model = model
         self.batches = batches
-        self.method = Method.of(config, schedule)
+        self.span = Span.whole(config.epochs) if span is None else span
+        self.stage = StageState(model, span)
+        self.method = Method.of(config, schedule, self.span)
         self.stepper = self.make_stepper()
         super().__init__(config.device)
         self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, self.own_code))
@@ -103,20 +116,7 @@ class SearchSession(Verified[Place]):
     @property
     def advice(self) -> Mapping[str, str]:
         """What may help where a number is not finite, and where memory is short."""
-        config = self.config
-        rates = "a lower lr or alphas_lr"
-        wider = None if config.dtype == "float64" else "--dtype float64"
-        return {
-            "finite": finite([rates, clipping(config.clip, self.usual_clip), wider]),
-            "memory": one_of(
-                [
-                    None if config.memory == "low" else "--memory low",
-                    "a smaller --batch" if config.batch > 1 else None,
-                    narrower(self.model.plan),
-                    None if config.order == "1" else "--order 1",
-                ]
-            ),
-        }
+        return advice_of(self.config, self.model.plan, self.usual_clip)
 
     @property
     def vocabulary(self) -> Mapping[str, Any] | None:
@@ -144,19 +144,19 @@ class SearchSession(Verified[Place]):
 
     def _fired(self) -> Stop | None:
         """What the rule says after this epoch, which is not the last one."""
-        if not self.past or self.epoch >= self.method.epochs:
+        if not self.past or self.epoch >= self.span.end:
             return None
         return self.method.stop(self.past, self.model.plan)
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch is over, or the method's rule has stopped the search."""
-        return self.epoch >= self.method.epochs or self.stopped is not None
+        """Whether the last epoch, or that of the stage, is over, or the method's rule has stopped the search."""
+        return self.epoch >= self.span.end or self.stopped is not None
 
     @property
     def moment(self) -> Moment:
-        """Which epoch this is, of how many."""
-        return Moment(self.epoch, self.method.epochs)
+        """Which epoch this is, of how many, as schedules see it."""
+        return self.span.moment(self.epoch)
 
     @abstractmethod
     def draw(self, place: Place) -> tuple[Batch, Batch]:
@@ -191,7 +191,7 @@ class SearchSession(Verified[Place]):
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
-        self.rate = self.method.schedule.rate(self.epoch)
+        self.rate = self.method.schedule.rate(self.moment.epoch)
         self.numbers = {**self.method.numbers(self.moment), **self.rollback.figures()}
         self.keep()
 
@@ -243,7 +243,12 @@ class SearchSession(Verified[Place]):
             **({"schedules": dict(self.numbers)} if self.numbers else {}),
             "seconds": round(self.seconds, 3),
         }
-        row |= {**self.standing.cost(), **self.curvature.figures(), **self.standing.skips()}
+        row |= {
+            **self.standing.cost(),
+            **self.curvature.figures(),
+            **self.standing.skips(),
+            **self.stage.figures(),
+        }
         if (stop := self.stopped) is not None:
             row |= {"stopped": stop.reason} | ({} if stop.epoch is None else {"found_epoch": stop.epoch})
         figures = self.read()
@@ -271,6 +276,10 @@ class SearchSession(Verified[Place]):
     def readings(self) -> dict[str, Reading]:
         """What each table says, as a run's readers have it."""
         return self.standing.readings()
+
+    def between(self) -> dict[str, Any]:
+        """What the next stage goes on with of `random_state`, after an epoch."""
+        return self.random_state()
 
     def read(self) -> dict[str, float | None]:
         """The figures of the epoch so far."""
@@ -300,6 +309,7 @@ class SearchSession(Verified[Place]):
             **self.rollback.state_dict(),
             **self.curvature.figures(),
             **recorded(self.past),
+            **self.stage.state_dict(),
             **self.random_state(),
         }
 
@@ -316,7 +326,10 @@ class SearchSession(Verified[Place]):
                 **self.rollback.schema(),
                 **self.random_schema(),
             },
-            {"past": many(table(_READING)), "curvatures": many(maybe(number())), "curvature": number()},
+            {
+                **{"past": many(table(_READING)), "curvatures": many(maybe(number())), "curvature": number()},
+                **STAGE_SCHEMA,
+            },
             closed=True,
         )
 

@@ -18,6 +18,7 @@ from dartsl.run.parallel import ALONE, Group
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.images import Images, images_of
 from dartsl.searching.session import SearchSession
+from dartsl.searching.spans import Span
 from dartsl.searching.text_session import TextSession
 
 Data = Images | Corpus
@@ -40,12 +41,20 @@ def data_of(model: Supernet, config: SearchConfig, given: Given = NOTHING) -> Da
 
 
 def session_of(
-    model: Supernet, config: SearchConfig, data: Data, group: Group = ALONE, given: Given = NOTHING
+    model: Supernet,
+    config: SearchConfig,
+    data: Data,
+    group: Group = ALONE,
+    given: Given = NOTHING,
+    span: Span | None = None,
 ) -> SearchSession[Any]:
-    """A search of the network that begins. Raises UserError for data or settings that cannot be used together."""
+    """A search of the network that begins, or a stage of one, with its settings.
+
+    Raises UserError for data or settings that cannot be used together.
+    """
     if isinstance(data, Corpus):
-        return TextSession(model, config, data, group)
-    return ImageSession(model, config, data, group, given)
+        return TextSession(model, config, data, group, span)
+    return ImageSession(model, config, data, group, given, span)
 
 
 def notes_of(data: Data) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from dartsl.run.schema import Check
 from dartsl.run.state import batches, carries
 from dartsl.searching.method import Constant
 from dartsl.searching.session import SearchSession
+from dartsl.searching.spans import Span
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.step.batches import TextBatch
 from dartsl.step.carried import Carries, gathered, own, require_rows, started
@@ -42,7 +43,14 @@ class TextSession(SearchSession[Window]):
     usual_clip = 0.25
     batches: Windows
 
-    def __init__(self, model: Supernet, config: SearchConfig, data: Corpus, group: Group = ALONE) -> None:
+    def __init__(
+        self,
+        model: Supernet,
+        config: SearchConfig,
+        data: Corpus,
+        group: Group = ALONE,
+        span: Span | None = None,
+    ) -> None:
         """Raises UserError for a text or settings that cannot be used together."""
         if torch.device(config.device).type == "meta":
             raise UserError(
@@ -59,7 +67,8 @@ class TextSession(SearchSession[Window]):
         windows = Windows(
             len(self.train_rows), self.bptt, config.short_windows, stream_seed(config.seed, "windows")
         )
-        super().__init__(model, config, windows, group, Constant(config.lr, config.warmup))
+        schedule = Constant(config.lr, config.warmup, 0 if span is None else span.start)
+        super().__init__(model, config, windows, group, schedule, span)
         require_rows(model, config.batch)
 
     @property
@@ -103,6 +112,10 @@ class TextSession(SearchSession[Window]):
             "carries": gathered(self.share, self.carries),
             "validation_carries": gathered(self.share, self.valid_carries),
         }
+
+    def between(self) -> dict[str, Any]:
+        """Without states: each epoch begins with zeros, and a state has the width of its network."""
+        return {**self.random_state(), "carries": None, "validation_carries": None}
 
     def random_schema(self) -> dict[str, Check]:
         states = carries(self.model.carries(self.config.batch))

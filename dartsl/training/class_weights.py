@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.settings import TrainConfig
-from dartsl.nn.supernet import torch_dtype
+from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import Given
 from dartsl.step.finite import quotient, wide
 from dartsl.step.own import mean_loss

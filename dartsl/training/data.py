@@ -19,7 +19,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.lang.terms import Plan
-from dartsl.nn.supernet import torch_dtype
+from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group

@@ -18,8 +18,8 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.lang.effects import Found
 from dartsl.lang.settings import TrainConfig
 from dartsl.nn.draws import stream_seed
+from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share
-from dartsl.nn.supernet import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.step.batches import ImageBatch

@@ -14,7 +14,7 @@ from dartsl.data.augment import normalise
 from dartsl.data.images import Array
 from dartsl.lang.diagnostics import UserError
 from dartsl.nn.ambient import undisturbed
-from dartsl.nn.supernet import torch_dtype
+from dartsl.nn.placing import torch_dtype
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.loop import own_generators
 from dartsl.training.pictures import Pictures, pictures_in, pictures_of

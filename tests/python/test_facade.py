@@ -7,6 +7,7 @@ import inspect
 import pydoc
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, Literal, Unpack, get_args, get_origin, get_type_hints
@@ -19,6 +20,7 @@ from dartsl.api import types
 from dartsl.api.settings import SearchSettings, TrainSettings
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.stages import Stages
 
 FUNCTIONS = sorted(api.__all__)
 ROOT = Path(__file__).parents[2]
@@ -86,6 +88,8 @@ def _accepts(hint: Any, field: Field[Any]) -> bool:
         return get_origin(hint) is Literal and {str(value) for value in get_args(hint)} == set(values)
     if isinstance(field.default, Schedule):
         return hint == float | str
+    if isinstance(field.default, Stages):
+        return hint == str | Sequence[str | Mapping[str, float]]
     if not isinstance(field.default, tuple):
         return hint is type(field.default)
     item = float if field.metadata["names"] is None else str

@@ -18,6 +18,7 @@ from dartsl.api.jobs import search_config
 from dartsl.lang.check import check
 from dartsl.lang.loader import read
 from dartsl.lang.settings import train_config
+from dartsl.lang.stages import Stages
 from dartsl.run import parallel
 from dartsl.run.job import Job
 from dartsl.run.loop import run_session
@@ -49,11 +50,14 @@ class Work:
             module.resume(self.out, console=quiet())
             return
         known = check(read(self.spec))
+        given = {
+            name: Stages.of(value) if name == "stages" else value for name, value in self.settings.items()
+        }
         if self.kind == "search":
-            config: Any = replace(search_config(known, {}), **self.settings)
+            config: Any = replace(search_config(known, {}), **given)
         else:
             takes = next(iter(known.networks.values())).takes
-            config = replace(train_config(takes, known.train), **self.settings)
+            config = replace(train_config(takes, known.train), **given)
         start = searching.search if self.kind == "search" else training.train
         start(Job(known, out=self.out, command="typed", console=quiet()), config)
 
@@ -78,8 +82,8 @@ def together(jobs: Sequence[Work], folder: Path) -> None:
 def main(folder: Path, rank: int) -> None:
     """Do the jobs of a folder as one of two processes, and leave the model of each, as this one has it."""
 
-    def run_and_save(session: Any, run: Any, *arguments: Any) -> bool:
-        done = run_session(session, run, *arguments)
+    def run_and_save(session: Any, run: Any, *arguments: Any, **more: Any) -> Any:
+        done = run_session(session, run, *arguments, **more)
         torch.save(session.model.state_dict(), f"{run.path}.{rank}.pt")
         return done
 

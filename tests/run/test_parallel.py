@@ -45,6 +45,7 @@ network story(H = 4, vocab = 8) {
   head  locked_dropout(0.25) > linear(vocab, tie = "stem")
 }
 """
+STAGES = {"epochs": 2, "stages": "stage(keep = 3), stage(keep = 2)"}
 STORY = "the cat sat on the mat\nthe dog sat by the cat\n"
 
 
@@ -128,7 +129,7 @@ def test_a_search_on_images_is_that_of_one_process(folder: Path, order: str) -> 
     settings = [
         {"optimise": 0, "batch": 13, "memory": "low"},
         {"optimise": 1, "batch": 5, "perturb": "adversarial"},
-        {"optimise": 2, "batch": 5, "cutout": 4, "epochs": 2, "skip_dropout": 0.3},
+        {"optimise": 2, "batch": 5, "cutout": 4, "skip_dropout": 0.3, **STAGES},
         {"optimise": 2, "batch": 13, "relaxation": "gumbel_hard", "steps_first": "weights", "nesterov": True},
     ]
     specs = ["searched", "noisy", "searched", "searched"]
