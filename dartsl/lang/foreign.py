@@ -163,6 +163,8 @@ _SETTINGS = _table(
         ("gpu gpus gpu_id cuda use_cuda accelerator use_gpu", "device"),
         ("train_portion train_split val_split validation_split portion", "split"),
         ("unrolled second_order unroll", "order"),
+        ("partial_connection is_partial_connection channel_proportion", "partial"),
+        ("edge_normalization edge_norm edge_normalisation", "edge_weights"),
         ("cutout_length cutout_size", "cutout"),
         ("auxiliary_weight aux aux_weight", "auxiliary"),
         ("drop_path_prob drop_path_rate droppath stochastic_depth", "drop_path"),
