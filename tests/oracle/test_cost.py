@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
+from dartsl.searching.standing import Standing
 from dartsl.searching.terms import Moment
 
 from .following import ORDERS_AND_LEVELS, follow
@@ -97,6 +99,30 @@ def test_expected_parameters_are_those_of_the_definitions() -> None:
     rows = {name: table.tolist() for name, table in model.mixing_weights().items()}
     rows["free"] = [row[:size] for row, size in zip(rows["free"], (3, 2), strict=True)]
     assert budgets("parameters").expected(rows) == pytest.approx(float(wanted.detach()), rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"relaxation": "gumbel_hard"},
+        {"relaxation": "dirichlet"},
+        {"relaxation": "sigmoid"},
+        {"partial": 4, "edge_weights": True, "auxiliary_skip": True},
+    ],
+    ids=lambda settings: next(iter(settings)) + str(next(iter(settings.values()))),
+)
+def test_what_is_expected_is_of_the_found_network(settings: dict[str, Any]) -> None:
+    """With nothing drawn, at full width, without what stands beside candidates: in the step as in the history."""
+    model = dartsl.compile(spec(), dtype="float64", **settings)
+    with torch.no_grad():
+        for alpha in model.alpha_parameters():
+            alpha.normal_(generator=torch.Generator().manual_seed(5))
+    config = SearchConfig(cost="parameters", target=1000.0, penalty=("cost",), **settings)
+    row = Standing(model, config).cost()
+    term = cost_term(config)
+    assert float(term.expected(model).detach()) == pytest.approx(row["cost"], rel=TOLERANCE)
+    weights = {table: reading.weights for table, reading in Standing(model, config).readings().items()}
+    assert budgets("parameters").expected(weights) == pytest.approx(row["cost"], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(("target", "sign"), [(500.0, 1.0), (1e6, 0.0)])
