@@ -19,6 +19,7 @@ from dartsl.lang.methods import (
     CURVATURE,
     DARTS,
     DIRICHLET,
+    GUMBEL_HARD,
     NAMES,
     RANDOM,
     SIGMOID,
@@ -91,6 +92,17 @@ PRESETS: Mapping[str, Preset] = {
         {"relaxation": DIRICHLET, "warmup": Share(10, 50)},
         {"lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
         note="In one stage. The authors' space has no operation `none`.",
+    ),
+    "gdas": Preset(
+        "one operation an edge, drawn anew in each step; weights step first",
+        "Dong and Yang, CVPR 2019, arXiv 1910.04465",
+        {
+            "relaxation": GUMBEL_HARD,
+            "temperature": Schedule(10.0, 0.1, "linear"),
+            "steps_first": "weights",
+        },
+        {"epochs": 250, "nesterov": True, "weight_decay": 5e-4},
+        note="The authors' code for NAS-Bench-201 adds the other mixing weights as numbers; that is not done here.",
     ),
     "pc_darts": Preset(
         "a quarter of the channels is mixed, and each edge has a learnt weight",

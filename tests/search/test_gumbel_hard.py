@@ -17,9 +17,11 @@ from dartsl.nn.passing import Pass
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import ALONE
 from dartsl.searching import loop
+from dartsl.searching.curvature import curvature
 from dartsl.searching.memory import costliest_step, estimate_step, step_peak
 from tests.nn.specs import RAGGED, SEARCHED, small
 from tests.search.runs import STEPS, quiet, run, same_runs
+from tests.search.test_products import batch_of
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,22 @@ def test_an_estimate_is_within_a_fifth_of_what_was_measured(
     planned = plan(spec, pick_network(spec, None), parameters)
     found = estimate_step(planned, batch, order, Build(relaxation="gumbel_hard"))
     assert 0.8 < found / (measured * 10**6) < 1.2
+
+
+def test_the_curvature_is_that_of_a_dense_hessian() -> None:
+    """Through p alone: which operation is drawn does not change."""
+    model = small(SEARCHED, dtype="float64", relaxation="gumbel_hard")
+    batch, pass_ = batch_of(model, 1), Pass(3, "validation", frozen=True)
+    alphas = model.alpha_parameters()
+    slopes = torch.autograd.grad(batch.take(model, pass_).loss, alphas, create_graph=True)
+    rows = [
+        torch.autograd.grad(each, alphas, retain_graph=True, materialize_grads=True)
+        for slope in slopes
+        for each in slope.flatten()
+    ]
+    dense = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows])
+    largest = float(torch.linalg.eigvalsh(dense).max()) + 0.01
+    assert curvature(model, batch, pass_, 0.01) == pytest.approx(largest, rel=1e-6)
 
 
 def test_a_step_holds_less() -> None:
