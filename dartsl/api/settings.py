@@ -64,6 +64,9 @@ class SearchSettings(TypedDict, total=False):
     rollback: bool
     rollback_factor: float
     rollback_most: float
+    freeze: bool
+    freeze_threshold: float
+    freeze_steps: int
     curvature: int
     edge_weights: bool
     partial: int

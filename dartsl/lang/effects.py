@@ -105,6 +105,10 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         ("rollback_factor", "rollback_most"),
         (Effect(lambda config, found: config.rollback, "it is that of `rollback`, which is off"),),
     ),
+    **dict.fromkeys(
+        ("freeze_threshold", "freeze_steps"),
+        (Effect(lambda config, found: config.freeze, "it is that of `freeze`, which is off"),),
+    ),
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),

@@ -158,6 +158,12 @@ PRESETS: Mapping[str, Preset] = {
         {**_STOP_BY_CURVATURE, "rollback": True, "rollback_factor": 10.0, "rollback_most": 0.03},
         note="By first order; the authors take `order = 2`. No search of fewer than 18 epochs goes back.",
     ),
+    "oles": Preset(
+        "operations that stop training where their gradients on both halves of the data disagree",
+        "Jiang et al., NeurIPS 2023",
+        {"freeze": True, "freeze_threshold": 0.4, "freeze_steps": 20},
+        note="Similarities are of both batches of a step; the authors' are of a batch and the one of a step before.",
+    ),
     "darts_plus": Preset(
         "an end as soon as a cell would have two skip connections",
         "Liang et al., 2019, arXiv 1909.06035",

@@ -156,6 +156,17 @@ class SearchConfig:
         3.0, "factor of the weight decay each time a search goes back", low=1, open_low=True
     )
     rollback_most: float = setting(0.0243, "weight decay above which no search goes back", low=0)
+    freeze: bool = of_images(
+        False, "freeze operations whose gradients on training and validation batches disagree (OLES)"
+    )
+    freeze_threshold: float = setting(
+        0.4,
+        "mean similarity of these gradients below which an operation is frozen",
+        low=-1,
+        high=1,
+        only="images",
+    )
+    freeze_steps: int = of_images(20, "steps over which that mean is taken", low=1, high=1_000_000)
     curvature: int = setting(
         0,
         "epochs from one computation of the curvature to the next, the largest eigenvalue of the validation loss's "

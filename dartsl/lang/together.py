@@ -80,6 +80,18 @@ RULES = (
         'give stop = "curvature" with it',
     ),
     Rule(
+        ("freeze", "stages"),
+        lambda config: config.freeze and bool(config.stages),
+        "freeze does not go with stages, whose networks have operations of their own",
+        "leave one of them out",
+    ),
+    Rule(
+        ("freeze", "rollback"),
+        lambda config: config.freeze and config.rollback,
+        "freeze does not go with rollback, which would train what is frozen again",
+        "leave one of them out",
+    ),
+    Rule(
         ("perturb", "relaxation"),
         lambda config: config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID,
         "perturb = {perturb} does not go with the relaxation `{relaxation}`: its rows need not add up to 1",

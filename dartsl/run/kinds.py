@@ -18,6 +18,7 @@ from dartsl.run.curves import (
     COST,
     CURVATURE,
     ENTROPY,
+    FROZEN,
     LOSS,
     PENALTY,
     PERPLEXITY,
@@ -76,6 +77,7 @@ _OF_SEARCH = {
     "cost": _FIGURE,
     "curvature": _FIGURE,
     "skips": table(_FIGURE),
+    "frozen": _FIGURE,
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
@@ -89,7 +91,19 @@ SEARCH = RunKind(
         Images.kind: record(_EPOCH, _OF_SEARCH),
         Tokens.kind: record(_EPOCH | {"validation_perplexity": real}, _OF_SEARCH),
     },
-    panels=(LOSS, ACCURACY, PERPLEXITY, ENTROPY, PENALTY, COST, CURVATURE, SKIPS, SCHEDULE, CANDIDATES),
+    panels=(
+        LOSS,
+        ACCURACY,
+        PERPLEXITY,
+        ENTROPY,
+        PENALTY,
+        COST,
+        CURVATURE,
+        SKIPS,
+        FROZEN,
+        SCHEDULE,
+        CANDIDATES,
+    ),
     outcome=(FOUND, "found.dot", "found.svg"),
     beside={
         ALPHAS: record(

@@ -32,13 +32,15 @@ class AlphaGradient:
     """The alphas' gradients, along `model.alpha_parameters()`, and what the validation batch gave.
 
     With order 2 and exact the outcome is that of the unrolled weights w', and `product` is the hvp, which
-    went into the gradients as - scale * hvp (see `Unroll`).
+    went into the gradients as - scale * hvp (see `Unroll`). `weights` are the validation loss's gradients along
+    `model.weights()`, at w' too, where they were asked for.
     """
 
     gradients: list[Tensor]
     outcome: Outcome
     product: list[Tensor] | None = None
     scale: float | Tensor = 0.0
+    weights: list[Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Unroll:
     The rest is for text, as the authors' code has it (method.md). With `clip` (0: none) the gradient is clipped
     to that norm within w', by c = clip / (|grad| + 1e-6) where c < 1; v is clipped the same way; and the hvp
     counts xi * c, c being what it is even above 1. Weights in `held` are not stepped in w', though they
-    belong to v and to w +- eps v (an embedding that the head shares).
+    belong to v and to w +- eps v (an embedding that the head shares). Weights that are `frozen` belong to none of them.
     """
 
     xi: Factor
@@ -61,6 +63,7 @@ class Unroll:
     clip: float = 0.0
     held: Sequence[Tensor] = ()
     nesterov: bool = False
+    frozen: Sequence[Tensor] = ()
 
     @property
     def share(self) -> float:
@@ -76,13 +79,14 @@ class Unroll:
         clip: float = 0.0,
         held: Sequence[Tensor] = (),
         step: int = 0,
+        frozen: Sequence[Tensor] = (),
     ) -> Unroll:
         """The step that `optimizer`, which has one parameter group, would take now, as that of number `step`."""
         group = optimizer.param_groups[0]
         buffers = [optimizer.state.get(weight, {}).get("momentum_buffer") for weight in weights]
         momentum, decay = (float(group[name]) for name in ("momentum", "weight_decay"))
         nesterov = bool(group["nesterov"])
-        return cls(rate_of(optimizer, step), momentum, decay, buffers, clip, held, nesterov)
+        return cls(rate_of(optimizer, step), momentum, decay, buffers, clip, held, nesterov, frozen)
 
 
 def alpha_gradient(
@@ -96,6 +100,7 @@ def alpha_gradient(
     step: int = 0,
     scheduled: Scheduled = STEADY,
     finite: Finite = AT_ONCE,
+    with_weights: bool = False,
 ) -> AlphaGradient:
     """The gradient of the validation loss in the alphas, at the weights the training batch would lead to.
 
@@ -104,11 +109,16 @@ def alpha_gradient(
     central difference of grad_alpha L_train over w +- (r / |v|) v (order 2; one norm over all weights) or by
     forward over reverse (exact). `unroll`, which both need, says what w' is, and what else text differs in.
     No loss here has a penalty in it. `step` keys the random draws; `scheduled` is the same in all passes. What is not
-    finite raises NonFiniteError, or sets the flag of `finite`; the weights are restored.
+    finite raises NonFiniteError, or sets the flag of `finite`; the weights are restored. `with_weights` asks for the
+    gradients in the weights as well.
     """
     alphas = model.alpha_parameters()
     on_train = Pass(step, "train", frozen=True, scheduled=scheduled)
     on_validation = replace(on_train, kind="validation")
+    if order == "1" and with_weights:
+        learnt = [*alphas, *model.weights()]
+        outcome, both = gradients_of(model, validation, on_validation, learnt, finite)
+        return AlphaGradient(both[: len(alphas)], outcome, weights=both[len(alphas) :])
     if order == "1":
         with constant(model.weights()):
             outcome, gradients = gradients_of(model, validation, on_validation, alphas, finite)
@@ -124,6 +134,11 @@ def alpha_gradient(
         outcome, both = gradients_of(model, validation, on_validation, [*alphas, *weights], finite)
     del change
     gradients, direction = both[: len(alphas)], both[len(alphas) :]
+    in_weights = [each.clone() for each in direction] if with_weights else None
+    frozen = {id(weight) for weight in unroll.frozen}
+    for weight, each in zip(weights, direction, strict=True):
+        if id(weight) in frozen:
+            each.zero_()
     clip_(direction, unroll.clip)
     if order == "2":
         hvp = difference_product(model, train, on_train, direction, r, finite)
@@ -132,7 +147,7 @@ def alpha_gradient(
     scale = unroll.xi * factor * unroll.share
     shift(gradients, hvp, -scale)
     require_finite(model, "alphas' gradient", alphas, gradients, finite)
-    return AlphaGradient(gradients, outcome, hvp, scale)
+    return AlphaGradient(gradients, outcome, hvp, scale, in_weights)
 
 
 def _virtual_step(
@@ -140,7 +155,7 @@ def _virtual_step(
 ) -> tuple[list[Tensor], float | Tensor]:
     """The change of the weights per learning rate, (w - w') / xi, and c."""
     weights = model.weights()
-    still = {id(weight) for weight in unroll.held}
+    still = {id(weight) for weight in (*unroll.held, *unroll.frozen)}
     with constant(model.alpha_parameters()):
         _, change = gradients_of(model, train, pass_, weights, finite, still)
     factor = clip_(change, unroll.clip)

@@ -6,7 +6,7 @@ keep are those after that epoch; the order of the data and what is drawn go on, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -18,7 +18,7 @@ from dartsl.lang.settings import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.schema import Check, number, record, table
 from dartsl.run.state import optimizer, tensors
-from dartsl.searching.stops import Sharp
+from dartsl.searching.stops import Sharp, Stop
 
 NEARLY = 1 + 1e-9  # a decay that was multiplied up to the most one may be off it by roundings
 
@@ -68,6 +68,14 @@ class Rollback:
             self._kept[epoch] = self._state()
         oldest = epoch - self.left * self._rule.back
         self._kept = {each: state for each, state in self._kept.items() if self.left and each >= oldest}
+
+    def after(self, epoch: int, stop: Stop | None) -> tuple[int, Sequence[str]]:
+        """Called after an epoch, in which the rule would stop or not: the epoch that the search goes on from, and lines
+        that say so where it is another."""
+        self.keep(epoch)
+        if stop is None or stop.epoch is None or not self.left:
+            return epoch, ()
+        return stop.epoch, (f"{self.go(stop.epoch)}: {stop.reason}",)
 
     def go(self, epoch: int) -> str:
         """Go back to the state after an epoch, with more weight decay; a line that says so."""

@@ -26,6 +26,7 @@ from dartsl.run.state import tensors
 from dartsl.searching.advice import advice_of
 from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
+from dartsl.searching.freezing import Freezing
 from dartsl.searching.kept import STAGE_SCHEMA, StageState
 from dartsl.searching.method import Method, Schedule
 from dartsl.searching.readouts import Reading
@@ -98,6 +99,8 @@ class SearchSession(Verified[Place]):
         self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, self.own_code))
         self.stepper.graphs = self.graphs
         self.stepper.finite = self.finite
+        self.freezing = Freezing(model, config)
+        self.stepper.freezing = self.freezing if self.freezing.on else None
         self.rate = config.lr
         self.numbers: Mapping[str, float] = {}  # what else is scheduled, in this epoch
         self.epoch = 0
@@ -183,11 +186,7 @@ class SearchSession(Verified[Place]):
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
         stop = self.stopped
-        if stop is None:
-            return []
-        epochs = f"after epoch {self.epoch} of {self.method.epochs}"
-        found = [] if stop.epoch is None else [f"derived     from the alphas after epoch {stop.epoch}"]
-        return [f"stopped     {epochs}: {stop.reason}", *found]
+        return [] if stop is None else stop.lines(f"after epoch {self.epoch} of {self.method.epochs}")
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
@@ -200,6 +199,7 @@ class SearchSession(Verified[Place]):
         train, validation = self.draw(place)
         taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)
+        self.freezing.add(taken.similarity)
         if self.place == self.steps and self.curvature.due(self.epoch):
             scheduled = self.method.numbers(self.moment)
             self.curvature.measure(self.model, validation, self.number, scheduled, self.finite)
@@ -214,17 +214,18 @@ class SearchSession(Verified[Place]):
 
     def tensors(self) -> list[Tensor]:
         """What steps change in place, the optimisers' own apart."""
-        return [*self._state, *self.sums.tensors()]
+        return [*self._state, *self.sums.tensors(), *self.freezing.tensors()]
 
     def position(self) -> dict[str, Any]:
         """How far the search has come within its epoch: numbers, and states of generators."""
         position = {"step": self.number, "counts": self.sums.counts(), "curvature": self.curvature.value}
-        return {**position, **self.random_state()}
+        return {**position, "compared": self.freezing.count, **self.random_state()}
 
     def load_position(self, position: Mapping[str, Any]) -> None:
         """Take over what `position` gave."""
         self.number = position["step"]
         self.curvature.value = position["curvature"]
+        self.freezing.count = position["compared"]
         self.sums.load_counts(position["counts"])
         self.load_random_state(position)
 
@@ -247,6 +248,7 @@ class SearchSession(Verified[Place]):
             **self.standing.cost(),
             **self.curvature.figures(),
             **self.standing.skips(),
+            **self.freezing.figures(),
             **self.stage.figures(),
         }
         if (stop := self.stopped) is not None:
@@ -260,14 +262,9 @@ class SearchSession(Verified[Place]):
 
     def _go_back(self) -> Sequence[str]:
         """Go back where that takes the place of a stop; lines that say so."""
-        self.rollback.keep(self.epoch)
-        stop = self._fired() if self.rollback.left else None
-        if stop is None or stop.epoch is None:
-            return ()
-        line = f"{self.rollback.go(stop.epoch)}: {stop.reason}"
-        self.epoch = stop.epoch
+        self.epoch, said = self.rollback.after(self.epoch, self._fired())
         self.past = self.past[: self.epoch]
-        return (line,)
+        return said
 
     def alphas(self) -> dict[str, list[list[float]]]:
         """The alphas of each table, row by row, without a short row's spare columns."""
@@ -293,6 +290,7 @@ class SearchSession(Verified[Place]):
             **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
             **self.standing.cost(),
             **self.curvature.figures(),
+            **self.freezing.figures(),
             **self.numbers,
             "lr": self.rate,
         }
@@ -307,6 +305,7 @@ class SearchSession(Verified[Place]):
             "model": dict(self.model.state_dict()),
             **self.rollback.optimizers_state(),
             **self.rollback.state_dict(),
+            **self.freezing.state_dict(),
             **self.curvature.figures(),
             **recorded(self.past),
             **self.stage.state_dict(),
@@ -324,6 +323,7 @@ class SearchSession(Verified[Place]):
                 "model": tensors(self.model.state_dict()),
                 **self.rollback.optimizers_schema(),
                 **self.rollback.schema(),
+                **self.freezing.schema(),
                 **self.random_schema(),
             },
             {
@@ -338,13 +338,11 @@ class SearchSession(Verified[Place]):
         self.model.load_state_dict(state["model"])
         self.stepper.weights.load_state_dict(state["weights_optimizer"])
         self.stepper.alphas.load_state_dict(state["alphas_optimizer"])
-        self.epoch, self.number, self.seconds = (
-            int(state["epoch"]),
-            int(state["step"]),
-            float(state["seconds"]),
-        )
+        self.epoch, self.number = int(state["epoch"]), int(state["step"])
+        self.seconds = float(state["seconds"])
         self.load_random_state(state)
         self.sums.load_state_dict(state)
         self.rollback.load_state_dict(state)
+        self.freezing.load_state_dict(state)
         self.curvature.value = state.get("curvature")
         self.past = restored(state)

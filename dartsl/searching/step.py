@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.adversary import hardest
 from dartsl.searching.bilevel import AlphaGradient, Unroll, alpha_gradient
+from dartsl.searching.freezing import Freezing, Seen
 from dartsl.searching.method import Method
 from dartsl.searching.terms import Factor, Moment
 from dartsl.step.autograd import clip_, slopes
@@ -30,11 +31,13 @@ from dartsl.step.optimisers import adam, advance, sgd
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step gave, on the device: the outcome of either batch, and the value of each term, ()."""
+    """What a step gave, on the device: the outcome of either batch, the value of each term, (), and of each operation
+    how its gradients agree, (operations,), where operations may be frozen."""
 
     train: Outcome
     validation: Outcome
     terms: Mapping[str, Tensor]
+    similarity: Tensor | None = None
 
 
 @dataclass
@@ -57,6 +60,7 @@ class SearchStep:
     held: Sequence[Tensor] = ()
     finite: Finite = field(default_factory=Finite)
     graphs: Graphs = field(default_factory=Graphs)
+    freezing: Freezing | None = None
 
     @classmethod
     def of(
@@ -94,20 +98,29 @@ class SearchStep:
             self.model,
             (self.weights, self.alphas) if learns else (self.weights,),
             self.finite,
-            fixed=(learns, scheduled, moment if self.method.terms else None),
+            fixed=(
+                learns,
+                scheduled,
+                moment if self.method.terms else None,
+                None if self.freezing is None else self.freezing.key,
+            ),
         )
         return self.graphs.take(captured, (train, validation), step)
 
     def _take(self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled) -> Taken:
+        seen = None if self.freezing is None else Seen()
         if self.method.weights_first:
-            trained = self._step_weights(batches, step, scheduled)
-            validated, terms = self._step_alphas(batches, step, moment, scheduled)
+            trained = self._step_weights(batches, step, scheduled, seen)
+            validated, terms = self._step_alphas(batches, step, moment, scheduled, seen)
         else:
-            validated, terms = self._step_alphas(batches, step, moment, scheduled)
-            trained = self._step_weights(batches, step, scheduled)
-        return Taken(trained, validated, terms)
+            validated, terms = self._step_alphas(batches, step, moment, scheduled, seen)
+            trained = self._step_weights(batches, step, scheduled, seen)
+        similarity = None if self.freezing is None else self.freezing.similarity(seen)
+        return Taken(trained, validated, terms, similarity)
 
-    def _step_weights(self, batches: tuple[Batch, Batch], step: int, scheduled: Scheduled) -> Outcome:
+    def _step_weights(
+        self, batches: tuple[Batch, Batch], step: int, scheduled: Scheduled, seen: Seen | None = None
+    ) -> Outcome:
         pass_ = Pass(step, "train", scheduled=scheduled)
         if self.method.ascents and scheduled.epsilon:
             found = hardest(
@@ -115,11 +128,27 @@ class SearchStep:
             )
             pass_ = replace(pass_, perturbed=found)
         return weight_step(
-            self.model, [(batches[0], pass_)], self.weights, clip=self.clip, finite=self.finite
+            self.model,
+            [(batches[0], pass_)],
+            self.weights,
+            clip=self.clip,
+            finite=self.finite,
+            frozen=self.frozen,
+            look=None if seen is None else seen.look,
         )
 
+    @property
+    def frozen(self) -> Sequence[nn.Parameter]:
+        """The weights that train no more."""
+        return () if self.freezing is None else self.freezing.weights
+
     def _step_alphas(
-        self, batches: tuple[Batch, Batch], step: int, moment: Moment, scheduled: Scheduled
+        self,
+        batches: tuple[Batch, Batch],
+        step: int,
+        moment: Moment,
+        scheduled: Scheduled,
+        seen: Seen | None = None,
     ) -> tuple[Outcome, dict[str, Tensor]]:
         """The outcome of the validation batch, and the terms' values; the step itself where alphas do not rest."""
         train, validation = batches
@@ -127,6 +156,8 @@ class SearchStep:
             at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled.calm)
             return measure(self.model, validation, at_rest, self.finite), {}
         gradient = self.gradient(train, validation, step, scheduled)
+        if seen is not None:
+            seen.validation = gradient.weights
         terms = self.add_terms(gradient, moment)
         clip_(gradient.gradients, self.alphas_clip)
         alpha_step(self.model, self.alphas, gradient, step)
@@ -147,12 +178,15 @@ class SearchStep:
             step=step,
             scheduled=scheduled.calm,
             finite=self.finite,
+            with_weights=self.freezing is not None,
         )
 
     def unroll(self, step: int = 0) -> Unroll:
         """The virtual step of the weights that the alphas look through."""
         weights = self.model.weights()
-        return Unroll.of(self.weights, weights, clip=self.unrolled, held=self.held, step=step)
+        return Unroll.of(
+            self.weights, weights, clip=self.unrolled, held=self.held, step=step, frozen=self.frozen
+        )
 
     def add_terms(self, gradient: AlphaGradient, moment: Moment) -> dict[str, Tensor]:
         """Make of the loss's gradient that of the loss times the method's factors, plus its other terms, in place;

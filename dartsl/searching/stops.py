@@ -37,6 +37,11 @@ class Stop:
     reason: str
     epoch: int | None = None
 
+    def lines(self, when: str) -> list[str]:
+        """What a report says of it."""
+        found = [] if self.epoch is None else [f"derived     from the alphas after epoch {self.epoch}"]
+        return [f"stopped     {when}: {self.reason}", *found]
+
 
 class StopRule(Protocol):
     """When a search is over before its last epoch."""

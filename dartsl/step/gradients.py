@@ -6,7 +6,7 @@ here waits for the device, unless `Finite` is to raise at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -77,17 +77,20 @@ def weight_step(
     clip: float,
     finite: Finite = AT_ONCE,
     scaler: torch.amp.GradScaler | None = None,
+    frozen: Sequence[nn.Parameter] = (),
+    look: Callable[[list[Tensor | None]], None] | None = None,
 ) -> Outcome:
     """One step of the weights on a training batch, which may be taken in several parts, at the alphas of now.
 
     These passes, alone, move batch norm's running statistics, and add the batch's penalty to the loss (the outcome's
     loss is without it). `clip` bounds the norm of the gradient over all weights (0: no bound). `scaler` is for float16.
-    Where `finite` raises, no weight has been touched.
+    Where `finite` raises, no weight has been touched. Weights that are `frozen` rest, with all that the optimiser keeps
+    of them. `look` is handed the gradients along `model.weights()`, before they are clipped.
     """
     whole = sum(batch.share.whole for batch, _ in parts) or 1
     optimizer.zero_grad()
     outcomes = []
-    with constant(model.alpha_parameters()):
+    with constant([*model.alpha_parameters(), *frozen]):
         for batch, pass_ in parts:
             portion = batch.share.whole / whole if len(parts) > 1 else 1.0
             passed = passed_over(model, batch, pass_)
@@ -99,6 +102,8 @@ def weight_step(
     fed = [weight for weight in model.weights() if weight.grad is not None]
     gradients = [weight.grad for weight in fed if weight.grad is not None]
     parts[0][0].share.sum_(gradients)
+    if look is not None:
+        look([weight.grad for weight in model.weights()])
     if scaler is not None:
         scaler.unscale_(optimizer)
     finite.require(

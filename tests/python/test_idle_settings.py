@@ -38,6 +38,8 @@ PARTS = (
     "stop_earliest",
     "rollback_factor",
     "rollback_most",
+    "freeze_threshold",
+    "freeze_steps",
     "perturb_steps",
     "epsilon",
     "auxiliary_skip_weight",
