@@ -160,7 +160,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "oles": Preset(
         "operations that stop training where their gradients on both halves of the data disagree",
-        "Jiang et al., NeurIPS 2023",
+        "Jiang et al., NeurIPS 2023, OpenReview yAOwkf4FyL",
         {"freeze": True, "freeze_threshold": 0.4, "freeze_steps": 20},
         note="Similarities are of both batches of a step; the authors' are of a batch and the one of a step before.",
     ),
