@@ -101,7 +101,7 @@ PRESETS: Mapping[str, Preset] = {
             "temperature": Schedule(10.0, 0.1, "linear"),
             "steps_first": "weights",
         },
-        {"epochs": 250, "nesterov": True, "weight_decay": 5e-4},
+        {"epochs": 250, "batch": 256, "nesterov": True, "weight_decay": 5e-4},
         note="The authors' code for NAS-Bench-201 adds the other mixing weights as numbers; that is not done here.",
     ),
     "pc_darts": Preset(
