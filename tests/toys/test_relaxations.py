@@ -108,7 +108,10 @@ def test_a_spec_may_name_it() -> None:
         dartsl.check(Source("toy.darts", SPEC.replace('"erf"', '"erff"')))
     (found,) = fault.value.diagnostics
     assert (found.code, found.help) == ("E0603", "did you mean `erf`?")
-    assert found.primary.text == 'this must be "softmax", "sigmoid", "gumbel", "dirichlet", "erf" or "gated"'
+    assert (
+        found.primary.text
+        == 'this must be "softmax", "sigmoid", "gumbel", "gumbel_hard", "dirichlet", "erf" or "gated"'
+    )
 
 
 def test_options_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
