@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images
+from dartsl.lang.parser import parse
 from dartsl.lang.presets import PRESETS, Preset
+from dartsl.lang.printer import print_file
 from dartsl.lang.settings import search_config, written
+from dartsl.lang.source import Source
+from dartsl.lang.stages import Stages
 from dartsl.lang.suggestions import close
 
 # What every block says, whatever the method: how weights and alphas are trained.
@@ -42,11 +46,13 @@ def search_block(name: str) -> str:
     preset, settings = method_of(name), settings_of(name)
     width = max(map(len, settings))
     comments = [f"{name}: {preset.about}", preset.source, preset.note]
-    return "\n".join(
-        [
-            *(f"# {line}" for line in comments if line),
-            "search {",
-            *(f"  {each:<{width}} = {written(value)}" for each, value in settings.items()),
-            "}",
-        ]
-    )
+    lines = [
+        *(f"# {line}" for line in comments if line),
+        "search {",
+        *(f"  {each:<{width}} = {written(value)}" for each, value in settings.items()),
+        "}",
+    ]
+    if not isinstance(settings.get("stages"), Stages):
+        return "\n".join(lines)
+    header = "darts 1\n\n"  # stages have lines of their own
+    return print_file(parse(Source(name, header + "\n".join(lines)))).removeprefix(header).rstrip()

@@ -28,6 +28,7 @@ from dartsl.lang.methods import (
     ZERO_ONE,
 )
 from dartsl.lang.schedules import Schedule
+from dartsl.lang.stages import FRESH, Stages
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,22 @@ PRESETS: Mapping[str, Preset] = {
         "a skip connection beside each edge's candidates, which fades",
         "Chu et al., ICLR 2021, arXiv 2009.01027",
         {"auxiliary_skip": True, "auxiliary_skip_weight": Schedule(1.0, 0.0, "toward")},
+    ),
+    "p_darts": Preset(
+        "stages of fewer candidates in deeper networks, with dropout after skip connections",
+        "Chen et al., ICCV 2019, arXiv 1904.12760",
+        {
+            "stages": Stages.of(
+                "stage(n = 1), stage(keep = 5, n = 3, skip_dropout = 0.4), stage(keep = 3, n = 5, skip_dropout = 0.7)"
+            ),
+            "stages_start": FRESH,
+            "skip_dropout": 0.1,
+            "skip_limit": 2,
+            "alphas_clip": 5.0,
+            "warmup": Share(10, 75),
+        },
+        {"epochs": 75, "batch": 96, "lr_min": 0.0, "alphas_lr": 6e-4},
+        note="In `darts_cnn` these are 5, 11 and 17 layers; a network without the parameter `n` is as it is.",
     ),
     "robust_es": Preset(
         "an end where the curvature of the validation loss in the alphas grows",

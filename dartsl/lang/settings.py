@@ -165,7 +165,10 @@ def search_config(takes: type[Input], *layers: Mapping[str, object]) -> SearchCo
     shares = {name: value for name, value in settings.items() if isinstance(value, Share)}
     rest = {name: value for name, value in settings.items() if name not in shares}
     config = _settled(SearchConfig(), takes, [rest, *layers])
-    return configure(config, {name: s.of(config.epochs) for name, s in shares.items() if name not in given})
+    lengths = {name: share.of(config.epochs) for name, share in shares.items() if name not in given}
+    if "warmup" in lengths and config.stages:  # each stage begins with it
+        lengths["warmup"] = min(lengths["warmup"], max(config.stages.shortest(config.epochs) - 1, 0))
+    return configure(config, lengths)
 
 
 def preset_of(given: Mapping[str, object], takes: type[Input]) -> Preset:

@@ -116,6 +116,14 @@ class Stages:
             raise ValueError(f"{epochs} epochs are too few for {len(shares)} stages")
         return ends
 
+    def shortest(self, epochs: int) -> int:
+        """The epochs of the shortest stage of a run of `epochs`; 0 where there are too few for all."""
+        try:
+            ends = self.ends(epochs)
+        except ValueError:
+            return 0
+        return min(end - before for before, end in zip([0, *ends], ends, strict=False))
+
     def __iter__(self) -> Iterator[SearchStage]:
         return iter(self.stages)
 

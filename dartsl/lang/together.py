@@ -210,13 +210,7 @@ def together_faults(spec: Spec) -> list[Diagnostic]:
 
 def _shortest(config: SearchConfig) -> int:
     """The epochs of the shortest stage; 0 where there are too few for all; those of the run where it has no stages."""
-    if not config.stages:
-        return config.epochs
-    try:
-        ends = config.stages.ends(config.epochs)
-    except ValueError:
-        return 0
-    return min(end - before for before, end in zip([0, *ends], ends, strict=False))
+    return config.stages.shortest(config.epochs) if config.stages else config.epochs
 
 
 def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagnostic:

@@ -21,7 +21,7 @@ from dartsl.lang.source import Source
 from dartsl.lang.together import broken
 from tests.lang.test_together import IMAGES, TEXT, codes
 
-OF_IMAGES = {"oles"}  # the methods with a part that networks of text do not have
+OF_IMAGES = {"oles", "p_darts"}  # the methods with a part that networks of text do not have
 WORDS = TEXT.join(IMAGES.split("cell normal")[:1]) + TEXT
 METHODS = pytest.mark.parametrize("name", PRESETS)
 
@@ -29,9 +29,10 @@ METHODS = pytest.mark.parametrize("name", PRESETS)
 @METHODS
 def test_a_block_means_what_the_method_does(name: str) -> None:
     block = search_block(name) + "\n"
-    spec = check(Source("spec.darts", IMAGES + block))
+    images = IMAGES.replace("small(C = 4)", "small(C = 4, n = 1)").replace("normal width", "normal*n width")
+    spec = check(Source("spec.darts", images + block))
     pasted = settled(spec, {})
-    named = settled(check(Source("spec.darts", IMAGES + f'search {{ method = "{name}" }}')), {})
+    named = settled(check(Source("spec.darts", images + f'search {{ method = "{name}" }}')), {})
     assert dataclasses.replace(pasted, method=name) == named == settled(spec, {"method": name})
     assert print_file(parse(Source("block.darts", "darts 1\n\n" + block))) == "darts 1\n\n" + block
 
@@ -41,6 +42,9 @@ def test_a_block_means_what_the_method_does(name: str) -> None:
 def test_a_method_goes_together_in_runs_of_any_length(name: str, epochs: int) -> None:
     for takes in (Images, *([] if name in OF_IMAGES else [Tokens])):
         config = search_config(takes, {"method": name}, {"epochs": epochs})
+        if epochs < len(config.stages):
+            assert [rule.settings for rule in broken(config)] == [("epochs", "stages")]
+            continue
         assert list(broken(config)) == []
         assert (config.method, config.epochs) == (name, epochs)
 
@@ -73,6 +77,20 @@ def test_settings_of_some_papers() -> None:
     smooth = search_config(Images, {"method": "sdarts_rs"})
     assert (smooth.perturb, smooth.epsilon) == ("random", Schedule(0.03, 0.3, "toward"))
     assert search_config(Images, {"method": "darts"}) == SearchConfig()
+
+
+def test_stages_of_p_darts() -> None:
+    """25 epochs each, of which alphas rest in 10; as large parts of other runs, and an epoch in which alphas learn."""
+    config = search_config(Images, {"method": "p_darts"})
+    assert (config.epochs, config.stages.ends(config.epochs), config.warmup) == (75, [25, 50, 75], 10)
+    assert [(each.keep, each.skip_dropout) for each in config.stages] == [(0, None), (5, 0.4), (3, 0.7)]
+    assert (config.skip_dropout, config.batch, config.alphas_lr, config.lr_min) == (0.1, 96, 6e-4, 0.0)
+    assert (config.alphas_clip, config.skip_limit, config.stages_start) == (5.0, 2, "fresh")
+    warmups = {
+        epochs: search_config(Images, {"method": "p_darts", "epochs": epochs}).warmup
+        for epochs in (3, 5, 9, 30)
+    }
+    assert warmups == {3: 0, 5: 0, 9: 1, 30: 4}
 
 
 def test_an_option_goes_before_the_spec_and_that_before_the_method() -> None:
