@@ -182,7 +182,7 @@ def test_the_shell_completes_it() -> None:
 
     for words, found in {
         ("--temperature", "li"): ["linear("],
-        ("--relaxation", "gum"): ["gumbel"],
+        ("--relaxation", "gum"): ["gumbel", "gumbel_hard"],
         ("--penalty", "entropy,ent"): [],
         ("--penalty", "kl,z"): ["kl,zero_one"],
     }.items():
