@@ -17,10 +17,10 @@ from dartsl.lang.model import Network, Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import Plan
 from dartsl.run.commands import command_line
-from dartsl.run.files import Row
+from dartsl.run.files import Row, read_rows
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS, SEARCH
-from dartsl.run.layout import COSTS
+from dartsl.run.layout import COSTS, HISTORY
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.emit import Provenance, found_text
@@ -80,8 +80,11 @@ def recorded(run: RunFolder, epoch: int | None = None) -> Row:
 
 def derived_epoch(run: RunFolder) -> int | None:
     """The epoch to which a stop rule has gone back for what was found; None: it is the last one. Raises UserError."""
-    history = run.history()
-    epoch: int | None = history[-1].get("found_epoch") if history else None
+    history = run.path / HISTORY
+    rows = read_rows(history)  # all else in them may be damaged
+    epoch = rows[-1].get("found_epoch") if rows else None
+    if epoch is not None and type(epoch) is not int:
+        raise UserError(f"line {len(rows)} of {history} is damaged: `found_epoch` is not what it was")
     return epoch
 
 
