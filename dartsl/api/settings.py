@@ -76,7 +76,8 @@ class SearchSettings(TypedDict, total=False):
     auxiliary_skip: bool
     auxiliary_skip_weight: float | str
     skip_dropout: float
-    derive: Literal["connected", "argmax", "threshold"]
+    derive: Literal["connected", "argmax", "threshold", "perturbation"]
+    projection_interval: int
     threshold: float
     skip_limit: int
     stages: str | Sequence[str | Mapping[str, float]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dartsl.lang.model import Cell
 
+DECIDED, LEFT_OUT = "decided", -1  # of each row, the column that is decided; or that its edge is left out
 BETAS = "betas"  # what a run and a network call the learnt numbers of edges: one a row
 # What may stand beside the candidates of each edge, with a mixing weight of its own: a skip connection that fades, and
 # channels that pass by, which have the share of their edge.

@@ -14,6 +14,7 @@ from dartsl.lang.methods import (
     ENTROPY,
     KL,
     NO_PERTURBATION,
+    PERTURBATION,
     SCHEDULED,
     SKIPS,
     STABLE,
@@ -110,6 +111,9 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         (Effect(lambda config, found: config.freeze, "it is that of `freeze`, which is off"),),
     ),
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
+    "projection_interval": (
+        Effect(lambda config, found: config.derive == PERTURBATION, "it is that of `derive = perturbation`"),
+    ),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),
     ),

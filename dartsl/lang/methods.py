@@ -26,6 +26,7 @@ NO_PERTURBATION, RANDOM, ADVERSARIAL = (
     "random",
     "adversarial",
 )  # of the mixing weights in the weights' step
+PERTURBATION = "perturbation"  # the derivation by what the network loses without a candidate
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {

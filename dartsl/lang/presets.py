@@ -21,6 +21,7 @@ from dartsl.lang.methods import (
     DIRICHLET,
     GUMBEL_HARD,
     NAMES,
+    PERTURBATION,
     RANDOM,
     SIGMOID,
     SKIPS,
@@ -33,15 +34,16 @@ from dartsl.lang.stages import FRESH, Stages
 
 @dataclass(frozen=True)
 class Share:
-    """A length of `part` of `whole` epochs: of a run of other epochs, as large a part."""
+    """A length of `part` of `whole` epochs: of a run of other epochs, as large a part, but `least` or more."""
 
     part: int
     whole: int
+    least: int = 0
 
     def of(self, epochs: int) -> int:
         """Rounded to the nearest whole number, a half up; at least one epoch is left over."""
         nearest = floor(Fraction(self.part * epochs, self.whole) + Fraction(1, 2))
-        return min(nearest, epochs - 1)
+        return max(min(nearest, epochs - 1), self.least)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,12 @@ PRESETS: Mapping[str, Preset] = {
         "Jiang et al., NeurIPS 2023, OpenReview yAOwkf4FyL",
         {"freeze": True, "freeze_threshold": 0.4, "freeze_steps": 20},
         note="Similarities are of both batches of a step; the authors' are of a batch and the one of a step before.",
+    ),
+    "darts_pt": Preset(
+        "edges decided after the search, by what the network loses without each candidate",
+        "Wang et al., ICLR 2021, arXiv 2108.04392",
+        {"derive": PERTURBATION, "projection_interval": Share(5, 50, least=1)},
+        note="The search goes on for its decisions. The authors' space has no operation `none`.",
     ),
     "darts_plus": Preset(
         "an end as soon as a cell would have two skip connections",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.methods import ADVERSARIAL, DARTS, NEVER, NO_PERTURBATION, NORMAL, RANDOM, SOFTMAX, ZERO
+from dartsl.lang.methods import (
+    ADVERSARIAL,
+    DARTS,
+    NEVER,
+    NO_PERTURBATION,
+    NORMAL,
+    PERTURBATION,
+    RANDOM,
+    SOFTMAX,
+    ZERO,
+)
 from dartsl.lang.schedules import Schedule
 from dartsl.lang.setting_fields import of_images, of_text, setting
 from dartsl.lang.stages import CARRIED, FRESH, Stages
@@ -210,8 +220,12 @@ class SearchConfig:
     derive: str = setting(
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "
-        "input; argmax: the strongest operations, even where it does not; threshold: of these, those that weigh enough",
-        values=("connected", "argmax", "threshold"),
+        "input; argmax: the strongest operations, even where it does not; threshold: of these, those that weigh "
+        "enough; perturbation: the search goes on, and each edge keeps what is missed most (DARTS-PT)",
+        values=("connected", "argmax", "threshold", PERTURBATION),
+    )
+    projection_interval: int = setting(
+        5, "epochs from one decision of `derive = perturbation` to the next", low=1
     )
     threshold: float = setting(
         0.85, "mixing weight below which `derive = threshold` keeps no edge", low=0, high=1

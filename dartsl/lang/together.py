@@ -15,6 +15,7 @@ from dartsl.lang.methods import (
     KL,
     NEVER,
     NO_PERTURBATION,
+    PERTURBATION,
     SIGMOID,
 )
 from dartsl.lang.model import Spec
@@ -111,6 +112,25 @@ RULES = (
         f"give the relaxation `{DIRICHLET}`, or another penalty",
     ),
     Rule(
+        ("relaxation", "derive"),
+        lambda config: config.derive == PERTURBATION and config.relaxation == GUMBEL_HARD,
+        "relaxation = {relaxation} computes one operation an edge, so nothing is missed of the others, which "
+        "`derive = {derive}` leaves out in turn",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stop", "derive"),
+        lambda config: config.derive == PERTURBATION and config.stop == CURVATURE,
+        "stop = {stop} goes back to an earlier epoch, and `derive = {derive}` goes on from the last one",
+        "leave one of them out",
+    ),
+    Rule(
+        ("skip_limit", "derive"),
+        lambda config: config.derive == PERTURBATION and config.skip_limit >= 0,
+        "skip_limit goes by the mixing weights, and `derive = {derive}` decides by what the network loses",
+        "leave one of them out",
+    ),
+    Rule(
         ("penalty", "alphas_decay"),
         lambda config: KL in config.penalty and config.alphas_decay > 0,
         f"the penalty `{KL}` takes the place of the alphas' decay, which is {{alphas_decay:g}}",
@@ -132,6 +152,12 @@ RULES = (
         ("stages", "stop"),
         lambda config: bool(config.stages) and config.stop != NEVER,
         "the stop rule `{stop}` does not go with stages, which have epochs of their own",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "derive"),
+        lambda config: bool(config.stages) and config.derive == PERTURBATION,
+        "derive = {derive} does not go with stages, which leave candidates out by themselves",
         "leave one of them out",
     ),
     Rule(

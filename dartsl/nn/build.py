@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
-from dartsl.lang.methods import NORMAL, SOFTMAX
+from dartsl.lang.methods import NORMAL, PERTURBATION, SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Build:
     relaxation  by name, what gives the mixing weights where there are choices (`dartsl.nn.relaxations`)
     alphas_start  where alphas begin, `normal` or `zero`
     edge_weights  with a learnt weight for each edge, beside the alphas (`dartsl.nn.edges`)
+    projected   with a tensor for what is decided of each edge (`dartsl.nn.projection`), for a search
     auxiliary_skip  with a skip connection beside the candidates of each edge, for a search
     skip_dropout  with dropout after skip connections, for a search
     drop_path   with drop-path on the edges, for training
@@ -51,6 +52,7 @@ class Build:
     relaxation: str = SOFTMAX
     alphas_start: str = NORMAL
     edge_weights: bool = False
+    projected: bool = False
     auxiliary_skip: bool = False
     skip_dropout: bool = False
     drop_path: bool = False
@@ -74,6 +76,7 @@ class Build:
                 relaxation=config.relaxation,
                 alphas_start=config.alphas_start,
                 edge_weights=config.edge_weights,
+                projected=config.derive == PERTURBATION,
                 auxiliary_skip=config.auxiliary_skip,
                 skip_dropout=config.skip_dropout > 0,
             )

@@ -42,6 +42,7 @@ class Architecture:
     seed        that of the network: with the table's name and the pass it keys what a relaxation draws
     rivals      (rows, rows), True where two edges meet at a node (`dartsl.nn.edges`); None without edge weights
     training    whether the network is in training mode
+    decided     (2, rows, columns), what is decided of its edges (`dartsl.nn.projection`); None where none can be
     """
 
     table: AlphaTable
@@ -50,6 +51,7 @@ class Architecture:
     seed: int
     rivals: Tensor | None = None
     training: bool = True
+    decided: Tensor | None = None
 
     @property
     def draws(self) -> Draws:

@@ -17,7 +17,7 @@ from dartsl.graph import passes as compiler
 from dartsl.graph.build import build as build_graph
 from dartsl.graph.operations import application, info
 from dartsl.graph.prune import Kept, prune
-from dartsl.graph.tables import KEPT, AlphaTable
+from dartsl.graph.tables import DECIDED, KEPT, AlphaTable
 from dartsl.lang.check import pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Spec
@@ -35,6 +35,7 @@ from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.perturbation import with_perturbation
 from dartsl.nn.placing import torch_device, torch_dtype
 from dartsl.nn.plugins import Implementations, contract_error, resolve
+from dartsl.nn.projection import decisions, recorded, undecided, with_projection
 from dartsl.nn.relaxations import ALPHAS, RELAXATIONS, Architecture, places, spare, start
 from dartsl.nn.single import Choice
 from dartsl.nn.text import TextOutput
@@ -93,16 +94,18 @@ class Supernet(nn.Module):
         )
         self.tables = info(graph).alphas
         self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
-        relaxation = with_perturbation(relaxation)
+        relaxation = with_projection(with_perturbation(relaxation), build.projected)
         self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
         self.alphas = nn.ParameterDict()
         self._group_names = [ALPHAS]
         for group, values in start(self.relaxation, self.tables, build.seed, build.alphas_start).items():
             for table, value in values.items():
                 self._group(group)[_key(table)] = nn.Parameter(value.to(device, dtype))
-        for each in self.tables:  # not in the state_dict: it follows from the graph
-            for name, value in self._places(each).items():
+        for each in self.tables:
+            for name, value in self._places(each).items():  # not in the state_dict: it follows from the graph
                 self.register_buffer(name, value.to(device), persistent=False)
+            if build.projected:
+                self.register_buffer(f"{DECIDED}_{each.name}", undecided(each).to(device, dtype))
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Move or convert all tensors; what no state_dict holds has its numbers again even after `to_empty`."""
@@ -242,8 +245,7 @@ class Supernet(nn.Module):
         return {each.table.name: expected(each) for each in self.architectures()}
 
     def architecture(self) -> dict[str, dict[str, list[Any]]]:
-        """What the relaxation has learnt, by group and by table, row by row, without a short row's spare columns; and
-        where candidates were left out, which columns are left."""
+        """What is learnt, by group, table and row, without spare columns; which columns are left; what is decided."""
         found = {
             group: {
                 table.name: _trimmed(values[_key(table.name)].tolist(), table)
@@ -253,14 +255,20 @@ class Supernet(nn.Module):
             for group, values in self._groups.items()
         }
         kept = {table.name: [list(row) for row in table.columns] for table in self.tables if table.columns}
-        return found | ({KEPT: kept} if kept else {})
+        return {**found, **({KEPT: kept} if kept else {}), **recorded(self.decided())}
+
+    def decided(self) -> dict[str, list[int | None]]:
+        """By table, of each row what was decided (`decisions`); empty where nothing can be."""
+        tables = self.tables if self.build.projected else ()
+        return {each.name: decisions(self.get_buffer(f"{DECIDED}_{each.name}"), each) for each in tables}
 
     def _architecture(self, table: AlphaTable) -> Architecture:
         key = _key(table.name)
         parameters = {name: values[key] for name, values in self._groups.items() if key in values}
         unused = self.get_buffer(f"spare_{table.name}") if len(set(table.sizes)) > 1 else None
         meeting = self.get_buffer(f"rivals_{table.name}") if self.build.edge_weights else None
-        return Architecture(table, parameters, unused, self.build.seed, meeting, self.training)
+        decided = self.get_buffer(f"{DECIDED}_{table.name}") if self.build.projected else None
+        return Architecture(table, parameters, unused, self.build.seed, meeting, self.training, decided)
 
     def _group(self, name: str) -> nn.ParameterDict:
         """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""

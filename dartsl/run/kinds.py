@@ -78,6 +78,7 @@ _OF_SEARCH = {
     "curvature": _FIGURE,
     "skips": table(_FIGURE),
     "frozen": _FIGURE,
+    "projection": record({"number": whole(1), "of": whole(1)}),
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
@@ -108,6 +109,7 @@ SEARCH = RunKind(
     beside={
         ALPHAS: record(
             _EPOCH | {"alphas": table(many(many(number())))},
+            {"decided": table(many(maybe(whole(-1))))},  # by the derivation `perturbation`
             others=table(
                 many(either(number(), many(number())))
             ),  # what else a relaxation has learnt, by table

@@ -35,12 +35,14 @@ class EpochEnd:
     beside   those of the other files to which such a run adds a row an epoch, by their names
     figures  what a display shows of the epoch
     said     lines for the user
+    phase    what part of the run it belongs to, in words; nothing in a run of one part
     """
 
     history: Row
     beside: Mapping[str, Row] = field(default_factory=dict)
     figures: Figures = field(default_factory=dict)
     said: Sequence[str] = ()
+    phase: str = ""
 
 
 class Session(Protocol):
@@ -70,6 +72,10 @@ class Session(Protocol):
     @property
     def place(self) -> int:
         """Steps of the current epoch that are done, the one in hand included."""
+
+    @property
+    def phase(self) -> str:
+        """What part of the run the epoch belongs to, in words; nothing in a run of one part."""
 
     def begin_epoch(self) -> None:
         """Make ready for the steps of an epoch; harmless in mid-epoch, after a step that `verify` found sound."""
@@ -135,7 +141,7 @@ def run_session(
             for batch in _read(session, group):
                 with _failing_safely(session, folder, device, group):
                     session.take_step(batch)
-                progress.step(session.epoch + 1, session.place, session.figures(), session.steps)
+                _show(progress, session)
                 answer = _answer(callbacks.on_step, _step_of(session, folder), group)
                 interrupted = stop.requested
                 if group.any(interrupted or answer.stop):
@@ -154,7 +160,7 @@ def run_session(
             number = int(end.history["epoch"])
             if session.epoch < number:
                 _forget(session, folder, group)
-            progress.epoch(number, end.figures)
+            progress.epoch(number, end.figures, end.phase)
             for line in end.said:
                 progress.say(line)
             answer = _answer(callbacks.on_epoch, Epoch(folder.path, number, epochs, end.history), group)
@@ -165,6 +171,10 @@ def run_session(
         if interrupted and not last:
             _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
         return Ending(last or not interrupted, interrupted=interrupted)
+
+
+def _show(progress: RunProgress, session: Session) -> None:
+    progress.step(session.epoch + 1, session.place, session.figures(), session.steps, session.phase)
 
 
 def _place(session: Session) -> str:

@@ -59,12 +59,17 @@ class RunProgress:
         if self._live is not None:
             self._live.stop()
 
-    def step(self, epoch: int, step: int, figures: Figures, steps: int | None = None) -> None:
-        """Step `step` of epoch `epoch` (both from 1) is done; `steps` where this epoch has another number."""
+    def step(
+        self, epoch: int, step: int, figures: Figures, steps: int | None = None, phase: str = ""
+    ) -> None:
+        """Step `step` of epoch `epoch` (both from 1) is done; `steps` where this epoch has another number.
+
+        `phase` is the part of the run that the epoch belongs to, in words.
+        """
         self._steps = steps or self._steps
         self._done = epoch - 1 + step / self._steps
         if self._live is not None:
-            self._live.figures = shown(figures)
+            self._live.figures = _words(phase, figures)
             self._live.update(
                 self._task,
                 completed=self._done,
@@ -72,9 +77,9 @@ class RunProgress:
                 place=f"step {step}/{self._steps}",
             )
 
-    def epoch(self, epoch: int, figures: Figures) -> None:
+    def epoch(self, epoch: int, figures: Figures, phase: str = "") -> None:
         """Epoch `epoch` (from 1) is done; the line stays on the screen."""
-        line = f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {shown(figures)}"
+        line = f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {_words(phase, figures)}"
         if self._live is None and epoch < self._epochs:
             line += f"  left {self.left()}"
         self.say(line)
@@ -124,6 +129,10 @@ class _LeftColumn(ProgressColumn):
 def shown(figures: Figures) -> str:
     """Figures on one line, as `train loss 1.204`; those that are None are left out."""
     return "  ".join(f"{name} {_number(value)}" for name, value in figures.items() if value is not None)
+
+
+def _words(phase: str, figures: Figures) -> str:
+    return f"{phase}  {shown(figures)}" if phase else shown(figures)
 
 
 def duration(seconds: float) -> str:

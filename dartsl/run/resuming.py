@@ -96,7 +96,7 @@ def record(
     info, place = folder.info, session.place
     before, begun = info.settings["epochs"], session.epoch + (place > 0)
     epochs = before if anew.epochs is None else int(anew.epochs)  # one of NumPy is no JSON
-    if epochs < begun:
+    if anew.epochs is not None and epochs < begun:
         done = f"{epochs_of(session.epoch)} {'is' if session.epoch == 1 else 'are'} done"
         more = ", and a part of the next one" if place else ""
         raise UserError(

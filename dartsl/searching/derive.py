@@ -8,11 +8,11 @@ from math import isfinite
 from pathlib import Path
 
 from dartsl.graph.budget import amounts, budget
-from dartsl.graph.tables import tables_of
+from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable, tables_of
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.lang.methods import COST, SOFTMAX
+from dartsl.lang.methods import COST, PERTURBATION, SOFTMAX
 from dartsl.lang.model import Network, Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import Plan
@@ -156,6 +156,7 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
     run = RunFolder.open(path)
     _require_search(run)
     spec, network = run_network(run)
+    _require_decided(run, spec, network, recorded(run, epoch), _rule(run, rule))
     at, found = mixing_weights(run, spec, network, epoch)
     provenance = Provenance(
         version=run.info.versions.get("dartsl", "unknown"),
@@ -174,6 +175,34 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
         return found_text(*given, provenance, _rule(run, rule))
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
+
+
+def _require_decided(run: RunFolder, spec: Spec, network: Network, row: Row, rule: Rule) -> None:
+    """Raises UserError where a run is to be derived by its projection, and that is not over or was none."""
+    if rule.name != PERTURBATION:
+        return
+    if run.info.settings.get("derive") != PERTURBATION:
+        raise UserError(
+            f"{run.path} was searched without a projection: its edges are not decided",
+            f"derive = {PERTURBATION} goes on with the search, so it is given when that begins",
+        )
+    decided = row.get(DECIDED, {})
+    tables = tables_of(spec.cells[name] for name in network.cells)
+    if not all(_all_decided(spec, table, decided.get(table.name, [None])) for table in tables):
+        raise UserError(
+            f"the projection of {run.path} is not over after epoch {row['epoch']}",
+            help=f"go on with the search, {command_line('dartsl', 'search', '--resume', run.path)}, or derive by "
+            "the alphas: --derive argmax",
+        )
+
+
+def _all_decided(spec: Spec, table: AlphaTable, decided: Sequence[int | None]) -> bool:
+    """Whether nothing is open, and no more edges stay into a node than it keeps."""
+    if None in decided or len(decided) != len(table.sizes):
+        return False
+    stay = [node for node, kept in zip(table.targets, decided, strict=True) if kept != LEFT_OUT]
+    keeps = {node.name: node.keep for node in spec.cells[table.cell].nodes}
+    return all(stay.count(node) <= (keeps[node] or len(stay)) for node in stay)
 
 
 def _cost(run: RunFolder, planned: Plan, cells: Sequence[DerivedCell]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from dartsl.data.given import GivenImages
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.methods import PERTURBATION
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
@@ -31,7 +32,7 @@ from dartsl.searching.images import AsGiven, Images, InMemory, Streamed, inputs_
 from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
 from dartsl.searching.spans import Span
-from dartsl.step.batches import ImageBatch, objective
+from dartsl.step.batches import Batch, ImageBatch, Outcome, objective
 
 
 class Chosen(NamedTuple):
@@ -89,6 +90,7 @@ class ImageSession(SearchSession[Tensor]):
         self.metrics = tuple(given.metrics)
         self._objective, self._validated = objective(loss, {}), objective(loss, given.metrics)
         ours, theirs = _halves(data, config.split)
+        self._theirs = theirs
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
         self.validation = RandomBatches(theirs, config.batch, stream_seed(config.seed, "validation order"))
         self.generator = torch.Generator().manual_seed(stream_seed(config.seed, "augmentation"))
@@ -106,6 +108,15 @@ class ImageSession(SearchSession[Tensor]):
     def draw(self, place: Tensor) -> tuple[ImageBatch, ImageBatch]:
         chosen = self._chosen(place, self.validation.draw(), self.generator)
         return self._ready.take(chosen, partial(self._batches, *chosen))
+
+    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+        """In batches of the search's size, augmented as those of its steps are; what is left is the last one."""
+        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, "projection", number))
+        places = self._theirs[torch.randperm(len(self._theirs), generator=generator)]
+        size = self.config.batch
+        for index, start in enumerate(range(0, len(places), size)):
+            batch = self._batch(self._choice(places[start : start + size], generator))
+            yield take(batch._replace(objective=self._validated), index)
 
     def look_ahead(self) -> None:
         """Begin to prepare what the next step of the epoch will draw, unless what was done is undone."""
@@ -185,6 +196,8 @@ def _halves(data: Images, part: float) -> tuple[Tensor, Tensor]:
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
     """Refuse a batch that leaves a batch norm a single number; `ours` and `theirs` count the images of each half."""
     smallest = min(ours % config.batch or config.batch, theirs)
+    if config.derive == PERTURBATION:  # all of the other half is passed over, too
+        smallest = min(smallest, theirs % config.batch or config.batch)
     applications = [application(model.graph, str(node)) for node in model.graph.nodes]
     single = [
         op for op in applications if kind_of(op).has("batch_norm") and all(side == 1 for side in op.shape[1:])

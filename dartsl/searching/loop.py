@@ -142,7 +142,14 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
 
 def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew) -> None:
     """Raises UserError where other epochs are asked for, and change nothing: a rule has ended the search."""
-    if anew.epochs not in (None, folder.info.settings["epochs"]) and session.stopped is not None:
+    if anew.epochs in (None, folder.info.settings["epochs"]):
+        return
+    if (ended := session.projection.ended) is not None:
+        raise UserError(
+            f"the search of {folder.path} is over after epoch {ended}, and its edges are being decided",
+            "start another search for another number of epochs",
+        )
+    if session.stopped is not None:
         rule = printable(str(session.config.stop))
         raise UserError(
             f"{folder.path} was ended after epoch {session.epoch} by its stop rule `{rule}`: {session.stopped.reason}",
@@ -190,7 +197,8 @@ def _run(
 def _run_stage(
     course: Course, folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
 ) -> Ending:
-    session, epochs, device = course.session, course.config.epochs, course.config.device
+    session, device = course.session, course.config.device
+    epochs = course.config.epochs + session.projection.epochs
     if words := course.words():
         console.print(words, highlight=False, markup=False, soft_wrap=True)
     group.align(session.model)

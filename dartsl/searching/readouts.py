@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dartsl.graph.tables import BETAS, KEPT, AlphaTable
+from dartsl.graph.tables import BETAS, DECIDED, KEPT, LEFT_OUT, AlphaTable
 from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
@@ -65,12 +65,30 @@ def readings(
     for table in tables:
         own = {group: values[table.name] for group, values in recorded.items() if table.name in values}
         kept = own.pop(KEPT, None)
+        decided = own.pop(DECIDED, ())
         if own:
             narrow = table if kept is None or table.columns else table.narrowed(kept)
             reading = read(narrow, own)
             reading = replace(reading, weights=narrow.widened(reading.weights))
+            reading = _decided(reading, decided)
             found[table.name] = _weighted(reading, table, own[BETAS]) if edge_weights else reading
     return found
+
+
+def _decided(reading: Reading, decided: Sequence[int | None]) -> Reading:
+    """A reading in which an edge that is decided has 1 for what it keeps, and 0 for all else."""
+    if not decided:
+        return reading
+    if any(
+        kept is not None and not LEFT_OUT <= kept < len(row)
+        for row, kept in zip(reading.weights, decided, strict=True)
+    ):
+        raise ValueError("a candidate that is not there")
+    rows = [
+        row if kept is None else [float(column == kept) for column in range(len(row))]
+        for row, kept in zip(reading.weights, decided, strict=True)
+    ]
+    return replace(reading, weights=rows)
 
 
 def _weighted(reading: Reading, table: AlphaTable, betas: Sequence[float]) -> Reading:

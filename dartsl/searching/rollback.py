@@ -96,17 +96,17 @@ class Rollback:
         """The weight decay of now, and the states that are kept."""
         if not self.on:
             return {}
-        return {**self.figures(), "kept": {str(epoch): state for epoch, state in self._kept.items()}}
+        return {**self.figures(), "kept_epochs": {str(epoch): state for epoch, state in self._kept.items()}}
 
     def schema(self) -> dict[str, Check]:
         """What each part of `state_dict` must be."""
         kept = record({"model": tensors(self._model.state_dict()), **self.optimizers_schema()}, closed=True)
-        return {"weight_decay": number(0), "kept": table(kept)} if self.on else {}
+        return {"weight_decay": number(0), "kept_epochs": table(kept)} if self.on else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the parts of a state that `state_dict` gave. Raises KeyError, ValueError."""
         if self.on:
-            self._kept = {int(epoch): kept for epoch, kept in state["kept"].items()}
+            self._kept = {int(epoch): kept for epoch, kept in state["kept_epochs"].items()}
             self._set(float(state["weight_decay"]))
 
     def optimizers_state(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _DEFAULTS = SearchConfig()
 class Rule:
     """How cells are derived.
 
-    name        connected, argmax or threshold
+    name        connected, argmax, threshold or perturbation (`projection.py`), which is argmax once all is decided
     threshold   the weight below which the rule `threshold` keeps no edge into a `sum`
     skip_limit  the most skip connections of a derived cell (`skips.py`); -1 for no limit
     """

@@ -39,6 +39,6 @@ def searched(path: Path, anew: Anew = AS_IT_WAS, which: Which = "evaluated") -> 
         raise UserError(f"{folder.checkpoint} does not fit the run it lies in") from error
     span = course.spans[number]
     method = Method.of(settings_of(config, span), Constant(config.lr), span)
-    scheduled = Scheduled(**method.numbers(span.moment(max(epochs - 1, span.first))))
+    scheduled = Scheduled(**method.numbers(span.moment(min(max(epochs - 1, span.first), span.end - 1))))
     model.usual = Pass(scheduled=scheduled.calm)
     return model.eval()

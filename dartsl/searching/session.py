@@ -7,58 +7,45 @@ stands in `step.py`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
 
-from dartsl.lang.methods import NEVER
+from dartsl.lang.methods import NEVER, PERTURBATION
 from dartsl.lang.settings import SearchConfig
+from dartsl.nn.passing import Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import Inputs
 from dartsl.run.kinds import ALPHAS
 from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
 from dartsl.run.parallel import Group
-from dartsl.run.schema import Check, many, maybe, number, record, table, whole
-from dartsl.run.state import tensors
+from dartsl.run.schema import Check
 from dartsl.searching.advice import advice_of
 from dartsl.searching.curvature import Curvature
 from dartsl.searching.figures import EpochFigures
 from dartsl.searching.freezing import Freezing
-from dartsl.searching.kept import STAGE_SCHEMA, StageState
+from dartsl.searching.kept import StageState
 from dartsl.searching.method import Method, Schedule
+from dartsl.searching.projection import Projection, Variant
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rollback import Rollback
+from dartsl.searching.saved import saved, schema_of, take_over
 from dartsl.searching.spans import Span
 from dartsl.searching.standing import Standing
 from dartsl.searching.step import SearchStep, Taken
-from dartsl.searching.stops import After, Stop, recorded, restored
+from dartsl.searching.steps import Steps
+from dartsl.searching.stops import After, Stop
 from dartsl.searching.terms import Moment
 from dartsl.searching.usable import require_usable
-from dartsl.step.batches import Batch
+from dartsl.step.batches import Batch, Outcome
 from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
 
-Step = TypeVar("Step", covariant=True)
-_READING = record({"weights": many(many(number())), "edges": many(number())}, closed=True)
 
-
-class Steps(Protocol[Step]):
-    """Where an epoch's training batches come from: iterate it for those that are left of the current epoch."""
-
-    @property
-    def step(self) -> int: ...
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Step]: ...
-
-    def advance(self) -> None: ...
-
-
-class SearchSession(Verified[Place]):
+class SearchSession(Verified[Place | Variant], Generic[Place]):
     """A supernet that takes steps, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `number` all steps taken. Losses, accuracies and perplexities of both parts
@@ -108,6 +95,7 @@ class SearchSession(Verified[Place]):
         self.standing = Standing(model, config)
         self.curvature = Curvature.of(config)
         self.rollback = Rollback(model, self.stepper.weights, self.stepper.alphas, config)
+        self.projection = Projection(model, config.projection_interval, config.derive == PERTURBATION)
         self.past: list[After] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
@@ -128,17 +116,18 @@ class SearchSession(Verified[Place]):
 
     @property
     def steps(self) -> int:
-        """Steps per epoch."""
-        return len(self.batches)
+        """Steps of the epoch; networks that are measured are the first ones."""
+        return len(self.batches) + self.projection.total
 
     @property
     def place(self) -> int:
         """Steps of the current epoch that are done, the one in hand included."""
-        return self.batches.step
+        return self.batches.step + self.projection.done
 
-    def left(self) -> Iterator[Place]:
-        """The places in the training data of the steps that are left in the epoch."""
-        return iter(self.batches)
+    def left(self) -> Iterator[Place | Variant]:
+        """What is still measured in the epoch, and the places in the training data of the steps that are left."""
+        yield from self.projection.left()
+        yield from self.batches
 
     @property
     def stopped(self) -> Stop | None:
@@ -147,23 +136,35 @@ class SearchSession(Verified[Place]):
 
     def _fired(self) -> Stop | None:
         """What the rule says after this epoch, which is not the last one."""
-        if not self.past or self.epoch >= self.span.end:
+        if not self.past or self.projection.searched(self.epoch) >= self.span.end:
             return None
         return self.method.stop(self.past, self.model.plan)
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch, or that of the stage, is over, or the method's rule has stopped the search."""
+        """Whether the last epoch, or that of the stage, is over, or a rule has stopped the search; and what follows."""
+        return self._searched and self.projection.over(self.epoch)
+
+    @property
+    def _searched(self) -> bool:
         return self.epoch >= self.span.end or self.stopped is not None
 
     @property
+    def phase(self) -> str:
+        return self.projection.phase(self.epoch)
+
+    @property
     def moment(self) -> Moment:
-        """Which epoch this is, of how many, as schedules see it."""
-        return self.span.moment(self.epoch)
+        """Which epoch this is, of how many, as schedules see it; what follows the search is as its last one."""
+        return self.span.moment(self.projection.like(self.epoch))
 
     @abstractmethod
     def draw(self, place: Place) -> tuple[Batch, Batch]:
         """A step's training batch, and the validation batch that goes with it."""
+
+    @abstractmethod
+    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+        """What `take` gives of each batch of the whole validation part and its number, shuffled for a decision."""
 
     def went_on(self, taken: Taken) -> None:
         """Called after each step with what it gave."""
@@ -190,12 +191,18 @@ class SearchSession(Verified[Place]):
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
-        self.rate = self.method.schedule.rate(self.moment.epoch)
+        self.rate = self.projection.rate(self.config.lr, self.method.schedule.rate(self.moment.epoch))
         self.numbers = {**self.method.numbers(self.moment), **self.rollback.figures()}
         self.keep()
 
-    def step(self, place: Place) -> None:
-        """Alphas on a validation batch (not where they rest), and weights on the training batch of `place`."""
+    def step(self, place: Place | Variant) -> None:
+        """Alphas on a validation batch (not where they rest), and weights on the training batch of `place`.
+
+        A variant is measured.
+        """
+        if isinstance(place, Variant):
+            self.projection.measure(place, self.validated(self.projection.number(self.epoch), self._outcome))
+            return
         train, validation = self.draw(place)
         taken = self.stepper.take(train, validation, self.number, self.moment)
         self.sums.add(taken)
@@ -206,6 +213,10 @@ class SearchSession(Verified[Place]):
         self.went_on(taken)
         self.number += 1
         self.look_ahead()
+
+    def _outcome(self, batch: Batch, index: int) -> Outcome:
+        """That of a validation batch, the one of that number; nothing changes."""
+        return self.stepper.measure(batch, self.number + index, Scheduled(**self.numbers))
 
     @property
     def optimizers(self) -> Sequence[torch.optim.Optimizer]:
@@ -218,8 +229,9 @@ class SearchSession(Verified[Place]):
 
     def position(self) -> dict[str, Any]:
         """How far the search has come within its epoch: numbers, and states of generators."""
-        position = {"step": self.number, "counts": self.sums.counts(), "curvature": self.curvature.value}
-        return {**position, "compared": self.freezing.count, **self.random_state()}
+        counts = {"counts": self.sums.counts(), "projection": self.projection.state_dict()}
+        found = {"step": self.number, "curvature": self.curvature.value, "compared": self.freezing.count}
+        return {**found, **counts, **self.random_state()}
 
     def load_position(self, position: Mapping[str, Any]) -> None:
         """Take over what `position` gave."""
@@ -227,6 +239,7 @@ class SearchSession(Verified[Place]):
         self.curvature.value = position["curvature"]
         self.freezing.count = position["compared"]
         self.sums.load_counts(position["counts"])
+        self.projection.load_state_dict(position["projection"])
         self.load_random_state(position)
 
     def end_epoch(self) -> EpochEnd:
@@ -234,7 +247,7 @@ class SearchSession(Verified[Place]):
         self.verify()
         self.epoch += 1
         self.batches.advance()
-        if self.config.stop != NEVER:
+        if self.config.stop != NEVER and self.projection.ended is None:
             self.past.append(After(self.readings(), self.curvature.value))
         row = {
             "epoch": self.epoch,
@@ -250,7 +263,9 @@ class SearchSession(Verified[Place]):
             **self.standing.skips(),
             **self.freezing.figures(),
             **self.stage.figures(),
+            **self.projection.row(self.epoch - 1),
         }
+        phase = self.projection.phase(self.epoch - 1)
         if (stop := self.stopped) is not None:
             row |= {"stopped": stop.reason} | ({} if stop.epoch is None else {"found_epoch": stop.epoch})
         figures = self.read()
@@ -258,7 +273,11 @@ class SearchSession(Verified[Place]):
         self.curvature.value = None
         self.seconds = 0.0
         beside = {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}
-        return EpochEnd(row, beside, figures, self._go_back())
+        said = self._go_back()
+        if self.projection.enter(self.epoch, self._searched):
+            self.stepper.weights.state.clear()  # a fresh optimiser, as the authors take
+            self.graphs.forget()
+        return EpochEnd(row, beside, figures, said, phase)
 
     def _go_back(self) -> Sequence[str]:
         """Go back where that takes the place of a stop; lines that say so."""
@@ -297,52 +316,12 @@ class SearchSession(Verified[Place]):
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
-        return {
-            "epoch": self.epoch,
-            "step": self.number,
-            "seconds": self.seconds,
-            **self.sums.state_dict(),
-            "model": dict(self.model.state_dict()),
-            **self.rollback.optimizers_state(),
-            **self.rollback.state_dict(),
-            **self.freezing.state_dict(),
-            **self.curvature.figures(),
-            **recorded(self.past),
-            **self.stage.state_dict(),
-            **self.random_state(),
-        }
+        return saved(self)
 
     def schema(self) -> Check:
         """What a saved state must be."""
-        return record(
-            {
-                "epoch": whole(),
-                "step": whole(),
-                "seconds": number(0),
-                **self.sums.schema(),
-                "model": tensors(self.model.state_dict()),
-                **self.rollback.optimizers_schema(),
-                **self.rollback.schema(),
-                **self.freezing.schema(),
-                **self.random_schema(),
-            },
-            {
-                **{"past": many(table(_READING)), "curvatures": many(maybe(number())), "curvature": number()},
-                **STAGE_SCHEMA,
-            },
-            closed=True,
-        )
+        return schema_of(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a saved state. Raises KeyError, ValueError, TypeError or RuntimeError for a misfit."""
-        self.model.load_state_dict(state["model"])
-        self.stepper.weights.load_state_dict(state["weights_optimizer"])
-        self.stepper.alphas.load_state_dict(state["alphas_optimizer"])
-        self.epoch, self.number = int(state["epoch"]), int(state["step"])
-        self.seconds = float(state["seconds"])
-        self.load_random_state(state)
-        self.sums.load_state_dict(state)
-        self.rollback.load_state_dict(state)
-        self.freezing.load_state_dict(state)
-        self.curvature.value = state.get("curvature")
-        self.past = restored(state)
+        take_over(self, state)

@@ -153,8 +153,7 @@ class SearchStep:
         """The outcome of the validation batch, and the terms' values; the step itself where alphas do not rest."""
         train, validation = batches
         if not self.method.schedule.learns(moment.epoch):
-            at_rest = Pass(step, "validation", frozen=True, scheduled=scheduled.calm)
-            return measure(self.model, validation, at_rest, self.finite), {}
+            return self._measure((validation,), step, scheduled.calm), {}
         gradient = self.gradient(train, validation, step, scheduled)
         if seen is not None:
             seen.validation = gradient.weights
@@ -162,6 +161,21 @@ class SearchStep:
         clip_(gradient.gradients, self.alphas_clip)
         alpha_step(self.model, self.alphas, gradient, step)
         return gradient.outcome, terms
+
+    def measure(self, batch: Batch, step: int, scheduled: Scheduled) -> Outcome:
+        """What a validation batch gives in training mode, where `step` keys what is drawn; nothing changes."""
+        captured = Step(
+            partial(self._measure, scheduled=scheduled.calm),
+            self.model,
+            (),
+            self.finite,
+            fixed=scheduled.calm,
+        )
+        return self.graphs.take(captured, (batch,), step)
+
+    def _measure(self, batches: tuple[Batch], step: int, scheduled: Scheduled) -> Outcome:
+        pass_ = Pass(step, "validation", frozen=True, scheduled=scheduled)
+        return measure(self.model, batches[0], pass_, self.finite)
 
     def gradient(
         self, train: Batch, validation: Batch, step: int, scheduled: Scheduled = STEADY

@@ -15,11 +15,17 @@ from dartsl.graph.tables import table_name
 from dartsl.lang.methods import CURVATURE, NEVER, SKIPS, STABLE, Implementations
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.terms import Plan
+from dartsl.run.schema import many, maybe, number, record, table
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
 from dartsl.searching.skips import edge_name, kept_skips
 
 Readings = Mapping[str, Reading]  # by table
+_READING = record({"weights": many(many(number())), "edges": many(number())}, closed=True)
+PAST = {
+    "past": many(table(_READING)),
+    "curvatures": many(maybe(number())),
+}  # what a checkpoint may have of it
 
 
 @dataclass(frozen=True)

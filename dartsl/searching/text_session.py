@@ -5,7 +5,7 @@ Source: Liu, Simonyan and Yang, "DARTS" (arXiv 1806.09055), A.2, and the authors
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ from dartsl.searching.method import Constant
 from dartsl.searching.session import SearchSession
 from dartsl.searching.spans import Span
 from dartsl.searching.step import SearchStep, Taken
-from dartsl.step.batches import TextBatch
+from dartsl.step.batches import Batch, Outcome, TextBatch
 from dartsl.step.carried import Carries, gathered, own, require_rows, started
 
 
@@ -97,6 +97,17 @@ class TextSession(SearchSession[Window]):
         looked = cut(self.valid_rows, start, self.bptt)
         carries = started(self.model, self.valid_carries, self.share)
         return train, TextBatch(*looked, carries, share=self.share)
+
+    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+        """In windows of `bptt`, from the start to the end, the states carried on; nothing is shuffled."""
+        carries: Carries = None
+        for index, start in enumerate(range(0, len(self.valid_rows) - 1, self.bptt)):
+            window = cut(self.valid_rows, start, self.bptt)
+            outcome = take(
+                TextBatch(*window, started(self.model, carries, self.share), share=self.share), index
+            )
+            carries = outcome.carries
+            yield outcome
 
     def make_stepper(self) -> SearchStep:
         held = tied_weights(self.model)

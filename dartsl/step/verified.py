@@ -38,6 +38,11 @@ class Verified(ABC, Generic[Place]):
         self._sound = Snapshot(self)
         self._since = 0  # steps since the last sound state
 
+    @property
+    def phase(self) -> str:
+        """What part of the run the epoch belongs to, in words; nothing in a run of one part."""
+        return ""
+
     @abstractmethod
     def left(self) -> Iterator[Place]:
         """The places of the steps that are left in the epoch; the one in hand counts as done."""

@@ -68,4 +68,4 @@ def test_search_steps(order: str, level: int, monkeypatch: pytest.MonkeyPatch) -
             assert not end.said
         assert_equal(model.state_dict(), renamed(oracle.model, oracle.model.state_dict()))
     assert passed == [1, 2, 3, 4, 5, 4, 3, 4, 5, 6]
-    assert session.rollback.state_dict() == {"weight_decay": pytest.approx(2.7e-3), "kept": {}}
+    assert session.rollback.state_dict() == {"weight_decay": pytest.approx(2.7e-3), "kept_epochs": {}}

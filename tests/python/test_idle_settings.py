@@ -30,6 +30,7 @@ PARTS = (
     "cost_factor",
     "cost_exponent",
     "threshold",
+    "projection_interval",
     "stop_skips",
     "stop_epochs",
     "stop_ratio",

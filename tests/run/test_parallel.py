@@ -174,6 +174,14 @@ def test_a_search_on_text_is_that_of_one_process(folder: Path) -> None:
     agree(jobs, folder)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_a_projection_is_that_of_one_process(folder: Path) -> None:
+    """What is decided, too: over a batch of 13 images and one of a single image, which one process is without."""
+    settings = {"derive": "perturbation", "projection_interval": 1, "batch": 13, "epochs": 1, "warmup": 0}
+    agree([job(folder, "search", "searched", "run", "images.npz", **settings)], folder)
+
+
 def test_a_training_is_that_of_one_process(folder: Path) -> None:
     """Images with all that draws and adds: parts of batches, drop-path, an auxiliary head, averages; and text."""
     images = {"epochs": 2, "batch": 10, "final": True, "drop_path": 0.4, "clip": 0.5}

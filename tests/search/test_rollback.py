@@ -47,7 +47,7 @@ def test_the_folder_holds_the_epochs_that_count(tiny: Path) -> None:
     assert result.finished
     assert "stopped" not in history[-1]
     assert "epoch 6." in (result.path / "found.darts").read_text()
-    assert checkpoint_of(result.path)["state"]["kept"] == {}
+    assert checkpoint_of(result.path)["state"]["kept_epochs"] == {}
 
 
 @pytest.mark.parametrize("step", [5 * STEPS - 1, 5 * STEPS, 5 * STEPS + 1, 6 * STEPS + 2, 8 * STEPS])

@@ -90,6 +90,29 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
         same_runs(story.parent / "whole", stopped.path)
 
 
+def test_edges_are_decided_by_the_validation_loss(
+    story: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three edges, and the node that two of them lead to; within what is measured it stops, and goes on."""
+    settings = {"derive": "perturbation", "projection_interval": 1, "epochs": 1}
+    whole = run(story, "whole", **settings).path
+    rows = [json.loads(line) for line in (whole / "history.jsonl").read_text().splitlines()]
+    made = [each for row in rows[1:] for each in row["projection"]["decided"]]
+    assert [next(name for name in ("edge", "node") if name in each) for each in made] == ["edge"] * 3 + [
+        "node"
+    ]
+    for each in made[:3]:
+        assert each["kept"] == max(each["loss_without"], key=lambda name: each["loss_without"][name])
+        assert len(each["loss_without"]) == 4  # all but `none`
+    steps = checkpoint_of(whole)["state"]["step"] // 5
+    stop_after(steps + 2)
+    stopped = run(story, "parts", **settings)
+    assert not stopped.finished
+    monkeypatch.undo()
+    assert loop.resume(stopped.path, console=quiet()).finished
+    same_runs(whole, stopped.path)
+
+
 def test_the_levels_of_optimisation_search_alike(story: Path) -> None:
     rows = []
     for level in (0, 2):

@@ -152,6 +152,10 @@ CASES: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
         {"relaxation": "gumbel", "perturb": "adversarial", "perturb_steps": 2},
     ),
     "training": (trained_images, {"drop_path": 0.3, "auxiliary": 0.4, "ema": 0.9}),
+    "images, projection": (
+        searched_images,
+        {"epochs": 1, "derive": "perturbation", "projection_interval": 1},
+    ),
     "text": (searched_text, {}),
 }
 LONG: dict[str, tuple[Callable[..., Session], dict[str, Any]]] = {
