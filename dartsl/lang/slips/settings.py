@@ -108,6 +108,13 @@ SLIPS: tuple[Slip, ...] = (
         label="its numbers are missing here",
     ),
     Slip(
+        r"(?P<m>stage)\s*\(",
+        "stages stand in a list: `[stage(keep = 5), stage(keep = 3)]`",
+        before=r"=\s*",
+        where=_IN,
+        label="a stage alone is not a value",
+    ),
+    Slip(
         r"(?P<m>[A-Za-z_/][\w./:-]*)",
         'strings are written in double quotes: `"{m}"`',
         before=r"[=\[,]\s*",
