@@ -207,7 +207,7 @@ def _line(rows: Sequence[dict[str, Any]], space: str, method: str) -> Iterator[s
     own = [row for row in rows if (row["space"], row["method"]) == (space, method)]
     searches = [row for row in own if row["what"] == "search"]
     errors = [row["error"] for row in own if row["what"] == "training"]
-    if searches and errors:
+    if len(errors) > 1:  # one seed has no standard error
         free = _spread([row["free"] for row in searches], 1)
         without = f"{free} of {searches[0]['edges']}"
         yield f"| {space} | {method} | {len(errors)} | {without} | {_spread(errors, 1)} |"
