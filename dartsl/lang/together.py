@@ -93,6 +93,20 @@ RULES = (
         "leave one of them out",
     ),
     Rule(
+        ("freeze", "relaxation"),
+        lambda config: config.freeze and config.relaxation == GUMBEL_HARD,
+        "freeze does not go with the relaxation `{relaxation}`, which runs one operation on each edge: the others have "
+        "no gradients to compare, and would be frozen for it",
+        "leave one of them out",
+    ),
+    Rule(
+        ("freeze", "derive"),
+        lambda config: config.freeze and config.derive == PERTURBATION,
+        "freeze does not go with `derive = {derive}`, which goes on training without what it leaves out: this has no "
+        "gradients to compare, and would be frozen for it",
+        "leave one of them out",
+    ),
+    Rule(
         ("perturb", "relaxation"),
         lambda config: config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID,
         "perturb = {perturb} does not go with the relaxation `{relaxation}`: its rows need not add up to 1",

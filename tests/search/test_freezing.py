@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,14 @@ def test_similarities_of_equal_opposite_and_missing_gradients() -> None:
     assert freezing.similarity(Seen([*gradients], None)) is None
 
 
-def test_with_rollback_it_is_refused(tiny: Path) -> None:
-    changes = {"rollback": True, "stop": "curvature", "curvature": 1}
-    with pytest.raises(UserError, match="freeze does not go with rollback"):
-        run(tiny, "run", **CHANGES, **changes)
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"rollback": True, "stop": "curvature", "curvature": 1}, "go with rollback, which would train"),
+        ({"relaxation": "gumbel_hard"}, "go with the relaxation `gumbel_hard`, which runs one operation"),
+        ({"derive": "perturbation"}, "go with `derive = perturbation`, which goes on training without"),
+    ],
+)
+def test_what_it_does_not_go_with_is_refused(tiny: Path, changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UserError, match=f"freeze does not {reason}"):
+        run(tiny, "run", **{**CHANGES, "epochs": 4, **changes})
