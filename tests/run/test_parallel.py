@@ -182,6 +182,18 @@ def test_a_projection_is_that_of_one_process(folder: Path) -> None:
     agree([job(folder, "search", "searched", "run", "images.npz", **settings)], folder)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("order", ["1", "2"])
+def test_a_search_that_freezes_is_that_of_one_process(folder: Path, order: str) -> None:
+    """Which operations rest, too, and the curvature: over batches of 5 images, and a single one."""
+    settings = {"freeze": True, "freeze_steps": 2, "freeze_threshold": 0.1, "curvature": 1}
+    common = {"order": order, "batch": 5, "epochs": 2, "warmup": 0, "clip": 0.5}
+    found = job(folder, "search", "searched", "run", "images.npz", **common, **settings)
+    agree([found], folder)
+    assert rows(found.out / "history.jsonl")[0]["frozen"] > 0
+
+
 def test_a_training_is_that_of_one_process(folder: Path) -> None:
     """Images with all that draws and adds: parts of batches, drop-path, an auxiliary head, averages; and text."""
     images = {"epochs": 2, "batch": 10, "final": True, "drop_path": 0.4, "clip": 0.5}
