@@ -18,8 +18,9 @@ def faults(spec: Spec) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for network in spec.networks.values():
         config = search_of(spec, network.takes)
-        result, own = planned(spec, network, {}, config.partial)
-        found.extend(own)
+        for parts in dict.fromkeys(config.stages.partials(config.partial)):
+            result, own = planned(spec, network, {}, parts)
+            found.extend(own)
         warning = None if result is None else constant(result)
         found += [] if warning is None else [warning]
         if result is not None and config.auxiliary_skip:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from dartsl.lang.diagnostics import Diagnostic, Label
 from dartsl.lang.model import Spec
 from dartsl.lang.resolve import defined_twice
-from dartsl.lang.stages import EPOCHS, KEEP, SKIP_DROPOUT, require_entry
+from dartsl.lang.stages import EPOCHS, KEEP, OWN, require_entry
 from dartsl.lang.suggestions import close
 from dartsl.lang.syntax import ListLiteral, Setting, SettingsDecl, StageEntry, StageLiteral
 
@@ -67,9 +67,9 @@ def parameter_faults(spec: Spec) -> Iterator[Diagnostic]:
     ]
     for entry in entries:
         name = entry.name.id
-        if name in known or name in (KEEP, EPOCHS, SKIP_DROPOUT):
+        if name in known or name in OWN:
             continue
-        near = close(name, [*known, KEEP, EPOCHS, SKIP_DROPOUT])
+        near = close(name, [*known, *OWN])
         own = ", ".join(f"`{each}`" for each in sorted(known)) or "none"
         help = f"did you mean `{near}`?" if near else f"parameters of the network: {own}"
         label = Label(entry.name.span, "no parameter of the network")

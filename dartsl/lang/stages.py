@@ -12,7 +12,9 @@ from typing import Any
 
 from dartsl.lang.schedules import MOST
 
-KEEP, EPOCHS, SKIP_DROPOUT = "keep", "epochs", "skip_dropout"
+KEEP, EPOCHS, SKIP_DROPOUT, PARTIAL = "keep", "epochs", "skip_dropout", "partial"
+OWN = (KEEP, EPOCHS, SKIP_DROPOUT, PARTIAL)  # what a stage has besides parameters of the network
+WHOLE = (KEEP, EPOCHS, PARTIAL)  # of these those that are whole numbers from 1
 FRESH, CARRIED = "fresh", "kept"  # how a stage begins
 FORM = "stages such as `stage(keep = 5, epochs = 25)`"
 
@@ -28,6 +30,7 @@ class SearchStage:
     epochs        how many it has, or, where the run has others than its stages together, its share of them; 0: as many
                   as each other stage
     skip_dropout  in place of the setting; None: as that is
+    partial       in place of the setting; None: as that is
     parameters    those of the network that are others than in the spec
     """
 
@@ -35,6 +38,7 @@ class SearchStage:
     epochs: int = 0
     skip_dropout: float | None = None
     parameters: tuple[tuple[str, Fraction], ...] = ()
+    partial: int | None = None
 
     @classmethod
     def of(cls, entries: Mapping[str, Any]) -> SearchStage:
@@ -43,13 +47,14 @@ class SearchStage:
             require_entry(name, value)
         keep, epochs = (int(entries.get(name, 0)) for name in (KEEP, EPOCHS))
         rate = float(entries[SKIP_DROPOUT]) if SKIP_DROPOUT in entries else None
-        rest = {n: value for n, value in entries.items() if n not in (KEEP, EPOCHS, SKIP_DROPOUT)}
-        return cls(keep, epochs, rate, tuple((n, Fraction(str(value))) for n, value in rest.items()))
+        parts = int(entries[PARTIAL]) if PARTIAL in entries else None
+        rest = {n: value for n, value in entries.items() if n not in OWN}
+        return cls(keep, epochs, rate, tuple((n, Fraction(str(value))) for n, value in rest.items()), parts)
 
     def __str__(self) -> str:
         entries: dict[str, object] = {KEEP: self.keep or None, EPOCHS: self.epochs or None}
         entries |= {name: _number(value) for name, value in self.parameters}
-        entries[SKIP_DROPOUT] = self.skip_dropout
+        entries |= {SKIP_DROPOUT: self.skip_dropout, PARTIAL: self.partial}
         return f"stage({', '.join(f'{n} = {value}' for n, value in entries.items() if value is not None)})"
 
 
@@ -104,6 +109,12 @@ class Stages:
         """Those of all stages together; 0 where they do not say."""
         return sum(stage.epochs for stage in self.stages)
 
+    def partials(self, otherwise: int) -> list[int]:
+        """The setting `partial` of each stage, where it says none of its own as `otherwise`; that where there are no
+        stages."""
+        own = [otherwise if stage.partial is None else stage.partial for stage in self.stages]
+        return own or [otherwise]
+
     def ends(self, epochs: int) -> list[int]:
         """How many epochs are over after each stage of a run of `epochs`.
 
@@ -139,7 +150,7 @@ def require_entry(name: str, value: Any) -> None:
     numeric = isinstance(value, Real) and not isinstance(value, bool)  # NumPy's numbers are, too
     if not numeric or not math.isfinite(value):
         raise ValueError(f"a number for `{name}`")
-    if name in (KEEP, EPOCHS) and not (value == int(value) and 1 <= value <= MOST):
+    if name in WHOLE and not (value == int(value) and 1 <= value <= MOST):
         raise ValueError(f"a whole number from 1 for `{name}`")
     if name == SKIP_DROPOUT and not 0 <= value <= 1:
         raise ValueError(f"a number from 0 to 1 for `{name}`")

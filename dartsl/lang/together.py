@@ -186,6 +186,14 @@ RULES = (
         "stages that go on with the weights of the one before are of one network",
         'leave the parameters of the network out, or give `stages_start = "fresh"`',
     ),
+    Rule(
+        ("stages", "partial", "stages_start"),
+        lambda config: (
+            config.stages_start == CARRIED and len(set(config.stages.partials(config.partial))) > 1
+        ),
+        "stages that go on with the weights of the one before have candidates of one width",
+        'give all of them the same `partial`, or `stages_start = "fresh"`',
+    ),
 )
 
 # These are about a spec alone: what a search is asked for goes over what its spec says.

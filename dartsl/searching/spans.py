@@ -59,4 +59,5 @@ def settings_of(config: SearchConfig, span: Span) -> SearchConfig:
         return config
     rate = config.stages.stages[span.number].skip_dropout
     rate = config.skip_dropout if rate is None else rate
-    return replace(config, epochs=span.over, skip_dropout=rate, stages=Stages())
+    parts = config.stages.partials(config.partial)[span.number]
+    return replace(config, epochs=span.over, skip_dropout=rate, partial=parts, stages=Stages())

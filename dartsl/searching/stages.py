@@ -16,7 +16,7 @@ from dartsl.lang.inputs import Images
 from dartsl.lang.plan import plan
 from dartsl.lang.presets import PRESETS
 from dartsl.lang.settings import SearchConfig
-from dartsl.lang.stages import FRESH, SearchStage
+from dartsl.lang.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
 from dartsl.lang.terms import Plan
 from dartsl.nn.build import Build
 from dartsl.nn.draws import stream_seed
@@ -111,6 +111,7 @@ class Course:
         )
         keep = f"at most {stage.keep} candidates an edge" if stage.keep else "all candidates"
         values = "".join(f", {name} = {value}" for name, value in self._parameters(span).items())
+        values += f", partial = {stage.partial}" if stage.partial is not None else ""
         return f"stage {span.number + 1} of {span.of}: {epochs}, {keep}{values}"
 
     def _parameters(self, span: Span) -> dict[str, Any]:
@@ -128,13 +129,15 @@ class Course:
         if not self.config.stages:
             return
         stage = self.config.stages.stages[span.number]
-        if stage.skip_dropout and not issubclass(self.job.picked().takes, Images):
-            raise UserError(
-                "`skip_dropout` is for networks of images, and this one is of text",
-                "leave it out of the stages: it would do nothing",
-                exit_code=2,
-            )
-        if stage.parameters:
+        given = {SKIP_DROPOUT: bool(stage.skip_dropout), PARTIAL: stage.partial not in (None, 1)}
+        for name in (name for name in given if given[name]):
+            if not issubclass(self.job.picked().takes, Images):
+                raise UserError(
+                    f"`{name}` is for networks of images, and this one is of text",
+                    "leave it out of the stages: it would do nothing",
+                    exit_code=2,
+                )
+        if stage.parameters or stage.partial is not None:
             self.plan(span)
 
 

@@ -14,15 +14,15 @@ from dartsl.lang.source import Source
 from dartsl.lang.stages import SearchStage, Stages
 from tests.lang.test_together import IMAGES
 
-FIRST = "stage(keep = 8, epochs = 25, n = 1, skip_dropout = 0.1)"
+FIRST = "stage(keep = 8, epochs = 25, n = 1, skip_dropout = 0.1, partial = 2)"
 TEXT = f"{FIRST}, stage(keep = 5, epochs = 25), stage(keep = 3, epochs = 50)"
 
 
 def test_their_text_and_their_list_are_the_same() -> None:
     found = Stages.of(TEXT)
     assert str(found) == TEXT
-    assert found.stages[0] == SearchStage(8, 25, 0.1, (("n", Fraction(1)),))
-    first = {"keep": 8, "epochs": 25, "n": 1, "skip_dropout": 0.1}
+    assert found.stages[0] == SearchStage(8, 25, 0.1, (("n", Fraction(1)),), 2)
+    first = {"keep": 8, "epochs": 25, "n": 1, "skip_dropout": 0.1, "partial": 2}
     listed = [first, "stage(keep=5, epochs=25,)", SearchStage(3, 50)]
     assert Stages.of(listed) == Stages.of(f"[{TEXT}]") == Stages.of(found) == found
     assert Stages.of("") == Stages() == Stages.of([])
@@ -41,6 +41,7 @@ def test_their_text_and_their_list_are_the_same() -> None:
         ("stage(keep = 0)", "a whole number from 1 for `keep`"),
         ("stage(epochs = 1.5)", "a whole number from 1 for `epochs`"),
         ("stage(skip_dropout = 2)", "from 0 to 1"),
+        ("stage(partial = 0)", "a whole number from 1 for `partial`"),
         ("stage(keep = 1, keep = 2)", "stages such as"),
         ("stages(keep = 1)", "stages such as"),
         ("stage(keep 1)", "stages such as"),
@@ -79,6 +80,13 @@ def test_epochs_are_those_of_the_stages_or_shared_out() -> None:
         ('stages = [stage()] stop = "skips"', ["E0612"]),
         ('stages = [stage(), stage(C = 8)] stages_start = "kept"', ["E0612"]),
         ("stages = [stage(), stage()] warmup = 25", ["E0612"]),
+        ("stages = [stage(partial = 4), stage(partial = 2)]", []),
+        ("stages = [stage(partial = 2), stage(partial = 3)]", ["E0613"]),
+        ("stages = [stage(partial = 2), stage()] partial = 3", ["E0613"]),
+        ("stages = [stage(partial = 2), stage(partial = 4)] partial = 3", []),
+        ('stages = [stage(partial = 4), stage(partial = 2)] stages_start = "kept"', ["E0612"]),
+        ('stages = [stage(partial = 4), stage()] partial = 4 stages_start = "kept"', []),
+        ("stages = [stage(partial = 1.5)]", ["E0603"]),
         ("stages = [5]", ["E0603"]),
         ("epochs = [stage(epochs = 5)]", ["E0603"]),
         ("stages = stage(epochs = 5)", ["E0100"]),

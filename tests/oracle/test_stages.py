@@ -19,15 +19,16 @@ from dartsl.searching.stages import Course
 from dartsl.step.batches import ImageBatch
 
 from .mapping import TOLERANCE, checked, dartsl_name, spec_text
+from .naive.pc_darts import with_partial_channels
 from .naive.stages import MaskedNetwork, Masks, StagedSearch, without_the_weakest
 from .test_search import CONFIG, SIZE, data, settings
 
-WARMUP, LENGTH, KEEP = 1, 2, 3
+C, WARMUP, LENGTH, KEEP = 2, 1, 2, 3
 ROWS, CANDIDATES = 5, 8
 LAYERS = {"fresh": (5, 8), "kept": (5, 5)}
 
 
-def course(order: str, level: int, start: str) -> Course:
+def course(order: str, level: int, start: str, parts: tuple[int, int] = (1, 1)) -> Course:
     deeper = ", n = 2" if start == "fresh" else ""
     config = dataclasses.replace(
         CONFIG,
@@ -35,10 +36,13 @@ def course(order: str, level: int, start: str) -> Course:
         optimise=level,
         epochs=2 * LENGTH,
         warmup=WARMUP,
-        stages=Stages.of(f"stage(epochs = {LENGTH}), stage(keep = {KEEP}, epochs = {LENGTH}{deeper})"),
+        stages=Stages.of(
+            f"stage(epochs = {LENGTH}, partial = {parts[0]}), "
+            f"stage(keep = {KEEP}, epochs = {LENGTH}, partial = {parts[1]}{deeper})"
+        ),
         stages_start=start,
     )
-    job = Job(checked(spec_text("darts_cnn", SIZE, 2)), parameters={"C": 2, "n": 1})
+    job = Job(checked(spec_text("darts_cnn", SIZE, 2)), parameters={"C": max(C, *parts), "n": 1})
     found = Course(job, config)
     found.enter(found.model(), data(16))
     return found
@@ -49,10 +53,13 @@ def columns(model: Supernet, kind: str) -> list[list[int]]:
     return kept_of(model).get(kind, [list(range(CANDIDATES)) for _ in range(ROWS)])
 
 
-def begun(model: Supernet, layers: int, masks: Masks) -> MaskedNetwork:
+def begun(model: Supernet, layers: int, masks: Masks, c: int = C, parts: int = 1) -> MaskedNetwork:
     """The oracle's network with the numbers that dartsl's begins with."""
     torch.manual_seed(0)
-    naive = MaskedNetwork(2, layers, nodes=2).double()
+    naive = MaskedNetwork(c, layers, nodes=2)
+    if parts > 1:
+        with_partial_channels(naive, c, parts)
+    naive.double()
     naive.masks = masks
     theirs = model.state_dict()
     with torch.no_grad():
@@ -113,9 +120,27 @@ QUICK = [("1", 2, "fresh"), ("2", 2, "kept")]
     ],
 )
 def test_search_in_stages(order: str, level: int, start: str) -> None:
-    found = course(order, level, start)
+    assert_stages(order, level, start)
+
+
+@pytest.mark.parametrize(
+    ("order", "level"),
+    [
+        pytest.param(order, level, marks=() if (order, level) == ("1", 2) else pytest.mark.slow)
+        for order, level in product(["1", "2", "exact"], [0, 2])
+    ],
+)
+def test_partial_channels_of_each_stage(order: str, level: int) -> None:
+    """A quarter of the channels is mixed first, then a half."""
+    assert_stages(order, level, "fresh", (4, 2))
+
+
+def assert_stages(order: str, level: int, start: str, parts: tuple[int, int] = (1, 1)) -> None:
+    """A search in two stages is the oracle's, step by step, with such partial channels in each."""
+    found = course(order, level, start, parts)
+    c = max(C, *parts)
     masks = {kind: torch.ones(ROWS, CANDIDATES, dtype=torch.float64) for kind in ("normal", "reduction")}
-    naive = begun(found.session.model, LAYERS[start][0], masks)
+    naive = begun(found.session.model, LAYERS[start][0], masks, c, parts[0])
     oracle = StagedSearch(naive, settings(order))
     over = LENGTH if start == "fresh" else 2 * LENGTH
     rows = follow(found, oracle, 0, over, 0)
@@ -125,7 +150,7 @@ def test_search_in_stages(order: str, level: int, start: str) -> None:
     for kind, mask in masks.items():
         assert columns(found.session.model, kind) == [row.nonzero()[:, 0].tolist() for row in mask]
     if start == "fresh":
-        naive = begun(found.session.model, LAYERS[start][1], masks)
+        naive = begun(found.session.model, LAYERS[start][1], masks, c, parts[1])
         oracle = StagedSearch(naive, settings(order))
     naive.masks = masks
     assert_same(found.session.model, naive)

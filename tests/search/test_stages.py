@@ -46,7 +46,7 @@ search {
   stages = [
     stage(keep = 3, epochs = 2),
     stage(keep = 2, epochs = 1, n = 2, skip_dropout = 0.3),
-    stage(keep = 1, epochs = 2, n = 2),
+    stage(keep = 1, epochs = 2, n = 2, partial = 2),
   ]
   batch     = 5
   alphas_lr = 0.1
@@ -202,6 +202,29 @@ def test_what_does_not_go_with_stages_is_refused(staged: Path) -> None:
         with pytest.raises(UserError, match=words):
             search(staged, "run", **settings)
     assert not (staged.parent / "run").exists()
+
+
+def test_partial_channels_of_each_stage(staged: Path) -> None:
+    """Of a network by its stage; the memory is that of the stage with the widest candidates."""
+    text = SPEC[: SPEC.index("search {")].replace("C = 2", "C = 8")
+    stages = [{"partial": 4}, {"partial": 2}, {"keep": 1, "partial": 4}]
+    spec = text + "search { stages = [stage(partial = 4), stage(partial = 2), stage(keep = 1, partial = 4)] }"
+    found, wanted = (
+        dartsl.info(dartsl.Source("s.darts", spec)),
+        dartsl.info(dartsl.Source("s.darts", text), partial=2),
+    )
+    assert found.stage == (2, 3)
+    assert found.memory_bytes == wanted.memory_bytes
+    widths = []
+
+    def note(epoch: dartsl.Epoch) -> None:
+        state = dartsl.Run(epoch.run).model().state_dict()
+        widths.append(next(w.shape[1] for n, w in state.items() if ".a.relu_conv_bn" in n and "conv.w" in n))
+
+    staged.write_text(text)
+    run = search(staged, "run", stages=stages, epochs=3, batch=5, crop=1, on_epoch=note)
+    assert widths[:2] == [2, 4]
+    assert Stages.of(stages) == Stages.of(run.settings["stages"])
 
 
 def test_a_checkpoint_of_another_stage_is_refused(staged: Path) -> None:

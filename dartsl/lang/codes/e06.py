@@ -116,9 +116,9 @@ search {
     ),
     "E0613": Code(
         "an edge that partial channels do not fit",
-        """With `partial = K` a search gives the first of K equal parts of an edge's channels to its candidates, which
-are built for that width; the others pass by. So K must divide the width, which the edge and all its candidates must
-keep, and the stride must be 1 or 2. A cell that runs along a sequence has no maps to spare.""",
+        """With `partial = K` a search, or a stage of one, gives the first of K equal parts of an edge's channels to
+its candidates, which are built for that width; the others pass by. So K must divide the width, which the edge and all
+its candidates must keep, and the stride must be 1 or 2. A cell that runs along a sequence has no maps to spare.""",
         """stage normal width 16     # partial = 4: candidates have 4 channels
 stage normal width 18     # no: 18 channels are not 4 equal parts""",
     ),
