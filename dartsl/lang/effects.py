@@ -110,6 +110,7 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
         ("freeze_threshold", "freeze_steps"),
         (Effect(lambda config, found: config.freeze, "it is that of `freeze`, which is off"),),
     ),
+    "stages_start": (Effect(lambda config, found: bool(config.stages), "the search has no stages"),),
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "projection_interval": (
         Effect(lambda config, found: config.derive == PERTURBATION, "it is that of `derive = perturbation`"),

@@ -89,7 +89,8 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             del model  # the stages that follow need its memory
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group, kept) as folder:
                 turned_out = replace(found_of(data, config), skips=offers_skips(course.session.model.plan))
-                idle_settings = idle(config, job.asked, turned_out)
+                of_rule = ("stop",) if "method" in job.asked else ()  # a method's rule may never come to look
+                idle_settings = idle(config, [*job.asked, *of_rule], turned_out)
                 of_method = notes(config.method, job.picked().takes.kind)
                 say_notes([*of_method, *notes_of(data), *idle_settings], console)
                 begin(course.session, folder, group)

@@ -187,7 +187,8 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
         stop = self.stopped
-        return [] if stop is None else stop.lines(f"after epoch {self.epoch} of {self.method.epochs}")
+        ended = self.projection.searched(self.epoch)
+        return [] if stop is None else stop.lines(f"after epoch {ended} of {self.method.epochs}")
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
@@ -266,7 +267,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
             **self.projection.row(self.epoch - 1),
         }
         phase = self.projection.phase(self.epoch - 1)
-        if (stop := self.stopped) is not None:
+        if not phase and (stop := self.stopped) is not None:
             row |= {"stopped": stop.reason} | ({} if stop.epoch is None else {"found_epoch": stop.epoch})
         figures = self.read()
         self.sums.clear()

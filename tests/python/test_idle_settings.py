@@ -44,6 +44,7 @@ PARTS = (
     "perturb_steps",
     "epsilon",
     "auxiliary_skip_weight",
+    "stages_start",
 )  # of parts that no search has named
 
 

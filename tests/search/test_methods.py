@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 import dartsl
 from dartsl.cli import cli
@@ -45,6 +47,22 @@ def test_a_step_takes_as_many_passes_as_are_said(
         now - before for (one, _, before), (same, last, now) in pairwise(after) if one == same and not last
     }
     assert counts == {PRESETS[name].passes}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_method_whose_stop_rule_never_comes_to_look_says_so(tiny: Path) -> None:
+    console = Console(file=io.StringIO(), width=300)
+    for number, asked in enumerate(({"method": "robust_es"}, {"method": "robust_es", "stop": "none"})):
+        dartsl.search(
+            tiny,
+            tiny.parent / f"run{number}",
+            data=tiny.parent / "images.npz",
+            epochs=2,
+            console=console,
+            **asked,
+        )
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert said.count("the setting `stop` does nothing here: the rule `curvature` looks at more epochs") == 1
 
 
 @pytest.mark.slow

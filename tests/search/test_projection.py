@@ -84,12 +84,22 @@ def test_it_goes_with_edge_weights_and_what_is_drawn_and_with_a_stop_rule(tiny: 
     searched = sum("projection" not in row for row in history)
     assert len(history) == searched + DECISIONS
     assert searched == 4 or "stopped" in history[searched - 1]
+    assert not any("stopped" in row for row in history[searched:])
     assert {tuple(row["schedules"].items()) for row in history[searched - 1 :]} == {
         tuple(history[searched - 1]["schedules"].items())
     }
     found = check(read(str(result.path / "found.darts")))
     assert found.decided(found.networks["tiny"])
     assert len(dartsl.draw(result.path)) > 0
+
+
+def test_the_epoch_that_a_rule_ends_the_search_in_is_named(tiny: Path) -> None:
+    console = quiet()
+    changes = {"epochs": 4, "stop": "stable", "stop_epochs": 2, "warmup": 0, "alphas_lr": 1e-9}
+    result = loop.search(job(tiny, "run", console), settings(tiny, **{**PROJECTED, **changes}))
+    history = rows(result.path / "history.jsonl")
+    assert ["stopped" in row for row in history] == [False, True] + DECISIONS * [False]
+    assert "stopped     after epoch 2 of 4: " in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_run_of_another_rule_has_no_projection(tiny: Path) -> None:
