@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dartsl.lang.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.inputs import Images, Input
@@ -188,11 +189,9 @@ RULES = (
     ),
     Rule(
         ("stages", "partial", "stages_start"),
-        lambda config: (
-            config.stages_start == CARRIED and len(set(config.stages.partials(config.partial))) > 1
-        ),
-        "stages that go on with the weights of the one before have candidates of one width",
-        'give all of them the same `partial`, or `stages_start = "fresh"`',
+        lambda config: config.stages_start == CARRIED and _narrows(config.stages.partials(config.partial)),
+        "stages that go on with the weights of the one before have candidates as wide as that, or wider",
+        'let `partial` stay or fall from stage to stage, or give `stages_start = "fresh"`',
     ),
 )
 
@@ -254,6 +253,11 @@ def together_faults(spec: Spec) -> list[Diagnostic]:
         return [Diagnostic("E0612", faults[0].message, Label(given["method"]), help=faults[0].help)]
     found = [rule for rule in (*RULES, *IN_A_SPEC) if all(rule.broken(config) for config in configs)]
     return [*parameter_faults(spec), *(_fault(rule, configs[0], given) for rule in found)]
+
+
+def _narrows(partials: Sequence[int]) -> bool:
+    """Whether a stage has candidates of fewer channels than the one before."""
+    return any(after > before for before, after in pairwise(partials))
 
 
 def _shortest(config: SearchConfig) -> int:

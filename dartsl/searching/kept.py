@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.schema import Check, many, table, whole
 from dartsl.searching.readouts import Reading
 from dartsl.searching.spans import Span
+from dartsl.searching.widening import widening
 
 STAGE = "stage"  # what a checkpoint calls the number of the stage, from 0, that it is of
 STAGE_SCHEMA: dict[str, Check] = {STAGE: whole(), KEPT: table(many(many(whole())))}
@@ -67,11 +68,17 @@ def carry(
     new: Supernet,
     had: Sequence[torch.optim.Optimizer],
     has: Sequence[torch.optim.Optimizer],
+    *key: int | str,
 ) -> None:
-    """Let a network go on with what another one has learnt, which has all its candidates, and optimisers likewise."""
+    """Let a network go on with what another one has learnt, which has all its candidates, and optimisers likewise.
+
+    Where its candidates have more channels, what these copy is drawn by the key.
+    """
     known, theirs_by_name = old.network.state_dict(), dict(old.network.named_parameters())
-    new.network.load_state_dict({name: known[name] for name in new.network.state_dict()})
-    weights = [(mine, theirs_by_name[name]) for name, mine in new.network.named_parameters()]
+    wider = widening(old, new, *key) if new.plan.partial != old.plan.partial else {}
+    fitted = {name: wider.get(name.rpartition(".")[0], _same) for name in new.network.state_dict()}
+    new.network.load_state_dict({name: fit(known[name]) for name, fit in fitted.items()})
+    weights = [(mine, theirs_by_name[name], fitted[name]) for name, mine in new.network.named_parameters()]
     learnt = [
         (mine, theirs, _Columns(before, after))
         for (after, mine), (before, theirs) in zip(new.learnt(), old.learnt(), strict=True)
@@ -79,10 +86,14 @@ def carry(
     for mine, theirs, columns in learnt:
         mine.copy_(columns.of(theirs))
     for one, other in zip(had, has, strict=True):
-        for mine, theirs in weights:
-            _hand_over(one, other, theirs, mine, None)
+        for mine, theirs, fit in weights:
+            _hand_over(one, other, theirs, mine, fit)
         for mine, theirs, columns in learnt:
-            _hand_over(one, other, theirs, mine, columns)
+            _hand_over(one, other, theirs, mine, columns.of)
+
+
+def _same(value: Tensor) -> Tensor:
+    return value
 
 
 class _Columns:
@@ -112,14 +123,12 @@ def _hand_over(
     other: torch.optim.Optimizer,
     theirs: Tensor,
     mine: Tensor,
-    columns: _Columns | None,
+    fit: Callable[[Tensor], Tensor],
 ) -> None:
-    """What one optimiser keeps for a parameter, for the parameter of another one."""
+    """What one optimiser keeps for a parameter, for the parameter of another one, which `fit` makes it fit."""
     if theirs not in one.state:
         return
     other.state[mine] = {
-        name: (value if columns is None else columns.of(value)).clone()
-        if isinstance(value, Tensor)
-        else value
+        name: fit(value).clone() if isinstance(value, Tensor) else value
         for name, value in one.state[theirs].items()
     }

@@ -13,11 +13,13 @@ from typing import Any
 from dartsl.graph.prune import Kept
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images
+from dartsl.lang.parts import steps
 from dartsl.lang.plan import plan
 from dartsl.lang.presets import PRESETS
+from dartsl.lang.primitives import owner
 from dartsl.lang.settings import SearchConfig
 from dartsl.lang.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
-from dartsl.lang.terms import Plan
+from dartsl.lang.terms import CellLayer, Plan
 from dartsl.nn.build import Build
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, from_plan
@@ -91,7 +93,8 @@ class Course:
             self.enter(self.model(number, kept), self._data, number)
         else:
             self.enter(self.model(number, kept), self._data, number)
-            carry(old.model, self.session.model, old.optimizers, self.session.optimizers)
+            key = (self.config.seed, "wider", number)
+            carry(old.model, self.session.model, old.optimizers, self.session.optimizers, *key)
         self.session.load_random_state(drawn)
         self.session.epoch, self.session.number = done, steps
 
@@ -137,8 +140,28 @@ class Course:
                     "leave it out of the stages: it would do nothing",
                     exit_code=2,
                 )
-        if stage.parameters or stage.partial is not None:
-            self.plan(span)
+        if stage.parameters or any(each.partial is not None for each in self.config.stages):
+            self._require_widening(self.plan(span), span)
+
+    def _require_widening(self, plan: Plan, span: Span) -> None:
+        parts = self.config.stages.partials(self.config.partial)[: span.number + 1]
+        if self.config.stages_start == FRESH or len(set(parts[-2:])) == 1:
+            return
+        searched = [
+            term
+            for layer in plan.layers
+            if isinstance(layer, CellLayer)
+            for edge, terms in zip(layer.cell.edges, layer.built, strict=True)
+            for term in (terms if edge.searched else ())
+        ]
+        for step in (step for term in searched for step in steps(term)):
+            if owner(step.primitive).has("opaque"):
+                raise UserError(
+                    f"stage {span.number + 1} has wider candidates, and what `{step.primitive}` has learnt, which is "
+                    "an `extern op`, cannot be made wider",
+                    'give all stages the same `partial`, or `stages_start = "fresh"`',
+                    exit_code=2,
+                )
 
 
 def saved_stage(folder: RunFolder, config: SearchConfig) -> tuple[int, Kept]:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dartsl.lang.stages import Stages
+from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job
 from dartsl.searching.kept import kept_of
@@ -21,6 +22,7 @@ from dartsl.step.batches import ImageBatch
 from .mapping import TOLERANCE, checked, dartsl_name, spec_text
 from .naive.pc_darts import with_partial_channels
 from .naive.stages import MaskedNetwork, Masks, StagedSearch, without_the_weakest
+from .naive.widening import rows_of, widened
 from .test_search import CONFIG, SIZE, data, settings
 
 C, WARMUP, LENGTH, KEEP = 2, 1, 2, 3
@@ -71,6 +73,37 @@ def begun(model: Supernet, layers: int, masks: Masks, c: int = C, parts: int = 1
             elif dartsl_name(name) in theirs:
                 value.copy_(theirs[dartsl_name(name)])
     return naive
+
+
+def wider(oracle: StagedSearch, parts: tuple[int, int], c: int) -> MaskedNetwork:
+    """The oracle's network with the candidates of the next stage; its momentum has their widths from now on."""
+    old = oracle.model
+    assert isinstance(old, MaskedNetwork)
+    new = with_partial_channels(MaskedNetwork(c, len(old.cells), nodes=2), c, parts[1]).double()
+    assert isinstance(new, MaskedNetwork)
+    new.masks = old.masks
+
+    def draw(name: str, side: str, had: int) -> list[int]:
+        path = dartsl_name(f"{name}.weight").removeprefix("network.").removesuffix(".weight")
+        generator = torch.Generator().manual_seed(stream_seed(CONFIG.seed, "wider", 1, path, side))
+        return torch.randint(had, (had * parts[0] // parts[1] - had,), generator=generator).tolist()
+
+    rows: dict[str, tuple[list[int], list[int] | None]] = {}
+    for name, op in old.named_modules():
+        rows |= {
+            f"{name}.{part}": found for part, found in rows_of(name, op, draw).items() if ".ops." in name
+        }
+
+    def of(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        found = {name: rows.get(name.rpartition(".")[0]) for name in values}
+        return {
+            name: value if found[name] is None else widened(value, *found[name])
+            for name, value in values.items()
+        }
+
+    new.load_state_dict(of(old.state_dict()))
+    oracle.model, oracle.buffers = new, of(oracle.buffers)
+    return new
 
 
 def assert_same(model: Supernet, naive: MaskedNetwork) -> None:
@@ -124,15 +157,15 @@ def test_search_in_stages(order: str, level: int, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "level"),
+    ("order", "level", "start"),
     [
-        pytest.param(order, level, marks=() if (order, level) == ("1", 2) else pytest.mark.slow)
-        for order, level in product(["1", "2", "exact"], [0, 2])
+        pytest.param(*each, start, marks=() if (*each, start) == ("1", 2, "kept") else pytest.mark.slow)
+        for each, start in ALL
     ],
 )
-def test_partial_channels_of_each_stage(order: str, level: int) -> None:
-    """A quarter of the channels is mixed first, then a half."""
-    assert_stages(order, level, "fresh", (4, 2))
+def test_partial_channels_of_each_stage(order: str, level: int, start: str) -> None:
+    """A quarter of the channels is mixed first, then a half, whose further channels are copies where they are kept."""
+    assert_stages(order, level, start, (4, 2))
 
 
 def assert_stages(order: str, level: int, start: str, parts: tuple[int, int] = (1, 1)) -> None:
@@ -152,6 +185,8 @@ def assert_stages(order: str, level: int, start: str, parts: tuple[int, int] = (
     if start == "fresh":
         naive = begun(found.session.model, LAYERS[start][1], masks, c, parts[1])
         oracle = StagedSearch(naive, settings(order))
+    elif parts[0] != parts[1]:
+        naive = wider(oracle, parts, c)
     naive.masks = masks
     assert_same(found.session.model, naive)
     rows += follow(found, oracle, LENGTH, over, LENGTH if start == "fresh" else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import torch
 
 import dartsl
 from dartsl.lang.diagnostics import UserError
+from dartsl.lang.inputs import Images
+from dartsl.lang.settings import search_config
 from dartsl.lang.stages import Stages
+from dartsl.run.job import Job
 from dartsl.searching import loop
 from dartsl.searching.kept import strongest
 from dartsl.searching.readouts import Reading
+from dartsl.searching.stages import Course
 from tests.nn.specs import RAGGED, small
 from tests.search.runs import STEPS, checkpoint_of, quiet, same_runs
 
@@ -75,12 +80,20 @@ def search(spec: Path, name: str, **changes: Any) -> dartsl.Run:
 
 
 FRESH: dict[str, Any] = {}
-KEPT: dict[str, Any] = {"stages_start": "kept", "stages": "stage(keep = 3), stage(keep = 2), stage(keep = 1)"}
+KEPT: dict[str, Any] = {"stages_start": "kept"}
+KEPT |= {"stages": "stage(keep = 3, partial = 2), stage(keep = 2), stage(keep = 1)"}
+WIDER: dict[str, Any] = {**KEPT, "stages": "stage(partial = 4), stage(keep = 2, partial = 2)", "epochs": 2}
+WIDER |= {"parameters": {"C": 4}}
 KEPT |= {"epochs": EPOCHS, "relaxation": "gumbel", "edge_weights": True, "order": "2"}
 
 
 @pytest.mark.parametrize(
-    "changes", [pytest.param(FRESH, id="fresh"), pytest.param(KEPT, id="kept", marks=pytest.mark.slow)]
+    "changes",
+    [
+        pytest.param(FRESH, id="fresh"),
+        pytest.param(WIDER, id="wider"),
+        pytest.param(KEPT, id="kept", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_goes_on_bit_for_bit_from_any_epoch(staged: Path, changes: dict[str, Any]) -> None:
     """As a process that is killed leaves it: with the checkpoint of the last epoch that was over."""
@@ -90,7 +103,7 @@ def test_a_run_goes_on_bit_for_bit_from_any_epoch(staged: Path, changes: dict[st
         shutil.copytree(epoch.run, staged.parent / f"after{epoch.epoch}")
 
     search(staged, "whole", on_epoch=keep, **changes)
-    for epoch in range(1, EPOCHS):
+    for epoch in range(1, changes.get("epochs", EPOCHS)):
         copy = staged.parent / f"after{epoch}"
         torch.rand(3)
         assert loop.resume(copy, console=quiet()).finished
@@ -225,6 +238,18 @@ def test_partial_channels_of_each_stage(staged: Path) -> None:
     run = search(staged, "run", stages=stages, epochs=3, batch=5, crop=1, on_epoch=note)
     assert widths[:2] == [2, 4]
     assert Stages.of(stages) == Stages.of(run.settings["stages"])
+
+
+def test_wider_candidates_need_operations_that_are_known() -> None:
+    """What a plugin has learnt cannot be made wider."""
+    text = SPEC[: SPEC.index("search {")].replace("max_pool_3x3", "mine")
+    text = text.replace("cell normal {", "extern op mine\n\ncell normal {")
+    spec = dartsl.check(dartsl.Source("s.darts", text))
+    config = search_config(Images, {}, {"stages": WIDER["stages"], "epochs": 2, "stages_start": "kept"})
+    with pytest.raises(UserError, match="what `mine` has learnt"):
+        Course(Job(spec, parameters={"C": 4}), config)
+    Course(Job(spec, parameters={"C": 4}), replace(config, stages_start="fresh"))
+    Course(Job(spec, parameters={"C": 4}), replace(config, stages=Stages.of("stage(), stage(keep = 1)")))
 
 
 def test_a_checkpoint_of_another_stage_is_refused(staged: Path) -> None:
