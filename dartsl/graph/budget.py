@@ -46,6 +46,11 @@ class CellCosts:
         edges = zip(self.cell.edges, self.rows, self.shares, strict=True)
         return sum(share * row[0] for edge, row, share in edges if not edge.searched)
 
+    def meeting(self) -> list[list[float]]:
+        """(rows, rows): 1 where two searched edges lead to one node, else 0."""
+        targets = [edge.target for edge in self.cell.edges if edge.searched]
+        return [[float(one == other) for other in targets] for one in targets]
+
     def span(self) -> tuple[float, float]:
         """The least and the most that a derived cell costs."""
         nodes = [self._node_span(node) for node in self.cell.nodes]
@@ -75,13 +80,16 @@ class Budget:
 
     def expected(self, weights: Mapping[str, Sequence[Sequence[float]]]) -> float:
         """The expected cost where each edge takes its candidates by its mixing weights, and where each edge into a node
-        with `keep` is as likely to stay."""
+        with `keep` is as likely to stay: of those that have a weight at all, where some were left out."""
         total = float(self.fixed)
         for each in self.cells:
             total += each.fixed()
-            costs = each.searched()
-            for row, cost in zip(weights.get(each.table, ()), costs, strict=True):
-                total += sum(weight * value for weight, value in zip(row, cost, strict=True))
+            rows = weights.get(each.table, ())
+            there = [any(row) for row in rows]
+            for row, cost, meeting in zip(rows, each.searched(), each.meeting(), strict=True):
+                left = sum(met for met, stays in zip(meeting, there, strict=True) if stays)
+                share = sum(meeting) / left if left else 1.0
+                total += share * sum(weight * value for weight, value in zip(row, cost, strict=True))
         return total
 
     def of(self, chosen: Mapping[str, Sequence[tuple[int, int]]]) -> float:

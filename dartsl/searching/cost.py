@@ -38,8 +38,12 @@ class Expected:
         place = (like.device, like.dtype)
         if place not in self.tables:  # once, since nothing may be copied to a GPU while a step is captured
             self.tables[place] = _tensors(budget(model.plan, self.prices(model.plan)), list(weights), like)
-        fixed, *costs = self.tables[place]
-        parts = [(each * cost).sum() for each, cost in zip(weights.values(), costs, strict=True)]
+        fixed, *tables = self.tables[place]
+        costs, meetings = tables[: len(weights)], tables[len(weights) :]
+        parts = [
+            (each * _staying(each, meeting) * cost).sum()
+            for each, cost, meeting in zip(weights.values(), costs, meetings, strict=True)
+        ]
         return torch.stack(parts).sum() + fixed
 
 
@@ -79,10 +83,19 @@ def cost_term(config: SearchConfig) -> Cost | CostFactor:
 
 
 def _tensors(costs: Budget, names: Sequence[str], like: Tensor) -> list[Tensor]:
-    """The fixed cost, (), and the costs of each table, (rows, columns), 0 in spare columns."""
+    """The fixed cost, (), the costs of each table, (rows, columns), 0 in spare columns, and which of its edges lead to
+    one node, (rows, rows)."""
     fixed = costs.fixed + sum(each.fixed() for each in costs.cells)
-    tables = {each.table: each.searched() for each in costs.cells}
-    return [like.new_tensor(fixed), *(like.new_tensor(_padded(tables[name])) for name in names)]
+    cells = {each.table: each for each in costs.cells}
+    tables = [_padded(cells[name].searched()) for name in names]
+    return [like.new_tensor(each) for each in (fixed, *tables, *(cells[name].meeting() for name in names))]
+
+
+def _staying(weights: Tensor, meeting: Tensor) -> Tensor:
+    """Of each edge, (rows, 1), the edges into its node divided by those of them that have a weight at all: others were
+    left out (`projection.py`), and the costs take all of them as equally likely to stay."""
+    there = (weights.detach() > 0).any(1).to(meeting.dtype)  # (rows,)
+    return (meeting.sum(1) / (meeting @ there).clamp_min(1.0)).unsqueeze(1)
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> list[list[float]]:

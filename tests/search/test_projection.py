@@ -102,6 +102,19 @@ def test_the_epoch_that_a_rule_ends_the_search_in_is_named(tiny: Path) -> None:
     assert "stopped     after epoch 2 of 4: " in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_the_expected_cost_comes_to_that_of_what_is_found(tiny: Path) -> None:
+    costly = tiny.with_name("costly.darts")
+    costly.write_text(
+        tiny.read_text().replace("own = none | skip_connect | narrow(3)", "own = narrow(3) | narrow(5)")
+    )
+    changes = {"penalty": ("cost",), "cost": "multiply_adds", "target": 1.0, "cost_weight": 1.0}
+    result = run(costly, "run", **{**PROJECTED, **changes})
+    row = rows(result.path / "history.jsonl")[-1]
+    head = next(line for line in (result.found or "").splitlines() if line.startswith("# cost"))
+    assert f"{row['cost']:,.0f} multiply-adds" in head
+    assert row["penalties"]["cost"] == pytest.approx(row["cost"] - 1)
+
+
 def test_a_run_of_another_rule_has_no_projection(tiny: Path) -> None:
     run(tiny, "run", epochs=1, warmup=0)
     with pytest.raises(UserError, match="was searched without a projection"):
