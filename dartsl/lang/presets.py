@@ -94,7 +94,7 @@ PRESETS: Mapping[str, Preset] = {
         "Chen et al., ICLR 2021, arXiv 2006.10355",
         {"relaxation": DIRICHLET, "warmup": Share(10, 50)},
         {"lr": 0.1, "lr_min": 0.0, "alphas_lr": 6e-4},
-        note="In one stage. The authors' space has no operation `none`.",
+        note="In one stage; the authors have `stage(partial = 6), stage(keep = 4, partial = 4)`, kept, and no `none`.",
     ),
     "gdas": Preset(
         "one operation an edge, drawn anew in each step; weights step first",
