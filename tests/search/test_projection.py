@@ -100,6 +100,7 @@ def test_the_epoch_that_a_rule_ends_the_search_in_is_named(tiny: Path) -> None:
     history = rows(result.path / "history.jsonl")
     assert ["stopped" in row for row in history] == [False, True] + DECISIONS * [False]
     assert "stopped     after epoch 2 of 4: " in console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"epoch 2 of 4 and {DECISIONS} of its projection, finished" in repr(dartsl.Run(result.path))
 
 
 def test_the_expected_cost_comes_to_that_of_what_is_found(tiny: Path) -> None:
