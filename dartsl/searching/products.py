@@ -54,6 +54,7 @@ def difference_product(
 
 def exact_product(model: SearchModel, train: Batch, pass_: Pass, direction: Sequence[Tensor]) -> list[Tensor]:
     """The tangent, along `direction`, of grad_alpha L_train as a function of the weights."""
+    _require_module(model)
     return _gradient_along(model, train, pass_, model.weights(), direction)
 
 
@@ -61,7 +62,13 @@ def hessian_product(
     model: SearchModel, validation: Batch, pass_: Pass, direction: Sequence[Tensor]
 ) -> list[Tensor]:
     """The Hessian of L_val in the alphas times `direction`, which runs along `model.alpha_parameters()`."""
+    _require_module(model)
     return _gradient_along(model, validation, pass_, model.alpha_parameters(), direction)
+
+
+def _require_module(model: SearchModel) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
 
 
 def _gradient_along(
@@ -73,10 +80,8 @@ def _gradient_along(
 ) -> list[Tensor]:
     """The tangent of grad_alpha of the loss on a batch, as `parameters` move along `direction`.
 
-    The parameters themselves are not touched. `model` is a torch module.
+    The parameters themselves are not touched.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"{type(model).__name__} is not a torch module, whose weights could be replaced")
     alphas = model.alpha_parameters()
     learnt = set(map(id, alphas))
     along = dict(zip(map(id, parameters), direction, strict=True))

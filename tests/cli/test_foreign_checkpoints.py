@@ -164,6 +164,7 @@ FORGED: list[Any] = [3, -5, None, "x", float("nan"), [], {}, torch.zeros(2), {"a
 UNREAD = ("seconds", "scaler", "device")  # on the CPU a scaler scales nothing, and all devices are one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["trained", "searched"])
 def test_a_forged_state_does_not_fit(dartsl: Dartsl, copies: Path, run: str) -> None:
     """Each part of the state replaced by what it cannot be."""

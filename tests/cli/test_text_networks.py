@@ -55,6 +55,7 @@ def story(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_info_tells_window_and_vocabulary(dartsl: Dartsl) -> None:
     shown = dartsl("info", "text").stdout
     assert "window         15 words of a vocabulary of 8\n" in shown
@@ -163,6 +164,7 @@ def test_what_a_search_on_text_found_is_trained_and_evaluated(
     assert dartsl("train", "--resume", "trained").exit_code == 0
 
 
+@pytest.mark.slow
 def test_seeds_of_text_give_a_mean_perplexity(dartsl: Dartsl) -> None:
     options = [
         "--set",

@@ -11,7 +11,7 @@ from dartsl.data.named import OF_IMAGES, OF_TEXT, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.inputs import Images, Input, Tokens
-from dartsl.searching import loop as search_loop
+from dartsl.searching import stages
 from dartsl.training import loop as train_loop
 from tests.data.files import write_images
 from tests.search.runs import quiet
@@ -57,6 +57,6 @@ def test_a_run_whose_data_is_gone_builds_nothing(tmp_path: Path, monkeypatch: py
     run = train_loop.train(job(tmp_path / "tiny.darts", "run"), config).path
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     monkeypatch.setattr(train_loop, "from_plan", lambda *_: pytest.fail("a network was built"))
-    monkeypatch.setattr(search_loop, "from_plan", lambda *_: pytest.fail("a network was built"))
+    monkeypatch.setattr(stages, "from_plan", lambda *_: pytest.fail("a network was built"))
     with pytest.raises(UserError, match="no such data set"):
         train_loop.resume(run, console=quiet())

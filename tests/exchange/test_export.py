@@ -89,6 +89,7 @@ def test_published_genotypes_come_back(text: str) -> None:
     assert exported(import_text(text).text) == text
 
 
+@pytest.mark.slow
 @given(st.builds(Genotype, parts(), parts()))
 @settings(max_examples=40, deadline=None)
 def test_any_genotype_comes_back(found: Genotype) -> None:

@@ -134,6 +134,7 @@ def test_programs_run_without_dartsl_on_pixels_in_0_to_1(
     assert torch.allclose(others, logits, rtol=1e-2, atol=1e-3) == (name == "plain")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["onnx", "torch"])
 def test_a_program_may_take_uint8_or_leave_normalisation_out(found: Path, tmp_path: Path, to: str) -> None:
     images, logits = measured(found / "plain")

@@ -14,12 +14,15 @@ from dartsl.step.batches import ImageBatch
 from .mapping import assert_equal, renamed
 from .naive.bilevel import Search
 
-_REST = [("1", 0), ("2", 0), ("exact", 0), ("exact", 2)]
-ORDERS_AND_LEVELS = [
-    ("1", 2),
-    ("2", 2),
-    *(pytest.param(*each, marks=pytest.mark.slow) for each in _REST),
-]  # orders and levels
+ALL = [(order, level) for order in ("1", "2", "exact") for level in (0, 2)]
+
+
+def orders_and_levels(*fast: tuple[str, int]) -> list[Any]:
+    """All orders and levels, those but `fast` with the slow tests."""
+    return [each if each in fast else pytest.param(*each, marks=pytest.mark.slow) for each in ALL]
+
+
+ORDERS_AND_LEVELS = orders_and_levels(("1", 2))
 
 
 def follow(

@@ -22,7 +22,7 @@ from dartsl.searching.readouts import Reading, softmax_rows
 from dartsl.searching.skips import limited
 from dartsl.step.batches import ImageBatch
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import ORDERS_AND_LEVELS, follow, orders_and_levels
 from .mapping import assert_equal, batch, checked, dartsl_name, randomise, renamed, spec_text, twin
 from .naive import derive as rules
 from .naive.bilevel import Search, Settings, gradients
@@ -68,7 +68,7 @@ def sides(order: str, nodes: int = 2, level: int = 0) -> tuple[Search, Supernet]
     return Search(model, settings(order)), made
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), orders_and_levels(("1", 2), ("2", 2)))
 def test_search_steps(order: str, level: int) -> None:
     """A search as it is run, two epochs of two steps: batches, rates and optimisers are the session's."""
     oracle, model = sides(order, level=level)
@@ -83,6 +83,7 @@ def test_search_steps(order: str, level: int) -> None:
     assert max(norms) > CONFIG.clip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
 def test_search_steps_with_nesterov_momentum(order: str, level: int) -> None:
     oracle, model = sides(order, level=level)

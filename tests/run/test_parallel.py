@@ -150,6 +150,7 @@ def test_a_search_with_partial_channels_is_that_of_one_process(folder: Path) -> 
     agree([job(folder, "search", "wide", "partial", "images.npz", **settings)], folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_search_on_text_is_that_of_one_process(folder: Path) -> None:
     """Three rows, of which one process takes two; a single row, of which there is none for the other."""

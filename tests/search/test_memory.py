@@ -37,6 +37,7 @@ def test_the_meta_device_tells_what_the_cpu_holds(text: str, settings: dict[str,
     assert estimated == pytest.approx(step_peak(real, 6, order), rel=0.05)
 
 
+@pytest.mark.slow
 def test_parts_of_the_estimate() -> None:
     model = small(SEARCHED)
     weights = 4 * sum(p.numel() for p in model.weights())

@@ -75,6 +75,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     same_runs(tiny.parent / "whole", tiny.parent / "parts")
 
 
+@pytest.mark.slow
 def test_it_goes_with_edge_weights_and_what_is_drawn_and_with_a_stop_rule(tiny: Path) -> None:
     changes = {"edge_weights": True, "relaxation": "gumbel", "perturb": "adversarial", "perturb_steps": 1}
     result = run(

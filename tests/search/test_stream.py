@@ -42,6 +42,7 @@ def test_streamed_or_in_memory_is_the_same(tiny: Path, images: Path, order: str)
     same_runs(stream, workers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "looks"), [(0, 1), (2, STEPS - 1), (2, STEPS + 2)])
 def test_a_run_goes_on_bit_for_bit(
     tiny: Path,
@@ -123,6 +124,7 @@ def test_small_folders_lie_in_memory_and_large_ones_do_not(
     assert large_folder("digits", "auto", expect) is None
 
 
+@pytest.mark.slow
 def test_refusals_and_what_is_said(tiny: Path, images: Path) -> None:
     with pytest.raises(UserError, match="is not a folder of images"):
         run(tiny, "run", stream="always")

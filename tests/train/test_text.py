@@ -50,6 +50,7 @@ def test_a_training_leaves_everything_in_its_folder(story: Path) -> None:
     assert evaluate(out).test == result.test
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"memory": "low", "asgd": False, "momentum": 0.5, "ar": 0.1}])
 def test_a_run_stopped_after_every_step_goes_on_bit_for_bit(
     story: Path, stop_after: Callable[[int], None], changes: dict[str, Any]
