@@ -10,6 +10,7 @@ from fractions import Fraction
 from numbers import Real
 from typing import Any
 
+from dartsl.lang.constants import exact
 from dartsl.lang.schedules import MOST
 
 KEEP, EPOCHS, SKIP_DROPOUT, PARTIAL = "keep", "epochs", "skip_dropout", "partial"
@@ -176,9 +177,10 @@ def _entries(text: str) -> dict[str, int | Fraction]:
     parts = text.rstrip().removesuffix(",").split(",") if text.strip() else []
     for part in parts:
         entry = _ENTRY.fullmatch(part)
-        if entry is None or entry[1] in found:
+        # None for an exponent that is slow to write out, too
+        value = None if entry is None else exact(entry[2])
+        if entry is None or value is None or entry[1] in found:
             raise ValueError(FORM)
-        value = Fraction(entry[2])
         found[entry[1]] = int(value) if value.denominator == 1 else value
     return found
 

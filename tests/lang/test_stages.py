@@ -44,6 +44,7 @@ def test_their_text_and_their_list_are_the_same() -> None:
         ("stage(partial = 0)", "a whole number from 1 for `partial`"),
         ("stage(keep = 1, keep = 2)", "stages such as"),
         ("stages(keep = 1)", "stages such as"),
+        ("stage(keep = 1e999999999)", "stages such as"),
         ("stage(keep 1)", "stages such as"),
         ([{"keep": "2"}], "a number for `keep`"),
         ([{"n": True}], "a number for `n`"),
