@@ -21,7 +21,7 @@ from dartsl.cli.options import (
     read_spec,
     spec_argument,
 )
-from dartsl.cli.output import current, deliver, note
+from dartsl.cli.output import STDOUT, current, deliver, note
 
 EVERY = 10  # lines of progress, where there is no terminal
 
@@ -72,7 +72,10 @@ def latency_command(
       dartsl search digits --penalty cost --cost laptop.json --target 2.5
     """
     from dartsl.api.compiling import latency
+    from dartsl.run.files import require_folder
 
+    if output is not None and output != STDOUT:
+        require_folder(output)
     with _progress() as watch:
         table = latency(
             read_spec(spec),

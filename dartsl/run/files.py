@@ -38,6 +38,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def require_folder(path: Path) -> None:
+    """Raises UserError where there is no folder to write a file into: before long work of which nothing would stay."""
+    with _explained("write", path):
+        os.stat(os.path.join(path.parent, ""))  # with the separator, a file is none
+
+
 def write_text(path: Path, text: str) -> None:
     """Create or replace a UTF-8 file with `\\n` line ends atomically. Raises UserError."""
     write_bytes(path, encoded(text))

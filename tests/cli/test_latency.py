@@ -81,6 +81,16 @@ def test_what_is_refused(arguments: tuple[str, ...], said: str, dartsl: Dartsl) 
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("folder", ["nowhere", "good.darts"])
+def test_nothing_is_measured_where_nothing_can_be_written(
+    folder: str, dartsl: Dartsl, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CpuClock, "seconds", lambda *_: pytest.fail("a part was measured"))
+    done = dartsl("latency", "good.darts", "--device", "cpu", "-o", f"{folder}/t.json")
+    assert done.exit_code == 1
+    assert f"cannot write {folder}/t.json" in done.stderr
+
+
 def test_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     times = iter([0.0, 60.0, 120.0])
