@@ -146,8 +146,9 @@ def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew
     if anew.epochs in (None, folder.info.settings["epochs"]):
         return
     if (ended := session.projection.ended) is not None:
+        edges = "are decided" if session.finished else "are being decided"
         raise UserError(
-            f"the search of {folder.path} is over after epoch {ended}, and its edges are being decided",
+            f"the search of {folder.path} is over after epoch {ended}, and its edges {edges}",
             "start another search for another number of epochs",
         )
     if session.stopped is not None:

@@ -73,6 +73,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
         loop.resume(tiny.parent / "parts", Anew(epochs=3), console=quiet())
     assert loop.resume(tiny.parent / "parts", console=quiet()).finished
     same_runs(tiny.parent / "whole", tiny.parent / "parts")
+    with pytest.raises(UserError, match="is over after epoch 1, and its edges are decided"):
+        loop.resume(tiny.parent / "parts", Anew(epochs=3), console=quiet())
 
 
 @pytest.mark.slow
