@@ -3,7 +3,7 @@
 As in the authors' code (net2wider.py): the channels that were there stay the first ones, and each further one is a copy
 of one of them, chosen at random. Nothing is divided by the number of copies: a batch norm follows. A batch norm
 copies what the convolution before it copies, and a dense convolution as its inputs what it reads; where that says
-nothing, as behind the first part of an edge's channels, they choose for themselves. A depthwise convolution
+nothing, as after the first part of an edge's channels, they choose for themselves. A depthwise convolution
 always does.
 """
 
