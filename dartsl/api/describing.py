@@ -138,17 +138,18 @@ def info(
         memory=memory or config.memory,
         device=device,
     )
+    staged = job is not None and bool(config.stages) and build.memory != "none"
     found = describe(
         checked,
         planned,
         batch=config.batch if batch is None else batch,
         order=config.order if order is None else str(order),
-        build=build,
+        build=replace(build, memory="none") if staged else build,
         plugins=plugins or allowed(beside(checked, ())),
         curvature=config.curvature > 0,
         cost=None if cost is None else str(cost),
     )
-    if job is None or not config.stages:
+    if job is None or not staged:
         return found
     return _of_largest_stage(found, job, config, build, plugins or allowed(beside(checked, ())))
 
@@ -163,8 +164,8 @@ def _job(spec: Spec, network: str | None, parameters: Parameters | None) -> Job 
 
 
 def _of_largest_stage(found: Info, job: Job, config: SearchConfig, build: Build, plugins: Files) -> Info:
-    """What is known of a spec, with the memory of the stage of its search that takes most."""
-    if found.memory_bytes is None or found.batch is None or found.order is None:
+    """What is known of a spec, and the memory of the stage of its search that takes most."""
+    if found.batch is None or found.order is None:
         return found
     from dartsl.searching.stages import Course
 
@@ -179,10 +180,12 @@ def _of_largest_stage(found: Info, job: Job, config: SearchConfig, build: Build,
             config.curvature > 0,
             keep,
         )
-        or 0
         for span, rate, keep in course.sizes()
     ]
-    most = max(taken)
+    found = replace(found, memory=build.memory)
+    if None in taken:  # an `extern op` has no implementation here
+        return found
+    most = max(filter(None, taken))
     return replace(found, memory_bytes=most, stage=(taken.index(most) + 1, len(taken)))
 
 
