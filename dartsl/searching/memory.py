@@ -184,15 +184,17 @@ def step_memory(
     shadow = _shadow(model, batch, build, plugins, keep)
     block = memory_gpu.BLOCK if shadow.build.chosen_target.name == "cuda" else 1
     weights, alphas = _bytes(shadow.weights()), _bytes(shadow.alpha_parameters())
-    passes, kept = step_peak(shadow, batch, "1" if order == "1" else "2", block), shadow.build.memory
+    taken, kept = "1" if order == "1" else "2", shadow.build.memory
+    passes = step_peak(shadow, batch, taken, block)
     if order == "exact" or curvature:
         # Dual numbers: all twice, and what their derivatives keep; no layer is computed again.
+        doubled, known = "2" if order == "exact" else "1", passes
         if kept != "normal":
             plainly = replace(build, memory="normal")
-            shadow, kept = _shadow(model, batch, plainly, plugins, keep), "normal"
-        passes = max(
-            passes, round(DUAL * 2 * step_peak(shadow, batch, "2" if order == "exact" else "1", block))
-        )
+            shadow = _shadow(model, batch, plainly, plugins, keep)
+        if (kept, taken) != ("normal", doubled):
+            known = step_peak(shadow, batch, doubled, block)
+        passes, kept = max(passes, round(DUAL * 2 * known)), "normal"
     if block > 1:
         passes = memory_gpu.rounded(passes)
         slack = memory_gpu.workspaces(shadow, batch)
