@@ -32,6 +32,7 @@ from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import from_plan
 from dartsl.searching import bench
 from dartsl.searching.image_session import ImageSession
+from dartsl.searching.memory import costliest_step
 from dartsl.searching.method import Constant, Method
 from dartsl.searching.products import hessian_product
 from dartsl.searching.step import SearchStep
@@ -179,7 +180,10 @@ BATCH = 96
 
 
 def peak(method: str) -> int:
-    """Bytes by which this process grows in two steps, its network included; to be called in a process of its own."""
+    """Bytes by which this process grows in two steps, its network included; to be called in a process of its own.
+
+    Where operations are drawn, the second step is the one whose draws take most of the first hundred.
+    """
     torch.set_num_threads(1)
     spec, network, config = planned(method, LARGE)
     config = replace(config, dtype="float32")
@@ -188,7 +192,8 @@ def peak(method: str) -> int:
     state = [*model.parameters(), *model.buffers()]
     base = bench._resident("VmRSS") - sum(tensor.numel() * tensor.element_size() for tensor in state)
     step = SearchStep.of(model, Method.of(config, Constant(config.lr)), config)
-    for number in range(2):
+    costliest = costliest_step(model) if model.relaxation.single else 1  # the one that is estimated
+    for number in (0, costliest):
         train, validation = random_batches(network, BATCH, next(model.parameters()))
         step.take(train, validation, number, Moment(3, 4))
     if config.curvature:  # one of the products that it takes
