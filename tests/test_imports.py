@@ -21,6 +21,7 @@ LAYERS = (
     "searching",
     "training",
     "exchange",
+    "sweeping",
     "api",
     "cli",
 )
