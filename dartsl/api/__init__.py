@@ -12,6 +12,7 @@ from dartsl.api.exchanging import export, import_genotype
 from dartsl.api.extracting import features
 from dartsl.api.presets import methods
 from dartsl.api.runs import Run
+from dartsl.api.sampling import sample
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
 from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
@@ -39,6 +40,7 @@ __all__ = [
     "plot",
     "predict",
     "resume",
+    "sample",
     "search",
     "shipped_specs",
     "train",

@@ -112,14 +112,19 @@ def diagnose(spec: SpecLike, *, plugins: Plugins = ()) -> Diagnosis:
     return Diagnosis(source.name, faults, found.edges)
 
 
-def diff(first: SpecLike, second: SpecLike) -> types.SpecDiff:
+def diff(first: SpecLike, second: SpecLike, *, isomorphic: bool = False) -> types.SpecDiff:
     """How the cells of two specs differ, by their edges; their order counts only where they are not summed.
+
+    With `isomorphic` cells are the same, too, where renaming the nodes of one gives the other, and where their outputs
+    concatenate the same nodes in another order.
 
     Raises SpecError, UserError.
     """
+    from dartsl.api.arguments import require
     from dartsl.graph.diff import diff_specs
 
-    return diff_specs(check(first), check(second))
+    require(isomorphic=isomorphic)
+    return diff_specs(check(first), check(second), isomorphic)
 
 
 def root_networks(spec: Spec) -> list[str]:

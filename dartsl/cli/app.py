@@ -33,6 +33,7 @@ COMMANDS = {
     "compile": "compile",
     "bench": "bench",
     "latency": "latency",
+    "sample": "sample",
     "search": "search",
     "derive": "search",
     "plot": "plot",

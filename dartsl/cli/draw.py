@@ -55,8 +55,12 @@ def draw_command(
 @command("diff")
 @click.argument("first", shell_complete=complete_spec, metavar="A")
 @click.argument("second", shell_complete=complete_spec, metavar="B")
+@click.option(
+    "--isomorphic", is_flag=True,
+    help="Cells are the same, too, where renaming the nodes of one gives the other.",
+)  # fmt: skip
 @click.pass_context
-def diff_command(ctx: click.Context, first: str, second: str) -> None:
+def diff_command(ctx: click.Context, first: str, second: str, isomorphic: bool) -> None:
     """Compare the cells of two specs by their edges.
 
     The order of edges counts only where they are not summed. For the folder of a run, what it found is compared,
@@ -66,21 +70,29 @@ def diff_command(ctx: click.Context, first: str, second: str) -> None:
     Examples:
       dartsl diff zoo/darts_v1 zoo/darts_v2
       dartsl diff runs/a runs/b --format json
+      dartsl diff runs/a runs/b --isomorphic
     """
     from dartsl.api import diff
     from dartsl.api.specs import within_run
 
     current().fault = WRONG_USE  # 1 means that they differ
     first, second = str(within_run(first)), str(within_run(second))
-    found = diff(read_spec(first), read_spec(second))
+    found = diff(read_spec(first), read_spec(second), isomorphic=isomorphic)
     lines = []
     for cell in found.cells:
-        lines.append(f"cell {cell.name}" + (": the same" if cell.equal else ""))
+        same = ": the same but for names" if cell.isomorphic else ": the same"
+        lines.append(f"cell {cell.name}" + (same if cell.equal else ""))
         lines += [*_lines("-", cell.removed, "red"), *_lines("+", cell.added, "green")]
     for name, where in [(n, first) for n in found.only_first] + [(n, second) for n in found.only_second]:
         lines.append(f"cell {name}: only in {where}")
     cells = [
-        {"name": cell.name, "equal": cell.equal, "removed": cell.removed, "added": cell.added}
+        {
+            "name": cell.name,
+            "equal": cell.equal,
+            "isomorphic": cell.isomorphic,
+            "removed": cell.removed,
+            "added": cell.added,
+        }
         for cell in found.cells
     ]
     only = {"only_first": found.only_first, "only_second": found.only_second}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from dartsl.graph.isomorphic import Forms
 from dartsl.lang.identity import Identities
 from dartsl.lang.model import Cell, Edge, Node, Operation, Spec
 from dartsl.lang.printer import print_expr
@@ -26,11 +27,15 @@ class Statement:
 
 @dataclass(frozen=True)
 class CellDiff:
-    """The statements that only the first and only the second cell of a name has."""
+    """The statements that only the first and only the second cell of a name has.
+
+    isomorphic  that it was asked for, and the cells are the same but for the names of their nodes: both are then empty
+    """
 
     name: str
     removed: tuple[str, ...]
     added: tuple[str, ...]
+    isomorphic: bool = False
 
     @property
     def equal(self) -> bool:
@@ -50,13 +55,17 @@ class SpecDiff:
         return not self.only_first and not self.only_second and all(cell.equal for cell in self.cells)
 
 
-def diff_specs(first: Spec, second: Spec) -> SpecDiff:
-    """Compare two checked specs cell by cell; cells belong together by name."""
+def diff_specs(first: Spec, second: Spec, isomorphic: bool = False) -> SpecDiff:
+    """Compare two checked specs cell by cell; cells belong together by name.
+
+    With `isomorphic` the names of a cell's nodes do not count (`dartsl.graph.isomorphic`).
+    """
     identities = Identities()
     before = _read(first.cells, first.operations, identities)
     after = _read(second.cells, second.operations, identities)
+    found = (_compare(name, before[name], after[name]) for name in before if name in after)
     return SpecDiff(
-        tuple(_compare(name, before[name], after[name]) for name in before if name in after),
+        tuple(_renamed(cell, first, second) if isomorphic else cell for cell in found),
         tuple(name for name in before if name not in after),
         tuple(name for name in after if name not in before),
     )
@@ -76,6 +85,13 @@ def _read(
 def _compare(name: str, before: list[Statement], after: list[Statement]) -> CellDiff:
     removed, added = _missing(before, after), _missing(after, before)
     return CellDiff(name, tuple(removed), tuple(added))
+
+
+def _renamed(found: CellDiff, first: Spec, second: Spec) -> CellDiff:
+    """A difference, which is none where the cells are isomorphic."""
+    forms = Forms()
+    before, after = (forms.of(spec.cells[found.name], spec.operations) for spec in (first, second))
+    return CellDiff(found.name, (), (), True) if not found.equal and before == after else found
 
 
 def _missing(statements: Iterable[Statement], others: Iterable[Statement]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,26 @@ def require_folder(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Create or replace a UTF-8 file with `\\n` line ends atomically. Raises UserError."""
     write_bytes(path, encoded(text))
+
+
+def write_folder(path: Path, files: Mapping[str, str]) -> None:
+    """Create a folder of UTF-8 files, which is there with all of them or not at all.
+
+    Raises UserError where it cannot be written, or is there and not empty.
+    """
+    temporary = path.with_name(f".{path.name[:LONGEST]}.{os.getpid()}.tmp")
+    with _explained("write", path):
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} exists and is not empty", "name another folder")
+        try:
+            temporary.mkdir(parents=True)
+            for name, text in files.items():
+                (temporary / name).write_bytes(encoded(text))
+            if path.exists():
+                path.rmdir()
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def encoded(text: str) -> bytes:

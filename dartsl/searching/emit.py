@@ -77,7 +77,26 @@ def found_text(
     printed as `dartsl fmt` prints it.
     """
     derivation = derive_network(spec, network, parameters, readings, rule)
-    found = derivation.cells
+    head = [
+        *provenance.lines(),
+        *(f"# changed  {change.text()}" for change in derivation.changes),
+        *(f"# note     {note}" for note in derivation.notes),
+    ]
+    return decided_text(spec, network, parameters, derivation.cells, head, weighed=True)
+
+
+def decided_text(
+    spec: Spec,
+    network: Network,
+    parameters: Mapping[str, Fraction],
+    cells: Sequence[DerivedCell],
+    head: Sequence[str],
+    weighed: bool = False,
+) -> str:
+    """The text of decided cells, one for each of the network's, after the comment lines of `head`.
+
+    `weighed` says that the edges' weights stand beside them.
+    """
     declared = _declared_network(spec, network.name)
     frozen = replace(
         declared,
@@ -89,21 +108,19 @@ def found_text(
     root = spec.root
     train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
     top = replace(
-        root, imports=_library_imports(spec), declarations=_operations(spec, found, frozen), comments=()
+        root, imports=_library_imports(spec), declarations=_operations(spec, cells, frozen), comments=()
     )
     bottom = replace(root, imports=(), declarations=(frozen, *train), comments=())
     draft = [
-        *provenance.lines(),
-        *(f"# changed  {change.text()}" for change in derivation.changes),
-        *(f"# note     {note}" for note in derivation.notes),
+        *head,
         print_file(top),
-        *(_cell_text(cell) for cell in found),
+        *(_cell_text(cell, weighed) for cell in cells),
         print_file(bottom).removeprefix(f"darts {root.version}\n"),
     ]
     return print_file(parse(Source("found.darts", "\n".join(draft))))
 
 
-def _cell_text(found: DerivedCell) -> str:
+def _cell_text(found: DerivedCell, weighed: bool) -> str:
     cell = found.cell
     lines = [f"cell {cell.name} {{"]
     for inputs in _runs(cell.inputs, lambda item: item.operation):
@@ -113,7 +130,8 @@ def _cell_text(found: DerivedCell) -> str:
     for nodes in _runs(cell.nodes, lambda item: (item.merge, item.mix_bn)):
         chain = " > mix_bn" if nodes[0].mix_bn else ""
         lines.append(f"  node {names_text([item.name for item in nodes])} : {nodes[0].merge}{chain}")
-    lines += [f"  {edge_text(kept)}  # {weight_text(kept.weight)}" for kept in found.edges]
+    for kept in found.edges:
+        lines.append(f"  {edge_text(kept)}" + (f"  # {weight_text(kept.weight)}" if weighed else ""))
     return "\n".join([*lines, f"  output {_output_text(cell.output)}", "}", ""])
 
 
