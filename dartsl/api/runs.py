@@ -259,9 +259,9 @@ class Run:
 
         folder, history, test = self._folder(), self.history, self.test
         source = printable(Path(folder.info.source).name)
-        after = sum("projection" in row for row in history)
-        done = f"epoch {len(history) - after} of {folder.info.settings['epochs']}"
-        done += f" and {after} of its projection" if after else ""
+        after = {name: sum(name in row for row in history) for name in ("projection", "selection")}
+        done = f"epoch {len(history) - sum(after.values())} of {folder.info.settings['epochs']}"
+        done += "".join(f" and {count} of its {name}" for name, count in after.items() if count)
         state = "finished" if self.finished else "not finished"
         reached = "" if test is None else f", test {test.headline}"
         return f"{folder.kind.title} of {source}, network {printable(folder.info.network)}, {done}, {state}{reached}"

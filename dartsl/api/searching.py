@@ -18,7 +18,7 @@ from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.notes import log_warnings
 
-RULES = ("connected", "argmax", "threshold", "perturbation")
+RULES = ("connected", "argmax", "threshold", "perturbation", "sampled")
 
 
 def search(
@@ -162,8 +162,8 @@ def derive(run: RunLike, epoch: int | None = None, rule: str | None = None) -> s
     """The cells that a run's alphas stand for, as the text of a spec; after its last epoch, or after `epoch`.
 
     `rule` is connected (the likeliest cells whose output depends on the input), argmax (the strongest operations),
-    threshold (those of them that weigh enough) or perturbation (as was decided); by default the run's own. Raises
-    UserError where there is no such run, epoch or rule.
+    threshold (those of them that weigh enough), perturbation or sampled (as was decided); by default the run's own.
+    Raises UserError where there is no such run, epoch or rule.
     """
     from dartsl.searching.derive import rederive
 
@@ -200,5 +200,5 @@ def spec_to_search(spec: SpecLike) -> Spec:
 def _require_rule(rule: str | None) -> None:
     if rule not in (None, *RULES):
         raise UserError(
-            f"there is no rule `{rule}`", "connected, argmax, threshold or perturbation", exit_code=2
+            f"there is no rule `{rule}`", "connected, argmax, threshold, perturbation or sampled", exit_code=2
         )

@@ -76,8 +76,10 @@ class SearchSettings(TypedDict, total=False):
     auxiliary_skip: bool
     auxiliary_skip_weight: float | str
     skip_dropout: float
-    derive: Literal["connected", "argmax", "threshold", "perturbation"]
+    derive: Literal["connected", "argmax", "threshold", "perturbation", "sampled"]
     projection_interval: int
+    samples: int
+    sample_batches: int
     threshold: float
     skip_limit: int
     stages: str | Sequence[str | Mapping[str, float]]

@@ -108,7 +108,7 @@ def search_command(
     "--epoch", type=click.IntRange(min=1), help="Derive the cells after this epoch; by default the last."
 )
 @click.option(
-    "--derive", "rule", type=click.Choice(["connected", "argmax", "threshold", "perturbation"]),
+    "--derive", "rule", type=click.Choice(["connected", "argmax", "threshold", "perturbation", "sampled"]),
     help="The likeliest cells whose output depends on the input, the strongest operations even where it does not, or "
     "of these those that weigh enough. [the run's]",
 )  # fmt: skip

@@ -15,9 +15,11 @@ from dartsl.lang.methods import (
     KL,
     NO_PERTURBATION,
     PERTURBATION,
+    SAMPLED,
     SCHEDULED,
     SKIPS,
     STABLE,
+    UNIFORM,
     ZERO_ONE,
 )
 from dartsl.lang.search_settings import SearchConfig
@@ -54,6 +56,9 @@ def _streamed(what: str) -> Effect:
     return Effect(lambda config, found: found.streamed, f"{what}, and these images are held in memory")
 
 
+_ALPHAS = Effect(
+    lambda config, found: config.relaxation != UNIFORM, "the relaxation `uniform` learns no alphas"
+)
 _SKIPS = "no cell without a stride offers a skip connection"
 _AUGMENTS = Effect(
     lambda config, found: not found.prepared, "floating images from Python reach the network as they are"
@@ -83,6 +88,10 @@ _OF_BOTH = {
 }
 OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     **_OF_BOTH,
+    **dict.fromkeys(
+        ("warmup", "steps_first", "alphas_lr", "alphas_betas", "alphas_clip", "alphas_decay", "alphas_start"),
+        (_ALPHAS,),
+    ),
     "r": (Effect(lambda config, found: config.order == "2", "the finite difference is that of order 2"),),
     "threshold": (
         Effect(lambda config, found: config.derive == "threshold", "it is that of `derive = threshold`"),
@@ -114,6 +123,10 @@ OF_SEARCH: Mapping[str, tuple[Effect, ...]] = {
     "skip_limit": (Effect(lambda config, found: config.skip_limit < 0 or found.skips, _SKIPS),),
     "projection_interval": (
         Effect(lambda config, found: config.derive == PERTURBATION, "it is that of `derive = perturbation`"),
+    ),
+    **dict.fromkeys(
+        ("samples", "sample_batches"),
+        (Effect(lambda config, found: config.derive == SAMPLED, "it is that of `derive = sampled`"),),
     ),
     "stop_skips": (
         Effect(lambda config, found: config.stop == SKIPS, "it is that of the stop rule `skips`"),

@@ -19,6 +19,8 @@ DARTS = "darts"  # the method of a search that names none
 SOFTMAX = "softmax"  # the relaxation of DARTS, and of every run that names none
 BETA_DECAY, ZERO_ONE, ENTROPY, KL, COST = "beta_decay", "zero_one", "entropy", "kl", "cost"
 SIGMOID, GUMBEL, GUMBEL_HARD, DIRICHLET = "sigmoid", "gumbel", "gumbel_hard", "dirichlet"
+UNIFORM = "uniform"  # the relaxation that learns no alphas
+SINGLE = (GUMBEL_HARD, UNIFORM)  # those that run one operation an edge
 NORMAL, ZERO = "normal", "zero"  # where alphas begin
 SKIPS, STABLE, CURVATURE = "skips", "stable", "curvature"  # rules by which it may end before
 NO_PERTURBATION, RANDOM, ADVERSARIAL = (
@@ -27,6 +29,8 @@ NO_PERTURBATION, RANDOM, ADVERSARIAL = (
     "adversarial",
 )  # of the mixing weights in the weights' step
 PERTURBATION = "perturbation"  # the derivation by what the network loses without a candidate
+SAMPLED = "sampled"  # that by which of many random architectures does best
+LATER = (PERTURBATION, SAMPLED)  # derivations that decide in epochs of their own, after those of the search
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {
@@ -37,6 +41,7 @@ NAMES: Mapping[Part, dict[str, str]] = {
         GUMBEL: "the softmax of each row of alphas and Gumbel noise, over the temperature (as SNAS samples)",
         GUMBEL_HARD: "one operation an edge, drawn by Gumbel noise, with the gradient of that softmax (GDAS)",
         DIRICHLET: "drawn from the Dirichlet distribution of each row's elu(alpha) + 1 (DrNAS)",
+        UNIFORM: "one architecture of the space, drawn evenly for each batch; no alphas are learnt (Li and Talwalkar)",
     },
     "penalty": {
         BETA_DECAY: "the mean logsumexp of the rows of alphas, ever heavier (beta-DARTS)",

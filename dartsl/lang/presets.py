@@ -23,8 +23,10 @@ from dartsl.lang.methods import (
     NAMES,
     PERTURBATION,
     RANDOM,
+    SAMPLED,
     SIGMOID,
     SKIPS,
+    UNIFORM,
     ZERO,
     ZERO_ONE,
 )
@@ -188,6 +190,13 @@ PRESETS: Mapping[str, Preset] = {
         "Wang et al., ICLR 2021, arXiv 2108.04392",
         {"derive": PERTURBATION, "projection_interval": Share(5, 50, least=1)},
         note="The search goes on for its decisions. The authors' space has no operation `none`.",
+    ),
+    "random_sharing": Preset(
+        "one random architecture trained per step; the best of many by the weights that they share",
+        "Li and Talwalkar, UAI 2019, arXiv 1902.07638",
+        {"relaxation": UNIFORM, "derive": SAMPLED, "samples": 1000},
+        {"clip": 1.0, "sample_batches": 10},
+        note="The authors draw `none` as well, and 1,000 architectures for each 10,000 steps of the search.",
     ),
     "darts_plus": Preset(
         "an end as soon as a cell would have two skip connections",

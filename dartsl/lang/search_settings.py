@@ -12,6 +12,7 @@ from dartsl.lang.methods import (
     NORMAL,
     PERTURBATION,
     RANDOM,
+    SAMPLED,
     SOFTMAX,
     ZERO,
 )
@@ -221,11 +222,21 @@ class SearchConfig:
         "connected",
         "how cells are derived from the mixing weights: connected: the likeliest cells whose output depends on the "
         "input; argmax: the strongest operations, even where it does not; threshold: of these, those that weigh "
-        "enough; perturbation: the search goes on, and each edge keeps what is missed most (DARTS-PT)",
-        values=("connected", "argmax", "threshold", PERTURBATION),
+        "enough; perturbation: the search goes on, and each edge keeps what is missed most (DARTS-PT); sampled: the "
+        "best of many random architectures, by the weights that they share (Li and Talwalkar)",
+        values=("connected", "argmax", "threshold", PERTURBATION, SAMPLED),
     )
     projection_interval: int = setting(
         5, "epochs from one decision of `derive = perturbation` to the next", low=1
+    )
+    samples: int = setting(
+        1000, "random architectures that `derive = sampled` measures", low=1, high=1_000_000
+    )
+    sample_batches: int = setting(
+        10,
+        "validation batches that it measures each of them on, before the ten best are measured on all; 0: all of them",
+        low=0,
+        text=0,
     )
     threshold: float = setting(
         0.85, "mixing weight below which `derive = threshold` keeps no edge", low=0, high=1

@@ -12,12 +12,15 @@ from dartsl.lang.methods import (
     COST,
     CURVATURE,
     DIRICHLET,
-    GUMBEL_HARD,
     KL,
+    LATER,
     NEVER,
     NO_PERTURBATION,
     PERTURBATION,
+    SAMPLED,
     SIGMOID,
+    SINGLE,
+    UNIFORM,
 )
 from dartsl.lang.model import Spec
 from dartsl.lang.presets import PRESETS
@@ -44,10 +47,20 @@ class Rule:
     help: str
 
 
+def _of_alphas(name: str, asks: Callable[[SearchConfig], bool]) -> Rule:
+    """A setting that asks for something of the alphas."""
+    return Rule(
+        (name, "relaxation"),
+        lambda config: config.relaxation == UNIFORM and asks(config),
+        f"{name} is about alphas, and the relaxation `{{relaxation}}` learns none",
+        "leave one of them out",
+    )
+
+
 RULES = (
     Rule(
         ("warmup", "epochs"),
-        lambda config: config.warmup >= config.epochs,
+        lambda config: config.warmup >= config.epochs and config.relaxation != UNIFORM,
         "warmup {warmup} of {epochs} epochs leaves none in which alphas are trained",
         "give more epochs than warmup",
     ),
@@ -95,7 +108,7 @@ RULES = (
     ),
     Rule(
         ("freeze", "relaxation"),
-        lambda config: config.freeze and config.relaxation == GUMBEL_HARD,
+        lambda config: config.freeze and config.relaxation in SINGLE,
         "freeze does not go with the relaxation `{relaxation}`, which runs one operation on each edge: the others have "
         "no gradients to compare, and would be frozen for it",
         "leave one of them out",
@@ -115,7 +128,7 @@ RULES = (
     ),
     Rule(
         ("perturb", "relaxation"),
-        lambda config: config.perturb != NO_PERTURBATION and config.relaxation == GUMBEL_HARD,
+        lambda config: config.perturb != NO_PERTURBATION and config.relaxation in SINGLE,
         "perturb = {perturb} does not go with the relaxation `{relaxation}`, which runs one operation on each edge: "
         "perturbed weights would need all of them",
         "leave one of them out",
@@ -128,21 +141,32 @@ RULES = (
     ),
     Rule(
         ("relaxation", "derive"),
-        lambda config: config.derive == PERTURBATION and config.relaxation == GUMBEL_HARD,
+        lambda config: config.derive == PERTURBATION and config.relaxation in SINGLE,
         "relaxation = {relaxation} computes one operation an edge, so nothing is missed of the others, which "
         "`derive = {derive}` leaves out in turn",
         "leave one of them out",
     ),
+    _of_alphas("order", lambda config: config.order != "1"),
+    _of_alphas("penalty", lambda config: bool(config.penalty)),
+    _of_alphas("stop", lambda config: config.stop != NEVER),
+    _of_alphas("curvature", lambda config: config.curvature > 0),
+    _of_alphas("edge_weights", lambda config: config.edge_weights),
+    Rule(
+        ("relaxation", "derive"),
+        lambda config: config.relaxation == UNIFORM and config.derive != SAMPLED,
+        "the relaxation `{relaxation}` learns no alphas, by which `derive = {derive}` could go",
+        f'give `derive = "{SAMPLED}"` with it',
+    ),
     Rule(
         ("stop", "derive"),
-        lambda config: config.derive == PERTURBATION and config.stop == CURVATURE,
+        lambda config: config.derive in LATER and config.stop == CURVATURE,
         "stop = {stop} goes back to an earlier epoch, and `derive = {derive}` goes on from the last one",
         "leave one of them out",
     ),
     Rule(
         ("skip_limit", "derive"),
-        lambda config: config.derive == PERTURBATION and config.skip_limit >= 0,
-        "skip_limit goes by the mixing weights, and `derive = {derive}` decides by what the network loses",
+        lambda config: config.derive in LATER and config.skip_limit >= 0,
+        "skip_limit goes by the mixing weights, and `derive = {derive}` decides by what it measures",
         "leave one of them out",
     ),
     Rule(
@@ -171,7 +195,7 @@ RULES = (
     ),
     Rule(
         ("stages", "derive"),
-        lambda config: bool(config.stages) and config.derive == PERTURBATION,
+        lambda config: bool(config.stages) and config.derive in LATER,
         "derive = {derive} does not go with stages, which leave candidates out by themselves",
         "leave one of them out",
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
-from dartsl.lang.methods import NORMAL, PERTURBATION, SOFTMAX
+from dartsl.lang.methods import LATER, NORMAL, SOFTMAX
 from dartsl.lang.settings import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Build:
                 relaxation=config.relaxation,
                 alphas_start=config.alphas_start,
                 edge_weights=config.edge_weights,
-                projected=config.derive == PERTURBATION,
+                projected=config.derive in LATER,
                 auxiliary_skip=config.auxiliary_skip,
                 skip_dropout=config.skip_dropout > 0,
             )

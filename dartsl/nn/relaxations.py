@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from torch import Tensor
 from torch.nn.functional import elu, log_softmax, one_hot
 
-from dartsl.graph.tables import AlphaTable
+from dartsl.graph.tables import LEFT_OUT, AlphaTable
+from dartsl.graph.uniform import drawn_rows
 from dartsl.lang.methods import (
     DIRICHLET,
     GUMBEL,
@@ -21,9 +23,11 @@ from dartsl.lang.methods import (
     NORMAL,
     SIGMOID,
     SOFTMAX,
+    UNIFORM,
     ZERO,
     Implementations,
 )
+from dartsl.lang.model import Cell
 from dartsl.nn.dirichlet import draw_rows
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass
@@ -43,6 +47,7 @@ class Architecture:
     rivals      (rows, rows), True where two edges meet at a node (`dartsl.nn.edges`); None without edge weights
     training    whether the network is in training mode
     decided     (2, rows, columns), what is decided of its edges (`dartsl.nn.projection`); None where none can be
+    cell        the cell whose edges the rows are
     """
 
     table: AlphaTable
@@ -52,6 +57,7 @@ class Architecture:
     rivals: Tensor | None = None
     training: bool = True
     decided: Tensor | None = None
+    cell: Cell | None = None
 
     @property
     def draws(self) -> Draws:
@@ -70,6 +76,14 @@ class Architecture:
         return alphas if self.spare is None else alphas.masked_fill(self.spare, -torch.inf)
 
 
+def even_columns(architecture: Architecture, pass_: Pass) -> list[int]:
+    """For each row a column, drawn as of equal alphas."""
+    table = architecture.table
+    shape, like = (len(table.sizes), max(table.sizes)), torch.empty(0, dtype=torch.float64, device="cpu")
+    drawn = architecture.draws.gumbel(pass_, architecture.path, shape, like).tolist()
+    return [row.index(max(row[:size])) for row, size in zip(drawn, table.sizes, strict=True)]
+
+
 @dataclass(frozen=True)
 class Relaxation:
     """How mixing weights follow from the parameters of the architecture.
@@ -82,7 +96,10 @@ class Relaxation:
     expected what penalties and expected costs take for the mixing weights, where `weights` draws them: (rows, columns),
              differentiable, as `dartsl.searching.readouts` has it. None: `weights` draws nothing
     ahead    whether what it draws can be drawn before the step, so that steps can be captured
-    single   whether all weights of a row but one are 0: the network computes that candidate of each edge alone
+    single   whether all weights of a row but one are 0: the network computes that candidate of each edge alone, and
+             none of a row of zeros
+    columns  of one that is `single`, the column of each row, or LEFT_OUT, as it is drawn where nothing has numbers
+    learns   whether the parameters are trained
     """
 
     start: Callable[[AlphaTable, int], Mapping[str, Tensor]]
@@ -90,6 +107,8 @@ class Relaxation:
     expected: Callable[[Architecture], Tensor] | None = None
     ahead: bool = True
     single: bool = False
+    columns: Callable[[Architecture, Pass], list[int]] = even_columns
+    learns: bool = True
 
 
 RELAXATIONS = Implementations[Relaxation]("relaxation")
@@ -160,18 +179,41 @@ def gumbel_hard(architecture: Architecture, pass_: Pass) -> Tensor:
     return chosen - soft.detach() + soft
 
 
-def places(architecture: Architecture, weights: Tensor, pass_: Pass) -> list[int]:
-    """For each row the column of the largest mixing weight: one read of the device.
+def places(relaxation: Relaxation, architecture: Architecture, weights: Tensor, pass_: Pass) -> list[int]:
+    """For each row the column of the largest mixing weight, LEFT_OUT of a row of zeros: one read of the device.
 
-    On the meta device, where nothing has numbers, it is drawn as of equal alphas.
+    On the meta device, where nothing has numbers, it is drawn as the relaxation says.
     """
-    table = architecture.table
     if weights.is_meta:
-        shape, like = (len(table.sizes), max(table.sizes)), torch.empty(0, dtype=torch.float64, device="cpu")
-        drawn = architecture.draws.gumbel(pass_, architecture.path, shape, like).tolist()
-        return [row.index(max(row[:size])) for row, size in zip(drawn, table.sizes, strict=True)]
-    found: list[int] = weights.argmax(dim=-1).tolist()
+        return relaxation.columns(architecture, pass_)
+    found: list[int] = weights.argmax(dim=-1).where(weights.amax(dim=-1) > 0, LEFT_OUT).tolist()
     return found
+
+
+def no_alphas(table: AlphaTable, seed: int) -> dict[str, Tensor]:
+    """Alphas of 0, for a relaxation that learns none."""
+    return {ALPHAS: torch.zeros(len(table.sizes), max(table.sizes), dtype=torch.float32, device="cpu")}
+
+
+def uniform_columns(architecture: Architecture, pass_: Pass) -> list[int]:
+    """For each row the column that it has in the architecture that a pass draws, or LEFT_OUT."""
+    if architecture.cell is None or architecture.table.columns:
+        raise ValueError("architectures are drawn of whole cells")
+    seed = stream_seed(architecture.seed, pass_.step, pass_.kind, architecture.path)
+    return drawn_rows(architecture.cell, Random(seed))
+
+
+def uniform(architecture: Architecture, pass_: Pass) -> Tensor:
+    """1 for what the edges have in an architecture that is drawn evenly, 0 for all else: (rows, columns).
+
+    (Li and Talwalkar, arXiv 1902.07638.) Drawn on the CPU, so that a seed means the same everywhere.
+    """
+    alphas = architecture.parameters[ALPHAS]
+    rows = torch.zeros(alphas.shape, dtype=alphas.dtype, device="cpu")
+    for row, column in enumerate(uniform_columns(architecture, pass_)):
+        if column != LEFT_OUT:
+            rows[row, column] = 1
+    return rows.to(alphas.device)
 
 
 def dirichlet(architecture: Architecture, pass_: Pass) -> Tensor:
@@ -189,4 +231,16 @@ RELAXATIONS.provide(GUMBEL, Relaxation(small_alphas, gumbel, expected_softmax))
 RELAXATIONS.provide(DIRICHLET, Relaxation(small_alphas, dirichlet, expected_softmax, ahead=False))
 RELAXATIONS.provide(
     GUMBEL_HARD, Relaxation(small_alphas, gumbel_hard, expected_softmax, ahead=False, single=True)
+)
+RELAXATIONS.provide(
+    UNIFORM,
+    Relaxation(
+        no_alphas,
+        uniform,
+        expected_softmax,
+        ahead=False,
+        single=True,
+        columns=uniform_columns,
+        learns=False,
+    ),
 )

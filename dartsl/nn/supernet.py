@@ -41,7 +41,7 @@ from dartsl.nn.single import Choice
 from dartsl.nn.text import TextOutput
 
 # What all copies of a network share.
-SHARED = ("plan", "graph", "optimised", "build", "plugins", "tables", "relaxation")
+SHARED = ("plan", "graph", "optimised", "build", "plugins", "tables", "cells", "relaxation")
 
 Device = torch.device | str
 Type = torch.dtype | str
@@ -93,6 +93,7 @@ class Supernet(nn.Module):
             single=relaxation.single,
         )
         self.tables = info(graph).alphas
+        self.cells = {cell.name: cell for cell in plan.cells()}
         self._widths = [application(graph, carry).shape[0] for carry in info(graph).carries]
         relaxation = with_projection(with_perturbation(relaxation), build.projected)
         self.relaxation = with_edge_weights(relaxation) if build.edge_weights else relaxation
@@ -225,22 +226,19 @@ class Supernet(nn.Module):
             weights = self.relaxation.weights(architecture, pass_)
             given: Any = with_beside(weights, architecture, pass_) if architecture.table.beside else weights
             if self.relaxation.single:
-                chosen = places(architecture, weights.detach(), pass_)
+                chosen = places(self.relaxation, architecture, weights.detach(), pass_)
                 given = tuple(map(Choice, given.unbind(0), chosen))
             found.append(given)
         return found
 
     def chosen(self, pass_: Pass) -> dict[str, list[int]]:
         """By table, the column that each row computes in a pass, where the relaxation has it compute one alone."""
-        return {
-            each.table.name: places(each, self.relaxation.weights(each, pass_).detach(), pass_)
-            for each in self.architectures()
-        }
+        mixing = zip(self.tables, self._mixing(pass_), strict=True)
+        return {table.name: [choice.place for choice in choices] for table, choices in mixing}
 
     def expected_weights(self) -> dict[str, Tensor]:
         """As `mixing_weights`, with nothing drawn."""
-        expected = self.relaxation.expected
-        if expected is None:
+        if (expected := self.relaxation.expected) is None:
             return self.mixing_weights()
         return {each.table.name: expected(each) for each in self.architectures()}
 
@@ -254,7 +252,7 @@ class Supernet(nn.Module):
             }
             for group, values in self._groups.items()
         }
-        kept = {table.name: [list(row) for row in table.columns] for table in self.tables if table.columns}
+        kept = {each.name: [list(row) for row in each.columns] for each in self.tables if each.columns}
         return {**found, **({KEPT: kept} if kept else {}), **recorded(self.decided())}
 
     def decided(self) -> dict[str, list[int | None]]:
@@ -268,7 +266,8 @@ class Supernet(nn.Module):
         unused = self.get_buffer(f"spare_{table.name}") if len(set(table.sizes)) > 1 else None
         meeting = self.get_buffer(f"rivals_{table.name}") if self.build.edge_weights else None
         decided = self.get_buffer(f"{DECIDED}_{table.name}") if self.build.projected else None
-        return Architecture(table, parameters, unused, self.build.seed, meeting, self.training, decided)
+        cell, seed = self.cells.get(table.cell), self.build.seed
+        return Architecture(table, parameters, unused, seed, meeting, self.training, decided, cell)
 
     def _group(self, name: str) -> nn.ParameterDict:
         """The parameters of a group, by the keys of their tables. Raises ValueError for a name that is in use here."""

@@ -79,6 +79,7 @@ _OF_SEARCH = {
     "skips": table(_FIGURE),
     "frozen": _FIGURE,
     "projection": record({"number": whole(1), "of": whole(1)}),
+    "selection": record({"drawn": whole(1), "different": whole(1), "number": whole()}),
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
 _IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
@@ -109,7 +110,7 @@ SEARCH = RunKind(
     beside={
         ALPHAS: record(
             _EPOCH | {"alphas": table(many(many(number())))},
-            {"decided": table(many(maybe(whole(-1))))},  # by the derivation `perturbation`
+            {"decided": table(many(maybe(whole(-1))))},  # by what follows a search
             others=table(
                 many(either(number(), many(number())))
             ),  # what else a relaxation has learnt, by table

@@ -7,12 +7,11 @@ dropped. What was found is kept unless the loss is lower there than without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dartsl.nn.passing import Pass
 from dartsl.nn.perturbation import ascended, perturbed
@@ -20,7 +19,7 @@ from dartsl.nn.relaxations import RELAXATIONS
 from dartsl.nn.supernet import Supernet
 from dartsl.step.autograd import constant, slopes
 from dartsl.step.batches import Batch
-from dartsl.step.gradients import passed_over
+from dartsl.step.gradients import evaluated, passed_over
 
 Weights = dict[str, Tensor]  # mixing weights by table, (rows, columns)
 
@@ -37,7 +36,7 @@ def hardest(model: Supernet, batch: Batch, pass_: Pass, steps: int) -> Mapping[s
     with torch.no_grad():
         weights = {name: relaxation.weights(each, calm) for name, each in architectures.items()}
         now = {name: perturbed(weights[name], each, pass_) for name, each in architectures.items()}
-    with _evaluated(model), constant(model.parameters()):
+    with evaluated(model), constant(model.parameters()):
         before = _loss(model, batch, replace(calm, perturbed=weights))
         for _ in range(steps):
             slope = _slopes(model, batch, calm, now)
@@ -64,15 +63,3 @@ def _slopes(model: Supernet, batch: Batch, pass_: Pass, now: Weights) -> Weights
     found = slopes(batch.share.weighed(passed.loss), list(leaves.values()))
     batch.share.sum_(found)
     return dict(zip(leaves, found, strict=True))
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Inside, a network is in evaluation mode; each module comes out of it in the mode that it was in."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

@@ -118,6 +118,11 @@ def check_gradients(job: Job, config: SearchConfig) -> Comparison:
     data = data_of(model, config, job.given)
     with own_generators(config.device), blamed(model.plugins):
         session = session_of(model, config, data, given=job.given)
+        if not session.method.alphas_learn:
+            raise UserError(
+                f"the relaxation `{config.relaxation}` learns no alphas, and has no gradients of them",
+                "give another relaxation or method",
+            )
         session.begin_epoch()
         train, validation = session.draw(next(iter(session.batches)))
         stepper = session.stepper

@@ -12,7 +12,7 @@ from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable, tables_of
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
-from dartsl.lang.methods import COST, PERTURBATION, SOFTMAX
+from dartsl.lang.methods import COST, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
 from dartsl.lang.model import Network, Spec
 from dartsl.lang.plan import plan
 from dartsl.lang.terms import Plan
@@ -177,22 +177,28 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
 
 
+PHASES = {PERTURBATION: "projection", SAMPLED: "selection"}  # what follows the search, by the rule
+
+
 def _require_decided(run: RunFolder, spec: Spec, network: Network, row: Row, rule: Rule) -> None:
-    """Raises UserError where a run is to be derived by its projection, and that is not over or was none."""
-    if rule.name != PERTURBATION:
+    """Raises UserError where a run is to be derived by what is decided after its search, and that is not over or was
+    none; and where its alphas say nothing."""
+    blank = relaxation_of(run) == UNIFORM
+    if rule.name not in LATER and not blank:
         return
-    if run.info.settings.get("derive") != PERTURBATION:
+    of_run = str(run.info.settings.get("derive"))
+    if rule.name in LATER and of_run != rule.name:
         raise UserError(
-            f"{run.path} was searched without a projection: its edges are not decided",
-            f"derive = {PERTURBATION} goes on with the search, so it is given when that begins",
+            f"{run.path} was searched without a {PHASES[rule.name]}: its edges are not decided",
+            f"derive = {rule.name} goes on with the search, so it is given when that begins",
         )
     decided = row.get(DECIDED, {})
     tables = tables_of(spec.cells[name] for name in network.cells)
     if not all(_all_decided(spec, table, decided.get(table.name, [None])) for table in tables):
+        by_alphas = "" if blank else ", or derive by the alphas: --derive argmax"
         raise UserError(
-            f"the projection of {run.path} is not over after epoch {row['epoch']}",
-            help=f"go on with the search, {command_line('dartsl', 'search', '--resume', run.path)}, or derive by "
-            "the alphas: --derive argmax",
+            f"the {PHASES.get(of_run, 'search')} of {run.path} is not over after epoch {row['epoch']}",
+            help=f"go on with the search, {command_line('dartsl', 'search', '--resume', run.path)}{by_alphas}",
         )
 
 

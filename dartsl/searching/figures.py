@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
@@ -11,7 +12,7 @@ from dartsl.run.schema import Check, real, record, whole
 from dartsl.run.state import TALLY
 from dartsl.searching.step import Taken
 from dartsl.step.batches import Outcome
-from dartsl.step.tally import Tally
+from dartsl.step.tally import Figures, Tally
 
 BATCHES = ("train", "valid")
 OF_METRIC = record({"loss": real, "correct": whole(), "count": whole()}, closed=True)  # it may be no number
@@ -41,6 +42,10 @@ class EpochFigures:
             self._tallies[self._means["penalties"][name]].add(Outcome(value, None, 1))
         for name, value in taken.validation.metrics.items():
             self._tallies[self._means["metrics"][name]].add(Outcome(value, None, taken.validation.count))
+
+    def show(self, validation: Figures) -> None:
+        """Let those of the validation batches be these, in the place of sums over steps."""
+        self._tallies["valid"].load(asdict(validation))
 
     def row(self) -> dict[str, Any]:
         """The columns of the history. The host waits for the device."""

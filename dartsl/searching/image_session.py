@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -109,9 +109,13 @@ class ImageSession(SearchSession[Tensor]):
         chosen = self._chosen(place, self.validation.draw(), self.generator)
         return self._ready.take(chosen, partial(self._batches, *chosen))
 
-    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+    @property
+    def validation_batches(self) -> int:
+        return -(-len(self._theirs) // self.config.batch)
+
+    def validated(self, key: Sequence[int | str], take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
         """In batches of the search's size, augmented as those of its steps are; what is left is the last one."""
-        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, "projection", number))
+        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, *key))
         places = self._theirs[torch.randperm(len(self._theirs), generator=generator)]
         size = self.config.batch
         for index, start in enumerate(range(0, len(places), size)):

@@ -145,7 +145,7 @@ def _require_going_on(session: SearchSession[Any], folder: RunFolder, anew: Anew
     """Raises UserError where other epochs are asked for, and change nothing: a rule has ended the search."""
     if anew.epochs in (None, folder.info.settings["epochs"]):
         return
-    if (ended := session.projection.ended) is not None:
+    if (ended := session.following.ended) is not None:
         edges = "are decided" if session.finished else "are being decided"
         raise UserError(
             f"the search of {folder.path} is over after epoch {ended}, and its edges {edges}",
@@ -200,7 +200,7 @@ def _run_stage(
     course: Course, folder: RunFolder, console: Console, group: Group, callbacks: Callbacks
 ) -> Ending:
     session, device = course.session, course.config.device
-    epochs = course.config.epochs + session.projection.epochs
+    epochs = course.config.epochs + session.following.epochs
     if words := course.words():
         console.print(words, highlight=False, markup=False, soft_wrap=True)
     group.align(session.model)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dartsl.lang.methods import ADVERSARIAL, COST, NO_PERTURBATION, SCHEDULED
 from dartsl.lang.settings import SearchConfig
+from dartsl.nn.relaxations import RELAXATIONS
 from dartsl.searching.cost import cost_term
 from dartsl.searching.spans import Span
 from dartsl.searching.stops import STOPS, StopRule
@@ -103,6 +104,7 @@ class Method:
     epochs      the last one, where `stop` does not end the search before
     derivation  the name of the rule by which cells are made of mixing weights
     ascents     how many steps up the training loss perturb the mixing weights in the weights' step; 0 for none
+    alphas_learn  whether the relaxation has alphas that are trained
     """
 
     relaxation: str
@@ -116,6 +118,7 @@ class Method:
     stop: StopRule
     derivation: str
     ascents: int = 0
+    alphas_learn: bool = True
 
     @classmethod
     def of(cls, config: SearchConfig, schedule: Schedule, span: Span | None = None) -> Method:
@@ -149,7 +152,12 @@ class Method:
             stop=STOPS.of(config.stop)(config),
             derivation=config.derive,
             ascents=config.perturb_steps if config.perturb == ADVERSARIAL else 0,
+            alphas_learn=RELAXATIONS.of(config.relaxation).learns,
         )
+
+    def learns(self, epoch: int) -> bool:
+        """Whether the alphas are trained in an epoch, counted from 0."""
+        return self.alphas_learn and self.schedule.learns(epoch)
 
     def numbers(self, moment: Moment) -> dict[str, float]:
         """What is scheduled, as it is in an epoch, by the names of `dartsl.nn.passing.Scheduled`."""

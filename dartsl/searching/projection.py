@@ -9,7 +9,7 @@ are: each edge into one is left out alone, and those k stay without which it doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,20 +17,20 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.methods import PERTURBATION
 from dartsl.lang.model import Cell, Edge
-from dartsl.lang.terms import Plan
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.projection import changed, decide
 from dartsl.nn.supernet import Supernet
 from dartsl.run.schema import Check, many, number, record, text, whole
+from dartsl.searching.phase import Phase, Trial, cells_of, require_choices
 from dartsl.searching.skips import edge_name
 from dartsl.step.batches import Outcome
 from dartsl.step.tally import Tally
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Trial):
     """A network that is measured: a table's without a candidate of an edge, or without the edge (LEFT_OUT)."""
 
     table: str
@@ -55,20 +55,18 @@ class Decision:
 
 
 @dataclass
-class Projection:
-    """The phase after the search: what is to be decided, and how far it has come.
+class Projection(Phase):
+    """What is to be decided, and how far that has come.
 
     interval  epochs from one decision to the next
-    wanted    whether there is such a phase at all
-    ended     the epochs of the search before it; None while that goes on
     at        tables of which this epoch's decision is made, or for which there is none
     scores    of the variants of the decision that is being made
     made      the decisions of this epoch
     """
 
+    key = "projection"
     model: Supernet
     interval: int
-    wanted: bool
     ended: int | None = None
     at: int = 0
     scores: list[float] = field(default_factory=list)
@@ -76,34 +74,23 @@ class Projection:
 
     def __post_init__(self) -> None:
         """Raises UserError for a node whose edges cannot all be left out."""
-        tables = self._tables = self.model.tables if self.wanted else ()
-        self._cells = {table.name: _cell_of(self.model.plan, table) for table in tables}
+        tables, cells = self.model.tables, cells_of(self.model.plan)
+        self._tables = tables
+        self._cells = {table.name: cells[table.cell] for table in tables}
         for cell in self._cells.values():
-            _require_choices(cell)
+            require_choices(cell, PERTURBATION)
         self._nodes = {table.name: _contested(self._cells[table.name], table) for table in tables}
-        self.count = max((len(table.sizes) + len(self._nodes[table.name]) for table in tables), default=0)
+        self.count = max(len(table.sizes) + len(self._nodes[table.name]) for table in tables)
         self.at = len(tables)
 
     @property
     def epochs(self) -> int:
-        """How many the phase takes: one after the last decision, `interval` after each other one."""
-        return self.interval * (self.count - 1) + 1 if self.wanted else 0
-
-    def searched(self, epoch: int) -> int:
-        """The epochs of the search among so many of the run."""
-        return epoch if self.ended is None else self.ended
-
-    def like(self, epoch: int) -> int:
-        """The epoch of the search, from 0, whose schedules hold: of the phase the last one."""
-        return epoch if self.ended is None else self.ended - 1
+        """One after the last decision, `interval` after each other one."""
+        return self.interval * (self.count - 1) + 1
 
     def rate(self, highest: float, scheduled: float) -> float:
         """The weights' learning rate: in the phase a tenth of the highest, as the authors have it."""
         return scheduled if self.ended is None else highest / 10
-
-    def over(self, epoch: int) -> bool:
-        """Whether all is done, after so many epochs of the run."""
-        return not self.wanted or (self.ended is not None and epoch >= self.ended + self.epochs)
 
     def number(self, epoch: int) -> int:
         """Which decision the epoch after so many of the run has, from 1; 0 in the search."""
@@ -111,16 +98,11 @@ class Projection:
         return 0 if ended is None or epoch < ended else (epoch - ended) // self.interval + 1
 
     def phase(self, epoch: int) -> str:
-        """The same in words; nothing in the search."""
         number = self.number(epoch)
         return f"projection {number} of {self.count}" if number else ""
 
     def enter(self, epoch: int, searched: bool) -> bool:
-        """Make ready for the epoch after so many of the run; whether it is the first of the phase.
-
-        `searched`: the search is over.
-        """
-        first = self.wanted and searched and self.ended is None
+        first = searched and self.ended is None
         self.ended = epoch if first else self.ended
         decides = self.ended is not None and (epoch - self.ended) % self.interval == 0
         self.at = 0 if decides and not self.over(epoch) else len(self._tables)
@@ -154,8 +136,7 @@ class Projection:
             )
 
     def measure(self, variant: Variant, outcomes: Iterable[Outcome]) -> None:
-        """Measure the next variant: `outcomes` are those of all validation batches, which it is taken over as they are
-        asked for. Where nobody counts right predictions the loss says how well it does."""
+        """Where nobody counts right predictions the loss says how well it does."""
 
         def leave(state: Tensor) -> None:
             if variant.column == LEFT_OUT:
@@ -232,7 +213,6 @@ class Projection:
     # -------------------------------------------------------------------- record
 
     def row(self, epoch: int) -> dict[str, Any]:
-        """What the history says of the epoch after so many of the run; nothing in the search."""
         number = self.number(epoch)
         if not number:
             return {}
@@ -256,7 +236,6 @@ class Projection:
         return {"cell": cell.name, **what, "kept": kept, **without}
 
     def state_dict(self) -> dict[str, Any]:
-        """How far it has come, for a checkpoint."""
         return {
             "ended": -1 if self.ended is None else self.ended,
             "at": self.at,
@@ -265,7 +244,6 @@ class Projection:
         }
 
     def schema(self) -> Check:
-        """What `state_dict` must be."""
         places = many(whole(0))
         made = {
             "table": text,
@@ -286,14 +264,9 @@ class Projection:
         )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave, once the model has its state."""
         self.ended = None if state["ended"] < 0 else state["ended"]
         self.at, self.scores = state["at"], list(state["scores"])
         self.made = [Decision(**each) for each in state["made"]]
-
-
-def _cell_of(plan: Plan, table: AlphaTable) -> Cell:
-    return next(cell for cell in plan.cells() if cell.name == table.cell)
 
 
 def _keep(cell: Cell, name: str) -> int | None:
@@ -317,15 +290,3 @@ def _contested(cell: Cell, table: AlphaTable) -> list[tuple[list[int], int]]:
         for node in cell.nodes
         if node.keep is not None and node.keep < len(rows[node.name])
     ]
-
-
-def _require_choices(cell: Cell) -> None:
-    for node in cell.nodes:
-        edges: Sequence[Edge] = cell.incoming(node.name)
-        searched = [edge.searched for edge in edges]
-        if node.keep is not None and node.keep < len(edges) and any(searched) and not all(searched):
-            raise UserError(
-                f"derive = perturbation leaves out edge by edge, and cell `{cell.name}` has edges into its node "
-                f"`{node.name}` that offer one operation",
-                "another rule derives such cells: --derive argmax",
-            )

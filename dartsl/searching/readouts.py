@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dartsl.graph.tables import BETAS, DECIDED, KEPT, LEFT_OUT, AlphaTable
-from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, Implementations
+from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, UNIFORM, Implementations
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
 Recorded = Mapping[
@@ -141,5 +141,5 @@ def _squashed(alpha: float) -> float:
 
 
 READOUTS.provide(SIGMOID, Readout(_sigmoid, lambda candidates: 0.5))
-for _name in (SOFTMAX, GUMBEL, GUMBEL_HARD, DIRICHLET):
+for _name in (SOFTMAX, GUMBEL, GUMBEL_HARD, DIRICHLET, UNIFORM):
     READOUTS.provide(_name, Readout(_softmax, lambda candidates: 1 / candidates))

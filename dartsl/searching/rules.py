@@ -16,7 +16,8 @@ _DEFAULTS = SearchConfig()
 class Rule:
     """How cells are derived.
 
-    name        connected, argmax, threshold or perturbation (`projection.py`), which is argmax once all is decided
+    name        connected, argmax or threshold; perturbation (`projection.py`) or sampled (`selection.py`), which are
+                argmax once all is decided
     threshold   the weight below which the rule `threshold` keeps no edge into a `sum`
     skip_limit  the most skip connections of a derived cell (`skips.py`); -1 for no limit
     """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def saved(session: SearchSession[Any]) -> dict[str, Any]:
     """All that a later session needs to go on bit for bit: tensors, numbers and strings only."""
+    phase = session.following
     return {
         "epoch": session.epoch,
         "step": session.number,
@@ -28,13 +29,14 @@ def saved(session: SearchSession[Any]) -> dict[str, Any]:
         **session.curvature.figures(),
         **recorded(session.past),
         **session.stage.state_dict(),
-        **({"projection": session.projection.state_dict()} if session.projection.wanted else {}),
+        **({phase.key: phase.state_dict()} if phase.key else {}),
         **session.random_state(),
     }
 
 
 def schema_of(session: SearchSession[Any]) -> Check:
     """What a saved state must be."""
+    phase = session.following
     return record(
         {
             "epoch": whole(),
@@ -47,7 +49,7 @@ def schema_of(session: SearchSession[Any]) -> Check:
             **session.freezing.schema(),
             **session.random_schema(),
         },
-        {**PAST, **STAGE_SCHEMA, "curvature": number(), "projection": session.projection.schema()},
+        {**PAST, **STAGE_SCHEMA, "curvature": number(), **({phase.key: phase.schema()} if phase.key else {})},
         closed=True,
     )
 
@@ -68,5 +70,5 @@ def take_over(session: SearchSession[Any], state: Mapping[str, Any]) -> None:
     session.freezing.load_state_dict(state)
     session.curvature.value = state.get("curvature")
     session.past = restored(state)
-    if session.projection.wanted:
-        session.projection.load_state_dict(state["projection"])
+    if session.following.key:
+        session.following.load_state_dict(state[session.following.key])

@@ -13,7 +13,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
-from dartsl.lang.methods import NEVER, PERTURBATION
+from dartsl.lang.methods import NEVER
 from dartsl.lang.settings import SearchConfig
 from dartsl.nn.passing import Scheduled
 from dartsl.nn.supernet import Supernet
@@ -29,7 +29,8 @@ from dartsl.searching.figures import EpochFigures
 from dartsl.searching.freezing import Freezing
 from dartsl.searching.kept import StageState
 from dartsl.searching.method import Method, Schedule
-from dartsl.searching.projection import Projection, Variant
+from dartsl.searching.phase import Trial
+from dartsl.searching.phases import phase_of
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rollback import Rollback
 from dartsl.searching.saved import saved, schema_of, take_over
@@ -45,7 +46,7 @@ from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
 
 
-class SearchSession(Verified[Place | Variant], Generic[Place]):
+class SearchSession(Verified[Place | Trial], Generic[Place]):
     """A supernet that takes steps, its data, and how far it has come.
 
     `epoch` counts the epochs that are over, `number` all steps taken. Losses, accuracies and perplexities of both parts
@@ -95,7 +96,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
         self.standing = Standing(model, config)
         self.curvature = Curvature.of(config)
         self.rollback = Rollback(model, self.stepper.weights, self.stepper.alphas, config)
-        self.projection = Projection(model, config.projection_interval, config.derive == PERTURBATION)
+        self.following = phase_of(model, config, self.validation_batches)
         self.past: list[After] = []  # those after each epoch, where the stop rule reads them
         self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
         self._state = [*model.parameters(), *model.buffers()]
@@ -116,18 +117,23 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
 
     @property
     def steps(self) -> int:
-        """Steps of the epoch; networks that are measured are the first ones."""
-        return len(self.batches) + self.projection.total
+        """Steps of the epoch; networks that are measured are the first ones, or all."""
+        return (len(self.batches) if self._trains else 0) + self.following.total
 
     @property
     def place(self) -> int:
         """Steps of the current epoch that are done, the one in hand included."""
-        return self.batches.step + self.projection.done
+        return self.batches.step + self.following.done
 
-    def left(self) -> Iterator[Place | Variant]:
+    def left(self) -> Iterator[Place | Trial]:
         """What is still measured in the epoch, and the places in the training data of the steps that are left."""
-        yield from self.projection.left()
-        yield from self.batches
+        yield from self.following.left()
+        if self._trains:
+            yield from self.batches
+
+    @property
+    def _trains(self) -> bool:
+        return self.following.trains or not self.following.number(self.epoch)
 
     @property
     def stopped(self) -> Stop | None:
@@ -136,14 +142,14 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
 
     def _fired(self) -> Stop | None:
         """What the rule says after this epoch, which is not the last one."""
-        if not self.past or self.projection.searched(self.epoch) >= self.span.end:
+        if not self.past or self.following.searched(self.epoch) >= self.span.end:
             return None
         return self.method.stop(self.past, self.model.plan)
 
     @property
     def finished(self) -> bool:
         """Whether the last epoch, or that of the stage, is over, or a rule has stopped the search; and what follows."""
-        return self._searched and self.projection.over(self.epoch)
+        return self._searched and self.following.over(self.epoch)
 
     @property
     def _searched(self) -> bool:
@@ -151,20 +157,25 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
 
     @property
     def phase(self) -> str:
-        return self.projection.phase(self.epoch)
+        return self.following.phase(self.epoch)
 
     @property
     def moment(self) -> Moment:
         """Which epoch this is, of how many, as schedules see it; what follows the search is as its last one."""
-        return self.span.moment(self.projection.like(self.epoch))
+        return self.span.moment(self.following.like(self.epoch))
 
     @abstractmethod
     def draw(self, place: Place) -> tuple[Batch, Batch]:
         """A step's training batch, and the validation batch that goes with it."""
 
+    @property
     @abstractmethod
-    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
-        """What `take` gives of each batch of the whole validation part and its number, shuffled for a decision."""
+    def validation_batches(self) -> int:
+        """Batches of the whole validation part."""
+
+    @abstractmethod
+    def validated(self, key: Sequence[int | str], take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+        """What `take` gives of each batch of the whole validation part and its number, shuffled by a key."""
 
     def went_on(self, taken: Taken) -> None:
         """Called after each step with what it gave."""
@@ -187,22 +198,26 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
     def closing(self, last: Mapping[str, Any]) -> list[str]:
         """What to say after the last epoch, whose row of the history is given: lines."""
         stop = self.stopped
-        ended = self.projection.searched(self.epoch)
-        return [] if stop is None else stop.lines(f"after epoch {ended} of {self.method.epochs}")
+        ended = self.following.searched(self.epoch)
+        lines = [] if stop is None else stop.lines(f"after epoch {ended} of {self.method.epochs}")
+        return [*lines, *self.following.closing(last)]
 
     def begin_epoch(self) -> None:
         """Choose the epoch's learning rate; harmless in mid-epoch, after a step that `verify` found sound."""
-        self.rate = self.projection.rate(self.config.lr, self.method.schedule.rate(self.moment.epoch))
+        self.rate = self.following.rate(self.config.lr, self.method.schedule.rate(self.moment.epoch))
         self.numbers = {**self.method.numbers(self.moment), **self.rollback.figures()}
         self.keep()
 
-    def step(self, place: Place | Variant) -> None:
+    def step(self, place: Place | Trial) -> None:
         """Alphas on a validation batch (not where they rest), and weights on the training batch of `place`.
 
-        A variant is measured.
+        A trial is measured.
         """
-        if isinstance(place, Variant):
-            self.projection.measure(place, self.validated(self.projection.number(self.epoch), self._outcome))
+        if isinstance(place, Trial):
+            key = (self.following.key, self.following.number(self.epoch))
+            found = self.following.measure(place, self.validated(key, self._outcome))
+            if found is not None:
+                self.sums.show(found)
             return
         train, validation = self.draw(place)
         taken = self.stepper.take(train, validation, self.number, self.moment)
@@ -217,7 +232,8 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
 
     def _outcome(self, batch: Batch, index: int) -> Outcome:
         """That of a validation batch, the one of that number; nothing changes."""
-        return self.stepper.measure(batch, self.number + index, Scheduled(**self.numbers))
+        scheduled = Scheduled(**self.numbers)
+        return self.stepper.measure(batch, self.number + index, scheduled, self.following.evaluates)
 
     @property
     def optimizers(self) -> Sequence[torch.optim.Optimizer]:
@@ -230,7 +246,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
 
     def position(self) -> dict[str, Any]:
         """How far the search has come within its epoch: numbers, and states of generators."""
-        counts = {"counts": self.sums.counts(), "projection": self.projection.state_dict()}
+        counts = {"counts": self.sums.counts(), "following": self.following.state_dict()}
         found = {"step": self.number, "curvature": self.curvature.value, "compared": self.freezing.count}
         return {**found, **counts, **self.random_state()}
 
@@ -240,7 +256,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
         self.curvature.value = position["curvature"]
         self.freezing.count = position["compared"]
         self.sums.load_counts(position["counts"])
-        self.projection.load_state_dict(position["projection"])
+        self.following.load_state_dict(position["following"])
         self.load_random_state(position)
 
     def end_epoch(self) -> EpochEnd:
@@ -248,7 +264,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
         self.verify()
         self.epoch += 1
         self.batches.advance()
-        if self.config.stop != NEVER and self.projection.ended is None:
+        if self.config.stop != NEVER and self.following.ended is None:
             self.past.append(After(self.readings(), self.curvature.value))
         row = {
             "epoch": self.epoch,
@@ -264,9 +280,9 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
             **self.standing.skips(),
             **self.freezing.figures(),
             **self.stage.figures(),
-            **self.projection.row(self.epoch - 1),
+            **self.following.row(self.epoch - 1),
         }
-        phase = self.projection.phase(self.epoch - 1)
+        phase = self.following.phase(self.epoch - 1)
         if not phase and (stop := self.stopped) is not None:
             row |= {"stopped": stop.reason} | ({} if stop.epoch is None else {"found_epoch": stop.epoch})
         figures = self.read()
@@ -275,7 +291,7 @@ class SearchSession(Verified[Place | Variant], Generic[Place]):
         self.seconds = 0.0
         beside = {ALPHAS: {"epoch": self.epoch, **self.model.architecture()}}
         said = self._go_back()
-        if self.projection.enter(self.epoch, self._searched):
+        if self.following.enter(self.epoch, self._searched):
             self.stepper.weights.state.clear()  # a fresh optimiser, as the authors take
             self.graphs.forget()
         return EpochEnd(row, beside, figures, said, phase)

@@ -24,7 +24,7 @@ from dartsl.searching.terms import Factor, Moment
 from dartsl.step.autograd import clip_, slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter
-from dartsl.step.gradients import measure, require_finite, weight_step
+from dartsl.step.gradients import evaluated, measure, passed_over, require_finite, weight_step
 from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import adam, advance, sgd
 
@@ -91,7 +91,7 @@ class SearchStep:
         `step` keys all random draws. Nothing waits for the device, unless `finite` is to raise at once: then nothing
         has been touched by the half of the step that raises, nor by one after it.
         """
-        learns = self.method.schedule.learns(moment.epoch)
+        learns = self.method.learns(moment.epoch)
         scheduled = Scheduled(**self.method.numbers(moment))
         captured = Step(
             partial(self._take, moment=moment, scheduled=scheduled),
@@ -152,7 +152,7 @@ class SearchStep:
     ) -> tuple[Outcome, dict[str, Tensor]]:
         """The outcome of the validation batch, and the terms' values; the step itself where alphas do not rest."""
         train, validation = batches
-        if not self.method.schedule.learns(moment.epoch):
+        if not self.method.learns(moment.epoch):
             return self._measure((validation,), step, scheduled.calm), {}
         gradient = self.gradient(train, validation, step, scheduled)
         if seen is not None:
@@ -162,20 +162,28 @@ class SearchStep:
         alpha_step(self.model, self.alphas, gradient, step)
         return gradient.outcome, terms
 
-    def measure(self, batch: Batch, step: int, scheduled: Scheduled) -> Outcome:
-        """What a validation batch gives in training mode, where `step` keys what is drawn; nothing changes."""
+    def measure(self, batch: Batch, step: int, scheduled: Scheduled, evaluation: bool = False) -> Outcome:
+        """What a validation batch gives, where `step` keys what is drawn; nothing changes.
+
+        In training mode, where its loss must be finite; or in evaluation mode, where it need not be.
+        """
         captured = Step(
-            partial(self._measure, scheduled=scheduled.calm),
+            partial(self._evaluate if evaluation else self._measure, scheduled=scheduled.calm),
             self.model,
             (),
             self.finite,
-            fixed=scheduled.calm,
+            fixed=(scheduled.calm, evaluation),
         )
         return self.graphs.take(captured, (batch,), step)
 
     def _measure(self, batches: tuple[Batch], step: int, scheduled: Scheduled) -> Outcome:
         pass_ = Pass(step, "validation", frozen=True, scheduled=scheduled)
         return measure(self.model, batches[0], pass_, self.finite)
+
+    def _evaluate(self, batches: tuple[Batch], step: int, scheduled: Scheduled) -> Outcome:
+        pass_ = Pass(step, "validation", frozen=True, scheduled=scheduled)
+        with evaluated(self.model), torch.no_grad():
+            return passed_over(self.model, batches[0], pass_).outcome().over_all(batches[0].share)
 
     def gradient(
         self, train: Batch, validation: Batch, step: int, scheduled: Scheduled = STEADY

@@ -5,7 +5,7 @@ Source: Liu, Simonyan and Yang, "DARTS" (arXiv 1806.09055), A.2, and the authors
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -98,7 +98,11 @@ class TextSession(SearchSession[Window]):
         carries = started(self.model, self.valid_carries, self.share)
         return train, TextBatch(*looked, carries, share=self.share)
 
-    def validated(self, number: int, take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
+    @property
+    def validation_batches(self) -> int:
+        return len(range(0, len(self.valid_rows) - 1, self.bptt))
+
+    def validated(self, key: Sequence[int | str], take: Callable[[Batch, int], Outcome]) -> Iterator[Outcome]:
         """In windows of `bptt`, from the start to the end, the states carried on; nothing is shuffled."""
         carries: Carries = None
         for index, start in enumerate(range(0, len(self.valid_rows) - 1, self.bptt)):
@@ -144,9 +148,12 @@ class TextSession(SearchSession[Window]):
         """
         found = last["validation_perplexity"]
         unrolled = "" if self.config.order == "1" else ", at the unrolled weights"
+        how = f"the mean of the last epoch's passes: in training mode{unrolled}"
+        if not self.following.trains:
+            how = "of what was selected, with the shared weights: in evaluation mode"
         lines = [
             *super().closing(last),
-            f"validation perplexity  {found:.3f}, the mean of the last epoch's passes: in training mode{unrolled}",
+            f"validation perplexity  {found:.3f}, {how}",
             "                       (the alphas learn from this text: train what is found to measure it)",
         ]
         source = self.data.source

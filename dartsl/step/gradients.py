@@ -6,7 +6,8 @@ here waits for the device, unless `Finite` is to raise at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -37,6 +38,18 @@ def seed_plugins(model: SearchModel, batch: Batch, pass_: Pass) -> None:
         return
     seed = stream_seed(model.seed, pass_.step, pass_.kind)
     seed_torch(seed_of(batch.share, seed), batch.device)
+
+
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """Inside, a network is in evaluation mode; each module comes out of it in the mode that it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @torch.no_grad()

@@ -31,6 +31,8 @@ PARTS = (
     "cost_exponent",
     "threshold",
     "projection_interval",
+    "samples",
+    "sample_batches",
     "stop_skips",
     "stop_epochs",
     "stop_ratio",
@@ -46,6 +48,15 @@ PARTS = (
     "auxiliary_skip_weight",
     "stages_start",
 )  # of parts that no search has named
+LEARNING = (
+    "warmup",
+    "steps_first",
+    "alphas_lr",
+    "alphas_betas",
+    "alphas_clip",
+    "alphas_decay",
+    "alphas_start",
+)  # of alphas
 
 
 @pytest.mark.parametrize(
@@ -73,6 +84,11 @@ PARTS = (
             SearchConfig(order="2", stop="skips", skip_limit=1),
             Found(folder=True, streamed=True, skips=False),
             ["stop", "skip_limit", *(name for name in PARTS if name != "stop_skips")],
+        ),
+        (
+            SearchConfig(relaxation="uniform", derive="sampled"),
+            STREAMED,
+            ["r", *(name for name in PARTS if not name.startswith("sample")), *LEARNING],
         ),
         (TrainConfig(), Found(), ["workers", "stream", "decay", "amp_type", "resize"]),
         (TrainConfig(asgd=False), STREAMED, ["decay", "amp_type", "nonmono"]),

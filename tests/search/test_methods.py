@@ -39,6 +39,7 @@ def test_a_step_takes_as_many_passes_as_are_said(
     epochs = 6 if "stages" in PRESETS[name].parts else 3  # the spec's warmup, 1, begins each stage
     run = dartsl.search(
         *(tiny, tiny.parent / "run"), data=tiny.parent / "images.npz", method=name, order=1, epochs=epochs, quiet=True,
+        samples=2,
         on_step=lambda step: after.append((step.epoch, step.step == step.steps, passes)),
     )  # fmt: skip
     assert run.settings["method"] == name
@@ -74,7 +75,18 @@ def test_readmes_first_search_runs_by_every_method(name: str, tmp_path: Path) ->
     """`dartsl search digits` with one option: all nine epochs, of few images."""
     images, labels = np.random.default_rng(0).integers(0, 256, (20, 8, 8), dtype=np.uint8), np.arange(20) % 10
     np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    small = ["--data", str(tmp_path / "few.npz"), "--set", "C=8", "--set", "n=1", "--batch", "10"]
+    small = [
+        "--data",
+        str(tmp_path / "few.npz"),
+        "--set",
+        "C=8",
+        "--set",
+        "n=1",
+        "--batch",
+        "10",
+        "--samples",
+        "2",
+    ]
     small += ["--out", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, ["search", "digits", "--method", name, *small], prog_name="dartsl")
     assert result.exit_code == 0, result.output

@@ -113,6 +113,25 @@ def test_edges_are_decided_by_the_validation_loss(
     same_runs(whole, stopped.path)
 
 
+def test_an_architecture_is_selected_by_the_validation_loss(
+    story: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In evaluation mode, over all windows; within what is measured it stops, and goes on."""
+    settings = {"method": "random_sharing", "samples": 4, "epochs": 1}
+    whole = run(story, "whole", **settings).path
+    rows = [json.loads(line) for line in (whole / "history.jsonl").read_text().splitlines()]
+    found = rows[-1]["selection"]
+    assert (found["drawn"], found["batches"]) == (4, None)
+    assert found["loss"]["best"] == pytest.approx(rows[-1]["validation_loss"])
+    assert found["loss"]["best"] <= found["loss"]["median"] <= found["loss"]["worst"]
+    stop_after(checkpoint_of(whole)["state"]["step"] + 2)
+    stopped = run(story, "parts", **settings)
+    assert not stopped.finished
+    monkeypatch.undo()
+    assert loop.resume(stopped.path, console=quiet()).finished
+    same_runs(whole, stopped.path)
+
+
 def test_the_levels_of_optimisation_search_alike(story: Path) -> None:
     rows = []
     for level in (0, 2):

@@ -110,7 +110,7 @@ def test_a_spec_may_name_it() -> None:
     assert (found.code, found.help) == ("E0603", "did you mean `erf`?")
     assert (
         found.primary.text
-        == 'this must be "softmax", "sigmoid", "gumbel", "gumbel_hard", "dirichlet", "erf" or "gated"'
+        == 'this must be "softmax", "sigmoid", "gumbel", "gumbel_hard", "dirichlet", "uniform", "erf" or "gated"'
     )
 
 
