@@ -77,7 +77,7 @@ def compared(
             if batches:
                 projector.decide([(images, labels) for images, labels, *_ in batches])
                 batches = []
-                made = session.projection.made
+                made = session.following.made  # type: ignore[attr-defined]
                 assert projector.measured[before:] == [score for each in made for score in each.scores]
             train, validation = ((each.images, each.labels) for each in drawn)
             oracle.step(train, validation, xi)
