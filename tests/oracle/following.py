@@ -23,6 +23,11 @@ def orders_and_levels(*fast: tuple[str, int]) -> list[Any]:
 
 
 ORDERS_AND_LEVELS = orders_and_levels(("1", 2))
+# Each order once and both levels, for the parts of a method: how orders and levels go together is shown by searches
+# without them, in all combinations.
+EACH_ORDER = [
+    each for each in ORDERS_AND_LEVELS if getattr(each, "values", each) in (("1", 2), ("2", 0), ("exact", 2))
+]
 
 
 def follow(

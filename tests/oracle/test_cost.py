@@ -30,7 +30,7 @@ from dartsl.searching.rules import Rule
 from dartsl.searching.standing import Standing
 from dartsl.searching.terms import Moment
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import TOLERANCE
 from .naive import cost as naive
 from .naive import penalties
@@ -187,7 +187,7 @@ def expectation(costs: Budget) -> Callable[[dict[str, torch.Tensor]], torch.Tens
     return cost
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_steps_with_a_budget(order: str, level: int) -> None:
     """The oracle's penalty is of the expected cost in the product's unit, of numbers that a linear fit gives."""
     oracle, model = sides(order, nodes=1, level=level)
@@ -212,7 +212,7 @@ def test_steps_with_a_budget(order: str, level: int) -> None:
     assert rows[-1]["cost"] < rows[0]["cost"]
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_steps_whose_loss_a_budget_multiplies(order: str, level: int) -> None:
     """The whole objective is 2 L_val (log E / log T)^3 + a penalty: differentiated as such, through the virtual step
     too, in every order."""

@@ -11,7 +11,7 @@ from dartsl import compile
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.image_session import ImageSession
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import checked, randomise, renamed, spec_text
 from .naive.bilevel import Search
 from .naive.darts_minus import SkippedNetwork
@@ -31,7 +31,7 @@ def sides(order: str, level: int) -> tuple[Search, Supernet]:
     return Search(naive, settings(order)), made
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_search_steps(order: str, level: int) -> None:
     """It weighs (E - e) / E: 1, 2/3 and 1/3 in three epochs."""
     oracle, model = sides(order, level)

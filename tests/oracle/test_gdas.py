@@ -12,7 +12,7 @@ from dartsl.lang.schedules import Schedule
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.image_session import ImageSession
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import randomise, spec_text, twin
 from .naive.bilevel import Batch, Search
 from .naive.gdas import GumbelHard, one_operation
@@ -62,7 +62,7 @@ def hard(order: str, level: int, **changes: Any) -> tuple[Following, ImageSessio
     return oracle, ImageSession(model, config, data(16))
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_search_steps(order: str, level: int) -> None:
     """tau_e = 10 - 9.9 e / (E - 1) over the run's own epochs; weights of what is not chosen rest, momentum and all."""
     oracle, session = hard(order, level)

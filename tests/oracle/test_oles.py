@@ -8,7 +8,7 @@ import pytest
 
 from dartsl.searching.image_session import ImageSession
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import dartsl_name
 from .naive.networks import weights_of
 from .naive.oles import FreezingSearch, operation_of
@@ -18,7 +18,7 @@ STEPS = 2  # as many as an epoch has
 
 
 @pytest.mark.parametrize("first", ["alphas", pytest.param("weights", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_search_steps(order: str, level: int, first: str) -> None:
     """Weights, momentum through them, and alphas, after each step; some operations freeze in each epoch."""
     epochs = 2 if order == "exact" else 3  # with each step both sides are further apart, by roundings

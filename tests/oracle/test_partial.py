@@ -12,7 +12,7 @@ from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.image_session import ImageSession
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import checked, randomise, renamed, spec_text
 from .naive.bilevel import Search
 from .naive.networks import Network
@@ -43,7 +43,7 @@ def sides(
     return naive, model
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 @pytest.mark.parametrize(
     ("edge_weights", "skips"),
     [(True, False), pytest.param(False, True, marks=pytest.mark.slow)],

@@ -16,7 +16,7 @@ from dartsl.searching.discretise import derive
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.readouts import readings
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import checked, randomise, renamed, spec_text
 from .naive.bilevel import Search
 from .naive.derive import Pick
@@ -38,7 +38,7 @@ def sides(order: str, level: int) -> tuple[Search, Supernet]:
     return Search(naive, settings(order)), made
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_search_steps(order: str, level: int) -> None:
     """Weights, alphas and betas after every step."""
     oracle, model = sides(order, level)

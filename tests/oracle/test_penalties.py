@@ -16,7 +16,7 @@ from dartsl.searching.image_session import ImageSession
 from dartsl.searching.step import SearchStep
 from dartsl.searching.terms import TERMS, Moment
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import TOLERANCE
 from .naive import penalties
 from .naive.networks import alphas_of
@@ -86,7 +86,7 @@ def searched(order: str, level: int, names: tuple[str, ...]) -> None:
     assert [row["penalties"] for row in rows] == [pytest.approx(values, rel=TOLERANCE) for values in wanted]
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_steps_with_all_penalties(order: str, level: int) -> None:
     searched(order, level, tuple(NAIVE))
 

@@ -17,7 +17,7 @@ from dartsl.nn.supernet import compile
 from dartsl.searching.image_session import ImageSession
 from dartsl.step.batches import ImageBatch
 
-from .following import ORDERS_AND_LEVELS, follow
+from .following import EACH_ORDER, follow
 from .mapping import checked, randomise, renamed, spec_text
 from .naive.bilevel import Search
 from .naive.networks import Network
@@ -71,7 +71,7 @@ class Resting(Search):
             super().alpha_step(train, validation, xi)
 
 
-@pytest.mark.parametrize(("order", "level"), ORDERS_AND_LEVELS)
+@pytest.mark.parametrize(("order", "level"), EACH_ORDER)
 def test_search_steps(order: str, level: int) -> None:
     """One mask a candidate, batch and step, in the alphas' passes too; the rate falls, rises and fades.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from itertools import product
 from typing import Any
 
 import pytest
@@ -141,28 +140,22 @@ def follow(course: Course, oracle: StagedSearch, first: int, epochs: int, since:
     return rows
 
 
-ALL = list(product([("1", 0), ("1", 2), ("2", 0), ("2", 2), ("exact", 0), ("exact", 2)], ["fresh", "kept"]))
+# Each order with both starts, and both levels, among the quick ones and the slow ones together.
 QUICK = [("1", 2, "fresh"), ("2", 2, "kept")]
+SLOW = [("1", 0, "kept"), ("2", 0, "fresh"), ("exact", 0, "kept"), ("exact", 2, "fresh")]
+SLOW_PARTIAL = [("2", 0, "kept"), ("exact", 2, "kept"), ("1", 0, "fresh")]
 
 
-@pytest.mark.parametrize(
-    ("order", "level", "start"),
-    [
-        pytest.param(*each, start, marks=() if (*each, start) in QUICK else pytest.mark.slow)
-        for each, start in ALL
-    ],
-)
+def marked(quick: list[tuple[str, int, str]], slow: list[tuple[str, int, str]]) -> list[Any]:
+    return [*quick, *(pytest.param(*each, marks=pytest.mark.slow) for each in slow)]
+
+
+@pytest.mark.parametrize(("order", "level", "start"), marked(QUICK, SLOW))
 def test_search_in_stages(order: str, level: int, start: str) -> None:
     assert_stages(order, level, start)
 
 
-@pytest.mark.parametrize(
-    ("order", "level", "start"),
-    [
-        pytest.param(*each, start, marks=() if (*each, start) == ("1", 2, "kept") else pytest.mark.slow)
-        for each, start in ALL
-    ],
-)
+@pytest.mark.parametrize(("order", "level", "start"), marked([("1", 2, "kept")], SLOW_PARTIAL))
 def test_partial_channels_of_each_stage(order: str, level: int, start: str) -> None:
     """A quarter of the channels is mixed first, then a half, whose further channels are copies where they are kept."""
     assert_stages(order, level, start, (4, 2))
