@@ -15,6 +15,7 @@ from dartsl.api.runs import Run
 from dartsl.api.sampling import sample
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
+from dartsl.api.sweeping import resume_sweep, sweep
 from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
 
 __all__ = [
@@ -40,9 +41,11 @@ __all__ = [
     "plot",
     "predict",
     "resume",
+    "resume_sweep",
     "sample",
     "search",
     "shipped_specs",
+    "sweep",
     "train",
     "train_seeds",
     "trained",

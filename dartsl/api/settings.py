@@ -1,9 +1,11 @@
-"""The settings of a search and of a training, as keywords with types: what they mean stands in `dartsl.lang.settings`,
-and in `dartsl search --help`, `dartsl train --help`."""
+"""The settings of a search, of a training and of a sweep, as keywords with types: what they mean stands in
+`dartsl.lang.settings`, and in `dartsl search --help`, `dartsl train --help`, `dartsl sweep --help`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import Literal, TypedDict
 
 
@@ -129,6 +131,7 @@ class TrainSettings(TypedDict, total=False):
     device: str
     validation: float
     final: bool
+    test: bool
     accumulate: int
     ema: float
     resized_crop: bool
@@ -146,3 +149,24 @@ class TrainSettings(TypedDict, total=False):
     graphs: bool
     kernels: Literal["auto", "off"]
     tensorboard: bool
+
+
+class SweepSettings(TypedDict, total=False):
+    """What `dartsl.sweep` is asked for."""
+
+    seeds: int
+    first_seed: int
+    methods: Sequence[str]
+    vary: Mapping[str, Sequence[object]]
+    random: int | None
+    random_at_cost: int | None
+    select: str | None
+    recipes: Mapping[str, Sequence[object]]
+    epochs: int | None
+    train_epochs: int | None
+    data: str | Path | None
+    device: str | None
+    search: Mapping[str, object]
+    train: Mapping[str, object]
+    network: str | None
+    parameters: Mapping[str, Fraction | int | float] | None

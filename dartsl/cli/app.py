@@ -40,6 +40,7 @@ COMMANDS = {
     "import": "exchange",
     "export": "exchange",
     "train": "train",
+    "sweep": "sweep",
     "eval": "eval",
     "predict": "predict",
     "completion": "completion",

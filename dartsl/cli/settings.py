@@ -11,7 +11,7 @@ import click
 
 from dartsl.cli.options import Command
 from dartsl.lang.schedules import SHAPES, Schedule
-from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, coerce
+from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, number_of, typed
 from dartsl.lang.stages import Stages
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
@@ -55,17 +55,7 @@ def joined_numbers(args: Sequence[str], lists: Collection[str]) -> list[str]:
 
 
 def _is_number(text: str) -> bool:
-    return not isinstance(_number(text.rstrip(",")), str)
-
-
-def _number(text: str) -> int | float | str:
-    """A number if it is one; what would be accepted instead of anything else is for `coerce` to say."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    return not isinstance(number_of(text.rstrip(",")), str)
 
 
 def setting_options(config: type[SearchConfig] | type[TrainConfig]) -> Callable[[Command], Command]:
@@ -115,13 +105,8 @@ def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | 
     def convert(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
         if text is None:
             return None
-        kind = type(spec.default)
-        value: Any = text if kind is str else _number(text)
-        if kind is tuple:
-            parts = [part.strip() for part in text.split(",") if part.strip()]
-            value = tuple(_number(part) if spec.metadata["names"] is None else part for part in parts)
         try:
-            return coerce(spec, value)
+            return typed(spec, text)
         except ValueError as fault:
             raise click.BadParameter(f"'{text}' is not {fault}.", ctx, param) from None
 

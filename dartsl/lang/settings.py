@@ -30,8 +30,11 @@ __all__ = [
     "accepted",
     "coerce",
     "configure",
+    "number_of",
+    "option_text",
     "search_config",
     "train_config",
+    "typed",
     "usable",
     "written",
 ]
@@ -131,6 +134,36 @@ def _number(value: Any, kind: type, meta: Mapping[str, Any]) -> Any:
     if too_low or (high is not None and number > high):
         raise ValueError(wanted)
     return number
+
+
+def typed(spec: Field[Any], text: str) -> Any:
+    """The value of a setting from its text on a command line, `true` or `false` of a flag. Raises ValueError, with what
+    would be accepted, where it does not fit."""
+    kind = type(spec.default)
+    value: Any = text if kind is str else number_of(text)
+    if kind is bool:
+        value = {"true": True, "false": False}.get(text, text)
+    if kind is tuple:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        value = tuple(number_of(part) if spec.metadata["names"] is None else part for part in parts)
+    return coerce(spec, value)
+
+
+def number_of(text: str) -> int | float | str:
+    """A number if it is one; what would be accepted instead of anything else is for `coerce` to say."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def option_text(value: object) -> str:
+    """The value of a setting as a command line has it: what `typed` reads."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(option_text, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def written(value: object) -> str:

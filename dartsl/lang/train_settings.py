@@ -77,6 +77,7 @@ class TrainConfig:
         0.1, "fraction of the training data, its last images, held out for validation", low=0, high=1
     )
     final: bool = of_images(False, "train on all training data, without validation")
+    test: bool = setting(True, "measure the test data once, at the end; without it they are never looked at")
     accumulate: int = of_images(
         1, "number of parts that each batch is computed in, one after another, to save memory", low=1
     )

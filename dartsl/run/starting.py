@@ -11,10 +11,8 @@ from pathlib import Path
 
 import torch
 
-from dartsl.data.named import is_embedded
 from dartsl.lang.model import Spec
 from dartsl.lang.settings import SearchConfig, TrainConfig
-from dartsl.lang.source import Source
 from dartsl.nn.plugin_files import named_files, pinned
 from dartsl.nn.supernet import Supernet
 from dartsl.run.files import encoded
@@ -22,11 +20,8 @@ from dartsl.run.folder import NO_COPIES, RunFolder, spec_hash, versions
 from dartsl.run.inputs import Inputs
 from dartsl.run.job import Job
 from dartsl.run.kinds import RunKind
-from dartsl.run.layout import RUN
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.records import RunInfo
-
-RUNS = Path("runs")  # where a run goes that was given no folder
 
 
 @contextmanager
@@ -81,20 +76,3 @@ def surroundings(group: Group, device: str) -> dict[str, str]:
     found = versions() | {"threads": str(torch.get_num_threads()), "processes": str(group.world)}
     kind = torch.device(device).type
     return found | ({"gpu": torch.cuda.get_device_name(device)} if kind == "cuda" else {})
-
-
-def stem(source: Source) -> str:
-    """The name of a run of a spec: `digits` for digits.darts, `spec` for text from nowhere; of what lies in a run's
-    folder, as a found spec does, that folder's name."""
-    path = source.path
-    if path is None:
-        return "spec"
-    return path.resolve().parent.name if (path.parent / RUN).exists() else path.stem
-
-
-def absolute(data: str) -> str:
-    """A path that still names the data when the run goes on from another folder."""
-    if not data or is_embedded(data):
-        return data
-    path = Path(data).expanduser()
-    return str(path.resolve()) if path.exists() else data

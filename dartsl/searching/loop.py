@@ -32,10 +32,11 @@ from dartsl.run.job import Job
 from dartsl.run.kinds import SEARCH
 from dartsl.run.layout import COSTS
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.names import RUNS, absolute, stem
 from dartsl.run.notes import say_notes
 from dartsl.run.parallel import Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, begun, run_info, stem
+from dartsl.run.starting import begun, run_info
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive

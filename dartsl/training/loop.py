@@ -30,10 +30,11 @@ from dartsl.run.given import require_given
 from dartsl.run.job import Job
 from dartsl.run.kinds import RESULT, TRAIN
 from dartsl.run.loop import begin, held, own_generators, restore, run_session
+from dartsl.run.names import RUNS, absolute, stem
 from dartsl.run.notes import say_notes
 from dartsl.run.parallel import ALONE, Group, joined
 from dartsl.run.resuming import AS_IT_WAS, Anew, keep_inputs, record, reopened, tell_changes
-from dartsl.run.starting import RUNS, absolute, begun, run_info, stem
+from dartsl.run.starting import begun, run_info
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.training.init import begin_with
@@ -44,8 +45,8 @@ from dartsl.training.sessions import TrainSession, data_hash, data_of, session_o
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A run's folder; whether all epochs are done; its test figures, if so. `interrupted`: by Ctrl-C, which
-    may have come after the last step.
+    """A run's folder; whether all epochs are done; its test figures, if so and not without `test`. `interrupted`: by
+    Ctrl-C, which may have come after the last step.
 
     `parameters` are the network's, `auxiliary_parameters` those of the auxiliary head, which only training has.
     """
@@ -179,7 +180,7 @@ def _run(
     session.graphs.say = lambda text: say_notes([text], console)
     with blamed(session.model.plugins, OwnError if group.world > 1 else UserError):
         ending = run_session(session, folder, config.epochs, config.device, console, group, callbacks)
-        test = session.test() if ending.finished else None
+        test = session.test() if ending.finished and config.test else None
     if not ending.checked().finished:
         return TrainResult(folder.path, False, whole - head, head, interrupted=ending.interrupted)
     result = TrainResult(folder.path, True, whole - head, head, test, interrupted=ending.interrupted)

@@ -20,7 +20,7 @@ from dartsl.lang.diagnostics import UserError
 from dartsl.run.given import Given, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
-from dartsl.run.starting import absolute
+from dartsl.run.names import absolute
 from dartsl.training.data import StreamFeed
 from dartsl.training.evaluation import measured
 from dartsl.training.feed import Feed, MemoryFeed

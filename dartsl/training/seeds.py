@@ -16,8 +16,8 @@ from dartsl.run.files import parse_json, read_file, write_json
 from dartsl.run.folder import RunFolder, free_name
 from dartsl.run.job import Job
 from dartsl.run.layout import CHECKPOINT, RUN
+from dartsl.run.names import RUNS, stem
 from dartsl.run.resuming import AS_IT_WAS, Anew, reopened
-from dartsl.run.starting import RUNS, stem
 from dartsl.run.torchrun import require_one_process
 from dartsl.training import loop
 from dartsl.training.report import seeds_report

@@ -16,7 +16,7 @@ from dartsl.cli.settings import joined_numbers
 
 from .conftest import GOOD, Dartsl, document, result_of
 
-FOLDERS = ("search", "train")
+FOLDERS = ("search", "train", "sweep")
 
 
 def command(name: str) -> click.Command:

@@ -14,8 +14,8 @@ from rich.console import Console
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
 from dartsl.run.loop import run_session
+from dartsl.run.names import stem
 from dartsl.run.parallel import ALONE, Group
-from dartsl.run.starting import stem
 from dartsl.run.torchrun import OwnError
 
 

@@ -16,6 +16,7 @@ from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.training import loop, network, seeds
 from dartsl.training.evaluate import evaluate
+from dartsl.training.session import ImageSession
 from tests.search.runs import checkpoint_of, rows, same
 from tests.train.runs import STEPS, job, quiet, run, same_runs, settings
 
@@ -135,6 +136,18 @@ def test_final_trains_on_all(tiny: Path) -> None:
     (row,) = rows(result.path / "history.jsonl")
     assert row["validation"] is None
     assert checkpoint_of(result.path)["state"]["epoch"] == 1
+
+
+def test_without_test_no_test_image_is_measured(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_session: object) -> None:
+        raise AssertionError("test images were measured")
+
+    monkeypatch.setattr(ImageSession, "test", read)
+    result = run(tiny, "shut", test=False)
+    assert (result.finished, result.test) == (True, None)
+    found = json.loads((result.path / "result.json").read_text())
+    assert found["test"] is None
+    assert found["validation"]["val_loss"] > 0
 
 
 def test_amp_and_compile_reach_torch(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,160 @@
+"""Sweeps: planned, run, gone on with. No torch: jobs are processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Unpack
+
+from dartsl.api import types
+from dartsl.api.arguments import require
+from dartsl.api.jobs import console_of
+from dartsl.api.settings import SweepSettings
+from dartsl.api.specs import RunLike, SpecLike, path_of
+from dartsl.run.commands import command_line
+from dartsl.run.interrupt import Interrupted
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's folder; whether all of its jobs are done, and the names of those that have failed.
+
+    It stands for its folder wherever a path may.
+    """
+
+    path: Path
+    finished: bool
+    failed: tuple[str, ...] = ()
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
+
+
+def sweep(
+    spec: SpecLike,
+    out: str | Path | None = None,
+    *,
+    plugins: Sequence[str | Path] = (),
+    jobs: int = 1,
+    command: str = "dartsl.sweep(...)",
+    console: types.Console | None = None,
+    quiet: bool = False,
+    **asked: Unpack[SweepSettings],
+) -> Sweep:
+    """Search a spec with several methods and seeds, draw random architectures of the same space, select by a rule, and
+    train all in the same way: one folder, whose `sweep.json` has the protocol and every job before the first one runs.
+
+    spec        a path, the name of a shipped spec, a Source or a Spec
+    out         the sweep's folder; by default `runs/`, the spec's name and `-sweep`
+    plugins     files that implement `extern op`s; the plan does not name them, so that `resume_sweep` needs them again
+    jobs        how many run side by side: they share the cores, and the GPUs
+    command, console, quiet   as those of `dartsl.search`
+
+    What else is asked for:
+
+    seeds       how many of each arm, by default 3, from `first_seed` (0) on
+    methods     those that are compared; by default the spec's own
+    vary        settings of the search with several values each: every method with every choice of them is an arm
+    random      how many random architectures are treated as found ones are; by default as many as there are seeds
+    random_at_cost  how many more at most, for what the costliest arm takes: all are trained shortly, and the one that
+                is selected is trained. By default four times `random`, and none where `select` is `search`
+    select      `short:EPOCHS`, by the validation loss of a training of so many epochs, by default a fifth of a
+                training's; or `search`, by the search's own
+    recipes     settings of the training with several values each: each architecture is trained by every choice of them
+    epochs, train_epochs   of the searches and of the trainings, in place of the spec's
+    search, train   other settings of all searches and of all trainings
+    data        the name or path of a data set, in place of the spec's
+    device      of all jobs, such as `cpu` or `cuda`; by default a GPU where there is one
+    network, parameters   which network of the spec, and its parameters, such as {"C": 8}
+
+    A job that fails does not stop those that do not need it: they are named in `failed`. Ctrl-C lets the jobs save, and
+    raises KeyboardInterrupt; `resume_sweep` goes on, also after a kill. Raises SpecError for a fault in the spec, and
+    UserError for what cannot be used, before anything runs.
+    """
+    folder = plan_sweep(spec, out, jobs=jobs, command=command, **asked)
+    return resume_sweep(folder, jobs=jobs, plugins=plugins, console=console, quiet=quiet)
+
+
+def plan_sweep(
+    spec: SpecLike,
+    out: str | Path | None = None,
+    *,
+    jobs: int = 1,
+    command: str = "dartsl.sweep(...)",
+    **asked: Unpack[SweepSettings],
+) -> Path:
+    """The folder of a sweep with its plan, of which nothing runs yet. Arguments are those of `sweep`; it raises what
+    that raises before anything runs."""
+    from dartsl.api.designing import planned
+    from dartsl.run.folder import free_name
+    from dartsl.sweeping.folder import SweepFolder
+
+    require(out=out, command=command, jobs=jobs)
+    plan, texts, stem = planned(spec, jobs, command, asked)
+    path = free_name(Path("runs"), f"{stem}-sweep") if out is None else Path(out)
+    return SweepFolder.made(path, plan, texts).path
+
+
+def resume_sweep(
+    sweep: RunLike,
+    *,
+    jobs: int = 1,
+    plugins: Sequence[str | Path] = (),
+    console: types.Console | None = None,
+    quiet: bool = False,
+) -> Sweep:
+    """Go on with a sweep that was stopped, killed, or had jobs that failed: what is done is left as it is.
+
+    `jobs` may be another number than before: each job has the threads that the plan says. Raises UserError for a folder
+    that is none of a sweep, or is at work; KeyboardInterrupt after Ctrl-C.
+    """
+    from rich.console import Console
+
+    from dartsl.sweeping.folder import SweepFolder
+    from dartsl.sweeping.machine import gpus_of
+    from dartsl.sweeping.processes import Processes
+    from dartsl.sweeping.runner import run
+
+    require(jobs=jobs)
+    console = console_of(console, quiet) or Console()
+    folder = SweepFolder.open(path_of(sweep))
+    with folder.held():
+        executor = Processes(jobs, gpus_of(folder.plan.protocol.device))
+        outcome = run(folder, executor, console, [Path(plugin) for plugin in plugins])
+    found = Sweep(folder.path, outcome.finished, outcome.failed)
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    for name in outcome.failed:
+        say(f"failed: {name}")
+    if not outcome.finished:
+        say(f"go on with: {command_line('dartsl', 'sweep', '--resume', folder.path)}")
+    if outcome.interrupted:
+        raise Interrupted(found)
+    return found
+
+
+def run_job(sweep: RunLike, name: str, *, plugins: Sequence[str | Path] = ()) -> int:
+    """Run one job of a sweep, or go on with it, as a line of `sweep_lines` does: the exit code of its process.
+
+    Raises UserError where there is no such job, or one that it needs is not done.
+    """
+    from dartsl.sweeping.folder import SweepFolder
+    from dartsl.sweeping.processes import Processes
+    from dartsl.sweeping.runner import run_one
+
+    folder = SweepFolder.open(path_of(sweep))
+    files = [Path(plugin) for plugin in plugins]
+    return run_one(folder, folder.plan.job(name), lambda: Processes(1), files)
+
+
+def sweep_lines(sweep: RunLike, *, plugins: Sequence[str | Path] = ()) -> list[str]:
+    """The jobs of a sweep that are not done as lines for a shell in its folder, each after those that it needs.
+
+    Raises UserError.
+    """
+    from dartsl.sweeping.folder import SweepFolder
+    from dartsl.sweeping.runner import lines
+
+    return lines(SweepFolder.open(path_of(sweep)), [Path(plugin) for plugin in plugins])
