@@ -90,9 +90,14 @@ def of_run(
     return info.network, {**own, **(parameters or {})}
 
 
-def init_of(path: RunLike | None) -> Init | None:
-    """Whose weights a training begins with, by a path that still names it from another folder."""
-    return None if path is None else Init(str(path_of(path).resolve()))
+def init_of(path: RunLike | None, alphas: bool = False) -> Init | None:
+    """Whose weights a run begins with, by a path that still names it from another folder; in a search perhaps with the
+    alphas. Raises UserError for alphas of nobody."""
+    if path is None and alphas:
+        raise UserError(
+            "alphas are taken over from a search, and none is named", "give init with it", exit_code=2
+        )
+    return None if path is None else Init(str(path_of(path).resolve()), alphas=alphas)
 
 
 def given_of(

@@ -73,8 +73,8 @@ class Run:
 
     @property
     def init(self) -> Mapping[str, Any] | None:
-        """Whose weights a training began with: `path`, `sha256`, and the tensors of the head that were `fresh`; None:
-        all were."""
+        """Whose weights the run began with: `path`, `sha256`, the tensors of the head that were `fresh`, and whether a
+        search took over `alphas`; None: all was fresh."""
         found = self._folder().info.init
         return None if found is None else asdict(found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from dartsl.api import types
 from dartsl.api.arguments import require
-from dartsl.api.jobs import beside, console_of, given_of, job_of, located, search_config
+from dartsl.api.jobs import beside, console_of, given_of, init_of, job_of, located, search_config
 from dartsl.api.runs import Run, ended
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
@@ -29,6 +30,8 @@ def search(
     parameters: Parameters | None = None,
     plugins: Plugins = (),
     data: str | Path | types.Data | None = None,
+    init: RunLike | None = None,
+    init_alphas: bool = False,
     loss: types.Loss | None = None,
     metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.search(...)",
@@ -49,6 +52,9 @@ def search(
                 which the part `split` trains weights and the rest alphas, or (one for weights, one for alphas).
                 Images are tensors (C, H, W): floating, which the network gets as they are, or uint8, which are
                 normalised and augmented. dartsl draws the order, and keys what a data set draws at random
+    init        the folder of another search of this network, whose weights this one begins with, by name: those of
+                its last checkpoint, running statistics too; a head of another shape begins afresh. Alphas begin afresh,
+                unless `init_alphas` says otherwise
     loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
     metrics     of the same two a number, by name: measured on the validation batches, as loss and accuracy are
     command     what the run records as its command
@@ -68,6 +74,7 @@ def search(
     console, callbacks = console_of(console, quiet), Callbacks(on_step, on_epoch)
     files = beside(checked, plugins)
     job = job_of(checked, network, parameters, files, out, command, console, given, named, callbacks)
+    job = replace(job, init=init_of(init, init_alphas))
     config = located(job, search_config(checked, named, network))
     from dartsl.searching import loop
 

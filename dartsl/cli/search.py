@@ -38,6 +38,13 @@ from dartsl.run.torchrun import require_one_process
     is_flag=True,
     help="Compare the alpha gradients of first, second and exact order on the first batch; do not search.",
 )
+@click.option(
+    "--init",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of another search of the same network, matched by name; alphas start fresh.",
+)
+@click.option("--init-alphas", is_flag=True, help="Start from the alphas of that search, too.")
 @network_options
 @plugin_option
 @quiet_option
@@ -50,6 +57,8 @@ def search_command(
     resume: Path | None,
     out: Path | None,
     check_gradients: bool,
+    init: Path | None,
+    init_alphas: bool,
     network: str | None,
     assignments: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -66,6 +75,7 @@ def search_command(
     Examples:
       dartsl search digits
       dartsl search mine.darts --epochs 20 --order 2 --set C=8 --out runs/first
+      dartsl search mine.darts --init runs/first --method drnas --out runs/second
       dartsl search --resume runs/first
       dartsl search --resume runs/first --epochs 40
       torchrun --nproc-per-node 4 -m dartsl search mine.darts --device cuda
@@ -75,20 +85,16 @@ def search_command(
 
     given: Any = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
-        require_resumable(ctx, given, spec, out, check_gradients, network, assignments)
+        require_resumable(ctx, given, spec, out, check_gradients, init, init_alphas, network, assignments)
         given |= {"plugins": plugins, "console": console(quiet)}
         result, _ = outcome_of(lambda: searching.resume_search(resume, **given))
     else:
         if spec is None:
             raise click.UsageError("Missing argument 'SPEC'.", ctx)
+        if init_alphas and init is None:
+            raise click.UsageError("--init-alphas takes the alphas of a search: give it by --init.", ctx)
         if check_gradients:
-            if out is not None or "order" in given:
-                raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
-            if quiet:
-                raise click.UsageError(
-                    "--check-gradients prints what it finds: give no --quiet with it.", ctx
-                )
-            require_one_process("dartsl search --check-gradients")
+            _require_comparable(ctx, out is not None or "order" in given, init is not None, quiet)
         checked = searching.spec_to_search(spec)
         say_diagnostics(checked.warnings, quiet)
         given |= {"network": network, "parameters": parse_assignments(assignments), "plugins": plugins}
@@ -97,9 +103,22 @@ def search_command(
             answer(asdict(compared), compared.text())
             return
         given |= {"command": command_line("dartsl", *sys.argv[1:]), "console": console(quiet)}
+        given |= {"init": init, "init_alphas": init_alphas}
         result, _ = outcome_of(lambda: searching.search(checked, out, **given))
-    answer({"run": str(result.path), "finished": result.finished, "found": result.found}, "")
+    whole = {"run": str(result.path), "finished": result.finished, "init": result.init, "found": result.found}
+    answer(whole, "")
     ctx.exit(0 if result.finished else INTERRUPTED)
+
+
+def _require_comparable(ctx: click.Context, searches: bool, warm: bool, quiet: bool) -> None:
+    """Raises UsageError for options that do not go with --check-gradients."""
+    if searches:
+        raise click.UsageError("--check-gradients compares all orders and leaves no run folder.", ctx)
+    if warm:
+        raise click.UsageError("--check-gradients is at fresh weights: give no --init with it.", ctx)
+    if quiet:
+        raise click.UsageError("--check-gradients prints what it finds: give no --quiet with it.", ctx)
+    require_one_process("dartsl search --check-gradients")
 
 
 @command("derive")

@@ -37,7 +37,7 @@ class Job:
     given       data, a loss, metrics from Python, in place of what the settings say
     callbacks   who hears of each step and epoch, and may stop the run
     asked       the settings that the call itself names, over those of the spec
-    init        whose weights a training begins with; None: fresh ones
+    init        whose weights the run begins with; None: fresh ones
     """
 
     spec: Spec

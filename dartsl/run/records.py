@@ -39,7 +39,9 @@ HASH = like("[0-9a-f]{64}")
 # What `str` of a Fraction gives, and no longer than a network could use.
 FRACTION = like(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?")
 PLUGIN = record({"path": text, "sha256": maybe(HASH)})
-INIT = record({"path": text, "sha256": HASH, "fresh": many(text)}, closed=True)
+INIT = record(
+    {"path": text, "sha256": HASH, "fresh": many(text)}, {"alphas": one_of(True, False)}, closed=True
+)
 
 RUN = record(
     {
@@ -60,7 +62,7 @@ RUN = record(
         "seal": either(HASH, like("")),
         "given": table(text),
         "copies": table(HASH),
-        "init": maybe(INIT),  # of a training that began with weights of others
+        "init": maybe(INIT),  # of a run that began with weights of others
         "inputs": record({}),  # not in format 1; `dartsl.run.inputs` knows what is in it
     },
 )

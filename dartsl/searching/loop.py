@@ -40,6 +40,7 @@ from dartsl.run.starting import begun, run_info
 from dartsl.run.tensorboard import require_tensorboard
 from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive
+from dartsl.searching.init import begun_with
 from dartsl.searching.prices import copies
 from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
@@ -76,6 +77,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             _require_there(job, here)
             course = Course(job, here, group)
             model = course.model()
+            job, said = begun_with(model, job)
             data = data_of(model, here, job.given)
         with own_generators(here.device), kernels_of(here.device, here.deterministic):
             with group.together():
@@ -93,7 +95,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 of_rule = ("stop",) if "method" in job.asked else ()  # a method's rule may never come to look
                 idle_settings = idle(config, [*job.asked, *of_rule], turned_out)
                 of_method = notes(config.method, job.picked().takes.kind)
-                say_notes([*of_method, *notes_of(data), *idle_settings], console)
+                say_notes([*said, *of_method, *notes_of(data), *idle_settings], console)
                 begin(course.session, folder, group)
                 return _run(course, folder, console, group, job.callbacks)
 
@@ -126,6 +128,8 @@ def _resume(folder: RunFolder, anew: Anew, console: Console, group: Group) -> Se
         _require_there(job, config)
         course = Course(job, config, group)
         model, number = saved_model(course, folder)
+        if folder.unbegun:  # else its weights are in the checkpoint
+            begun_with(model, job)
         data = data_of(model, config, job.given)
         if data_hash(data) != info.data_hash:
             raise UserError(f"the data of {data.name} are not those that the run was started with")

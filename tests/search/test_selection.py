@@ -65,7 +65,14 @@ def test_the_best_is_found(tiny: Path) -> None:
     assert len(dartsl.draw(path, epoch=1)) > 0
 
 
-@pytest.mark.parametrize("looks", [STEPS + 2, 2 * STEPS + 3, 2 * STEPS + 6])
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param(STEPS + 2, marks=pytest.mark.slow),
+        pytest.param(2 * STEPS + 3, marks=pytest.mark.slow),
+        2 * STEPS + 6,
+    ],
+)
 def test_an_interrupted_run_goes_on_bit_for_bit(
     tiny: Path, stop_after: Callable[[int], None], looks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
