@@ -16,15 +16,11 @@ from dartsl.sweeping.plan import Job
 
 
 class SweepProgress:
-    """Progress through jobs, measured by their cost; `done` are over already.
-
-    Use it as a context manager. A job without a cost counts as a thousandth of all that is planned.
-    """
+    """Progress through jobs, measured by their cost; `done` are over already. Use it as a context manager."""
 
     def __init__(self, console: Console, jobs: Sequence[Job], done: Collection[str]) -> None:
         self._console = console
-        whole = sum(job.cost for job in jobs) or 1.0
-        self._costs = {job.name: job.cost or whole / 1000 for job in jobs}
+        self._costs = {job.name: job.cost for job in jobs}
         self._whole = sum(self._costs.values())
         self._over = dict.fromkeys(done, 1.0)  # the part of each job that is over
         self._running: Mapping[str, float] = {}
