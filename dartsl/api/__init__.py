@@ -16,6 +16,7 @@ from dartsl.api.sampling import sample
 from dartsl.api.searching import check_gradients, derive, resume, search
 from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
 from dartsl.api.sweeping import resume_sweep, sweep
+from dartsl.api.tables import lookup
 from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "import_genotype",
     "info",
     "latency",
+    "lookup",
     "methods",
     "parse",
     "plot",

@@ -79,9 +79,12 @@ def _plugins(value: Any) -> str | None:
     return None if fits else "the path of a Python file, or several"
 
 
-def _layers(value: Any) -> str | None:
-    several = isinstance(value, Sequence) and all(isinstance(each, str) for each in value)
-    return None if several else "the name of a layer, or several"
+def _names(what: str) -> Wanted:
+    def wanted(value: Any) -> str | None:
+        several = isinstance(value, Sequence) and all(isinstance(each, str) for each in value)
+        return None if several else f"the name of a {what}, or several"
+
+    return wanted
 
 
 def _dtype(value: Any) -> str | None:
@@ -90,7 +93,7 @@ def _dtype(value: Any) -> str | None:
     return None if fits else "float32, float64 or bfloat16"
 
 
-LEFT_OUT = frozenset({"cell", "epoch", "network", "out", "parameters", "threads"})
+LEFT_OUT = frozenset({"architectures", "cell", "epoch", "network", "out", "parameters", "threads"})
 ARGUMENTS: Mapping[str, Wanted] = {
     "level": _whole(0, 2),
     "seed": _whole(0),
@@ -113,6 +116,9 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "memory": _one_of("normal", "low"),
     "form": _one_of("python", "graph", "dot", "passes"),
     "quiet": _of(bool, "True or False"),
+    "architectures": _of(str, "the name of a column"),
+    "columns": _names("column"),
+    "lower_is_better": _of(bool, "True or False"),
     "isomorphic": _of(bool, "True or False"),
     "unique": _of(bool, "True or False"),
     "out": _of((str, os.PathLike), "the path of a folder"),
@@ -124,7 +130,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "partial": _whole(1),
     "relaxation": _of(str, "the name of a relaxation"),
     "alphas_start": _one_of("normal", "zero"),
-    "layers": _layers,
+    "layers": _names("layer"),
     "network": _of(str, "the name of a network"),
     "command": _of(str, "a text"),
     "cell": _of(str, "the name of a cell"),

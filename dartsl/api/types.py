@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
 
     from dartsl.data.given import Data as Data
     from dartsl.exchange.importing import Imported as Imported
+    from dartsl.exchange.tables import LookedUp as LookedUp
     from dartsl.graph.diff import SpecDiff as SpecDiff
     from dartsl.nn.features import Features as Features
     from dartsl.nn.plugins import Implementations as Implementations
@@ -54,6 +55,7 @@ _HOMES = {
     "Images": "dartsl.training.predict",
     "Implementations": "dartsl.nn.plugins",
     "Imported": "dartsl.exchange.importing",
+    "LookedUp": "dartsl.exchange.tables",
     "Loss": "dartsl.step.own",
     "Metric": "dartsl.step.own",
     "Prediction": "dartsl.training.predict",

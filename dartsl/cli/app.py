@@ -39,6 +39,7 @@ COMMANDS = {
     "plot": "plot",
     "import": "exchange",
     "export": "exchange",
+    "lookup": "lookup",
     "train": "train",
     "sweep": "sweep",
     "eval": "eval",
