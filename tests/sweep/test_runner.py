@@ -244,3 +244,18 @@ def test_the_time_left_counts_what_this_session_has_done(monkeypatch: pytest.Mon
         now[0] = 110.0
         progress.done("b")  # 5 in 10 seconds; 20 are left
         assert progress.left() == "0:40"
+
+
+def test_a_terminal_has_one_bar_over_all_jobs() -> None:
+    screen = Console(
+        file=io.StringIO(), width=80, force_terminal=True, color_system=None, legacy_windows=False
+    )
+    jobs = [Job(name, "train", "a", 0, "", (), name, cost=10.0) for name in ("train/a/0", "train/a/1")]
+    with SweepProgress(screen, jobs, ()) as progress:
+        progress.running({"train/a/0": 0.5, "train/a/1": 0.0})
+        progress.done("train/a/0")
+        progress.line("train/a/0", "done", 61.0)
+    shown = said(screen)
+    assert shown.endswith("train/a/1 0 %\n\x1b[?25h")
+    assert "1/2  train/a/0  done, 1:01" in shown
+    assert "50%" in shown
