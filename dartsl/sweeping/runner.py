@@ -139,6 +139,8 @@ class _Sweep:
             self.state.failed.add(job.name)
             log = self.folder.log(job).relative_to(self.folder.path)
             self.progress.line(job.name, f"failed with exit code {ended.exit} ({log})", ended.seconds)
+            if fault := self.folder.fault(job):
+                self.progress.say(fault)
 
     def _part(self, job: Job) -> float:
         """The part of a run that is over."""

@@ -58,6 +58,8 @@ class Writers:
             return [Ended(task.name, 130, 0.5) for task in over]
         task = self.running.pop(0)
         if task.name in self.fails:
+            assert task.log is not None
+            task.log.write_text("epoch 1/3\nerror: step 3: not finite\n  = help: a lower lr\n")
             return [Ended(task.name, 3, 1.0)]
         write(self.folder, self.folder.plan.job(task.name))
         return [Ended(task.name, 0, 2.0)]
@@ -132,6 +134,7 @@ def test_a_failed_job_stops_those_alone_that_need_it(tmp_path: Path) -> None:
     assert outcome.waiting == ("select/darts/1", "pick/darts", "train/darts/1")
     assert not outcome.finished
     assert "search/darts/1  failed with exit code 3 (logs/search/darts/1.log)" in said(screen)
+    assert "\nerror: step 3: not finite\n" in said(screen)
     tried = folder.tried(folder.plan.job("search/darts/1"))
     assert tried is not None
     assert (tried.exit, tried.seconds) == (3, 1.0)
