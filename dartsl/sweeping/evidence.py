@@ -33,6 +33,7 @@ class Row:
 
     planned               final trainings
     seeds, figures        of those that are done
+    distinct              architectures among these, counted once where they differ by the names of nodes alone
     best                  the lowest figure: chosen by the test set, so that it is too good
     expected_best         the expected lowest of as many different random architectures; None where there are less
     relative_improvement  over the mean of random, in percent
@@ -46,6 +47,7 @@ class Row:
     planned: int
     seeds: tuple[int, ...]
     figures: tuple[float, ...]
+    distinct: int
     summary: Summary
     picked: Picked | None
     best: float | None
@@ -57,11 +59,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All arms under a recipe, and in words what may be said of them."""
+    """All arms under a recipe, and in words what may be said of them. `distinct` is that of all rows together."""
 
     recipe: str
     settings: Mapping[str, str]
     rows: tuple[Row, ...]
+    distinct: int
     verdicts: tuple[str, ...] = ()
 
 

@@ -14,10 +14,12 @@ from typing import Any
 
 from dartsl.graph.build import build
 from dartsl.graph.count import multiply_adds
+from dartsl.graph.isomorphic import Form, Forms
 from dartsl.graph.unused import running
 from dartsl.lang.check import check, pick_network
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.loader import read
+from dartsl.lang.model import Spec
 from dartsl.lang.paths import exists
 from dartsl.lang.plan import plan as plan_network
 from dartsl.run.files import Row, parse_json, read_file, read_rows
@@ -65,6 +67,7 @@ class Architecture:
     picked         whether the arm's selection has taken it
     outcomes       of its final trainings, by recipe
     history        of its search, a row an epoch
+    form           of its cells: equal for those that differ by the names of nodes alone; None where it was not trained
     """
 
     seed: int
@@ -75,6 +78,7 @@ class Architecture:
     picked: bool = False
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     history: tuple[Row, ...] = ()
+    form: Form | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class _Reader:
         self.done = [job for job in folder.plan.jobs if folder.done(job)]
         self.measure = ERROR
         self.versions: dict[str, set[str]] = {}
+        self.forms = Forms()
 
     def architectures(self, arm: Arm) -> Iterator[Architecture]:
         scores, picked = self._picked(arm)
@@ -162,15 +167,17 @@ class _Reader:
         for seed in self.plan.seeds(arm):
             path = self.path / self.plan.architecture(arm, seed)
             there, outcomes = exists(path), trained.get(seed, {})
+            spec = check(read(str(path))) if there and outcomes else None
             yield Architecture(
                 seed,
                 path,
                 read_file(path).decode("utf-8", "replace") if there else None,
-                counted(path, self.plan.protocol) if there and outcomes else None,
+                None if spec is None else counted(spec, self.plan.protocol),
                 scores.get(seed),
                 seed == picked,
                 outcomes,
                 self._history(arm, seed),
+                None if spec is None else self.forms.of_spec(spec, spec.cells),
             )
 
     def _picked(self, arm: Arm) -> tuple[dict[int, float], int | None]:
@@ -209,9 +216,8 @@ class _Reader:
         return tuple(read_rows(path)) if arm.kind == SEARCH and exists(path) else ()
 
 
-def counted(path: Path, protocol: Protocol) -> int:
+def counted(spec: Spec, protocol: Protocol) -> int:
     """The multiply-adds of a decided spec, for one image or one word. Raises UserError, SpecError."""
-    spec = check(read(str(path)))
     parameters = {name: Fraction(value) for name, value in protocol.parameters.items()}
     return multiply_adds(running(build(plan_network(spec, pick_network(spec, protocol.network), parameters))))
 

@@ -19,10 +19,19 @@ def verdicts(table: Table, measure: str, comparisons: int) -> Iterator[str]:
     found = [row for row in table.rows if row.kind == SEARCH]
     chance = next((row for row in table.rows if row.kind == RANDOM), None)
     figures = [value for row in table.rows for value in row.figures]
+    compared = chance is not None and chance.figures and any(row.figures for row in found)
     if all_equal(figures):
         same = f"all {len(figures)} trained architectures have the same {measure}, {figure(figures[0], measure)}."
-        compared = chance is not None and chance.figures and any(row.figures for row in found)
         yield f"Nothing was found: {same}" if compared else f"Nothing can be said: {same}"
+        return
+    if compared and table.distinct == 1:
+        yield (
+            f"Nothing was found: all {len(figures)} trained architectures are the same but for the names of nodes; "
+            f"what their {measure} differs by comes from training."
+        )
+        return
+    if compared and all(_same_as_random(row) for row in found):
+        yield f"Nothing was found: with every seed the {measure} is the same as random's."
         return
     if chance is None:
         yield "There are no random architectures to compare with: whether anything was found cannot be said."
@@ -70,6 +79,12 @@ def notes(tables: Sequence[Table], results: Results) -> Iterator[str]:
     ]
     if unfit:
         yield f"Trainings without a finite {results.measure}, left out of all tables: {', '.join(unfit)}."
+
+
+def _same_as_random(row: Row) -> bool:
+    """Whether there are pairs, and none of them differs."""
+    found = row.difference
+    return found is not None and found.kind == "paired" and found.equal and found.mean == 0
 
 
 def _verdict(row: Row, chance: Row, measure: str, comparisons: int) -> str:

@@ -56,7 +56,22 @@ def weigh(results: Results, *, times: bool = True) -> Evidence:
 def _table(results: Results, recipe: Recipe) -> Table:
     chance = next((arm for arm in results.arms if arm.arm.kind == RANDOM), None)
     return Table(
-        recipe.name, recipe.settings, tuple(_row(results, recipe, arm, chance) for arm in results.arms)
+        recipe.name,
+        recipe.settings,
+        tuple(_row(results, recipe, arm, chance) for arm in results.arms),
+        _distinct(results.arms, recipe),
+    )
+
+
+def _distinct(arms: Sequence[ArmResults], recipe: Recipe) -> int:
+    """Of the architectures that have figures, how many differ by more than the names of nodes."""
+    return len(
+        {
+            each.form or (arm.arm.slug, each.seed)
+            for arm in arms
+            for each in arm.architectures
+            if each.seed in arm.figures(recipe.name)
+        }
     )
 
 
@@ -70,6 +85,7 @@ def _row(results: Results, recipe: Recipe, arm: ArmResults, chance: ArmResults |
         sum(job.kind == "train" and job.arm == arm.arm.slug and job.recipe == recipe.name for job in results.plan.jobs),
         tuple(found),
         figures,
+        _distinct([arm], recipe),
         summary(figures),
         _picked(arm.picked, recipe),
         min(figures, default=None),

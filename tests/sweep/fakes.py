@@ -57,7 +57,10 @@ def drawn(spec: str) -> list[str]:
 
 
 def write(made: SweepFolder, job: Job) -> None:
-    """What a job leaves that is no final training; validation losses fall from seed to seed."""
+    """What a job leaves that is no final training; validation losses fall from seed to seed.
+
+    All searches of an arm find the same, those of the next arm something else.
+    """
     out = made.path / job.out
     arm = made.plan.arm(job.arm)
     seeds = made.plan.seeds(arm)
@@ -73,7 +76,8 @@ def write(made: SweepFolder, job: Job) -> None:
     loss = 1 / (1 + job.seed)
     if job.kind == "search":
         (out / "history.jsonl").write_text(json.dumps({"epoch": 1, "validation_loss": loss}) + "\n")
-        (out / "found.darts").write_text(drawn((made.path / "spec.darts").read_text())[-1])
+        place = made.plan.arms.index(arm)
+        (out / "found.darts").write_text(drawn((made.path / "spec.darts").read_text())[-1 - place])
         (out / "found.dot").touch()
         (out / "found.svg").touch()
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def test_an_architecture(better: SweepFolder) -> None:
     assert outcome.low is not None
     assert outcome.high is not None
     assert outcome.low < 0.09 < outcome.high
+
+
+def test_architectures_with_other_names_of_nodes_have_the_same_form(tmp_path: Path) -> None:
+    made = faked(tmp_path, {"darts": {0: 100, 1: 100}, "random": {0: 100, 1: 100, 2: 100}})
+    renamed = made.path / "search/darts/1/found.darts"
+    renamed.write_text(re.sub(r"\bp\b", "q", renamed.read_text()))
+    results = read_results(made.path)
+    first, second, untrained = arm(results, "darts").architectures
+    assert (first.text == second.text, first.form == second.form, untrained.form) == (False, True, None)
+    for random in arm(results, "random").architectures:
+        assert (random.form == first.form) == dartsl.diff(random.path, first.path).equal
 
 
 def test_what_is_selected_at_equal_cost_alone_is_trained(better: SweepFolder) -> None:

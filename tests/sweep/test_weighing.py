@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from dartsl.graph.isomorphic import Form
 from dartsl.sweeping.evidence import Evidence, as_json
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.plan import Arm
@@ -36,7 +37,7 @@ def compared(results: Results, measure: str = ERROR, **figures: list[float | Non
     arms = [
         ArmResults(
             Arm(name, name, kinds.get(name, "search")),
-            tuple(_architecture(first, seed, figure) for seed, figure in enumerate(values)),
+            tuple(_architecture(first, seed, figure, (name, seed)) for seed, figure in enumerate(values)),
         )
         for name, values in figures.items()
     ]
@@ -46,9 +47,9 @@ def compared(results: Results, measure: str = ERROR, **figures: list[float | Non
     return weigh(replace(results, plan=plan, measure=measure, arms=tuple(arms)))
 
 
-def _architecture(first: Architecture, seed: int, figure: float | None) -> Architecture:
+def _architecture(first: Architecture, seed: int, figure: float | None, form: Form) -> Architecture:
     outcome = Outcome(f"train/{seed}", "", figure, None, None, 99)
-    return replace(first, seed=seed, picked=False, outcomes={"": outcome})
+    return replace(first, seed=seed, picked=False, outcomes={"": outcome}, form=form)
 
 
 def said(found: Evidence) -> list[str]:
@@ -64,6 +65,7 @@ def test_a_row_by_hand(results: Results) -> None:
         (0, 1, 2),
         (0.1, 0.11, 0.09),
     )
+    assert darts.distinct == 1  # its searches have found the same
     assert darts.summary.mean == pytest.approx(0.1)
     assert darts.summary.standard_error == pytest.approx(0.01 / 3**0.5)
     assert (darts.best, darts.expected_best) == (0.09, 0.12)
@@ -134,10 +136,34 @@ def test_nothing_is_divided_by_zero(results: Results, figure: float) -> None:
     json.dumps(as_json(found), allow_nan=False)
 
 
+def test_with_every_seed_the_same_as_random_nothing_was_found(results: Results) -> None:
+    """Cells that compute the same, trained with the seeds of random ones, have their figures; seeds differ."""
+    found = compared(results, darts=[0.1, 0.2], drnas=[0.1, 0.2], random=[0.1, 0.2])
+    assert said(found) == ["Nothing was found: with every seed the test error is the same as random's."]
+
+
+def test_where_architectures_are_the_same_a_difference_is_of_training(results: Results) -> None:
+    """Luck of the seeds would be a claim by its interval: `better` is not said of the same cells."""
+    found = compared(results, darts=[0.10, 0.11, 0.09], random=[0.12, 0.14, 0.13])
+    assert said(found)[0].startswith("darts is better")
+    assert (found.tables[0].distinct, found.tables[0].rows[0].distinct) == (6, 3)
+    arms = tuple(
+        replace(arm, architectures=tuple(replace(each, form=("same",)) for each in arm.architectures))
+        for arm in results.arms
+    )
+    table = weigh(replace(results, arms=arms)).tables[0]
+    assert (table.distinct, table.rows[0].distinct) == (1, 1)
+    assert table.verdicts == (
+        "Nothing was found: all 7 trained architectures are the same but for the names of nodes; what their test error "
+        "differs by comes from training.",
+    )
+
+
 def test_equal_differences_claim_nothing(results: Results) -> None:
-    assert said(compared(results, darts=[0.1, 0.2], random=[0.1, 0.2])) == [
+    other = compared(results, darts=[0.1, 0.2], drnas=[0.1, 0.3], random=[0.1, 0.2])
+    assert said(other)[0] == (
         "No difference between darts and random is shown: the test error is the same with every seed."
-    ]
+    )
     assert said(compared(results, darts=[0.1, 0.2], random=[0.15, 0.25])) == [
         "Of darts nothing is claimed: its test error is lower than random's by the same 5.00 points with every seed, "
         "which gives no interval."
