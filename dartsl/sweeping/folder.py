@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.paths import exists, reason
 from dartsl.run.commands import command_line
-from dartsl.run.files import parse_json, read_file, sweep, write_json, write_text
+from dartsl.run.files import TEMPORARY, files_below, parse_json, read_file, sweep, write_json, write_text
 from dartsl.run.kinds import SEARCH as SEARCH_RUN
 from dartsl.run.kinds import TRAIN as TRAIN_RUN
 from dartsl.run.layout import LOCK, RUN
@@ -54,11 +54,13 @@ class SweepFolder:
     def made(cls, path: Path, plan: SweepPlan, texts: Mapping[str, str]) -> SweepFolder:
         """Make the folder, with the spec and what it imports, as texts by their places, and the plan last.
 
-        An empty folder is taken. Raises UserError where anything else is there, or it cannot be made.
+        An empty folder is taken, and what a process has left that died here before the plan was written. Raises
+        UserError where anything else is there, or it cannot be made.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            whole = (file for file in files_below(path) if not TEMPORARY.fullmatch(file.name))
+            if any(file.relative_to(path).as_posix() not in texts for file in whole):
                 raise _taken(path)
         except (OSError, ValueError) as error:  # ValueError: no folder can have this name
             if exists(path):

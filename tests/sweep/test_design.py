@@ -129,6 +129,9 @@ def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
         planned(tmp_path)
     assert "--resume" in str(fault.value.help)
     (tmp_path / "sweep" / "sweep.json").unlink()
+    planned(tmp_path)  # over what a process has left that died before it wrote the plan
+    (tmp_path / "sweep" / "sweep.json").unlink()
+    (tmp_path / "sweep" / "other").write_text("")
     with pytest.raises(dartsl.UserError, match="exists and is not empty"):
         planned(tmp_path)
 
