@@ -11,6 +11,7 @@ from dartsl.api.drawing import draw, plot
 from dartsl.api.exchanging import export, import_genotype
 from dartsl.api.extracting import features
 from dartsl.api.presets import methods
+from dartsl.api.reporting import report
 from dartsl.api.runs import Run
 from dartsl.api.sampling import sample
 from dartsl.api.searching import check_gradients, derive, resume, search
@@ -42,6 +43,7 @@ __all__ = [
     "parse",
     "plot",
     "predict",
+    "report",
     "resume",
     "resume_sweep",
     "sample",

@@ -115,6 +115,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "dtype": _dtype,
     "memory": _one_of("normal", "low"),
     "form": _one_of("python", "graph", "dot", "passes"),
+    "times": _of(bool, "True or False"),
     "quiet": _of(bool, "True or False"),
     "architectures": _of(str, "the name of a column"),
     "columns": _names("column"),

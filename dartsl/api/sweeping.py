@@ -128,9 +128,7 @@ def resume_sweep(
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for name in outcome.failed:
         say(f"failed: {name}")
-    if outcome.finished:
-        say(f"\nsweep folder  {folder.path}")
-    else:
+    if not outcome.finished:
         say(f"go on with: {command_line('dartsl', 'sweep', '--resume', folder.path)}")
     if outcome.interrupted:
         raise Interrupted(found)

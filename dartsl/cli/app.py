@@ -42,6 +42,7 @@ COMMANDS = {
     "lookup": "lookup",
     "train": "train",
     "sweep": "sweep",
+    "report": "report",
     "eval": "eval",
     "predict": "predict",
     "completion": "completion",

@@ -20,16 +20,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def command(
-    name: str, cls: type[click.Command] = click.Command
+    name: str, cls: type[click.Command] = click.Command, more: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with `--format`, which every command has; `dartsl.cli.output` reads it."""
+    """A command with `--format`, which every command has; `dartsl.cli.output` reads it.
+
+    A command whose answer has `more` formats than the two gets the chosen one as its argument `format`.
+    """
 
     def made(function: Callable[..., Any]) -> click.Command:
         made = click.command(name, cls=cls)(function)
-        kinds = click.Choice(["text", "json"])
+        kinds = click.Choice(["text", "json", *more])
         help = "Text for people, or one JSON document for programs."
         made.params.append(
-            click.Option(["--format"], type=kinds, default="text", expose_value=False, help=help)
+            click.Option(["--format"], type=kinds, default="text", expose_value=bool(more), help=help)
         )
         return made
 

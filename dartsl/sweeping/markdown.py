@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from dartsl.sweeping.evidence import Cost, Evidence, Row, Table, Time
-from dartsl.sweeping.plan import AT_COST
+from dartsl.sweeping.evidence import Cost, Evidence, Table, Time
 from dartsl.sweeping.wording import (
     NONE,
+    arm_name,
     clock,
     difference,
     figure,
@@ -26,7 +26,8 @@ def markdown(found: Evidence) -> str:
     lines = [f"# {escaped(found.source)}: what a search finds, compared with chance", ""]
     if not found.finished:
         lines += [
-            f"**This sweep is not finished**: {len(found.failed)} jobs have failed, {len(found.missing)} are not done.",
+            "**This sweep is not finished**: "
+            f"jobs that have failed: {len(found.failed):,}, others that are not done: {len(found.missing):,}.",
             "",
         ]
     lines += ["## What it shows", ""]
@@ -59,12 +60,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def escaped(text: str) -> str:
     """A text in which nothing is markup: it may come from a folder that somebody has sent."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
-
-
-def arm_name(row: Row) -> str:
-    """What an arm is called in a table."""
-    return "random at equal cost" if row.kind == AT_COST else row.arm
+    return re.sub(r"[\\`*\[\]<>|#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", " ".join(text.split()))
 
 
 def _recipe(table: Table) -> list[str]:
@@ -86,7 +82,7 @@ def _figures(table: Table, measure: str) -> list[str]:
     ]
     rows = [
         [
-            arm_name(row),
+            arm_name(row.arm),
             f"{len(row.figures)} of {row.planned}",
             spread(row.summary.mean, row.summary.standard_error, measure),
             NONE if row.picked is None else f"seed {row.picked.seed}",
@@ -104,7 +100,7 @@ def _differences(table: Table, measure: str) -> list[str]:
     if not compared:
         return []
     head = [
-        "less random",
+        "arm",
         "n",
         "difference",
         "95 % (t)",
@@ -136,7 +132,7 @@ def _costs(costs: Sequence[Cost]) -> Iterator[str]:
     head = ["arm", "parameters", "multiply-adds", "searches", "selection", "trainings"]
     rows = [
         [
-            cost.arm,
+            arm_name(cost.arm),
             large(cost.parameters.mean),
             large(cost.multiply_adds.mean),
             *(large(cost.jobs.get(kind)) for kind in ("search", "select", "train")),
@@ -154,7 +150,7 @@ def _times(times: Sequence[Time], device: str) -> Iterator[str]:
     for time in times:
         parts = [time.seconds.get(kind) for kind in ("search", "select", "train")]
         parts.append(sum(time.seconds.values()) if time.seconds else None)
-        rows.append([time.arm, *(NONE if part is None else clock(part) for part in parts)])
+        rows.append([arm_name(time.arm), *(NONE if part is None else clock(part) for part in parts)])
     yield from grid(head, rows)
 
 

@@ -60,9 +60,6 @@ def run(folder: SweepFolder, executor: Executor, console: Console, plugins: Coll
     jobs = folder.plan.jobs
     state = _State({job.name for job in jobs if folder.done(job)})
     with SweepProgress(console, jobs, state.done) as progress:
-        if not state.done:  # the protocol is stated before anything runs
-            for line in (*folder.plan.protocol.sentences, ""):
-                progress.say(line)
         sweep = _Sweep(folder, executor, progress, state, plugins)
         with executor, interruption(lambda: _say_stopping(console)) as stop:
             sweep.work(stop)
@@ -139,8 +136,6 @@ class _Sweep:
             self.state.failed.add(job.name)
             log = self.folder.log(job).relative_to(self.folder.path)
             self.progress.line(job.name, f"failed with exit code {ended.exit} ({log})", ended.seconds)
-            if fault := self.folder.fault(job):
-                self.progress.say(fault)
 
     def _part(self, job: Job) -> float:
         """The part of a run that is over."""
@@ -212,12 +207,12 @@ def lines(folder: SweepFolder, plugins: Collection[Path] = ()) -> list[str]:
     A line begins a job, goes on with it, or leaves it as it is where it is done; what it runs stands behind it.
     """
     named = [word for plugin in plugins for word in ("--plugin", str(plugin.resolve()))]
-    found = []
-    for job in folder.plan.jobs:
-        if not folder.done(job):
-            runs = "" if job.kind == "pick" else f"  # {command_line('dartsl', *job.command)}"
-            found.append(command_line("dartsl", "sweep", "--resume", ".", "--job", job.name, *named) + runs)
-    return found
+    return [
+        f"{command_line('dartsl', 'sweep', '--resume', '.', '--job', job.name, *named)}"
+        f"  # {command_line('dartsl', *job.command)}"
+        for job in folder.plan.jobs
+        if not folder.done(job)
+    ]
 
 
 def _say_stopping(console: Console) -> None:

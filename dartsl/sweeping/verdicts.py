@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from dartsl.sweeping.design import plural
 from dartsl.sweeping.evidence import Row, Table
-from dartsl.sweeping.plan import AT_COST, RANDOM, SEARCH
+from dartsl.sweeping.plan import RANDOM, SEARCH
 from dartsl.sweeping.results import Results
 from dartsl.sweeping.statistics import Interval, all_equal
-from dartsl.sweeping.wording import difference, figure, interval, probability
+from dartsl.sweeping.wording import arm_name, difference, figure, interval, probability
 
 LEVEL = 0.05  # a claim needs a corrected p value below it, and intervals without zero
 
@@ -142,11 +142,9 @@ def _selected(table: Table, measure: str) -> Iterator[str]:
     known = [row for row in table.rows if row.picked is not None and row.picked.figure is not None]
     if not any(row.kind == SEARCH for row in known) or len(known) < 2:
         return
-    each = []
-    for row in known:
-        name = "random at equal cost" if row.kind == AT_COST else "random" if row.kind == RANDOM else row.arm
-        assert row.picked is not None
-        each.append(f"{name} {figure(row.picked.figure, measure)}")
+    each = [
+        f"{arm_name(row.arm)} {figure(row.picked.figure, measure)}" for row in known if row.picked is not None
+    ]
     yield f"Selected by the rule, {measure}: {'; '.join(each)}. Each is a single training: no difference is claimed."
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dartsl.sweeping.plan import AT_COST
 from dartsl.sweeping.results import ERROR
 from dartsl.sweeping.statistics import Interval
 
 NONE = "-"  # in a table, of what cannot be computed
+
+
+def arm_name(name: str) -> str:
+    """What an arm is called in a text."""
+    return "random at equal cost" if name == AT_COST else name
 
 
 def share(measure: str) -> bool:
