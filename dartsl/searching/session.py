@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Generic
 
 import torch
@@ -42,6 +43,7 @@ from dartsl.searching.stops import After, Stop
 from dartsl.searching.terms import Moment
 from dartsl.searching.usable import require_usable
 from dartsl.step.batches import Batch, Outcome
+from dartsl.step.gradients import evaluated
 from dartsl.step.graphs import Graphs
 from dartsl.step.verified import Place, Verified
 
@@ -215,7 +217,8 @@ class SearchSession(Verified[Place | Trial], Generic[Place]):
         """
         if isinstance(place, Trial):
             key = (self.following.key, self.following.number(self.epoch))
-            found = self.following.measure(place, self.validated(key, self._outcome))
+            with evaluated(self.model) if self.following.evaluates else nullcontext():
+                found = self.following.measure(place, self.validated(key, self._outcome))
             if found is not None:
                 self.sums.show(found)
             return

@@ -24,7 +24,7 @@ from dartsl.searching.terms import Factor, Moment
 from dartsl.step.autograd import clip_, slopes
 from dartsl.step.batches import Batch, Outcome, SearchModel
 from dartsl.step.finite import Finite, no_parameter
-from dartsl.step.gradients import evaluated, measure, passed_over, require_finite, weight_step
+from dartsl.step.gradients import measure, passed_over, require_finite, weight_step
 from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import adam, advance, sgd
 
@@ -165,7 +165,8 @@ class SearchStep:
     def measure(self, batch: Batch, step: int, scheduled: Scheduled, evaluation: bool = False) -> Outcome:
         """What a validation batch gives, where `step` keys what is drawn; nothing changes.
 
-        In training mode, where its loss must be finite; or in evaluation mode, where it need not be.
+        In training mode, where its loss must be finite; or in evaluation mode, which the model is in then
+        (`evaluated`), where it need not be.
         """
         captured = Step(
             partial(self._evaluate if evaluation else self._measure, scheduled=scheduled.calm),
@@ -182,7 +183,7 @@ class SearchStep:
 
     def _evaluate(self, batches: tuple[Batch], step: int, scheduled: Scheduled) -> Outcome:
         pass_ = Pass(step, "validation", frozen=True, scheduled=scheduled)
-        with evaluated(self.model), torch.no_grad():
+        with torch.no_grad():
             return passed_over(self.model, batches[0], pass_).outcome().over_all(batches[0].share)
 
     def gradient(
