@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from dartsl.sweeping.design import plural
 from dartsl.sweeping.evidence import Cost, Evidence, Table, Time
 from dartsl.sweeping.wording import (
     NONE,
@@ -166,4 +167,4 @@ def _reproduce(found: Evidence) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     yield f"* spec {escaped(found.source)}, SHA-256 {found.spec_sha256}"
     yield f"* planned by dartsl {escaped(found.dartsl)}; the runs: {escaped(versions) or 'none'}"
-    yield f"* device {escaped(found.device)}, {found.threads} threads for each job"
+    yield f"* device {escaped(found.device)}, {plural(found.threads, 'thread')} for each job"
