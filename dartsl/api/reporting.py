@@ -9,7 +9,11 @@ from dartsl.api.arguments import require
 from dartsl.api.specs import RunLike, path_of
 from dartsl.lang.diagnostics import UserError
 
-FORMATS = {"markdown": (".md", ".markdown"), "json": (".json",)}  # and how their files' names end
+FORMATS = {  # and how the names of their files end
+    "html": (".html", ".htm"),
+    "markdown": (".md", ".markdown"),
+    "json": (".json",),
+}
 
 
 def report(
@@ -19,7 +23,8 @@ def report(
     architectures with their confidence intervals, what may be said of them in words, costs, and how to reproduce it.
 
     output   a file to write, too
-    format   `markdown` or `json`; by default what the name of `output` ends with, else `markdown`
+    format   `html` (one page that needs no network), `markdown` or `json`; by default what the name of `output` ends
+             with, else `markdown`
     times    with the seconds of the jobs. Without them a sweep that was stopped and went on has the same report
 
     A sweep that is not finished has a report of what is there, which says so. Raises UserError for a folder that is
@@ -28,17 +33,18 @@ def report(
     from dartsl.run.files import write_text
     from dartsl.sweeping.evidence import as_json
     from dartsl.sweeping.markdown import markdown
+    from dartsl.sweeping.pages.page import html
     from dartsl.sweeping.results import read_results
     from dartsl.sweeping.weighing import weigh
 
     require(times=times)
     kind = format_of(None if output is None else Path(output), format)
-    found = weigh(read_results(path_of(sweep)), times=times)
-    text = (
-        markdown(found)
-        if kind == "markdown"
-        else json.dumps(as_json(found), indent=2, allow_nan=False) + "\n"
-    )
+    results = read_results(path_of(sweep))
+    found = weigh(results, times=times)
+    if kind == "json":
+        text = json.dumps(as_json(found), indent=2, allow_nan=False) + "\n"
+    else:
+        text = html(found, results) if kind == "html" else markdown(found)
     if output is not None:
         write_text(Path(output), text)
     return text

@@ -7,17 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dartsl.sweeping.design import plural
 from dartsl.sweeping.evidence import Cost, Evidence, Table, Time
-from dartsl.sweeping.wording import (
-    NONE,
-    arm_name,
-    clock,
-    difference,
-    figure,
-    interval,
-    large,
-    probability,
-    spread,
-)
+from dartsl.sweeping.tables import cost_table, difference_table, figure_table, time_table
 
 LONGEST = 30  # jobs that are named of those which are not done
 
@@ -43,7 +33,12 @@ def markdown(found: Evidence) -> str:
         "",
     ]
     for table in found.tables:
-        lines += [*_recipe(table), *_figures(table, found.measure), "", *_differences(table, found.measure)]
+        lines += [
+            *_recipe(table),
+            *grid(*figure_table(table, found.measure)),
+            "",
+            *_differences(table, found.measure),
+        ]
     lines += [f"* {escaped(note)}" for note in found.notes]
     lines += ["", "## Cost", "", *_costs(found.costs), ""]
     if found.times is not None:
@@ -71,88 +66,22 @@ def _recipe(table: Table) -> list[str]:
     return [f"### Recipe {escaped(table.recipe)} ({escaped(settings)})", ""]
 
 
-def _figures(table: Table, measure: str) -> list[str]:
-    head = [
-        "arm",
-        "trained",
-        f"mean {measure} ± standard error",
-        "selected",
-        "its " + measure,
-        "best",
-        "expected best of random",
-    ]
-    rows = [
-        [
-            arm_name(row.arm),
-            f"{len(row.figures)} of {row.planned}",
-            spread(row.summary.mean, row.summary.standard_error, measure),
-            NONE if row.picked is None else f"seed {row.picked.seed}",
-            NONE if row.picked is None else figure(row.picked.figure, measure),
-            NONE if row.best is None else f"{figure(row.best, measure)} of {len(row.figures)}",
-            NONE if row.expected_best is None else f"{figure(row.expected_best, measure)} of {len(row.figures)}",
-        ]
-        for row in table.rows
-    ]  # fmt: skip
-    return grid(head, rows)
-
-
 def _differences(table: Table, measure: str) -> list[str]:
-    compared = [(row, row.difference) for row in table.rows if row.difference is not None]
-    if not compared:
-        return []
-    head = [
-        "arm",
-        "n",
-        "difference",
-        "95 % (t)",
-        "95 % (bootstrap)",
-        "p",
-        "p, corrected",
-        "relative improvement",
-    ]
-    rows = [
-        [
-            row.arm,
-            str(found.n),
-            difference(found.mean, measure),
-            interval(found.interval, measure),
-            interval(found.bootstrap, measure),
-            probability(found.p),
-            probability(row.corrected_p),
-            NONE if row.relative_improvement is None else f"{row.relative_improvement:+.2f} %",
-        ]
-        for row, found in compared
-    ]  # fmt: skip
-    return [*grid(head, rows), ""]
+    head, rows = difference_table(table, measure)
+    return [*grid(head, rows), ""] if rows else []
 
 
 def _costs(costs: Sequence[Cost]) -> Iterator[str]:
     yield "Mean parameters and multiply-adds of the trained networks. Of all jobs of an arm by their kind: the"
     yield "multiply-adds for each image (or word) of the training data, as the plan has estimated them."
     yield ""
-    head = ["arm", "parameters", "multiply-adds", "searches", "selection", "trainings"]
-    rows = [
-        [
-            arm_name(cost.arm),
-            large(cost.parameters.mean),
-            large(cost.multiply_adds.mean),
-            *(large(cost.jobs.get(kind)) for kind in ("search", "select", "train")),
-        ]
-        for cost in costs
-    ]
-    yield from grid(head, rows)
+    yield from grid(*cost_table(costs))
 
 
 def _times(times: Sequence[Time], device: str) -> Iterator[str]:
     yield f"Of all jobs of an arm together, tries that were stopped included, on the device `{device}`."
     yield ""
-    head = ["arm", "searches", "selection", "trainings", "all"]
-    rows = []
-    for time in times:
-        parts = [time.seconds.get(kind) for kind in ("search", "select", "train")]
-        parts.append(sum(time.seconds.values()) if time.seconds else None)
-        rows.append([arm_name(time.arm), *(NONE if part is None else clock(part) for part in parts)])
-    yield from grid(head, rows)
+    yield from grid(*time_table(times))
 
 
 def _jobs(title: str, names: Sequence[str]) -> list[str]:

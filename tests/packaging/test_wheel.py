@@ -55,6 +55,7 @@ def test_wheel_carries_specs_grammars_and_licence(wheel: Path) -> None:
         names = set(archive.namelist())
         (metadata_name,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(metadata_name).decode("utf-8"))
+    assert {f"dartsl/sweeping/pages/report.{kind}" for kind in ("css", "js")} <= names
     for folder in ("specs", "grammars"):
         source = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".darts", ".lark"}]
         assert source
