@@ -38,7 +38,7 @@ const behind = (e) => {
 const texts = "p, li, td, th, h1, h2, h3, h4, a, caption, summary, dt, dd, svg text";
 const ratios = [...document.querySelectorAll(texts)].map((e) => {
   const style = getComputedStyle(e);
-  const pair = [light(e.closest("svg") ? style.fill : style.color), light(behind(e))].sort();
+  const pair = [light(e.closest("svg") ? style.fill : style.color), light(behind(e))];
   return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
 });
 return Math.min(...ratios);
