@@ -5,6 +5,7 @@ Importing this imports no torch; a function imports it when it needs it. README.
 
 from __future__ import annotations
 
+from dartsl.api.comparing import compare
 from dartsl.api.compiling import bench, compile, emit, latency
 from dartsl.api.describing import info
 from dartsl.api.drawing import draw, plot
@@ -25,6 +26,7 @@ __all__ = [
     "bench",
     "check",
     "check_gradients",
+    "compare",
     "compile",
     "derive",
     "diff",

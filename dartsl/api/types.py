@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # `as`: these are handed on
     from dartsl.searching.prices import CostTable as CostTable
     from dartsl.step.own import Loss as Loss
     from dartsl.step.own import Metric as Metric
+    from dartsl.sweeping.comparing import RunComparison as RunComparison
     from dartsl.training.evaluate import Evaluated as Evaluated
     from dartsl.training.generate import Continued as Continued
     from dartsl.training.measured import Tested as Tested
@@ -60,6 +61,7 @@ _HOMES = {
     "Metric": "dartsl.step.own",
     "Prediction": "dartsl.training.predict",
     "Row": "dartsl.searching.bench",
+    "RunComparison": "dartsl.sweeping.comparing",
     "GpuRow": "dartsl.searching.bench_gpu",
     "SpecDiff": "dartsl.graph.diff",
     "Supernet": "dartsl.nn.supernet",

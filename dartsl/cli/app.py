@@ -37,6 +37,7 @@ COMMANDS = {
     "search": "search",
     "derive": "search",
     "plot": "plot",
+    "compare": "compare",
     "import": "exchange",
     "export": "exchange",
     "lookup": "lookup",

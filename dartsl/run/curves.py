@@ -81,10 +81,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines that share an axis; `title` is one of the names above. Losses and entropies are in nats."""
+    """Lines that share an axis; `title` is one of the names above. Losses and entropies are in nats.
+
+    of  the line that they are in several runs, whose numbers are then their names; else empty
+    """
 
     title: str
     lines: tuple[Line, ...]
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,17 @@ def curves(rows: Sequence[Row]) -> list[Panel]:
         for title in order
         if title in panels
     ]
+
+
+def side_by_side(runs: Sequence[Sequence[Panel]], titles: Sequence[str]) -> list[Panel]:
+    """A panel for each line that the panels of `titles` have in some run: the runs' lines, named 1, 2, ..."""
+    found: dict[tuple[str, str], list[Line]] = {}
+    for number, panels in enumerate(runs, start=1):
+        for panel in panels:
+            for line in panel.lines:
+                found.setdefault((panel.title, line.name), []).append(Line(str(number), line.points))
+    kept = sorted((key for key in found if key[0] in titles), key=lambda key: titles.index(key[0]))
+    return [Panel(title, tuple(found[title, name]), name) for title, name in kept]
 
 
 def averaged_since(rows: Sequence[Row]) -> int | None:

@@ -25,6 +25,7 @@ MOST_PIXELS = 60_000  # of a side, which is what can be drawn
 TEXT, SOFT, FAINT, GRID = "#111111", "#555555", "#9a9a9a", "#e4e4e4"
 # Blue, vermillion, green, sky blue, orange, purple, black; yellow is too faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#56b4e9", "#e69f00", "#cc79a7", "#000000")
+MOST_RUNS = len(PALETTE)  # side by side: each has a colour
 # What does nothing has the same colour in every picture.
 FIXED = {"none": FAINT} | dict.fromkeys(("skip_connect", "identity", "gate(identity)"), PALETTE[1])
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
@@ -54,6 +55,7 @@ MARGIN, PITCH, TOP = 0.35, 4.05, 0.75
 PANEL = (2.2, 1.75)  # width and height of a panel's axes
 PANEL_ROW = 2.75  # a panel with its title and its ticks
 LINE = 0.135  # of text
+LEGEND_LINE = 0.2  # of the names of several runs
 SMALL = (1.22, 0.72)  # of an edge's axes
 SMALL_TITLE = 0.46  # its three lines
 SMALL_PITCH = (1.56, 1.47)
@@ -74,17 +76,23 @@ def picture(
     cells: Sequence[CellShares] = (),
     averaged: int | None = None,
     kind: str = "svg",
+    runs: Sequence[str] = (),
 ) -> bytes:
     """A run's picture in one of `FORMATS`.
 
-    `averaged` is the epoch from which on the figures are those of averaged weights, if there is one.
+    `averaged` is the epoch from which on the figures are those of averaged weights, if there is one. `runs` are what
+    several runs are called, at most `MOST_RUNS`, of which the panels show lines side by side (`curves.side_by_side`).
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a reader's own style is not made for this page
         matplotlib.rcParams.update(STYLE)
-        page = _Page(panels, cells)
+        page = _Page(panels, cells, len(runs))
         page.write(MARGIN, 0.28, title, size=11, weight="bold")
-        top = TOP
+        for place, name in enumerate(runs):
+            page.write(
+                MARGIN, TOP + place * LEGEND_LINE, f"{place + 1}  {name}", color=PALETTE[place], size=9
+            )
+        top = TOP + _legend_height(len(runs))
         for start in range(0, len(panels), page.across):
             for place, panel in enumerate(panels[start : start + page.across]):
                 _panel(page, panel, MARGIN + place * PITCH, top, averaged)
@@ -110,13 +118,13 @@ def picture(
 class _Page:
     """A figure that is measured in inches from its upper left corner."""
 
-    def __init__(self, panels: Sequence[Panel], cells: Sequence[CellShares]) -> None:
+    def __init__(self, panels: Sequence[Panel], cells: Sequence[CellShares], runs: int) -> None:
         columns = max((len(row) for cell in cells for row in _rows(cell)), default=0)
         self.across = min(3, len(panels)) if not cells else 3
         edges = PITCH + columns * SMALL_PITCH[0]
         self.width = MARGIN + max(self.across * PITCH, edges)
         rows = -(-len(panels) // self.across)
-        self.height = TOP + rows * PANEL_ROW + sum(map(_cell_height, cells))
+        self.height = TOP + _legend_height(runs) + rows * PANEL_ROW + sum(map(_cell_height, cells))
         self.figure = Figure(figsize=(self.width, self.height))
 
     def axes(self, left: float, top: float, size: tuple[float, float]) -> Axes:
@@ -138,9 +146,14 @@ class _Page:
 
 
 def _panel(page: _Page, panel: Panel, left: float, top: float, averaged: int | None) -> None:
-    page.write(left, top, UNITS.get(panel.title, panel.title), size=9)
+    title = UNITS.get(panel.title, panel.title)
+    page.write(left, top, title if panel.of in ("", panel.title) else f"{title}: {panel.of}", size=9)
     axes = page.axes(left + 0.45, top + 0.28, PANEL)
-    looks = {line.name: {"color": PALETTE[n % len(PALETTE)]} for n, line in enumerate(panel.lines)}
+    places = [int(line.name) - 1 if panel.of else place for place, line in enumerate(panel.lines)]
+    looks = {
+        line.name: {"color": PALETTE[place % len(PALETTE)]}
+        for place, line in zip(places, panel.lines, strict=True)
+    }
     _draw(axes, panel.lines, looks)
     values = [value for line in panel.lines for _, value in line.points]
     if panel.title == PERPLEXITY and max(values) > 10 * min(values) > 0:
@@ -280,6 +293,10 @@ def _rows(cell: CellShares) -> list[list[EdgeShares]]:
     for edges in into.values():
         rows += [edges[start : start + MOST_COLUMNS] for start in range(0, len(edges), MOST_COLUMNS)]
     return rows
+
+
+def _legend_height(runs: int) -> float:
+    return runs * LEGEND_LINE + 0.2 if runs else 0.0
 
 
 def _cell_height(cell: CellShares) -> float:

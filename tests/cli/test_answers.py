@@ -17,7 +17,20 @@ from dartsl.cli.settings import joined_numbers
 from .conftest import GOOD, Dartsl, document, result_of
 
 FOLDERS = ("search", "train", "sweep")
-FILES = ("new", "fmt", "draw", "compile", "latency", "sample", "derive", "plot", "import", "export", "report")
+FILES = (
+    "new",
+    "fmt",
+    "draw",
+    "compile",
+    "latency",
+    "sample",
+    "derive",
+    "plot",
+    "compare",
+    "import",
+    "export",
+    "report",
+)
 
 
 def command(name: str) -> click.Command:
