@@ -97,6 +97,9 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
 
     Raises UserError where there are fewer, one is no run or is damaged, or some are searches and others trainings.
     """
+    missing = next((path for path in paths if not exists(path)), None)
+    if missing is not None:
+        raise UserError(f"there is no run folder {missing}", exit_code=2)
     if len(paths) < 2:
         raise UserError("a comparison takes two runs or more", "name the folders of the runs", exit_code=2)
     sides = [_side(path) for path in paths]
