@@ -25,6 +25,7 @@ def figure_table(table: Table, measure: str) -> Grid:
     head = [
         "arm",
         "trained",
+        "different",
         f"mean {measure} ± standard error",
         "selected",
         "its " + measure,
@@ -35,6 +36,7 @@ def figure_table(table: Table, measure: str) -> Grid:
         [
             arm_name(row.arm),
             f"{len(row.figures)} of {row.planned}",
+            str(row.distinct),
             spread(row.summary.mean, row.summary.standard_error, measure),
             NONE if row.picked is None else f"seed {row.picked.seed}",
             NONE if row.picked is None else figure(row.picked.figure, measure),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def test_text_is_reported_in_perplexities(tmp_path: Path) -> None:
     text = reported(faked(tmp_path, BETTER, text=True))
     assert "its mean test perplexity is lower by 30.000" in text
     assert "points" not in text
-    assert "| darts | 3 of 3 | 100.000 ± 5.774 |" in text
+    assert "| darts | 3 of 3 | 1 | 100.000 ± 5.774 |" in text
 
 
 def test_json_is_what_markdown_says(better: SweepFolder) -> None:
@@ -75,11 +77,12 @@ def test_json_is_what_markdown_says(better: SweepFolder) -> None:
 
 @pytest.mark.parametrize("format", ["markdown", "json"])
 def test_without_times_seconds_change_nothing(better: SweepFolder, tmp_path: Path, format: str) -> None:
-    other = faked(tmp_path, BETTER)
+    shutil.copytree(better.path, tmp_path / "other")
+    other = SweepFolder.open(tmp_path / "other")
     other.note(other.plan.job("search/darts/0"), 130, 3.0)
-    alike = {"format": format, "times": False}
-    assert reported(other, **alike) == reported(better, **alike)
-    assert reported(other, format=format) != reported(better, format=format)
+    report = partial(dartsl.report, format=format)
+    assert report(other.path, times=False) == report(better.path, times=False)
+    assert report(other.path) != report(better.path)
 
 
 def test_markup_in_names_is_text() -> None:
