@@ -3,7 +3,7 @@
 They say how many random architectures could be had for a search, and how far a sweep has come. How many images there
 are plays no part in either, so that no data are read. Only what is computed by matrices and convolutions counts, a
 backward pass twice its forward pass, no measurement on validation data, and of a search in stages the first network in
-all of them.
+all of them. Methods that run one operation an edge are counted as if they ran all, in favour of random architectures.
 """
 
 from __future__ import annotations

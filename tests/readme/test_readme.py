@@ -25,8 +25,10 @@ LINES = 180
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALL = ["--epochs", "1", "--batch", "500", "--set", "C=2", "--set", "n=1"]
-SMALL_SWEEP = "--seeds 1 --random 1 --random-at-cost 0 --select search --epochs 1 --train-epochs 1".split()
-SMALL_SWEEP += ["--search", "batch=500", "--train", "batch=500", "--set", "C=2", "--set", "n=1"]
+SMALL_SWEEP = shlex.split(
+    "--seeds 1 --random 1 --random-at-cost 0 --select search --epochs 1 --train-epochs 1 "
+    "--search batch=500 --train batch=500 --set C=2 --set n=1"
+)
 SMALLER = {"dartsl search digits": SMALL, "dartsl sweep digits": SMALL_SWEEP}
 # They tell of weights that were trained.
 FIGURES_VARY = ("dartsl eval", "dartsl predict")
