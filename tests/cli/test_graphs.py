@@ -234,7 +234,7 @@ def test_diff_as_json(dartsl: Dartsl) -> None:
     found = result_of(result)
     assert found["equal"] is False
     assert [cell["name"] for cell in found["cells"]] == ["normal", "reduction"]
-    assert set(found["cells"][0]) == {"name", "equal", "removed", "added"}
+    assert set(found["cells"][0]) == {"name", "equal", "isomorphic", "removed", "added"}
     assert found["only_first"] == found["only_second"] == []
 
 

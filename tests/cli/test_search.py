@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,9 +104,8 @@ def test_an_interrupted_search_leaves_by_130(
     dartsl: Dartsl, good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dartsl.api import searching
-    from dartsl.searching import loop
 
-    stopped = loop.SearchResult(Path("run"), finished=False)
+    stopped = SimpleNamespace(path=Path("run"), finished=False, init=None, found=None)
     monkeypatch.setattr(searching, "search", lambda *_, **__: stopped)
     assert dartsl("search", "good.darts").exit_code == 130
 
