@@ -58,7 +58,12 @@ class Provenance:
             f"command  {self.command}",
             *([f"cost     {self.cost}"] if self.cost else []),
         ]
-        return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
+        return comments(facts)
+
+
+def comments(facts: Sequence[str]) -> list[str]:
+    """Facts at the head of a file, a comment line each."""
+    return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
 
 
 def found_text(

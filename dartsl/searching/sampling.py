@@ -6,7 +6,7 @@ Each is drawn evenly from all that the network's cells stand for, as `dartsl inf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -19,11 +19,11 @@ from dartsl.graph.uniform import drawn_columns
 from dartsl.lang.check import check
 from dartsl.lang.diagnostics import UserError
 from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
-from dartsl.lang.paths import printable
 from dartsl.lang.source import Source
 from dartsl.searching.discretise import DerivedCell, KeptEdge
-from dartsl.searching.emit import decided_text
+from dartsl.searching.emit import comments, decided_text
 
+Choice = tuple[tuple[tuple[str, str, int, str], ...], ...]  # the edges of each cell
 MOST_TRIES = 1000  # draws in a row that give nothing new, after which no more are looked for
 
 
@@ -45,7 +45,7 @@ class Drawing:
             f"sha256   {self.spec_hash}",
             f"command  {self.command}",
         ]
-        return ["# " + printable(" ".join(fact.splitlines())) for fact in facts]
+        return comments(facts)
 
 
 def drawn_cell(cell: Cell, random: Random) -> DerivedCell:
@@ -76,21 +76,37 @@ def drawn_texts(
 
     With `unique` no two of them are isomorphic; once no other is found, it raises UserError with how many there were.
     """
-    forms, seen, number, since = Forms(), set[Form](), 0, 0
+    forms, seen, drawn = Forms(), set[Form](), set[Choice]()
+    number, since = 0, 0
     for each in count():
         random = Random(f"{drawing.seed}/{each}")  # a text seeds by SHA-512, the same on all machines
         cells = [drawn_cell(spec.cells[name], random) for name in network.cells]
-        text = decided_text(spec, network, parameters, cells, drawing.lines(number))
+        choice = _choice(cells)
+        new = choice not in drawn  # one that was drawn before need not be read to be known
+        if new or not unique:
+            text = decided_text(spec, network, parameters, cells, drawing.lines(number))
         if unique:
-            form = _form(text, forms)
-            since = since + 1 if form in seen else 0
-            if since == MOST_TRIES:
-                raise _too_few(spec, network, len(seen))
-            if form in seen:
+            drawn.add(choice)
+            form = _form(text, forms) if new else None
+            if form is None or form in seen:
+                since += 1
+                if since == MOST_TRIES:
+                    raise _too_few(spec, network, len(seen))
                 continue
             seen.add(form)
+            since = 0
         number += 1
         yield text
+
+
+def _choice(cells: Sequence[DerivedCell]) -> Choice:
+    """What was drawn, as it is, names of nodes included."""
+    return tuple(
+        tuple(
+            (kept.edge.source, kept.edge.target, kept.edge.twin, kept.candidate.label) for kept in cell.edges
+        )
+        for cell in cells
+    )
 
 
 def _form(text: str, forms: Forms) -> Form:
