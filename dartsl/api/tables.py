@@ -35,8 +35,7 @@ def lookup(
     named = (columns,) if isinstance(columns, str) else tuple(columns)
     require(lower_is_better=lower_is_better, columns=named, architectures=architectures)
     read = read_table(Path(table), architectures, named, lower_is_better)
-    texts = {_name(spec): exported(spec, read.form).content for spec in found}
-    return looked_up(read, {name: str(text) for name, text in texts.items()})
+    return looked_up(read, [(_name(spec), str(exported(spec, read.form).content)) for spec in found])
 
 
 def _name(spec: SpecLike) -> str:

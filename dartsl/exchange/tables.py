@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -204,10 +204,10 @@ class LookedUp:
     figures: tuple[Figure, ...]
 
 
-def looked_up(table: Table, texts: Mapping[str, str]) -> tuple[LookedUp, ...]:
-    """What a table says of architectures, each a text as the table writes them, by what they are called."""
+def looked_up(table: Table, texts: Iterable[tuple[str, str]]) -> tuple[LookedUp, ...]:
+    """What a table says of architectures: of each what it is called, and its text as the table writes them."""
     found = []
-    for name, text in texts.items():
+    for name, text in texts:
         key = key_of(text, name)
         found.append(LookedUp(name, text, table.rows(key), table.figures(key)))
     return tuple(found)

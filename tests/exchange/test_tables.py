@@ -60,6 +60,13 @@ def test_lower_figures_may_be_better(tmp_path: Path) -> None:
     assert (found.figures[0].rank, found.figures[0].best, found.figures[0].distance) == (2, 0, 1)
 
 
+def test_specs_of_one_name_are_looked_up_each(tmp_path: Path) -> None:
+    cells = [CELL.format(op, *OPS) for op in OPS]
+    table = written(tmp_path / "t.csv", "arch,error", *(f"{cell},{n}" for n, cell in enumerate(cells)))
+    rows = dartsl.lookup(table, *(spec_of(cell) for cell in cells))
+    assert [row.figures[0].value for row in rows] == [0, 1, 2, 3, 4]
+
+
 def test_spelling_does_not_count() -> None:
     same = ("|none~0|+|skip_connect~1|none~0|", "'|none~0|+|none~0|skip_connect~1|'")
     assert len({key_of(text, "table") for text in same}) == 1
