@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,13 @@ def test_ticks(low: float, high: float, wanted: list[float]) -> None:
 def test_colours_of_plots_are_those_of_the_style_sheet() -> None:
     style = (files("dartsl.sweeping.pages") / "report.css").read_text(encoding="utf-8")
     assert len(re.findall(r"--c\d:", style)) == 3 * 6  # light, dark, print
+
+
+def test_damaged_alphas_cost_their_pictures_alone(searched: SweepFolder, tmp_path: Path) -> None:
+    shutil.copytree(searched.path, tmp_path / "sweep")
+    alphas = next((tmp_path / "sweep" / "search").rglob("alphas.jsonl"))
+    alphas.write_text(alphas.read_text().replace('"alphas"', '"others"'))
+    results = read_results(tmp_path / "sweep")
+    text = html(weigh(results, times=False), results)
+    assert text.count("Not shown: ") == 2  # its cells, and its mixing weights
+    assert len(Page(text).all("input")) == 2

@@ -77,5 +77,5 @@ def _drawn(text: str) -> tuple[str, int, int]:
 
 
 def tried(error: UserError | SpecError) -> Markup:
-    """In place of a picture that cannot be drawn."""
-    return element("p", f"No picture: {error}", class_="note")
+    """In place of what cannot be shown."""
+    return element("p", f"Not shown: {error}", class_="note")

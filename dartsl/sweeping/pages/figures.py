@@ -143,10 +143,14 @@ def _over_epochs(
         hidden="",
     )  # fmt: skip
     many = len(found.texts)
-    count = f"{many} different {'cell' if many == 1 else 'cells'} over {len(found.epochs)} epochs"
+    count = f"{_counted(many, 'different cell')} over {_counted(len(found.epochs), 'epoch')}"
     epochs = " ".join(f"{epoch}:{shown}" for epoch, shown in found.epochs)
     caption = element("figcaption", element("div", count), spec)
     return element("figure", heading, _paper(images, title), slider, caption, data_epochs=epochs)
+
+
+def _counted(number_: int, what: str) -> str:
+    return f"{number_:,} {what}{'' if number_ == 1 else 's'}"
 
 
 def _paper(images: list[Markup], title: str) -> Markup:
@@ -174,7 +178,12 @@ def _curves(results: Results, arm: ArmResults, one: Architecture, title: str) ->
         yield _curve(UNITS.get(panel.title, panel.title), panel.lines, title)
     if not _recorded(results, arm, one):
         return
-    for cell in cell_shares(RunFolder.open(_run(results, arm, one))):
+    try:
+        shares = cell_shares(RunFolder.open(_run(results, arm, one)))
+    except (UserError, SpecError) as error:  # the other curves are there all the same
+        yield tried(error)
+        return
+    for cell in shares:
         yield _curve(f"mixing weights, cell {cell.name}, mean over its edges", cell.means(), title)
 
 
