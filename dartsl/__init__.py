@@ -53,8 +53,8 @@ if TYPE_CHECKING:
         train_seeds,
         trained,
     )
-    from dartsl.lang.diagnostics import Error, SpecError, UserError
-    from dartsl.lang.source import Source
+    from dartsl.lang.codes.diagnostics import Error, SpecError, UserError
+    from dartsl.lang.codes.source import Source
     from dartsl.run.callbacks import Epoch, Step
 
     __version__: str
@@ -103,12 +103,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Source": "dartsl.lang.source",
+    "Source": "dartsl.lang.codes.source",
     "Epoch": "dartsl.run.callbacks",
-    "Error": "dartsl.lang.diagnostics",
+    "Error": "dartsl.lang.codes.diagnostics",
     "Step": "dartsl.run.callbacks",
-    "SpecError": "dartsl.lang.diagnostics",
-    "UserError": "dartsl.lang.diagnostics",
+    "SpecError": "dartsl.lang.codes.diagnostics",
+    "UserError": "dartsl.lang.codes.diagnostics",
 }
 
 

@@ -25,6 +25,7 @@ LAYERS = (
     "api",
     "cli",
 )
+LANG = ("codes", "records", "settings", "syntax", "check", "plan")  # the folders of lang; its files come last
 WITH_TORCH = {"nn", "data", "step", "run", "searching", "training", "exchange"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -64,6 +65,22 @@ def test_imports_go_one_way(layer: str) -> None:
             )
             torch_too_early = parts[0] == "torch" and layer not in WITH_TORCH
             if against or torch_too_early:
+                wrong.append(f"{path}:{line}: {module}")
+    assert wrong == []
+
+
+def test_every_folder_of_lang_has_its_place_in_the_order() -> None:
+    assert {path.name for path in (PACKAGE / "lang").iterdir() if any(path.glob("*.py"))} == set(LANG)
+
+
+@pytest.mark.parametrize("folder", LANG)
+def test_imports_within_lang_go_one_way(folder: str) -> None:
+    allowed = LANG[: LANG.index(folder) + 1]
+    wrong = []
+    for path in sorted((PACKAGE / "lang" / folder).rglob("*.py")):
+        for line, module in imports(path):
+            parts = module.split(".")
+            if parts[:2] == ["dartsl", "lang"] and (len(parts) < 3 or parts[2] not in allowed):
                 wrong.append(f"{path}:{line}: {module}")
     assert wrong == []
 

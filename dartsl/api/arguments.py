@@ -8,8 +8,8 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any
 
-from dartsl.lang import constants
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records import widths
 from dartsl.nn.plugin_files import PluginFile
 
 FLOATING = ("float32", "float64", "bfloat16")
@@ -42,7 +42,7 @@ def _exact(value: Any) -> Fraction | None:
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
-        return constants.exact(str(value))
+        return widths.exact(str(value))
     except ValueError:  # infinity, or not a number
         return None
 

@@ -10,7 +10,7 @@ from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, job_of, of_run
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check
 from dartsl.graph.target import TARGETS
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.build import Build
 
 if TYPE_CHECKING:

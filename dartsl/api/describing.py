@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, root_networks
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.inputs import Images, Tokens
-from dartsl.lang.model import Cell, Spec
-from dartsl.lang.settings import SearchConfig, search_config
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.settings.values import SearchConfig, search_config
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.plugin_files import Files
 from dartsl.run.job import Job

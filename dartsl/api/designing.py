@@ -11,12 +11,12 @@ from dartsl.api.arguments import require
 from dartsl.api.jobs import job_of, located, search_config, train_config
 from dartsl.api.settings import SweepSettings
 from dartsl.api.specs import SpecLike, check, source_of
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.methods import DARTS
-from dartsl.lang.model import Spec
-from dartsl.lang.settings import CONFIGS, SearchConfig, TrainConfig, option_text, typed
-from dartsl.lang.suggestions import close
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.methods import DARTS
+from dartsl.lang.settings.values import CONFIGS, SearchConfig, TrainConfig, option_text, typed
 from dartsl.run.job import Job
 from dartsl.run.names import absolute
 from dartsl.run.notes import log_warnings

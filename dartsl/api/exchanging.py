@@ -11,7 +11,7 @@ from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import job_of
 from dartsl.api.specs import Parameters, Plugins, SpecLike, check, names_a_run
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 @dataclass(frozen=True)

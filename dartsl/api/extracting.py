@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dartsl.api import types
 from dartsl.api.arguments import require
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def features(model: types.Supernet, layers: str | Sequence[str]) -> types.Features:

@@ -12,16 +12,16 @@ from typing import Any
 from dartsl.api import types
 from dartsl.api.arguments import exact, require
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
-from dartsl.lang.check import pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Input
-from dartsl.lang.methods import COST
-from dartsl.lang.model import Spec
-from dartsl.lang.network_faults import require_parameters
-from dartsl.lang.settings import Config, SearchConfig, TrainConfig, usable
-from dartsl.lang.settings import search_config as of_search
-from dartsl.lang.settings import train_config as of_training
-from dartsl.lang.together import require_together
+from dartsl.lang.check.model import Spec
+from dartsl.lang.check.network_faults import require_parameters
+from dartsl.lang.check.together import require_together
+from dartsl.lang.checker import pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Input
+from dartsl.lang.settings.methods import COST
+from dartsl.lang.settings.values import Config, SearchConfig, TrainConfig, usable
+from dartsl.lang.settings.values import search_config as of_search
+from dartsl.lang.settings.values import train_config as of_training
 from dartsl.nn.plugin_files import Files
 from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.commands import command_line
@@ -204,7 +204,7 @@ def settled(
     *layers: Mapping[str, Any],
 ) -> Config:
     """`settings` over `layers` over the defaults for a network that takes such an input, by `complete`, which is
-    `dartsl.lang.settings.search_config` or `train_config`.
+    `dartsl.lang.settings.values.search_config` or `train_config`.
 
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """

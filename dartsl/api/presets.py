@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.parser import parse
-from dartsl.lang.presets import PRESETS, Preset
-from dartsl.lang.printer import print_file
-from dartsl.lang.settings import search_config, written
-from dartsl.lang.source import Source
-from dartsl.lang.stages import Stages
-from dartsl.lang.suggestions import close
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.presets import PRESETS, Preset
+from dartsl.lang.settings.stages import Stages
+from dartsl.lang.settings.values import search_config, written
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
 
 # What every block says, whatever the method: how weights and alphas are trained.
 TRAINING = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dartsl.api.arguments import require
 from dartsl.api.specs import RunLike, path_of
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 FORMATS = {  # and how the names of their files end
     "html": (".html", ".htm"),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.specs import Plugins, RunLike, path_of
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.model import Spec
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.run.interrupt import Interrupted
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ class Run:
     @property
     def found_spec(self) -> Spec | None:
         """What a search has found, checked; None as `found`. Raises SpecError where the file was broken."""
-        from dartsl.lang.check import check
-        from dartsl.lang.source import Source
+        from dartsl.lang.checker import check
+        from dartsl.lang.codes.source import Source
 
         text, path = self.found, self._folder().found
         return None if text is None else check(Source(str(path), text, path))
@@ -171,7 +171,7 @@ class Run:
         """Of its network, alphas and those of `extern op`s left out, and without an auxiliary head."""
         from dartsl.graph.build import build
         from dartsl.graph.count import parameters
-        from dartsl.lang.plan import plan
+        from dartsl.lang.plan.network_plan import plan
 
         return parameters(build(plan(*self._planned())))
 
@@ -180,7 +180,7 @@ class Run:
         """Of the auxiliary head, which training alone has; 0 where there is none."""
         from dartsl.graph.build import build
         from dartsl.graph.count import parameters
-        from dartsl.lang.plan import plan
+        from dartsl.lang.plan.network_plan import plan
 
         if not self.settings.get("auxiliary"):
             return 0
@@ -255,7 +255,7 @@ class Run:
 
     def _line(self) -> str:
         """What was run, how far it came, and what it reached."""
-        from dartsl.lang.paths import printable
+        from dartsl.lang.syntax.paths import printable
 
         folder, history, test = self._folder(), self.history, self.test
         source = printable(Path(folder.info.source).name)

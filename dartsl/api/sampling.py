@@ -29,7 +29,7 @@ def sample(
     nodes. A run stands for the space that was searched, with its parameters. `command` stands in the texts' heads.
     Raises SpecError, UserError; also with `unique` where the space has too few architectures.
     """
-    from dartsl.lang.plan import plan
+    from dartsl.lang.plan.network_plan import plan
     from dartsl.run.folder import spec_hash
     from dartsl.searching.sampling import Drawing, drawn_texts, require_enough
 

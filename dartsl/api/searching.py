@@ -13,8 +13,8 @@ from dartsl.api.jobs import beside, console_of, given_of, init_of, job_of, locat
 from dartsl.api.runs import Run, ended
 from dartsl.api.settings import SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Spec
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.notes import log_warnings

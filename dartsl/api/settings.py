@@ -1,5 +1,5 @@
 """The settings of a search, of a training and of a sweep, as keywords with types: what they mean stands in
-`dartsl.lang.settings`, and in `dartsl search --help`, `dartsl train --help`, `dartsl sweep --help`."""
+`dartsl.lang.settings.values`, and in `dartsl search --help`, `dartsl train --help`, `dartsl sweep --help`."""
 
 from __future__ import annotations
 

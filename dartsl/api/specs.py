@@ -14,11 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from dartsl.api import types
-from dartsl.lang.diagnostics import Diagnostic, SpecError, UserError
-from dartsl.lang.model import Spec
-from dartsl.lang.paths import exists
-from dartsl.lang.source import Source
-from dartsl.lang.syntax import File
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import File
+from dartsl.lang.syntax.paths import exists
 
 RunLike = str | os.PathLike[str]
 SpecLike = RunLike | Source | Spec
@@ -38,14 +38,14 @@ class Diagnosis:
 
 def shipped_specs() -> dict[str, str]:
     """The names of the specs that come with dartsl, each with a sentence about it."""
-    from dartsl.lang import resources
+    from dartsl.lang.syntax import resources
 
     return {name: _first_comment(path) for name, path in resources.shipped_specs().items()}
 
 
 def source_of(spec: SpecLike) -> Source:
     """The text of a path, a shipped spec's name, or a Spec. Raises UserError, SpecError."""
-    from dartsl.lang.loader import read
+    from dartsl.lang.syntax.loader import read
 
     if isinstance(spec, Spec):
         return spec.root.source
@@ -70,14 +70,14 @@ def path_of(run: RunLike) -> Path:
 
 def parse(spec: SpecLike) -> File:
     """The syntax tree of one file; imports are not followed. Raises SpecError, UserError."""
-    from dartsl.lang import parser
+    from dartsl.lang.syntax import parser
 
     return parser.parse(source_of(spec))
 
 
 def fmt(spec: SpecLike) -> str:
     """A spec's text as the language is written, comments included. Raises SpecError, UserError."""
-    from dartsl.lang.printer import print_file
+    from dartsl.lang.syntax.printer import print_file
 
     return print_file(parse(spec))
 
@@ -87,7 +87,7 @@ def check(spec: SpecLike) -> Spec:
 
     Raises SpecError with all that is wrong, UserError where there is no such file.
     """
-    from dartsl.lang import check as checker
+    from dartsl.lang import checker
 
     return spec if isinstance(spec, Spec) else checker.check(source_of(within_run(spec)))
 
@@ -97,7 +97,7 @@ def diagnose(spec: SpecLike, *, plugins: Plugins = ()) -> Diagnosis:
 
     Raises UserError where there is no such file, or a plugin fails when it is run.
     """
-    from dartsl.lang import check as checker
+    from dartsl.lang import checker
 
     try:
         source = source_of(within_run(spec))
@@ -134,7 +134,7 @@ def root_networks(spec: Spec) -> list[str]:
 
 def names_a_run(name: RunLike) -> bool:
     """Whether a name means a folder; a shipped spec of that name goes before a folder that is not a run."""
-    from dartsl.lang import resources
+    from dartsl.lang.syntax import resources
     from dartsl.run.layout import RUN
 
     path = Path(name)

@@ -13,8 +13,8 @@ from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, lo
 from dartsl.api.runs import Run, all_ended, ended
 from dartsl.api.settings import TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, path_of
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists
 from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
 from dartsl.run.given import NOTHING, Given
 

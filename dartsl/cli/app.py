@@ -15,8 +15,8 @@ import click
 
 import dartsl
 from dartsl.cli import output
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.syntax.paths import reason
 from dartsl.run.torchrun import OwnError, is_first, let_the_first_speak, require_one_process
 
 # In the order of a day's work; each command lives, under its own name, in dartsl/cli/<module>.py.

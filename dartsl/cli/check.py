@@ -30,7 +30,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
       dartsl check mine.darts --plugin my_ops.py
     """
     from dartsl.api.specs import diagnose
-    from dartsl.lang.render import report
+    from dartsl.lang.codes.render import report
 
     files: list[dict[str, Any]] = []
     for name in names:
@@ -61,7 +61,7 @@ def explain_command(code: str | None) -> None:
       dartsl explain E0501
       dartsl explain
     """
-    from dartsl.lang.codes import CODES, explain
+    from dartsl.lang.codes.table import CODES, explain
 
     if code is None:
         known = sorted(CODES, key=lambda item: (item[1:], item[0]))

@@ -18,7 +18,7 @@ from dartsl.cli.options import (
     spec_argument,
 )
 from dartsl.cli.output import deliver
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 if TYPE_CHECKING:
     from dartsl.api.compiling import Form

@@ -17,7 +17,7 @@ from dartsl.cli.options import (
 )
 from dartsl.cli.output import deliver, note
 from dartsl.exchange.formats import FORMATS, TEXTS
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 @command("import")

@@ -9,8 +9,8 @@ import click
 
 from dartsl.cli.options import command, complete_spec, output_option
 from dartsl.cli.output import answer, deliver, note
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 
 
 @command("fmt")

@@ -8,8 +8,8 @@ import click
 
 from dartsl.cli.options import command
 from dartsl.cli.output import answer
-from dartsl.lang.presets import PRESETS, Preset
-from dartsl.lang.schedules import Schedule
+from dartsl.lang.settings.presets import PRESETS, Preset
+from dartsl.lang.settings.schedules import Schedule
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

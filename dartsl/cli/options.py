@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from dartsl.lang.model import Spec
+    from dartsl.lang.check.model import Spec
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,7 +43,7 @@ def complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) -
     """What the shell offers for a SPEC: the shipped specs' names, and files."""
     from click.shell_completion import CompletionItem
 
-    from dartsl.lang.resources import shipped_specs
+    from dartsl.lang.syntax.resources import shipped_specs
 
     shipped = [CompletionItem(name) for name in shipped_specs() if name.startswith(incomplete)]
     return [*shipped, CompletionItem(incomplete, type="file")]
@@ -136,7 +136,7 @@ def _existing(ctx: click.Context, param: click.Parameter, run: Path) -> Path:
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Fraction]:
     """`C=36` and the like. Raises UserError for what is not an assignment of a number."""
-    from dartsl.lang.constants import exact
+    from dartsl.lang.records.widths import exact
 
     values: dict[str, Fraction] = {}
     for text in assignments:

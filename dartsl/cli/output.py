@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from dartsl.lang.diagnostics import Diagnostic, UserError
-from dartsl.lang.paths import printable
+from dartsl.lang.codes.diagnostics import Diagnostic, UserError
+from dartsl.lang.syntax.paths import printable
 from dartsl.run.interrupt import Interrupted
 from dartsl.run.torchrun import is_first, let_the_first_speak
 
@@ -162,7 +162,7 @@ def say_diagnostics(diagnostics: Iterable[Diagnostic], quiet: bool = False) -> N
     """Faults and warnings of a spec; of several processes the first one reports them. `quiet`: in JSON alone."""
     if not is_first():
         return
-    from dartsl.lang.render import render, to_json
+    from dartsl.lang.codes.render import render, to_json
 
     found = tuple(diagnostics)
     if current().json:

@@ -10,7 +10,7 @@ import click
 
 from dartsl.cli.options import command, device_option, plugin_option, run_argument
 from dartsl.cli.output import answer, note
-from dartsl.lang.paths import printable
+from dartsl.lang.syntax.paths import printable
 
 STDIN = Path("-")
 

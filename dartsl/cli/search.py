@@ -24,7 +24,7 @@ from dartsl.cli.options import (
 )
 from dartsl.cli.output import INTERRUPTED, answer, console, deliver, note, outcome_of, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.commands import command_line
 from dartsl.run.torchrun import require_one_process
 

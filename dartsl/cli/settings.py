@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from dartsl.cli.options import Command
-from dartsl.lang.schedules import SHAPES, Schedule
-from dartsl.lang.settings import SearchConfig, TrainConfig, accepted, number_of, typed
-from dartsl.lang.stages import Stages
+from dartsl.lang.settings.schedules import SHAPES, Schedule
+from dartsl.lang.settings.stages import Stages
+from dartsl.lang.settings.values import SearchConfig, TrainConfig, accepted, number_of, typed
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
 METAVARS = {

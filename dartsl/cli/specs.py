@@ -9,8 +9,8 @@ import click
 
 from dartsl.cli.options import command, complete_spec, output_option
 from dartsl.cli.output import STDOUT, answer, deliver
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists
 from dartsl.run.commands import command_line
 
 STARTER = """\
@@ -109,8 +109,8 @@ def new_command(ctx: click.Context, name: str | None, origin: str | None, output
 
 def _shipped(name: str) -> str:
     """The text of a shipped spec. Raises UserError."""
-    from dartsl.lang.loader import PRELUDE
-    from dartsl.lang.resources import shipped_specs
+    from dartsl.lang.syntax.loader import PRELUDE
+    from dartsl.lang.syntax.resources import shipped_specs
 
     known = shipped_specs()
     name = name.removesuffix(".darts")

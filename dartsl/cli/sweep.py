@@ -18,7 +18,7 @@ from dartsl.cli.options import (
     quiet_option,
 )
 from dartsl.cli.output import FAULT, INTERRUPTED, answer, console, note, outcome_of
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.commands import command_line
 
 ANEW = {"resume", "jobs", "job", "print_commands", "plugins", "quiet"}  # that may stand beside --resume

@@ -21,7 +21,7 @@ from dartsl.cli.options import (
 )
 from dartsl.cli.output import INTERRUPTED, answer, console, outcome_of, say_diagnostics
 from dartsl.cli.settings import SettingsCommand, setting_options
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.run.commands import command_line
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from dartsl.data.device import moved
 from dartsl.data.images import ImageData
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 _CHUNK = 4096  # images whose float64 copies are held at once
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def split_by_index(labels: Tensor, part: float = 0.5) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from dartsl.data.images import Expected, ImageData, check_expected
 from dartsl.data.named import OF_IMAGES, locate
 from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
 from dartsl.data.readers.layout import is_image_folder, unwrapped
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")

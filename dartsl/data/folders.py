@@ -15,7 +15,7 @@ from dartsl.data.images import Expected
 from dartsl.data.named import locate, wrong_head
 from dartsl.data.readers.layout import Listed, Listing, is_image_folder, listing
 from dartsl.data.stream import FolderImages, Reading, batches, listing_hash
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 IN_MEMORY = 2 * 1024**3  # bytes of images that are held in memory
 SAMPLE = 512  # images on which mean and deviation are measured, where memory does not hold all

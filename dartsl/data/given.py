@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from dartsl.data.augment import Augment
 from dartsl.data.images import Expected
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.draws import stream_seed
 
 # One, or (training, validation), or (training, validation, test).

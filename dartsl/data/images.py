@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dartsl.data.labels import class_numbers, count_classes, renumbering
 from dartsl.data.named import wrong_head
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 Array = NDArray[Any]
 Expected = tuple[int, int, int, int]  # channels, height, width, classes

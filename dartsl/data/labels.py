@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 Array = NDArray[Any]
 _RENUMBER = "numpy.unique(y, return_inverse=True)[1], over all parts together"

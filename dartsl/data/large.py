@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 AREA = (0.08, 1.0)
 RATIO = (3 / 4, 4 / 3)

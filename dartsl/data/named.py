@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Input, Tokens
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images, Input, Tokens
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
 from dartsl.data.readers.image_file import read_image
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.draws import stream_seed
 
 Item = tuple[Tensor, int] | UserError

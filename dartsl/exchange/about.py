@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import dartsl
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Tokens
 from dartsl.run.inputs import ImageInputs, Inputs, TextInputs
 
 

@@ -11,7 +11,7 @@ import ast
 from dartsl.exchange.genotype import Genotype, Part, Wire
 from dartsl.exchange.literals import Reader
 from dartsl.exchange.operations import check_wire
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 # In the order of NAS-Bench-301 (https://github.com/automl/NASLib, nasbench301/conversions.py).
 OPERATIONS = (

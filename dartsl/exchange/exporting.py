@@ -10,13 +10,13 @@ from pathlib import Path
 
 from dartsl.exchange.about import About
 from dartsl.exchange.writing import genotype_text, nasbench_string
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.model import Spec
-from dartsl.lang.plan import plan as make_plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan as make_plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Images
 from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files, Named
 from dartsl.run.beside import plugins_beside

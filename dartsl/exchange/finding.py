@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dartsl.exchange.literals import MAX_TEXT, function_name, is_literal, parse_python
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 IMAGE_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 RECURRENT_FIELDS = ("recurrent", "concat")

@@ -16,8 +16,8 @@ from dartsl.exchange.nasbench import is_nasbench, read_nasbench, read_nodes, str
 from dartsl.exchange.nni import is_nni, read_nni
 from dartsl.exchange.python import genotype_of
 from dartsl.exchange.spec_text import spec_text
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 
 MAX_BYTES = 4_000_000
 TEXT = "the text"  # what messages and the spec's comment call a text that is in no file

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TypeGuard
 
 from dartsl.exchange.genotype import MAX_NODES
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 MAX_TEXT = 1_000_000  # characters of a text
 MAX_DEPTH = 50  # of brackets within one another

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dartsl.exchange.genotype import MAX_NODES, Nasbench, Wire
 from dartsl.exchange.literals import Reader
 from dartsl.exchange.operations import NASBENCH_OPS, check_wire
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 _EDGE = re.compile(r"([A-Za-z0-9_]+)~([0-9]{1,6})")
 _NODE = re.compile(r"\|(?:[A-Za-z0-9_]{1,60}~[0-9]{1,6}\|){1,100}+")

@@ -18,7 +18,7 @@ from typing import Any
 from dartsl.exchange.genotype import MAX_NODES, Genotype, Part, Wire
 from dartsl.exchange.literals import MAX_TEXT
 from dartsl.exchange.operations import IMAGE_OPS, check_wire
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 # In the order of NNI's example, which counts them.
 OLD_NAMES = {

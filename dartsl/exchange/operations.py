@@ -12,12 +12,12 @@ from difflib import get_close_matches
 from functools import cache
 
 from dartsl.exchange.genotype import Wire
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.grammar import keywords
-from dartsl.lang.loader import read
-from dartsl.lang.primitives import LARGEST_KERNEL
-from dartsl.lang.resolve import RESERVED
+from dartsl.lang.check.resolve import RESERVED
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.primitives import LARGEST_KERNEL
+from dartsl.lang.syntax.grammar import keywords
+from dartsl.lang.syntax.loader import read
 
 # The operations that a Genotype of image cells may name; the shipped library defines each under the same name.
 IMAGE_OPS = (

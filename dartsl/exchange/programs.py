@@ -18,7 +18,7 @@ from dartsl.data.augment import normalise
 from dartsl.exchange.about import About
 from dartsl.exchange.extras import needed
 from dartsl.graph.operations import application
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import ImageInputs
 

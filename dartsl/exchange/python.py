@@ -18,7 +18,7 @@ from dartsl.exchange.finding import IMAGE_FIELDS, RECURRENT_FIELDS, Found
 from dartsl.exchange.genotype import MAX_NODES, Genotype, Part, Recurrent, Wire, check_concat
 from dartsl.exchange.literals import Reader
 from dartsl.exchange.operations import IMAGE_OPS, RECURRENT_OPS, check_wire
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def genotype_of(found: Found, reader: Reader) -> tuple[Genotype | Recurrent, list[str]]:

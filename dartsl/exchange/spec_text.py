@@ -9,12 +9,12 @@ from functools import cache
 import dartsl
 from dartsl.exchange.genotype import Architecture, Genotype, Nasbench, Part, Recurrent, Wire
 from dartsl.exchange.operations import IMAGE_OPS, NASBENCH_OPS, RECURRENT_OPS, spellings
-from dartsl.lang.loader import read
-from dartsl.lang.parser import parse
-from dartsl.lang.paths import printable
-from dartsl.lang.printer import print_file
-from dartsl.lang.source import Source
-from dartsl.lang.syntax import File, NetworkDecl, OpDecl, SettingsDecl
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import File, NetworkDecl, OpDecl, SettingsDecl
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.paths import printable
+from dartsl.lang.syntax.printer import print_file
 from dartsl.searching.emit import names_text
 
 IMAGE_NETWORK = "zoo/darts_v2"  # the spec whose network and training recipe imported image cells stand in

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dartsl.exchange.genotype import Architecture, Genotype, Nasbench, Part, Recurrent, Wire
 from dartsl.exchange.importing import architecture
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 
 Key = tuple[object, ...]  # equal for architectures that are the same
 Fits = Callable[[int], bool]  # whether a column, by its place, could be meant

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dartsl.lang.model import Spec
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Spec
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.build import Build
 from dartsl.nn.plugins import Implementations
 from dartsl.nn.supernet import Supernet, from_plan

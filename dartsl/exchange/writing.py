@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dartsl.exchange.genotype import Genotype, Nasbench, Part, Recurrent, Wire
 from dartsl.exchange.nasbench import nasbench_text
 from dartsl.exchange.operations import FAMILIES, IMAGE_OPS, NASBENCH_OPS, RECURRENT_OPS, definition
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell, Spec
-from dartsl.lang.printer import print_expr
-from dartsl.lang.terms import CellLayer, Plan
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import CellLayer, Plan
+from dartsl.lang.syntax.printer import print_expr
 from dartsl.run.folder import in_library
 
 

@@ -17,8 +17,8 @@ import networkx as nx
 
 from dartsl.graph.kinds import CONCAT
 from dartsl.graph.operations import Application, Value, application, info
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.terms import Argument, CellLayer, Plan
+from dartsl.lang.plan.terms import Argument, CellLayer, Plan
+from dartsl.lang.records.record import ModuleSpec
 
 LAYER = "auxiliary"
 NARROW, WIDE = 128, 768

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from dartsl.graph.count import term_cost
 from dartsl.graph.tables import table_name
-from dartsl.lang.model import Cell, Node
-from dartsl.lang.terms import CellLayer, Plan, Term
+from dartsl.lang.check.model import Cell, Node
+from dartsl.lang.plan.terms import CellLayer, Plan, Term
 
 UNITS = ("parameters", "multiply_adds")
 

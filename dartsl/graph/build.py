@@ -18,13 +18,13 @@ from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
 from dartsl.graph.skips import AUXILIARY_SKIP, SKIP_DROPOUT, skip_beside
 from dartsl.graph.tables import SHARE, SKIP, table_name, tables_of
-from dartsl.lang.diagnostics import SpecError
-from dartsl.lang.model import Edge
-from dartsl.lang.primitives import PRIMITIVES, owner, plugin
-from dartsl.lang.records import ModuleSpec, Primitive
-from dartsl.lang.skips import entering, is_skip, skip_faults
-from dartsl.lang.tensors import Shape
-from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.check.model import Edge
+from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.plan.skips import entering, is_skip, skip_faults
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.records.primitives import PRIMITIVES, owner, plugin
+from dartsl.lang.records.record import ModuleSpec, Primitive
+from dartsl.lang.records.tensors import Shape
 
 
 def build(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dartsl.graph.kinds import SHUFFLE
 from dartsl.graph.operations import Application, Value
 from dartsl.graph.paths import Paths
-from dartsl.lang.partial import STRIDE
+from dartsl.lang.plan.partial import STRIDE
 
 Place = tuple[str, int, int]  # of a mixing weight: table, row, column
 Dims = tuple[int, ...]

@@ -10,10 +10,10 @@ import networkx as nx
 
 from dartsl.graph.operations import Application, application, info
 from dartsl.graph.tables import table_name
-from dartsl.lang.model import Cell, Node
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.terms import CellLayer, Merge, Plan, Step, Term
+from dartsl.lang.check.model import Cell, Node
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Step, Term
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import ModuleSpec
 
 
 def parameters(graph: nx.DiGraph, *, layer: str | None = None) -> int:

@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dartsl.graph.isomorphic import Forms
-from dartsl.lang.identity import Identities
-from dartsl.lang.model import Cell, Edge, Node, Operation, Spec
-from dartsl.lang.printer import print_expr
-from dartsl.lang.records import heeds_order
+from dartsl.lang.check.identity import Identities
+from dartsl.lang.check.model import Cell, Edge, Node, Operation, Spec
+from dartsl.lang.records.record import heeds_order
+from dartsl.lang.syntax.printer import print_expr
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from typing import Any
 import pydot
 
 from dartsl.graph.legend import Legend, legend
-from dartsl.lang.model import Cell, Edge
-from dartsl.lang.records import heeds_order
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.records.record import heeds_order
 
 # The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
 INPUT_COLOUR, NODE_COLOUR, OUTPUT_COLOUR = "darkseagreen2", "lightblue", "palegoldenrod"

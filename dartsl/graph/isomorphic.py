@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.identity import Identities
-from dartsl.lang.model import Cell, Operation, Spec
-from dartsl.lang.records import heeds_order
+from dartsl.lang.check.identity import Identities
+from dartsl.lang.check.model import Cell, Operation, Spec
+from dartsl.lang.records.record import heeds_order
 
 Form = tuple[Any, ...]  # equal for cells that are isomorphic, where they were read by the same `Forms`
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from dartsl.graph import checks
 from dartsl.graph.operations import Application, GraphInfo
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import Record, Trait
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import Record, Trait
 
 # What the graph itself is built of, by name: its input, the choice of an edge, and how values come together.
 INPUT, MIX, SUM, PRODUCT, CONCAT, IDENTITY = "input", "mix", "sum", "product", "concat", "identity"

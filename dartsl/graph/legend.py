@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from dartsl.lang.model import Cell, Edge
+from dartsl.lang.check.model import Cell, Edge
 
 STACKED = 4  # a set of at most so many candidates, used once, is written on its edge
 

@@ -10,7 +10,7 @@ from dartsl.graph.operations import Application, Value, application, info
 from dartsl.graph.passes import Optimised
 from dartsl.graph.target import Target
 from dartsl.graph.traffic import cost
-from dartsl.lang.inputs import INPUTS
+from dartsl.lang.records.inputs import INPUTS
 
 
 def listing(graph: nx.DiGraph) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.records import Argument, ModuleSpec
+from dartsl.lang.records.record import Argument, ModuleSpec
 
 # What an attribute holds: a value, or tuples of values (a stride, the columns of a mix, the entries of a combine).
 Value = Argument | tuple["Value", ...]

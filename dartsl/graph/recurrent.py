@@ -14,8 +14,8 @@ import networkx as nx
 from dartsl.graph.kinds import PRODUCT, kind_of
 from dartsl.graph.operations import Application, application
 from dartsl.graph.paths import Paths, safe
-from dartsl.lang.primitives import owner
-from dartsl.lang.terms import CellLayer, Step
+from dartsl.lang.plan.terms import CellLayer, Step
+from dartsl.lang.records.primitives import owner
 
 
 class Loop:

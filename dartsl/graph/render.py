@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 FORMATS = ("svg", "png", "pdf", "dot")
 PNG_DPI, PRINT_DPI = 144, 300

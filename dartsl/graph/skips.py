@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.elaborate import Elaborator, Norms
-from dartsl.lang.loader import read
-from dartsl.lang.model import Operation
-from dartsl.lang.parts import term
-from dartsl.lang.skips import entering, skip_stride
-from dartsl.lang.tensors import tensor_of
-from dartsl.lang.terms import Term
+from dartsl.lang.check.model import Operation
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.plan.parts import term
+from dartsl.lang.plan.skips import entering, skip_stride
+from dartsl.lang.plan.terms import Term
+from dartsl.lang.records.tensors import tensor_of
+from dartsl.lang.syntax.loader import read
 
 AUXILIARY_SKIP = "auxiliary_skip"  # what its modules are called below their edge
 SKIP_DROPOUT = "skip_dropout"  # what drops parts of a candidate that is a skip connection (P-DARTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dartsl.lang.model import Cell
+from dartsl.lang.check.model import Cell
 
 DECIDED, LEFT_OUT = "decided", -1  # of each row, the column that is decided; or that its edge is left out
 BETAS = "betas"  # what a run and a network call the learnt numbers of edges: one a row

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from dartsl.graph.tables import LEFT_OUT
-from dartsl.lang.model import Cell, Edge, Node
+from dartsl.lang.check.model import Cell, Edge, Node
 
 
 def drawn_columns(cell: Cell, random: Random) -> list[int]:

@@ -9,9 +9,9 @@ import networkx as nx
 from dartsl.graph.kinds import INPUT, MIX, GraphKind, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.diagnostics import Error
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import MERGES, Merge, ModuleSpec
+from dartsl.lang.codes.diagnostics import Error
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import MERGES, Merge, ModuleSpec
 
 
 class GraphError(Error):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, distributed, fx, nn
 from torch.jit._trace import is_tracing
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Input
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Input
 
 
 def require_batch(inputs: Tensor, takes: Input) -> None:

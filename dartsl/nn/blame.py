@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.nn.contract import Builder
 from dartsl.nn.plugin_files import summary
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dartsl.graph.target import DEFAULT_LEVEL, Target, target_of
-from dartsl.lang.methods import LATER, NORMAL, SOFTMAX
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.settings.methods import LATER, NORMAL, SOFTMAX
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 
 if TYPE_CHECKING:
     from dartsl.graph.passes import Pass

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import Application, Value
-from dartsl.lang import primitives
-from dartsl.lang.records import ModuleSpec, Primitive, Record
+from dartsl.lang.records import primitives
+from dartsl.lang.records.record import ModuleSpec, Primitive, Record
 from dartsl.nn.draws import Draws
 
 Call = Callable[..., Tensor]

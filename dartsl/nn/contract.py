@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.diagnostics import Error
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.terms import Argument
+from dartsl.lang.codes.diagnostics import Error
+from dartsl.lang.plan.terms import Argument
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.draws import seeded
 from dartsl.nn.plugin_files import summary

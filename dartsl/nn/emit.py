@@ -13,8 +13,8 @@ from typing import Any
 from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import ModuleSpec
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import text
 from dartsl.nn.builders import TORCH, home
 from dartsl.nn.draws import Draws

@@ -19,7 +19,7 @@ from torch.fx._symbolic_trace import is_fx_symbolic_tracing
 from torch.nn.modules import module as torch_module
 from torch.nn.modules.batchnorm import _NormBase
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.running import put_together
 from dartsl.nn.watch import Baseline, Watch, at, hooked, settle
 

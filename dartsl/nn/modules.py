@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dartsl.graph.operations import GraphInfo
-from dartsl.lang.records import ModuleSpec
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import primitives
 from dartsl.nn.ambient import in_float32
 from dartsl.nn.builders import module_builder

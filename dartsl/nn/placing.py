@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 DTYPES: Mapping[str, torch.dtype] = {
     name: getattr(torch, name) for name in ("float32", "float64", "bfloat16")

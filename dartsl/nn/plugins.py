@@ -17,16 +17,16 @@ from types import ModuleType
 
 from dartsl.graph.build import build
 from dartsl.graph.operations import GraphInfo, info
-from dartsl.lang.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
-from dartsl.lang.model import REACHING, Spec
-from dartsl.lang.parts import steps
-from dartsl.lang.plan import plan as make_plan
-from dartsl.lang.primitives import PRIMITIVES
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.source import Span
-from dartsl.lang.suggestions import close
-from dartsl.lang.syntax import ExternDecl
-from dartsl.lang.terms import CellLayer, Plan, Step, Term
+from dartsl.lang.check.model import REACHING, Spec
+from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
+from dartsl.lang.codes.source import Span
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.plan.network_plan import plan as make_plan
+from dartsl.lang.plan.parts import steps
+from dartsl.lang.plan.terms import CellLayer, Plan, Step, Term
+from dartsl.lang.records.primitives import PRIMITIVES
+from dartsl.lang.records.record import ModuleSpec
+from dartsl.lang.syntax.ast import ExternDecl
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
 from dartsl.nn.plugin_files import Files, Named, named_files, run_file, summary
 

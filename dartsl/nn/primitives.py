@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from dartsl.graph.checks import factors
 from dartsl.graph.kinds import KINDS
 from dartsl.graph.operations import Application, Value
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import ModuleSpec
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import norms, text
 from dartsl.nn.builders import Builder, Drawn, Function, Module, attributes, module_builder, provide
 from dartsl.nn.draws import Draws, DropPath, Noise, SkipDropout

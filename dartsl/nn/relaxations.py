@@ -1,6 +1,6 @@
 """Relaxations: how mixing weights follow from the parameters of the architecture, in torch.
 
-`dartsl.lang.methods.register` gives one its name, `RELAXATIONS.provide` says what computes it, and
+`dartsl.lang.settings.methods.register` gives one its name, `RELAXATIONS.provide` says what computes it, and
 `dartsl.searching.readouts` how what a run records of it is read.
 """
 
@@ -16,7 +16,8 @@ from torch.nn.functional import elu, log_softmax, one_hot
 
 from dartsl.graph.tables import LEFT_OUT, AlphaTable
 from dartsl.graph.uniform import drawn_rows
-from dartsl.lang.methods import (
+from dartsl.lang.check.model import Cell
+from dartsl.lang.settings.methods import (
     DIRICHLET,
     GUMBEL,
     GUMBEL_HARD,
@@ -27,7 +28,6 @@ from dartsl.lang.methods import (
     ZERO,
     Implementations,
 )
-from dartsl.lang.model import Cell
 from dartsl.nn.dirichlet import draw_rows
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import Pass

@@ -18,11 +18,11 @@ from dartsl.graph.build import build as build_graph
 from dartsl.graph.operations import application, info
 from dartsl.graph.prune import Kept, prune
 from dartsl.graph.tables import DECIDED, KEPT, AlphaTable
-from dartsl.lang.check import pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Spec
-from dartsl.lang.plan import plan as make_plan
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan as make_plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.batch import require_batch, require_whole
 from dartsl.nn.build import DEFAULT, Build

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl.graph.operations import Application
-from dartsl.lang.records import ModuleSpec
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import PLAIN, Pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
 
 WIDTHS = ("C", "H")  # what specs call the width of a network
 

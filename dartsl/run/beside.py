@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.nn.plugin_files import Files, Named
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import FOUND

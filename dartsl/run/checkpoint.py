@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.files import read_file, write_bytes
 from dartsl.run.records import Identity
 

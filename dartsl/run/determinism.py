@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.backends import cudnn
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 CUDNN = "CUDNN_CONV_WSCAP_DBG"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.run.torchrun import place
 

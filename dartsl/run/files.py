@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 
 Row = dict[str, Any]
 LONGEST = (

@@ -30,15 +30,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read
-from dartsl.lang.model import Network
-from dartsl.lang.paths import exists, reason
-from dartsl.lang.printer import print_file
-from dartsl.lang.resources import specs_dir
-from dartsl.lang.source import Source
-from dartsl.lang.syntax import File
+from dartsl.lang.check.model import Network
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import File
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.paths import exists, reason
+from dartsl.lang.syntax.printer import print_file
+from dartsl.lang.syntax.resources import specs_dir
 from dartsl.nn.plugin_files import Named, PluginFile
 from dartsl.run.commands import command_line
 from dartsl.run.files import (

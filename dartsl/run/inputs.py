@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import MOST
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import MOST
 from dartsl.run.files import parse_json, read_file
 
 LEVELS = ("word", "char")

@@ -8,11 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dartsl.lang.check import pick_network
-from dartsl.lang.model import Network, Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Network, Spec
+from dartsl.lang.checker import pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.plugin_files import Files
 from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.given import NOTHING, Given

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from dartsl.lang.inputs import Images, Tokens
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
 from dartsl.run.curves import (
     ACCURACY,

@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.syntax import File
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.ast import File
 from dartsl.run.commands import command_line
 from dartsl.run.files import LONGEST, TEMPORARY, files_below
 from dartsl.run.kinds import FOUND, beside, outcome

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from rich.console import Console
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.callbacks import SILENT, Answer, Callbacks, Ending, Epoch, Step, answer_of
 from dartsl.run.files import Row, write_json

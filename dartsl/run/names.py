@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dartsl.data.named import is_embedded
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 from dartsl.run.layout import RUN
 
 RUNS = Path("runs")  # where a run goes that was given no folder

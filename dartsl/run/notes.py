@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.paths import printable
-from dartsl.lang.render import render
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.codes.render import render
+from dartsl.lang.syntax.paths import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.nn.share import Share
 from dartsl.run.interrupt import outlive_torchrun
 from dartsl.run.torchrun import OwnError, Place, place

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import NAMES, Part
-from dartsl.lang.settings import coerce
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.methods import NAMES, Part
+from dartsl.lang.settings.values import coerce
 from dartsl.nn.plugin_files import PluginFile
 from dartsl.run.files import Row, parse_json, read_file
 from dartsl.run.init import Init
@@ -51,7 +51,7 @@ RUN = record(
         "spec_hash": HASH,
         "network": text,
         "parameters": table(FRACTION),
-        "settings": record({"epochs": anything}),  # `dartsl.lang.settings` knows what each must be
+        "settings": record({"epochs": anything}),  # `dartsl.lang.settings.values` knows what each must be
         "seed": whole(high=None),
         "command": text,
         "plugins": many(either(PLUGIN, text)),  # a path alone, before its SHA-256 was recorded

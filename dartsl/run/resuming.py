@@ -8,11 +8,11 @@ from functools import partial
 
 from rich.console import Console
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.paths import printable
-from dartsl.lang.settings import Config, configure
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import Config, configure
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.paths import printable
 from dartsl.nn.plugin_files import Named
 from dartsl.run.callbacks import SILENT, Callbacks
 from dartsl.run.folder import RunFolder, spec_hash

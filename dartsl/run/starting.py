@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from dartsl.lang.model import Spec
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.check.model import Spec
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.nn.plugin_files import named_files, pinned
 from dartsl.nn.supernet import Supernet
 from dartsl.run.files import encoded

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 from dartsl.run.curves import curves
 from dartsl.run.files import Row
 from dartsl.run.folder import RunFolder

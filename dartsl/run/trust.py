@@ -19,8 +19,8 @@ from pathlib import Path
 
 import click
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import printable
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import printable
 from dartsl.nn.plugin_files import Named, PluginFile, named_files, pinned
 from dartsl.run.commands import command_line
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.run.schema import MisfitError, record, table, whole

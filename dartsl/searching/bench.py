@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass

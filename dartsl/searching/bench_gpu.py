@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from dartsl.graph.tables import KEPT, table_name
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell
+from dartsl.lang.check.model import Cell
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.searching.derive import mixing_weights, recorded, run_network
 from dartsl.searching.readouts import Table

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from dartsl.data.named import locate
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from dartsl.lang.flow import DEPENDENT, layer_levels
-from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.terms import CellLayer, Layer, Plan
+from dartsl.lang.check.model import Candidate, Cell, Edge, Network, Spec
+from dartsl.lang.plan.flow import DEPENDENT, layer_levels
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import CellLayer, Layer, Plan
 from dartsl.searching.discretise import Columns, DerivedCell, derive, empty_nodes
 from dartsl.searching.readouts import Reading, Table
 from dartsl.searching.routes import cheapest

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.budget import Budget, Prices, amounts, budget
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.methods import COST
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.methods import COST
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.prices import pricing
 from dartsl.searching.terms import Factor, Moment, Relaxed
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.relaxations import ALPHAS

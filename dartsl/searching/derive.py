@@ -9,13 +9,13 @@ from pathlib import Path
 
 from dartsl.graph.budget import amounts, budget
 from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable, tables_of
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.methods import COST, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
-from dartsl.lang.model import Network, Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Network, Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import COST, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
+from dartsl.lang.syntax.loader import read
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row, read_rows
 from dartsl.run.folder import RunFolder

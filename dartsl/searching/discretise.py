@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dartsl.lang.model import Candidate, Cell, Edge, Node
-from dartsl.lang.syntax import Name
+from dartsl.lang.check.model import Candidate, Cell, Edge, Node
+from dartsl.lang.syntax.ast import Name
 from dartsl.searching.readouts import Table
 
 Columns = Mapping[

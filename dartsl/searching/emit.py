@@ -9,12 +9,9 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeVar
 
-from dartsl.lang.model import Network, Output, Spec
-from dartsl.lang.parser import parse
-from dartsl.lang.paths import printable
-from dartsl.lang.printer import print_expr, print_file
-from dartsl.lang.source import Source, Span
-from dartsl.lang.syntax import (
+from dartsl.lang.check.model import Network, Output, Spec
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.syntax.ast import (
     Binary,
     Expr,
     ExternDecl,
@@ -27,6 +24,9 @@ from dartsl.lang.syntax import (
     SettingsDecl,
     Syntax,
 )
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.paths import printable
+from dartsl.lang.syntax.printer import print_expr, print_file
 from dartsl.run.folder import in_library
 from dartsl.searching.connected import derive_network
 from dartsl.searching.discretise import DerivedCell, KeptEdge

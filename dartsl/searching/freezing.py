@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dartsl.graph.operations import application, info
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.schema import Check, record, whole
 from dartsl.run.state import like

@@ -17,9 +17,9 @@ from dartsl.data.folders import FolderData
 from dartsl.data.given import GivenImages
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import PERTURBATION
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.methods import PERTURBATION
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share

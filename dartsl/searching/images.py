@@ -13,8 +13,8 @@ from dartsl.data import Augment, ImageData, load
 from dartsl.data.device import home, moved, picked
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.data.given import GivenImages, Prepared, given_images
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.budget import cell_layers, outside
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.model import Spec
-from dartsl.lang.primitives import PRIMITIVES
-from dartsl.lang.terms import Merge, Plan, Sequence, Step, Term, TermLayer
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Merge, Plan, Sequence, Step, Term, TermLayer
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.passing import PLAIN

@@ -12,14 +12,14 @@ from rich.console import Console
 from dartsl.data.named import locate
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.effects import idle
-from dartsl.lang.methods import COST, NEVER
-from dartsl.lang.paths import printable
-from dartsl.lang.presets import notes
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.effects import idle
+from dartsl.lang.settings.methods import COST, NEVER
+from dartsl.lang.settings.presets import notes
+from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.syntax.paths import printable
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.run.callbacks import Callbacks, Ending

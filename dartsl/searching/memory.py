@@ -26,9 +26,9 @@ from dartsl.graph.kinds import MIX
 from dartsl.graph.operations import application
 from dartsl.graph.prune import heaviest, prune
 from dartsl.graph.traffic import convolutions
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.build import DEFAULT, Build
 from dartsl.nn.candidates import Edge, edge_of, owners_of
 from dartsl.nn.contract import PluginError

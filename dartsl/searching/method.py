@@ -1,7 +1,7 @@
 """What makes a search the search that it is: relaxation, order, terms, schedule, stop rule, derivation. One value.
 
 The parts are small and combine freely. A setting names each; a new one is registered by its name
-(`dartsl.lang.methods`), provided here, and nothing else is touched (see `dartsl/searching/README.md`).
+(`dartsl.lang.settings.methods`), provided here, and nothing else is touched (see `dartsl/searching/README.md`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dartsl.lang.methods import ADVERSARIAL, COST, NO_PERTURBATION, SCHEDULED
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.methods import ADVERSARIAL, COST, NO_PERTURBATION, SCHEDULED
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.relaxations import RELAXATIONS
 from dartsl.searching.cost import cost_term
 from dartsl.searching.spans import Span
@@ -65,7 +65,7 @@ class Constant:
 
 
 class Scheduled(Protocol):
-    """A number for each epoch, such as a `dartsl.lang.schedules.Schedule`."""
+    """A number for each epoch, such as a `dartsl.lang.settings.schedules.Schedule`."""
 
     def at(self, epoch: int, epochs: int) -> float:
         """The number in an epoch, counted from 0, of a run of `epochs`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell, Edge
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
 from dartsl.run.schema import Check, record
 from dartsl.step.batches import Outcome
 from dartsl.step.tally import Figures

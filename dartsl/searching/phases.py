@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dartsl.lang.methods import PERTURBATION, SAMPLED
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.methods import PERTURBATION, SAMPLED
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.phase import Phase
 from dartsl.searching.projection import Projection

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.graph.budget import UNITS, Prices, cell_layers, counted, outside
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.terms import Merge, Plan, Step, Term
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Merge, Plan, Step, Term
 from dartsl.run.files import parse_json, read_file
 from dartsl.run.layout import COSTS
 from dartsl.run.records import FRACTION, HASH

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable
-from dartsl.lang.methods import PERTURBATION
-from dartsl.lang.model import Cell, Edge
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.settings.methods import PERTURBATION
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.projection import changed, decide
 from dartsl.nn.supernet import Supernet

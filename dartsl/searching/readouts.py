@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dartsl.graph.tables import BETAS, DECIDED, KEPT, LEFT_OUT, AlphaTable
-from dartsl.lang.methods import DIRICHLET, GUMBEL, GUMBEL_HARD, SIGMOID, SOFTMAX, UNIFORM, Implementations
+from dartsl.lang.settings.methods import (
+    DIRICHLET,
+    GUMBEL,
+    GUMBEL_HARD,
+    SIGMOID,
+    SOFTMAX,
+    UNIFORM,
+    Implementations,
+)
 
 Table = Sequence[Sequence[float]]  # a row for each searched edge, a column for each of its candidates
 Recorded = Mapping[

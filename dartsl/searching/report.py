@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dartsl.lang.check import check
-from dartsl.lang.flow import CONSTANT_OUTPUT
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.flow import CONSTANT_OUTPUT
 from dartsl.run.commands import command_line
 from dartsl.searching.connected import Derivation
 from dartsl.searching.discretise import DerivedCell, KeptEdge

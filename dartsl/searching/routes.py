@@ -15,9 +15,9 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
-from dartsl.lang.flow import DEPENDENT, PASSES, ZERO, Flow, Level, flow_of
-from dartsl.lang.model import Cell
-from dartsl.lang.terms import CellLayer, Plan, TermLayer
+from dartsl.lang.check.model import Cell
+from dartsl.lang.plan.flow import DEPENDENT, PASSES, ZERO, Flow, Level, flow_of
+from dartsl.lang.plan.terms import CellLayer, Plan, TermLayer
 from dartsl.searching.ways import Budget, Feed, Found, Graph, Option, Query, Scenario, TooHardError, least
 
 MOST_STATES = 30_000  # some seconds; the spaces from the literature need fewer than a hundred

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 
 CONNECTED, ARGMAX, THRESHOLD = "connected", "argmax", "threshold"
 _DEFAULTS = SearchConfig()

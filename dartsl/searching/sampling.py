@@ -16,10 +16,10 @@ from dartsl.graph.count import space_size
 from dartsl.graph.isomorphic import Form, Forms
 from dartsl.graph.tables import LEFT_OUT
 from dartsl.graph.uniform import drawn_columns
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Candidate, Cell, Edge, Network, Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Candidate, Cell, Edge, Network, Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.emit import comments, decided_text
 

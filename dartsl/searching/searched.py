@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dartsl.graph.tables import DECIDED
 from dartsl.graph.uniform import drawn_rows
-from dartsl.lang.methods import SAMPLED
+from dartsl.lang.settings.methods import SAMPLED
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.projection import changed, decide
 from dartsl.nn.supernet import Supernet

@@ -14,8 +14,8 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
-from dartsl.lang.methods import NEVER
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.methods import NEVER
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.passing import Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import Inputs

@@ -9,9 +9,9 @@ from dartsl.data import images
 from dartsl.data.folders import FolderData, image_folder
 from dartsl.data.given import GivenImages
 from dartsl.data.text import Corpus, text_of
-from dartsl.lang.effects import Found
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.effects import Found
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.given import NOTHING, Given, require_none
 from dartsl.run.parallel import ALONE, Group

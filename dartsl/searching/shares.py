@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell, Edge
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.commands import command_line
 from dartsl.run.curves import CellShares, EdgeShares
 from dartsl.run.folder import RunFolder

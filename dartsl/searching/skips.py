@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dartsl.graph.tables import table_name
-from dartsl.lang.model import Cell, Edge
-from dartsl.lang.skips import is_skip
-from dartsl.lang.terms import CellLayer, Plan
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.plan.skips import is_skip
+from dartsl.lang.plan.terms import CellLayer, Plan
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.readouts import Reading
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.stages import FRESH, Stages
+from dartsl.lang.settings.stages import FRESH, Stages
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.terms import Moment
 
 

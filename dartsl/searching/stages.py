@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from dartsl.graph.prune import Kept
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.parts import steps
-from dartsl.lang.plan import plan
-from dartsl.lang.presets import PRESETS
-from dartsl.lang.primitives import owner
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
-from dartsl.lang.terms import CellLayer, Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.parts import steps
+from dartsl.lang.plan.terms import CellLayer, Plan
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.settings.presets import PRESETS
+from dartsl.lang.settings.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.build import Build
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, from_plan

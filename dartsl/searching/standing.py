@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dartsl.graph.budget import budget
-from dartsl.lang.methods import COST
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.methods import COST
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.prices import pricing
 from dartsl.searching.readouts import Reading, entropies, readings

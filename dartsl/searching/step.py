@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.passing import STEADY, Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.adversary import hardest

@@ -12,9 +12,9 @@ from math import fsum
 from typing import Any, Protocol
 
 from dartsl.graph.tables import table_name
-from dartsl.lang.methods import CURVATURE, NEVER, SKIPS, STABLE, Implementations
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import CURVATURE, NEVER, SKIPS, STABLE, Implementations
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.schema import many, maybe, number, record, table
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import elu
 
-from dartsl.lang.methods import BETA_DECAY, ENTROPY, KL, ZERO_ONE, Implementations
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import BETA_DECAY, ENTROPY, KL, ZERO_ONE, Implementations
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.relaxations import ALPHAS, Architecture
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from dartsl.data.text import Corpus, Window, Windows, cut, in_rows
 from dartsl.graph.operations import application
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import TextInputs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.together import require_together
+from dartsl.lang.check.together import require_together
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.cost import require_target
 

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf
 
-from dartsl.lang.flow import DEPENDENT, ZERO, Flow, Level
+from dartsl.lang.plan.flow import DEPENDENT, ZERO, Flow, Level
 
 
 class TooHardError(Exception):

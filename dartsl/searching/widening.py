@@ -18,8 +18,8 @@ from torch import Tensor
 
 from dartsl.graph.kinds import CONCAT
 from dartsl.graph.operations import Application, application, info
-from dartsl.lang.primitives import owner
-from dartsl.lang.records import ModuleSpec
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
 

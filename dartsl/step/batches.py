@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dartsl.lang.inputs import Images, Tokens
+from dartsl.lang.records.inputs import Images, Tokens
 from dartsl.nn.passing import Pass
 from dartsl.nn.share import WHOLE, Share
 from dartsl.step.finite import wide
 from dartsl.step.own import mean_loss, metric_value
 
 if TYPE_CHECKING:
-    from dartsl.lang.terms import Plan
+    from dartsl.lang.plan.terms import Plan
     from dartsl.nn.text import TextOutput
 
 

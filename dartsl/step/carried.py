@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
 

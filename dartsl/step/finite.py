@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.diagnostics import Error
+from dartsl.lang.codes.diagnostics import Error
 
 Blame = Callable[[], tuple[str, float]]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 # Of logits (B, classes) and labels (B,), int64: their mean loss, (), and a number.
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.graph.diff import SpecDiff, diff_specs
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.paths import exists, printable
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.paths import exists, printable
 from dartsl.run.commands import command_line
 from dartsl.run.curves import Panel, curves, side_by_side
 from dartsl.run.files import Row

@@ -14,11 +14,11 @@ from dartsl.graph.budget import budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.count import multiply_adds
 from dartsl.graph.unused import running
-from dartsl.lang.inputs import Images
-from dartsl.lang.presets import PRESETS
-from dartsl.lang.search_settings import SearchConfig
-from dartsl.lang.terms import Plan
-from dartsl.lang.train_settings import TrainConfig
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.presets import PRESETS
+from dartsl.lang.settings.search import SearchConfig
+from dartsl.lang.settings.train import TrainConfig
 
 BOTH = 3  # a forward pass, and a backward one, which is two of them
 HIGHER = 3  # passes that second and exact order take besides those of first order

@@ -8,7 +8,7 @@ from itertools import product
 from math import floor
 from re import sub
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.sweeping.plan import AT_COST, RANDOM, SEARCH, Arm, Protocol, Recipe
 
 BY_SEARCH = "search"  # how `select` names the search's own validation loss

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists, reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists, reason
 from dartsl.run.commands import command_line
 from dartsl.run.files import TEMPORARY, files_below, parse_json, read_file, sweep, write_json, write_text
 from dartsl.run.kinds import SEARCH as SEARCH_RUN

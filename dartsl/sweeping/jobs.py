@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from dartsl.lang.settings import CONFIGS
+from dartsl.lang.settings.values import CONFIGS
 from dartsl.sweeping.design import Design
 from dartsl.sweeping.plan import (
     AT_COST,

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.files import parse_json, read_file, read_rows, write_json, write_text
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY

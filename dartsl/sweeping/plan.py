@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists
 from dartsl.run.files import parse_json, read_file, write_json
 from dartsl.run.kinds import FOUND
 from dartsl.run.schema import (

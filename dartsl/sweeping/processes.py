@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import reason
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 from dartsl.sweeping.attached import words
 from dartsl.sweeping.executor import Ended, Task
 

@@ -16,12 +16,12 @@ from dartsl.graph.build import build
 from dartsl.graph.count import multiply_adds
 from dartsl.graph.isomorphic import Form, Forms
 from dartsl.graph.unused import running
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.paths import exists
-from dartsl.lang.plan import plan as plan_network
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan as plan_network
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.paths import exists
 from dartsl.run.files import Row, parse_json, read_file, read_rows
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY, RUN

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.commands import command_line
 from dartsl.run.interrupt import Interruption, interruption
 from dartsl.sweeping.executor import Ended, Executor, Task

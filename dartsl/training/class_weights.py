@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import Given
 from dartsl.step.finite import quotient, wide

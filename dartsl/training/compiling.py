@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from torch import Tensor, nn
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.draws import DropPath
 from dartsl.nn.passing import Pass
 

@@ -15,10 +15,10 @@ from dartsl.data.given import given_images
 from dartsl.data.images import data_hash
 from dartsl.data.large import require_bounds
 from dartsl.data.stream import FolderImages, Reading, batches
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.effects import Found
-from dartsl.lang.settings import TrainConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.effects import Found
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.run.devices import AUTO, chosen

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.run.given import NOTHING, Given
 from dartsl.step.batches import ImageBatch
 from dartsl.step.own import mean_loss, metric_value

@@ -14,9 +14,9 @@ from dartsl.data import Augment, ImageData
 from dartsl.data.device import home, moved, one_ahead, picked
 from dartsl.data.folders import image_folder
 from dartsl.data.given import Prepared
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.effects import Found
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.effects import Found
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.readers import END, split
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.text import TextOutput
 from dartsl.run.inputs import TextInputs, read_vocabulary

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from dartsl.data.device import moved, one_ahead
 from dartsl.data.given import GivenImages, Prepared
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.effects import Found
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.effects import Found
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.inputs import ImageInputs

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists
 from dartsl.nn.supernet import Supernet
 from dartsl.run.files import read_file
 from dartsl.run.first_weights import begin_as, require_as_it_was

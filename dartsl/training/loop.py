@@ -12,10 +12,10 @@ from rich.console import Console
 from dartsl.data.named import DATA, locate
 from dartsl.data.text import Corpus
 from dartsl.graph.count import parameters as count_parameters
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.effects import Found, idle
-from dartsl.lang.settings import TrainConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.effects import Found, idle
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build

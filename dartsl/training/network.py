@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.step.batches import ImagePassed

@@ -16,7 +16,7 @@ from dartsl.data.given import given_images
 from dartsl.data.text import in_rows
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.given import Given, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators

@@ -16,7 +16,7 @@ from dartsl.data.readers.image_file import SUFFIXES
 from dartsl.data.readers.layout import images_below
 from dartsl.data.readers.npz import read_array
 from dartsl.data.stream import FolderImages, Reading, batches
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.inputs import ImageInputs
 
 BATCH = 256

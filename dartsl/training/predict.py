@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dartsl.data.augment import normalise
 from dartsl.data.images import Array
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.inputs import ImageInputs

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.settings.values import TrainConfig
 
 
 def learning_rate(config: TrainConfig, epoch: int) -> float:

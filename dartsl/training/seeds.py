@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.paths import exists
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
+from dartsl.lang.syntax.paths import exists
 from dartsl.run import schema
 from dartsl.run.commands import command_line
 from dartsl.run.files import parse_json, read_file, write_json

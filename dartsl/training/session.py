@@ -11,8 +11,8 @@ from torch import Tensor
 
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.run.advice import clipping, finite, narrower, one_of

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from dartsl.data.text import Corpus, text_of
-from dartsl.lang.settings import TrainConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.run.given import NOTHING, Given, require_none
 from dartsl.run.inputs import Inputs

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from dartsl.data.text import Corpus, Window, Windows, cut, in_rows
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet

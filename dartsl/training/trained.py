@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.blame import blamed
 from dartsl.nn.build import Build

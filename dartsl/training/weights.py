@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.supernet import Supernet
 from dartsl.run.folder import RunFolder
 from dartsl.run.weights import Which, weights_of

@@ -29,8 +29,8 @@ import numpy as np
 import torch
 
 import dartsl
-from dartsl.lang.model import Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.codes.source import Source
 from dartsl.training.measured import Measured
 from tests.benchmarks.digits_against_random import random_cells
 

@@ -29,11 +29,11 @@ from torch.nn import functional as F
 
 from dartsl import compile
 from dartsl.data import Augment, Batches, ImageData, load
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.settings import SearchConfig, configure
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.values import SearchConfig, configure
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job

@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 import torch
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.syntax.loader import read
 from dartsl.run.job import Job
 from dartsl.searching.bench import CASES, LEVELS, ORDERS, Row, Trial, bench, peak_of
 from dartsl.searching.memory import estimate_step

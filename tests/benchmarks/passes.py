@@ -20,7 +20,7 @@ import torch
 from dartsl import check
 from dartsl.api.jobs import job_of, search_config
 from dartsl.cli.options import parse_assignments
-from dartsl.lang.presets import PRESETS
+from dartsl.lang.settings.presets import PRESETS
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from dartsl.run.job import Job

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.model import Cell
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.source import Source
 
 
 def cells(text: str) -> dict[str, Cell]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.render import render
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.render import render
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.resources import shipped_specs
 
 GOOD = Path(__file__).parents[1] / "good"
 SHIPPED = ("darts_cnn", "darts_rnn", "nasbench201", "std/cells", "std/rnn")

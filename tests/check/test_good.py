@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.loader import read_file
-from dartsl.lang.resources import shipped_specs
+from dartsl.lang.checker import diagnose
+from dartsl.lang.syntax.loader import read_file
+from dartsl.lang.syntax.resources import shipped_specs
 
 GOOD = {path.stem: path for path in sorted((Path(__file__).parents[1] / "good").glob("*.darts"))}
 SPECS = {**GOOD, **shipped_specs()}

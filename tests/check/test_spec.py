@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import check, diagnose, pick_network
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read, read_file
-from dartsl.lang.render import render
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check, diagnose, pick_network
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.codes.render import render
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read, read_file
 
 CELL = "cell c { input x node y : sum edge x -> y : relu output y }\n"
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import dartsl
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 from dartsl.nn.supernet import Supernet
 from tests.nn import text_specs
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.supernet import Supernet
 from tests.citizen.networks import KINDS, LEVELS, inputs, logits, made, of, same
 from tests.citizen.test_edits import swapped

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from tests.citizen.networks import KINDS, LEVELS, NORMS, inputs, logits, made, numbers, of, same
 from tests.citizen.test_edits import another_head, one_norm_evaluates, pruned
 from tests.nn import specs

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from tests.citizen.networks import KINDS, LEVELS, NORMS, WIDE, inputs, logits, made, numbers, of, same
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.shell_completion import ShellComplete
 
 from dartsl.cli import cli
-from dartsl.lang.presets import PRESETS
+from dartsl.lang.settings.presets import PRESETS
 from tests.conftest import Golden
 
 from .conftest import Dartsl, document, result_of

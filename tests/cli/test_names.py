@@ -15,7 +15,7 @@ from rich.console import Console
 
 import dartsl as api
 from dartsl.cli import app
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.notes import say_notes
 
 from .conftest import Dartsl

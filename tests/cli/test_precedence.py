@@ -12,7 +12,7 @@ import pytest
 import dartsl
 from dartsl import UserError
 from dartsl.api.jobs import search_config, train_config
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 
 from .conftest import GOOD, Dartsl, result_of
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import dartsl as api
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 
 from .conftest import Dartsl, document
 

@@ -8,7 +8,7 @@ import pytest
 
 from dartsl.cli import cli
 from dartsl.cli.app import COMMANDS
-from dartsl.lang.resources import shipped_specs
+from dartsl.lang.syntax.resources import shipped_specs
 
 from .conftest import GOOD, Dartsl, document, result_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dartsl as api
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.settings.values import TrainConfig
 
 from .conftest import Dartsl, result_of
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dartsl import data
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 RANDOM = np.random.default_rng(7)
 

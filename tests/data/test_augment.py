@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from dartsl.data import Augment, ImageData, measure
 from dartsl.data.augment import crop, cutout, flip, normalise
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def generator(seed: int = 0) -> Generator:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dartsl.data import Batches, RandomBatches, split_by_index
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def mixed(count: int) -> Tensor:

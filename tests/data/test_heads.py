@@ -11,13 +11,13 @@ from PIL import Image
 from dartsl import compile
 from dartsl.data.text import text_of
 from dartsl.exchange.importing import import_text
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Tokens
-from dartsl.lang.plan import plan
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.settings import search_config, train_config
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.settings.values import search_config, train_config
+from dartsl.lang.syntax.resources import shipped_specs
 from dartsl.searching.images import images_of
 from dartsl.training.data import feed_of
 

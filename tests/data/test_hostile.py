@@ -19,7 +19,7 @@ from dartsl import data
 from dartsl.data.readers import unpickle
 from dartsl.data.text import load_text
 from dartsl.data.text.readers import MOST_BYTES
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from tests.data.files import npz_arrays, refused, write_cifar10_python, write_mnist
 
 LITTLE = 64 << 20  # bytes that a refusal may take

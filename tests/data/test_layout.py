@@ -13,7 +13,7 @@ import torch
 from dartsl import data
 from dartsl.data.folders import large_folder
 from dartsl.data.images import data_hash
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from tests.data.files import refused, write_images, write_mnist
 
 TWO = {"cat": 4, "dog": 4}

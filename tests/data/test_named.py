@@ -9,8 +9,8 @@ import pytest
 from dartsl.data.detect import EMBEDDED
 from dartsl.data.named import OF_IMAGES, OF_TEXT, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Input, Tokens
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images, Input, Tokens
 from dartsl.searching import stages
 from dartsl.training import loop as train_loop
 from tests.data.files import write_images

@@ -10,7 +10,7 @@ import torch
 
 from dartsl.data.text import TEXTS, Windows, cut, in_rows, load_text, source
 from dartsl.data.text.readers import NAMES
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 START = "aafehbffcfgbghbfgbbefdhcddcghhfffchcddee"  # of the embedded text
 

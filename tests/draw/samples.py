@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dartsl.lang.model import Candidate, Cell, CellInput, Edge, Node, Output
-from dartsl.lang.source import Source, Span
-from dartsl.lang.syntax import Name
+from dartsl.lang.check.model import Candidate, Cell, CellInput, Edge, Node, Output
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.syntax.ast import Name
 
 SPAN = Span(Source("sample", ""), 0, 0)
 

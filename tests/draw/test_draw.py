@@ -16,11 +16,11 @@ from dartsl.graph import render as rendering
 from dartsl.graph.draw import draw
 from dartsl.graph.legend import legend
 from dartsl.graph.render import picture_format, render
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.model import Cell
-from dartsl.lang.resources import shipped_specs
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.resources import shipped_specs
 
 from . import samples
 from .boxes import boxes, overlaps

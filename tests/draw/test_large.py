@@ -8,10 +8,10 @@ import pytest
 
 from dartsl.graph.draw import LABELLED, MANY, draw
 from dartsl.graph.render import MOST_LINES, render
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.model import Cell
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 
 
 @cache

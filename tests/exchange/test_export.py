@@ -20,9 +20,9 @@ from dartsl.exchange.importing import Read, architecture, import_text
 from dartsl.exchange.nasbench import nasbench_text
 from dartsl.exchange.operations import IMAGE_OPS, NASBENCH_OPS, RECURRENT_OPS
 from dartsl.exchange.writing import genotype_literal
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 
 from .genotypes import AMOEBANET, DARTS_V1, DARTS_V2, ENAS, NASNET, RNN_V1, RNN_V2, image
 

@@ -12,9 +12,9 @@ from dartsl import UserError
 from dartsl.exchange import finding
 from dartsl.exchange.importing import import_text
 from dartsl.exchange.operations import definition, identifier
-from dartsl.lang.check import check
-from dartsl.lang.model import Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
 
 WIRES = "[('sep_conv_3x3', 0), ('skip_connect', 1), ('dil_conv_3x3', 2), ('max_pool_3x3', 0)]"
 EDGES = [

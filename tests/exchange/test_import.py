@@ -13,14 +13,14 @@ from dartsl.exchange.importing import import_text
 from dartsl.exchange.operations import IMAGE_OPS
 from dartsl.graph.diff import diff_specs
 from dartsl.graph.draw import draw
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.parser import parse
-from dartsl.lang.printer import print_file
-from dartsl.lang.resources import specs_dir
-from dartsl.lang.source import Source
-from dartsl.lang.syntax import CellDecl
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import CellDecl
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
+from dartsl.lang.syntax.resources import specs_dir
 
 from .genotypes import AMOEBANET, DARTS_V1, DARTS_V2, FILE, NASNET, RNN_V2, image
 

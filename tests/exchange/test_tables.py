@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import dartsl
 from dartsl.cli import cli
 from dartsl.exchange.tables import key_of
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 CELL = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Protocol
 
 import dartsl
-from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 
 ALLOWED = (SpecError, UserError)
 SECONDS = 30.0  # for one input
@@ -157,7 +157,7 @@ def _megabytes() -> float:
 
 
 def _place(error: BaseException) -> str:
-    """`lang/parser.py:12`, the innermost line of dartsl; of a limit, only the command that ran into it is certain."""
+    """`lang/plan/terms.py:12`, the innermost line of dartsl; of a limit, only the command that met it is certain."""
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(PACKAGE)
     ]

@@ -8,7 +8,7 @@ from functools import cache
 from lark import Lark
 from lark.grammar import Rule, Terminal
 
-from dartsl.lang.resources import grammars_dir
+from dartsl.lang.syntax.resources import grammars_dir
 
 DEPTH = 24  # of rules within one another, before the shortest way out is taken
 NAMES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import dartsl
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 from dartsl.run.folder import RunFolder
 from tests.fuzz.campaign import Input
 from tests.fuzz.mutation import change_bytes, change_json, change_lines, change_words

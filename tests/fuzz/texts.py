@@ -10,17 +10,17 @@ from dartsl.api.describing import info
 from dartsl.exchange.importing import import_text
 from dartsl.graph import draw as drawing
 from dartsl.graph.diff import diff_specs
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.diagnostics import SpecError
-from dartsl.lang.loader import decode, read
-from dartsl.lang.model import Spec
-from dartsl.lang.parser import parse
-from dartsl.lang.plan import plan
-from dartsl.lang.printer import print_file
-from dartsl.lang.render import report, to_json
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
-from dartsl.lang.terms import CellLayer, Plan
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.codes.render import report, to_json
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import CellLayer, Plan
+from dartsl.lang.syntax.loader import decode, read
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
+from dartsl.lang.syntax.resources import shipped_specs
 from tests.exchange import genotypes
 from tests.fuzz import grammar
 from tests.fuzz.campaign import Input

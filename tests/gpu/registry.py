@@ -21,7 +21,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 
 Piece = tuple[str, Callable[[], Any]]
 Value = TypeVar("Value")

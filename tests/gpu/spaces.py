@@ -10,9 +10,9 @@ import torch
 
 from dartsl.data import ImageData, load
 from dartsl.data.text import load_text
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.settings import search_config
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.settings.values import search_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.searching.session import SearchSession

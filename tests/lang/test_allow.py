@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.loader import read_file
-from dartsl.lang.source import Source
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read_file
 
 TEXT = """{top}darts 1
 {below}

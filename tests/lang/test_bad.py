@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.codes import CODES, explain
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read_file
-from dartsl.lang.render import report
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.codes.render import report
+from dartsl.lang.codes.table import CODES, explain
+from dartsl.lang.syntax.loader import read_file
 from tests.conftest import Golden
 
 BAD = sorted((Path(__file__).parents[1] / "bad").glob("*.darts"))

@@ -7,12 +7,12 @@ import re
 import pytest
 from lark import Lark, lexer
 
-from dartsl.lang.codes import CODES
-from dartsl.lang.diagnostics import SpecError
-from dartsl.lang.grammar import VERSIONS, Grammar, keywords
-from dartsl.lang.parser import parse
-from dartsl.lang.resources import grammars_dir
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.codes.table import CODES
+from dartsl.lang.syntax.grammar import VERSIONS, Grammar, keywords
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.resources import grammars_dir
 
 
 @pytest.mark.parametrize("version", VERSIONS)

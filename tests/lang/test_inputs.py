@@ -11,12 +11,12 @@ import torch
 from dartsl.data.named import DATA
 from dartsl.graph.build import build
 from dartsl.graph.operations import application, info
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.inputs import INPUTS, Images, Input, Tokens
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import SearchConfig, TrainConfig
-from dartsl.lang.source import Source
-from dartsl.lang.tensors import Shape
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.inputs import INPUTS, Images, Input, Tokens
+from dartsl.lang.records.tensors import Shape
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.nn.supernet import from_plan
 from dartsl.searching import sessions as searching
 from dartsl.searching.check_gradients import EXAMPLES

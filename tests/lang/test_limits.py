@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang import grammar, loader, render
-from dartsl.lang.check import diagnose
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.limits import MAX_BYTES, MAX_STRANGE
-from dartsl.lang.loader import read
-from dartsl.lang.parser import parse_recovering
-from dartsl.lang.source import Source
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes import render
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.limits import MAX_BYTES, MAX_STRANGE
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax import grammar, loader
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.parser import parse_recovering
 
 
 def codes(text: str) -> list[str]:

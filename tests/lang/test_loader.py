@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.diagnostics import Diagnostic, SpecError, UserError
-from dartsl.lang.loader import load, read
-from dartsl.lang.render import render
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
+from dartsl.lang.codes.render import render
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import load, read
+from dartsl.lang.syntax.resources import shipped_specs
 
 
 def write(folder: Path, **files: str) -> None:

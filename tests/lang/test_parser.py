@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dartsl.lang import syntax as s
-from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.parser import parse, parse_recovering
-from dartsl.lang.printer import print_file
-from dartsl.lang.render import render
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.codes.render import render
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax import ast as s
+from dartsl.lang.syntax.parser import parse, parse_recovering
+from dartsl.lang.syntax.printer import print_file
+from dartsl.lang.syntax.resources import shipped_specs
 
 SHIPPED = [path.read_text(encoding="utf-8") for path in shipped_specs().values()]
 PIECES = [

@@ -9,16 +9,16 @@ import pytest
 
 from dartsl.api.jobs import search_config as settled
 from dartsl.api.presets import search_block
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Tokens
-from dartsl.lang.parser import parse
-from dartsl.lang.presets import PRESETS, Preset, Share, notes
-from dartsl.lang.printer import print_file
-from dartsl.lang.schedules import Schedule
-from dartsl.lang.settings import SearchConfig, search_config
-from dartsl.lang.source import Source
-from dartsl.lang.together import broken
+from dartsl.lang.check.together import broken
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.settings.presets import PRESETS, Preset, Share, notes
+from dartsl.lang.settings.schedules import Schedule
+from dartsl.lang.settings.values import SearchConfig, search_config
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
 from tests.lang.test_together import IMAGES, TEXT, codes
 
 OF_IMAGES = {"oles", "p_darts"}  # the methods with a part that networks of text do not have

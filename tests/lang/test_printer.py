@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dartsl.lang import syntax as s
-from dartsl.lang.parser import parse
-from dartsl.lang.printer import print_expr, print_file
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax import ast as s
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_expr, print_file
+from dartsl.lang.syntax.resources import shipped_specs
 from tests.conftest import Golden
 from tests.lang import trees
 

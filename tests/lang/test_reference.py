@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.parser import parse
-from dartsl.lang.printer import print_file
-from dartsl.lang.render import render
-from dartsl.lang.resources import grammars_dir
-from dartsl.lang.source import Source
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.render import render
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
+from dartsl.lang.syntax.resources import grammars_dir
 
 REFERENCE = (grammars_dir() / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```darts\n(.*?)```", REFERENCE, re.DOTALL)

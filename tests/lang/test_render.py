@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dartsl.lang.diagnostics import Diagnostic, Label
-from dartsl.lang.render import render, report, summary, to_json
-from dartsl.lang.source import Source, Span
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.render import render, report, summary, to_json
+from dartsl.lang.codes.source import Source, Span
 
 
 def at(text: str, piece: str, name: str = "x.darts", *, message: str = "here") -> Label:

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.inputs import Images
-from dartsl.lang.schedules import Schedule
-from dartsl.lang.settings import search_config
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.schedules import Schedule
+from dartsl.lang.settings.values import search_config
 from dartsl.run.folder import RunFolder
 
 SPEC = """darts 1

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.inputs import Images
-from dartsl.lang.settings import search_config
-from dartsl.lang.source import Source
-from dartsl.lang.stages import SearchStage, Stages
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.stages import SearchStage, Stages
+from dartsl.lang.settings.values import search_config
 from tests.lang.test_together import IMAGES
 
 FIRST = "stage(keep = 8, epochs = 25, n = 1, skip_dropout = 0.1, partial = 2)"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from dartsl.api.jobs import search_config
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import INPUTS
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.settings import search_config as complete
-from dartsl.lang.source import Source
-from dartsl.lang.together import RULES, broken
+from dartsl.lang.check.together import RULES, broken
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import INPUTS
+from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.settings.values import search_config as complete
 
 IMAGES = """darts 1
 import "std/cnn"

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dartsl.lang import syntax as s
-from dartsl.lang.grammar import keywords
-from dartsl.lang.source import Source, Span
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.syntax import ast as s
+from dartsl.lang.syntax.grammar import keywords
 
 NOWHERE = Span(Source("generated", ""), 0, 0)
 WORDS = [

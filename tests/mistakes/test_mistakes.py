@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import diagnose
-from dartsl.lang.loader import read_file
-from dartsl.lang.render import report
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.render import report
+from dartsl.lang.syntax.loader import read_file
 from tests.conftest import Golden
 
 CASES = sorted(Path(__file__).parent.glob("*.darts"))

@@ -8,8 +8,8 @@ import networkx as nx
 
 from dartsl.graph.operations import Application, GraphInfo
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.terms import Argument
+from dartsl.lang.plan.terms import Argument
+from dartsl.lang.records.record import ModuleSpec
 
 
 class Sketch:

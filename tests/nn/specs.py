@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dartsl import compile
-from dartsl.lang.check import check
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
 from dartsl.nn.supernet import Supernet
 
 NETWORK = """

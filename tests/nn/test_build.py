@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dartsl.graph.target import TARGETS
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.nn.build import Build
 
 COMMON = {"seed": 7, "device": "cpu", "dtype": "float64", "memory": "low"}

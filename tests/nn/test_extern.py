@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dartsl import compile
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import SpecError
-from dartsl.lang.plan import plan
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.contract import Builder, PluginError, probe
 from dartsl.nn.plugins import require_sound
 

@@ -13,9 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl import compile
 from dartsl.graph.operations import application
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 from dartsl.nn import extern, norms
 from dartsl.nn.passing import Pass
 from dartsl.nn.share import Share

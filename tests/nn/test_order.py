@@ -14,11 +14,11 @@ from torch import Tensor
 from dartsl import compile
 from dartsl.graph.diff import diff_specs
 from dartsl.graph.draw import draw
-from dartsl.lang.check import check
-from dartsl.lang.model import Spec
-from dartsl.lang.parser import parse
-from dartsl.lang.printer import print_file
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.derive import Provenance, found_text
 from dartsl.searching.readouts import Reading

@@ -15,12 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.record import ModuleSpec
+from dartsl.lang.syntax.loader import read
 from dartsl.nn import plugin_files, plugins
 from dartsl.nn.contract import PluginError, build_plugin, probe
 from dartsl.nn.lower import emit_python, lower

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from dartsl.graph.operations import Application
-from dartsl.lang.records import ModuleSpec
-from dartsl.lang.terms import Argument
+from dartsl.lang.plan.terms import Argument
+from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import primitives
 from dartsl.nn.builders import function_of
 from tests.nn.graphs import half

@@ -13,9 +13,9 @@ from torch import nn
 
 import dartsl.graph
 from dartsl.graph.kinds import KINDS
-from dartsl.lang import primitives
-from dartsl.lang.primitives import PRIMITIVES
-from dartsl.lang.records import MERGES, Record
+from dartsl.lang.records import primitives
+from dartsl.lang.records.primitives import PRIMITIVES
+from dartsl.lang.records.record import MERGES, Record
 from dartsl.nn.builders import BUILDERS, Function, home, provide, register
 from dartsl.nn.lower import FUSED
 from dartsl.nn.primitives import avg_pool

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from dartsl import compile
 from dartsl.graph.count import parameters
 from dartsl.graph.verify import verify
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import read
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.resources import shipped_specs
 from dartsl.nn.lower import emit_python
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet

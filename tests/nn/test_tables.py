@@ -14,7 +14,7 @@ from dartsl.graph.kinds import MIX
 from dartsl.graph.operations import application, info
 from dartsl.graph.passes import optimise
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.terms import CellLayer
+from dartsl.lang.plan.terms import CellLayer
 from dartsl.nn.supernet import Supernet
 from tests.passes.same import CPU, compare, images, model, planned_text
 

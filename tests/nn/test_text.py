@@ -18,9 +18,9 @@ from dartsl.graph.build import build
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import Application, application, info
 from dartsl.graph.verify import GraphError, verify
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 from dartsl.nn import text
 from dartsl.nn.draws import Draws
 from dartsl.nn.lower import emit_python

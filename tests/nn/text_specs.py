@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.supernet import Supernet
 
 WORDS = 7

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from dartsl import compile
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.supernet import Supernet
 
 from .naive.networks import BlockNetwork

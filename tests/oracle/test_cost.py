@@ -16,11 +16,11 @@ import dartsl
 from dartsl.graph.budget import Budget, budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.count import multiply_adds, parameters
-from dartsl.lang.check import check
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.folder import RunFolder
 from dartsl.searching.cost import Cost, cost_term, require_target
 from dartsl.searching.emit import Provenance, found_text

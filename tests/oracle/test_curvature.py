@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dartsl import compile
-from dartsl.lang.schedules import Schedule
+from dartsl.lang.settings.schedules import Schedule
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet

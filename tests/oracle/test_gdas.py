@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.schedules import Schedule
+from dartsl.lang.settings.schedules import Schedule
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.image_session import ImageSession
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.step import SearchStep
 from dartsl.searching.terms import TERMS, Moment

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from dartsl import compile
 from dartsl.data import ImageData
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.discretise import derive
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.readouts import softmax_rows

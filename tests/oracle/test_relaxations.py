@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.schedules import Schedule
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.schedules import Schedule
 from dartsl.nn.draws import Draws, stream_seed
 from dartsl.nn.passing import KINDS, Pass
 from dartsl.nn.supernet import Supernet

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from dartsl.data import ImageData
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.searching.discretise import DerivedCell, derive

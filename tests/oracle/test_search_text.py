@@ -12,9 +12,9 @@ import torch
 
 from dartsl import compile
 from dartsl.data.text import Corpus
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.loader import read
-from dartsl.lang.settings import search_config
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.values import search_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.searching.bilevel import Unroll, alpha_gradient

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.stages import Stages
+from dartsl.lang.settings.stages import Stages
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job

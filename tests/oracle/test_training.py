@@ -13,9 +13,9 @@ from torch import Tensor
 
 from dartsl.data import ImageData
 from dartsl.graph.operations import application
-from dartsl.lang.check import pick_network
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.checker import pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.build import Build
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import Pass

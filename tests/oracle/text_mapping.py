@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from dartsl import compile
-from dartsl.lang.loader import read
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import BatchKind, Pass
 from dartsl.nn.supernet import Supernet

@@ -13,10 +13,10 @@ from dartsl.graph.build import build
 from dartsl.graph.operations import application, info
 from dartsl.graph.passes import Pass, apply
 from dartsl.graph.target import TARGETS
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn import passing
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet

@@ -8,9 +8,9 @@ import pstats
 from dartsl.graph.build import build
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import TARGETS
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
+from dartsl.lang.checker import check
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.lower import lower
 
 BASE = 1.1  # what the part that does not grow, and the deeper tree of a longer heap, may add

@@ -130,8 +130,8 @@ def test_strided_convolutions_of_one_pixel_read_it_first() -> None:
 STEPS = """
 import sys
 import torch
-from dartsl.lang.check import check
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
 from dartsl import compile
 
 torch.set_num_threads(2)

@@ -6,13 +6,13 @@ import networkx as nx
 
 from dartsl.graph.build import build
 from dartsl.graph.verify import verify
-from dartsl.lang.check import check, diagnose, pick_network
-from dartsl.lang.diagnostics import Diagnostic
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, diagnose, pick_network
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.syntax.loader import read
 
 NETWORK = """
 network tiny(C = 8) {{

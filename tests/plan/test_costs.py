@@ -10,11 +10,11 @@ import pytest
 
 from dartsl.graph.build import build
 from dartsl.graph.count import candidate_costs, multiply_adds, parameters
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.model import Network, Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Network, Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.searching.derive import Provenance, found_text
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dartsl.lang.terms import CellLayer, Merge, Plan, Sequence, Step, TermLayer
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, TermLayer
 from tests.plan.help import NETWORK, codes, one_edge, only_term, planned, shipped, spec_of, steps
 
 

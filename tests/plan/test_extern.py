@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dartsl.lang.terms import TermLayer
+from dartsl.lang.plan.terms import TermLayer
 from tests.plan.help import NETWORK, codes, faults_of, one_edge, only_term, planned, spec_of, steps
 
 DECLARED = """

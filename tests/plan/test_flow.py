@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from dartsl.lang.check import check
-from dartsl.lang.flow import CONSTANT, DEPENDENT, ZERO, Level, constant, layer_levels, merged
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.flow import CONSTANT, DEPENDENT, ZERO, Level, constant, layer_levels, merged
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from tests.plan.help import planned, spec_of

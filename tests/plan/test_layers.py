@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.plan import plan
-from dartsl.lang.terms import CellLayer, Plan, TermLayer
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import CellLayer, Plan, TermLayer
 from tests.plan.help import codes, planned, shipped, spec_of, steps
 
 CELL = """

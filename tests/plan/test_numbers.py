@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from dartsl.graph import count
-from dartsl.lang.check import check
-from dartsl.lang.inputs import Images
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import Images
 from tests.plan.help import graph_of, planned, shipped, spec_of
 
 IMAGENET = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dartsl.lang.primitives import PRIMITIVES, plugin
+from dartsl.lang.records.primitives import PRIMITIVES, plugin
 from tests.plan.help import shipped
 
 

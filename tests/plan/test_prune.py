@@ -18,7 +18,7 @@ from dartsl.graph.operations import info
 from dartsl.graph.passes import optimise
 from dartsl.graph.prune import Pruned, prune
 from dartsl.graph.verify import verify
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.nn.text import TextOutput

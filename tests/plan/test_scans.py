@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dartsl.graph.count import space_size
-from dartsl.lang.check import check, diagnose
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.model import Cell
-from dartsl.lang.source import Source
-from dartsl.lang.tensors import Shape
-from dartsl.lang.terms import CellLayer, Plan, Scan, TermLayer
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.terms import CellLayer, Plan, Scan, TermLayer
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.records.tensors import Shape
 from tests.plan.help import planned, shipped, steps
 
 PUBLISHED = {

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from dartsl.lang.resources import shipped_specs
-from dartsl.lang.settings import SearchConfig, TrainConfig, configure
+from dartsl.lang.settings.values import SearchConfig, TrainConfig, configure
+from dartsl.lang.syntax.resources import shipped_specs
 from tests.plan.help import graph_of, shipped
 
 SHORT = {"darts_cnn", "nasbench201", "digits", "robust_s2", "robust_s3", "robust_s4", "darts_rnn"}

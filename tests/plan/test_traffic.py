@@ -9,9 +9,9 @@ from dartsl.graph.listing import passes_listing
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import target_of
 from dartsl.graph.traffic import BYTES, cost
-from dartsl.lang.check import check
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
 
 STORY = """darts 1
 cell rnn {

@@ -11,9 +11,9 @@ import pytest
 from dartsl.graph.count import space_size
 from dartsl.graph.tables import LEFT_OUT
 from dartsl.graph.uniform import drawn_columns, drawn_rows
-from dartsl.lang.check import check
-from dartsl.lang.model import Cell
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
 
 CELL = """darts 1
 import "std/cnn"

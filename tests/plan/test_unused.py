@@ -7,7 +7,7 @@ import pytest
 import dartsl
 from dartsl.graph import count
 from dartsl.graph.unused import running, unused
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 from tests.plan.help import NETWORK, graph_of, shipped, spec_of
 
 HEAD = 3 * 8 * 9 * 64 + 8 * 10  # the stem's convolution on 8 x 8 images, C = 8, and the head's matrix

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dartsl.lang.widths import Symbolic, Width, symbol
+from dartsl.lang.records.widths import Symbolic, Width, symbol
 
 C = symbol()
 NUMBERS = st.fractions(min_value=-9, max_value=9, max_denominator=9)

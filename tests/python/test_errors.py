@@ -15,7 +15,7 @@ import pytest
 import dartsl
 from dartsl.graph.passes.pipeline import PipelineError
 from dartsl.graph.verify import GraphError
-from dartsl.lang.diagnostics import Error
+from dartsl.lang.codes.diagnostics import Error
 from dartsl.nn.contract import PluginError
 from dartsl.run.torchrun import OwnError
 from dartsl.step.finite import NonFiniteError

@@ -18,9 +18,9 @@ import dartsl
 from dartsl import api
 from dartsl.api import types
 from dartsl.api.settings import SearchSettings, TrainSettings
-from dartsl.lang.schedules import Schedule
-from dartsl.lang.settings import SearchConfig, TrainConfig
-from dartsl.lang.stages import Stages
+from dartsl.lang.settings.schedules import Schedule
+from dartsl.lang.settings.stages import Stages
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 
 FUNCTIONS = sorted(api.__all__)
 ROOT = Path(__file__).parents[2]

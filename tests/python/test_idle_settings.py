@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 import dartsl
-from dartsl.lang.effects import OF_SEARCH, OF_TRAINING, Found, idle
-from dartsl.lang.settings import SearchConfig, TrainConfig
+from dartsl.lang.settings.effects import OF_SEARCH, OF_TRAINING, Found, idle
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from tests.python.conftest import COMMON
 from tests.search.runs import checkpoint_of, same
 

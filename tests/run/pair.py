@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from dartsl.api.jobs import search_config
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.settings import train_config
-from dartsl.lang.stages import Stages
+from dartsl.lang.checker import check
+from dartsl.lang.settings.stages import Stages
+from dartsl.lang.settings.values import train_config
+from dartsl.lang.syntax.loader import read
 from dartsl.run import parallel
 from dartsl.run.job import Job
 from dartsl.run.loop import run_session

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.settings import SearchConfig, TrainConfig, search_config, train_config
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.values import SearchConfig, TrainConfig, search_config, train_config
 from dartsl.run.advice import one_of
 from dartsl.searching.image_session import ImageSession
 from dartsl.searching.text_session import TextSession

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.records import Identity
 from tests.search.runs import same
@@ -165,7 +165,7 @@ def test_a_full_disk_is_a_message_and_the_old_checkpoint_stays(path: Path) -> No
     code = f"""
 import resource, signal, torch
 from pathlib import Path
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.records import Identity
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dartsl.api.drawing import draw, plot
-from dartsl.lang.diagnostics import SpecError, UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.run.folder import RunFolder
 from dartsl.searching import loop as searching
 from dartsl.searching.derive import rederive, run_network

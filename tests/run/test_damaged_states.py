@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.searching import loop as searching
 from dartsl.training import loop as training

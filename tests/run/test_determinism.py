@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.backends import cudnn
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.determinism import CUBLAS, CUDNN, kernels_of
 from dartsl.run.folder import RunFolder
 from dartsl.run.resuming import tell_changes

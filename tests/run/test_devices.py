@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import devices
 from dartsl.run.folder import RunFolder
 from tests.search.conftest import tiny

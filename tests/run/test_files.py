@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.files import append_row, read_rows, write_bytes, write_rows, write_text
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
-from dartsl.lang.syntax import File
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import File
+from dartsl.lang.syntax.loader import read
 from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.kinds import ALPHAS

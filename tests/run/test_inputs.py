@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.inputs import ImageInputs, Inputs, TextInputs, read_inputs, read_vocabulary
 
 IMAGES = ImageInputs((3, 8, 6), (0.1, 1 / 3, 0.7), (0.2, 0.3, 1e-7), ("cat", "f\udcff", "ō"), 9)

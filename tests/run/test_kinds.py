@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dartsl.api.drawing import picture
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import INPUTS
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import INPUTS
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
 from dartsl.run.kinds import ALPHAS, FOUND, KINDS, RESULT, SEARCH, TRAIN, RunKind

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.loader import read
 from dartsl.run.loop import run_session
 from dartsl.run.names import stem
 from dartsl.run.parallel import ALONE, Group

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.resuming import Anew, epochs_of
 from dartsl.searching import loop as searching
 from dartsl.searching.method import learning_rate

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 import dartsl
 from dartsl.cli import cli
 from dartsl.graph.isomorphic import Forms
-from dartsl.lang.model import Cell, Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.codes.source import Source
 
 NODES = 4
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 import dartsl
 from dartsl.cli import cli
 from dartsl.graph.count import space_size
-from dartsl.lang.model import Cell, Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.codes.source import Source
 from dartsl.searching.sampling import drawn_cell
 
 BODY = """

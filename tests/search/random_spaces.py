@@ -6,9 +6,9 @@ import random
 from itertools import product as combinations
 from math import prod
 
-from dartsl.lang.check import check
-from dartsl.lang.model import Cell, Spec
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
 
 OFFERS = ("identity", "noise", "conv(1)", "conv(1) > bn", "sigmoid")
 NETWORK = """

@@ -12,9 +12,9 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.checker import check
+from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.syntax.loader import read
 from dartsl.run.job import Job
 from dartsl.searching import loop
 

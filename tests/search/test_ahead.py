@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 
 import dartsl
 from dartsl.data import device
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.searching import loop

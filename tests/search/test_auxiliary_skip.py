@@ -16,7 +16,7 @@ from dartsl.graph.prune import prune
 from dartsl.graph.tables import SKIP
 from dartsl.graph.target import LEVELS
 from dartsl.graph.verify import verify
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.syntax.loader import read
 from dartsl.run.job import Job
 from dartsl.searching.bench import CASES, OperationCount, Trial, peak_of
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig, configure
+from dartsl.lang.syntax.loader import read
 from dartsl.run.job import Job
 from dartsl.searching.check_gradients import Compared, Comparison, check_gradients
 

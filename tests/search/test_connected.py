@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from dartsl.lang.check import check
-from dartsl.lang.flow import CONSTANT_OUTPUT, constant
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.flow import CONSTANT_OUTPUT, constant
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.searching import routes
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.derive import Provenance, derive, found_text

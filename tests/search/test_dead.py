@@ -10,10 +10,10 @@ from click.testing import CliRunner, Result
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.syntax.loader import read
 from dartsl.searching import loop
 from tests.search.runs import quiet, run
 

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from dartsl.lang.model import Candidate, Cell, Edge, Node, Output
-from dartsl.lang.source import Source, Span
-from dartsl.lang.syntax import Name
+from dartsl.lang.check.model import Candidate, Cell, Edge, Node, Output
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.syntax.ast import Name
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.readouts import entropies, softmax_rows
 

@@ -14,8 +14,8 @@ import dartsl
 from dartsl.graph.build import build
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import LEVELS
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.run.kinds import ALPHAS

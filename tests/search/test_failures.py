@@ -14,9 +14,9 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.loader import read
 from dartsl.searching import loop
 from tests.search.runs import STEPS, checkpoint_of, quiet, rows, run, same, same_runs
 
@@ -59,9 +59,9 @@ def test_a_crash_at_any_write_costs_nothing(tiny: Path, monkeypatch: pytest.Monk
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.checker import check
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.job import Job
 from dartsl.searching.loop import search
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
@@ -119,7 +119,7 @@ def test_what_is_not_finite_stops_the_run_and_nothing_is_lost(
     monkeypatch.undo()
     one, other = checkpoint_of(tiny.parent / "run"), checkpoint_of(tiny.parent / "stopped")
     same(one, other)
-    monkeypatch.setattr("dartsl.lang.settings.MOST", 1e30)  # the run's lr is not one a user can give
+    monkeypatch.setattr("dartsl.lang.settings.values.MOST", 1e30)  # the run's lr is not one a user can give
     with pytest.raises(UserError, match="step 2 of epoch 1"):
         loop.resume(tiny.parent / "run", console=quiet())
 
@@ -164,9 +164,9 @@ def test_ctrl_c_in_a_real_process_saves_and_the_run_goes_on(tiny: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.checker import check
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.job import Job
 from dartsl.searching.loop import search
 folder = Path(sys.argv[1])

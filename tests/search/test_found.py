@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.model import Spec
-from dartsl.lang.parser import parse
-from dartsl.lang.printer import print_file
-from dartsl.lang.source import Source
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
 from dartsl.searching.derive import Provenance, derive, found_text
 from dartsl.searching.emit import names_text
 from dartsl.searching.readouts import Reading, Table

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.curves import FROZEN, curves
 from dartsl.searching import loop
 from dartsl.searching.freezing import Freezing, Seen

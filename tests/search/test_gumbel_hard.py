@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass
 from dartsl.run.obstacles import obstacles

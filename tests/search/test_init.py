@@ -16,7 +16,7 @@ from rich.console import Console
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.searching import loop
 from tests.search.runs import checkpoint_of, quiet, same, same_runs
 

@@ -16,11 +16,11 @@ import dartsl
 from dartsl.graph import count
 from dartsl.graph.budget import amounts, budget, cell_layers, outside
 from dartsl.graph.build import build
-from dartsl.lang.check import check
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import SearchConfig, coerce
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import SearchConfig, coerce
 from dartsl.nn.build import Build
 from dartsl.run.folder import RunFolder
 from dartsl.searching.latency import Setup, alone, as_found, latencies

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.settings import SearchConfig, configure
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig, configure
+from dartsl.lang.syntax.loader import read
 from dartsl.run import checkpoint
 from dartsl.run.job import Job
 from dartsl.searching import loop

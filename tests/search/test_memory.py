@@ -8,10 +8,10 @@ import torch
 from dartsl.graph.build import build
 from dartsl.graph.operations import info
 from dartsl.graph.target import TARGETS
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
 from dartsl.run.determinism import WORKSPACE

@@ -20,14 +20,14 @@ import torch
 import dartsl
 from dartsl.api.jobs import search_config
 from dartsl.data import ImageData
-from dartsl.lang.check import check
-from dartsl.lang.methods import UNIFORM
-from dartsl.lang.model import Spec
-from dartsl.lang.plan import plan
-from dartsl.lang.presets import PRESETS
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.check.model import Spec
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import UNIFORM
+from dartsl.lang.settings.presets import PRESETS
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import from_plan

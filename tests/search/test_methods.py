@@ -14,9 +14,9 @@ from rich.console import Console
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.lang.check import diagnose
-from dartsl.lang.presets import PRESETS
-from dartsl.lang.source import Source
+from dartsl.lang.checker import diagnose
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.presets import PRESETS
 from dartsl.nn.supernet import Supernet
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import dartsl.searching
 from dartsl.cli import cli
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.values import SearchConfig
 
 FOLDER = Path(dartsl.searching.__file__).parent
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")

@@ -17,11 +17,11 @@ from dartsl.graph.prune import prune
 from dartsl.graph.tables import SHARE
 from dartsl.graph.target import LEVELS, TARGETS
 from dartsl.graph.verify import verify
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.nn.build import Build
 from dartsl.nn.emit import emit_python
 from dartsl.nn.passing import PLAIN, Pass, Scheduled

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.schedules import Schedule
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.schedules import Schedule
 from dartsl.searching import loop
 from tests.search.runs import STEPS, checkpoint_of, quiet, run, same, same_runs
 

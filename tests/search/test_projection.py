@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.loader import read
 from dartsl.run.resuming import Anew
 from dartsl.searching import loop
 from tests.search.runs import STEPS, job, quiet, rows, run, same_runs, settings

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.methods import Implementations
-from dartsl.lang.model import Cell
+from dartsl.lang.check.model import Cell
+from dartsl.lang.checker import check
+from dartsl.lang.settings.methods import Implementations
+from dartsl.lang.syntax.loader import read
 from dartsl.searching.connected import derive_network
 from dartsl.searching.discretise import derive
 from dartsl.searching.readouts import READOUTS, Reading, entropies

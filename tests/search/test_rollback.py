@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.searching import curvature, loop
 from tests.search.runs import STEPS, checkpoint_of, job, quiet, rows, run, same_runs, settings

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 from dartsl.searching import loop
 from dartsl.searching.connected import Derivation, derive_network
 from dartsl.searching.emit import Provenance, found_text

@@ -13,9 +13,9 @@ from torch import Tensor
 
 import dartsl
 from dartsl.graph.tables import LEFT_OUT
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.run.resuming import Anew

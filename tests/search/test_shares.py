@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.run.folder import RunFolder
 from dartsl.run.inputs import TextInputs
 from dartsl.run.kinds import ALPHAS

@@ -13,9 +13,9 @@ import dartsl
 from dartsl.graph.build import build
 from dartsl.graph.operations import application
 from dartsl.graph.target import LEVELS
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet, from_plan

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images
-from dartsl.lang.settings import search_config
-from dartsl.lang.stages import Stages
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images
+from dartsl.lang.settings.stages import Stages
+from dartsl.lang.settings.values import search_config
 from dartsl.run.job import Job
 from dartsl.searching import loop
 from dartsl.searching.kept import strongest

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dartsl.api.drawing import plot
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.folder import RunFolder
 from dartsl.searching import curvature, loop
 from dartsl.searching.derive import derived_epoch, rederive

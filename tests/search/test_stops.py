@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.syntax.loader import read
 from dartsl.run.folder import RunFolder
 from dartsl.searching import loop
 from dartsl.searching.readouts import Reading, softmax_rows

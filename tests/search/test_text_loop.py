@@ -11,10 +11,10 @@ import torch
 
 from dartsl import compile
 from dartsl.api.jobs import search_config
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.loader import read
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.supernet import Supernet
 from dartsl.searching import loop
 from dartsl.searching.memory import step_peak

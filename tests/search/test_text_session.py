@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from dartsl.data.text import Corpus, KnownSource
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Input, Tokens
-from dartsl.lang.settings import SearchConfig, search_config
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images, Input, Tokens
+from dartsl.lang.settings.values import SearchConfig, search_config
 from dartsl.searching.text_session import TextSession
 from dartsl.step.batches import Outcome, TextBatch
 from dartsl.step.finite import NonFiniteError

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.searching import loop
 from dartsl.step.batches import Outcome
 from dartsl.step.gradients import weight_step

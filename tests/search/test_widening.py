@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from dartsl.lang.check import check
-from dartsl.lang.plan import plan
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
 from dartsl.nn.build import Build
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, from_plan

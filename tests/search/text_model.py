@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dartsl.graph.operations import Application
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.methods import SOFTMAX
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.methods import SOFTMAX
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.relaxations import RELAXATIONS

@@ -15,12 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dartsl.data import ImageData, load
 from dartsl.data.text import Corpus, load_text
-from dartsl.lang.check import check
-from dartsl.lang.inputs import Images, Tokens
-from dartsl.lang.loader import read
-from dartsl.lang.schedules import Schedule
-from dartsl.lang.settings import search_config, train_config
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.settings.schedules import Schedule
+from dartsl.lang.settings.values import search_config, train_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.searching.session import SearchSession

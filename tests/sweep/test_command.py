@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from dartsl.api import sweeping
 from dartsl.cli import cli
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.interrupt import Interrupted
 from dartsl.sweeping.plan import read_plan
 

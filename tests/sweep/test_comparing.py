@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import dartsl
 from dartsl.api.types import RunComparison
 from dartsl.cli import cli
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.curves import Line, Panel, side_by_side
 from tests.sweep.tiny import tiny_space
 from tests.train.stories import run, story

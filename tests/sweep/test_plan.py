@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.sweeping.plan import Arm, Job, Protocol, Recipe, SweepPlan, pick_command, read_plan, write_plan
 
 PROTOCOL = Protocol(

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.markdown import escaped
 from dartsl.sweeping.wording import clock, difference, figure, large, probability, spread

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import dartsl
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.results import ERROR, PERPLEXITY, ArmResults, Results, read_results
 from tests.sweep.fakes import BETTER, VERSIONS, faked

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from dartsl.api.sweeping import plan_sweep
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.sweeping.executor import Ended, Task
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.plan import Job

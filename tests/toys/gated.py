@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dartsl.graph.tables import AlphaTable
-from dartsl.lang.methods import NAMES, register
+from dartsl.lang.settings.methods import NAMES, register
 from dartsl.nn.passing import Pass
 from dartsl.nn.relaxations import RELAXATIONS, Architecture, Relaxation, small_alphas
 from dartsl.searching.readouts import READOUTS, Reading, Readout, Recorded, softmax_rows

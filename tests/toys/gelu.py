@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn import functional as F
 
-from dartsl.lang.records import ELEMENTWISE, Primitive, no_multiply_adds, no_parameters
+from dartsl.lang.records.record import ELEMENTWISE, Primitive, no_multiply_adds, no_parameters
 from dartsl.nn.builders import Function
 
 RECORD = Primitive(

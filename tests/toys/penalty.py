@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dartsl.lang.methods import NAMES, register
-from dartsl.lang.settings import SearchConfig
+from dartsl.lang.settings.methods import NAMES, register
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.terms import TERMS, Moment, Relaxed, Term
 
 NAME = "mean_square"

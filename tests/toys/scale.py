@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dartsl.lang.records import ModuleSpec, Parameter, Primitive
+from dartsl.lang.records.record import ModuleSpec, Parameter, Primitive
 from dartsl.nn.builders import Module
 
 

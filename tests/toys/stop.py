@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dartsl.lang.methods import NAMES, register
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import NAMES, register
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.stops import STOPS, After, Stop, StopRule
 
 NAME = "settled"

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.settings import SearchConfig
-from dartsl.lang.source import Source
+from dartsl.lang.checker import check
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.run import loop as run_loop

@@ -14,8 +14,8 @@ from dartsl.graph.build import build
 from dartsl.graph.operations import application
 from dartsl.graph.passes import optimise, passes_of
 from dartsl.graph.target import LEVELS
-from dartsl.lang.primitives import PRIMITIVES
-from dartsl.lang.source import Source
+from dartsl.lang.codes.source import Source
+from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.nn.builders import BUILDERS, register
 from dartsl.nn.emit import emit_python
 from dartsl.nn.passing import PLAIN

@@ -18,9 +18,9 @@ from dartsl.cli import cli
 from dartsl.graph.build import build
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import LEVELS
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.methods import NAMES, register
-from dartsl.lang.source import Source
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.settings.methods import NAMES, register
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching.shares import cell_shares

@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.checker import check
+from dartsl.lang.settings.values import TrainConfig
+from dartsl.lang.syntax.loader import read
 from dartsl.run.job import Job
 from dartsl.training import loop
 from tests.search.runs import checkpoint_of, rows, same

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from dartsl.data.text import load_text
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.values import TrainConfig, train_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from dartsl.training import loop

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import train_config
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.values import train_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from dartsl.step.batches import ImageBatch

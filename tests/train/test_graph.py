@@ -9,10 +9,10 @@ from dartsl.graph.auxiliary import auxiliary_layer, windows
 from dartsl.graph.build import build
 from dartsl.graph.count import parameters
 from dartsl.graph.operations import application
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.terms import Plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import Pass

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.folder import RunFolder
 from dartsl.training import loop, network, seeds

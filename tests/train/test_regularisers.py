@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
-from dartsl.lang.settings import TrainConfig
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.settings.values import TrainConfig
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import from_plan

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dartsl.data.large import centre_crop, jitter, random_resized_crop
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.training import loop
 from tests.search.runs import rows
 from tests.train.runs import job, quiet, run, same_runs, settings

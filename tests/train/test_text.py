@@ -13,9 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from dartsl.data.text import Window, Windows, load_text
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Images, Input, Tokens
-from dartsl.lang.settings import TrainConfig, train_config
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images, Input, Tokens
+from dartsl.lang.settings.values import TrainConfig, train_config
 from dartsl.step.finite import NonFiniteError
 from dartsl.training import loop
 from dartsl.training.evaluate import evaluate

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from dartsl.data.images import Array
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 EXPANSION = 1032  # the most bytes that one byte of deflate, which gzip and zip use, can stand for
 _CHUNK = 1 << 20

@@ -9,7 +9,7 @@ import numpy as np
 from dartsl.data.images import Array, ImageData, assemble
 from dartsl.data.readers.bounded import require_plausible
 from dartsl.data.readers.names import listed_names
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 CIFAR10_TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 _PIXELS = 3 * 32 * 32

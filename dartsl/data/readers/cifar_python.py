@@ -10,7 +10,7 @@ from dartsl.data.images import Array, ImageData, assemble
 from dartsl.data.labels import class_numbers
 from dartsl.data.readers.names import pickled_names
 from dartsl.data.readers.unpickle import read_pickle
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 CIFAR10_TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 

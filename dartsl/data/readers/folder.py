@@ -10,7 +10,7 @@ from PIL import Image
 from dartsl.data.images import Array, ImageData, assemble
 from dartsl.data.readers.image_file import is_grey, read_image
 from dartsl.data.readers.layout import Listed, listing
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 
 def read(folder: Path, expect: tuple[int, int, int] | None) -> ImageData:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dartsl.data.images import Array, ImageData, assemble
 from dartsl.data.readers.bounded import read_exactly, require_plausible
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 _UNSIGNED_BYTE = 0x08
 _MOST_AXES = 4

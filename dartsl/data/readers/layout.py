@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.readers.image_file import SUFFIXES
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 TEST_PART = 0.2
 SPLITS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dartsl.data.readers.unpickle import read_pickle
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 _MOST = 1 << 20  # bytes of a file of names: CIFAR-100's has a thousand
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from dartsl.data.images import Array, ImageData, assemble
 from dartsl.data.readers.bounded import read_exactly, require_plausible
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 NAMES = ("class_names", "label_names")

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 UNKNOWN = "<unk>"
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dartsl.data.named import OF_TEXT, locate, wrong_head
 from dartsl.data.text import readers, source
 from dartsl.data.text.corpus import Corpus
-from dartsl.lang.diagnostics import UserError
-from dartsl.lang.inputs import Tokens
-from dartsl.lang.settings import SearchConfig, TrainConfig
-from dartsl.lang.terms import Plan
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.settings.values import SearchConfig, TrainConfig
 
 TEXTS: dict[str, Callable[[str], Corpus]] = {"markov": source.read}
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip", ".gz")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dartsl.data.text.corpus import Corpus, assemble
-from dartsl.lang.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import UserError
 
 END = "<eos>"
 NAMES = (

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from dartsl.graph.passes.base import AS_BUILT, Pass
-from dartsl.lang.diagnostics import Error
-from dartsl.lang.suggestions import close
+from dartsl.lang.codes.diagnostics import Error
+from dartsl.lang.codes.suggestions import close
 
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*)|(\d+)|([(),=])|(\S))")
 Token = tuple[int, str]  # where it starts, counted from 1, and what it is; the end of the text is ""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dartsl.graph.draw import draw
 from dartsl.graph.render import render
-from dartsl.lang.check import check
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.loader import decode
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.syntax.loader import decode
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS
 from dartsl.searching.derive import rederive

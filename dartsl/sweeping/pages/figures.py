@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dartsl.lang.diagnostics import SpecError, UserError
-from dartsl.lang.paths import exists
+from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.syntax.paths import exists
 from dartsl.run.curves import COST, CURVATURE, ENTROPY, LOSS, SKIPS, Line, curves
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import ALPHAS

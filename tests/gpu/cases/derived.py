@@ -8,9 +8,9 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.settings import train_config
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.settings.values import train_config
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from dartsl.run.determinism import kernels_of

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import from_plan
 from dartsl.run.determinism import kernels_of

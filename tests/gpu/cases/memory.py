@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.searching.memory import step_memory
 from tests.gpu.registry import Machine, Piece, case

@@ -14,9 +14,9 @@ from dartsl.graph.build import build
 from dartsl.graph.operations import Application, application
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import TARGETS
-from dartsl.lang.check import check, pick_network
-from dartsl.lang.loader import read
-from dartsl.lang.plan import plan
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.norms import BatchNorm2d
 from dartsl.nn.pools import Pools
 from tests.gpu.registry import Machine, Piece, case

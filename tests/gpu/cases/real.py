@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import dartsl
-from dartsl.lang.check import check
-from dartsl.lang.loader import read
+from dartsl.lang.checker import check
+from dartsl.lang.syntax.loader import read
 from dartsl.run.folder import RunFolder
 from dartsl.run.job import Job
 from dartsl.searching.bench import ORDERS, Trial

@@ -1,0 +1,1 @@
+"""From syntax trees to a checked spec: names, kinds, arguments, graphs."""

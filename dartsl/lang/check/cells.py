@@ -1,0 +1,193 @@
+"""Cells: their structure with operations filled in, aliases, and cells with parameters (rules 6 to 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dartsl.lang.check.arguments import bind
+from dartsl.lang.check.cell_faults import cell_faults
+from dartsl.lang.check.constants import substitute
+from dartsl.lang.check.graph_faults import input_parameters
+from dartsl.lang.check.kinds import ExprKind, Local, Scope
+from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.check.offers import Offer, Offers
+from dartsl.lang.check.order import ordered, recursion
+from dartsl.lang.check.outline import Outline, outline
+from dartsl.lang.check.resolve import noun
+from dartsl.lang.check.scans import highway_faults
+from dartsl.lang.check.signatures import Signature, defaults
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.limits import Budget
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import AliasDecl, CellDecl, Expr, Name
+
+
+@dataclass
+class Cells:
+    """The cells of a spec. `cells` has those without open parameters in which nothing was wrong."""
+
+    cells: dict[str, Cell] = field(default_factory=dict)
+    open: dict[str, Signature] = field(default_factory=dict)
+    edges: dict[str, int] = field(default_factory=dict)  # of every cell, by name, also of faulty ones
+
+
+class CellReader:
+    """Reads all cells of a spec; faults go to the checker's."""
+
+    def __init__(self, offers: Offers, budget: Budget) -> None:
+        self.offers = offers
+        self.checker = offers.checker
+        self.symbols = offers.checker.symbols
+        self.budget = budget
+        self.result = Cells()
+        self.outlines: dict[str, Outline] = {}
+
+    def read(self) -> Cells:
+        """Every cell, those that others are made from first. Raises TooLargeError."""
+        declared = {n: d for n, d in self.symbols.names.items() if isinstance(d, CellDecl | AliasDecl)}
+        for name, declaration in declared.items():
+            if isinstance(declaration, CellDecl):
+                self._declared(name, declaration)
+        for name in self._alias_order(declared):
+            alias = declared[name]
+            if isinstance(alias, AliasDecl):
+                self._alias(name, alias)
+        self.result.cells = {n: self.result.cells[n] for n in declared if n in self.result.cells}
+        return self.result
+
+    def _alias_order(self, declared: Mapping[str, CellDecl | AliasDecl]) -> list[str]:
+        """Aliases after what they stand for; those in a loop are reported and left out."""
+        uses: dict[str, dict[str, Name]] = {name: {} for name in declared}
+        for name, declaration in declared.items():
+            if isinstance(declaration, AliasDecl):
+                target = _target(declaration)
+                if target.id in declared:
+                    uses[name][target.id] = target
+        order, loops = ordered(uses)
+        self.checker.faults += [recursion(part, uses) for part in loops]
+        return order
+
+    # ------------------------------------------------------------------ cells that are written out
+
+    def _declared(self, name: str, declaration: CellDecl) -> None:
+        before = len(self.checker.faults)
+        shape = outline(declaration, self.budget)
+        self.checker.faults += shape.faults
+        self.result.edges[name] = len(shape.pairs)
+        known: dict[str, Local] = {}
+        for parameter in declaration.parameters:
+            if parameter.default is not None:
+                self._value(parameter.default, Scope("default"))
+            known.setdefault(parameter.name.id, Local(parameter.name))
+        cell = self._fill(name, declaration.name, shape, {}, known)
+        inputs = {given.name for given in shape.inputs}
+        idle = [local.name for name, local in known.items() if name in inputs and local.used is None]
+        if idle:
+            self.checker.report(input_parameters(declaration.name, idle))
+        sound = not any(fault.severity == "error" for fault in self.checker.faults[before:])
+        if declaration.parameters and len(idle) < len(known):
+            kinds = {local: known[local].kind for local in known}
+            self.result.open[name] = Signature(name, declaration.parameters, declaration.name.span, kinds)
+            if sound:
+                self.outlines[name] = shape
+        elif sound and cell is not None:
+            self.result.cells[name] = cell
+
+    def _value(self, value: Expr, scope: Scope) -> None:
+        """Check what a parameter of a cell is given, whatever it is for."""
+        if self.checker.kind_of(value, scope) is ExprKind.OPERATION:
+            self.offers.read(value, Scope("edge", scope.locals))
+        else:
+            self.checker.check(value, ExprKind.ANY, scope)
+
+    def _fill(
+        self, name: str, at: Name, shape: Outline, values: Mapping[str, Expr], known: dict[str, Local]
+    ) -> Cell | None:
+        """A cell from its structure, its parameters replaced by `values` or, where none are given, open."""
+        errors = len(self.checker.faults)
+        scope = Scope("edge", known)
+        read: list[Offer] = []
+        for item in shape.edge_items:
+            read.append(self.offers.read(substitute(item.operation, values), scope))
+        self.budget.take_candidates(sum(len(read[p.item].options) for p in shape.pairs), at.span)
+        inputs = {
+            id(item.operation): substitute(item.operation, values)
+            for item in shape.input_items
+            if item.operation is not None
+        }
+        for operation in inputs.values():
+            self.checker.check(operation, ExprKind.OPERATION, Scope("input", known))
+        self.checker.faults += cell_faults(shape, read)
+        if any(fault.severity == "error" for fault in self.checker.faults[errors:]) or shape.output is None:
+            return None
+        spans = [item.span for item in shape.edge_items]
+        offered = [offer.candidates for offer in read]
+        cell = Cell(
+            name,
+            tuple(replace(given, operation=inputs.get(id(given.operation))) for given in shape.inputs),
+            tuple(shape.nodes),
+            tuple(
+                Edge(p.source, p.target, p.twin, offered[p.item], spans[p.item], (p.item, p.place))
+                for p in shape.pairs
+            ),
+            shape.output,
+            at.span,
+        )
+        if known:  # candidates are open: each cell that fills them in is judged
+            return cell
+        self.checker.faults += highway_faults(cell)
+        return cell
+
+    # ------------------------------------------------------------------ cells that stand for others
+
+    def _alias(self, name: str, alias: AliasDecl) -> None:
+        target = _target(alias)
+        declaration = self.symbols.find(target)
+        if declaration is None:
+            self.checker.report(self.symbols.unknown(target, "cell", (CellDecl, AliasDecl)))
+            return
+        if not isinstance(declaration, CellDecl | AliasDecl):
+            label = Label(target.span, f"`{target.id}` is declared as an operation or a choice")
+            declared = (Label(declaration.name.span, f"{noun(declaration)} `{target.id}`"),)
+            self.checker.report(Diagnostic("E0402", "expected a cell", label, declared))
+            return
+        count = self.result.edges.get(target.id, 0)
+        self.result.edges[name] = count
+        self.budget.take_edges(count, alias.span)
+        signature = self.result.open.get(target.id, Signature(target.id, (), declaration.name.span))
+        binding = bind(signature, alias.value)
+        self.checker.faults += binding.faults
+        if binding.faults:
+            for value in [*binding.values.values(), *(a.value for a in binding.stray)]:
+                self._value(value, Scope("edge"))
+        elif target.id in self.result.open:
+            self._instance(name, alias, signature, binding.values)
+        elif target.id in self.result.cells:
+            self.result.cells[name] = replace(self.result.cells[target.id], name=name, span=alias.name.span)
+
+    def _instance(self, name: str, alias: AliasDecl, signature: Signature, given: Mapping[str, Expr]) -> None:
+        for parameter, value in given.items():
+            if signature.kind(parameter) is ExprKind.ANY:
+                self._value(value, Scope("edge"))
+        shape = self.outlines.get(signature.name)
+        if shape is None:
+            return
+        values = {**defaults(signature.parameters), **given}
+        cell = self._fill(name, alias.name, shape, values, {})
+        if cell is not None:
+            self.result.cells[name] = cell
+
+
+def _target(alias: AliasDecl) -> Name:
+    return alias.value if isinstance(alias.value, Name) else alias.value.function
+
+
+def count_edges(cells: Cells, offers: Offers, root: Source) -> int:
+    """The edges that a summary line counts: of cells without parameters, and of the root file's others."""
+    names = offers.checker.symbols.names
+    return sum(
+        count
+        for name, count in cells.edges.items()
+        if name not in cells.open or names[name].span.source is root
+    )

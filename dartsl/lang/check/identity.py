@@ -1,0 +1,85 @@
+"""When two expressions are the same operation with the same arguments (E0404)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from dartsl.lang.check.constants import fold, number
+from dartsl.lang.syntax.ast import (
+    Argument,
+    Binary,
+    Boolean,
+    Call,
+    Chain,
+    Choice,
+    Expr,
+    Match,
+    Name,
+    Number,
+    Parameter,
+    Range,
+    String,
+)
+
+
+class Identities:
+    """Gives expressions a number that they share exactly when they are the same operation.
+
+    Arguments are filled in and constants computed, so `f(3)`, `f(k = 3)` and `f(k = 1 + 2)` are the same; two
+    operations with different names never are. An operation must be declared before expressions that call it.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._parameters: dict[str, tuple[tuple[str, int | None], ...]] = {}
+
+    def declare(self, name: str, parameters: Iterable[Parameter]) -> None:
+        """Take note of an operation's parameters and their defaults."""
+        self._parameters[name] = tuple(
+            (p.name.id, None if p.default is None else self.of(p.default)) for p in parameters
+        )
+
+    def of(self, expr: Expr) -> int:
+        """The number of an expression that was checked to be sound."""
+        value = fold(expr)
+        return self._intern(self._key(expr) if value is None else value)
+
+    def _intern(self, key: Hashable) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def _key(self, expr: Expr) -> Hashable:
+        match expr:
+            case Name(id):
+                return ("call", id, self._filled(id, ()))
+            case Call(function, arguments):
+                return ("call", function.id, self._filled(function.id, arguments))
+            case Boolean(flag):
+                return ("boolean", flag)
+            case String(text):
+                return ("string", text)
+            case Number(lexeme):
+                return ("number", lexeme)
+            case Range(first, last):
+                return ("range", first.id, last.id)
+            case Binary(operator, left, right):
+                return (operator, self.of(left), self.of(right))
+            case Match(_, arms):
+                return ("match", tuple((number(arm.value), self.of(arm.body)) for arm in arms))
+            case Chain(steps):
+                return ("chain", *(self.of(step) for step in flat(steps)))
+            case Choice(options):
+                return ("choice", *(self.of(option) for option in options))
+
+    def _filled(self, function: str, arguments: tuple[Argument, ...]) -> Hashable:
+        parameters = self._parameters.get(function)
+        if parameters is None:
+            return tuple((a.name.id if a.name else None, self.of(a.value)) for a in arguments)
+        given = dict(parameters)
+        for place, argument in enumerate(arguments):
+            given[argument.name.id if argument.name else parameters[place][0]] = self.of(argument.value)
+        return tuple(given.items())
+
+
+def flat(steps: tuple[Expr, ...]) -> list[Expr]:
+    """The steps of a chain whose steps may be chains."""
+    return [inner for step in steps for inner in (flat(step.steps) if isinstance(step, Chain) else [step])]

@@ -1,0 +1,215 @@
+"""Texts for what stands where it may not: choices, `none`, `mix_bn`, `C`, `stride`, `/`, builtins, cells."""
+
+from __future__ import annotations
+
+from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
+from dartsl.lang.check.resolve import RESERVED
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.records.record import MERGES
+from dartsl.lang.syntax import foreign
+from dartsl.lang.syntax.ast import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpDecl, OpsDecl
+from dartsl.lang.syntax.printer import print_expr
+
+CELL_HELP = "cells are layers of a `stage`; cells as operations are reserved for a later version"
+CHOICE_HELP = (
+    "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
+)
+
+RECURRENT = {
+    "highway": "in a recurrent cell, a node merges its two inputs: `node s0 : highway`",
+    "scan": 'it is a layer of a stage: `stage scan(cell, carry = "h") width H`',
+    "tokens": "it is the input of a network: `input tokens(35)`",
+}
+
+PLACES = {
+    "op": "in the body of an op",
+    "edge": "inside an operation of an edge",
+    "input": "on an input",
+    "stem": "in a stem",
+    "head": "in a head",
+    "stage": "in a stage",
+    "network": "in a network",
+    "default": "in a default",
+}
+
+
+def choice(expr: Choice, scope: Scope) -> Diagnostic:
+    """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
+    where = PLACES[scope.place]
+    label = Label(expr.span, "a choice is allowed only at the top of an edge's operation and in `ops`")
+    help = CHOICE_HELP
+    if scope.is_network:
+        help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
+    return Diagnostic("E0406", f"a choice is not allowed {where}", label, help=help)
+
+
+def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
+    """E0406 for an `op` that is a choice and nothing else."""
+    name = declaration.name.id
+    label = Label(expr.span, "an `op` is one operation, and this is a choice of several")
+    return Diagnostic(
+        "E0406", f"`{name}` is a choice", label, help=f"declare it with `ops`: `ops {name} = ...`"
+    )
+
+
+def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
+    """E0406 for the name of an `ops` that is not at the top of an edge or in `ops`."""
+    return Diagnostic(
+        "E0406",
+        f"a choice is not allowed {PLACES[scope.place]}",
+        Label(
+            name.span,
+            f"`{name.id}` is a choice, which is allowed only at the top of an edge's operation and in `ops`",
+        ),
+        (Label(declaration.name.span, "declared here"),),
+        CHOICE_HELP,
+    )
+
+
+def none(name: Name, scope: Scope) -> Diagnostic:
+    """E0407 for `none` that is not a candidate of its own."""
+    at_edge = scope.place == "edge"
+    where = "be part of an operation" if at_edge else f"be used {PLACES[scope.place]}"
+    help = "write `none` alone: it takes the stride of its edge by itself" if at_edge else None
+    label = Label(name.span, "`none` is allowed only as an option of an edge into a `sum`")
+    return Diagnostic("E0407", f"`none` cannot {where}", label, help=help)
+
+
+def mix_bn(expr: Name | Call, found: Span, scope: Scope) -> Diagnostic:
+    """E0408 for `mix_bn`, or an op that holds one, outside an edge's operation."""
+    label = "`mix_bn` is allowed on an edge, and after the merge of a node or an output"
+    secondary: tuple[Label, ...] = ()
+    title = f"`mix_bn` cannot be used {PLACES[scope.place]}"
+    if found is not expr.span:
+        function = expr.id if isinstance(expr, Name) else expr.function.id
+        title = f"`{function}` cannot be used {PLACES[scope.place]}: it contains a `mix_bn`"
+        secondary = (Label(found, "here"),)
+    return Diagnostic("E0408", title, Label(expr.span, label), secondary, "outside cells, use `bn`")
+
+
+def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
+    """E0409 for `C` or `stride` where nobody asks for one."""
+    if name.id == "C":
+        help = "give the network a parameter, `network name(C = 16)`, or write a number"
+        label = "in a network, `C` is a parameter; this network does not have it"
+    else:
+        help = "write a number"
+        label = "only the body of an operation, an edge or an input has a `stride`"
+    title = f"`{name.id}` is not known {PLACES[scope.place]}"
+    return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
+
+
+def builtin(name: Name, want: ExprKind) -> Diagnostic:
+    """A reserved name where an expression stands."""
+    if name.id in RECURRENT:
+        return recurrent(name)
+    if name.id in MERGES and ExprKind.OPERATION.narrowed(want) is not None:
+        label = Label(name.span, f"write `{name.id}(a, b)`")
+        return Diagnostic("E0401", f"`{name.id}` needs the operations that it merges", label)
+    return mismatch(name, want, f"`{name.id}` is {RESERVED[name.id]}")
+
+
+def recurrent(name: Name) -> Diagnostic:
+    """E0607 for a part of recurrent cells at a wrong place."""
+    label = Label(name.span, f"`{name.id}` is {RESERVED[name.id]}")
+    return Diagnostic("E0607", f"`{name.id}` cannot be used here", label, help=RECURRENT[name.id])
+
+
+def call_of_value(call: Call, what: str) -> Diagnostic:
+    """E0402 for arguments given to something that takes none."""
+    return Diagnostic(
+        "E0402",
+        f"`{call.function.id}` cannot be called",
+        Label(call.span, f"`{call.function.id}` is {what}, and takes no arguments"),
+    )
+
+
+def empty_merge(call: Call) -> Diagnostic:
+    name = call.function.id
+    return Diagnostic(
+        "E0401", f"`{name}` needs the operations that it merges", Label(call.span, f"write `{name}(a, b)`")
+    )
+
+
+def named_branch(call: Call, argument: Argument) -> Diagnostic:
+    label = Label(argument.span, "its operations have no names")
+    return Diagnostic("E0401", f"`{call.function.id}` takes no named arguments", label)
+
+
+def unknown_value(name: Name, scope: Scope) -> Diagnostic:
+    """E0201 where a number, string or boolean is asked for."""
+    known = [*scope.locals, *(("C", "stride") if scope.is_body else ())]
+    near = close(name.id, known)
+    label = "no parameter here has that name" if scope.locals else "nothing here has that name"
+    help = f"did you mean `{near}`?" if near else None
+    if help is None and known:
+        help = "known here: " + ", ".join(f"`{k}`" for k in known)
+        help += f"; add `{name.id} = 1` to give the network another" if scope.is_network else ""
+    elif help is None and scope.is_network:
+        help = f"give the network a parameter: `network name({name.id} = 1)`"
+    if (literal := foreign.literal(name.id)) is not None:
+        help = f"write `{literal}`"
+    title = f"unknown name `{name.id}`"
+    return Diagnostic("E0201", title, Label(name.span, label), help=help, group=_group(name, scope))
+
+
+def _group(name: Name, scope: Scope) -> str:
+    """The mistake that an unknown name of a network is part of: one for all in a network without parameters."""
+    if not scope.is_network or name.id == "stride":
+        return ""
+    return f"parameter {name.id if scope.locals else ''} {id(scope.locals)}"
+
+
+def subject(expr: Match) -> Diagnostic:
+    label = Label(expr.subject.span, "only `stride` can be matched")
+    return Diagnostic("E0402", "expected `stride`", label, help="write `match stride { 1 => ..., 2 => ... }`")
+
+
+def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
+    """E0402 for numbers where an operation is asked for; `turned` for `n * op`."""
+    if turned:
+        help = "a repetition is written `operation*times`"
+        return mismatch(expr.left, ExprKind.OPERATION, "this is a number", help)
+    if expr.operator in "+-":
+        return mismatch(
+            expr, ExprKind.OPERATION, f"`{expr.operator}` is arithmetic on numbers", _sum_help(expr)
+        )
+    return mismatch(expr, ExprKind.OPERATION, "this is a number")
+
+
+def _sum_help(expr: Binary) -> str:
+    left, right = print_expr(expr.left), print_expr(expr.right)
+    if expr.operator == "-" and isinstance(expr.left, Name) and isinstance(expr.right, Name):
+        return f"names are written with `_`: `{left}_{right}`"
+    return f"results are added by `sum({left}, {right})`; operations are chained by `>`"
+
+
+def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
+    """E0410 for a `/` after something that it does not apply to; None where it may stand."""
+    what = _strideless(expr.left, is_ops)
+    if what is None:
+        return None
+    label = Label(expr.span, "`/` applies to a name, a call or a repetition")
+    help = "write the stride after the step that strides" if isinstance(expr.left, Chain) else None
+    if is_ops or isinstance(expr.left, Choice):
+        help = "write the stride after each of the operations"
+    twice = isinstance(expr.left, Binary)
+    title = "a stride cannot be given twice" if twice else f"{what} cannot be given a stride"
+    return Diagnostic("E0410", title, label, help=help)
+
+
+def _strideless(expr: Expr, is_ops: bool) -> str | None:
+    match expr:
+        case Chain():
+            return "a chain"
+        case Choice():
+            return "a choice"
+        case Match():
+            return "a `match`"
+        case Binary(operator="/"):
+            return "a stride"
+        case Call(function) if function.id in MERGES:
+            return f"a `{function.id}`"
+    return "a choice" if is_ops else None

@@ -1,0 +1,206 @@
+"""A checked spec: names resolved, patterns expanded, cells and networks as plain data.
+
+Nothing here knows sizes or widths of tensors; `dartsl.lang.plan.network_plan` adds those for one network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.codes.source import Span
+from dartsl.lang.records.inputs import INPUTS, Input
+from dartsl.lang.records.record import heeds_order
+from dartsl.lang.settings.schedules import Schedule
+from dartsl.lang.settings.stages import SearchStage, Stages
+from dartsl.lang.syntax.ast import Call, Chain, Expr, File, Name, Parameter
+
+REACHING = "Cin"  # the width that reaches an `extern op`, in the defaults of its parameters
+
+SettingLiteral = int | float | str | bool | Schedule | SearchStage | Stages | tuple["SettingLiteral", ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A named operation; `body` is None for an `extern op`, whose implementation is Python."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: Expr | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One operation that an edge offers.
+
+    `expr` is never a choice and never the name of an `ops` (those are flattened), and cell parameters
+    are filled in. `label` is `expr` as the printer writes it, e.g. `sep_conv(3)`.
+    """
+
+    label: str
+    expr: Expr
+    span: Span = field(compare=False, repr=False)
+
+    @property
+    def is_none(self) -> bool:
+        return self.label == "none"
+
+
+@dataclass(frozen=True)
+class CellInput:
+    """An input of a cell and the operation that prepares it (None: it is taken as it is)."""
+
+    name: str
+    operation: Expr | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node: how its incoming edges are merged, and how many survive discretisation (None: no `keep`).
+
+    `mix_bn` says that `> mix_bn` stands after the merge.
+    """
+
+    name: str
+    merge: str
+    mix_bn: bool
+    keep: int | None
+    span: Span = field(compare=False, repr=False)  # of the node's name (or the range that declares it)
+    item_span: Span = field(compare=False, repr=False)  # of the whole `node ...` statement
+    merge_span: Span | None = field(default=None, compare=False, repr=False)  # of the merge's name
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge after expansion; `twin` counts the edges of the same pair from 0.
+
+    `written` is its place in the text: its statement's number, and its source's place in that statement's list.
+    """
+
+    source: str
+    target: str
+    twin: int
+    candidates: tuple[Candidate, ...]
+    span: Span = field(compare=False, repr=False)  # of the statement
+    written: tuple[int, int] = (0, 0)
+
+    @property
+    def searched(self) -> bool:
+        """Whether there is something to choose, so that the edge has a row of alphas."""
+        return len(self.candidates) > 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a cell gives: one node (`merge` None) or one merge of nodes, perhaps after `mix_bn`."""
+
+    merge: str | None
+    nodes: tuple[str, ...]
+    mix_bn: bool
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell without open parameters. Its alphas are one row for each searched edge, in this order."""
+
+    name: str
+    inputs: tuple[CellInput, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    output: Output
+    span: Span = field(compare=False, repr=False)  # of the cell's name where it is declared
+
+    @property
+    def searched_edges(self) -> tuple[Edge, ...]:
+        """The edges that have a row of alphas, in the order of the rows."""
+        return tuple(edge for edge in self.edges if edge.searched)
+
+    def declared(self, node: str) -> tuple[Edge, ...]:
+        """The edges into a node, in order of declaration, which is that of `edges`."""
+        return tuple(edge for edge in self.edges if edge.target == node)
+
+    def incoming(self, node: str) -> tuple[Edge, ...]:
+        """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
+        else in order of declaration."""
+        edges = self.declared(node)
+        ordered = any(each.name == node and heeds_order(each.merge) for each in self.nodes)
+        return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
+
+    @property
+    def reordered(self) -> bool:
+        """Whether some node gives something else than it would if it merged its edges in order of declaration.
+
+        A `highway` does not: it knows the carry from the element.
+        """
+        nodes = [node.name for node in self.nodes if node.merge != "highway"]
+        return any(self.incoming(node) != self.declared(node) for node in nodes)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's layers expression (chain of cells and ops, repeated and strided) and its width."""
+
+    layers: Expr
+    width: Expr
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network. `cells` are the names of the cells that its stages use, in order of first use."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    input: Call
+    stems: tuple[Expr, ...]
+    stages: tuple[Stage, ...]
+    head: Expr
+    cells: tuple[str, ...]
+    span: Span = field(compare=False, repr=False)
+
+    @property
+    def takes(self) -> type[Input]:
+        """What kind of input it has."""
+        return INPUTS[self.input.function.id]
+
+    @property
+    def outputs_parameter(self) -> str | None:
+        """The parameter that is the width of the head's last `linear`, such as `classes`, if that is one."""
+        last = self.head
+        while isinstance(last, Chain):
+            last = last.steps[-1]
+        if not isinstance(last, Call) or last.function.id != "linear":
+            return None
+        given = [
+            a.value
+            for n, a in enumerate(last.arguments)
+            if (n if a.name is None else a.name.id) in (0, "out")
+        ]
+        known = {parameter.name.id for parameter in self.parameters}
+        return next((width.id for width in given if isinstance(width, Name) and width.id in known), None)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that a root file and its imports say. `files` has the imported before the importer."""
+
+    files: tuple[File, ...]
+    operations: Mapping[str, Operation]
+    choices: Mapping[str, tuple[Candidate, ...]]
+    cells: Mapping[str, Cell]
+    networks: Mapping[str, Network]
+    search: Mapping[str, SettingLiteral]
+    train: Mapping[str, SettingLiteral]
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def root(self) -> File:
+        return self.files[-1]
+
+    def decided(self, network: Network) -> bool:
+        """Whether no edge of any of the network's cells offers a choice (language rule 10)."""
+        return not any(self.cells[name].searched_edges for name in network.cells)

@@ -1,0 +1,168 @@
+"""Texts of the faults of networks (E0308, E06xx), and what is said of parameters that there are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dartsl.lang.check.model import Cell, Network
+from dartsl.lang.check.resolve import NamedDecl, noun
+from dartsl.lang.check.signatures import Signature
+from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
+from dartsl.lang.codes.source import Span
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.records.inputs import INPUTS, Input
+from dartsl.lang.syntax.ast import Call, Expr, Name, Number, OpsDecl, Parameter, String
+
+EXAMPLES = {
+    "input": "input image(3, 32, 32)",
+    "stem": "stem conv(3) > bn",
+    "stage": "stage normal*2 width C",
+    "head": "head global_avg_pool > linear(10)",
+}
+ORDER = "a network has one `input`, then its stems, then its stages, then one `head`"
+
+
+def missing(network: Name, words: list[str]) -> Diagnostic:
+    """E0308 for the items that a network must have and has not."""
+    title = f"network `{network.id}` has no {' and no '.join(words)}"
+    help = "for example " + ", then ".join(f"`{EXAMPLES[word]}`" for word in words)
+    return Diagnostic("E0308", title, Label(network.span, ORDER), help=help)
+
+
+def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
+    """E0308 for a second input or head."""
+    title = f"network `{network.id}` has more than one {word}"
+    return Diagnostic(
+        "E0308", title, Label(span, f"one {word} is accepted"), (Label(first, "the first one is here"),)
+    )
+
+
+def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
+    """E0308 for an item after one that must follow it."""
+    title = f"a `{word}` cannot follow a `{latest}`"
+    first = (Label(before, f"after this {latest}"),)
+    group = f"after {latest} {before.start}"
+    return Diagnostic("E0308", title, Label(span, "move this up"), first, ORDER, group)
+
+
+def no_default(parameter: Parameter) -> Diagnostic:
+    """E0605 for a parameter of a network without a default."""
+    name = parameter.name.id
+    label = Label(parameter.span, f"write `{name} = 16`")
+    help = "`--set` can replace the default when a command runs"
+    title = f"the network parameter `{name}` has no default"
+    return Diagnostic("E0605", title, label, help=help, group="no default")
+
+
+def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
+    """E0605 for a default that is no number."""
+    title = f"the default of `{parameter.name.id}` must be a number"
+    text = default.value if isinstance(default, String) and default.value.isdigit() else "16"
+    help = f"write a number: `{parameter.name.id} = {text}`"
+    return Diagnostic("E0605", title, Label(default.span, "this is not a number"), help=help)
+
+
+def not_an_input(call: Call) -> Diagnostic:
+    """E0308 for the `input` of a network that is none of those there are."""
+    label = Label(call.span, f"write {_any(each.form() for each in INPUTS.values())}")
+    title = f"the input of a network must be {_any(each.one for each in INPUTS.values())}"
+    return Diagnostic("E0308", title, label)
+
+
+def _any(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}"
+
+
+def input_arguments(call: Call, found: type[Input]) -> Diagnostic:
+    """E0401 for anything but the right count of numbers in their order."""
+    count, takes = len(call.arguments), len(found.sizes)
+    title = f"`{found.word}` takes {takes} argument{'s' * (takes != 1)}"
+    title += f", not {count}" if count != takes else " without names"
+    return Diagnostic("E0401", title, Label(call.span, f"write {found.form()}"))
+
+
+def too_small(layer: Span, size: str, image: Call) -> Diagnostic:
+    """E0504 for a layer that strides an image of a `size` that it cannot halve."""
+    title = "the image is too small for this stride"
+    label = Label(layer, f"the image is {size} when it reaches this layer")
+    start = (Label(image.span, "the image at the start"),)
+    return Diagnostic("E0504", title, label, start, _larger(image))
+
+
+def _larger(image: Call) -> str:
+    """What to do where an image becomes too small to be strided."""
+    sides = [argument.value for argument in image.arguments]
+    numbers = [int(side.lexeme) for side in sides if isinstance(side, Number) and side.lexeme.isdigit()]
+    if len(numbers) == 3 and numbers[2] in (1, 3) and numbers[0] > numbers[2]:
+        height, width, channels = numbers
+        return f"the order is channels, height, width: write `image({channels}, {height}, {width})`"
+    return "use larger images, or fewer layers that stride"
+
+
+def scan_of_images(expr: Name | Call) -> Diagnostic:
+    """E0609 for a `scan` in a network of images."""
+    label = Label(expr.span, "there is no sequence to run along")
+    help = "write `input tokens(length)`, or use the cell as a layer by its name"
+    return Diagnostic("E0609", "a cell cannot run along an image", label, help=help)
+
+
+def image_cell(name: Name) -> Diagnostic:
+    """E0609 for a cell as a layer of its own in a network of text."""
+    title = f"the cell `{name.id}` cannot be a layer of a network of text by itself"
+    label = Label(name.span, "cells run along the sequence here")
+    return Diagnostic("E0609", title, label, help=f'write `scan({name.id}, carry = "...")`')
+
+
+def recurrent_cell(name: Name, cell: Cell) -> Diagnostic:
+    """E0607 for a cell with a highway as a layer of a network of images."""
+    spans = [
+        node.merge_span for node in cell.nodes if node.merge == "highway" and node.merge_span is not None
+    ]
+    title = f"the recurrent cell `{name.id}` cannot be a layer of images"
+    other = tuple(Label(span, "only cells that run along a sequence have a highway") for span in spans[:1])
+    help = "a network of text runs it with `scan`"
+    return Diagnostic("E0607", title, Label(name.span, "it has no carry here"), other, help)
+
+
+def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:
+    """E0402 for a `scan` of something else."""
+    label = Label(name.span, f"`{name.id}` is not a cell")
+    declared = (Label(declaration.name.span, f"{noun(declaration)} `{name.id}`"),)
+    return Diagnostic("E0402", "expected a cell", label, declared)
+
+
+def cell_at_end(name: Name, place: str) -> Diagnostic:
+    """E0606 for a cell as stem or head."""
+    title = f"the cell `{name.id}` cannot be part of a {place}"
+    label = Label(name.span, f"a {place} is an operation")
+    return Diagnostic("E0606", title, label, help="cells are layers of a `stage`")
+
+
+def choice_as_layer(span: Span, declared: OpsDecl | None = None) -> Diagnostic:
+    """E0606 for a choice in a stage."""
+    secondary = () if declared is None else (Label(declared.name.span, "declared as a choice here"),)
+    label = Label(span, "choices belong on the edges of a cell")
+    help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
+    return Diagnostic("E0606", "a choice cannot be a layer", label, secondary, help)
+
+
+def open_cell(expr: Name | Call, signature: Signature) -> Diagnostic:
+    """E0606 for a cell whose parameters are open."""
+    wanted = ", ".join(p.name.id for p in signature.parameters)
+    label = Label(expr.span, "name it first")
+    declared = (Label(signature.span, f"declared as {signature}"),)
+    help = f"write `cell mine = {signature.name}({wanted})`, and use `mine` here"
+    title = f"the cell `{signature.name}` has parameters, so it cannot be a layer"
+    return Diagnostic("E0606", title, label, declared, help, f"open {signature.name}")
+
+
+def require_parameters(network: Network, given: Iterable[str]) -> None:
+    """Raise UserError (exit code 2) for the name of a parameter that a network does not have."""
+    known = [parameter.name.id for parameter in network.parameters]
+    for name in given:
+        if name not in known:
+            near = close(name, known)
+            has = f"it has {', '.join(f'`{each}`' for each in known) or 'none'}"
+            help = f"did you mean `{near}`?" if near else has
+            raise UserError(f"network `{network.name}` has no parameter `{name}`", help, exit_code=2)

@@ -1,0 +1,118 @@
+"""How a node or an output merges (rules 7, 10, 11): `sum`, `sum > mix_bn`, `concat(n0..n3)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dartsl.lang.check.members import Member, expand
+from dartsl.lang.check.misplaced import recurrent
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.limits import Budget
+from dartsl.lang.codes.source import Span
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.records.record import MERGES
+from dartsl.lang.syntax import foreign
+from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name, NodeItem, Range, String
+from dartsl.lang.syntax.printer import print_expr
+
+SHOWN = "`sum`, `concat`, `mean`, `product`, `lerp` and, in recurrent cells, `highway`"
+
+
+@dataclass(frozen=True)
+class NodeMerge:
+    merge: str
+    mix_bn: bool
+    span: Span  # of the merge's name
+
+
+@dataclass(frozen=True)
+class OutputForm:
+    merge: str | None
+    members: tuple[Member, ...]
+    mix_bn: bool
+
+
+def _before_mix_bn(expr: Expr) -> tuple[Expr, bool]:
+    """`a > mix_bn` as a and True; anything else as itself and False."""
+    if isinstance(expr, Chain) and len(expr.steps) == 2:
+        last = expr.steps[1]
+        if isinstance(last, Name) and last.id == "mix_bn":
+            return expr.steps[0], True
+    return expr, False
+
+
+def _unwanted(chain: Chain) -> Span:
+    """Where the steps begin that may not stand after a merge."""
+    first = chain.steps[1]
+    allowed = isinstance(first, Name) and first.id == "mix_bn" and len(chain.steps) > 2
+    return chain.steps[2 if allowed else 1].span.to(chain.steps[-1].span)
+
+
+def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
+    """The merge of a `node` statement; or E0309."""
+    merge, mix_bn = _before_mix_bn(item.merge)
+    if isinstance(merge, Name) and merge.id in MERGES:
+        return NodeMerge(merge.id, mix_bn, merge.span)
+    help = f"the merges are {SHOWN}"
+    name = merge if isinstance(merge, Name) else merge.function if isinstance(merge, Call) else None
+    meant = None if name is None else _meant(name)
+    if isinstance(merge, Name) and meant is not None:
+        help = f"write `{meant}`; {help}"
+    elif isinstance(merge, String) and merge.value in MERGES:
+        help = f"write `{merge.value}`, without quotes"
+    elif name is not None:
+        help += "; operations belong on edges"
+    if isinstance(merge, Chain):
+        first = merge.steps[0]
+        if isinstance(first, Name) and first.id in MERGES:
+            following = _unwanted(merge)
+            title = "only `mix_bn` may follow the merge of a node"
+            help = "operations belong on edges"
+            return Diagnostic("E0309", title, Label(following, "not accepted here"), help=help)
+    if isinstance(merge, Call) and merge.function.id in MERGES:
+        label = f"write `{merge.function.id}` alone; the edges say what it merges"
+        return Diagnostic("E0309", "the merge of a node takes no arguments", Label(merge.span, label))
+    return Diagnostic("E0309", "a node needs a merge", Label(merge.span, "this is not a merge"), help=help)
+
+
+def _meant(name: Name) -> str | None:
+    """The merge that a name was probably meant for."""
+    return foreign.merge(name.id) or close(name.id, MERGES, cutoff=0.8)
+
+
+def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
+    """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLargeError."""
+    value, mix_bn = _before_mix_bn(expr)
+    if isinstance(value, Name) and not mix_bn:
+        return OutputForm(None, (Member(value.id, value.span, True),), False)
+    help = "write a node, `output n3`, or one merge of nodes, `output concat(n0..n3)`"
+    meant = _meant(value.function) if isinstance(value, Call) else None
+    if isinstance(value, Call) and meant not in (None, value.function.id):
+        help = f"write `output {print_expr(replace(value, function=replace(value.function, id=meant)))}`"
+    elif isinstance(value, Range):
+        help = f"write `output concat({print_expr(value)})`"
+    elif isinstance(value, Binary) and value.operator == "+":
+        help = "nodes are added by a merge, `output sum(a, b)`, and joined by `output concat(a, b)`"
+    if isinstance(value, Call) and value.function.id in MERGES:
+        if value.function.id == "highway":
+            return recurrent(value.function)
+        names: list[Name | Range] = []
+        for argument in value.arguments:
+            if argument.name is not None or not isinstance(argument.value, Name | Range):
+                return Diagnostic(
+                    "E0307", "an output merges nodes", Label(argument.span, "not a node"), help=help
+                )
+            names.append(argument.value)
+        if not names:
+            label = Label(value.span, f"`{value.function.id}` needs the nodes that it merges")
+            return Diagnostic("E0307", "this output merges nothing", label, help=help)
+        members = expand(tuple(names), budget)
+        if isinstance(members, Diagnostic):
+            return members
+        return OutputForm(value.function.id, tuple(members), mix_bn)
+    if not isinstance(value, Chain):
+        words = "`mix_bn` may follow a merge only" if mix_bn else "neither a node nor a merge of nodes"
+        return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
+    following = _unwanted(value)
+    title = "only `mix_bn` may follow the merge of an output"
+    return Diagnostic("E0307", title, Label(following, "not accepted here"), help=help)

@@ -1,0 +1,310 @@
+"""Which settings of a search do not go together: one table, for `search {}` in a spec and for a search that begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dartsl.lang.check.model import Spec
+from dartsl.lang.check.stage_faults import parameter_faults
+from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
+from dartsl.lang.codes.source import Span
+from dartsl.lang.records.inputs import Images, Input
+from dartsl.lang.settings.methods import (
+    COST,
+    CURVATURE,
+    DIRICHLET,
+    KL,
+    LATER,
+    NEVER,
+    NO_PERTURBATION,
+    PERTURBATION,
+    SAMPLED,
+    SIGMOID,
+    SINGLE,
+    UNIFORM,
+)
+from dartsl.lang.settings.presets import PRESETS
+from dartsl.lang.settings.stages import CARRIED
+from dartsl.lang.settings.values import SearchConfig, search_config, usable, written
+from dartsl.lang.syntax.ast import SettingsDecl
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Settings that do not go together.
+
+    settings  the names of those it is about; a diagnostic points at the first of them that the spec gives
+    broken    whether the settings of a search, all of them, are against it
+    why       the message, in which `{name}` stands for the value of a setting
+    help      what may be done about it, likewise
+    """
+
+    settings: tuple[str, ...]
+    broken: Callable[[SearchConfig], bool]
+    why: str
+    help: str
+
+
+def _of_alphas(name: str, asks: Callable[[SearchConfig], bool]) -> Rule:
+    """A setting that asks for something of the alphas."""
+    return Rule(
+        (name, "relaxation"),
+        lambda config: config.relaxation == UNIFORM and asks(config),
+        f"{name} is about alphas, and the relaxation `{{relaxation}}` learns none",
+        "leave one of them out",
+    )
+
+
+RULES = (
+    Rule(
+        ("warmup", "epochs"),
+        lambda config: config.warmup >= config.epochs and config.relaxation != UNIFORM,
+        "warmup {warmup} of {epochs} epochs leaves none in which alphas are trained",
+        "give more epochs than warmup",
+    ),
+    Rule(
+        ("alphas_betas",),
+        lambda config: max(config.alphas_betas) >= 1,
+        "alphas_betas are two numbers from 0 to below 1",
+        "DARTS takes 0.5 and 0.999",
+    ),
+    Rule(
+        ("nesterov", "momentum"),
+        lambda config: config.nesterov and config.momentum == 0,
+        "nesterov looks ahead by the momentum, which is 0",
+        "give a momentum above 0, or leave nesterov out",
+    ),
+    Rule(
+        ("amp", "dtype"),
+        lambda config: config.amp and config.dtype != "float32",
+        "amp computes in bfloat16, which does not go with dtype {dtype}",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stop", "curvature"),
+        lambda config: config.stop == CURVATURE and config.curvature == 0,
+        "the stop rule `{stop}` looks at the curvature, which is not computed",
+        "give curvature = 2, as in the authors' scripts: epochs from one computation to the next",
+    ),
+    Rule(
+        ("rollback", "stop"),
+        lambda config: config.rollback and config.stop != CURVATURE,
+        "rollback takes the place of a stop by the rule `curvature`, and stop is `{stop}`",
+        'give stop = "curvature" with it',
+    ),
+    Rule(
+        ("freeze", "stages"),
+        lambda config: config.freeze and bool(config.stages),
+        "freeze does not go with stages, whose networks have operations of their own",
+        "leave one of them out",
+    ),
+    Rule(
+        ("freeze", "rollback"),
+        lambda config: config.freeze and config.rollback,
+        "freeze does not go with rollback, which would train what is frozen again",
+        "leave one of them out",
+    ),
+    Rule(
+        ("freeze", "relaxation"),
+        lambda config: config.freeze and config.relaxation in SINGLE,
+        "freeze does not go with the relaxation `{relaxation}`, which runs one operation on each edge: the others have "
+        "no gradients to compare, and would be frozen for it",
+        "leave one of them out",
+    ),
+    Rule(
+        ("freeze", "derive"),
+        lambda config: config.freeze and config.derive == PERTURBATION,
+        "freeze does not go with `derive = {derive}`, which goes on training without what it leaves out: this has no "
+        "gradients to compare, and would be frozen for it",
+        "leave one of them out",
+    ),
+    Rule(
+        ("perturb", "relaxation"),
+        lambda config: config.perturb != NO_PERTURBATION and config.relaxation == SIGMOID,
+        "perturb = {perturb} does not go with the relaxation `{relaxation}`: its rows need not add up to 1",
+        "leave one of them out",
+    ),
+    Rule(
+        ("perturb", "relaxation"),
+        lambda config: config.perturb != NO_PERTURBATION and config.relaxation in SINGLE,
+        "perturb = {perturb} does not go with the relaxation `{relaxation}`, which runs one operation on each edge: "
+        "perturbed weights would need all of them",
+        "leave one of them out",
+    ),
+    Rule(
+        ("penalty", "relaxation"),
+        lambda config: KL in config.penalty and config.relaxation != DIRICHLET,
+        f"the penalty `{KL}` is of Dirichlet distributions, and the relaxation `{{relaxation}}` has none",
+        f"give the relaxation `{DIRICHLET}`, or another penalty",
+    ),
+    Rule(
+        ("relaxation", "derive"),
+        lambda config: config.derive == PERTURBATION and config.relaxation in SINGLE,
+        "relaxation = {relaxation} computes one operation an edge, so nothing is missed of the others, which "
+        "`derive = {derive}` leaves out in turn",
+        "leave one of them out",
+    ),
+    _of_alphas("order", lambda config: config.order != "1"),
+    _of_alphas("penalty", lambda config: bool(config.penalty)),
+    _of_alphas("stop", lambda config: config.stop != NEVER),
+    _of_alphas("curvature", lambda config: config.curvature > 0),
+    _of_alphas("edge_weights", lambda config: config.edge_weights),
+    Rule(
+        ("relaxation", "derive"),
+        lambda config: config.relaxation == UNIFORM and config.derive != SAMPLED,
+        "the relaxation `{relaxation}` learns no alphas, by which `derive = {derive}` could go",
+        f'give `derive = "{SAMPLED}"` with it',
+    ),
+    Rule(
+        ("stop", "derive"),
+        lambda config: config.derive in LATER and config.stop == CURVATURE,
+        "stop = {stop} goes back to an earlier epoch, and `derive = {derive}` goes on from the last one",
+        "leave one of them out",
+    ),
+    Rule(
+        ("skip_limit", "derive"),
+        lambda config: config.derive in LATER and config.skip_limit >= 0,
+        "skip_limit goes by the mixing weights, and `derive = {derive}` decides by what it measures",
+        "leave one of them out",
+    ),
+    Rule(
+        ("penalty", "alphas_decay"),
+        lambda config: KL in config.penalty and config.alphas_decay > 0,
+        f"the penalty `{KL}` takes the place of the alphas' decay, which is {{alphas_decay:g}}",
+        "give alphas_decay 0 with it, or leave the penalty out",
+    ),
+    Rule(
+        ("epochs", "stages"),
+        lambda config: _shortest(config) == 0,
+        "{epochs} epochs are too few for the stages",
+        "give each stage an epoch or more",
+    ),
+    Rule(
+        ("warmup", "stages"),
+        lambda config: 0 < _shortest(config) <= config.warmup < config.epochs,
+        "warmup {warmup}, with which each stage begins, leaves one of them no epoch in which alphas are trained",
+        "give more epochs, or less warmup",
+    ),
+    Rule(
+        ("stages", "stop"),
+        lambda config: bool(config.stages) and config.stop != NEVER,
+        "the stop rule `{stop}` does not go with stages, which have epochs of their own",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "derive"),
+        lambda config: bool(config.stages) and config.derive in LATER,
+        "derive = {derive} does not go with stages, which leave candidates out by themselves",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "penalty"),
+        lambda config: bool(config.stages) and COST in config.penalty,
+        f"the penalty `{COST}` does not go with stages: its target is of one network with all its candidates",
+        "leave one of them out",
+    ),
+    Rule(
+        ("stages", "stages_start"),
+        lambda config: config.stages_start == CARRIED and any(each.parameters for each in config.stages),
+        "stages that go on with the weights of the one before are of one network",
+        'leave the parameters of the network out, or give `stages_start = "fresh"`',
+    ),
+    Rule(
+        ("stages", "partial", "stages_start"),
+        lambda config: config.stages_start == CARRIED and _narrows(config.stages.partials(config.partial)),
+        "stages that go on with the weights of the one before have candidates as wide as that, or wider",
+        'let `partial` stay or fall from stage to stage, or give `stages_start = "fresh"`',
+    ),
+)
+
+# These are about a spec alone: what a search is asked for goes over what its spec says.
+IN_A_SPEC = (
+    Rule(
+        ("stages", "epochs"),
+        lambda config: config.stages.epochs not in (0, config.epochs),
+        "epochs {epochs} are not those of the stages together",
+        "leave `epochs` out, or those of each stage: all are as long then",
+    ),
+)
+
+
+def broken(config: SearchConfig) -> Iterator[Rule]:
+    """The rules that the settings of a search are against."""
+    return (rule for rule in RULES if rule.broken(config))
+
+
+def require_together(config: SearchConfig) -> None:
+    """Raises UserError (exit code 2) for settings of a search that do not go together."""
+    for rule in broken(config):
+        why, help = _words(rule, config)
+        raise UserError(why, help, exit_code=2)
+
+
+def config_of(spec: Spec, takes: type[Input]) -> SearchConfig:
+    """The settings of a search of a spec's network that takes such an input, as its `search {}` says.
+
+    Raises UserError for a method of another kind of network.
+    """
+    return search_config(takes, usable(SearchConfig, takes, spec.search))
+
+
+def search_of(spec: Spec, takes: type[Input]) -> SearchConfig:
+    """The same; the defaults where the method is not for such a network, which is reported by itself."""
+    try:
+        return config_of(spec, takes)
+    except UserError:
+        return search_config(takes)
+
+
+def together_faults(spec: Spec) -> list[Diagnostic]:
+    """E0612 for what the spec's `search {}` is against, over the defaults, in networks of every kind that it has: each
+    rule, and a method of another kind."""
+    configs, faults = [], []
+    for takes in {network.takes: None for network in spec.networks.values()} or {Images: None}:
+        try:
+            configs.append(config_of(spec, takes))
+        except UserError as fault:
+            faults.append(fault)
+    given = {
+        setting.name.id: setting.span
+        for block in spec.root.declarations
+        if isinstance(block, SettingsDecl) and block.kind == "search"
+        for setting in block.settings
+    }
+    if not configs:
+        return [Diagnostic("E0612", faults[0].message, Label(given["method"]), help=faults[0].help)]
+    found = [rule for rule in (*RULES, *IN_A_SPEC) if all(rule.broken(config) for config in configs)]
+    return [*parameter_faults(spec), *(_fault(rule, configs[0], given) for rule in found)]
+
+
+def _narrows(partials: Sequence[int]) -> bool:
+    """Whether a stage has candidates of fewer channels than the one before."""
+    return any(after > before for before, after in pairwise(partials))
+
+
+def _shortest(config: SearchConfig) -> int:
+    """The epochs of the shortest stage; 0 where there are too few for all; those of the run where it has no stages."""
+    return config.stages.shortest(config.epochs) if config.stages else config.epochs
+
+
+def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagnostic:
+    """The diagnostic at the first of a rule's settings that is given. Below stand the others that are, and the method
+    where it stands for some."""
+    why, help = _words(rule, config)
+    places = [Label(given[name]) for name in rule.settings if name in given]
+    chosen = PRESETS[config.method].settings(Images.kind)
+    stands = [
+        f"{name} = {written(getattr(config, name))}"
+        for name in rule.settings
+        if name in chosen.keys() - given
+    ]
+    if "method" in given and stands:
+        places.append(Label(given["method"], f"it stands for {', '.join(stands)}"))
+    return Diagnostic("E0612", why, places[0], tuple(places[1:]), help)
+
+
+def _words(rule: Rule, config: SearchConfig) -> tuple[str, str]:
+    values = vars(config)
+    return rule.why.format_map(values), rule.help.format_map(values)

@@ -1,0 +1,183 @@
+"""From a root text to a checked Spec, with every fault of it and of its imports in one run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dartsl.lang.check.allow import silenced
+from dartsl.lang.check.blocks import read_settings
+from dartsl.lang.check.catalogue import read_operations
+from dartsl.lang.check.cells import CellReader, Cells, count_edges
+from dartsl.lang.check.expressions import Checker
+from dartsl.lang.check.identity import Identities
+from dartsl.lang.check.model import Network, Operation, SettingLiteral, Spec
+from dartsl.lang.check.networks import NetworkReader
+from dartsl.lang.check.offers import Offers
+from dartsl.lang.check.resolve import Symbols, declare
+from dartsl.lang.check.together import together_faults
+from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
+from dartsl.lang.codes.limits import Budget, TooLargeError
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.codes.suggestions import close
+from dartsl.lang.plan import plan_faults
+from dartsl.lang.plan.flow import CONSTANT_OUTPUT
+from dartsl.lang.syntax import loader, resources
+from dartsl.lang.syntax.ast import File, Import, NetworkDecl
+from dartsl.lang.syntax.paths import resolved
+
+UNREAD = ("E01", "E0310")  # codes of what is read no further
+IMPORT_FAULTS = ("E0204", "E0205", "E0207")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found. `spec` is None where there is an error; `edges` counts the edges of its cells."""
+
+    spec: Spec | None
+    diagnostics: tuple[Diagnostic, ...]
+    edges: int
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+
+def check(root: Source) -> Spec:
+    """The checked Spec of a text, its warnings in `Spec.warnings`. Raises SpecError with every fault."""
+    report = diagnose(root)
+    if report.spec is None:
+        raise SpecError(report.diagnostics)
+    return report.spec
+
+
+def diagnose(root: Source) -> Report:
+    """Check a text and what it imports.
+
+    All faults come in order of file (imported before importer), line, column and code, one a (code, primary
+    span). Names and graphs are looked at only when the syntax of all files is sound, shapes only when no
+    error was found before: what a mistake hides would be reported as missing.
+    """
+    loaded = loader.load(root)
+    faults = list(loaded.diagnostics)
+    order = [file.source for file in loaded.files]
+    if any(fault.code.startswith(UNREAD) for fault in faults):
+        return Report(None, tuple(arranged(faults, [*order, root])), 0)
+    reading = _Reading(loaded, faults)
+    spec = reading.read()
+    if not _has_errors(faults):
+        faults += [*together_faults(spec), *plan_faults.faults(spec)]
+    found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
+    if _has_errors(faults):
+        return Report(None, found, reading.edges)
+    first = sorted(found, key=lambda fault: fault.code != CONSTANT_OUTPUT)  # what makes all else idle
+    return Report(replace(spec, warnings=tuple(first)), found, reading.edges)
+
+
+def pick_network(spec: Spec, name: str | None) -> Network:
+    """The network that a command means (rule 12): the one named, else the root file's only one.
+
+    Raises UserError (exit code 2) for an unknown name or when there are several to choose from, and SpecError
+    (E0601) when the root file has none.
+    """
+    if name is not None:
+        if name in spec.networks:
+            return spec.networks[name]
+        near = close(name, spec.networks)
+        help = f"did you mean `{near}`?" if near else _listed("it has", spec.networks)
+        raise UserError(f"{spec.root.source.name} has no network `{name}`", help, exit_code=2)
+    own = [d.name.id for d in spec.root.declarations if isinstance(d, NetworkDecl)]
+    if len(own) == 1:
+        return spec.networks[own[0]]
+    if own:
+        listed = _listed("pick one with --network:", own)
+        raise UserError(f"{spec.root.source.name} has {len(own)} networks", listed, exit_code=2)
+    raise SpecError([_no_network(spec)])
+
+
+def _no_network(spec: Spec) -> Diagnostic:
+    help = "add a `network`; `dartsl new` writes a spec to start from"
+    if spec.networks:
+        help = _listed("its imports have some; pick one with --network:", spec.networks)
+    label = Label(_header(spec.root), "a network is needed to build anything")
+    return Diagnostic("E0601", "this file has no network", label, help=help)
+
+
+def _header(file: File) -> Span:
+    """The words `darts 1`."""
+    found = re.search(r"^[ \t\ufeff]*(darts[ \t]+[0-9]+)", file.source.text, re.MULTILINE)
+    return Span(file.source, found.start(1), found.end(1)) if found else file.span
+
+
+def _listed(before: str, names: Iterable[str]) -> str:
+    return f"{before} " + (", ".join(f"`{name}`" for name in names) or "none")
+
+
+def _has_errors(faults: Iterable[Diagnostic]) -> bool:
+    return any(fault.severity == "error" for fault in faults)
+
+
+class _Reading:
+    """One run of the static checks."""
+
+    def __init__(self, loaded: loader.Loaded, faults: list[Diagnostic]) -> None:
+        self.loaded = loaded
+        self.faults = faults
+        self.edges = 0
+        incomplete = any(fault.code in IMPORT_FAULTS for fault in faults)
+        self.symbols = Symbols(
+            seen_by=visibility(loaded.files), incomplete=incomplete, prelude=loaded.files[0].source
+        )
+
+    def read(self) -> Spec:
+        files = self.loaded.files
+        self.faults += declare(files, self.symbols)
+        checker = Checker(self.symbols, self.faults)
+        offers = Offers(checker, Identities())
+        operations: dict[str, Operation] = {}
+        cells = Cells()
+        networks: dict[str, Network] = {}
+        settings: Mapping[str, Mapping[str, SettingLiteral]] = {}
+        try:
+            budget = Budget()
+            operations = read_operations(self.symbols, offers, budget)
+            reader = CellReader(offers, budget)
+            cells = reader.read()
+            self.edges = count_edges(cells, offers, files[-1].source)
+            read = NetworkReader(checker, cells)
+            for name, declaration in self.symbols.networks.items():
+                network = read.read(declaration)
+                if network is not None:
+                    networks[name] = network
+        except TooLargeError as stop:
+            self.faults.append(stop.diagnostic)
+        settings = read_settings(files[-1], self.faults)
+        choices = {name: offer.candidates for name, offer in offers.choices.items()}
+        return Spec(files, operations, choices, cells.cells, networks, settings["search"], settings["train"])
+
+
+def visibility(files: tuple[File, ...]) -> dict[int, frozenset[int]]:
+    """For every source, by id, the ids of those it sees: itself, the prelude and all that it imports."""
+    read = {resolved(file.source.path): file.source for file in files if file.source.path is not None}
+    seen: dict[int, frozenset[int]] = {}
+    prelude = frozenset((id(files[0].source),))
+    for file in files:  # imported before importer
+        targets = [read.get(path) for item in file.imports if (path := _target(file, item)) is not None]
+        parts = [seen.get(id(source), frozenset()) for source in targets if source is not None]
+        seen[id(file.source)] = prelude.union((id(file.source),), *parts)
+    return seen
+
+
+def _target(file: File, item: Import) -> Path | None:
+    """The file that an import names; the loader has reported those that name none."""
+    text = item.path.value
+    if not text.startswith(("./", "../")):
+        path = resources.shipped_specs().get(text)
+        return None if path is None else path.resolve()
+    here = file.source.path
+    try:
+        return None if here is None else resolved(here.parent / f"{text}.darts")
+    except OSError:
+        return None

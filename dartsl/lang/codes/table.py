@@ -1,0 +1,30 @@
+"""Every diagnostic code, by family. A code has one meaning, for ever."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from textwrap import fill
+
+from dartsl.lang.codes import e01, e02, e03, e04, e05, e06
+from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import UserError
+
+__all__ = ["CODES", "Code", "explain"]
+
+CODES: dict[str, Code] = {}
+for _family in (e01, e02, e03, e04, e05, e06):
+    CODES |= _family.CODES
+
+
+def explain(code: str) -> str:
+    """What a code means: title, paragraph, example. Raises UserError (exit code 2) on an unknown code."""
+    known = CODES.get(code.upper())
+    if known is None:
+        near = get_close_matches(code.upper(), CODES, n=1)
+        help = f"did you mean {near[0]}?" if near else "`dartsl explain` lists them all"
+        raise UserError(f"there is no code `{code}`", help, exit_code=2)
+    text = f"{code.upper()}: {known.title}\n\n{fill(known.explanation, 88)}\n"
+    if not known.example:
+        return text
+    lines = (f"    {line}".rstrip() for line in known.example.strip("\n").splitlines())
+    return text + "\n" + "\n".join(lines) + "\n"

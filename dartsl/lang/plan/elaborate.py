@@ -1,0 +1,326 @@
+"""Op expressions to terms: rules 1 to 3 of the language, carried out for one width, stride and input shape.
+
+`Elaborator.run` reads an expression as the body of an unnamed op. Faults are collected, not raised; a part in
+which one was found says so (`ok` is False) and carries the likely shape, so that it causes no other fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dartsl.lang.check.model import Operation
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.limits import too_large
+from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.evaluate import (
+    Closure,
+    FaultError,
+    NoArmError,
+    Scope,
+    Value,
+    arm,
+    bind,
+    kind_of,
+    plain,
+    whole,
+)
+from dartsl.lang.plan.matrices import misused
+from dartsl.lang.plan.merging import merge_branches
+from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, stride_text, unfit
+from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
+from dartsl.lang.plan.terms import Argument, Merge, Step
+from dartsl.lang.records import primitives
+from dartsl.lang.records.record import MERGES, Primitive
+from dartsl.lang.records.tensors import Tensor
+from dartsl.lang.records.widths import Width
+from dartsl.lang.syntax.ast import Binary, Call, Chain, Choice, Expr, Match, Name
+
+MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
+MAX_STEPS = 10_000  # primitives and merges of one candidate
+
+
+@dataclass(frozen=True)
+class Norms:
+    """What depends on the place: whether `bn` is affine, whether `mix_bn` is a batch norm (language rule 10),
+    and whether the matrix of a `linear` may be its node's, or the embedding's (rule 19)."""
+
+    affine: bool
+    mixing: bool
+    shares: bool = False
+    ties: bool = False
+
+
+class Elaborator:
+    """Elaborates the expressions of one place: inside the cells of a network, or outside them.
+
+    `names` are the network's parameters (none inside a cell); found faults are appended to `faults`.
+    """
+
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        norms: Norms,
+        faults: list[Diagnostic],
+        names: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.operations = operations
+        self._norms = norms
+        self._faults = faults
+        self._names = dict(names or {})
+        self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
+        self._sound: dict[tuple[str, Tensor, Width, int], Part] = {}
+        self._steps = 0
+        self._depth = 0
+        # Where in nested bodies a call stands: the names that lead there, and how often each body named what.
+        self._path: list[str] = []
+        self._named: list[Counter[str]] = [Counter()]
+
+    def run(self, expr: Expr, tensor: Tensor, width: Width, stride: int, label: str = "") -> Part:
+        """The part that an unnamed op with this body is, asked for `width` and `stride` on `tensor`.
+
+        The same question is answered once, so its faults are reported once. Expressions printed alike, by their
+        `label`, share their answer too, unless it has a fault, which belongs to the place of each.
+        """
+        alike = (label, tensor, width, stride)
+        if label and alike in self._sound:
+            return self._sound[alike]
+        key = (id(expr), tensor, width, stride)
+        if key not in self._known:
+            self._steps = self._depth = 0
+            self._path, self._named = [], [Counter()]
+            scope = Scope(self._names, width, stride)
+            try:
+                part = self._body(expr, tensor, scope)
+            except NoArmError as error:
+                part = Part((), tensor, None, missing=error.match)
+            except FaultError as error:
+                part = self._poisoned(error.diagnostic, tensor)
+            self._known[key] = (expr, part)
+            if label and part.ok and part.missing is None and part.output.width == width:
+                self._sound[alike] = part
+        return self._known[key][1]
+
+    # ----------------------------------------------------------- expressions
+
+    def _body(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+        """A body or an arm: a single name or call is asked for the body's stride."""
+        if isinstance(expr, Name | Call):
+            return self._apply(expr, tensor, scope, scope.stride)
+        return self._element(expr, tensor, scope)
+
+    def _element(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+        """An element of a chain, a branch of a merge: asked for stride 1 unless a `/` is written."""
+        match expr:
+            case Name() | Call():
+                return self._apply(expr, tensor, scope, 1)
+            case Match():
+                return self._body(arm(expr, scope.stride), tensor, scope)
+            case Chain():
+                part = Part((), tensor, (1, 1))
+                for step in expr.steps:
+                    part = then(part, self._element(step, part.output, scope))
+                return part
+            case Binary(operator="*"):
+                return self._repeated(expr, tensor, scope, None)
+            case Binary(operator="/"):
+                return self._divided(expr, tensor, scope)
+            case Choice():
+                title = "a choice is not allowed here"
+                raise FaultError(
+                    Diagnostic("E0406", title, Label(expr.span, "only the whole of an edge can be chosen"))
+                )
+        raise FaultError(
+            Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
+        )
+
+    def _divided(self, expr: Binary, tensor: Tensor, scope: Scope) -> Part:
+        """`x/s`: the stride of a name, a call, or the first element of a repetition."""
+        asked = whole(expr.right, scope, "a stride", high=primitives.LARGEST_KERNEL)
+        target = expr.left
+        if isinstance(target, Binary) and target.operator == "*":
+            return self._repeated(target, tensor, scope, asked)
+        return self._strided(target, tensor, scope, asked)
+
+    def _strided(self, target: Expr, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A name or call with a `/` written after it."""
+        if not isinstance(target, Name | Call):
+            help = "write `/` after the step that strides"
+            diagnostic = cannot_stride(target.span, "`/` applies to a name, a call or a repetition", help)
+            return self._poisoned(diagnostic, tensor)
+        if not self._may_stride(target, scope):
+            return self._poisoned(cannot_stride(target.span, "it always has stride 1", None), tensor)
+        try:
+            part = self._apply(target, tensor, scope, asked)
+        except NoArmError as error:
+            label = Label(error.match.span, f"no arm for stride {error.stride}")
+            return self._poisoned(
+                cannot_stride(target.span, f"asked for stride {asked}", None, label), tensor
+            )
+        if part.ok and asked != 1 and (part.stride == (1, 1) or not set(part.stride or ()) <= {1, asked}):
+            label_text = f"asked for stride {asked}, gives {stride_text(part.stride)}"
+            given = _where(target, scope)
+            return self._poisoned(cannot_stride(target.span, label_text, None, *given), part.output)
+        return part
+
+    def _may_stride(self, target: Name | Call, scope: Scope) -> bool:
+        """False for merges and for primitives that cannot; an op shows it when it is elaborated."""
+        name = target.id if isinstance(target, Name) else target.function.id
+        if name in scope.names or name not in self.operations:
+            return name not in MERGES
+        primitive = primitives.PRIMITIVES.get(name)
+        return primitive is None or self.operations[name].body is not None or primitive.can_stride
+
+    def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
+        """`x*n`; with `first`, a stride is written after it, which its first element takes."""
+        count = whole(expr.right, scope, "a repetition")
+        part = Part((), tensor, (1, 1))
+        for turn in range(count):
+            if turn or first is None:
+                following = self._element(expr.left, part.output, scope)
+            elif isinstance(expr.left, Binary) and expr.left.operator == "*":
+                following = self._repeated(expr.left, part.output, scope, first)
+            else:
+                following = self._strided(expr.left, part.output, scope, first)
+            self._count(expr.span)
+            part = then(part, following)
+            if not part.ok:
+                break
+        return part
+
+    # ----------------------------------------------------------------- calls
+
+    def _apply(self, expr: Name | Call, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A name or a call, asked for a stride: a passed operation, a merge, an op or a primitive."""
+        name = expr.id if isinstance(expr, Name) else expr.function.id
+        if self._depth >= MAX_DEPTH:
+            raise FaultError(
+                Diagnostic("E0310", "operations nest too deep", Label(expr.span, f"{MAX_DEPTH} deep here"))
+            )
+        self._depth += 1
+        merges = name in MERGES and name not in scope.names and isinstance(expr, Call)
+        if not merges:  # branches stand in the body around their merge
+            self._named[-1][name] += 1
+            count = self._named[-1][name]
+            self._path.append(name if count == 1 else f"{name}_{count}")
+            self._named.append(Counter())
+        try:
+            if name in scope.names:
+                return self._passed(expr, scope.names[name], tensor, scope, asked)
+            if merges and isinstance(expr, Call):
+                branches = [self._element(a.value, tensor, scope) for a in expr.arguments]
+                return self._merged(expr, branches, tensor)
+            operation = self.operations.get(name)
+            if operation is None:
+                raise FaultError(
+                    Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
+                )
+            try:
+                bound = bind(operation, expr, scope, asked, tensor.width)
+            except FaultError as error:
+                return self._poisoned(error.diagnostic, tensor)
+            inner = scope.inside(bound.values, bound.places, asked)
+            if operation.body is not None:
+                return called(self._body(operation.body, tensor, inner), expr.span, scope.width)
+            return self._primitive(operation, expr, tensor, inner)
+        finally:
+            self._depth -= 1
+            if not merges:
+                self._path.pop()
+                self._named.pop()
+
+    def _passed(self, expr: Name | Call, value: Value, tensor: Tensor, scope: Scope, asked: int) -> Part:
+        """A parameter that stands for an operation."""
+        if not isinstance(value, Closure) or isinstance(expr, Call):
+            label = (
+                f"this is {kind_of(value)}"
+                if not isinstance(value, Closure)
+                else "a parameter takes no arguments"
+            )
+            raise FaultError(Diagnostic("E0402", "expected an operation", Label(expr.span, label)))
+        return self._body(value.expr, tensor, scope.inside(value.names, value.places, asked))
+
+    def _merged(self, expr: Call, branches: list[Part], tensor: Tensor) -> Part:
+        kind = expr.function.id
+        outcome = merge_branches(expr, [(p.output, p.stride, p.ok) for p in branches])
+        self._faults.extend(outcome.faults)
+        output = outcome.output or tensor
+        ok = not outcome.faults and all(p.ok for p in branches)
+        before, after = tensor.shape(), output.shape()
+        written = [(p, a.value.span) for p, a in zip(branches, expr.arguments, strict=True)]
+        given = merged(kind, written)
+        if before is None or after is None or not ok:
+            return Part((), output, outcome.stride, ok, given=given)
+        self._count(expr.span)
+        terms = tuple(term(part, before, span) for part, span in written)
+        return Part((Merge(kind, terms, after),), output, outcome.stride, given=given)
+
+    def _primitive(self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope) -> Part:
+        """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
+        self._count(expr.span)
+        name = operation.name
+        own = primitives.PRIMITIVES.get(name)
+        primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
+        if primitive.has("mixing") and not self._norms.mixing:
+            return Part((), tensor, (1, 1))
+        stride = primitive.stride(scope.stride)
+        values = self._arguments(primitive, expr, scope)
+        fault = unfit(primitive, expr, tensor, stride)
+        if fault is None and values is not None and own:
+            fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
+        if fault is not None:
+            self._faults.append(fault)
+        out = scope.names.get("out")
+        decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
+        output = primitives.output(primitive, tensor, decided, stride)
+        declared = "out" in scope.places or (own is None and out is not None)
+        steps = () if decided is None else (Given(expr.span, decided, declared),)
+        by = None if primitive.gives != "strided" and tensor.is_map else stride
+        if values is None or fault is not None:
+            return Part((), output, by, ok=False)
+        before, after = tensor.shape(), output.shape()
+        if before is None or after is None:
+            return Part((), output, by, given=steps)
+        if primitive.has("batch_norm"):
+            affine = self._norms.affine and not primitive.has("mixing")
+            name, values = "bn", (("affine", affine),)
+        if own is None:  # the width is the implementation's out_channels
+            values = tuple((name, value) for name, value in values if name != "out")
+        share = ".".join(self._path) if own and dict(values).get("share") else ""
+        step = Step(name, values, stride, before, after, expr.span, share, primitive.has("mixing"))
+        return Part((step,), output, by, given=steps)
+
+    def _arguments(
+        self, primitive: Primitive, expr: Name | Call, scope: Scope
+    ) -> tuple[tuple[str, Argument], ...] | None:
+        """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
+        values: list[tuple[str, Argument]] = []
+        good = True
+        for name, kind, _ in primitive.signature:
+            value = scope.names[name]
+            fault = bad_argument(primitive, name, kind, value, expr, scope)
+            if fault is None:
+                values.append((name, plain(value)))
+            else:
+                good = False
+                # A fraction as the width of the body is reported there.
+                at_default = fault.primary.span == expr.span and primitive.name in primitives.PRIMITIVES
+                if not at_default or fault.code != "E0503":
+                    self._faults.append(fault)
+        return tuple(values) if good else None
+
+    def _poisoned(self, diagnostic: Diagnostic, tensor: Tensor) -> Part:
+        self._faults.append(diagnostic)
+        return Part((), tensor, None, ok=False)
+
+    def _count(self, span: Span) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise FaultError(too_large(span, "operations in one candidate", self._steps, MAX_STEPS))
+
+
+def _where(target: Name | Call, scope: Scope) -> tuple[Label, ...]:
+    """Where an operation that was passed as an argument is written."""
+    place = scope.places.get(target.id) if isinstance(target, Name) else None
+    return () if place is None else (Label(place, f"`{target.span.text}` stands for this"),)

@@ -1,0 +1,156 @@
+"""What a network's output depends on: whether a value is zero, a constant, or changes with the input.
+
+`none` gives zeros and `noise` numbers of its own, whatever comes in; all else passes on what it gets, some of it with
+something added (the bias of `linear`, the shift of `bn`, the sigmoid of zero). Weights are taken as they come: that a
+sum might cancel is not considered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Step, Term, TermLayer
+from dartsl.lang.plan.terms import Sequence as Chain
+
+CONSTANT_OUTPUT = "W0510"
+
+
+class Level(IntEnum):
+    """What is known of a value. A higher level at an input never gives a lower one after it."""
+
+    ZERO = 0
+    CONSTANT = 1  # the same for every input, or noise
+    DEPENDENT = 2
+
+
+ZERO, CONSTANT, DEPENDENT = Level
+Flow = tuple[Level, Level, Level]  # what an operation makes of each level
+
+PASSES: Flow = (ZERO, CONSTANT, DEPENDENT)
+ADDS: Flow = (CONSTANT, CONSTANT, DEPENDENT)
+# Of zeros they give zeros; a plugin may add something, as do `sigmoid`, and `linear` and `bn` with parameters for it.
+KEEP_ZERO = frozenset(
+    [
+        *("identity", "relu", "tanh", "shift", "mix_bn", "locked_dropout"),
+        *("conv", "conv_across", "conv_down", "dwconv", "max_pool", "avg_pool", "global_avg_pool"),
+    ]
+)
+
+
+def flow_of(term: Term, *, decided: bool) -> Flow:
+    """What a term makes of each level; `decided` where no choice is left, so that every `bn` learns a shift."""
+    if isinstance(term, Chain):
+        levels: Sequence[Level] = PASSES
+        for part in term.terms:
+            flow = flow_of(part, decided=decided)
+            levels = [flow[level] for level in levels]
+        return (levels[0], levels[1], levels[2])
+    if isinstance(term, Merge):
+        branches = [flow_of(branch, decided=decided) for branch in term.branches]
+        zero, constant, dependent = (merged(term.kind, levels) for levels in zip(*branches, strict=True))
+        return (zero, constant, dependent)
+    return _step_flow(term, decided)
+
+
+def _step_flow(step: Step, decided: bool) -> Flow:
+    arguments = dict(step.arguments)
+    if step.primitive == "none" or (step.primitive == "shift" and _shifted_out(step)):
+        return (ZERO, ZERO, ZERO)
+    if step.primitive == "noise":
+        return (CONSTANT, CONSTANT, CONSTANT)
+    if step.primitive == "bn":
+        return ADDS if decided or arguments["affine"] else PASSES
+    if step.primitive == "linear":
+        return ADDS if arguments["bias"] else PASSES
+    return PASSES if step.primitive in KEEP_ZERO else ADDS
+
+
+def _shifted_out(step: Step) -> bool:
+    """Whether nothing of the image is left in it."""
+    moved = (abs(int(step.argument("dy"))), abs(int(step.argument("dx"))))
+    return any(by >= length for by, length in zip(moved, step.input.size, strict=True))
+
+
+def merged(kind: str, levels: Sequence[Level]) -> Level:
+    """What a merge gives of what it merges, in order."""
+    if kind == "product" and ZERO in levels:
+        return ZERO
+    if kind == "lerp":  # x + t * (y - x)
+        x, y, t = levels
+        return x if t == ZERO or (x, y) == (ZERO, ZERO) else max(levels)
+    return max(levels)
+
+
+def layer_levels(plan: Plan) -> Mapping[str, Level]:
+    """What each layer gives. An edge that offers a choice gives a mix of all its candidates."""
+    levels = {plan.input.word: DEPENDENT}
+    known: dict[tuple[int, tuple[Level, ...]], Level] = {}  # equal uses of a cell have the very same terms
+    for layer in plan.layers:
+        given = tuple(levels[name] for name in layer.reads)
+        if isinstance(layer, TermLayer):
+            levels[layer.name] = flow_of(layer.term, decided=plan.decided)[given[0]]
+            continue
+        key = (id(layer.edges), given)
+        if key not in known:
+            known[key] = _layer_level(layer, given, plan.decided)
+        levels[layer.name] = known[key]
+    return levels
+
+
+def _layer_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Level:
+    """Of a cell, or of one that runs along a sequence: the last of its outputs, the first carry being zero."""
+    if layer.scan is None:
+        return _cell_level(layer, given, decided)
+    carry = ZERO
+    for _ in Level:  # each step can only raise it
+        carry = _cell_level(
+            layer,
+            [carry if item.name == layer.scan.carry else given[0] for item in layer.cell.inputs],
+            decided,
+        )
+    return carry
+
+
+def _cell_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Level:
+    cell = layer.cell
+    levels: dict[str, Level] = {}
+    for item, term, level in zip(cell.inputs, layer.inputs, given, strict=True):
+        levels[item.name] = level if term is None else flow_of(term, decided=decided)[level]
+    terms = {id(edge): found for edge, found in zip(cell.edges, layer.edges, strict=True)}
+    for node in cell.nodes:
+        brought = [
+            max(flow_of(term, decided=decided)[levels[edge.source]] for term in terms[id(edge)])
+            for edge in cell.incoming(node.name)
+        ]
+        levels[node.name] = merged(node.merge, brought)
+    return merged(cell.output.merge or "sum", [levels[name] for name in cell.output.nodes])
+
+
+def constant(plan: Plan) -> Diagnostic | None:
+    """W0510 for a network whose output does not depend on its input."""
+    levels = layer_levels(plan)
+    if levels[plan.layers[-1].name] == DEPENDENT:
+        return None
+    network = plan.network
+    last = next(  # where the input's way ends
+        layer
+        for layer in reversed(plan.layers)
+        if levels[layer.name] != DEPENDENT and any(levels[name] == DEPENDENT for name in layer.reads)
+    )
+    where = last.cell.output.span if isinstance(last, CellLayer) else _span(last.term)
+    return Diagnostic(
+        CONSTANT_OUTPUT,
+        f"the output of network `{network.name}` does not depend on its input",
+        Label(network.span, "nothing of the input is left at its end"),
+        (Label(where, f"the input ends here, in {last.name}"),),
+        "every way from the input to the output leads through `none` or `noise`",
+    )
+
+
+def _span(term: Term) -> Span:
+    while not isinstance(term, Step):
+        term = term.terms[0] if isinstance(term, Chain) else term.branches[0]
+    return term.span

@@ -1,0 +1,44 @@
+"""Cells that stand in no network: checked with their width a symbol, at stride 1 (language rule 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.check.scans import merges_by_highway
+from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Use
+from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.records.tensors import Tensor, Unknown
+from dartsl.lang.records.widths import symbol
+
+
+def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
+    """The faults of cells that no network uses.
+
+    A cell with a highway is recurrent, and so is one of two inputs that fits vectors but not maps: nothing else
+    says what a cell in no network is for.
+    """
+    found: list[Diagnostic] = []
+    elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
+    for cell in cells:
+        before = len(found)
+        if not merges_by_highway(cell):
+            _check(elaborator, found, cell, Tensor(symbol(), (Unknown("H"), Unknown("W"))))
+            if len(found) == before:
+                continue
+        recurrent: list[Diagnostic] = []
+        norms = Norms(affine=False, mixing=True, shares=True)
+        _check(Elaborator(spec.operations, norms, recurrent), recurrent, cell, Tensor(symbol(), ()))
+        if merges_by_highway(cell):
+            found += recurrent
+        elif len(cell.inputs) == 2 and not recurrent:
+            del found[before:]
+            # What it said of an operation is said again for the next cell that uses it.
+            elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
+    return found
+
+
+def _check(elaborator: Elaborator, found: list[Diagnostic], cell: Cell, tensor: Tensor) -> None:
+    use = Use(cell.name, symbol(), 1, (Feed(tensor, (1, 1)),) * len(cell.inputs))
+    CellPlanner(elaborator, found, cell, use).run()

@@ -1,0 +1,90 @@
+"""The matrix of a `linear` that is not its own: its node's (share), or the embedding's (tie) (language rule 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.evaluate import Scope
+from dartsl.lang.plan.parts import Part, steps
+from dartsl.lang.plan.terms import Argument, Step, Term
+from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.widths import Width
+from dartsl.lang.syntax.ast import Call, Name
+
+
+def misused(
+    values: Iterable[tuple[str, Argument]], call: Name | Call, scope: Scope, shares: bool, ties: bool
+) -> Diagnostic | None:
+    """E0413 or E0508 for a `share` or a `tie` where there is no node, or no head, to take a matrix from."""
+    given = dict(values)
+    if given.get("share") and not shares:
+        label = Label(scope.places.get("share", call.span), "no node of a recurrent cell owns a matrix here")
+        help = "share a matrix on the edges of a cell that `scan` runs"
+        return Diagnostic("E0413", "a matrix cannot be shared here", label, help=help)
+    if given.get("tie") and not ties:
+        label = Label(scope.places.get("tie", call.span), "only the head can take the embedding's matrix")
+        return Diagnostic("E0508", "a matrix cannot be tied here", label)
+    return None
+
+
+def unlike_shares(node: str, terms: Iterable[Term]) -> Iterator[Diagnostic]:
+    """E0413 for operations into one node that share a matrix and want it in different shapes."""
+    first: dict[str, Step] = {}
+    for term in terms:
+        for step in steps(term):
+            other = first.setdefault(step.share, step)
+            if step.share and _matrix(other) != _matrix(step):
+                yield Diagnostic(
+                    "E0413",
+                    f"operations into `{node}` cannot share `{step.share}`",
+                    Label(step.span, f"this one needs {_matrix(step)}"),
+                    (Label(other.span, f"this one needs {_matrix(other)}"),),
+                    "give what arrives the same width, or leave `share` out",
+                )
+
+
+def _matrix(step: Step) -> str:
+    """What a shared matrix must be, in words."""
+    bias = "with" if step.argument("bias") else "without"
+    return f"{step.input.channels} x {step.output.channels} {bias} bias"
+
+
+def head_faults(head: Part, stems: Iterable[Term], span: Span) -> list[Diagnostic]:
+    """E0508 for a tied `linear` of a head (written at `span`) that the embedding of the stems does not fit, else E0509
+    for a head that gives another vocabulary than an embedding knows."""
+    embeddings = [s for stem in stems for s in steps(stem) if owner(s.primitive).has("embedding")]
+    tied = (s for t in head.terms for s in steps(t) if owner(s.primitive).has("matrix") and s.argument("tie"))
+    faults = [fault for step in tied for fault in _tie_faults(step, embeddings)]
+    return faults or list(_vocabulary_faults(head.output.width, span, embeddings))
+
+
+def _vocabulary_faults(outputs: Width, span: Span, embeddings: list[Step]) -> Iterator[Diagnostic]:
+    for embedding in embeddings:
+        words = embedding.argument("vocab")
+        if words != outputs:
+            title = "the head and the embedding do not have the same vocabulary"
+            label = Label(span, f"this gives {outputs} outputs")
+            other = (Label(embedding.span, f"this knows {words} words"),)
+            help = "a head has an output for each word: write the same number, or one parameter, in both"
+            yield Diagnostic("E0509", title, label, other, help)
+            return
+
+
+def _tie_faults(step: Step, embeddings: list[Step]) -> Iterator[Diagnostic]:
+    title = "the head cannot take the embedding's matrix"
+    if len(embeddings) != 1:
+        label = Label(
+            step.span, f"the stems have {len(embeddings) or 'no'} embedding{'s' * bool(embeddings)}"
+        )
+        places = tuple(Label(e.span, "one of them") for e in embeddings)
+        yield Diagnostic("E0508", title, label, places)
+        return
+    embedding = embeddings[0]
+    words, width = embedding.argument("vocab"), embedding.output.channels
+    if (step.output.channels, step.input.channels) != (words, width):
+        needs = f"this needs {step.output.channels} x {step.input.channels}"
+        other = (Label(embedding.span, f"the embedding has {words} x {width}"),)
+        help = f"give the head {words} outputs, and what reaches it {width} channels"
+        yield Diagnostic("E0508", title, Label(step.span, needs), other, help)

@@ -1,0 +1,102 @@
+"""The faults of one operation: arguments out of range, strides and tensors that it cannot take."""
+
+from __future__ import annotations
+
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.evaluate import Closure, Scope, Value, kind_of
+from dartsl.lang.records.primitives import even_pool, kernel_help, wanted
+from dartsl.lang.records.record import ParameterKind, Primitive
+from dartsl.lang.records.tensors import Pair, Tensor
+from dartsl.lang.records.widths import Symbolic, shown
+from dartsl.lang.syntax.ast import Call, Name
+
+_EXPECTED = {"any": "a value", "boolean": "a boolean", "share": "a string", "tie": "a string"}
+
+
+def stride_text(stride: Pair | None) -> str:
+    """`stride 2`, `stride 1x2` (down x across), or what a global average gives instead."""
+    if stride is None:
+        return "one value for the whole image"
+    return f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]}x{stride[1]}"
+
+
+def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -> Diagnostic:
+    """E0410: a `/` after something that cannot stride."""
+    return Diagnostic("E0410", f"`{_short(span)}` cannot take a stride", Label(span, label), secondary, help)
+
+
+def bad_argument(
+    primitive: Primitive, name: str, kind: ParameterKind, value: Value, call: Name | Call, scope: Scope
+) -> Diagnostic | None:
+    """E0402, E0405, E0413, E0503 or E0508 for an argument of a primitive, reported where its value was written."""
+    place = scope.places.get(name, call.span)
+    inside = call.span.source == place.source and call.span.start <= place.start < call.span.end
+    used = () if inside else (Label(call.span, f"`{primitive.name}` gets it here"),)
+    expected = _EXPECTED.get(kind, "a number")
+    if isinstance(value, Closure) or (expected != "a value" and kind_of(value) != expected):
+        title = f"`{name}` of `{primitive.name}` must be {expected}"
+        return Diagnostic("E0402", title, Label(place, f"this is {kind_of(value)}"), used)
+    needed = wanted(kind, value)
+    if needed is not None:
+        if kind == "width":
+            return Diagnostic(
+                "E0503", f"a width cannot be {shown(value)}", Label(place, f"this must be {needed}"), used
+            )
+        title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
+        code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")
+        help = kernel_help(value) if kind == "kernel" else None
+        return Diagnostic(code, title, Label(place, f"this must be {needed}"), used, help)
+    if kind != "kernel" or isinstance(value, Symbolic | str | bool):
+        return None
+    if not even_pool(primitive, value):
+        if value % 2:
+            return None
+        title = f"`{primitive.name}` cannot have {name} = {value}"
+        help = kernel_help(value)
+        if value == 2 and primitive.has("pool"):
+            help += f", or `{primitive.name}(2)/2`: the one even kernel is that of a pool with k = stride"
+        return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
+    if value == scope.stride:
+        return None
+    title = f"`{primitive.name}` cannot have {name} = {value}"
+    label = Label(place, f"an even kernel of a pool needs stride {value}; the stride here is {scope.stride}")
+    return Diagnostic("E0405", title, label, used, f"write `{primitive.name}({value})/{value}`, or 3")
+
+
+def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
+    """E0507 or E0504: a tensor that a primitive cannot take."""
+    name = primitive.name
+    arrives = tensor.size_text()
+    if tensor.tokens is not (primitive.takes == "tokens"):
+        label = Label(call.span, f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here")
+        help = "the first stem of a network of text begins with `embedding(vocab)`"
+        what = arrives if not tensor.is_map else "a map"
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {what}", label, help=help)
+    if primitive.takes == "map" and not tensor.is_map:
+        label = Label(call.span, f"{name} needs a map of the image, and {arrives} arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label)
+    if primitive.takes == "single" and tensor.is_sequence:
+        label = Label(call.span, f"{name} needs a map or a vector, and a sequence arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a sequence", label)
+    if primitive.takes == "vectors" and tensor.is_map:
+        label = Label(call.span, f"a map of {arrives} arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)
+    if primitive.takes == "linear" and tensor.is_map and not tensor.is_point:
+        label = Label(call.span, f"a map of {arrives} arrives here")
+        help = "in a head, put `global_avg_pool >` before it; on an edge, `conv(1)` is linear in the channels"
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
+    if max(stride) > 1 and not tensor.is_map:
+        label = Label(call.span, f"{arrives} arrives here, which has no size to be strided")
+        return Diagnostic("E0507", f"`{name}` cannot stride over {arrives}", label)
+    for axis, by in zip(tensor.size, stride, strict=False):
+        if axis == 1 and by > 1:
+            label = Label(call.span, f"stride {by} on a map of {arrives}")
+            help = "use larger images, or fewer steps that stride"
+            return Diagnostic("E0504", "the image is too small for this stride", label, help=help)
+    return None
+
+
+def _short(span: Span) -> str:
+    text = " ".join(span.text.split())
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,40 @@
+"""What a `scan` is in a plan: its dropouts worked out, and what the inputs of its cell hold."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from dartsl.lang.check.model import Cell
+from dartsl.lang.check.scans import ScanCall
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, evaluate
+from dartsl.lang.plan.terms import Scan
+from dartsl.lang.records.primitives import wanted
+from dartsl.lang.records.tensors import Tensor
+from dartsl.lang.records.widths import Width, shown
+from dartsl.lang.syntax.ast import Expr
+
+
+def scan_of(call: ScanCall, scope: Scope) -> Scan:
+    """The scan that a sound call asks for. Raises FaultError (E0402, E0405) for a dropout out of 0 to 1."""
+    rates = {name: _rate(name, value, scope) for name, value in call.dropouts.items()}
+    return Scan(call.carry.value, rates.get("dropout_x", 0.0), rates.get("dropout_h", 0.0))
+
+
+def _rate(name: str, expr: Expr, scope: Scope) -> float:
+    try:
+        value = evaluate(expr, scope)
+    except NoArmError:
+        value = False
+    if isinstance(value, bool) or not isinstance(value, Fraction):
+        raise FaultError(Diagnostic("E0402", "expected a number", Label(expr.span, "this is not a number")))
+    needed = wanted("rate", value)
+    if needed is not None:
+        title = f"`scan` cannot have {name} = {shown(value)}"
+        raise FaultError(Diagnostic("E0405", title, Label(expr.span, f"this must be {needed}")))
+    return float(value)
+
+
+def input_tensors(cell: Cell, carry: str, element: Width, width: Width) -> tuple[Tensor, ...]:
+    """What the two inputs of a cell hold at each step: vectors, in the order of its inputs."""
+    return tuple(Tensor(width if item.name == carry else element, ()) for item in cell.inputs)

@@ -1,0 +1,158 @@
+"""What a spec becomes when widths, strides and image sizes are known: trees of primitive steps, a layer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from dartsl.lang.check.model import Cell, Network
+from dartsl.lang.codes.source import Span
+from dartsl.lang.records.inputs import Input
+from dartsl.lang.records.record import Argument as Argument
+from dartsl.lang.records.tensors import Shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of a primitive.
+
+    `arguments` are evaluated, with defaults filled in, in the order of the signature (`bn` has the one
+    argument `affine`). `stride` is (down, across).
+
+    `share` names the place of a `linear` with share = "target" below its node: the calls that lead there and the
+    step itself, each with its number from the second of a name on, e.g. `gate.linear_2`. Steps into one node with
+    the same name have one matrix (language rule 19).
+
+    `mixing` says that it is there only while the network has choices: it was written `mix_bn`.
+    """
+
+    primitive: str
+    arguments: tuple[tuple[str, Argument], ...]
+    stride: tuple[int, int]
+    input: Shape
+    output: Shape
+    span: Span = field(compare=False, repr=False)
+    share: str = ""
+    mixing: bool = False
+
+    def argument(self, name: str) -> Argument:
+        return dict(self.arguments)[name]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Terms one after another; never empty, never nested in another Sequence."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def output(self) -> Shape:
+        return self.terms[-1].output
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Parallel branches on one input, merged: sum, concat, mean, product or lerp (see language rule 4)."""
+
+    kind: str
+    branches: tuple[Term, ...]
+    output: Shape
+
+
+Term = Step | Sequence | Merge
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How a cell runs along a sequence (language rule 19).
+
+    `carry` names the input that holds the output of the step before; the other one is the element. The dropouts
+    are the parts set to zero, by one mask for a whole sequence: `dropout_x` of the element where it enters the
+    highway's matrix, `dropout_h` of the carry there and of all that enters a shared matrix.
+    """
+
+    carry: str
+    dropout_x: float
+    dropout_h: float
+
+
+@dataclass(frozen=True)
+class CellLayer:
+    """A cell at one place of the network, with the term of each part of it.
+
+    `reads` names what each cell input takes: an earlier layer, oldest first. `inputs` and `input_shapes`
+    run along `cell.inputs` (None: no operation; the shape is the one after the operation), `edges` along
+    `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
+    `node_bn` and `output_bn` say that a batch norm without affine stands after that merge.
+
+    `narrow` has the terms of a search with partial channels: of each edge that offers a choice those of its candidates
+    on the channels that they are given, of others none. Where nothing is partial it is empty.
+
+    With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its two inputs are the
+    element and the carry in either order, without operations; input and node shapes are vectors, `output` is the
+    sequence of all outputs.
+    """
+
+    name: str
+    cell: Cell
+    width: int
+    stride: int
+    reads: tuple[str, ...]
+    inputs: tuple[Term | None, ...]
+    input_shapes: tuple[Shape, ...]
+    edges: tuple[tuple[Term, ...], ...]
+    node_shapes: tuple[Shape, ...]
+    node_bn: tuple[bool, ...]
+    output_bn: bool
+    output: Shape
+    scan: Scan | None = None
+    narrow: tuple[tuple[Term, ...], ...] = ()
+
+    @property
+    def built(self) -> tuple[tuple[Term, ...], ...]:
+        """The terms of each edge as they are built: those of `narrow` where there are some."""
+        pairs = zip(self.edges, self.narrow or ((),) * len(self.edges), strict=True)
+        return tuple(narrow or whole for whole, narrow in pairs)
+
+
+@dataclass(frozen=True)
+class TermLayer:
+    """A stem, a head, or an operation used as a layer of a stage. `reads` is one layer, or the input."""
+
+    name: str
+    kind: Literal["stem", "op", "head"]
+    reads: tuple[str]
+    term: Term
+    output: Shape
+
+
+Layer = CellLayer | TermLayer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A network with every width and size known.
+
+    Layers are named stem0.., layer0.., head. `input` is what enters, and layers read it by its `word`. With `partial`
+    above 1, edges that offer a choice mix one of so many parts of their channels (`CellLayer.narrow`).
+    """
+
+    network: Network
+    parameters: Mapping[str, Fraction]
+    decided: bool
+    input: Input
+    layers: tuple[Layer, ...]
+    stages: tuple[str, ...] = ()  # the first layer of each stage
+    partial: int = 1
+
+    @property
+    def classes(self) -> int:
+        """The width of the head's output: the classes of images, or the words of a vocabulary."""
+        return self.layers[-1].output.channels
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Each cell of the network once, in order of first use."""
+        found = {layer.cell.name: layer.cell for layer in self.layers if isinstance(layer, CellLayer)}
+        return tuple(found.values())

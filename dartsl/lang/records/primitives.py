@@ -1,0 +1,256 @@
+"""The primitive operations: their records, and the shape that each gives (language rule 3).
+
+Signatures stand in specs/std/prelude.darts too, where they are explained; a test holds both together. What is added by
+`register` is declared after that file.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from dartsl.lang.records.record import (
+    ELEMENTWISE,
+    MERGES,
+    NO_TRAITS,
+    ModuleSpec,
+    Owner,
+    Parameter,
+    ParameterKind,
+    Primitive,
+    Trait,
+    matrix_size,
+    no_multiply_adds,
+    no_parameters,
+)
+from dartsl.lang.records.tensors import Pair, Tensor, strided
+from dartsl.lang.records.widths import Symbolic, Width
+
+LARGEST_KERNEL = 255
+LARGEST_WIDTH = 1_000_000
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def register(primitive: Primitive) -> None:
+    """Add a primitive to the language. Raises ValueError for a name that is taken.
+
+    `dartsl.nn.builders.register` adds what computes it as well.
+    """
+    if primitive.name in PRIMITIVES or primitive.name in MERGES:
+        raise ValueError(f"the name {primitive.name} is taken")
+    PRIMITIVES[primitive.name] = primitive
+
+
+def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
+    """An `extern op` whose implementation is a plugin: it can stride, and gives the width of its parameter `out`, or
+    C (language rule 5). What it learns and computes is not known, and counts as nothing."""
+    return _primitive(
+        name,
+        signature=tuple(Parameter(each, "width" if each == "out" else "any") for each in parameters),
+        width="out" if "out" in parameters else "asked",
+        strides=_BOTH,
+        traits=("opaque",),
+        state=True,
+    )
+
+
+def owner(name: str) -> Owner:
+    """The record of a primitive, or of a merge; that of a plugin, where there is neither of the name."""
+    return PRIMITIVES.get(name) or MERGES.get(name) or plugin(name, ())
+
+
+# ------------------------------------------------------------------------ records
+
+
+def _primitive(name: str, *, traits: tuple[Trait, ...] = (), **facts: Any) -> Primitive:
+    """A record of those below, which agree in the most: one input that keeps its width, without state or draws."""
+    same: dict[str, Any] = {
+        "inputs": 1,
+        "state": False,
+        "random": False,
+        "traits": NO_TRAITS.union(traits),
+        "builder": name,
+        "signature": (),
+        "takes": "any",
+        "gives": "strided",
+        "width": "kept",
+        "strides": (False, False),
+        "parameters": no_parameters,
+        "multiply_adds": no_multiply_adds,
+    }
+    return Primitive(name=name, **(same | facts))
+
+
+def _kernel(name: str, across: bool, down: bool, *, dense: bool = True, dilates: bool = True) -> Primitive:
+    """A convolution whose kernel has k pixels along each axis that it goes along, and strides along these."""
+
+    def weights(spec: ModuleSpec) -> int:
+        k = spec.number("k")
+        return (matrix_size(spec) if dense else spec.in_shape[0]) * (k * k if across and down else k)
+
+    def multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+        return weights(spec) * prod(shape[1:])
+
+    return _primitive(
+        name,
+        signature=(
+            _K,
+            *((_OUT,) if dense else ()),
+            *((Parameter("dilation", "dilation", "1"),) if dilates else ()),
+        ),
+        takes="map",
+        width="out" if dense else "kept",
+        strides=(down, across),
+        state=True,
+        traits=("kernel", "convolution") if dense else ("kernel", "convolution", "depthwise"),
+        parameters=weights,
+        multiply_adds=multiply_adds,
+    )
+
+
+def _norm_parameters(spec: ModuleSpec) -> int:
+    return 2 * spec.in_shape[0] if spec.argument("affine") else 0
+
+
+def _linear_parameters(spec: ModuleSpec) -> int:
+    arguments = dict(spec.arguments)
+    matrix = 0 if arguments.get("tie") else matrix_size(spec)
+    return matrix + (spec.out_shape[0] if arguments["bias"] else 0)
+
+
+def _word_vectors(spec: ModuleSpec) -> int:
+    return spec.number("vocab") * spec.out_shape[0]
+
+
+_BOTH = (True, True)
+_K = Parameter("k", "kernel")
+_OUT = Parameter("out", "width", "C")
+_ELEMENTWISE: tuple[Trait, ...] = tuple(sorted(ELEMENTWISE))
+_NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "normalises", "overwritable")
+
+for each in (
+    _primitive("none", width="asked", strides=_BOTH, traits=("zero", "anew")),
+    _primitive("identity", traits=(*_ELEMENTWISE, "identity", "view")),
+    _primitive("relu", traits=(*_ELEMENTWISE, "idempotent", "overwrites", "rectifies")),
+    _primitive("sigmoid", traits=_ELEMENTWISE),
+    _primitive("tanh", traits=_ELEMENTWISE),
+    _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),
+    _primitive("bn", takes="single", state=True, traits=_NORM, parameters=_norm_parameters),
+    _primitive("mix_bn", takes="single", state=True, traits=(*_NORM, "mixing")),
+    _kernel("conv", across=True, down=True),
+    _kernel("conv_across", across=True, down=False, dilates=False),
+    _kernel("conv_down", across=False, down=True, dilates=False),
+    _kernel("dwconv", across=True, down=True, dense=False),
+    _primitive("max_pool", signature=(_K,), takes="map", strides=_BOTH, traits=("pool",)),
+    _primitive("avg_pool", signature=(_K,), takes="map", strides=_BOTH, traits=("pool",)),
+    _primitive("global_avg_pool", takes="map", gives="point"),
+    _primitive("shift", signature=(Parameter("dy", "offset"), Parameter("dx", "offset")), takes="map"),
+    _primitive(
+        "linear",
+        signature=(
+            _OUT,
+            Parameter("bias", "boolean", "true"),
+            Parameter("share", "share", '""'),
+            Parameter("tie", "tie", '""'),
+        ),
+        takes="linear",
+        gives="vector",
+        width="out",
+        state=True,
+        traits=("matrix", "vectorwise", "stackable"),
+        parameters=_linear_parameters,
+        multiply_adds=lambda spec, shape: matrix_size(spec),  # a tied one too: the embedding has its numbers
+    ),
+    _primitive(
+        "embedding",
+        signature=(Parameter("vocab", "width"), _OUT, Parameter("dropout", "rate", "0")),
+        takes="tokens",
+        width="out",
+        state=True,
+        random=True,
+        traits=("embedding",),
+        parameters=_word_vectors,
+    ),
+    _primitive(
+        "locked_dropout",
+        signature=(Parameter("p", "rate"),),
+        takes="vectors",
+        random=True,
+        traits=("vectorwise",),
+    ),
+):
+    register(each)
+
+BUILT_IN = frozenset(PRIMITIVES)
+
+
+def declarations() -> str:
+    """The lines of the prelude for what was registered besides the built-in primitives."""
+    added = [each.declaration for name, each in PRIMITIVES.items() if name not in BUILT_IN]
+    return "".join(f"\n{line}" for line in added) + ("\n" if added else "")
+
+
+# -------------------------------------------------------------------------- rules
+
+
+def decided_width(primitive: Primitive, asked: Width, out: Width | None) -> Width | None:
+    """The width that a primitive gives whatever reaches it: its `out`, or the one that the body asks for; None where
+    it keeps the width that reaches it."""
+    return {"kept": None, "asked": asked, "out": out}[primitive.width]
+
+
+def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: Pair) -> Tensor:
+    """The shape that a primitive gives; `decided` is its width (None: it keeps that of the tensor)."""
+    width = tensor.width if decided is None else decided
+    if primitive.gives == "point":
+        return Tensor(width, (1, 1))
+    if primitive.gives == "vector":
+        return Tensor(width, tensor.size if tensor.is_sequence else ())
+    return Tensor(width, strided(tensor.size, stride))
+
+
+def kernel_help(value: object) -> str:
+    """What to write in place of a kernel that is not accepted."""
+    if isinstance(value, Fraction) and value.denominator == 1 and 2 <= value < 16:
+        return f"write {value - 1} or {value + 1}"
+    return "kernels are odd numbers such as 3, 5 and 7; the kernel is the first argument"
+
+
+def wanted(kind: ParameterKind, value: object) -> str | None:
+    """What would be accepted in place of `value`; None where it is fine (a symbol always is)."""
+    if kind == "any" or isinstance(value, Symbolic):
+        return None
+    if kind == "boolean":
+        return None if isinstance(value, bool) else "`true` or `false`"
+    if kind in ("share", "tie"):
+        accepted = {"share": "target", "tie": "stem"}[kind]
+        return None if value in ("", accepted) else f'`"{accepted}"`'
+    if kind == "rate":
+        return None if isinstance(value, Fraction) and 0 <= value < 1 else "from 0 to less than 1"
+    whole = isinstance(value, Fraction) and value.denominator == 1
+    if kind == "width":
+        return (
+            None
+            if whole and 1 <= _int(value) <= LARGEST_WIDTH
+            else f"a whole number from 1 to {LARGEST_WIDTH:,}"
+        )
+    if kind == "offset":
+        return (
+            None
+            if whole and abs(_int(value)) <= LARGEST_KERNEL
+            else f"a whole number within {LARGEST_KERNEL}"
+        )
+    if whole and 1 <= _int(value) <= LARGEST_KERNEL:
+        return None
+    return f"a whole number from 1 to {LARGEST_KERNEL}"
+
+
+def _int(value: object) -> int:
+    return int(value) if isinstance(value, Fraction) else 0
+
+
+def even_pool(primitive: Primitive, k: Width) -> bool:
+    """Whether this is a pool with an even kernel, which needs k = stride (no padding, ceil mode)."""
+    return primitive.has("pool") and isinstance(k, Fraction) and k % 2 == 0

@@ -1,0 +1,1 @@
+"""The settings of `search {}` and `train {}`, without torch."""

@@ -1,0 +1,39 @@
+"""What a setting is: a field of a dataclass that carries its help, its bounds and its values as metadata."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from functools import partial
+from typing import Any
+
+from dartsl.lang.settings.methods import Part
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    open_low: bool = False,
+    values: tuple[Any, ...] | None = None,
+    suffix: str = "",
+    names: Part | None = None,
+    only: str | None = None,
+    **by_kind: Any,
+) -> Any:
+    """A dataclass field with what a checker and a command line need to know about it.
+
+    `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. With `suffix`, the path
+    of a file whose name ends so may be given in place of one of `values`. `names` says of which part of
+    `dartsl.lang.settings.methods` the value is a name, or each of several names. `only` is the one kind of input
+    (`dartsl.lang.records.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
+    `text=20.0`.
+    """
+    meta: dict[str, Any] = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
+    meta |= {"suffix": suffix, "names": names, "only": only, "by_kind": by_kind}
+    return field(default=default, metadata=meta)
+
+
+of_images = partial(setting, only="images")
+of_text = partial(setting, only="text")
