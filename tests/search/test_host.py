@@ -37,7 +37,7 @@ network decided(C = 4) {
   head  global_avg_pool > linear(10)
 }
 """
-REST = [("2", 2), ("1", 0), ("2", 0), ("exact", 0), ("exact", 2)]
+REST = [("2", 2), ("1", 0), ("2", 0), ("exact", 2)]  # exact at -O0 takes 100 s, by the loop that they show
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
 IMAGES = {"device": "cpu", "data": "digits", "batch": 4, "crop": 1}
 TEXT = {"device": "cpu", "data": "markov", "batch": 64, "bptt": 5}
