@@ -32,7 +32,6 @@ import dartsl
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.source import Source
 from dartsl.training.measured import Measured
-from tests.benchmarks.digits_against_random import random_cells
 
 SPACES = ("nasbench201", "robust_s4")
 METHODS = ("darts", "beta_darts", "fair_darts", "drnas", "darts_minus", "sdarts_rs")
@@ -106,9 +105,7 @@ class Work:
         spec, parameters = self.spec(space), {"C": self.sizes.width, "n": 1}
         begun, epochs = time.process_time(), self.sizes.epochs
         if method == RANDOM:
-            cells = random_cells(
-                spec, dict(dartsl.compile(spec, parameters=parameters).plan.parameters), seed
-            )
+            (cells,) = dartsl.sample(spec, seed=seed, parameters=parameters)
         else:
             with tempfile.TemporaryDirectory() as folder:
                 run = dartsl.search(

@@ -1,8 +1,8 @@
 """Does the search find better cells than chance? Found cells against random ones, on the digits.
 
-For each seed: search specs/digits.darts; draw a random pair of cells of the same space (random alphas, the
-same derivation); train both from scratch, with the same seed, batches and schedule, on all training images;
-measure on the test images once, after the last epoch. Nothing is chosen by a test image.
+For each seed: search specs/digits.darts; draw random cells of the same space (`dartsl.sample`); train both from
+scratch, with the same seed, batches and schedule, on all training images; measure on the test images once, after the
+last epoch. Nothing is chosen by a test image.
 
     python -m tests.benchmarks.digits_against_random --seeds 6 --out rows.jsonl
 
@@ -15,7 +15,6 @@ import json
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from fractions import Fraction
 from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,40 +26,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dartsl import compile
+from dartsl import compile, sample
 from dartsl.data import Augment, Batches, ImageData, load
-from dartsl.lang.check.model import Spec
-from dartsl.lang.checker import check, pick_network
+from dartsl.lang.checker import check
 from dartsl.lang.codes.source import Source
 from dartsl.lang.settings.values import SearchConfig, configure
 from dartsl.lang.syntax.loader import read
 from dartsl.nn.passing import PLAIN
 from dartsl.nn.supernet import Supernet
 from dartsl.run.job import Job
-from dartsl.searching.emit import Provenance, found_text
 from dartsl.searching.loop import search
 from dartsl.searching.method import learning_rate
-from dartsl.searching.readouts import Reading, softmax_rows
 from dartsl.step.batches import ImageBatch
 from dartsl.step.gradients import weight_step
-
-
-def random_cells(spec: Spec, parameters: dict[str, Fraction], seed: int) -> str:
-    """A cell of each kind by the usual derivation from random alphas: uniform over edges and operations."""
-    generator = torch.Generator().manual_seed(seed)
-    network = pick_network(spec, None)
-    weights = {
-        name: Reading(
-            softmax_rows(
-                [
-                    torch.randn(len(edge.candidates), generator=generator).tolist()
-                    for edge in spec.cells[name].searched_edges
-                ]
-            )
-        )
-        for name in network.cells
-    }
-    return found_text(spec, network, parameters, weights, Provenance("", "random", "", seed, 1, ""))
 
 
 def train(text: str, data: ImageData, seed: int, epochs: int, batch: int = 64) -> tuple[float, float]:
@@ -98,9 +76,8 @@ def measure(seed: int, epochs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         found = search(Job(spec, out=Path(folder) / "run"), replace(config, seed=seed)).found
     assert found is not None, "the search was interrupted"
-    defaults = compile(spec).plan.parameters
     row: dict[str, Any] = {"seed": seed, "epochs": epochs, "cells": found}
-    for name, text in (("found", found), ("random", random_cells(spec, dict(defaults), seed))):
+    for name, text in (("found", found), ("random", sample(spec, seed=seed)[0])):
         error, loss = train(text, data, seed, epochs)
         row |= {f"{name}_error": error, f"{name}_loss": loss}
     return row
