@@ -1,4 +1,7 @@
-"""From uint8 images to what a network sees: crop, flip, normalise, cutout, for a whole batch at once.
+"""From stored images to what a network sees: crop, flip, normalise, cutout, for a whole batch at once.
+
+uint8 images are normalised in 0 .. 1; floating images, series and vectors, whose channels (or features) are the last
+axis too, as they are.
 
 Each image of a batch gets draws of its own, from a generator that the caller owns. It lies on the CPU, whatever the
 images' device, so that a seed means the same everywhere: a few whole numbers per image are drawn, and all else is done
@@ -20,14 +23,18 @@ from dartsl.data.images import ImageData
 from dartsl.lang.codes.diagnostics import UserError
 
 _CHUNK = 4096  # images whose float64 copies are held at once
+_ROWS = 1 << 20  # rows of numbers whose float64 copies are held at once
 
 
 def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, over all pixels, in 0 .. 1.
+    """Mean and standard deviation of each channel, over all pixels: of uint8 (N, H, W, C) in 0 .. 1; of floating
+    examples (N, ..., C) of their numbers, in float64 on the CPU.
 
-    `images` uint8 (N, H, W, C). A channel of one value gets deviation 1: it is centred, not scaled.
-    Whole numbers are summed, so the result is the same on every device.
+    A channel of one value gets deviation 1: it is centred, not scaled. Whole numbers are summed, so the result is the
+    same on every device.
     """
+    if images.is_floating_point():
+        return _measured(images)
     total = torch.zeros(images.shape[-1], dtype=torch.int64, device=images.device)
     squares = torch.zeros_like(total)
     for chunk in torch.split(images, _CHUNK):
@@ -40,9 +47,25 @@ def measure(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(m / 255 for m in means), tuple(v**0.5 / 255 if v > 0 else 1.0 for v in variances)
 
 
+def _measured(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The same of floating examples (N, ..., C), by two passes over them."""
+    rows = values.cpu().reshape(-1, values.shape[-1])  # (M, C)
+    mean = _total(rows, torch.zeros(rows.shape[1], dtype=torch.float64)) / len(rows)  # (C,)
+    variance = _total(rows, mean, power=2) / len(rows)  # (C,)
+    alike = (rows == rows[0]).all(dim=0)  # (C,): of one value, whose mean may be rounded
+    return tuple(mean.tolist()), tuple(torch.where(alike, 1.0, variance.sqrt()).tolist())
+
+
+def _total(rows: Tensor, centre: Tensor, power: int = 1) -> Tensor:
+    """The sum over rows (M, C) of (row - centre) ** power, float64 (C,)."""
+    return torch.stack([(c.double() - centre).pow(power).sum(dim=0) for c in torch.split(rows, _ROWS)]).sum(
+        dim=0
+    )
+
+
 @dataclass(frozen=True)
 class Augment:
-    """What is done to images: crop, flip, cutout as in the settings; `mean`, `std` a channel, in 0 .. 1."""
+    """What is done to images: crop, flip, cutout as in the settings; `mean`, `std` a channel, in 0 .. 1 of uint8."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -89,14 +112,14 @@ class Augment:
         flip: bool = False,
         cutout: int = 0,
     ) -> Augment:
-        """The same for the data set `name`, measured on `images` where that is needed: uint8 (N, H, W, C)."""
+        """The same for the data set `name`, measured on `images` where that is needed: (N, ..., C)."""
         measured = measure(images()) if not (mean and std) else ((), ())
         values = []
         for setting, given, found in (("mean", mean, measured[0]), ("std", std, measured[1])):
             numbers = tuple(given) or found
             if len(numbers) not in (1, channels):
                 raise UserError(
-                    f"`{setting}` has {len(numbers)} numbers, but {name}'s images have {channels} channels",
+                    f"`{setting}` has {len(numbers)} numbers, but {name} has {channels} channels",
                     "give one number per channel, or none: then they are measured",
                 )
             values.append(numbers * channels if len(numbers) == 1 else numbers)
@@ -107,27 +130,26 @@ class Augment:
         return cls(values[0], values[1], crop, flip, cutout)
 
     def plain(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Normalised only, as for evaluation: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
+        """Normalised only, as for evaluation: (B, H, W, C) to `dtype` (B, C, H, W)."""
         return normalise(images, self.mean, self.std, dtype)
 
     def draw(
-        self, count: int, size: tuple[int, int], generator: Generator, rows: Tensor | None = None
+        self, count: int, size: tuple[int, ...], generator: Generator, rows: Tensor | None = None
     ) -> Tensor:
-        """What is random for `count` images of a `size` (height, width): int64 (K, B), K numbers an image, on the CPU.
+        """What is random for `count` images of a `size` (height, width): int64 (K, B), K numbers per image, on the CPU.
 
         They are the corner of the crop, top and left; whether the image is flipped; the centre of the cutout, top and
         left; as far as these are done. `rows`, int64 (B,), are the images that are wanted, else all: a process that
-        takes a part of a batch draws for all of it.
+        takes a part of a batch draws for all of it. Nothing is random for series and vectors.
         """
-        height, width = size
         limits = [(2, 2 * self.crop + 1)] * bool(self.crop) + [(1, 2)] * self.flip
-        limits += [(1, height), (1, width)] * bool(self.cutout)
+        limits += [(1, side) for side in size] * bool(self.cutout)
         drawn = [torch.randint(below, (each, count), generator=generator) for each, below in limits]
         numbers = torch.cat(drawn) if drawn else torch.empty(0, count, dtype=torch.int64)
         return numbers if rows is None else numbers[:, rows]
 
     def prepare(self, images: Tensor, drawn: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Augmented as `draw` says, and normalised: uint8 (B, H, W, C), int64 (K, B) to `dtype` (B, C, H, W)."""
+        """Augmented as `draw` says, and normalised: (B, H, W, C), int64 (K, B) to `dtype` (B, C, H, W)."""
         numbers = iter(drawn)  # K times (B,)
         if self.crop:
             images = crop(images, self.crop, next(numbers), next(numbers))
@@ -137,22 +159,26 @@ class Augment:
         return cutout(result, self.cutout, next(numbers), next(numbers)) if self.cutout else result
 
     def __call__(self, images: Tensor, generator: Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Both: uint8 (B, H, W, C) to `dtype` (B, C, H, W)."""
-        batch, height, width, _ = images.shape
-        return self.prepare(images, moved(self.draw(batch, (height, width), generator), images.device), dtype)
+        """Both: (B, H, W, C) to `dtype` (B, C, H, W)."""
+        batch, *size, _ = images.shape
+        return self.prepare(images, moved(self.draw(batch, tuple(size), generator), images.device), dtype)
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Tensor:
-    """(pixel / 255 - mean) / std: uint8 (B, H, W, C) to (B, C, H, W), contiguous."""
-    shift = _of_channels(tuple(mean), dtype, images.device)  # (C, 1, 1)
-    scale = _of_channels(tuple(std), dtype, images.device)  # (C, 1, 1)
-    planes = images.permute(0, 3, 1, 2).to(dtype, memory_format=torch.contiguous_format)  # (B, C, H, W)
-    return (planes / 255 - shift) / scale
+    """(pixel / 255 - mean) / std: uint8 (B, H, W, C) to (B, C, H, W), contiguous; (x - mean) / std of floating images
+    (B, H, W, C), series (B, L, C) to (B, C, L), and vectors (B, F)."""
+    axes = images.dim()
+    shift = _of_channels(tuple(mean), dtype, images.device, axes)  # (C, 1, 1)
+    scale = _of_channels(tuple(std), dtype, images.device, axes)  # (C, 1, 1)
+    first = (
+        images.movedim(-1, 1).to(dtype, memory_format=torch.contiguous_format).contiguous()
+    )  # (B, C, H, W)
+    return ((first if images.is_floating_point() else first / 255) - shift) / scale
 
 
 @lru_cache(maxsize=16)  # else each batch would wait for a copy to the device
-def _of_channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=dtype, device=device).view(-1, 1, 1)
+def _of_channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device, axes: int) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device).view(-1, *[1] * (axes - 2))
 
 
 def crop(images: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:

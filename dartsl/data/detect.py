@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dartsl.data.images import Expected, ImageData, check_expected
+from dartsl.data.images import FORMS, IMAGE, Expected, Form, ImageData, check_expected
 from dartsl.data.named import OF_IMAGES, locate
 from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
 from dartsl.data.readers.layout import is_image_folder, unwrapped
@@ -40,16 +40,21 @@ def _read(name_or_path: str, expect: Expected | None) -> ImageData:
     if path is None:
         return EMBEDDED[name_or_path]()
     try:
-        return _read_folder(path, expect) if path.is_dir() else _read_file(path)
+        form = IMAGE if expect is None else FORMS[len(expect) - 1]
+        if path.is_dir() and form is not IMAGE:
+            raise UserError(
+                f"{path}: a folder, and the network takes {form.several}", "name an .npz file of them"
+            )
+        return _read_folder(path, expect) if path.is_dir() else _read_file(path, form)
     except OSError as error:  # not allowed, or gone
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
 
 
-def _read_file(path: Path) -> ImageData:
+def _read_file(path: Path, form: Form) -> ImageData:
     if path.suffix.lower() == ".npz":
-        return npz.read(path)
+        return npz.read(path, form)
     if path.name.endswith(_ARCHIVES):
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
     if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):
@@ -63,7 +68,7 @@ def _read_folder(path: Path, expect: Expected | None) -> ImageData:
     if found is not None:
         return found()
     if is_image_folder(path):
-        return folder.read(path, expect[:3] if expect is not None else None)
+        return folder.read(path, None if expect is None else (expect[0], expect[1], expect[2]))
     files = sorted(path.rglob("*.npz"))
     if files:
         raise UserError(

@@ -87,9 +87,10 @@ def large_folder(
         return None
     if stream == "never":
         return None
-    found = FolderData(path, listing(path), expect[:3])
-    if len(found.class_names) != expect[3]:
-        raise wrong_head(str(path), "classes", len(found.class_names), expect[3], parameter)
+    channels, height, width, classes = expect
+    found = FolderData(path, listing(path), (channels, height, width))
+    if len(found.class_names) != classes:
+        raise wrong_head(str(path), "classes", len(found.class_names), classes, parameter)
     return found if stream == "always" or must or found.bytes > IN_MEMORY else None
 
 

@@ -123,7 +123,7 @@ class Prepared:
         return images.to(dtype)
 
     def draw(
-        self, count: int, size: tuple[int, int], generator: torch.Generator, rows: Tensor | None = None
+        self, count: int, size: tuple[int, ...], generator: torch.Generator, rows: Tensor | None = None
     ) -> Tensor:
         """Nothing: int64 (0, B)."""
         return torch.empty(0, count if rows is None else len(rows), dtype=torch.int64)

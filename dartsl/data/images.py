@@ -1,9 +1,9 @@
-"""Labelled images as tensors, and what every data set must hold, whatever its format."""
+"""Labelled examples as tensors, images above all, and what every data set must hold, whatever its format."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,15 +17,44 @@ from dartsl.data.named import wrong_head
 from dartsl.lang.codes.diagnostics import UserError
 
 Array = NDArray[Any]
-Expected = tuple[int, int, int, int]  # channels, height, width, classes
+# What a network takes of one example, channels first, and its classes: (channels, height, width, classes) of images,
+# (channels, length, classes) of series, (features, classes) of vectors.
+Expected = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is particular to a kind of example, in the words of messages.
+
+    one, several  what they are called
+    word          what declares them in a network
+    layouts       the axes of an array of them, those without an axis of channels too
+    axes          how many axes it has in memory, where channels are the last one
+    """
+
+    one: str
+    several: str
+    word: str
+    layouts: tuple[str, ...]
+    axes: int
+
+
+# By the number of axes that an example has in memory.
+FORMS: Mapping[int, Form] = {
+    1: Form("vector", "vectors", "vector", ("vectors, features",), 2),
+    2: Form("series", "series", "series", ("series, length, channels", "series, length"), 3),
+    3: Form("image", "images", "image", ("images, height, width, channels", "images, height, width"), 4),
+}
+IMAGE = FORMS[3]
 
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """A data set for classification, on one device.
 
-    Images are uint8 of shape (N, H, W, C), labels int64 of shape (N,) in 0 .. classes - 1. Each part holds at least
-    one image and all images have one shape. There is a validation part only where the data set brings one of its own.
+    Images are uint8 or float32 of shape (N, H, W, C), series float32 (N, L, C), vectors float32 (N, F); labels int64 of
+    shape (N,) in 0 .. classes - 1. Each part holds at least one example, and all have one shape and type. There is a
+    validation part only where the data set brings one of its own.
     `names` are those of the classes, in the order of their numbers; empty where the data set gives none. `notes` are
     what a user should know about how the data set was understood, a sentence each.
     """
@@ -52,10 +81,20 @@ class ImageData:
         return self.valid_labels is not None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        _, height, width, channels = self.train_images.shape
-        return channels, height, width
+    def shape(self) -> tuple[int, ...]:
+        """That of an example as a network takes it: channels (or features), then height and width, or length."""
+        _, *size, channels = self.train_images.shape
+        return (channels, *size)
+
+    @property
+    def floats(self) -> bool:
+        """Whether its numbers are floating, and not pixels of 0 .. 255."""
+        return self.train_images.is_floating_point()
+
+    @property
+    def form(self) -> Form:
+        """What kind of example it holds."""
+        return FORMS[len(self.shape)]
 
     @property
     def bytes(self) -> int:
@@ -85,26 +124,33 @@ def assemble(
     classes: int | None = None,
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
+    form: Form = IMAGE,
 ) -> ImageData:
     """Check what a reader found and make tensors of it.
 
-    `train`, `test` and `valid` are (images, labels): uint8 (N, H, W, C) or (N, H, W), integers (N,) or (N, 1).
+    `train`, `test` and `valid` are (images, labels): uint8 or float32 (N, H, W, C) or (N, H, W), integers (N,) or
+    (N, 1); or series or vectors in place of images, as `form` says.
     Without `classes` their number is that of their `names`, or else the largest training label and one.
     Raises UserError.
     """
     parts = {"training": train, "test": test} | ({} if valid is None else {"validation": valid})
-    images = {part: _images(name, part, found[0]) for part, found in parts.items()}
+    images = {part: _examples(name, part, found[0], form) for part, found in parts.items()}
     labels = {part: class_numbers(name, part, found[1]) for part, found in parts.items()}
     for part, x in images.items():
         if len(x) != len(labels[part]):
             raise UserError(
-                f"{name}: {len(x)} {part} images, but {len(labels[part])} labels",
-                "each image needs one label, in the same order",
+                f"{name}: {len(x)} {part} {form.several}, but {len(labels[part])} labels",
+                f"each {form.one} needs one label, in the same order",
             )
         if x.shape[1:] != images["training"].shape[1:]:
             raise UserError(
-                f"{name}: training images are {_size(images['training'])}, {part} images {_size(x)}",
-                "all images of a data set must have one size",
+                f"{name}: training {form.several} are {_size(images['training'])}, {part} {form.several} {_size(x)}",
+                f"all {form.several} of a data set must have one size",
+            )
+        if x.dtype != images["training"].dtype:
+            raise UserError(
+                f"{name}: training {form.several} are {images['training'].dtype}, {part} {form.several} {x.dtype}",
+                f"all {form.several} of a data set must have one type",
             )
     count, found_notes = count_classes(name, labels, classes or len(names) or None)
     return ImageData(
@@ -137,15 +183,16 @@ def check_expected(data: ImageData, expect: Expected, parameter: str | None = No
 
     `parameter` is the one of the network that sets its classes, if there is one.
     """
-    channels, height, width, classes = expect
-    if data.shape != (channels, height, width):
-        c, h, w = data.shape
-        looks_turned = (h, w, c) == (channels, height, width)
+    *shape, classes = expect
+    if list(data.shape) != shape:
+        looks_turned = (*data.shape[1:], data.shape[0]) == tuple(shape) and len(shape) > 1
         turn = "; its channels seem to come first, they must be the last axis" if looks_turned else ""
+        word, several = data.form.word, data.form.several
+        written = f"input {word}({', '.join(map(str, data.shape))})"
         raise UserError(
-            f"{data.name}: images have {c} channels and size {h}x{w}, "
-            f"but the spec says `input image({channels}, {height}, {width})`",
-            f"write `input image({c}, {h}, {w})` in the network, or name other data by --data{turn}",
+            f"{data.name}: {several} have {_sizes(data.shape)}, "
+            f"but the spec says `input {word}({', '.join(map(str, shape))})`",
+            f"write `{written}` in the network, or name other data by --data{turn}",
         )
     if data.classes != classes:
         raise wrong_head(
@@ -154,25 +201,66 @@ def check_expected(data: ImageData, expect: Expected, parameter: str | None = No
         )  # fmt: skip
 
 
-def _images(name: str, part: str, images: Array) -> Array:
-    if images.dtype != np.uint8:
+def _examples(name: str, part: str, found: Array, form: Form) -> Array:
+    """Those of a part, with an axis of channels. Raises UserError."""
+    _require_type(name, part, found, form)
+    whole, flat = form.axes, len(form.layouts) > 1
+    if flat and found.ndim == whole - 1:
+        found = found[..., None]
+    if found.ndim != whole:
+        shapes = ", or ".join(f"({layout})" for layout in form.layouts)
         raise UserError(
-            f"{name}: {part} images are {images.dtype}, not uint8",
-            "store pixels as whole numbers 0 .. 255; for values in 0 .. 1: (x * 255).round().astype('uint8')",
+            f"{name}: {part} {form.several} have {found.ndim} axes, shape {found.shape}",
+            f"shape them {shapes} when they are {'grey' if form is IMAGE else 'of one channel'}"
+            if flat
+            else f"shape them {shapes}",
         )
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4:
+    if 0 in found.shape:
         raise UserError(
-            f"{name}: {part} images have {images.ndim} axes, shape {images.shape}",
-            "shape them (images, height, width, channels), or (images, height, width) when they are grey",
+            f"{name}: there are no {part} {form.several} (shape {found.shape})", "is the file complete?"
         )
-    if 0 in images.shape:
-        raise UserError(f"{name}: there are no {part} images (shape {images.shape})", "is the file complete?")
-    # A copy where needed: torch wants writable memory without negative strides.
-    return np.require(images, requirements=["C", "W"])
+    if found.dtype != np.uint8:
+        _require_finite(name, part, found, form)
+    # A copy where needed: torch wants writable memory without negative strides, in the machine's order of bytes.
+    return np.require(found, dtype=found.dtype.newbyteorder("="), requirements=["C", "W"])
 
 
-def _size(images: Array) -> str:
-    _, height, width, channels = images.shape
-    return f"{height}x{width} with {channels} channels"
+def _require_type(name: str, part: str, found: Array, form: Form) -> None:
+    if found.dtype == np.float32 or (form is IMAGE and found.dtype == np.uint8):
+        return
+    if form is IMAGE:
+        raise UserError(
+            f"{name}: {part} images are {found.dtype}, not uint8 or float32",
+            "store pixels as whole numbers 0 .. 255: (x * 255).round().astype('uint8') of values in 0 .. 1; "
+            "or any numbers, x.astype('float32')",
+        )
+    raise UserError(
+        f"{name}: {part} {form.several} are {found.dtype}, not float32", "store x.astype('float32')"
+    )
+
+
+def _require_finite(name: str, part: str, found: Array, form: Form) -> None:
+    for place, each in enumerate(found):
+        if not np.isfinite(each).all():
+            wrong = each[~np.isfinite(each)].flat[0]
+            where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(each))[0])
+            raise UserError(
+                f"{name}: {part} {form.one} {place} holds {wrong}, at {', '.join(map(str, where))}",
+                "a missing value must be filled in, or its example left out, before the data are stored",
+            )
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    """What a shape, channels first, says in words."""
+    channels, *size = shape
+    if not size:
+        return f"{channels} features"
+    return f"{channels} channels and {'length' if len(size) == 1 else 'size'} {'x'.join(map(str, size))}"
+
+
+def _size(found: Array) -> str:
+    """`8x8 with 1 channels`, of examples with an axis of channels."""
+    _, *size, channels = found.shape
+    if not size:
+        return f"{channels} features"
+    return f"{'x'.join(map(str, size))} with {channels} channels"

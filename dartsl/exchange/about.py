@@ -41,8 +41,12 @@ class About:
             return f"{self.dtype} images, normalised, {shape}"
         known = f"mean {_short(self.inputs.mean)}, std {_short(self.inputs.std)}"
         if not self.normalised:
-            return f"{self.dtype} images, normalised, {shape}: (x - mean) / std of x in 0..1 ({known})"
-        kind = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
+            of = "" if self.inputs.floats else " of x in 0..1"
+            return f"{self.dtype} images, normalised, {shape}: (x - mean) / std{of} ({known})"
+        if not self.inputs.floats:
+            kind = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
+        else:
+            kind = f"{self.dtype} images as they are stored"
         return f"{kind}, {shape}, normalised inside ({known})"
 
     def record(self) -> dict[str, Any]:

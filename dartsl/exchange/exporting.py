@@ -141,6 +141,13 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
             "dartsl train SPEC" if folder is None else f"dartsl train --resume {folder.path}",
             exit_code=2,
         )
+    if _floats(folder.info.inputs):
+        raise UserError(f"{folder.path} was trained on float32 images, which uint8 cannot hold", exit_code=2)
+
+
+def _floats(inputs: Inputs) -> bool:
+    """Whether a training's images are float32."""
+    return isinstance(inputs, ImageInputs) and inputs.floats
 
 
 def _require_program(to: str, uint8: bool) -> None:

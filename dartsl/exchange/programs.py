@@ -128,6 +128,11 @@ def examples(model: Supernet, about: About, batch: int) -> tuple[Tensor, Tensor]
     if not about.normalised or not isinstance(about.inputs, ImageInputs):
         images = torch.randn((batch, channels, height, width), generator=generator, dtype=dtype)
         return images, images
+    if about.inputs.floats:
+        stored = torch.randn((batch, height, width, channels), generator=generator, dtype=dtype)
+        return stored.movedim(-1, 1).contiguous(), normalise(
+            stored, about.inputs.mean, about.inputs.std, dtype
+        )
     size = (batch, height, width, channels)
     pixels = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)  # (B, H, W, C)
     planes = pixels.permute(0, 3, 1, 2).contiguous()  # (B, C, H, W)

@@ -20,20 +20,22 @@ class ImageInputs:
     """How an image becomes what the network takes, and what its outputs stand for.
 
     shape      channels, height, width
-    mean, std  of each channel, of pixels in 0..1: (pixel - mean) / std
+    mean, std  of each channel, of pixels in 0..1 (of `floats`: of the numbers themselves): (pixel - mean) / std
     classes    their names, in the order of the outputs
     resize     the shorter side before the centre crop to height x width, as evaluation takes it; 0: images are
                resized to height x width as they are
     prepared   the user's own code made of images what the network takes: mean, std and resize say nothing
+    floats     images are float32, and else uint8
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...]
     resize: int = 0
     kind: str = "images"
     prepared: bool = False
+    floats: bool = False
 
     def fit(self, plan: Plan) -> bool:
         """Whether they are those of such a network."""
@@ -101,10 +103,18 @@ def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
     if min(std) <= 0:
         raise ValueError("std")
     channels, height, width = shape
-    prepared = record.get("prepared", False)
-    if not isinstance(prepared, bool):
-        raise ValueError("prepared")
-    return ImageInputs((channels, height, width), mean, std, tuple(classes), resize, prepared=prepared)
+    prepared, floats = (_flag(record, name) for name in ("prepared", "floats"))
+    return ImageInputs(
+        (channels, height, width), mean, std, tuple(classes), resize, prepared=prepared, floats=floats
+    )
+
+
+def _flag(record: Mapping[str, Any], name: str) -> bool:
+    """Whether it is so; what a run of old does not say is not."""
+    found = record.get(name, False)
+    if not isinstance(found, bool):
+        raise ValueError(name)
+    return found
 
 
 def _numbers(record: Mapping[str, Any], name: str, count: int) -> tuple[float, ...]:

@@ -37,12 +37,14 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
     """What the network takes, for `run.json`."""
-    prepared = isinstance(augment, Prepared)
-    return ImageInputs(data.shape, augment.mean, augment.std, data.class_names, prepared=prepared)
+    prepared, floats = isinstance(augment, Prepared), isinstance(data, ImageData) and data.floats
+    return ImageInputs(
+        data.shape, augment.mean, augment.std, data.class_names, prepared=prepared, floats=floats
+    )
 
 
 class InMemory:
-    """Training images that lie on the device as uint8; on the CPU where a GPU has too little memory for them.
+    """Training images that lie on the device as they are stored; on the CPU where a GPU has too little memory for them.
 
     size    height and width
     seeded  whether something is drawn as an image is read
@@ -59,7 +61,7 @@ class InMemory:
         self._images, self._labels = data.train_images.to(there), data.train_labels.to(there)
 
     def take(self, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-        """Images uint8 (B, H, W, C) and labels (B,) at places among the training images, int64 (B,), on the device.
+        """Images (B, H, W, C) and labels (B,) at places among the training images, int64 (B,), on the device.
 
         `seed` is of what is drawn as they are read: here nothing is.
         """

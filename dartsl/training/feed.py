@@ -111,7 +111,7 @@ def in_parts(images: Tensor, labels: Tensor, shares: Sequence[Share]) -> list[Im
 
 def drawn_for(
     augment: Augment | Prepared,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     config: TrainConfig,
     place: tuple[int, int],
     rows: Tensor,
@@ -123,7 +123,7 @@ def drawn_for(
 
 
 class MemoryFeed:
-    """A data set that lies on the device as uint8; on the CPU where a GPU has too little memory for it."""
+    """A data set that lies on the device as it is stored; on the CPU where a GPU has too little memory for it."""
 
     def __init__(self, data: ImageData, config: TrainConfig, fingerprint: str, group: Group = ALONE) -> None:
         """Raises UserError for settings that do not go with the data."""
@@ -141,7 +141,9 @@ class MemoryFeed:
             data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
         )
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
-        self.inputs = ImageInputs(data.shape, self._augment.mean, self._augment.std, data.class_names)
+        self.inputs = ImageInputs(
+            data.shape, self._augment.mean, self._augment.std, data.class_names, floats=data.floats
+        )
         self.notes = data.notes
         self.found = Found(
             bool(config.data) and image_folder(config.data) is not None, apart=data.has_validation

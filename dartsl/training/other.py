@@ -49,6 +49,12 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
     feed = _named(run, inputs, data) if given.data is None else _given(run, inputs, given)
     if feed.counts[TEST] == 0:
         raise UserError(f"{feed.name} has no test images")
+    if feed.inputs.floats != inputs.floats:
+        kinds = [_kind(each.floats) for each in (feed.inputs, inputs)]
+        raise UserError(
+            f"the images of {feed.name} are {kinds[0]}, and those that {run.folder.path} was trained on {kinds[1]}",
+            f"store them as {kinds[1]}: only then are they normalised alike",
+        )
     theirs = feed.inputs.classes
     if theirs != inputs.classes and _named_classes(theirs) and _named_classes(inputs.classes):
         differ = next(
@@ -113,6 +119,10 @@ def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
         )
     config = replace(run.config, mean=inputs.mean, std=inputs.std, resized_crop=False, jitter=(), final=True)
     return GivenFeed(replace(found, sets=(None, None, sets[-1])), config)
+
+
+def _kind(floats: bool) -> str:
+    return "float32" if floats else "uint8"
 
 
 def _named_classes(classes: tuple[str, ...]) -> bool:

@@ -24,7 +24,7 @@ KEYS = ("x_test", "x")  # the array of an .npz file that holds the images
 
 
 class Pictures(NamedTuple):
-    """Images uint8 (B, H, W, C), and what each is called."""
+    """Images uint8 or float32 (B, H, W, C), and what each is called."""
 
     names: Sequence[str]
     images: Tensor
@@ -37,6 +37,11 @@ def pictures_in(places: Sequence[Path], inputs: ImageInputs) -> Iterator[Picture
     there before anything is read.
     """
     listed = [item for place in places for item in _listed(place)]
+    if inputs.floats and (files := [path for path in listed if path.suffix.lower() != ".npz"]):
+        raise UserError(
+            f"{files[0]}: the network was trained on float32 images, and a picture holds none",
+            help=f"give an .npz file with an array {' or '.join(KEYS)}, of images like those that trained it",
+        )
     for packed, group in groupby(listed, key=lambda path: path.suffix.lower() == ".npz"):
         if packed:
             for path in group:
@@ -55,15 +60,21 @@ def _of_files(paths: Sequence[Path], inputs: ImageInputs) -> Iterator[Pictures]:
 
 
 def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "images") -> Iterator[Pictures]:
-    """The images of an array, uint8 (N, H, W, C) or (N, H, W) of one channel, in batches. Raises UserError."""
+    """The images of an array, (N, H, W, C) or (N, H, W) of one channel, of the type of those that trained, in batches.
+
+    Raises UserError.
+    """
     channels, height, width = inputs.shape
     shape = tuple(images.shape)
     size = (height, width, channels)
     kind = str(images.dtype).removeprefix("torch.")
-    if kind != "uint8" or (shape[1:] != size and not (shape[1:] == size[:2] and channels == 1)):
+    wanted = "float32" if inputs.floats else "uint8"
+    if kind != wanted or (shape[1:] != size and not (shape[1:] == size[:2] and channels == 1)):
         raise UserError(
-            f"{name}: {kind} of shape {shape}, not uint8 images (N, {height}, {width}, {channels})",
-            help="pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",
+            f"{name}: {kind} of shape {shape}, not {wanted} images (N, {height}, {width}, {channels})",
+            help="they are what the network was trained on, channels the last axis; arrays are not resized"
+            if inputs.floats
+            else "pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",
         )
     pixels = images.cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
     found = pixels.reshape(-1, *size)  # (N, H, W, C)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dartsl.data.images import Array, ImageData, assemble
+from dartsl.data.images import IMAGE, Array, Form, ImageData, assemble
 from dartsl.data.readers.bounded import read_exactly, require_plausible
 from dartsl.lang.codes.diagnostics import UserError
 
@@ -36,9 +36,11 @@ class _Header(NamedTuple):
     size: int
 
 
-def read(path: Path) -> ImageData:
-    """Images uint8 (N, H, W, C) or (N, H, W), labels integers (N,) or (N, 1); names of classes, strings (classes,), in
-    `class_names` or `label_names`, if there are any. Other arrays are ignored.
+def read(path: Path, form: Form = IMAGE) -> ImageData:
+    """Images uint8 or float32 (N, H, W, C) or (N, H, W), or what else `form` says, and labels, integers (N,) or (N, 1).
+
+    Names of classes, strings (classes,), are in `class_names` or `label_names`, if there are any. Other arrays are
+    ignored.
 
     Raises UserError.
     """
@@ -53,7 +55,8 @@ def read(path: Path) -> ImageData:
         named = [key for key in NAMES if key in members][:1]
         arrays = {key: _read_member(path, archive, members[key], key) for key in (*KEYS, *named)}
     train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
-    return assemble(path.name, train, test, names=_class_names(path, arrays[named[0]] if named else None))
+    names = _class_names(path, arrays[named[0]] if named else None)
+    return assemble(path.name, train, test, names=names, form=form)
 
 
 def read_array(path: Path, keys: Sequence[str]) -> Array:

@@ -81,10 +81,12 @@ class SearchConfig:
         0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
     )
     mean: tuple[float, ...] = of_images(
-        (), "mean of each channel in 0..1; empty: measured on the training images"
+        (), "mean of each channel (of uint8 in 0..1); empty: measured on the training images"
     )
     std: tuple[float, ...] = of_images(
-        (), "standard deviation of each channel in 0..1; empty: measured on the training images", low=0
+        (),
+        "standard deviation of each channel (of uint8 in 0..1); empty: measured on the training images",
+        low=0,
     )
     stream: str = of_images(
         "auto",

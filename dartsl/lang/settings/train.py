@@ -41,10 +41,12 @@ class TrainConfig:
         0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
     )
     mean: tuple[float, ...] = of_images(
-        (), "mean of each channel in 0..1; empty: measured on the training images"
+        (), "mean of each channel (of uint8 in 0..1); empty: measured on the training images"
     )
     std: tuple[float, ...] = of_images(
-        (), "standard deviation of each channel in 0..1; empty: measured on the training images", low=0
+        (),
+        "standard deviation of each channel (of uint8 in 0..1); empty: measured on the training images",
+        low=0,
     )
     level: str = of_text("word", "split a text into words or characters", values=("word", "char"))
     bptt: int = of_text(

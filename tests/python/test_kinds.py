@@ -1,0 +1,81 @@
+"""A tiny run of every stage for each kind of example: search, train, evaluate, predict and export, from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import dartsl
+
+QUIET: Any = {"console": Console(quiet=True), "device": "cpu", "batch": 8, "epochs": 1}
+RNG = np.random.default_rng(1)
+IMAGES = """
+darts 1
+import "std/cnn"
+cell normal {
+  input  c0 : preprocess
+  node   n : sum
+  edge   c0 -> n : skip_connect | conv(3)
+  output n
+}
+network tiny(C = 2, classes = 3) {
+  input image(2, 4, 5)
+  stem  conv(3) > bn
+  stage normal width C
+  head  global_avg_pool > linear(classes)
+}
+"""
+
+
+def labelled(count: int, *shape: int) -> dict[str, Any]:
+    """Float32 examples whose first number says their class, of 3."""
+    labels = RNG.permutation(np.arange(count) % 3)
+    found = RNG.normal(size=(count, *shape)).astype("float32") * 7 + 100
+    found.reshape(count, -1)[:, 0] += 50 * labels
+    test = count // 4
+    return {
+        "x_train": found[test:], "y_train": labels[test:], "x_test": found[:test], "y_test": labels[:test],
+    }  # fmt: skip
+
+
+def stages(place: Path, spec: str, arrays: dict[str, Any]) -> tuple[dartsl.Run, np.ndarray[Any, Any]]:
+    """A search and a training of what it found; the test examples as the network takes them, standardised by hand."""
+    np.savez(place / "own.npz", **arrays)
+    settings = {"data": str(place / "own.npz"), **QUIET}
+    run = dartsl.search(dartsl.Source("tiny", spec), place / "searched", **settings)
+    trained = dartsl.train(run, place / "trained", **settings)
+    train = arrays["x_train"].astype("float64")
+    axes = tuple(range(train.ndim - 1))
+    seen = (arrays["x_test"] - train.mean(axes)) / train.std(axes)
+    return trained, np.moveaxis(seen, -1, 1).astype("float32")
+
+
+def test_floating_images(tmp_path: Path) -> None:
+    arrays = labelled(40, 4, 5, 2)
+    trained, seen = stages(tmp_path, IMAGES, arrays)
+    model = trained.model(device="cpu")
+    with torch.no_grad():
+        logits = model(torch.from_numpy(seen))  # (N, 3)
+    test = dartsl.evaluate(trained).test
+    assert test.correct == int((logits.argmax(1).numpy() == arrays["y_test"]).sum())
+    found = dartsl.predict(trained, arrays["x_test"])
+    assert [each.classes[0] for each in found] == [str(label) for label in logits.argmax(1).tolist()]
+    np.savez(tmp_path / "new.npz", x=arrays["x_test"])
+    assert [each.classes for each in dartsl.predict(trained, tmp_path / "new.npz")] == [
+        e.classes for e in found
+    ]
+    dartsl.export(trained, to="torch", output=tmp_path / "model.pt2")
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    raw = torch.from_numpy(np.moveaxis(arrays["x_test"], -1, 1).copy())
+    torch.testing.assert_close(program(raw), logits, rtol=1e-4, atol=1e-4)
+    with pytest.raises(dartsl.UserError, match="trained on float32 images, which uint8 cannot hold"):
+        dartsl.export(trained, to="torch", output=tmp_path / "u.pt2", uint8=True)
+    pixels = {name: x.astype("uint8") for name, x in arrays.items() if name[0] == "x"}
+    np.savez(tmp_path / "pixels.npz", **arrays | pixels)
+    with pytest.raises(dartsl.UserError, match=r"of pixels.npz are uint8, and those that .* float32"):
+        dartsl.evaluate(trained, data=str(tmp_path / "pixels.npz"))
