@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     "--column", "columns", multiple=True, metavar="COLUMN", help="A column of figures; may be repeated."
 )
 @click.option("--lower-is-better", is_flag=True, help="The figures are errors or losses, not accuracies.")
+@click.option(
+    "--isomorphic", is_flag=True,
+    help="Let the names of nodes not count; an edge of `none` into a sum is then no edge.",
+)  # fmt: skip
 @click.pass_context
 def lookup_command(
     ctx: click.Context,
@@ -31,12 +35,14 @@ def lookup_command(
     architectures: str | None,
     columns: tuple[str, ...],
     lower_is_better: bool,
+    isomorphic: bool,
 ) -> None:
     """Look up what found architectures reach in somebody's TABLE: figure, rank, and distance to the best.
 
     TABLE is a CSV file whose first line names its columns: one of architectures (NAS-Bench-201's strings, or genotypes)
     and others of figures. FOUND are decided specs or folders of searches. Several rows of one architecture count as
-    their mean. The exit code is 1 where one is not in the table.
+    their mean; with --isomorphic all rows of architectures that differ by the names of nodes alone do. The exit code is
+    1 where one is not in the table.
 
     \b
     Examples:
@@ -46,7 +52,12 @@ def lookup_command(
     from dartsl.api.tables import lookup
 
     rows = lookup(
-        table, *found, architectures=architectures, columns=columns, lower_is_better=lower_is_better
+        table,
+        *found,
+        architectures=architectures,
+        columns=columns,
+        lower_is_better=lower_is_better,
+        isomorphic=isomorphic,
     )
     result = {"table": str(table), "found": [asdict(row) for row in rows]}
     answer(result, "\n".join(line for row in rows for line in _lines(row)))
@@ -56,6 +67,8 @@ def lookup_command(
 def _lines(row: LookedUp) -> list[str]:
     mean = f"  (mean of {row.rows:,} rows)" if row.rows > 1 else ""
     lines = [f"{row.found}  {row.architecture}{mean}"]
+    others = [text for text in row.matching if text != row.architecture]
+    lines += [f"  isomorphic: {text}" for text in others]
     width = max((len(figure.column) for figure in row.figures), default=0)
     for each in row.figures:
         lines.append(

@@ -1,23 +1,24 @@
 """Somebody's table of architectures and what they reached: a CSV file, read a row at a time.
 
 Rows are matched by what an architecture is, not by how it is spelled: edges into a node may stand in any order. Several
-rows of one architecture, such as one for each seed, count as their mean.
+rows of one architecture, such as one for each seed, count as their mean. Where isomorphic architectures count as one,
+all of their rows do.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from dartsl.exchange.genotype import Architecture, Genotype, Nasbench, Part, Recurrent, Wire
-from dartsl.exchange.importing import architecture
+from dartsl.exchange.keys import Key, key_of
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.syntax.paths import reason
 
-Key = tuple[object, ...]  # equal for architectures that are the same
 Fits = Callable[[int], bool]  # whether a column, by its place, could be meant
 LONGEST = 100_000  # characters of a row's field
 
@@ -40,13 +41,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class _Column:
+    """The figures of one column: of each architecture the mean over its rows, and all of these means in order."""
+
+    means: Mapping[Key, float]
+    ordered: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Table:
     """Architectures and figures, read from a file.
 
-    form      how architectures are written: `nasbench201` or `genotype`
-    column    of the architectures
-    values    of each architecture, for each of `columns`, its rows' values
-    lower     whether lower figures are better
+    form        how architectures are written: `nasbench201` or `genotype`
+    column      of the architectures
+    lower       whether lower figures are better
+    isomorphic  whether architectures that differ by the names of nodes alone count as one
+    values      of each architecture, for each of `columns`, its rows' values
+    spellings   where isomorphic ones count as one: of each architecture the different ones that its rows have
     """
 
     path: Path
@@ -54,21 +65,35 @@ class Table:
     column: str
     columns: tuple[str, ...]
     lower: bool = False
+    isomorphic: bool = False
     values: dict[Key, list[list[float]]] = field(default_factory=dict)
+    spellings: dict[Key, dict[Key, str]] = field(default_factory=dict)
+
+    @cached_property
+    def _columns(self) -> tuple[_Column, ...]:
+        """Once for all that is looked up."""
+        found = []
+        for place in range(len(self.columns)):
+            means = {key: _mean(rows[place]) for key, rows in self.values.items()}
+            found.append(_Column(means, sorted(means.values())))
+        return tuple(found)
 
     def figures(self, key: Key) -> tuple[Figure, ...]:
         """What the table says of an architecture; nothing where it is not in it."""
-        rows = self.values.get(key)
-        if rows is None:
+        if key not in self.values:
             return ()
         found = []
-        for place, column in enumerate(self.columns):
-            means = [_mean(each[place]) for each in self.values.values()]
-            own, sign = _mean(rows[place]), -1 if self.lower else 1
-            best = (min if self.lower else max)(means)
-            rank = 1 + sum(sign * mean > sign * own for mean in means)
-            found.append(Figure(column, own, rank, len(means), best, abs(best - own)))
+        for name, column in zip(self.columns, self._columns, strict=True):
+            own, ordered, of = column.means[key], column.ordered, len(column.ordered)
+            better = bisect_left(ordered, own) if self.lower else of - bisect_right(ordered, own)
+            best = ordered[0] if self.lower else ordered[-1]
+            found.append(Figure(name, own, 1 + better, of, best, abs(best - own)))
         return tuple(found)
+
+    def bounds(self, column: str) -> tuple[float, float]:
+        """The least and the greatest figure in a column."""
+        ordered = self._columns[self.columns.index(column)].ordered
+        return ordered[0], ordered[-1]
 
     def rows(self, key: Key) -> int:
         """How many rows an architecture has."""
@@ -80,7 +105,11 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def read_table(
-    path: Path, architectures: str | None = None, columns: Sequence[str] = (), lower: bool = False
+    path: Path,
+    architectures: str | None = None,
+    columns: Sequence[str] = (),
+    lower: bool = False,
+    isomorphic: bool = False,
 ) -> Table:
     """A table of a CSV file with a header.
 
@@ -101,7 +130,7 @@ def read_table(
         _named(path, header, None, "--column", lambda at: at != place and _is_number(row[at]))
     ]
     form = "nasbench201" if row[place].strip().strip("'\"").startswith("|") else "genotype"
-    table = Table(path, form, header[place], tuple(header[each] for each in wanted), lower)
+    table = Table(path, form, header[place], tuple(header[each] for each in wanted), lower, isomorphic)
     _add(table, line, row, place, wanted)
     for line, row in rows:
         _add(table, line, row, place, wanted)
@@ -160,7 +189,10 @@ def _is_architecture(text: str) -> bool:
 
 def _add(table: Table, line: int, row: Sequence[str], place: int, wanted: Sequence[int]) -> None:
     where = f"{table.path}:{line}"
-    key = key_of(row[place][:LONGEST], f"{where}, column `{table.column}`")
+    text, source = row[place][:LONGEST], f"{where}, column `{table.column}`"
+    key = key_of(text, source, table.isomorphic)
+    if table.isomorphic:
+        table.spellings.setdefault(key, {}).setdefault(key_of(text, source), text)
     values = table.values.setdefault(key, [[] for _ in wanted])
     for column, at, own in zip(table.columns, wanted, values, strict=True):
         if not _is_number(row[at]):
@@ -168,46 +200,26 @@ def _add(table: Table, line: int, row: Sequence[str], place: int, wanted: Sequen
         own.append(float(row[at]))
 
 
-def key_of(text: str, source: str) -> Key:
-    """What an architecture's text stands for, spelled in one way. Raises UserError."""
-    return _key(architecture(text, source, None, keep_unknown=True).cells)
-
-
-def _key(cells: Architecture) -> Key:
-    match cells:
-        case Genotype(normal, reduce):
-            return ("genotype", _part(normal), _part(reduce))
-        case Recurrent(cell):
-            return ("recurrent", _part(cell))
-        case Nasbench(nodes):
-            return ("nasbench201", tuple(_node(node) for node in nodes))
-
-
-def _part(part: Part) -> Key:
-    return (tuple(_node(node) for node in part.nodes), part.concat)
-
-
-def _node(wires: Sequence[Wire]) -> Key:
-    return tuple(sorted((wire.source, wire.operation) for wire in wires))
-
-
 @dataclass(frozen=True)
 class LookedUp:
     """What a table says of one architecture; without figures it is not in the table.
 
-    rows  how many rows of the table it has, of which the figures are means
+    rows      how many rows of the table it has, of which the figures are means
+    matching  where isomorphic architectures count as one: those that these rows have, as the table writes them
     """
 
     found: str
     architecture: str
     rows: int
     figures: tuple[Figure, ...]
+    matching: tuple[str, ...] = ()
 
 
 def looked_up(table: Table, texts: Iterable[tuple[str, str]]) -> tuple[LookedUp, ...]:
     """What a table says of architectures: of each what it is called, and its text as the table writes them."""
     found = []
     for name, text in texts:
-        key = key_of(text, name)
-        found.append(LookedUp(name, text, table.rows(key), table.figures(key)))
+        key = key_of(text, name, table.isomorphic)
+        matching = tuple(table.spellings.get(key, {}).values())
+        found.append(LookedUp(name, text, table.rows(key), table.figures(key), matching))
     return tuple(found)

@@ -20,7 +20,7 @@ Form = tuple[Any, ...]  # equal for cells that are isomorphic, where they were r
 
 
 @dataclass(frozen=True)
-class _Places:
+class Places:
     """A cell as numbered places: first its inputs, then its nodes.
 
     labels  what each place is, whatever its name
@@ -56,10 +56,9 @@ class Forms:
         """The form of a cell. `operations` are those of its spec."""
         for operation in operations.values():
             self._identities.declare(operation.name, operation.parameters)
-        places = self._places(cell)
-        return _least(places, _refined(places, _numbered(list(places.labels))))
+        return form(self._places(cell))
 
-    def _places(self, cell: Cell) -> _Places:
+    def _places(self, cell: Cell) -> Places:
         of = self._identities.of
         searched = bool(cell.searched_edges)
         names = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes)]
@@ -82,7 +81,12 @@ class Forms:
         merge, nodes = cell.output.merge, cell.output.nodes
         ordered = heeds_order(merge) and merge != "concat"
         taken = tuple((number[name], place * ordered) for place, name in enumerate(nodes))
-        return _Places(tuple(labels), tuple(into), ((merge or "", cell.output.mix_bn and searched), taken))
+        return Places(tuple(labels), tuple(into), ((merge or "", cell.output.mix_bn and searched), taken))
+
+
+def form(places: Places) -> Form:
+    """Equal for cells that differ by the numbers of their places alone. The labels must have an order."""
+    return _least(places, _refined(places, _numbered(list(places.labels))))
 
 
 def _numbered(keys: list[Any]) -> list[int]:
@@ -91,7 +95,7 @@ def _numbered(keys: list[Any]) -> list[int]:
     return [ranks[key] for key in keys]
 
 
-def _refined(places: _Places, colours: list[int]) -> list[int]:
+def _refined(places: Places, colours: list[int]) -> list[int]:
     """Colours told apart by those of the places around, until they no longer change (colour refinement)."""
     out_of = places.out_of
     taken: list[list[int]] = [[] for _ in places.labels]
@@ -113,7 +117,7 @@ def _refined(places: _Places, colours: list[int]) -> list[int]:
         colours = finer
 
 
-def _least(places: _Places, colours: list[int]) -> Form:
+def _least(places: Places, colours: list[int]) -> Form:
     """The least description of a cell over all numberings that its colours allow.
 
     Where places share a colour, each of the first such group is set apart in turn: one of them is the place that the
@@ -136,7 +140,7 @@ def _least(places: _Places, colours: list[int]) -> Form:
     return min(forms)
 
 
-def _described(places: _Places, order: list[int]) -> Form:
+def _described(places: Places, order: list[int]) -> Form:
     """A cell in words that know no names: of each place, by its number, what it is and what leads into it."""
     at = sorted(range(len(order)), key=order.__getitem__)
     rows = tuple(

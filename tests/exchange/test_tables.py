@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import dartsl
 from dartsl.cli import cli
-from dartsl.exchange.tables import key_of
+from dartsl.exchange.keys import key_of
 from dartsl.lang.codes.source import Source
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -75,6 +75,45 @@ def test_spelling_does_not_count() -> None:
     )
     assert key_of(turned, "a") == key_of(GENOTYPE.format("skip_connect"), "b")
     assert key_of(turned, "a") != key_of(GENOTYPE.format("sep_conv_5x5"), "b")
+
+
+def test_isomorphic_cells_of_nasbench_201_have_one_key() -> None:
+    cells = [CELL.format(*ops) for ops in product(("none", "skip_connect", "nor_conv_3x3"), repeat=6)]
+    exact = {key_of(cell, "table") for cell in cells}
+    # Nodes 1 and 2 may change places where no edge is between them: of 9 * 9 pairs of what is around them 45 differ.
+    assert (len(exact), len({key_of(cell, "table", True) for cell in cells})) == (729, 3 * 45 + 2 * 243)
+
+
+def test_isomorphic_genotypes_have_one_key() -> None:
+    nodes = ["('sep_conv_3x3', 0), ('skip_connect', 1)", "('max_pool_3x3', 0), ('max_pool_3x3', 1)"]
+    last = "('dil_conv_3x3', {}), ('none', {})"
+    reduce = "reduce=[('none', 0), ('none', 1)], reduce_concat=[2]"
+    text = f"Genotype(normal=[{{}}, {{}}, {{}}], normal_concat=[2, 3, 4], {reduce})"
+    first, swapped = text.format(*nodes, last.format(2, 0)), text.format(*nodes[::-1], last.format(3, 1))
+    other = text.format(*nodes, last.format(3, 0))
+    assert key_of(first, "a", True) == key_of(swapped, "b", True) != key_of(other, "c", True)
+    assert key_of(first, "a") != key_of(swapped, "b")
+    recurrent = "Genotype(recurrent=[('tanh', 0), ('{}', 0)], concat=range(1, 3))"
+    assert key_of(recurrent.format("none"), "a", True) != key_of(recurrent.format("relu"), "b", True)
+
+
+def test_rows_of_isomorphic_architectures_count_as_their_mean(tmp_path: Path) -> None:
+    turned = CELL.format("nor_conv_3x3", "skip_connect", "none", "none", "avg_pool_3x3", "none")
+    cell = CELL.format("skip_connect", "nor_conv_3x3", "none", "none", "none", "avg_pool_3x3")
+    third = CELL.format("skip_connect", "nor_conv_3x3", "none", "none", "avg_pool_3x3", "none")
+    lines = [f"{turned},90", f"{turned},92", f"{third},93", f"{CELL.format(*['none'] * 6)},10"]
+    table = written(tmp_path / "t.csv", "arch,top-1", *lines)
+    (found,) = dartsl.lookup(table, spec_of(cell))
+    assert (found.rows, found.figures, found.matching) == (0, (), ())
+    (found,) = dartsl.lookup(table, spec_of(cell), isomorphic=True)
+    assert (found.rows, found.figures[0].value, found.matching) == (2, 91, (turned,))
+    assert (found.figures[0].rank, found.figures[0].of) == (2, 3)
+    (tmp_path / "a.darts").write_text(dartsl.import_genotype(cell))
+    run = CliRunner().invoke(cli, ["lookup", str(table), str(tmp_path / "a.darts"), "--isomorphic"])
+    assert run.stdout.splitlines()[1:] == [
+        f"  isomorphic: {turned}",
+        "  top-1  91  rank 2 of 3  best 93  distance 2",
+    ]
 
 
 def test_rows_of_one_architecture_count_as_their_mean(tmp_path: Path) -> None:
