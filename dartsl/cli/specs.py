@@ -109,13 +109,13 @@ def new_command(ctx: click.Context, name: str | None, origin: str | None, output
 
 def _shipped(name: str) -> str:
     """The text of a shipped spec. Raises UserError."""
-    from dartsl.lang.syntax.loader import PRELUDE
+    from dartsl.lang.syntax.loader import PRELUDES
     from dartsl.lang.syntax.resources import shipped_specs
 
     known = shipped_specs()
     name = name.removesuffix(".darts")
-    if name == PRELUDE:
-        raise UserError(f"`{PRELUDE}` is part of every spec, and a copy would define all of it twice")
+    if name in PRELUDES.values():
+        raise UserError(f"`{name}` is part of every spec, and a copy would define all of it twice")
     if name not in known:
         near = get_close_matches(name, known, 1)
         advice = f"did you mean `{near[0]}`?" if near else "`dartsl specs` lists the shipped specs"

@@ -22,7 +22,7 @@ from dartsl.lang.check.model import Edge
 from dartsl.lang.codes.diagnostics import SpecError
 from dartsl.lang.plan.skips import entering, is_skip, skip_faults
 from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
-from dartsl.lang.records.primitives import PRIMITIVES, owner, plugin
+from dartsl.lang.records.primitives import PRIMITIVES, called, owner, plugin
 from dartsl.lang.records.record import ModuleSpec, Primitive
 from dartsl.lang.records.tensors import Shape
 
@@ -249,7 +249,7 @@ class _Builder:
         return self._leaf(term, source, path, layer)
 
     def _leaf(self, step: Step, source: str, path: str, layer: str) -> str:
-        place = self._paths.claim(path, safe(step.primitive))
+        place = self._paths.claim(path, safe(called(step.primitive)))
         arguments = tuple(each for each in step.arguments if each not in (("share", ""), ("tie", "")))
         state: tuple[str, ...] = (place,)
         primitive = _primitive(step.primitive)

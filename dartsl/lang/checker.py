@@ -16,7 +16,7 @@ from dartsl.lang.check.identity import Identities
 from dartsl.lang.check.model import Network, Operation, SettingLiteral, Spec
 from dartsl.lang.check.networks import NetworkReader
 from dartsl.lang.check.offers import Offers
-from dartsl.lang.check.resolve import Symbols, declare
+from dartsl.lang.check.resolve import Symbols, declare, reserved_names
 from dartsl.lang.check.together import together_faults
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.codes.limits import Budget, TooLargeError
@@ -29,7 +29,7 @@ from dartsl.lang.syntax.ast import File, Import, NetworkDecl
 from dartsl.lang.syntax.paths import resolved
 
 UNREAD = ("E01", "E0310")  # codes of what is read no further
-IMPORT_FAULTS = ("E0204", "E0205", "E0207")
+IMPORT_FAULTS = ("E0204", "E0205", "E0207", "E0209")
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ class _Reading:
     def read(self) -> Spec:
         files = self.loaded.files
         self.faults += declare(files, self.symbols)
+        self.faults += imported_names(files)
         checker = Checker(self.symbols, self.faults)
         offers = Offers(checker, Identities())
         operations: dict[str, Operation] = {}
@@ -168,6 +169,21 @@ def visibility(files: tuple[File, ...]) -> dict[int, frozenset[int]]:
         parts = [seen.get(id(source), frozenset()) for source in targets if source is not None]
         seen[id(file.source)] = prelude.union((id(file.source),), *parts)
     return seen
+
+
+def imported_names(files: tuple[File, ...]) -> list[Diagnostic]:
+    """E0203 for what a file of an earlier version defines, at each import by which one of a later version has it."""
+    seen, by_id = visibility(files), {id(file.source): file for file in files}
+    read = {resolved(file.source.path): file.source for file in files if file.source.path is not None}
+    faults: list[Diagnostic] = []
+    for file in files:
+        for item in file.imports if file.version > 1 else ():
+            path = _target(file, item)
+            source = None if path is None else read.get(path)
+            if source is not None and source.version < file.version:
+                brought = (by_id[each] for each in seen[id(source)] if each in by_id)
+                faults += reserved_names(item, brought, file.version)
+    return faults
 
 
 def _target(file: File, item: Import) -> Path | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dartsl.lang.codes.diagnostics import Error
 from dartsl.lang.plan.terms import Argument
+from dartsl.lang.records.primitives import called
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.draws import seeded
@@ -36,7 +37,7 @@ class PluginError(Error):
         self.path = ""
 
     def __str__(self) -> str:
-        return f"{self.primitive}: {self.reason}"
+        return f"{called(self.primitive)}: {self.reason}"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo
-from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.primitives import called, owner
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import text
 from dartsl.nn.builders import TORCH, home
@@ -154,7 +154,7 @@ def _constructor(module: nn.Module, spec: ModuleSpec | None, affine: bool) -> st
     if spec is not None and _is_plugin(spec):
         values = ["", *(f"{name}={value!r}" for name, value in spec.arguments)]
         place = f"{spec.in_shape[0]}, {spec.out_shape[0]}, {spec.stride[0]}, {affine}"
-        return f"implementation({spec.primitive!r})({place}{', '.join(values)})"
+        return f"implementation({called(spec.primitive)!r})({place}{', '.join(values)})"
     arguments = [module.extra_repr()]  # of torch's own, too, the arguments of the call that builds them
     if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
         arguments = [str(module.num_features), *([] if module.affine else ["affine=False"])]

@@ -24,7 +24,7 @@ from dartsl.lang.codes.suggestions import close
 from dartsl.lang.plan.network_plan import plan as make_plan
 from dartsl.lang.plan.parts import steps
 from dartsl.lang.plan.terms import CellLayer, Plan, Step, Term
-from dartsl.lang.records.primitives import PRIMITIVES
+from dartsl.lang.records.primitives import PRIMITIVES, called
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.lang.syntax.ast import ExternDecl
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
@@ -67,7 +67,7 @@ def _implementation(primitive: str, modules: Iterable[object]) -> Builder | None
 
 
 def resolve(plan: Plan, declared: Mapping[str, Span], plugins: Implementations = ()) -> dict[str, Builder]:
-    """The implementation of every operation of a plan that is not built in.
+    """The implementation of every operation of a plan that is not built in, by its kind.
 
     `declared` holds the places of the `extern op` declarations; `plugins` are files, or implementations by
     name (entry points are looked up too). No file is run where no operation needs one. Raises SpecError (E0411) that
@@ -85,19 +85,20 @@ def _resolved(
     modules = [] if isinstance(plugins, Mapping) else [run_file(file) for file in named_files(plugins)]
     found: dict[str, Builder] = {}
     faults = []
-    for name, span in needed.items():
+    for kind, span in needed.items():
+        name = called(kind)
         builder = given.get(name) or _implementation(name, modules)
         if builder is None:
             faults.append(_missing(name, span, declared.get(name), modules))
         else:
-            found[name] = builder
+            found[kind] = builder
     if faults:
         raise SpecError(faults)
     return found
 
 
 def uses(plan: Plan) -> dict[str, Span]:
-    """Each operation of a plan that is not built in, with the place where it is used first."""
+    """The kind of each operation of a plan that is not built in, with the place where it is used first."""
     found: dict[str, Span] = {}
     for _, step in _plugin_steps(plan):
         found.setdefault(step.primitive, step.span)
@@ -162,8 +163,8 @@ def contract_error(fault: PluginError, plan: Plan, declared: Mapping[str, Span])
 
 def contract_fault(fault: PluginError, plan: Plan, declared: Mapping[str, Span]) -> Diagnostic:
     """The diagnostic of `contract_error`."""
-    span = declared.get(fault.primitive)
-    name, spec = fault.primitive, fault.spec
+    name, spec = called(fault.primitive), fault.spec
+    span = declared.get(name)
     help = (
         f"it must be {name}(in_channels, out_channels, stride, affine, **arguments) -> nn.Module, "
         "whose output has out_channels channels, size ceil(H / stride), and the type and device of its input"
@@ -210,7 +211,7 @@ def faults(spec: Spec, plugins: Implementations) -> list[Diagnostic]:
     used: set[str] = set()
     for network in spec.networks.values():
         planned = make_plan(spec, network)
-        used |= uses(planned).keys()
+        used |= {called(kind) for kind in uses(planned)}
         found += _faults(spec, planned, plugins)
     names = [item.name for item in spec.root.declarations if isinstance(item, ExternDecl)]
     try:

@@ -16,7 +16,7 @@ from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.parts import steps
 from dartsl.lang.plan.terms import CellLayer, Plan
 from dartsl.lang.records.inputs import Images
-from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.primitives import called, owner
 from dartsl.lang.settings.presets import PRESETS
 from dartsl.lang.settings.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
 from dartsl.lang.settings.values import SearchConfig
@@ -157,8 +157,8 @@ class Course:
         for step in (step for term in searched for step in steps(term)):
             if owner(step.primitive).has("opaque"):
                 raise UserError(
-                    f"stage {span.number + 1} has wider candidates, and what `{step.primitive}` has learnt, which is "
-                    "an `extern op`, cannot be made wider",
+                    f"stage {span.number + 1} has wider candidates, and what `{called(step.primitive)}` has learnt, "
+                    "which is an `extern op`, cannot be made wider",
                     'give all stages the same `partial`, or `stages_start = "fresh"`',
                     exit_code=2,
                 )

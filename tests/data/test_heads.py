@@ -17,6 +17,7 @@ from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.records.inputs import Images, Tokens
 from dartsl.lang.settings.values import search_config, train_config
+from dartsl.lang.syntax.loader import PRELUDES
 from dartsl.lang.syntax.resources import shipped_specs
 from dartsl.searching.images import images_of
 from dartsl.training.data import feed_of
@@ -115,7 +116,7 @@ def test_every_network_that_is_shipped_or_imported_has_it_as_a_parameter() -> No
     found = {
         network.outputs_parameter
         for name, text in texts.items()
-        if name != "std/prelude"
+        if name not in PRELUDES.values()
         for network in check(Source(name, text)).networks.values()
     }
     assert found == {"classes", "vocab"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.codes.render import render
 from dartsl.lang.codes.source import Source
@@ -132,6 +133,26 @@ def test_bad_imports(tmp_path: Path, text: str, code: str, help: str | None) -> 
     assert found.code == code
     if help is not None:
         assert found.help == help
+
+
+def test_each_file_is_read_by_its_own_header(tmp_path: Path) -> None:
+    """A file of darts 2 imports darts 1, whose `shape` would be a name; the prelude is that of the root."""
+    (tmp_path / "old.darts").write_text('darts 1\nimport "std/prelude"\nop old(vector) = conv(vector)\n')
+    root = tmp_path / "new.darts"
+    root.write_text('darts 2\nimport "std/prelude"\nimport "./old"\nop new = old(3)\n')
+    loaded = load(read(str(root)))
+    assert [(file.source.name, file.version) for file in loaded.files] == [
+        ("std/prelude_2.darts", 2),
+        (f"{tmp_path}/old.darts", 1),
+        (str(root), 2),
+    ]
+    assert [fault.code for fault in diagnose(read(str(root))).errors] == ["E0203"]
+    (tmp_path / "old.darts").write_text("darts 1\nop old(k) = conv(k)\n")
+    assert diagnose(read(str(root))).errors == ()
+    for name in ("./new", "std/prelude_2"):
+        (tmp_path / "third.darts").write_text(f'darts 1\nimport "{name}"\n')
+        found = diagnose(read(str(tmp_path / "third.darts"))).errors
+        assert [fault.code for fault in found] == ["E0209"]
 
 
 def test_text_without_a_file_has_nothing_beside_it() -> None:

@@ -35,7 +35,7 @@ def test_a_tree_is_read_back_as_it_was_printed(tree: s.File) -> None:
 @settings(max_examples=100, deadline=None)
 @given(trees.expressions)
 def test_an_expression_is_read_back_as_it_was_printed(expr: s.Expr) -> None:
-    tree = parse(Source("expression", f"darts 1 op f = {print_expr(expr)}"))
+    tree = parse(Source("expression", f"darts 2 op f = {print_expr(expr)}"))
     (op,) = tree.declarations
     assert isinstance(op, s.OpDecl)
     assert op.body == expr
@@ -47,7 +47,7 @@ def test_comments_survive_wherever_they_stand(tree: s.File, data: st.DataObject)
     text = print_file(tree)
     places = [0, *(i for i in range(len(text)) if text[i].isspace()), len(text)]
     places = [
-        place for place in places if not text.startswith(" 1", place) or not text.endswith("darts", 0, place)
+        place for place in places if not text.startswith(" 2", place) or not text.endswith("darts", 0, place)
     ]
     cuts = sorted(set(data.draw(st.lists(st.sampled_from(places), max_size=6))))
     out, last = [], 0

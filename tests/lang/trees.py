@@ -59,7 +59,7 @@ atoms = st.one_of(names, signed, strings, booleans, ranges)
 
 def _compound(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     arguments = node(s.Argument, st.none() | names, inner)
-    arms = node(s.Arm, integers, inner)
+    arms = node(s.Arm, st.one_of(integers, names), inner)
     return st.one_of(
         node(s.Call, names, some(arguments, 0)),
         node(s.Match, names, some(arms)),
@@ -78,7 +78,7 @@ cell_items = st.one_of(
     node(s.InputItem, targets, st.none() | expressions),
     node(s.NodeItem, targets, expressions, st.none() | integers),
     node(s.EdgeItem, st.one_of(node(s.All), targets), targets, expressions),
-    node(s.OutputItem, expressions),
+    node(s.OutputItem, some(expressions, 1, 3)),
 )
 network_items = st.one_of(
     node(s.ShapeItem, calls),
@@ -98,4 +98,4 @@ declarations = st.one_of(
     node(s.NetworkDecl, names, parameters, some(network_items, 0, 4)),
     node(s.SettingsDecl, st.sampled_from(["search", "train"]), some(node(s.Setting, names, literals), 0)),
 )
-files = node(s.File, st.just(1), some(node(s.Import, strings), 0, 2), some(declarations, 0, 5))
+files = node(s.File, st.just(2), some(node(s.Import, strings), 0, 2), some(declarations, 0, 5))

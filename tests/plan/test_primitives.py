@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dartsl.lang.records.primitives import PRIMITIVES, plugin
+from dartsl.lang.syntax.loader import PRELUDES
 from tests.plan.help import shipped
 
 
-def test_prelude_and_table_agree_name_for_name() -> None:
-    prelude = shipped("std/prelude").files[0].source
+@pytest.mark.parametrize("version", PRELUDES)
+def test_prelude_and_table_agree_name_for_name(version: int) -> None:
+    prelude = shipped(PRELUDES[version]).files[0].source
     lines = [line.partition("#")[0].rstrip() for line in prelude.text.splitlines()]
     declared = [line for line in lines if line.startswith("extern op ")]
-    assert sorted(declared) == sorted(primitive.declaration for primitive in PRIMITIVES.values())
+    known = [each.declaration(version) for each in PRIMITIVES.values() if each.since <= version]
+    assert sorted(declared) == sorted(known)
 
 
 def test_what_can_stride() -> None:

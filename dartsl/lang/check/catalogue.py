@@ -45,7 +45,9 @@ def read_operations(symbols: Symbols, offers: Offers, budget: Budget) -> dict[st
                     offers.identities.declare(name, declaration.parameters)
     offers.checker.faults += [recursion(part, calls) for part in loops]
     return {
-        name: Operation(name, d.parameters, d.body if isinstance(d, OpDecl) else None, d.name.span)
+        name: Operation(
+            name, d.parameters, d.body if isinstance(d, OpDecl) else None, d.name.span, symbols.builtin(d)
+        )
         for name, d in declared.items()
         if not isinstance(d, OpsDecl)
     }

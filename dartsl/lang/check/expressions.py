@@ -9,7 +9,7 @@ from typing import assert_never
 from dartsl.lang.check import literals, misplaced
 from dartsl.lang.check.arguments import bind, wrong_kind
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch, use
-from dartsl.lang.check.resolve import RESERVED, Symbols
+from dartsl.lang.check.resolve import Symbols, meaning
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.records.primitives import PRIMITIVES
@@ -100,7 +100,7 @@ class Checker:
                     return scope.locals[id].kind
                 if id in ("C", "stride"):
                     return ExprKind.NUMBER
-                known = id in RESERVED or self.symbols.find(expr) is not None
+                known = meaning(expr) is not None or self.symbols.find(expr) is not None
                 return ExprKind.OPERATION if known else ExprKind.ANY
             case Binary(operator, left, _):
                 return ExprKind.NUMBER if operator in "+-" else self.kind_of(left, scope)
@@ -133,8 +133,8 @@ class Checker:
             if not scope.is_body:
                 self.report(misplaced.width_or_stride(name, scope))
             elif ExprKind.NUMBER.narrowed(want) is None:
-                self.report(mismatch(name, want, f"`{name.id}` is a number: {RESERVED[name.id]}"))
-        elif name.id in RESERVED:
+                self.report(mismatch(name, want, f"`{name.id}` is a number: {meaning(name)}"))
+        elif meaning(name) is not None:
             self.report(misplaced.builtin(name, want))
         else:
             self._global(name, name, want, scope)
@@ -148,7 +148,7 @@ class Checker:
             self.report(
                 misplaced.call_of_value(call, "a parameter" if name.id in scope.locals else "a number")
             )
-        elif name.id in RESERVED:
+        elif meaning(name) is not None:
             self.report(misplaced.builtin(name, want))
         else:
             self._global(name, call, want, scope)
@@ -187,7 +187,7 @@ class Checker:
         if signature is None:  # part of a recursion, which is reported where it is declared
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
             return
-        self.arguments(signature, expr, scope)
+        self.arguments(signature.at(name.span.source.version), expr, scope)
         if signature.builtin and name.id == "none":
             self.report(misplaced.none(name, scope))
         mixing = signature.builtin and PRIMITIVES[name.id].has("mixing")
@@ -261,7 +261,7 @@ class Checker:
 
     def is_unknown(self, name: Name, scope: Scope) -> bool:
         """Whether a name means nothing where it stands."""
-        return name.id not in scope.locals and name.id not in RESERVED and self.symbols.find(name) is None
+        return name.id not in scope.locals and meaning(name) is None and self.symbols.find(name) is None
 
     def _is_ops(self, expr: Expr) -> bool:
         return isinstance(expr, Name) and isinstance(self.symbols.find(expr), OpsDecl)

@@ -64,11 +64,14 @@ class Identities:
             case Binary(operator, left, right):
                 return (operator, self.of(left), self.of(right))
             case Match(_, arms):
-                return ("match", tuple((number(arm.value), self.of(arm.body)) for arm in arms))
+                return ("match", tuple((self._of_arm(arm.value), self.of(arm.body)) for arm in arms))
             case Chain(steps):
                 return ("chain", *(self.of(step) for step in flat(steps)))
             case Choice(options):
                 return ("choice", *(self.of(option) for option in options))
+
+    def _of_arm(self, value: Number | Name) -> Hashable:
+        return number(value) if isinstance(value, Number) else value.id
 
     def _filled(self, function: str, arguments: tuple[Argument, ...]) -> Hashable:
         parameters = self._parameters.get(function)

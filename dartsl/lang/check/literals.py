@@ -9,7 +9,7 @@ from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.records.primitives import LARGEST_KERNEL, PRIMITIVES, kernel_help, wanted
 from dartsl.lang.records.widths import MAX_EXPONENT, shown
-from dartsl.lang.syntax.ast import Binary, Expr, Match, Number
+from dartsl.lang.syntax.ast import Binary, Expr, Match, Name, Number
 
 
 def out_of_range(literal: Number) -> Diagnostic | None:
@@ -22,9 +22,9 @@ def out_of_range(literal: Number) -> Diagnostic | None:
 
 def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | None:
     """E0405, or E0503 for a width, for a constant that the parameter of a primitive cannot take."""
-    primitive = PRIMITIVES.get(signature.name)
+    primitive = PRIMITIVES[signature.name]
     constant = fold(value)
-    if primitive is None or constant is None:
+    if constant is None:
         return None
     kinds = {each.name: each.kind for each in primitive.signature}
     kind = kinds.get(parameter, "any")
@@ -67,6 +67,10 @@ def arms(expr: Match) -> list[Diagnostic]:
     faults = []
     first: dict[Fraction | None, Number] = {}
     for arm in expr.arms:
+        if isinstance(arm.value, Name):
+            label = Label(arm.value.span, "a stride is a whole number from 1")
+            faults.append(Diagnostic("E0402", "expected a stride", label))
+            continue
         stride = number(arm.value)
         if stride == 0:
             label = Label(arm.value.span, "a stride is a whole number from 1")

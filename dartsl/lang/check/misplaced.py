@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
-from dartsl.lang.check.resolve import RESERVED
+from dartsl.lang.check.resolve import meaning
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -108,12 +108,12 @@ def builtin(name: Name, want: ExprKind) -> Diagnostic:
     if name.id in MERGES and ExprKind.OPERATION.narrowed(want) is not None:
         label = Label(name.span, f"write `{name.id}(a, b)`")
         return Diagnostic("E0401", f"`{name.id}` needs the operations that it merges", label)
-    return mismatch(name, want, f"`{name.id}` is {RESERVED[name.id]}")
+    return mismatch(name, want, f"`{name.id}` is {meaning(name)}")
 
 
 def recurrent(name: Name) -> Diagnostic:
     """E0607 for a part of recurrent cells at a wrong place."""
-    label = Label(name.span, f"`{name.id}` is {RESERVED[name.id]}")
+    label = Label(name.span, f"`{name.id}` is {meaning(name)}")
     return Diagnostic("E0607", f"`{name.id}` cannot be used here", label, help=RECURRENT[name.id])
 
 

@@ -23,12 +23,14 @@ SettingLiteral = int | float | str | bool | Schedule | SearchStage | Stages | tu
 
 @dataclass(frozen=True)
 class Operation:
-    """A named operation; `body` is None for an `extern op`, whose implementation is Python."""
+    """A named operation; `body` is None for an `extern op`, whose implementation is Python: a primitive of the language
+    (`builtin`), or a plugin's."""
 
     name: str
     parameters: tuple[Parameter, ...]
     body: Expr | None
     span: Span = field(compare=False, repr=False)
+    builtin: bool = False
 
 
 @dataclass(frozen=True)

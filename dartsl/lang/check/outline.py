@@ -228,7 +228,7 @@ class _Reader:
         name = self.result.declaration.name
         self.result.faults += faults_of.output_count(name, [item.span for item in items])
         for item in items:
-            output = read_output(item.value, self.budget)
+            output = read_output(item, self.budget)
             if isinstance(output, Diagnostic):
                 self._report(output)
                 continue

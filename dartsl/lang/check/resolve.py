@@ -9,6 +9,7 @@ from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.records.inputs import INPUTS
+from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.records.record import MERGES
 from dartsl.lang.syntax import foreign, library
 from dartsl.lang.syntax.ast import (
@@ -17,20 +18,38 @@ from dartsl.lang.syntax.ast import (
     Declaration,
     ExternDecl,
     File,
+    Import,
+    InputItem,
     Name,
     NetworkDecl,
+    NodeItem,
     OpDecl,
     OpsDecl,
     Parameter,
+    SettingsDecl,
 )
 
 RESERVED: Mapping[str, str] = {
     **dict.fromkeys(MERGES, "a built-in merge"),
     "scan": "what runs a recurrent cell",
-    **{word: f"the input of a network of {takes.kind}" for word, takes in INPUTS.items()},
+    **{word: f"the input of a network of {takes.kind}" for word, takes in INPUTS.items() if takes.since == 1},
     "C": "the width asked for",
     "stride": "the stride asked for",
 }
+# What version 2 keeps for itself as well; files of version 1 may use these as names.
+RESERVED_2: Mapping[str, str] = {
+    "vector": "the input of a network of vectors",
+    "series": "the input of a network of series",
+    "Cin": "the width that reaches a body",
+    "shape": "what a body does to its width and size",
+}
+
+
+def meaning(name: Name) -> str | None:
+    """What a name is, where the version of its file reserves it; else None."""
+    later = RESERVED_2.get(name.id) if name.span.source.version > 1 else None
+    return RESERVED.get(name.id, later)
+
 
 NamedDecl = OpDecl | ExternDecl | OpsDecl | CellDecl | AliasDecl
 
@@ -50,6 +69,11 @@ def noun(declaration: NamedDecl | NetworkDecl) -> str:
     return _NOUNS[type(declaration)]
 
 
+def since(name: str) -> int:
+    """The version of the language from which on a primitive is there; 1 for any other name."""
+    return PRIMITIVES[name].since if name in PRIMITIVES else 1
+
+
 def place(span: Span) -> str:
     """`std/cnn.darts:7`"""
     return f"{span.source.name}:{span.position[0]}"
@@ -57,12 +81,13 @@ def place(span: Span) -> str:
 
 def reserved(name: Name, allowed: tuple[str, ...] = ()) -> Diagnostic | None:
     """E0203 where a declaration takes a name that the language keeps for itself."""
-    if name.id not in RESERVED or name.id in allowed:
+    kept = meaning(name)
+    if kept is None or name.id in allowed:
         return None
     return Diagnostic(
         "E0203",
         f"`{name.id}` is reserved",
-        Label(name.span, f"`{name.id}` is {RESERVED[name.id]}"),
+        Label(name.span, f"`{name.id}` is {kept}"),
         help=f"choose another name, for example `{name.id}_`",
     )
 
@@ -119,7 +144,9 @@ class Symbols:
     def find(self, name: Name) -> NamedDecl | None:
         """The declaration that a name means where it stands; None if there is none."""
         found = self.names.get(name.id)
-        return found if found is not None and self.visible(name.span, found) else None
+        if found is None or not self.visible(name.span, found):
+            return None
+        return None if self.builtin(found) and since(name.id) > name.span.source.version else found
 
     def builtin(self, declaration: NamedDecl | None) -> bool:
         """Whether an operation is one of the prelude's."""
@@ -131,8 +158,9 @@ class Symbols:
             return None
         hidden = self.names.get(name.id)
         title = f"unknown {what} `{name.id}`"
+        later = since(name.id) > name.span.source.version
         nowhere = Label(name.span, "not defined here or in any import")
-        if hidden is not None:
+        if hidden is not None and not later:
             declared = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
             return Diagnostic("E0201", title, nowhere, help=declared)
         shipped, declaration = library.declared().get(name.id, ("", None))
@@ -153,6 +181,8 @@ class Symbols:
         advice = foreign.operation(name.id) if OpDecl in kinds else foreign.cell(name.id)
         if advice is not None:
             return advice
+        if since(name.id) > name.span.source.version:
+            return f"it is an operation of `darts {since(name.id)}`: write that at the top of this file"
         self.sought += 1
         if self.sought > MAX_SUGGESTIONS:
             return None
@@ -163,6 +193,44 @@ class Symbols:
         others = {n: file for n, (file, d) in library.declared().items() if isinstance(d, kinds)}
         near = close(name.id, others)
         return f'did you mean `{near}`? It needs `import "{others[near]}"`' if near else None
+
+
+def _reserved_later(name: Name) -> str | None:
+    """What a later version of the language than that of its file keeps a declared name for."""
+    version = name.span.source.version
+    if version == 1 and name.id in RESERVED_2:
+        return RESERVED_2[name.id]
+    return "an operation" if since(name.id) > version else None
+
+
+def reserved_later(file: File) -> list[tuple[Name, str]]:
+    """The names that a file defines and a later version of the language keeps for itself, with what they are there."""
+    names = [d.name for d in file.declarations if not isinstance(d, SettingsDecl | NetworkDecl)]
+    found = [(name, what) for name in names if (what := _reserved_later(name)) is not None]
+    for declaration in file.declarations:
+        words = [each.name for each in getattr(declaration, "parameters", ())]
+        for item in declaration.items if isinstance(declaration, CellDecl) else ():
+            if isinstance(item, InputItem | NodeItem):
+                words += [name for name in item.names if isinstance(name, Name)]
+        found += [(word, RESERVED_2[word.id]) for word in words if word.id in RESERVED_2]
+    return found
+
+
+def reserved_names(item: Import, files: Iterable[File], version: int) -> list[Diagnostic]:
+    """E0203 for the names that files of an earlier version define, which an import brings in and the version of the
+    importing file keeps for itself."""
+    return [
+        Diagnostic(
+            "E0203",
+            f"`{name.id}` is reserved in `darts {version}`",
+            Label(item.path.span, f"brings it in from {place(name.span)}"),
+            (Label(name.span, f"in `darts {version}`, `{name.id}` is {what}"),),
+            f"rename it there, for example to `{name.id}_`",
+        )
+        for file in files
+        if file.version < version
+        for name, what in reserved_later(file)
+    ]
 
 
 def declare(files: Iterable[File], symbols: Symbols) -> list[Diagnostic]:
@@ -183,6 +251,10 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
         if (fault := reserved(declaration.name)) is not None:
             return [*faults, fault]
         first = symbols.names.setdefault(declaration.name.id, declaration)
+        if _reserved_later(declaration.name) is not None and symbols.builtin(
+            symbols.names[declaration.name.id]
+        ):
+            return faults  # reported where it is imported
     else:
         return []
     if first is not declaration:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dartsl.lang.check.kinds import ExprKind
 from dartsl.lang.codes.source import Span
+from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.syntax.ast import Expr, Parameter
 from dartsl.lang.syntax.printer import print_expr
 
@@ -27,6 +28,13 @@ class Signature:
     kinds: Mapping[str, ExprKind] = field(default_factory=dict)
     builtin: bool = False
     mix_bn: Span | None = None
+
+    def at(self, version: int) -> Signature:
+        """What a file of a version may call: later ones add parameters to primitives."""
+        if not self.builtin:
+            return self
+        known = {each.name for each in PRIMITIVES[self.name].signature if each.since <= version}
+        return replace(self, parameters=tuple(p for p in self.parameters if p.name.id in known))
 
     @property
     def required(self) -> tuple[Parameter, ...]:

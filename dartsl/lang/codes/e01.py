@@ -27,8 +27,8 @@ node head_ : sum    # yes""",
     "E0102": Code(
         "the version of the language is missing or unknown",
         """A file starts with `darts` and the version of the language that it is written in; only
-comments may come before it. The version is read before anything else, and a file keeps its
-meaning when later versions add keywords.""",
+comments may come before it. There are `darts 1` and `darts 2`. The version is read before anything else, and a
+file keeps its meaning when later versions add to the language.""",
         """darts 1
 
 import "std/cnn\"""",

@@ -28,7 +28,10 @@ op my_sep_conv(k) = relu > conv(k)   # yes""",
         """The merges `sum`, `concat`, `mean`, `product`, `lerp` and `highway`, then `scan`,
 `image` and `tokens`, and the numbers `C` (the width asked for) and `stride` (the stride asked
 for) are known everywhere, so nothing else can be called so. A network may have a parameter
-`C`: it is the width that `--set C=36` replaces.""",
+`C`: it is the width that `--set C=36` replaces.
+
+`darts 2` keeps `Cin`, `shape`, `vector` and `series` as well. A file of `darts 1` may use these, and
+the operations that `darts 2` added, as names of its own; a file of `darts 2` cannot import it then.""",
         """node sum : sum     # no
 node total : sum   # yes""",
     ),
@@ -68,5 +71,13 @@ import "./cells"          # yes""",
 itself, directly or through others. Repetition is written `x*n`.""",
         """op deep(k) = conv(k) > deep(k)   # no
 op deep(k) = conv(k)*4           # yes""",
+    ),
+    "E0209": Code(
+        "an import of a later version of the language",
+        """Each file is read by the version that its own header names. A file of `darts 2` may import
+files of `darts 1`, and never the reverse: what version 2 added has no meaning in version 1. Write
+the later version at the top of the importing file.""",
+        """darts 2              # not `darts 1`: std/blocks is written in `darts 2`
+import "std/blocks\"""",
     ),
 }

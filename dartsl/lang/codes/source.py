@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+# Comments and blanks may stand above the header; the possessive `++` keeps the match linear.
+HEADER = re.compile(r"\ufeff?(?:[ \t\r\n]++|#[^\n]*+)*+darts[ \t]+([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,15 @@ class Source:
     name: str
     text: str
     path: Path | None = None
+
+    @cached_property
+    def version(self) -> int:
+        """The version of the language by which the text is read: that of its header, 1 where it has none.
+
+        What a name means depends on it: a later version reserves more of them.
+        """
+        found = HEADER.match(self.text)
+        return int(found[1][-9:]) if found else 1
 
     @cached_property
     def _line_starts(self) -> list[int]:

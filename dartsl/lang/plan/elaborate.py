@@ -169,8 +169,7 @@ class Elaborator:
         name = target.id if isinstance(target, Name) else target.function.id
         if name in scope.names or name not in self.operations:
             return name not in MERGES
-        primitive = primitives.PRIMITIVES.get(name)
-        return primitive is None or self.operations[name].body is not None or primitive.can_stride
+        return not self.operations[name].builtin or primitives.PRIMITIVES[name].can_stride
 
     def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
         """`x*n`; with `first`, a stride is written after it, which its first element takes."""
@@ -260,7 +259,7 @@ class Elaborator:
         """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
         self._count(expr.span)
         name = operation.name
-        own = primitives.PRIMITIVES.get(name)
+        own = primitives.PRIMITIVES[name] if operation.builtin else None
         primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
         if primitive.has("mixing") and not self._norms.mixing:
             return Part((), tensor, (1, 1))
@@ -287,6 +286,7 @@ class Elaborator:
             name, values = "bn", (("affine", affine),)
         if own is None:  # the width is the implementation's out_channels
             values = tuple((name, value) for name, value in values if name != "out")
+            name = primitives.plugin_kind(name)
         share = ".".join(self._path) if own and dict(values).get("share") else ""
         step = Step(name, values, stride, before, after, expr.span, share, primitive.has("mixing"))
         return Part((step,), output, by, given=steps)
@@ -297,7 +297,7 @@ class Elaborator:
         """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
         values: list[tuple[str, Argument]] = []
         good = True
-        for name, kind, _ in primitive.signature:
+        for name, kind, *_ in primitive.signature:
             value = scope.names[name]
             fault = bad_argument(primitive, name, kind, value, expr, scope)
             if fault is None:
@@ -305,7 +305,7 @@ class Elaborator:
             else:
                 good = False
                 # A fraction as the width of the body is reported there.
-                at_default = fault.primary.span == expr.span and primitive.name in primitives.PRIMITIVES
+                at_default = fault.primary.span == expr.span and not primitive.has("opaque")
                 if not at_default or fault.code != "E0503":
                     self._faults.append(fault)
         return tuple(values) if good else None

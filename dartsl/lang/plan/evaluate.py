@@ -85,7 +85,7 @@ def number(literal: Number) -> Fraction:
 def arm(match: Match, stride: int) -> Expr:
     """The body that `match stride` has for a stride. Raises NoArmError."""
     for candidate in match.arms:
-        if number(candidate.value) == stride:
+        if isinstance(candidate.value, Number) and number(candidate.value) == stride:
             return candidate.body
     raise NoArmError(match, stride)
 

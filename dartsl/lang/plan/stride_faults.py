@@ -13,6 +13,7 @@ from dartsl.lang.plan.parts import Part
 from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.syntax.ast import Call, Chain, Expr, Name
 from dartsl.lang.syntax.printer import print_expr
+from dartsl.lang.syntax.spelling import spell
 
 _SHOWN = 40  # characters of an operation that a help repeats
 
@@ -25,7 +26,7 @@ def stride_fault(
     if part.missing is not None:
         label = Label(span, f"asked for stride {asked}, has no arm for it")
         knows = (Label(part.missing.span, "the strides that it knows"),)
-        known = " or ".join(arm.value.lexeme for arm in part.missing.arms[:4])
+        known = " or ".join(spell(arm.value) for arm in part.missing.arms[:4])
         help = f"use it with stride {known}, or give the `match stride` an arm for {asked}"
         return Diagnostic("E0501", title, label, knows, help, group=f"no arm for stride {asked}")
     label = Label(span, f"asked for stride {asked}, gives {stride_text(part.stride)}")
@@ -63,8 +64,7 @@ def _can_stride(expr: Expr, operations: Mapping[str, Operation], depth: int = 0)
     if operation is None or depth > 8:
         return False
     if operation.body is None:
-        primitive = PRIMITIVES.get(operation.name)
-        return primitive is None or primitive.can_stride
+        return not operation.builtin or PRIMITIVES[operation.name].can_stride
     uses_stride = re.search(r"\bstride\b", print_expr(operation.body)) is not None
     return uses_stride or _can_stride(operation.body, operations, depth + 1)
 

@@ -23,6 +23,7 @@ class Input(ABC):
     unit       what a cost is counted for; `example`: what a batch has several of
     stem       what a stem must give; `stem_help` says how, where another thing is given
     sequence   whether cells run along it, element after element
+    since      the version of the language from which on it is known
     """
 
     word: ClassVar[str]
@@ -35,6 +36,7 @@ class Input(ABC):
     stem: ClassVar[str]
     stem_help: ClassVar[str | None] = None
     sequence: ClassVar[bool] = False
+    since: ClassVar[int] = 1
 
     @classmethod
     def form(cls) -> str:

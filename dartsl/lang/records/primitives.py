@@ -56,6 +56,17 @@ def plugin(name: str, parameters: tuple[str, ...]) -> Primitive:
     )
 
 
+def plugin_kind(name: str) -> str:
+    """The kind of a plugin's applications: the name of its operation, marked where a primitive has that name, as one of
+    a later version of the language may."""
+    return f"extern {name}" if name in PRIMITIVES else name
+
+
+def called(kind: str) -> str:
+    """The name by which a spec calls what has a kind."""
+    return kind.removeprefix("extern ")
+
+
 def owner(name: str) -> Owner:
     """The record of a primitive, or of a merge; that of a plugin, where there is neither of the name."""
     return PRIMITIVES.get(name) or MERGES.get(name) or plugin(name, ())
@@ -77,6 +88,7 @@ def _primitive(name: str, *, traits: tuple[Trait, ...] = (), **facts: Any) -> Pr
         "gives": "strided",
         "width": "kept",
         "strides": (False, False),
+        "since": 1,
         "parameters": no_parameters,
         "multiply_adds": no_multiply_adds,
     }
@@ -186,9 +198,13 @@ for each in (
 BUILT_IN = frozenset(PRIMITIVES)
 
 
-def declarations() -> str:
-    """The lines of the prelude for what was registered besides the built-in primitives."""
-    added = [each.declaration for name, each in PRIMITIVES.items() if name not in BUILT_IN]
+def declarations(version: int) -> str:
+    """The lines of a version's prelude for what was registered besides the built-in primitives."""
+    added = [
+        each.declaration(version)
+        for name, each in PRIMITIVES.items()
+        if name not in BUILT_IN and each.since <= version
+    ]
     return "".join(f"\n{line}" for line in added) + ("\n" if added else "")
 
 

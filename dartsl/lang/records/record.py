@@ -137,11 +137,13 @@ class Merge(Owner):
 
 
 class Parameter(NamedTuple):
-    """A parameter of a primitive: `default` as the prelude writes it, None where it has to be given."""
+    """A parameter of a primitive: `default` as the prelude writes it, None where it has to be given; `since`, the
+    version of the language from which on it is there."""
 
     name: str
     kind: ParameterKind
     default: str | None = None
+    since: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +158,7 @@ class Primitive(Owner):
     width      of what it gives: that of its input (`kept`), the one that the body asks for (`asked`), or that of its
                parameter `out`
     strides    which axes (down, across) it can stride
+    since      the version of the language from which on it is there
     """
 
     signature: tuple[Parameter, ...]
@@ -163,6 +166,7 @@ class Primitive(Owner):
     gives: Literal["strided", "point", "vector"]
     width: Literal["kept", "asked", "out"]
     strides: tuple[bool, bool]
+    since: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,11 +177,12 @@ class Primitive(Owner):
     def can_stride(self) -> bool:
         return any(self.strides)
 
-    @property
-    def declaration(self) -> str:
-        """Its line in the prelude."""
+    def declaration(self, version: int) -> str:
+        """Its line in the prelude of a version."""
         given = [
-            each.name if each.default is None else f"{each.name} = {each.default}" for each in self.signature
+            each.name if each.default is None else f"{each.name} = {each.default}"
+            for each in self.signature
+            if each.since <= version
         ]
         return f"extern op {self.name}" + (f"({', '.join(given)})" if given else "")
 

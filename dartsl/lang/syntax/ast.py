@@ -72,13 +72,15 @@ class Call(Syntax):
 
 @dataclass(frozen=True)
 class Arm(Syntax):
-    value: Number
+    """`1 => a`; from version 2 on `keeps => a` too."""
+
+    value: Number | Name
     body: Expr
 
 
 @dataclass(frozen=True)
 class Match(Syntax):
-    """`match stride { 1 => ..., 2 => ... }`"""
+    """`match stride { 1 => ..., 2 => ... }`; from version 2 on `match shape { keeps => ..., changes => ... }` too."""
 
     subject: Name
     arms: tuple[Arm, ...]
@@ -182,7 +184,9 @@ class EdgeItem(Syntax):
 
 @dataclass(frozen=True)
 class OutputItem(Syntax):
-    value: Expr
+    """`output concat(n0..n3)`; from version 2 on `output h, c` too."""
+
+    values: tuple[Expr, ...]
 
 
 CellItem = InputItem | NodeItem | EdgeItem | OutputItem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +17,7 @@ from dartsl.lang.syntax.resources import grammars_dir
 if TYPE_CHECKING:
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-VERSIONS = (1,)
-
-# Comments and blanks may stand above the header; the possessive `++` keeps the match linear.
-HEADER = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+darts[ \t]+([0-9]+)")
+VERSIONS = (1, 2)
 
 
 @contextmanager

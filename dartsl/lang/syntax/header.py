@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.codes.source import Source, Span
-from dartsl.lang.syntax.grammar import HEADER, VERSIONS
+from dartsl.lang.codes.source import HEADER, Source, Span
+from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.syntax_faults import shown
 
 # What was meant to be a header: `darts: 1`, `Darts v1.0`, `# darts 1;`, `version 1`.
@@ -40,9 +40,9 @@ class Header:
 
 
 def read_header(source: Source) -> Header:
-    """The header of a text, which a byte-order mark may precede. A header that is missing counts as the newest."""
+    """The header of a text, which a byte-order mark may precede. One that is missing counts as `darts 1`, unless what
+    was meant for it names another version."""
     text = " " + source.text[1:] if source.text.startswith("\ufeff") else source.text
-    newest = VERSIONS[-1]
     found = HEADER.match(text)
     if found is not None and text[found.end() : found.end() + 1] not in (".", ";", ","):
         version = int(found[1][-9:])
@@ -50,26 +50,33 @@ def read_header(source: Source) -> Header:
             return Header(version, text)
         span = Span(source, found.start(1), found.end(1))
         title = f"version {shown(found[1])} of the language is unknown"
-        known = ", ".join(str(number) for number in VERSIONS)
-        label = Label(span, f"this dartsl reads version {known}")
-        return Header(None, text, (Diagnostic("E0102", title, label, help=f"write `darts {newest}`"),))
+        known = " and ".join(str(number) for number in VERSIONS)
+        label = Label(span, f"this dartsl reads versions {known}")
+        help = f"write `darts {VERSIONS[-1]}`"
+        return Header(None, text, (Diagnostic("E0102", title, label, help=help),))
     meant = _MEANT.match(text)
     if meant is not None:
         start, end = meant.span("m")
-        fault = _missing(Span(source, start, end), f"this must be `darts {newest}`")
-        return Header(newest, text[:start] + " " * (end - start) + text[end:], (fault,))
+        version = _version(meant["m"])
+        fault = _missing(version, Span(source, start, end), f"this must be `darts {version}`")
+        return Header(version, text[:start] + " " * (end - start) + text[end:], (fault,))
     first = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+").match(text)
     start = first.end() if first else 0
     word = re.compile(r"\w+|\S|\Z").match(text, start)
     end = word.end() if word else start
-    fault = _missing(Span(source, start, end), f"expected `darts {newest}`", _kind(text[start:]))
-    return Header(newest, text, (fault,), meant=False)
+    fault = _missing(1, Span(source, start, end), "expected `darts 1`", _kind(text[start:]))
+    return Header(1, text, (fault,), meant=False)
 
 
-def _missing(span: Span, label: str, help: str | None = None) -> Diagnostic:
-    newest = VERSIONS[-1]
-    first = f"the first line of a file is `darts {newest}`, the version of its language"
-    return Diagnostic("E0102", f"`darts {newest}` is missing", Label(span, label), help=help or first)
+def _version(meant: str) -> int:
+    """The version that a header was meant to name; 1 where it names none that is known."""
+    found = re.search(r"\d+(?!\.[1-9])", meant)
+    return int(found[0][-9:]) if found and int(found[0][-9:]) in VERSIONS else 1
+
+
+def _missing(version: int, span: Span, label: str, help: str | None = None) -> Diagnostic:
+    first = f"the first line of a file is `darts {version}`, the version of its language"
+    return Diagnostic("E0102", f"`darts {version}` is missing", Label(span, label), help=help or first)
 
 
 def _kind(text: str) -> str | None:

@@ -106,7 +106,7 @@ class Layout:
                 pieces = [(a, f"{a.name.id} = " if a.name else "", a.value) for a in arguments]
                 return self._listed(expr, pieces, indent, f"{first}{expr.function.id}(", ")" + last)
             case s.Match():
-                arms = [(arm, f"{arm.value.lexeme} => ", arm.body) for arm in expr.arms]
+                arms = [(arm, f"{spell(arm.value)} => ", arm.body) for arm in expr.arms]
                 return self._listed(expr, arms, indent, f"{first}match {expr.subject.id} {{", "}" + last)
             case s.Binary():
                 level = binding(expr)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from dartsl.lang.syntax.ast import Declaration, NetworkDecl, SettingsDecl
-from dartsl.lang.syntax.loader import PRELUDE, read_file
+from dartsl.lang.syntax.loader import PRELUDES, read_file
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.resources import shipped_specs
 
@@ -16,7 +16,7 @@ def declared() -> Mapping[str, tuple[str, Declaration]]:
     """Each name, with the file that one imports for it, such as `std/cnn`, and its declaration there."""
     found: dict[str, tuple[str, Declaration]] = {}
     for name, path in shipped_specs().items():
-        if not name.startswith("std/") or name == PRELUDE:
+        if not name.startswith("std/") or name in PRELUDES.values():
             continue
         for declaration in parse(read_file(path, f"{name}.darts")).declarations:
             if not isinstance(declaration, NetworkDecl | SettingsDecl):

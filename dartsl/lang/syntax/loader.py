@@ -16,12 +16,14 @@ from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.records.primitives import declarations
 from dartsl.lang.syntax.ast import File, Import
+from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.parser import parse_recovering
 from dartsl.lang.syntax.paths import reason, resolved
 from dartsl.lang.syntax.resources import shipped_specs, specs_dir
 from dartsl.lang.syntax.syntax_faults import shown
 
-PRELUDE = "std/prelude"
+# The primitives of each version of the language: always imported.
+PRELUDES = {1: "std/prelude", 2: "std/prelude_2"}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class _Loader:
         self.files: list[File] = []
         self.diagnostics: list[Diagnostic] = []
         self.done: set[Path] = set()
+        self.versions: dict[Path, int] = {}  # of the files that were read
         self.stack: list[_Visit] = []
         self.open: set[Path] = set()  # the files on the stack
         self.sought = 0
@@ -137,15 +140,19 @@ class _Loader:
 
     def run(self) -> None:
         """Depth first, on a stack of its own: a chain of imports may be of any length."""
-        prelude = shipped_specs().get(PRELUDE)
+        shipped, name = shipped_specs(), PRELUDES.get(self.root.version, PRELUDES[1])
+        prelude = shipped.get(name)
         if prelude is None:
-            raise UserError(f"`{PRELUDE}.darts` is missing from this installation", "install dartsl again")
-        builtin = read_file(prelude, f"{PRELUDE}.darts")
-        builtin = replace(builtin, text=builtin.text + declarations())
+            raise UserError(f"`{name}.darts` is missing from this installation", "install dartsl again")
+        builtin = read_file(prelude, f"{name}.darts")
+        builtin = replace(builtin, text=builtin.text + declarations(builtin.version))
+        preludes = {resolved(shipped[name]): version for version, name in PRELUDES.items() if name in shipped}
+        self.versions.update(preludes)
         for source in (builtin, self.root):
             if source.path is None or resolved(source.path) not in self.done:
                 self._enter(source, None)
                 self._drain()
+            self.done.update(preludes)  # the prelude of each version: an import of one adds nothing
 
     def _drain(self) -> None:
         while self.stack:
@@ -166,6 +173,7 @@ class _Loader:
         self.diagnostics += faults
         key = resolved(source.path) if source.path else None
         if key is not None:
+            self.versions[key] = source.version
             self.open.add(key)
         self.stack.append(_Visit(source, key, file, iter(file.imports if file else ()), via))
 
@@ -177,7 +185,7 @@ class _Loader:
                 return
             path, name = found
             key = resolved(path)
-            if key in self.done:
+            if self._is_later(visit, node, name, self.versions.get(key, 1)) or key in self.done:
                 return
             if key in self.open:
                 self._cycle(key, node)
@@ -186,7 +194,9 @@ class _Loader:
                 self.done.add(key)
                 self.diagnostics.append(too_large(node.path.span, "files", MAX_FILES + 1, MAX_FILES))
                 return
-            self._enter(self._taken(read_file(path, name)), node)
+            source = self._taken(read_file(path, name))
+            if not self._is_later(visit, node, name, source.version):
+                self._enter(source, node)
         except SpecError as error:
             self.diagnostics += error.diagnostics
             self.done.add(key)
@@ -274,6 +284,16 @@ class _Loader:
         title = "an import cannot leave the folder of the spec"
         help = "import from the library (`std/cnn`) or from the root file's folder (`./mine`)"
         self.diagnostics.append(Diagnostic("E0207", title, Label(node.path.span, label), help=help))
+
+    def _is_later(self, visit: _Visit, node: Import, name: str, version: int) -> bool:
+        """Whether a file is of a later version than the one that imports it, which is reported."""
+        if version <= visit.source.version or version not in VERSIONS:
+            return False
+        label = Label(node.path.span, f"{name} is written in `darts {version}`")
+        title = f"`darts {visit.source.version}` cannot import `darts {version}`"
+        help = f"write `darts {version}` at the top of this file"
+        self.diagnostics.append(Diagnostic("E0209", title, label, help=help))
+        return True
 
     def _cycle(self, key: Path, node: Import) -> None:
         start = next(index for index, visit in enumerate(self.stack) if visit.key == key)

@@ -11,9 +11,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from dartsl.lang.codes.diagnostics import SpecError
-from dartsl.lang.codes.source import Source
+from dartsl.lang.codes.source import HEADER, Source
 from dartsl.lang.syntax import ast as s
-from dartsl.lang.syntax.grammar import HEADER
 from dartsl.lang.syntax.layout import NESTED, STATEMENT, STEP, Comments, Layout, Line, join
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.spelling import CHOICE, SUM, literal, names, parameters, spell
@@ -66,7 +65,7 @@ class _Printer:
     def file(self) -> str:
         source = self.tree.source
         end = len(source.text)
-        header = HEADER.match(source.text.replace("\ufeff", " ", 1))
+        header = HEADER.match(source.text)
         place = header.end() if header else 0
         lines = self._above(0, place, "")
         lines.append(Line(f"darts {self.tree.version}", blank=bool(lines) and self._gap(place)))
@@ -261,9 +260,15 @@ class _Printer:
                     rest = f"{left} -> {right} : "
                     return self._item("edge", _CELL_WORD, rest, item.operation, "", item.targets[-1].span.end)
                 case s.OutputItem():
-                    return self._item("output", _CELL_WORD, "", item.value, "", item.span.start)
+                    return self._output(item)
 
         return make
+
+    def _output(self, item: s.OutputItem) -> list[Line]:
+        """The values of an output, separated by commas: on one line, but for the last where it is too long."""
+        *first, last = item.values
+        lead = "".join(f"{spell(value)}, " for value in first)
+        return self._item("output", _CELL_WORD, lead, last, "", item.span.start)
 
     def _network_items(self, items: Sequence[s.NetworkItem]) -> Callable[[s.NetworkItem], list[Line]]:
         widths: dict[int, int] = {}

@@ -49,7 +49,7 @@ def _spell(expr: s.Expr) -> str:
         case s.Call():
             return f"{expr.function.id}({', '.join(argument(a) for a in expr.arguments)})"
         case s.Match():
-            arms = ", ".join(f"{arm.value.lexeme} => {spell(arm.body)}" for arm in expr.arms)
+            arms = ", ".join(f"{spell(arm.value)} => {spell(arm.body)}" for arm in expr.arms)
             return f"match {expr.subject.id} {{ {arms} }}"
         case s.Binary():
             level = binding(expr)

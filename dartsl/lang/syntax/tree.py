@@ -184,7 +184,7 @@ class Builder(Transformer_NonRecursive[Token, Any]):
         return s.EdgeItem(*children, span=self._span(meta))
 
     def output_item(self, meta: Meta, children: Children) -> s.OutputItem:
-        return s.OutputItem(children[0], span=self._span(meta))
+        return s.OutputItem(tuple(children), span=self._span(meta))
 
     def shape_item(self, meta: Meta, children: Children) -> s.ShapeItem:
         return s.ShapeItem(children[0], span=self._span(meta))
