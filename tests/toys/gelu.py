@@ -19,6 +19,7 @@ RECORD = Primitive(
     gives="strided",
     width="kept",
     strides=(False, False),
+    since=1,
     parameters=no_parameters,
     multiply_adds=no_multiply_adds,
 )

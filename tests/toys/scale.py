@@ -40,6 +40,7 @@ RECORD = Primitive(
     gives="strided",
     width="kept",
     strides=(False, False),
+    since=1,
     parameters=lambda spec: spec.in_shape[0],
     multiply_adds=lambda spec, shape: shape[0] * shape[1] * shape[2],
 )
