@@ -8,10 +8,10 @@ The plan, written before any of its sweeps ran:
 
 * **Candidates** are `CANDIDATES`. They come from trials by hand on the seeds 0 to 5, some of which looked at test
   errors; so the confirmation has seeds of its own, on the same 297 test images.
-* **Choice**, seeds 0 to 2, `specs/digits.darts` as it is shipped: each candidate is searched, and what it finds is
+* **Choice**, seeds 0 and 1, `specs/digits.darts` as it is shipped: each candidate is searched, and what it finds is
   trained for 15 epochs on 70 % of the training images. The lowest mean error on the other 30 % (450 images) is
   chosen; of equal ones the first of `CANDIDATES`. No test image is read.
-* **Other spaces**, seeds 0 to 2: robust_s4 and nasbench201, made small (C = 8, n = 1, first order, the digits), with
+* **Other spaces**, seeds 0 and 1: robust_s4 and nasbench201, made small (C = 8, n = 1, first order, the digits), with
   the chosen candidate and with the default so far. Their trainings and errors are those of the choice.
 * **Confirmation**, once, n = 8 fresh seeds, 100 to 107: the chosen candidate, the default so far, and 8 random
   architectures. All are trained for 30 epochs on all training images; the test set is measured once each, at the end.
@@ -19,6 +19,9 @@ The plan, written before any of its sweeps ran:
   better than random (both 95 % intervals of the paired difference below zero, p < 0.05); its mean test error is not
   above that of the default so far; and in neither of the other spaces is its mean error more than one percentage
   point above that of the default so far.
+
+The choice and the other spaces were planned with a third seed, 2. It was given up for lack of time while the first
+searches ran, before any architecture was trained.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ SMALL = (
     "--train lr=0.025 --train batch=64 --train auxiliary=0 --train drop_path=0 "
     "--train cutout=0 --train crop=1 --train flip=false"
 )
-CHOOSING = "--seeds 3 --select search --train-epochs 15 --train validation=0.3 --train test=false"
+CHOOSING = "--seeds 2 --select search --train-epochs 15 --train validation=0.3 --train test=false"
 CONFIRMING = "--first-seed 100 --seeds 8 --select search --train-epochs 30 --train final=true"
 WORSE = 0.01  # by how much the chosen candidate may be above the default so far in another space
 
@@ -84,7 +87,7 @@ def commands(folder: Path) -> Iterator[str]:
             for space in SPACES:
                 spec = shlex.quote(str(folder / f"{space}.darts"))
                 sweeps[f"{space}/{name}"] = (
-                    f"{spec} {arm(candidate)} --random {random and 3} {SMALL} {CHOOSING}"
+                    f"{spec} {arm(candidate)} --random {random and 2} {SMALL} {CHOOSING}"
                 )
     for name, asked in sweeps.items():
         if not (folder / name).exists():
@@ -113,7 +116,7 @@ def errors_of(folder: Path, names: Sequence[str]) -> dict[str, list[float]]:
 def choice(folder: Path) -> str | None:
     """The candidate that is chosen; None while not all are trained with all seeds."""
     errors = errors_of(folder, [f"choice/{name}" for name in CHOICE])
-    if any(len(errors.get(candidate, ())) < 3 for candidate in CANDIDATES):
+    if any(len(errors.get(candidate, ())) < 2 for candidate in CANDIDATES):
         return None
     return min(CANDIDATES, key=lambda candidate: round(mean(errors[candidate]), 9))
 
