@@ -19,6 +19,11 @@ def share(measure: str) -> bool:
     return measure == ERROR
 
 
+def axis(measure: str) -> str:
+    """What stands at an axis of such figures."""
+    return f"{measure}, %" if share(measure) else measure
+
+
 def figure(value: float | None, measure: str) -> str:
     """As `2.76 %`, or `61.234`."""
     return NONE if value is None else f"{number(value, measure)}{' %' if share(measure) else ''}"

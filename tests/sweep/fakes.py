@@ -15,7 +15,7 @@ from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.picking import pick
 from dartsl.sweeping.plan import Job
 from dartsl.training.measured import wilson
-from tests.sweep.tiny import tiny_space
+from tests.sweep.tiny import TINY, tiny_space
 
 IMAGES = 1000  # of the test set that is said to be
 SECONDS = {"search": 30.0, "select": 10.0, "train": 50.0}
@@ -31,17 +31,19 @@ BETTER: Figures = {
 }
 
 
-def faked(folder: Path, figures: Figures, *, text: bool = False, **asked: Any) -> SweepFolder:
+def faked(
+    folder: Path, figures: Figures, *, text: bool = False, spec: str = TINY, **asked: Any
+) -> SweepFolder:
     """A sweep of which each job is done whose figure is given, and all searches and selections.
 
     Of an arm whose selected architecture alone is trained the figure is that of seed 0. The tiny space lies in
-    `folder`, the sweep in its `sweep`.
+    `folder`, the sweep in its `sweep`; `spec` is another space.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    spec, images = tiny_space(folder)
+    file, images = tiny_space(folder, spec)
     given = {"data": str(images), "device": "cpu", "seeds": 3, "random": 3, "random_at_cost": 4, "jobs": 1000}
     command = "dartsl sweep tiny.darts --seeds 3 --out sweep"
-    made = SweepFolder.open(plan_sweep(spec, folder / "sweep", command=command, **given | asked))
+    made = SweepFolder.open(plan_sweep(file, folder / "sweep", command=command, **given | asked))
     for job in made.plan.jobs:
         if job.kind != "train":
             write(made, job)

@@ -41,11 +41,15 @@ train {
 }
 """
 
+TWO_CELLS = TINY.replace("\nnetwork", "\ncell other = pair\n\nnetwork").replace(
+    "stage pair", "stage pair > other"
+)
 
-def tiny_space(folder: Path) -> tuple[Path, Path]:
-    """`tiny.darts` and `images.npz`, 30 images of 3 classes, in a folder."""
+
+def tiny_space(folder: Path, text: str = TINY) -> tuple[Path, Path]:
+    """`tiny.darts`, of a text, and `images.npz`, 30 images of 3 classes, in a folder."""
     spec, images = folder / "tiny.darts", folder / "images.npz"
-    spec.write_text(TINY)
+    spec.write_text(text)
     generator = np.random.default_rng(0)
     np.savez(
         images,

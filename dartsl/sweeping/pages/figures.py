@@ -13,12 +13,13 @@ from dartsl.run.kinds import ALPHAS
 from dartsl.run.plot import UNITS
 from dartsl.searching.shares import cell_shares
 from dartsl.sweeping.evidence import Evidence, Table
-from dartsl.sweeping.pages.cells import Pictures, frames, tried
+from dartsl.sweeping.pages.cells import frames, tried
+from dartsl.sweeping.pages.diagrams import Diagrams
 from dartsl.sweeping.pages.markup import Markup, element, joined
 from dartsl.sweeping.pages.plots import Series, colour, lines, scatter, strips
 from dartsl.sweeping.plan import AT_COST, RANDOM, SEARCH
 from dartsl.sweeping.results import Architecture, ArmResults, Results
-from dartsl.sweeping.wording import arm_name, figure, large, number, share
+from dartsl.sweeping.wording import arm_name, axis, figure, large, number
 
 SHOWN = (
     LOSS,
@@ -47,7 +48,7 @@ def distribution(table: Table, measure: str) -> Markup:
     if not any(row.points for row in rows):
         return Markup("")
     label = f"Each {measure} by arm; the table below has the figures"
-    plot = strips(rows, _axis(measure), label, lambda value: number(value, measure))
+    plot = strips(rows, axis(measure), label, lambda value: number(value, measure))
     words = "Each point is an architecture after its final training; the bar is the mean. Left is better."
     return element("figure", plot, element("figcaption", words))
 
@@ -72,7 +73,7 @@ def cost_plot(found: Evidence, results: Results) -> Markup:
     series = [each for each in series if each.points]
     if not series:
         return Markup("")
-    axes = ("multiply-adds of the network", _axis(found.measure))
+    axes = ("multiply-adds of the network", axis(found.measure))
     label = f"Multiply-adds of each trained network against its {found.measure}"
     plot = scatter(series, axes, label, (large, lambda value: number(value, found.measure)))
     words = "Down is better, left is cheaper." + (f" Recipe {recipe}." if recipe else "")
@@ -81,17 +82,23 @@ def cost_plot(found: Evidence, results: Results) -> Markup:
 
 def cells(results: Results) -> Markup:
     """Every architecture of each arm; those of a search over its epochs."""
-    pictures = Pictures()
+    diagrams = Diagrams()
     parts: list[str] = []
     for each in results.arms:
         there = [one for one in each.architectures if one.text is not None]
         if there:
-            shown = (_architecture(results, each, one, pictures) for one in there)
-            parts += [element("h3", arm_name(each.arm.name)), element("div", *shown, class_="cells")]
-    return joined(parts)
+            drawn = [(one, _architecture(results, each, one, diagrams)) for one in there]
+            folded = [figure for one, figure in drawn if each.arm.kind == AT_COST and not one.picked]
+            seen = [figure for _, figure in drawn if figure not in folded]
+            parts += [element("h3", arm_name(each.arm.name)), element("div", *seen, class_="cells")]
+            if folded:
+                words = f"Not selected: {_counted(len(folded), 'architecture')}"
+                more = element("div", *folded, class_="cells")
+                parts.append(element("details", element("summary", words), more))
+    return joined([diagrams.stored(), *parts])
 
 
-def _architecture(results: Results, arm: ArmResults, one: Architecture, pictures: Pictures) -> Markup:
+def _architecture(results: Results, arm: ArmResults, one: Architecture, diagrams: Diagrams) -> Markup:
     title = f"{arm_name(arm.arm.name)}, seed {one.seed}"
     said = [
         f"{figure(found.figure, results.measure)} {recipe}".strip() for recipe, found in one.outcomes.items()
@@ -106,9 +113,9 @@ def _architecture(results: Results, arm: ArmResults, one: Architecture, pictures
     heading = element("h4", "; ".join([title, *said]))
     try:
         if arm.arm.kind == SEARCH and _recorded(results, arm, one):
-            return _over_epochs(results, arm, one, pictures, title, heading, spec)
+            return _over_epochs(results, arm, one, diagrams, title, heading, spec)
         picture = _paper(
-            [pictures.image(one.text or "", f"Diagram of the cells of {title}; its spec follows")], title
+            [diagrams.of(one.text or "").shown(f"Diagram of the cells of {title}; its spec follows")], title
         )
     except (UserError, SpecError) as error:
         picture = tried(error)
@@ -119,7 +126,7 @@ def _over_epochs(
     results: Results,
     arm: ArmResults,
     one: Architecture,
-    pictures: Pictures,
+    diagrams: Diagrams,
     title: str,
     heading: Markup,
     spec: Markup,
@@ -132,7 +139,7 @@ def _over_epochs(
     for number_, text in enumerate(found.texts):
         when = [str(epoch) for epoch, shown in found.epochs if shown == number_]
         after = f"after epoch {when[0]}" if len(when) == 1 else f"after epochs {', '.join(when)}"
-        images.append(pictures.image(text, f"{words} {after}", hidden=number_ != last))
+        images.append(diagrams.of(text).shown(f"{words} {after}", hidden=number_ != last))
     slider = element(
         "label",
         element("span", "Cell as derived"),
@@ -213,7 +220,3 @@ def _legend(series: list[Series]) -> Iterator[Markup]:
     for each in series:
         dot = element("span", "\N{BLACK CIRCLE} ", style=f"color:{each.colour}", aria_hidden="true")
         yield element("span", dot, f"{each.name}. ")
-
-
-def _axis(measure: str) -> str:
-    return f"{measure}, %" if share(measure) else measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-VOID = ("img", "input", "meta", "line", "circle", "path")
+VOID = ("input", "meta", "line", "circle", "path", "rect", "use")
 
 
 class Markup(str):

@@ -11,8 +11,9 @@ from dartsl.run.plot import apart
 from dartsl.sweeping.pages.markup import Markup, element
 
 COLOURS = 6  # of the style sheet: --c0 to --c5
-WIDTH, ROW = 480, 46
+WIDTH, NARROW, ROW = 480, 400, 46  # of a picture, of one of several side by side, of a strip
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 44
+NEAR, LEVEL, LEVELS = 8, 6, (0, 1, -1, 2, -2)  # points nearer than that stand above one another, by so much
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,24 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     power = 10.0 ** floor(log10(span / most))
     step = next(power * each for each in (1, 2, 5, 10) if span / (power * each) <= most)
     return [number * step for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+
+
+def _marks(places: Sequence[float], wording: Callable[[float], str]) -> list[tuple[float, str]]:
+    """Ticks with what is written at them: no decimals that are zero for all of them."""
+    words = [wording(place) for place in places]
+    while words and all("." in word and word[-1] in "0." for word in words):
+        words = [word[:-1] for word in words]
+    return list(zip(places, words, strict=True))
+
+
+def levels(places: Sequence[float]) -> list[int]:
+    """Of each point of a strip how far it stands above or below, so that points at one place are all seen: 0, 1, -1,
+    2, -2 and so on, the next time from 0."""
+    found: list[int] = []
+    for number, place in enumerate(places):
+        near = {found[other] for other in range(number) if abs(places[other] - place) < NEAR}
+        found.append(next((level for level in LEVELS if level not in near), 0))
+    return found
 
 
 def _padded(values: Sequence[float]) -> tuple[float, float]:
@@ -62,12 +81,12 @@ def _dot(x: float, y: float, fill: str, name: str) -> Markup:
     )
 
 
-def _svg(height: float, label: str, parts: Sequence[str]) -> Markup:
+def _svg(height: float, label: str, parts: Sequence[str], width: float = WIDTH) -> Markup:
     return element(
         "svg",
         *parts,
         class_="plot",
-        viewBox=f"0 0 {WIDTH} {_at(height)}",
+        viewBox=f"0 0 {width} {_at(height)}",
         role="img",
         aria_label=label,
     )
@@ -83,9 +102,9 @@ def strips(rows: Sequence[Series], axis: str, label: str, wording: Callable[[flo
         return 16 + (x - low) / (high - low) * (WIDTH - 32)
 
     parts: list[str] = []
-    for tick in ticks(low, high):
+    for tick, words in _marks(ticks(low, high), wording):
         parts += [_line(across(tick), TOP, across(tick), bottom, class_="grid")]
-        parts += [_text(across(tick), bottom + 17, wording(tick))]
+        parts += [_text(across(tick), bottom + 17, words)]
     for number, row in enumerate(rows):
         middle = TOP + ROW * number + 31
         parts.append(_text(16, middle - 15, row.name, "start", class_="name"))
@@ -93,8 +112,9 @@ def strips(rows: Sequence[Series], axis: str, label: str, wording: Callable[[flo
             mean = across(sum(x for x, _ in row.points) / len(row.points))
             style = f"stroke:{row.colour}"
             parts.append(_line(mean, middle - 10, mean, middle + 10, class_="mean", style=style))
-        for (x, _), name in zip(row.points, row.names, strict=True):
-            parts.append(_dot(across(x), middle, row.colour, name))
+        places = [across(x) for x, _ in row.points]
+        for x, level, name in zip(places, levels(places), row.names, strict=True):
+            parts.append(_dot(x, middle + LEVEL * level, row.colour, name))
     parts.append(_text(WIDTH / 2, bottom + 37, axis))
     return _svg(bottom + BOTTOM, label, parts)
 
@@ -119,18 +139,25 @@ def lines(given: Sequence[Line], label: str) -> Markup:
     """Lines over the epochs, each named at its end."""
     epochs = [epoch for line in given for epoch, _ in line.points]
     span = (min(epochs), max(epochs)) if min(epochs) < max(epochs) else (epochs[0] - 0.5, epochs[0] + 0.5)
-    plane = _Plane(span, _padded([y for line in given for _, y in line.points]), 260, right=150)
+    plane = _Plane(span, _padded([y for line in given for _, y in line.points]), 260, NARROW - 150)
     parts = plane.frame(("epoch", ""), (_whole, "{:.4g}".format))
     ends = [plane.at(*line.points[-1])[1] / 260 for line in given]
     places = apart(ends, min(16 / 260, 0.8 / len(given)))
     for number, (line, place) in enumerate(zip(given, places, strict=True)):
         path = " L".join(",".join(map(_at, plane.at(*point))) for point in line.points)
-        parts.append(element("path", d=f"M{path}", class_="line", style=f"stroke:{colour(number)}"))
+        parts.append(
+            element(
+                "path",
+                d=f"M{path}",
+                class_="line" if number < COLOURS else "line dashed",
+                style=f"stroke:{colour(number)}",
+            )
+        )
         if len(line.points) == 1:
             parts.append(_dot(*plane.at(*line.points[0]), colour(number), line.name))
         name = f"{line.name[:16]} {line.points[-1][1]:.3g}"
-        parts.append(_text(WIDTH - 144, 260 * place + 4, name, "start", style=f"fill:{colour(number)}"))
-    return _svg(260, label, parts)
+        parts.append(_text(NARROW - 144, 260 * place + 4, name, "start", style=f"fill:{colour(number)}"))
+    return _svg(260, label, parts, NARROW)
 
 
 def _whole(value: float) -> str:
@@ -140,8 +167,10 @@ def _whole(value: float) -> str:
 class _Plane:
     """From values to places in a picture of some height."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], height: float, right: float = RIGHT):
-        self.x, self.y, self.height, self.right = x, y, height, WIDTH - right
+    def __init__(
+        self, x: tuple[float, float], y: tuple[float, float], height: float, right: float = WIDTH - RIGHT
+    ):
+        self.x, self.y, self.height, self.right = x, y, height, right
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         low, high = self.x
@@ -155,14 +184,14 @@ class _Plane:
         """Grid, ticks and the names of the axes; that of y stands above it."""
         floor_ = self.height - BOTTOM
         parts: list[str] = []
-        for tick in ticks(*self.y):
+        for tick, words in _marks(ticks(*self.y), wording[1]):
             y = self.at(self.x[0], tick)[1]
             parts += [
                 _line(LEFT, y, self.right, y, class_="grid"),
-                _text(LEFT - 7, y + 4, wording[1](tick), "end"),
+                _text(LEFT - 7, y + 4, words, "end"),
             ]
-        for tick in ticks(*self.x, most=4):
-            parts.append(_text(self.at(tick, self.y[0])[0], floor_ + 17, wording[0](tick)))
+        for tick, words in _marks(ticks(*self.x, most=4), wording[0]):
+            parts.append(_text(self.at(tick, self.y[0])[0], floor_ + 17, words))
         parts.append(_line(LEFT, floor_, self.right, floor_, class_="axis"))
         parts.append(_text((LEFT + self.right) / 2, floor_ + 37, axes[0]))
         return [*parts, _text(2, 14, axes[1], "start")] if axes[1] else parts

@@ -3,11 +3,11 @@
 for (const figure of document.querySelectorAll("figure[data-epochs]")) {
   const input = figure.querySelector("input");
   const output = figure.querySelector("output");
-  const images = figure.querySelectorAll("img");
+  const diagrams = figure.querySelectorAll(".diagram");
   const epochs = figure.dataset.epochs.split(" ").map((each) => each.split(":"));
   const show = () => {
     const [epoch, picture] = epochs[Number(input.value)];
-    images.forEach((image, number) => { image.hidden = String(number) !== picture; });
+    diagrams.forEach((diagram, number) => { diagram.toggleAttribute("hidden", String(number) !== picture); });
     output.textContent = `after epoch ${epoch} of ${epochs[epochs.length - 1][0]}`;
     input.setAttribute("aria-valuetext", output.textContent);
   };
