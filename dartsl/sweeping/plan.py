@@ -312,7 +312,8 @@ def _require_harmless(jobs: Sequence[Mapping[str, Any]], arms: set[str]) -> None
 
 def _takes_files(word: str) -> bool:
     """Whether a word of a command names code, or an output by another option than `--out`."""
-    return word.startswith(("--plugin", "--out=", "--output", "-o")) and word != "--out"
+    short = word[:1] == "-" and word[1:2].isalpha()  # `-o`, also within `-qo`; `-1` is a number
+    return short or (word.startswith(("--plugin", "--out=", "--output")) and word != "--out")
 
 
 def pick_command(name: str) -> list[str]:

@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_named(
         read_plan(tmp_path)
 
 
-@pytest.mark.parametrize("word", ["--plugin", "--plugin=x.py", "-o", "-ox", "--output", "--out=x"])
+@pytest.mark.parametrize("word", ["--plugin", "--plugin=x.py", "-o", "-ox", "-qo", "--output", "--out=x"])
 def test_a_forged_command_is_refused(tmp_path: Path, word: str) -> None:
     job = PLAN.jobs[0]
     write_plan(tmp_path, replace(PLAN, jobs=(replace(job, command=(*job.command, word)),)))
