@@ -12,6 +12,7 @@ A job is done when its output says so, never because a runner has noted it: a ru
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from dartsl.run.schema import MisfitError, number, record, whole
 from dartsl.sweeping.plan import SWEEP, Job, SweepPlan, read_plan, write_plan
 
 RUNS = {"search": SEARCH_RUN, "select": TRAIN_RUN, "train": TRAIN_RUN}  # jobs that are runs
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C or SIGTERM has stopped
 _TRY = record({"exit": whole(low=-1000), "seconds": number(0)})
 
 
@@ -40,6 +42,11 @@ class Try:
 
     exit: int
     seconds: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed: a job that the sweep has stopped, perhaps before it could save, has not."""
+        return self.exit not in (0, INTERRUPTED, -signal.SIGTERM)
 
 
 class SweepFolder:

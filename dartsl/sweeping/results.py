@@ -104,7 +104,7 @@ class Results:
     """All of a sweep.
 
     measure   what is compared: `test error`, a part of one, or `test perplexity`
-    failed    jobs whose last try has failed, with its exit code
+    failed    jobs whose last try has failed, with its exit code; not those that were stopped
     missing   other jobs that are not done
     seconds   of all tries of each job, as far as they are known
     versions  of what decides numbers, from the runs: several are joined
@@ -131,7 +131,7 @@ def read_results(path: Path) -> Results:
     jobs = folder.plan.jobs
     tried = {job.name: attempt for job in jobs if (attempt := folder.tried(job)) is not None}
     open_jobs = [job.name for job in jobs if not folder.done(job)]
-    failed = {name: tried[name].exit for name in open_jobs if name in tried and tried[name].exit}
+    failed = {name: tried[name].exit for name in open_jobs if name in tried and tried[name].failed}
     reader = _Reader(folder)
     arms = tuple(ArmResults(arm, tuple(reader.architectures(arm))) for arm in folder.plan.arms)
     return Results(

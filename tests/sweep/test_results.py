@@ -79,6 +79,8 @@ def test_each_recipe_has_its_outcomes(tmp_path: Path) -> None:
 def test_an_unfinished_sweep(tmp_path: Path) -> None:
     made = faked(tmp_path, {"darts": {0: 100}, "random": {0: 120, 1: 110}})
     made.note(made.plan.job("train/darts/1"), 3, 1.0)
+    made.note(made.plan.job("train/darts/2"), 130, 1.0)  # Ctrl-C has stopped it
+    made.note(made.plan.job("train/random/2"), -15, 1.0)  # while it was starting
     found = read_results(made.path)
     assert not found.finished
     assert found.failed == {"train/darts/1": 3}
