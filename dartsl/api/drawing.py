@@ -10,6 +10,7 @@ from dartsl.api.arguments import require
 from dartsl.api.specs import RunLike, SpecLike, check, names_a_run, names_seeds, path_of, root_networks
 from dartsl.lang.check.model import Cell, Spec
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.syntax.paths import printable
 from dartsl.run.commands import command_line
 from dartsl.run.curves import averaged_since, curves
@@ -133,6 +134,7 @@ def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:
     """Those of the network that is named; else those that the root file declares, or its networks use."""
     from dartsl.lang.checker import pick_network
 
+    spec = shown(spec, network)
     if network is not None:
         return [spec.cells[name] for name in pick_network(spec, network).cells]
     used = {name for item in root_networks(spec) for name in spec.networks[item].cells}

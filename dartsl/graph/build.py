@@ -119,7 +119,7 @@ class _Builder:
         for edge, terms in zip(cell.edges, layer.built, strict=True):
             incoming[edge.target].append((edge, terms))
         for node, shape, has_bn in zip(cell.nodes, layer.node_shapes, layer.node_bn, strict=True):
-            path = self._paths.claim(layer.name, safe(node.name))
+            path = layer.name if cell.layer else self._paths.claim(layer.name, safe(node.name))
             if self._loop is not None:
                 self._loop.node = path
             given = {
@@ -158,7 +158,7 @@ class _Builder:
         self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
     ) -> str:
         """The candidates of an edge and, where there is a choice, their mix."""
-        path = self._paths.claim(node, safe(edge.source))
+        path = node if layer.cell.layer else self._paths.claim(node, safe(edge.source))
         places = [self._paths.claim(path, candidate_name(each.label)) for each in edge.candidates]
         if row is None:
             only = self._term(terms[0], source, places[0], layer.name)

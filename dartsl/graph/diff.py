@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dartsl.graph.isomorphic import Forms
 from dartsl.lang.check.identity import Identities
 from dartsl.lang.check.model import Cell, Edge, Node, Operation, Spec
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.records.record import heeds_order
 from dartsl.lang.syntax.printer import print_expr
 
@@ -60,6 +61,7 @@ def diff_specs(first: Spec, second: Spec, isomorphic: bool = False) -> SpecDiff:
 
     With `isomorphic` the names of a cell's nodes do not count (`dartsl.graph.isomorphic`).
     """
+    first, second = shown(first), shown(second)
     identities = Identities()
     before = _read(first.cells, first.operations, identities)
     after = _read(second.cells, second.operations, identities)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pydot
 
+from dartsl.graph.chain import Drawn, chained
 from dartsl.graph.legend import Legend, legend
 from dartsl.lang.check.model import Cell, Edge
 from dartsl.lang.records.record import heeds_order
@@ -79,10 +80,12 @@ def draw(
     is preferred; without them a searched edge shows its candidates. `kept` names each cell's edges that discretisation
     keeps; the others are dashed. `shares` has for each cell what its searched edges count at their nodes, which is
     written after the weight; empty where nothing is learnt of that. A cell of very many edges is drawn without their
-    text, and of a run without those that are dropped; its title says so. Raises ValueError where a table does not fit
+    text, and of a run without those that are dropped; its title says so. Layers that are operations or choices are
+    drawn as one chain. Raises ValueError where a table does not fit
     its cell.
     """
-    shown = list(_shown(tuple(cells)))
+    drawn = chained(Drawn(tuple(cells), weights, kept, shares))
+    shown, weights, kept, shares = list(_shown(drawn.cells)), drawn.weights, drawn.kept, drawn.shares
     graph = pydot.Dot(
         "cells", graph_type="digraph", rankdir="LR", bgcolor="white", nodesep="0.22", ranksep="0.3"
     )

@@ -147,7 +147,7 @@ class _Reading:
             reader = CellReader(offers, budget)
             cells = reader.read()
             self.edges = count_edges(cells, offers, files[-1].source)
-            read = NetworkReader(checker, cells)
+            read = NetworkReader(offers, cells)
             for name, declaration in self.symbols.networks.items():
                 network = read.read(declaration)
                 if network is not None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from dartsl.lang.checker import check, pick_network
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.settings.values import Config, configure
 from dartsl.lang.syntax.loader import read
 from dartsl.lang.syntax.paths import printable
@@ -71,6 +72,7 @@ def reopened(folder: RunFolder, base: Config, anew: Anew) -> tuple[Job, Config]:
             help="a run can only go on with its own spec; start another one for a changed spec",
         )
     values = folder.values(pick_network(spec, info.network))
+    spec, _ = laid_out(spec, pick_network(spec, info.network), values)
     plugins = partial(folder.plugins, anew.plugins)
     job = Job(
         spec,

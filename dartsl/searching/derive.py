@@ -12,6 +12,7 @@ from dartsl.graph.tables import DECIDED, LEFT_OUT, AlphaTable, tables_of
 from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.methods import COST, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
@@ -48,8 +49,7 @@ def run_network(run: RunFolder) -> tuple[Spec, Network]:
     network = spec.networks.get(run.info.network)
     if network is None:
         raise UserError(f"{run.spec} has no network `{run.info.network}`, which the run searches")
-    run.values(network)
-    return spec, network
+    return laid_out(spec, network, run.values(network))
 
 
 def mixing_weights(

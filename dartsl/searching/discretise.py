@@ -13,6 +13,12 @@ from dartsl.lang.check.model import Candidate, Cell, Edge, Node
 from dartsl.lang.syntax.ast import Name
 from dartsl.searching.readouts import Table
 
+
+def weight_text(weight: float) -> str:
+    """A weight as it is written: `1.0` where nothing was chosen, else with two digits."""
+    return "1.0" if weight == 1.0 else f"{weight:.2f}"
+
+
 Columns = Mapping[
     int, int
 ]  # of edges, by their places in the cell: which candidate is taken, whatever it weighs

@@ -10,15 +10,13 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from dartsl.lang.check.model import Network, Output, Spec
-from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.parameters import literal
 from dartsl.lang.syntax.ast import (
-    Binary,
-    Expr,
     ExternDecl,
     Import,
     Name,
     NetworkDecl,
-    Number,
     OpDecl,
     OpsDecl,
     SettingsDecl,
@@ -29,7 +27,8 @@ from dartsl.lang.syntax.paths import printable
 from dartsl.lang.syntax.printer import print_expr, print_file
 from dartsl.run.folder import in_library
 from dartsl.searching.connected import derive_network
-from dartsl.searching.discretise import DerivedCell, KeptEdge
+from dartsl.searching.decided_layers import DecidedLayers
+from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import DEFAULT_RULE, Rule
 
@@ -103,24 +102,29 @@ def decided_text(
     `weighed` says that the edges' weights stand beside them.
     """
     declared = _declared_network(spec, network.name)
+    layers = DecidedLayers(spec, network, [each for each in cells if each.cell.layer])
+    written = [each for each in cells if not each.cell.layer]
     frozen = replace(
-        declared,
+        layers.items(declared),
         parameters=tuple(
-            replace(parameter, default=_number(parameters[parameter.name.id], parameter.span))
+            replace(parameter, default=literal(parameters[parameter.name.id], parameter.span))
             for parameter in declared.parameters
         ),
     )
     root = spec.root
     train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
     top = replace(
-        root, imports=_library_imports(spec), declarations=_operations(spec, cells, frozen), comments=()
+        root,
+        imports=_library_imports(spec),
+        declarations=_operations(spec, written, frozen, layers.operations),
+        comments=(),
     )
     bottom = replace(root, imports=(), declarations=(frozen, *train), comments=())
     draft = [
         *head,
         print_file(top),
-        *(_cell_text(cell, weighed) for cell in cells),
-        print_file(bottom).removeprefix(f"darts {root.version}\n"),
+        *(_cell_text(cell, weighed) for cell in written),
+        *layers.commented(print_file(bottom).removeprefix(f"darts {root.version}\n"), weighed),
     ]
     return print_file(parse(Source("found.darts", "\n".join(draft))))
 
@@ -143,11 +147,6 @@ def _cell_text(found: DerivedCell, weighed: bool) -> str:
 def edge_text(kept: KeptEdge) -> str:
     """An edge as one statement."""
     return f"edge {kept.edge.source} -> {kept.edge.target} : {print_expr(kept.candidate.expr)}"
-
-
-def weight_text(weight: float) -> str:
-    """`1.0` where nothing was chosen, else two digits."""
-    return "1.0" if weight == 1.0 else f"{weight:.2f}"
 
 
 def names_text(names: Sequence[str]) -> str:
@@ -173,13 +172,6 @@ def _runs(items: Sequence[Item], key: Callable[[Item], Any]) -> Iterator[list[It
         yield list(run)
 
 
-def _number(value: Fraction, span: Span) -> Expr:
-    top = Number(str(value.numerator), span=span)
-    if value.denominator == 1:
-        return top
-    return Binary("/", top, Number(str(value.denominator), span=span), span=span)
-
-
 def _declared_network(spec: Spec, name: str) -> NetworkDecl:
     return next(
         declaration
@@ -200,8 +192,11 @@ def _library_imports(spec: Spec) -> tuple[Import, ...]:
     return tuple(found.values())
 
 
-def _operations(spec: Spec, found: Sequence[DerivedCell], network: NetworkDecl) -> tuple[OperationDecl, ...]:
-    """What the found network uses of operations defined outside the library, in order of definition."""
+def _operations(
+    spec: Spec, found: Sequence[DerivedCell], network: NetworkDecl, layers: Sequence[OpDecl]
+) -> tuple[OperationDecl, ...]:
+    """What the found network uses of operations defined outside the library, in order of definition, and the
+    operations that its layers are."""
     own: dict[str, OperationDecl] = {
         declaration.name.id: declaration
         for file in spec.files
@@ -209,7 +204,7 @@ def _operations(spec: Spec, found: Sequence[DerivedCell], network: NetworkDecl) 
         for declaration in file.declarations
         if isinstance(declaration, OperationDecl)
     }
-    waiting: list[Syntax] = [network]
+    waiting: list[Syntax] = [network, *layers]
     for derived in found:
         waiting += [item.operation for item in derived.cell.inputs if item.operation is not None]
         waiting += [kept.candidate.expr for kept in derived.edges]
@@ -219,7 +214,7 @@ def _operations(spec: Spec, found: Sequence[DerivedCell], network: NetworkDecl) 
             if name in own and name not in used:
                 used.add(name)
                 waiting.append(own[name])
-    return tuple(declaration for name, declaration in own.items() if name in used)
+    return (*(declaration for name, declaration in own.items() if name in used), *layers)
 
 
 def _names(tree: Syntax) -> Iterator[str]:

@@ -15,6 +15,7 @@ from dartsl.graph.render import render
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.settings.effects import idle
 from dartsl.lang.settings.methods import COST, NEVER
 from dartsl.lang.settings.presets import notes
@@ -219,7 +220,7 @@ def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
     text = rederive(folder.path)
     write_text(folder.found, text)
     derived = derivation(folder)
-    found = check(Source(str(folder.found), text, folder.found))
+    found = shown(check(Source(str(folder.found), text, folder.found)), folder.info.network)
     dot = draw([found.cells[each.cell.name] for each in derived.cells])
     write_text(folder.path / "found.dot", dot)
     notes = []

@@ -10,8 +10,8 @@ from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.flow import CONSTANT_OUTPUT
 from dartsl.run.commands import command_line
 from dartsl.searching.connected import Derivation
-from dartsl.searching.discretise import DerivedCell, KeptEdge
-from dartsl.searching.emit import edge_text, weight_text
+from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
+from dartsl.searching.emit import edge_text
 
 
 def found_report(

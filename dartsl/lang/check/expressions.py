@@ -250,9 +250,13 @@ class Checker:
         else:
             self.repeated_or_strided(expr, scope, lambda inner: self.check(inner, ExprKind.OPERATION, scope))
 
-    def repeated_or_strided(self, expr: Binary, scope: Scope, check: Callable[[Expr], object]) -> None:
-        """Check `a * n` or `a / s` on operations or layers, `a` by `check`."""
-        fault = misplaced.stride(expr, self._is_ops(expr.left)) if expr.operator == "/" else None
+    def repeated_or_strided(
+        self, expr: Binary, scope: Scope, check: Callable[[Expr], object], choices: bool = False
+    ) -> None:
+        """Check `a * n` or `a / s` on operations or layers, `a` by `check`; with `choices` that may be one."""
+        choice = choices and (isinstance(expr.left, Choice) or self._is_ops(expr.left))
+        strides = expr.operator == "/" and not choice
+        fault = misplaced.stride(expr, self._is_ops(expr.left)) if strides else None
         self.report(fault)
         if fault is None:
             check(expr.left)

@@ -107,7 +107,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell without open parameters. Its alphas are one row for each searched edge, in this order."""
+    """A cell without open parameters. Its alphas are one row for each searched edge, in this order.
+
+    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.layer_choices`).
+    """
 
     name: str
     inputs: tuple[CellInput, ...]
@@ -115,6 +118,7 @@ class Cell:
     edges: tuple[Edge, ...]
     output: Output
     span: Span = field(compare=False, repr=False)  # of the cell's name where it is declared
+    layer: bool = False
 
     @property
     def searched_edges(self) -> tuple[Edge, ...]:
@@ -153,7 +157,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Network:
-    """A network. `cells` are the names of the cells that its stages use, in order of first use."""
+    """A network. `cells` are the names of the cells that its stages use, in order of first use.
+
+    `choices` has, for each layer of its stages that offers a choice, what it offers (darts 2, rule 22). It is empty
+    once these layers are laid out as cells (`dartsl.lang.plan.layer_choices`).
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -163,6 +171,7 @@ class Network:
     head: Expr
     cells: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
+    choices: Mapping[Expr, tuple[Candidate, ...]] = field(default_factory=dict)
 
     @property
     def takes(self) -> type[Input]:
@@ -204,5 +213,6 @@ class Spec:
         return self.files[-1]
 
     def decided(self, network: Network) -> bool:
-        """Whether no edge of any of the network's cells offers a choice (language rule 10)."""
-        return not any(self.cells[name].searched_edges for name in network.cells)
+        """Whether no edge of any of the network's cells, and no layer, offers a choice (language rule 10)."""
+        layers = any(len(offered) > 1 for offered in network.choices.values())
+        return not layers and not any(self.cells[name].searched_edges for name in network.cells)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from dartsl.lang.check import network_faults as faults_of
 from dartsl.lang.check.arguments import bind
 from dartsl.lang.check.cells import Cells
-from dartsl.lang.check.expressions import Checker
 from dartsl.lang.check.kinds import ExprKind, Local, Scope
-from dartsl.lang.check.model import Network, Stage
+from dartsl.lang.check.model import Candidate, Network, Stage
+from dartsl.lang.check.offers import Offers, offers_in_arguments
 from dartsl.lang.check.resolve import NamedDecl
 from dartsl.lang.check.scans import cell_faults, merges_by_highway, read_scan
 from dartsl.lang.check.signatures import Signature
@@ -50,13 +50,16 @@ LAYERS: tuple[type[NamedDecl], ...] = (CellDecl, AliasDecl, OpDecl, ExternDecl)
 class NetworkReader:
     """Reads networks; faults go to the checker's."""
 
-    def __init__(self, checker: Checker, cells: Cells) -> None:
-        self.checker = checker
+    def __init__(self, offers: Offers, cells: Cells) -> None:
+        self.checker = offers.checker
+        self.offers = offers
         self.cells = cells
+        self._choices: dict[Expr, tuple[Candidate, ...]] = {}
 
     def read(self, declaration: NetworkDecl) -> Network | None:
         """A network; None where it has a fault."""
         before = len(self.checker.faults)
+        self._choices = {}
         known = self._parameters(declaration.parameters)
         entries = [item.value.function.id for item in declaration.items if isinstance(item, ShapeItem)]
         self._sequence = any(INPUTS[entry].sequence for entry in entries if entry in INPUTS)
@@ -91,6 +94,7 @@ class NetworkReader:
             heads[0],
             tuple(used),
             declaration.name.span,
+            self._choices,
         )
 
     def _parameters(self, parameters: Sequence[Parameter]) -> dict[str, Local]:
@@ -147,10 +151,12 @@ class NetworkReader:
                     self._layers(step, scope, used)
             case Binary(operator="*" | "/") if not self._is_number(expr.left, scope):
                 self.checker.repeated_or_strided(
-                    expr, scope, lambda layers: self._layers(layers, scope, used)
+                    expr, scope, lambda layers: self._layers(layers, scope, used), choices=_may_offer(expr)
                 )
-            case Choice():
+            case Choice() if not _may_offer(expr):
                 self.checker.report(faults_of.choice_as_layer(expr.span))
+            case Choice():
+                self._choice(expr, scope)
             case Name() | Call():
                 self._layer(expr, scope, used)
             case _:
@@ -176,12 +182,19 @@ class NetworkReader:
                 self.checker.faults += faults
             used.setdefault(name.id)
             self._plain(name)
-        elif isinstance(found, OpsDecl):
+        elif isinstance(found, OpsDecl) and not _may_offer(expr):
             self.checker.report(faults_of.choice_as_layer(expr.span, found))
+        elif isinstance(found, OpsDecl) or offers_in_arguments(expr):
+            self._choice(expr, scope)
         elif isinstance(expr, Name) and found is None and self.checker.is_unknown(expr, scope):
             self.checker.report(self.checker.symbols.unknown(name, "cell or operation", LAYERS))
         else:
             self.checker.check(expr, ExprKind.OPERATION, scope)
+
+    def _choice(self, expr: Expr, scope: Scope) -> None:
+        """A layer that offers a choice: what an edge may offer (darts 2)."""
+        offer = self.offers.read(expr, scope)
+        self._choices[expr] = offer.candidates
 
     def _plain(self, name: Name) -> None:
         """A cell as a layer of its own: of images."""
@@ -214,6 +227,11 @@ class NetworkReader:
             used.setdefault(call.cell.id)
             cell = self.cells.cells.get(call.cell.id)
             self.checker.faults += [] if cell is None else cell_faults(call, cell)
+
+
+def _may_offer(expr: Expr) -> bool:
+    """Whether a layer may offer a choice, by the version of the language that it is written in."""
+    return expr.span.source.version > 1
 
 
 def structure(declaration: NetworkDecl) -> list[Diagnostic]:

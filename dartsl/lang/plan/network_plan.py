@@ -8,17 +8,19 @@ from fractions import Fraction
 from typing import Literal
 
 from dartsl.lang.check.model import Cell, Network, Spec, Stage
-from dartsl.lang.check.network_faults import require_parameters, too_small
+from dartsl.lang.check.network_faults import too_small
 from dartsl.lang.check.scans import read_scan
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, arranged
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.plan.elaborate import Elaborator, Norms
-from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, Value, evaluate
+from dartsl.lang.plan.evaluate import FaultError, Scope, Value
+from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.layers import Item, StageReader
 from dartsl.lang.plan.matrices import head_faults
 from dartsl.lang.plan.op_faults import cannot_stride
+from dartsl.lang.plan.parameters import number_of, values_of, written
 from dartsl.lang.plan.partial import narrowed
 from dartsl.lang.plan.parts import Part, term, term_size
 from dartsl.lang.plan.scan_terms import input_tensors, scan_of
@@ -52,6 +54,10 @@ def planned(
     spec: Spec, network: Network, parameters: Mapping[str, Fraction | int], partial: int
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """The plan, None where it has an error, and all faults."""
+    try:
+        spec, network = laid_out(spec, network, parameters)
+    except SpecError as error:
+        return None, list(error.diagnostics)
     planner = _Planner(spec, network, parameters)
     whole = planner.run()
     if whole is None:
@@ -94,10 +100,12 @@ class _Planner:
     def run(self) -> Plan | None:
         """The plan; None where an error was found."""
         try:
-            values = self._parameters()
+            values = values_of(self._network, self._overrides)
             names: dict[str, Value] = dict(values)
             self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
-            self._scope = Scope(names, values.get("C", Fraction(1)), 1, self._written())
+            self._scope = Scope(
+                names, values.get("C", Fraction(1)), 1, written(self._network, self._overrides)
+            )
             input = self._input()
             self._stems(input)
             self._stages()
@@ -114,38 +122,9 @@ class _Planner:
 
     # ------------------------------------------------ numbers of the network
 
-    def _parameters(self) -> dict[str, Fraction]:
-        network = self._network
-        require_parameters(network, self._overrides)
-        values: dict[str, Fraction] = {}
-        for parameter in network.parameters:
-            name = parameter.name.id
-            if name in self._overrides:
-                values[name] = Fraction(self._overrides[name])
-            elif parameter.default is None:
-                title = f"the parameter `{name}` has no value"
-                raise FaultError(Diagnostic("E0605", title, Label(parameter.span, "give it a default")))
-            else:
-                values[name] = self._number(parameter.default, Scope(dict(values), Fraction(1), 1), "E0605")
-        return values
-
-    def _written(self) -> dict[str, Span]:
-        """Where the values of parameters are written, of those that a command does not set."""
-        given = [p for p in self._network.parameters if p.name.id not in self._overrides]
-        return {p.name.id: p.default.span for p in given if p.default is not None}
-
-    def _number(self, expr: Expr, scope: Scope, code: str) -> Fraction:
-        try:
-            value = evaluate(expr, scope)
-        except NoArmError as error:
-            value = error.stride == 0
-        if isinstance(value, bool) or not isinstance(value, Fraction):
-            raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is not a number")))
-        return value
-
     def _width(self, expr: Expr, what: str = "a width") -> Fraction:
         """A width, or a length of what enters. Raises FaultError."""
-        value = self._number(expr, self._scope, "E0402")
+        value = number_of(expr, self._scope, "E0402")
         needed = wanted("width", value)
         if needed is not None:
             raise FaultError(bad_width(what, expr, value, needed, self._scope.names))

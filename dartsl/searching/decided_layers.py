@@ -1,0 +1,80 @@
+"""The layers of a network that offered a choice, as a found file writes them: a stage each, with what won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from dartsl.lang.check.constants import names
+from dartsl.lang.check.model import REACHING, Network, Spec
+from dartsl.lang.plan.layer_choices import layer_items, strided_layer
+from dartsl.lang.syntax.ast import Call, Expr, Name, NetworkDecl, NetworkItem, OpDecl, StageItem
+from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
+
+OF_THE_PLACE = {"C", REACHING, "stride"}  # names that mean in an operation's body what they do nowhere else
+
+
+class DecidedLayers:
+    """The stages of a found network.
+
+    A winner stands in place where it is a name or a call that means the same there; another is an operation of its
+    own, in `operations`, since a chain in a stage would be several layers.
+    """
+
+    def __init__(self, spec: Spec, network: Network, cells: Sequence[DerivedCell]) -> None:
+        self._won: Mapping[str, KeptEdge] = {each.cell.name: each.edges[0] for each in cells}
+        self._network = network
+        self._taken = {*spec.operations, *spec.choices, *spec.cells, *spec.networks} - self._won.keys()
+        self._layers = {name: self._layer(name, kept) for name, kept in self._won.items()}
+        self._weights: list[KeptEdge | None] = []  # of each stage that is written, the layer that it is
+
+    @property
+    def operations(self) -> tuple[OpDecl, ...]:
+        """The winners that do not stand in place."""
+        return tuple(
+            OpDecl(written, (), self._won[name].candidate.expr, span=written.span)
+            for name, written in self._layers.items()
+            if isinstance(written, Name) and written is not self._won[name].candidate.expr
+        )
+
+    def items(self, declared: NetworkDecl) -> NetworkDecl:
+        """The network, each of its layers that offered a choice in a stage of its own."""
+        stages = iter(self._network.stages)
+        items: list[NetworkItem] = []
+        for item in declared.items:
+            items += self._stage(item, next(stages).layers) if isinstance(item, StageItem) else [item]
+        return replace(declared, items=tuple(items))
+
+    def commented(self, network: str, weighed: bool) -> Iterator[str]:
+        """The lines of the printed network, with the weight of each layer that was chosen."""
+        weights, weight, held = iter(self._weights), "", ""
+        for line in network.splitlines():
+            statement = line.startswith("}") or (line.startswith("  ") and not line.startswith("   "))
+            yield held + weight if statement else held
+            weight = "" if statement else weight
+            if line.startswith("  stage ") and (kept := next(weights, None)) is not None and weighed:
+                weight = f"  # {weight_text(kept.weight)}"
+            held = line
+        yield held
+
+    def _stage(self, item: StageItem, layers: Expr) -> Iterator[StageItem]:
+        """A stage as it was written, where none of its layers offered a choice; else a stage a layer."""
+        steps = list(layer_items(layers))
+        if not any(isinstance(step, Name) and step.id in self._won for step, _ in steps):
+            self._weights.append(None)
+            yield item
+            return
+        for step, stride in steps:
+            kept = self._won.get(step.id) if isinstance(step, Name) else None
+            self._weights.append(kept)
+            layer = step if kept is None or not isinstance(step, Name) else self._layers[step.id]
+            yield replace(item, layers=strided_layer(layer, stride))
+
+    def _layer(self, name: str, kept: KeptEdge) -> Expr:
+        """What stands in the stage for a layer."""
+        expr = kept.candidate.expr
+        if isinstance(expr, Name | Call) and not OF_THE_PLACE & {each.id for each in names(expr)}:
+            return expr
+        while name in self._taken:
+            name += "_"
+        return Name(name, span=expr.span)
