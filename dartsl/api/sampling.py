@@ -35,8 +35,8 @@ def sample(
 
     require(seed=seed, count=count, unique=unique, command=command)
     network, parameters = of_run(spec, network, parameters)
-    checked = check(_space(spec))
-    job = job_of(checked, network, parameters)
+    job = job_of(check(_space(spec)), network, parameters)
+    checked = job.spec
     values = plan(checked, job.picked(), job.parameters).parameters
     if unique:
         require_enough(checked, job.picked(), count)

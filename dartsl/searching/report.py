@@ -23,7 +23,10 @@ def found_report(
     `opening` are lines about what is to be known first, `closing` lines of the session's own, about how far it came.
     """
     picture = "found.svg" if (run / "found.svg").exists() else "found.dot"
-    blocks = [cell_report(cell) for cell in cells]
+    blocks = [cell_report(cell) for cell in cells if not cell.cell.layer]
+    layers = [(each.cell.name, each.edges[0]) for each in cells if each.cell.layer]
+    if layers:
+        blocks.append(_table("layers", [(f"{name} : {kept.candidate.label}", kept) for name, kept in layers]))
     ending = [
         "weight: the mixing weight of the operation; margins: its lead over the next operation on the edge,",
         "and over the strongest edge into the node that was left out",
@@ -56,10 +59,13 @@ def first_words(found: str, derivation: Derivation) -> list[str]:
 
 def cell_report(cell: DerivedCell) -> str:
     """One cell: one edge per line, with its weight and margins."""
-    texts = [edge_text(kept) for kept in cell.edges]
-    width = max((len(text) for text in texts), default=0)
-    lines = [f"cell {cell.cell.name}", f"  {'':<{width}}  weight  over operation  over edge"]
-    for text, kept in zip(texts, cell.edges, strict=True):
+    return _table(f"cell {cell.cell.name}", [(edge_text(kept), kept) for kept in cell.edges])
+
+
+def _table(title: str, rows: Sequence[tuple[str, KeptEdge]]) -> str:
+    width = max((len(text) for text, _ in rows), default=0)
+    lines = [title, f"  {'':<{width}}  weight  over operation  over edge"]
+    for text, kept in rows:
         lines.append(f"  {text:<{width}}  {weight_text(kept.weight):>6}  {_margins(kept)}")
     return "\n".join([*lines, ""])
 

@@ -20,7 +20,7 @@ EXAMPLES = re.findall(r"```darts\n(.*?)```", REFERENCE, re.DOTALL)
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_example(number: int) -> None:
     text = EXAMPLES[number]
-    if not text.startswith("darts 1"):
+    if not text.startswith("darts "):
         text = f'darts 1\n\nimport "std/cnn"\n\n{text}'
     source = Source("reference", text)
     assert print_file(parse(source)) == text

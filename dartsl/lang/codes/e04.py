@@ -54,8 +54,8 @@ conv(3)*0      # no""",
     "E0406": Code(
         "a choice where it cannot be searched",
         """Alphas belong to edges, so choices are allowed only at the top of an edge's operation and in the
-`ops` that it names. Inside a chain, an op's body, a stem or a head they are reserved for a later
-version. Offer whole operations.""",
+`ops` that it names; from `darts 2` on in a layer too, and among the arguments of a call there. Inside a
+chain, an op's body, a stem or a head they are reserved for a later version. Offer whole operations.""",
         """edge a -> p : relu > (conv(3) | conv(5))           # no
 edge a -> p : relu > conv(3) | relu > conv(5)      # yes""",
     ),

@@ -51,7 +51,8 @@ network cifar10(C = 16, n = 2)   # yes""",
         "what cannot be a layer",
         """A stage is a chain of layers: cells and operations, repeated with `*` and strided with
 `/`. A cell with parameters must be given its arguments first, under a name of its own; choices
-belong on the edges of cells; stems and heads are operations, never cells.""",
+belong on the edges of cells (from `darts 2` on a layer may offer one, too); stems and heads are
+operations, never cells.""",
         """stage dag(my_ops) width C   # no
 
 cell normal = dag(my_ops)

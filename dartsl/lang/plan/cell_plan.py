@@ -175,20 +175,18 @@ class CellPlanner:
         """The part of a candidate."""
         from_input = edge.source in self._inputs
         asked = self._use.stride if from_input else 1
-        arrow = f"`{edge.source} -> {edge.target}`"
-        on_edge = Label(edge.span, f"on the edge {arrow}")
         source = self._tensors[edge.source]
-        part = self._elaborate(candidate.expr, source, asked, on_edge, candidate.label)
-        why = Label(edge.span, f"{'so ' if asked != 1 else ''}the edge {arrow} has stride {asked}")
+        part = self._elaborate(candidate.expr, source, asked, self._where(edge), candidate.label)
+        why = Label(edge.span, f"{'so ' if asked != 1 else ''}{self._name(edge)} has stride {asked}")
         self._check_stride(part, candidate.label, candidate.expr, candidate.span, asked, why)
         return part
 
     def _width_asked(self, edge: Edge, candidate: Candidate, part: Part, warns: bool = False) -> None:
         """E0502, or W0502 where it `warns`, for a candidate that does not give the width asked of it."""
         asked, text, span = self._use.width, candidate.label, candidate.span
-        on_edge = Label(edge.span, f"on the edge `{edge.source} -> {edge.target}`")
+        on_edge = self._where(edge)
         raw = next((i for i in self._cell.inputs if i.name == edge.source and i.operation is None), None)
-        if raw is not None and not part.given:
+        if raw is not None and not part.given and not self._cell.layer:
             fault = raw_input(raw, text, span, part, asked, warns)
             if not warns:
                 fault = replace(fault, help=self._prepare(), group=self._raw())
@@ -213,7 +211,7 @@ class CellPlanner:
     ) -> None:
         other, first, expected = reference
         if node.merge == "concat":
-            title = f"the candidates of the edge `{edge.source} -> {edge.target}` do not have the same width"
+            title = f"the candidates of {self._name(edge)} do not have the same width"
             rule: tuple[Label, ...] = ()
         else:
             title = f"the edges into `{node.name}` do not have the same width"
@@ -268,6 +266,15 @@ class CellPlanner:
                 self._faults[number] = replace(fault, secondary=labels)
         return part
 
+    def _name(self, edge: Edge) -> str:
+        """An edge, or the layer that it is."""
+        if self._cell.layer:
+            return f"the layer `{self._cell.name}`"
+        return f"the edge `{edge.source} -> {edge.target}`"
+
+    def _where(self, edge: Edge) -> Label:
+        return Label(edge.span, f"{'in' if self._cell.layer else 'on'} {self._name(edge)}")
+
     def _raw(self) -> str:
         """What all faults of inputs that nothing prepares have in common."""
         first = self._cell.inputs[0].span
@@ -284,7 +291,7 @@ class CellPlanner:
 
     def _place(self, what: str = "") -> tuple[Label, ...]:
         """Where in a network the cell is used, and with which stride or width."""
-        if self._use.place is None:
+        if self._use.place is None or self._cell.layer:
             return ()
         value = {"stride": f" with stride {self._use.stride}", "width": f" with width {self._use.width}"}
         return (Label(self._use.place, f"`{self._cell.name}` is used here{value.get(what, '')}"),)

@@ -1,0 +1,255 @@
+"""Layers of a stage that offer a choice (darts 2): laid out, computed, searched, written and drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch.nn import functional as F
+
+import dartsl
+from dartsl.cli import cli
+from dartsl.graph.count import space_size
+from dartsl.graph.passes import passes_of
+from dartsl.lang.checker import check, diagnose, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.layer_choices import laid_out, shown
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import compile
+from tests.passes.same import CPU, assert_same
+
+SPEC = """darts 2
+import "std/cnn"
+
+op  mb(e, k) = conv(1) > bn > relu > dwconv(k)/stride > conv(1) > bn
+ops first = mb(1 | 2, 3 | 5)
+ops later = first | skip_connect
+
+network mobile(C = 2, classes = 3, L = 2) {
+  input image(1, 6, 6)
+  stem  conv(3) > bn
+  stage first/2 > later*L width C
+  stage (conv(1)/stride > bn | mb(2, C + 1))/2 > skip_connect width 2*C
+  head  global_avg_pool > linear(classes)
+}
+"""
+
+
+def offered(text: str, **parameters: int) -> dict[str, list[str]]:
+    """What each layer of a choice offers, by its name."""
+    spec = check(Source("test.darts", text))
+    spec, network = laid_out(spec, pick_network(spec, None), parameters)
+    cells = (spec.cells[name] for name in network.cells)
+    return {cell.name: [each.label for each in cell.edges[0].candidates] for cell in cells if cell.layer}
+
+
+def test_a_layer_of_a_choice_has_a_table_of_its_own_copies_too() -> None:
+    first = ["mb(1, 3)", "mb(1, 5)", "mb(2, 3)", "mb(2, 5)"]
+    later = [*first, "skip_connect"]
+    last = ["conv(1)/stride > bn", "mb(2, 2 + 1)"]
+    assert offered(SPEC) == {"layer0": first, "layer1": later, "layer2": later, "layer3": last}
+    assert list(offered(SPEC, L=4)) == [f"layer{place}" for place in range(6)]
+    model = dartsl.compile(check(Source("test.darts", SPEC)), parameters={"L": 1})
+    assert {name: tuple(alpha.shape) for name, alpha in model.alphas.items()} == {
+        "layer0": (1, 4), "layer1": (1, 5), "layer2": (1, 2),
+    }  # fmt: skip
+
+
+def test_choices_among_arguments_stand_on_edges_too_the_last_running_fastest() -> None:
+    text = """darts 2
+op f(a, n) = a > conv(n)/stride
+cell one {
+  input x
+  node  y : sum
+  edge  x -> y : f(relu | bn, 1 | 3) | identity > f(relu, 5 | 7)
+  output y
+}
+"""
+    (edge,) = check(Source("test.darts", text)).cells["one"].edges
+    assert [each.label for each in edge.candidates] == [
+        "f(relu, 1)", "f(relu, 3)", "f(bn, 1)", "f(bn, 3)", "identity > f(relu, 5)", "identity > f(relu, 7)",
+    ]  # fmt: skip
+
+
+def test_far_too_many_are_refused_before_they_are_built() -> None:
+    ways = " | ".join(map(str, range(1, 100, 2)))
+    text = SPEC.replace("ops first = mb(1 | 2, 3 | 5)", f"ops first = mb({ways}, mb({ways}, {ways}))")
+    (fault,) = [each for each in diagnose(Source("test.darts", text)).errors if each.code == "E0310"]
+    assert fault.title == "too large to build: 125,000 candidates"
+
+
+@pytest.mark.parametrize(
+    ("layers", "code"), [("first", "E0606"), ("(conv(1) | conv(3))", "E0606"), ("conv(1 | 3)", "E0402")]
+)
+def test_darts_1_refuses_them_as_before(layers: str, code: str) -> None:
+    text = f"""darts 1
+ops first = conv(1) | conv(3)
+network one {{
+  input image(1, 6, 6)
+  stem  conv(3)
+  stage {layers} width 2
+  head  global_avg_pool > linear(2)
+}}
+"""
+    assert [fault.code for fault in diagnose(Source("test.darts", text)).errors] == [code]
+
+
+def test_all_levels_compute_the_same() -> None:
+    assert_same(SPEC, passes_of(2, CPU))
+
+
+def test_a_layer_is_the_sum_of_what_it_offers_by_softmax() -> None:
+    """Against a few lines of torch, with the network's own weights, whose names are those of the language's rule."""
+    text = """darts 2
+network two {
+  input image(1, 4, 4)
+  stem  conv(1)
+  stage (conv(3) > bn | identity | avg_pool(3)) > (conv(1) | none) width 2
+  head  global_avg_pool > linear(2)
+}
+"""
+    model = compile(check(Source("test.darts", text)), None, {}, Build(level=0, dtype=torch.float64))
+    weights = {name.removeprefix("network."): each for name, each in model.named_parameters()}
+    assert sorted(weights) == [
+        "alphas.layer0",
+        "alphas.layer1",
+        "head.linear.bias",
+        "head.linear.weight",
+        "layer0.conv_3_bn.conv.weight",
+        "layer1.conv_1.conv.weight",
+        "stem0.conv.weight",
+    ]
+    x = torch.randn(3, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    one, other = (weights[f"alphas.layer{place}"].softmax(1)[0] for place in (0, 1))
+    stem = F.conv2d(x, weights["stem0.conv.weight"])  # (B, 2, 4, 4)
+    normed = F.batch_norm(
+        F.conv2d(stem, weights["layer0.conv_3_bn.conv.weight"], padding=1), None, None, training=True
+    )
+    pooled = F.avg_pool2d(stem, 3, 1, 1, count_include_pad=False)
+    first = one[0] * normed + one[1] * stem + one[2] * pooled
+    second = other[0] * F.conv2d(first, weights["layer1.conv_1.conv.weight"])
+    expected = F.linear(second.mean((2, 3)), weights["head.linear.weight"], weights["head.linear.bias"])
+    torch.testing.assert_close(model(x), expected, rtol=1e-12, atol=1e-12)
+    for mine, theirs in zip(
+        torch.autograd.grad(model(x).square().sum(), list(weights.values())),
+        torch.autograd.grad(expected.square().sum(), list(weights.values())),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spec and a finished search of it, of two epochs."""
+    folder = tmp_path_factory.mktemp("layers")
+    (folder / "mobile.darts").write_text(SPEC)
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (24, 6, 6), dtype=np.uint8), np.arange(24) % 3
+    np.savez(folder / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    run(folder, "search", "mobile.darts", "--epochs", "2", "--batch", "6", "--out", "run", data=True)
+    return folder
+
+
+def run(folder: Path, *arguments: str, data: bool = False, code: int = 0) -> str:
+    given = [str(folder / each) if (folder / each).exists() or each in NEW else each for each in arguments]
+    more = ["--data", str(folder / "few.npz")] if data else []
+    result = CliRunner().invoke(cli, [*given, *more], prog_name="dartsl", catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+NEW = ("run", "trained", "later.darts", "drawn.dot", "program.pt2", "more", "drawn")
+
+
+def test_a_found_file_has_a_stage_a_layer_with_its_weight(folder: Path) -> None:
+    text = (folder / "run" / "found.darts").read_text()
+    stages = [line.strip() for line in text.splitlines() if line.startswith("  stage")]
+    assert len(stages) == 5
+    assert [line.partition("  # ")[2] for line in stages] == ["0.25", "0.20", "0.20", "0.50", ""]
+    assert stages[4].split()[1] == "skip_connect"
+    found = check(Source("found.darts", text))
+    assert found.decided(pick_network(found, None))
+    assert not pick_network(found, None).choices
+
+
+def test_a_winner_that_is_a_chain_is_an_operation_of_its_own(folder: Path) -> None:
+    texts = dartsl.sample(folder / "mobile.darts", count=8)
+    chains = [text for text in texts if "op layer3 = conv(1)/stride > bn\n" in text]
+    assert chains
+    assert len(chains) < len(texts)
+    assert all("stage layer3/2 " in text for text in chains)
+    for text in texts:
+        check(Source("drawn.darts", text))
+
+
+def test_every_command_knows_them(folder: Path) -> None:
+    assert "space          200 architectures" in run(folder, "info", "mobile.darts", "--memory", "none")
+    run(folder, "train", "run", "--epochs", "1", "--batch", "6", "--out", "trained", data=True)
+    assert "test error" in run(folder, "eval", "trained")
+    run(folder, "derive", "run", "--epoch", "1", "-o", "later.darts")
+    compared = run(folder, "diff", "mobile.darts", "run/found.darts", code=1)
+    assert (
+        "cell layer0\n  - edge x -> y : mb(1, 3) | mb(1, 5) | mb(2, 3) | mb(2, 5)\n  + edge x -> y : mb("
+        in compared
+    )
+    run(folder, "export", "trained", "--to", "torch", "-o", "program.pt2")
+    for level in ("0", "2"):
+        assert "layer3" in run(folder, "compile", "mobile.darts", "--emit", "graph", "-O", level)
+
+
+def test_they_are_drawn_as_a_chain(folder: Path) -> None:
+    spec = check(Source("test.darts", SPEC))
+    assert [name for name, cell in shown(spec).cells.items() if cell.layer] == [
+        f"layer{place}" for place in range(5)
+    ]
+    for given in ("mobile.darts", "run", "run/found.darts"):
+        dot = dartsl.draw(folder / given)
+        assert dot.count("subgraph cluster") == 1
+        assert 'label="layer3"' in dot
+
+
+def test_a_search_resumes_where_it_was(folder: Path) -> None:
+    run(folder, "search", "mobile.darts", "--epochs", "1", "--batch", "6", "--out", "more", data=True)
+    run(folder, "search", "--resume", "more", "--epochs", "2")
+    once, again = ([row["epoch"] for row in dartsl.Run(folder / name).history] for name in ("run", "more"))
+    assert once == again
+    assert dartsl.Run(folder / "more").alphas().keys() == {"layer0", "layer1", "layer2", "layer3"}
+
+
+def test_the_space_is_the_product_of_what_layers_offer() -> None:
+    spec = check(Source("test.darts", SPEC))
+    spec, network = laid_out(spec, pick_network(spec, None), {"L": 3})
+    assert space_size(spec.cells[name] for name in network.cells) == 4 * 5**3 * 2
+
+
+def test_a_planted_chain_is_found(tmp_path: Path) -> None:
+    """Bars of equal brightness, upright or level: windows of 3 x 3 alone tell them apart, and zeros teach nothing."""
+    text = """darts 2
+network bars {
+  input image(1, 6, 6)
+  stem  conv(1, out = 8)
+  stage (conv(1) > bn > relu | conv(3) > bn > relu) > (none | conv(1) > bn > relu) width 8
+  head  global_avg_pool > linear(2)
+}
+"""
+    random = np.random.default_rng(0)
+    images, labels = np.zeros((120, 6, 6), np.uint8), np.arange(120) % 2
+    for image, label in zip(images, labels, strict=True):
+        down, across = random.integers(1, 3, 2)
+        image[(slice(down, down + 3), across) if label else (down, slice(across, across + 3))] = 255
+    np.savez(tmp_path / "bars.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    run_of = dartsl.search(
+        check(Source("test.darts", text)), tmp_path / "run", data=str(tmp_path / "bars.npz"), quiet=True,
+        epochs=8, batch=10, alphas_lr=0.05, crop=0, flip=False,
+    )  # fmt: skip
+    assert [
+        line.split("  #")[0] for line in (run_of.found or "").splitlines() if "stage" in line or "op " in line
+    ] == [
+        "op layer0 = conv(3) > bn > relu",
+        "op layer1 = conv(1) > bn > relu",
+        "  stage layer0 width 8",
+        "  stage layer1 width 8",
+    ]
