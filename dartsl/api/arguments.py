@@ -93,7 +93,7 @@ def _dtype(value: Any) -> str | None:
     return None if fits else "float32, float64 or bfloat16"
 
 
-LEFT_OUT = frozenset({"architectures", "cell", "epoch", "network", "out", "parameters", "threads"})
+LEFT_OUT = frozenset({"architectures", "cell", "epoch", "network", "out", "parameters", "table", "threads"})
 ARGUMENTS: Mapping[str, Wanted] = {
     "level": _whole(0, 2),
     "seed": _whole(0),
@@ -118,6 +118,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "times": _of(bool, "True or False"),
     "quiet": _of(bool, "True or False"),
     "architectures": _of(str, "the name of a column"),
+    "table": _of((str, os.PathLike), "the path of a CSV file"),
     "columns": _names("column"),
     "lower_is_better": _of(bool, "True or False"),
     "isomorphic": _of(bool, "True or False"),

@@ -11,6 +11,7 @@ from dartsl.api.arguments import require
 from dartsl.api.jobs import job_of, located, search_config, train_config
 from dartsl.api.settings import SweepSettings
 from dartsl.api.specs import SpecLike, check, source_of
+from dartsl.api.table_use import require_expressed, table_use
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
@@ -22,8 +23,9 @@ from dartsl.run.names import absolute
 from dartsl.run.notes import log_warnings
 from dartsl.searching.prices import is_file
 from dartsl.sweeping.costs import random_adds, search_cost, train_cost
-from dartsl.sweeping.design import BY_SEARCH, Costs, Design, arms_of, recipes_of
+from dartsl.sweeping.design import BY_SEARCH, Costs, Design, arms_of, columns_of, recipes_of
 from dartsl.sweeping.jobs import jobs_of
+from dartsl.sweeping.lookups import BY_TABLE, TABLE, TableUse
 from dartsl.sweeping.machine import device_of, threads_of
 from dartsl.sweeping.plan import Arm, Protocol, Recipe, SweepPlan
 
@@ -43,7 +45,8 @@ def planned(
     checked = check(spec) if isinstance(spec, Spec) else check(source_of(spec))
     log_warnings(checked.warnings)
     job = job_of(checked, asked.get("network"), asked.get("parameters"))
-    design = _Maker(job, asked, threads_of(jobs)).design()
+    maker = _Maker(job, asked, threads_of(jobs))
+    design = maker.design()
     protocol = design.complete()
     plan = SweepPlan(
         command=command,
@@ -55,7 +58,10 @@ def planned(
         dartsl=dartsl.__version__,
     )
     plan = replace(plan, jobs=tuple(jobs_of(design, plan)))
-    return plan, texts_of(checked.files), stem(checked.root.source)
+    texts = texts_of(checked.files)
+    if maker.table is not None:
+        texts = {**texts, TABLE: maker.table[1]}
+    return plan, texts, stem(checked.root.source)
 
 
 class _Maker:
@@ -70,6 +76,7 @@ class _Maker:
         whole = ("first_seed", "random", "random_at_cost", "epochs", "train_epochs")
         counts: Mapping[str, Any] = asked
         require(**{name: counts[name] for name in whole if counts.get(name) is not None})
+        self.table = table_use(asked)
 
     def design(self) -> Design:
         """All of it. Raises UserError for what cannot be used."""
@@ -78,10 +85,14 @@ class _Maker:
             raise UserError(
                 f"network `{self.job.picked().name}` leaves nothing to choose", "`dartsl train` trains it"
             )
-        recipes = recipes_of(self._several("train", "recipes"))
         arms = arms_of(self._methods(), self._several("search", "vary"))
-        search, train = self._settings(arms[0], recipes[0])
+        search = self._search_settings(arms[0])
         searches = {arm.slug: self._search({**search, **arm.settings}) for arm in arms}
+        if self.table is not None:
+            require_expressed(self.job, self.table[0])
+            return self._looked_up(self.table[0], seeds, arms, search, searches)
+        recipes = recipes_of(self._several("train", "recipes"))
+        train = self._train_settings(recipes[0], search["data"])
         trains = {recipe.name: self._train({**train, **recipe.settings}) for recipe in recipes}
         first = trains[recipes[0].name]
         select = self._select(first)
@@ -102,19 +113,45 @@ class _Maker:
         costs = self._costs(searches, trains, first, select)
         return Design(protocol, arms, costs, self._short(first, select), self._most(select))
 
-    def _settings(self, arm: Arm, recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
-        """Those of all searches and of all trainings. What the spec says of epochs, data and costs is written out: the
-        plan says it, and paths hold from the sweep's folder."""
-        search = self._texts("search", self.asked.get("search") or {}, self.asked.get("epochs"))
-        train = self._texts("train", self.asked.get("train") or {}, self.asked.get("train_epochs"))
-        one = self._search({**search, **arm.settings})
-        other = self._train({**train, **recipe.settings})
-        costs = {"cost": one.cost} if is_file(one.cost) else {}
-        data = absolute(one.data)
-        return (
-            {"epochs": str(one.epochs), **search, "data": data, **costs},
-            {"epochs": str(other.epochs), **train, "data": absolute(other.data) if other.data else data},
+    def _looked_up(
+        self,
+        use: TableUse,
+        seeds: tuple[int, ...],
+        arms: tuple[Arm, ...],
+        search: dict[str, str],
+        searches: Mapping[str, SearchConfig],
+    ) -> Design:
+        """Where a table's figures stand in place of trainings."""
+        protocol = Protocol(
+            seeds=seeds,
+            random=self._random(),
+            random_at_cost=0,
+            at_cost_exact=None,
+            select=BY_SEARCH if use.selection is None else f"{BY_TABLE}{use.selection}",
+            recipes=columns_of(use.columns),
+            search=search,
+            train={},
+            parameters={name: str(value) for name, value in self.job.parameters.items()},
+            network=self.asked.get("network"),
+            threads=self.threads,
+            device=device_of(self.asked.get("device")),
+            table=use,
         )
+        return Design(protocol, arms, Costs(self._search_costs(searches), 0.0, {}))
+
+    def _search_settings(self, arm: Arm) -> dict[str, str]:
+        """Those of all searches. What the spec says of epochs, data and costs is written out: the plan says it, and
+        paths hold from the sweep's folder."""
+        found = self._texts("search", self.asked.get("search") or {}, self.asked.get("epochs"))
+        one = self._search({**found, **arm.settings})
+        costs = {"cost": one.cost} if is_file(one.cost) else {}
+        return {"epochs": str(one.epochs), **found, "data": absolute(one.data), **costs}
+
+    def _train_settings(self, recipe: Recipe, data: str) -> dict[str, str]:
+        """Those of all trainings, written out as those of searches are; `data` are theirs."""
+        found = self._texts("train", self.asked.get("train") or {}, self.asked.get("train_epochs"))
+        one = self._train({**found, **recipe.settings})
+        return {"epochs": str(one.epochs), **found, "data": absolute(one.data) if one.data else data}
 
     def _seeds(self) -> tuple[int, ...]:
         seeds, first = self.asked.get("seeds", 3), self.asked.get("first_seed", 0)
@@ -168,7 +205,7 @@ class _Maker:
             raise UserError(
                 f"`{found}` is no rule of selection",
                 "give short:EPOCHS, such as short:2, for the validation loss of a short training, or search, for "
-                "that of the search",
+                "that of the search; table:COLUMN needs --table",
                 exit_code=2,
             )
         return found if found == BY_SEARCH else f"{SHORT}{int(epochs)}"
@@ -210,12 +247,15 @@ class _Maker:
     ) -> Costs:
         adds = random_adds(self.job.plan())
         return Costs(
-            {slug: search_cost(self.job.plan(config.partial), config) for slug, config in searches.items()},
+            self._search_costs(searches),
             0.0
             if select == BY_SEARCH
             else train_cost(adds, replace(first, final=False), int(select.removeprefix(SHORT))),
             {name: train_cost(adds, config) for name, config in trains.items()},
         )
+
+    def _search_costs(self, searches: Mapping[str, SearchConfig]) -> dict[str, float]:
+        return {slug: search_cost(self.job.plan(config.partial), config) for slug, config in searches.items()}
 
 
 def _as_texts(command: str, settings: Mapping[str, object]) -> dict[str, str]:

@@ -168,5 +168,10 @@ class SweepSettings(TypedDict, total=False):
     device: str | None
     search: Mapping[str, object]
     train: Mapping[str, object]
+    table: str | Path | None
+    architectures: str | None
+    columns: str | Sequence[str]
+    lower_is_better: bool
+    isomorphic: bool
     network: str | None
     parameters: Mapping[str, Fraction | int | float] | None

@@ -62,11 +62,13 @@ def sweep(
     random_at_cost  how many more at most, for what the costliest arm takes: all are trained shortly, and the one that
                 is selected is trained. By default four times `random`, and none where `select` is `search`
     select      `short:EPOCHS`, by the validation loss of a training of so many epochs, by default a fifth of a
-                training's; or `search`, by the search's own
+                training's; or `search`, by the search's own; or, with a table, `table:COLUMN`
     recipes     settings of the training with several values each: each architecture is trained by every choice of them
     epochs, train_epochs   of the searches and of the trainings, in place of the spec's
     search, train   other settings of all searches and of all trainings
     data        the name or path of a data set, in place of the spec's
+    table       a CSV file whose figures stand in place of trainings, as `dartsl.lookup` reads it, with `architectures`,
+                `columns`, `lower_is_better` and `isomorphic`: nothing is trained, and by default `search` selects
     device      of all jobs, such as `cpu` or `cuda`; by default a GPU where there is one
     network, parameters   which network of the spec, and its parameters, such as {"C": 8}
 
@@ -114,6 +116,7 @@ def resume_sweep(
     from rich.console import Console
 
     from dartsl.sweeping.folder import SweepFolder
+    from dartsl.sweeping.looking import require_unchanged
     from dartsl.sweeping.machine import gpus_of
     from dartsl.sweeping.processes import Processes
     from dartsl.sweeping.runner import run
@@ -121,6 +124,7 @@ def resume_sweep(
     require(jobs=jobs)
     console = console_of(console, quiet) or Console()
     folder = SweepFolder.open(path_of(sweep))
+    require_unchanged(folder)
     with folder.held():
         executor = Processes(jobs, gpus_of(folder.plan.protocol.device))
         outcome = run(folder, executor, console, [Path(plugin) for plugin in plugins])
@@ -141,10 +145,12 @@ def run_job(sweep: RunLike, name: str, *, plugins: Sequence[str | Path] = ()) ->
     Raises UserError where there is no such job, or one that it needs is not done.
     """
     from dartsl.sweeping.folder import SweepFolder
+    from dartsl.sweeping.looking import require_unchanged
     from dartsl.sweeping.processes import Processes
     from dartsl.sweeping.runner import run_one
 
     folder = SweepFolder.open(path_of(sweep))
+    require_unchanged(folder)
     files = [Path(plugin) for plugin in plugins]
     return run_one(folder, folder.plan.job(name), lambda: Processes(1), files)
 

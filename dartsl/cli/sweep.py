@@ -46,8 +46,9 @@ ANEW = {"resume", "jobs", "job", "print_commands", "plugins", "quiet"}  # that m
     "[4 x random; none with --select search]",
 )  # fmt: skip
 @click.option(
-    "--select", metavar="short:EPOCHS|search",
-    help="Select by the validation loss of a training of so many epochs, or by the search's. [a fifth of a training]",
+    "--select", metavar="short:EPOCHS|search|table:COLUMN",
+    help="Select by the validation loss of a training of so many epochs, by the search's, or by a column of the table. "
+    "[a fifth of a training; search with --table]",
 )  # fmt: skip
 @click.option(
     "--recipes", multiple=True, metavar='"NAME=V1,V2 ..."',
@@ -59,6 +60,21 @@ ANEW = {"resume", "jobs", "job", "print_commands", "plugins", "quiet"}  # that m
 )
 @click.option("--data", metavar="TEXT", help="Data set of all jobs. [the spec's]")
 @click.option("--device", metavar="TEXT", help="Torch device of all jobs. [a GPU if there is one, else cpu]")
+@click.option(
+    "--table", type=click.Path(path_type=Path), metavar="FILE",
+    help="Look figures up in this CSV file, as `dartsl lookup` does, and train nothing.",
+)  # fmt: skip
+@click.option(
+    "--architecture", "architectures", metavar="COLUMN", help="The table's column of architectures."
+)
+@click.option(
+    "--column", "columns", multiple=True, metavar="COLUMN",
+    help="A column of the table that is compared; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--lower-is-better", is_flag=True, help="The table's figures are errors or losses, not accuracies."
+)
+@click.option("--isomorphic", is_flag=True, help="Let the names of nodes not count where the table is read.")
 @click.option(
     "--search", multiple=True, metavar="NAME=VALUE", help="A setting of all searches; may be repeated."
 )
@@ -95,6 +111,7 @@ def sweep_command(
       dartsl sweep digits --seeds 3 --random 3 --epochs 3 --train-epochs 5 --jobs 2
       dartsl sweep mine.darts --seeds 5 --method darts --method drnas --device cuda --jobs 4 --out sweeps/mine
       dartsl sweep mine.darts --vary warmup=0,5 --recipes "lr=0.025,0.01" --select search
+      dartsl sweep nasbench201 --table nb201.csv --column test --select table:valid --random 100
       dartsl sweep --resume sweeps/mine --jobs 2
       dartsl sweep mine.darts --print-commands --out sweeps/mine > sweeps/mine.sh
     """

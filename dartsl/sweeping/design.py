@@ -9,6 +9,7 @@ from math import floor
 from re import sub
 
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.sweeping.lookups import COLUMN, TableUse
 from dartsl.sweeping.plan import AT_COST, RANDOM, SEARCH, Arm, Protocol, Recipe
 
 BY_SEARCH = "search"  # how `select` names the search's own validation loss
@@ -96,6 +97,20 @@ def recipes_of(vary: Mapping[str, Sequence[str]]) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
+def columns_of(columns: Sequence[str]) -> tuple[Recipe, ...]:
+    """What stands for the recipes where figures come from a table: each of its columns. The only one has no name.
+
+    Raises UserError where two of them are one.
+    """
+    several = len(columns) > 1
+    found = [
+        Recipe((slug(name) or f"column-{place}") if several else "", {COLUMN: name})
+        for place, name in enumerate(columns, 1)
+    ]
+    _require_apart([recipe.name for recipe in found], columns, COLUMN)
+    return tuple(found)
+
+
 def slug(name: str) -> str:
     """A name as a folder may be called."""
     return sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-._")[:90]
@@ -113,17 +128,13 @@ def _require_apart(slugs: Sequence[str], names: Sequence[str], what: str) -> Non
 
 def sentences(protocol: Protocol, arms: Sequence[Arm]) -> list[str]:
     """The protocol in words."""
-    first, last = protocol.seeds[0], protocol.seeds[-1]
-    seeds = f"the seed {first}" if first == last else f"the seeds {first} to {last}"
+    if protocol.table is not None:
+        return _of_table(protocol, protocol.table, arms)
+    first = protocol.seeds[0]
     said = [
         "Search and selection never see the test set; a final training measures it once, at its end.",
-        f"Searched with {seeds}: {', '.join(arm.name for arm in arms)}; {_settings(protocol.search)}.",
+        *_arms(protocol, arms),
     ]
-    if protocol.random:
-        said.append(
-            f"{plural(protocol.random, 'random architecture')} of the same space, each as likely as any other, "
-            f"{'is' if protocol.random == 1 else 'are'} treated as found ones are."
-        )
     if protocol.random_at_cost:
         said.append(
             "For the multiply-adds of the costliest arm, its selection included, "
@@ -138,6 +149,50 @@ def sentences(protocol: Protocol, arms: Sequence[Arm]) -> list[str]:
     if len(protocol.recipes) > 1:
         each = "; ".join(_settings(recipe.settings) for recipe in protocol.recipes)
         said.append(f"Each is trained by {len(protocol.recipes)} recipes: {each}.")
+    return said
+
+
+def _of_table(protocol: Protocol, table: TableUse, arms: Sequence[Arm]) -> list[str]:
+    """Where nothing is trained."""
+    names = ", ".join(table.columns)
+    what = (
+        "figures as they stand, lower ones are better"
+        if table.lower
+        else "accuracies in percent"
+        if set(table.columns) <= set(table.percent)
+        else f"accuracies in percent in {', '.join(table.percent)}, else in parts of one"
+        if set(table.columns) & set(table.percent)
+        else "accuracies in parts of one"
+    )
+    match = "the names of nodes do not count" if table.isomorphic else "the order of edges does not count"
+    picked = (
+        f"with the lowest figure in the column {table.selection}"
+        if table.lower
+        else f"with the highest accuracy in the column {table.selection}"
+    )
+    return [
+        f"No architecture is trained: each is looked up in the table {table.source} (SHA-256 {table.sha256}), "
+        f"{'column' if len(table.columns) == 1 else 'columns'} {names}: {what}. Search and selection never see them.",
+        *_arms(protocol, arms),
+        _selection(protocol)
+        if table.selection is None
+        else f"Of each arm the architecture {picked} is selected.",
+        f"An architecture matches by what it is, {match}; several rows of it count as their mean.",
+        "There is no random search at equal cost: a lookup costs nothing, and the table does not say what its "
+        "trainings have cost.",
+    ]
+
+
+def _arms(protocol: Protocol, arms: Sequence[Arm]) -> list[str]:
+    """What is searched, and what is drawn."""
+    first, last = protocol.seeds[0], protocol.seeds[-1]
+    seeds = f"the seed {first}" if first == last else f"the seeds {first} to {last}"
+    said = [f"Searched with {seeds}: {', '.join(arm.name for arm in arms)}; {_settings(protocol.search)}."]
+    if protocol.random:
+        said.append(
+            f"{plural(protocol.random, 'random architecture')} of the same space, each as likely as any other, "
+            f"{'is' if protocol.random == 1 else 'are'} treated as found ones are."
+        )
     return said
 
 

@@ -2,6 +2,7 @@
 
     sweep.json    the plan
     spec.darts    the spec as it was, and the files it imports beside it
+    table.csv     the table in which is looked up, if any
     search/ random/ random_at_cost/ select/ picked/ train/ lookup/    what the jobs leave
     logs/         what each job has printed, by its name
     jobs/         how the last try of each job has ended, and the seconds of all

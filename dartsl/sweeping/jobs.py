@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from dartsl.lang.settings.values import CONFIGS
-from dartsl.sweeping.design import Design
+from dartsl.sweeping.design import BY_SEARCH, Design
 from dartsl.sweeping.plan import (
     AT_COST,
     SEARCH,
@@ -15,7 +15,7 @@ from dartsl.sweeping.plan import (
     Job,
     Recipe,
     SweepPlan,
-    pick_command,
+    own_command,
 )
 
 PICKED = "picked"  # the folder of what was selected, and the last part of the name of a training of it
@@ -32,7 +32,11 @@ def jobs_of(design: Design, plan: SweepPlan) -> Iterator[Job]:
     )
     if plan.protocol.short_epochs is not None:
         yield from (makers.select(arm, seed) for arm in arms for seed in plan.seeds(arm))
+    if plan.protocol.table is not None:
+        yield from (makers.look_up(arm, seed) for arm in arms for seed in plan.seeds(arm))
     yield from (makers.pick(arm) for arm in arms if makers.is_picked(arm))
+    if plan.protocol.table is not None:
+        return
     for recipe in plan.protocol.recipes:
         for arm in arms:
             if arm.kind == AT_COST:
@@ -74,16 +78,19 @@ class _Jobs:
 
     def is_picked(self, arm: Arm) -> bool:
         """Whether one of an arm's architectures is selected."""
-        return self.protocol.short_epochs is not None or arm.kind == SEARCH
+        return self.protocol.select != BY_SEARCH or arm.kind == SEARCH
+
+    def look_up(self, arm: Arm, seed: int) -> Job:
+        name = f"lookup/{arm.slug}/{seed}"
+        needs, command = self._architecture(arm, seed), tuple(own_command(name))
+        return Job(name, "lookup", arm.slug, seed, None, command, f"{name}.json", needs)
 
     def pick(self, arm: Arm) -> Job:
-        short = self.protocol.short_epochs is not None
-        needs = tuple(
-            f"select/{arm.slug}/{seed}" if short else self._searched(arm, seed)
-            for seed in self.plan.seeds(arm)
-        )
+        before = {"search": "search", "short": "select", "table": "lookup"}
+        kind = before[self.protocol.select.split(":")[0]]
+        needs = tuple(f"{kind}/{arm.slug}/{seed}" for seed in self.plan.seeds(arm))
         name = f"pick/{arm.slug}"
-        return Job(name, "pick", arm.slug, None, None, tuple(pick_command(name)), picked(arm), needs)
+        return Job(name, "pick", arm.slug, None, None, tuple(own_command(name)), picked(arm), needs)
 
     def train(self, arm: Arm, seed: int, recipe: Recipe) -> Job:
         words = self._training(self.plan.architecture(arm, seed), seed, recipe.settings)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dartsl.sweeping.design import plural
 from dartsl.sweeping.evidence import Cost, Evidence, Table, Time
 from dartsl.sweeping.tables import cost_table, difference_table, figure_table, time_table
+from dartsl.sweeping.wording import recipe_title
 
 LONGEST = 30  # jobs that are named of those which are not done
 
@@ -60,10 +61,7 @@ def escaped(text: str) -> str:
 
 
 def _recipe(table: Table) -> list[str]:
-    if not table.recipe:
-        return []
-    settings = ", ".join(f"{name} {value}" for name, value in table.settings.items())
-    return [f"### Recipe {escaped(table.recipe)} ({escaped(settings)})", ""]
+    return [f"### {escaped(recipe_title(table))}", ""] if table.recipe else []
 
 
 def _differences(table: Table, measure: str) -> list[str]:
@@ -72,7 +70,7 @@ def _differences(table: Table, measure: str) -> list[str]:
 
 
 def _costs(costs: Sequence[Cost]) -> Iterator[str]:
-    yield "Mean parameters and multiply-adds of the trained networks. Of all jobs of an arm by their kind: the"
+    yield "Mean parameters and multiply-adds of the networks. Of all jobs of an arm by their kind: the"
     yield "multiply-adds for each image (or word) of the training data, as the plan has estimated them."
     yield ""
     yield from grid(*cost_table(costs))

@@ -11,6 +11,7 @@ from dartsl.run.files import parse_json, read_file, read_rows, write_json, write
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY
 from dartsl.sweeping.folder import SweepFolder
+from dartsl.sweeping.looking import figures_of
 from dartsl.sweeping.plan import AT_COST, Arm, Job
 
 
@@ -37,10 +38,13 @@ def pick(folder: SweepFolder, job: Job) -> None:
 
 
 def _score(folder: SweepFolder, arm: Arm, seed: int) -> float:
-    """The validation loss by which is selected."""
+    """The validation loss by which is selected, or the error of a table's column."""
+    use = folder.plan.protocol.table
     if folder.plan.protocol.short_epochs is not None:
         path = folder.path / "select" / arm.slug / str(seed) / RESULT
         found = (_json(path).get("validation") or {}).get("val_loss")
+    elif use is not None and use.selection is not None:
+        return figures_of(folder.path / "lookup" / arm.slug / f"{seed}.json", use)[use.selection]
     else:
         path = folder.path / "search" / arm.slug / str(seed) / HISTORY
         rows = read_rows(path)

@@ -29,6 +29,7 @@ from dartsl.run.schema import (
     text,
     whole,
 )
+from dartsl.sweeping.lookups import TABLE_USE, TableUse
 
 FORMAT = 1
 SWEEP, SPEC = "sweep.json", "spec.darts"
@@ -39,8 +40,9 @@ COMMANDS = {  # of each kind of job, what follows `dartsl`
     "select": "train",
     "pick": "sweep",
     "train": "train",
-    "lookup": "lookup",
+    "lookup": "sweep",
 }
+OWN = ("pick", "lookup")  # kinds of jobs that the sweep itself does
 
 
 @dataclass(frozen=True)
@@ -103,14 +105,14 @@ class Protocol:
     random_at_cost  more of them, all trained shortly, of which the best one is trained; 0: none
     at_cost_exact   how many could be trained shortly for what the costliest arm of searches costs; None: not asked for
     select          `short:EPOCHS`, by the validation loss of a training of so many epochs; `search`, by that of the
-                    search
-    recipes         each architecture is trained by each
+                    search; `table:COLUMN`, by a column of a table
+    recipes         each architecture is trained by each; of a table these are its columns
     search, train   the settings of all searches, and of all trainings, over the spec's
     parameters      of the network, as exact fractions in text, where they are not its defaults
     network         which one of a spec that has several; None: its only one
     threads         of each job
     device          of each job
-    table           the file in which accuracies are looked up in place of trainings; None: they are trained
+    table           where figures are looked up in place of trainings; None: all are trained
     sentences       all this in words
     """
 
@@ -126,7 +128,7 @@ class Protocol:
     network: str | None
     threads: int
     device: str
-    table: str | None = None
+    table: TableUse | None = None
     sentences: tuple[str, ...] = ()
 
     @property
@@ -210,7 +212,7 @@ _PROTOCOL = record(
         "random": whole(),
         "random_at_cost": whole(),
         "at_cost_exact": maybe(whole()),
-        "select": either(one_of("search"), like("short:[1-9][0-9]{0,8}")),
+        "select": either(one_of("search"), like("short:[1-9][0-9]{0,8}|table:.+")),
         "recipes": _some(many(record({"name": either(SLUG, one_of("")), "settings": SETTINGS}))),
         "search": SETTINGS,
         "train": SETTINGS,
@@ -218,7 +220,7 @@ _PROTOCOL = record(
         "network": maybe(text),
         "threads": whole(1),
         "device": text,
-        "table": maybe(text),
+        "table": maybe(TABLE_USE),
         "sentences": many(text),
     }
 )
@@ -277,7 +279,8 @@ def read_plan(folder: Path) -> SweepPlan:
 
 def _protocol(found: Mapping[str, Any]) -> Protocol:
     recipes = tuple(_made(Recipe, recipe) for recipe in found["recipes"])
-    made: Protocol = _made(Protocol, {**found, "recipes": recipes}, "seeds", "sentences")
+    use = found["table"] and _made(TableUse, found["table"], "columns", "percent")
+    made: Protocol = _made(Protocol, {**found, "recipes": recipes, "table": use}, "seeds", "sentences")
     return made
 
 
@@ -301,8 +304,8 @@ def _require_harmless(jobs: Sequence[Mapping[str, Any]], arms: set[str]) -> None
             raise MisfitError(f"{place}.needs")
         if command[:1] != [COMMANDS[job["kind"]]] or any(map(_takes_files, command[1:])):
             raise MisfitError(f"{place}.command")
-        if job["kind"] == "pick":
-            fits = command == pick_command(job["name"])
+        if job["kind"] in OWN:
+            fits = command == own_command(job["name"])
         else:
             fits = command.count("--out") == 1 and command[command.index("--out") + 1 :][:1] == [job["out"]]
         if not fits or not PurePosixPath(job["out"]).parts:
@@ -316,6 +319,6 @@ def _takes_files(word: str) -> bool:
     return short or (word.startswith(("--plugin", "--out=", "--output")) and word != "--out")
 
 
-def pick_command(name: str) -> list[str]:
+def own_command(name: str) -> list[str]:
     """The command of a job which looks at what others have left: it is run by the sweep itself."""
     return ["sweep", "--resume", ".", "--job", name]

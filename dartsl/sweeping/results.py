@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from dartsl.graph.build import build
-from dartsl.graph.count import multiply_adds
+from dartsl.graph.count import multiply_adds, parameters
 from dartsl.graph.isomorphic import Form, Forms
 from dartsl.graph.unused import running
 from dartsl.lang.check.model import Spec
-from dartsl.lang.checker import check, pick_network
+from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.plan.network_plan import plan as plan_network
 from dartsl.lang.syntax.loader import read
 from dartsl.lang.syntax.paths import exists
 from dartsl.run.files import Row, parse_json, read_file, read_rows
@@ -27,10 +25,12 @@ from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY, RUN
 from dartsl.run.schema import Check, MisfitError, either, maybe, real, record, table, text, whole
 from dartsl.sweeping.folder import SweepFolder
+from dartsl.sweeping.looking import figures_of, planned_network
 from dartsl.sweeping.plan import SEARCH, Arm, Job, Protocol, SweepPlan
 from dartsl.training.measured import OF_IMAGES, OF_TEXT
 
 ERROR, PERPLEXITY = "test error", "test perplexity"
+TABLE_ERROR, TABLE_FIGURE = "error in the table", "figure in the table"  # of accuracies; as they stand
 
 _RESULT: Check = record({"parameters": whole(), "test": maybe(either(OF_IMAGES, OF_TEXT))})
 _PICKED: Check = record({"score": table(maybe(real)), "picked": whole(high=None)})
@@ -39,11 +39,11 @@ _VERSIONS: Check = record({"versions": table(text)})
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a final training has come to.
+    """What a final training has come to, or a lookup in its place.
 
     figure      its test error, a part of one, or its test perplexity: lower is better. None where the data have no
-                test set, or the figure is not finite
-    low, high   the figure's own 95 % interval, over the test set
+                test set, or the figure is not finite. Or what a table says in place of a training
+    low, high   the figure's own 95 % interval, over the test set; None of a table's figures
     parameters  of the network
     """
 
@@ -103,7 +103,8 @@ class ArmResults:
 class Results:
     """All of a sweep.
 
-    measure   what is compared: `test error`, a part of one, or `test perplexity`
+    measure   what is compared: `test error`, a part of one, or `test perplexity`; of a table `error in the table`, a
+              part of one, or `figure in the table`
     failed    jobs whose last try has failed, with its exit code; not those that were stopped
     missing   other jobs that are not done
     seconds   of all tries of each job, as far as they are known
@@ -153,13 +154,15 @@ class _Reader:
         self.path = folder.path
         self.plan = folder.plan
         self.done = [job for job in folder.plan.jobs if folder.done(job)]
-        self.measure = ERROR
+        use = folder.plan.protocol.table
+        self.measure = ERROR if use is None else TABLE_FIGURE if use.lower else TABLE_ERROR
         self.versions: dict[str, set[str]] = {}
         self.forms = Forms()
 
     def architectures(self, arm: Arm) -> Iterator[Architecture]:
         scores, picked = self._picked(arm)
         trained: dict[int | None, dict[str, Outcome]] = {}
+        seen = {job.seed: job for job in self.done if job.kind == "lookup" and job.arm == arm.slug}
         for job in self.done:
             if job.kind == "train" and job.arm == arm.slug:
                 seed = picked if job.seed is None else job.seed  # without one it is of what was selected
@@ -167,7 +170,10 @@ class _Reader:
         for seed in self.plan.seeds(arm):
             path = self.path / self.plan.architecture(arm, seed)
             there, outcomes = exists(path), trained.get(seed, {})
-            spec = check(read(str(path))) if there and outcomes else None
+            looked_up = seen.get(seed)
+            spec = check(read(str(path))) if there and (outcomes or looked_up) else None
+            if spec is not None and looked_up is not None:
+                outcomes = self._looked_up(looked_up, spec, path.parent)
             yield Architecture(
                 seed,
                 path,
@@ -196,11 +202,29 @@ class _Reader:
 
     def _outcome(self, job: Job) -> Outcome:
         out = self.path / job.out
-        found, info = _read(out / RESULT, _RESULT), _read(out / RUN, _VERSIONS)
-        for name, version in info["versions"].items():
-            self.versions.setdefault(name, set()).add(version)
+        found = _read(out / RESULT, _RESULT)
+        self._note_versions(out)
         figure, low, high = self._figure(found["test"])
         return Outcome(job.name, job.recipe or "", figure, low, high, found["parameters"])
+
+    def _looked_up(self, job: Job, spec: Spec, run: Path) -> dict[str, Outcome]:
+        """Of each column what a table says."""
+        use = self.plan.protocol.table
+        if use is None:
+            return {}
+        self._note_versions(run)
+        figures = figures_of(self.path / job.out, use)
+        count = parameters(running(build(planned_network(spec, self.plan.protocol))))
+        return {
+            recipe.name: Outcome(job.name, recipe.name, figures[column], None, None, count)
+            for recipe, column in zip(self.plan.protocol.recipes, use.columns, strict=True)
+        }
+
+    def _note_versions(self, run: Path) -> None:
+        """Those of a run; a folder that is none has none."""
+        if exists(run / RUN):
+            for name, version in _read(run / RUN, _VERSIONS)["versions"].items():
+                self.versions.setdefault(name, set()).add(version)
 
     def _figure(self, test: Mapping[str, Any] | None) -> tuple[float | None, float | None, float | None]:
         if test is None:
@@ -218,8 +242,7 @@ class _Reader:
 
 def counted(spec: Spec, protocol: Protocol) -> int:
     """The multiply-adds of a decided spec, for one image or one word. Raises UserError, SpecError."""
-    parameters = {name: Fraction(value) for name, value in protocol.parameters.items()}
-    return multiply_adds(running(build(plan_network(spec, pick_network(spec, protocol.network), parameters))))
+    return multiply_adds(running(build(planned_network(spec, protocol))))
 
 
 def _finite(value: float | None) -> float | None:

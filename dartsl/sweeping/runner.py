@@ -9,15 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.run.commands import command_line
 from dartsl.run.interrupt import Interruption, interruption
 from dartsl.sweeping.executor import Ended, Executor, Task
 from dartsl.sweeping.folder import RUNS, SweepFolder
+from dartsl.sweeping.looking import look_up
 from dartsl.sweeping.picking import pick
-from dartsl.sweeping.plan import Job
+from dartsl.sweeping.plan import OWN, Job
 from dartsl.sweeping.progress import SweepProgress
 
+WORKS = {"pick": pick, "lookup": look_up}  # of each kind in OWN
 LOOK = 0.5  # seconds between two looks at how far the jobs are
 
 
@@ -105,22 +107,23 @@ class _Sweep:
             self.progress.running({job.name: self._part(job) for job in self.state.running.values()})
 
     def _start_all(self) -> None:
-        """Start what may be started. What is picked is picked at once, which may let others start."""
+        """Start what may be started. What is picked or looked up is so at once, which may let others start."""
         for job in self.folder.plan.jobs:
             if not self.state.ready(job):
                 continue
-            if job.kind == "pick":
-                self._pick(job)
+            if job.kind in OWN:
+                self._work(job)
             elif self.executor.free:
                 self.executor.start(task_of(self.folder, job, self.plugins))
                 self.state.running[job.name] = job
 
-    def _pick(self, job: Job) -> None:
+    def _work(self, job: Job) -> None:
         try:
-            pick(self.folder, job)
-        except UserError as fault:
+            WORKS[job.kind](self.folder, job)
+        except (UserError, SpecError) as fault:
             self.state.failed.add(job.name)
-            self.progress.say(f"{job.name} failed: {fault.message}")
+            self.folder.note(job, 1, 0.0)
+            self.progress.say(f"{job.name} failed: {fault}")
         else:
             self.state.done.add(job.name)
             self.progress.done(job.name)
@@ -187,8 +190,8 @@ def run_one(
     missing = [name for name in job.needs if not folder.done(folder.plan.job(name))]
     if missing:
         raise UserError(f"{job.name} needs {missing[0]}, which is not done")
-    if job.kind == "pick":
-        pick(folder, job)
+    if job.kind in OWN:
+        WORKS[job.kind](folder, job)
         return 0
     with executor() as place, interruption() as stop:
         place.start(task_of(folder, job, plugins, logged=False))

@@ -13,6 +13,7 @@ from dartsl.sweeping.wording import (
     figure,
     interval,
     large,
+    measured,
     probability,
     spread,
 )
@@ -24,7 +25,7 @@ def figure_table(table: Table, measure: str) -> Grid:
     """The figures of each arm, what is selected, and the best."""
     head = [
         "arm",
-        "trained",
+        measured(measure),
         "different",
         f"mean {measure} ± standard error",
         "selected",

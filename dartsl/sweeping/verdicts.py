@@ -9,7 +9,15 @@ from dartsl.sweeping.evidence import Row, Table
 from dartsl.sweeping.plan import RANDOM, SEARCH
 from dartsl.sweeping.results import Results
 from dartsl.sweeping.statistics import Interval, all_equal
-from dartsl.sweeping.wording import arm_name, difference, figure, interval, probability
+from dartsl.sweeping.wording import (
+    arm_name,
+    difference,
+    figure,
+    interval,
+    measured,
+    of_a_training,
+    probability,
+)
 
 LEVEL = 0.05  # a claim needs a corrected p value below it, and intervals without zero
 
@@ -20,13 +28,14 @@ def verdicts(table: Table, measure: str, comparisons: int) -> Iterator[str]:
     chance = next((row for row in table.rows if row.kind == RANDOM), None)
     figures = [value for row in table.rows for value in row.figures]
     compared = chance is not None and chance.figures and any(row.figures for row in found)
+    each = f"all {len(figures)} {measured(measure)} architectures"
     if all_equal(figures):
-        same = f"all {len(figures)} trained architectures have the same {measure}, {figure(figures[0], measure)}."
+        same = f"{each} have the same {measure}, {figure(figures[0], measure)}."
         yield f"Nothing was found: {same}" if compared else f"Nothing can be said: {same}"
         return
     if compared and table.distinct == 1:
         yield (
-            f"Nothing was found: all {len(figures)} trained architectures are the same but for the names of nodes; "
+            f"Nothing was found: {each} are the same but for the names of nodes; "
             f"what their {measure} differs by comes from training."
         )
         return
@@ -51,18 +60,21 @@ def notes(tables: Sequence[Table], results: Results) -> Iterator[str]:
             "seed; their intervals are Student's t over these pairs."
         )
     if "welch" in kinds:
-        yield (
-            "There are not as many random architectures as seeds. Differences to random are those of the means of "
-            "all; their intervals are Welch's t."
+        why = (
+            "There are not as many random architectures as seeds."
+            if protocol.table is None
+            else "Figures of a table do not come in pairs."
         )
+        yield f"{why} Differences to random are those of the means of all; their intervals are Welch's t."
     if kinds:
+        over = "on these data and this test set" if protocol.table is None else "by this table"
         yield (
-            "An interval is over seeds, on these data and this test set. Bootstrap intervals of few figures are too "
+            f"An interval is over seeds, {over}. Bootstrap intervals of few figures are too "
             "narrow: they are given beside the others, and no claim rests on them alone."
         )
         yield (
-            "The best of several is chosen by the test set, and so too good: compare it with the expected best of as "
-            "many random architectures."
+            f"The best of several is chosen by {'the test set' if protocol.table is None else 'these figures'}, and so "
+            "too good: compare it with the expected best of as many random architectures."
         )
     exact = protocol.at_cost_exact
     if exact is not None and exact > protocol.random_at_cost > 0:
@@ -92,7 +104,7 @@ def _verdict(row: Row, chance: Row, measure: str, comparisons: int) -> str:
     if found is None or found.mean is None or found.n < 2:
         seen = "" if found is None or found.mean is None else f" ({difference(found.mean, measure)})"
         return (
-            f"Of {row.arm} nothing is claimed{seen}: {plural(len(row.figures), 'training')} of it and "
+            f"Of {row.arm} nothing is claimed{seen}: {plural(len(row.figures), of_a_training(measure))} of it and "
             f"{len(chance.figures)} of random architectures give no interval."
         )
     lower = "lower" if found.mean < 0 else "higher"
@@ -145,7 +157,8 @@ def _selected(table: Table, measure: str) -> Iterator[str]:
     each = [
         f"{arm_name(row.arm)} {figure(row.picked.figure, measure)}" for row in known if row.picked is not None
     ]
-    yield f"Selected by the rule, {measure}: {'; '.join(each)}. Each is a single training: no difference is claimed."
+    single = f"Each is a single {of_a_training(measure)}: no difference is claimed."
+    yield f"Selected by the rule, {measure}: {'; '.join(each)}. {single}"
 
 
 def _size(bounds: Interval) -> Interval:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dartsl.sweeping.evidence import Cost, Evidence, Picked, Row, Table, Time
-from dartsl.sweeping.plan import RANDOM, SEARCH, Recipe
+from dartsl.sweeping.plan import RANDOM, SEARCH, Job, Recipe
 from dartsl.sweeping.results import Architecture, ArmResults, Results
 from dartsl.sweeping.statistics import (
     Difference,
@@ -82,7 +82,7 @@ def _row(results: Results, recipe: Recipe, arm: ArmResults, chance: ArmResults |
         arm.arm.name,
         arm.arm.slug,
         arm.arm.kind,
-        sum(job.kind == "train" and job.arm == arm.arm.slug and job.recipe == recipe.name for job in results.plan.jobs),
+        sum(_measures(job, recipe) and job.arm == arm.arm.slug for job in results.plan.jobs),
         tuple(found),
         figures,
         _distinct([arm], recipe),
@@ -105,10 +105,17 @@ def _row(results: Results, recipe: Recipe, arm: ArmResults, chance: ArmResults |
     )
 
 
+def _measures(job: Job, recipe: Recipe) -> bool:
+    """Whether a job leaves a figure under a recipe: a training by it, or a lookup, which has all columns."""
+    return job.kind == "lookup" or (job.kind == "train" and job.recipe == recipe.name)
+
+
 def _difference(results: Results, arm: ArmResults, chance: ArmResults, recipe: Recipe) -> Difference:
-    """Paired by seed where the plan has as many random architectures as seeds; else of two samples, which takes all."""
+    """Paired by seed where the plan has as many random architectures as seeds; else of two samples, which takes all.
+    A table's figures share no seed of a training: they are two samples."""
     found, random = arm.figures(recipe.name), chance.figures(recipe.name)
-    if results.plan.seeds(arm.arm) == results.plan.seeds(chance.arm):
+    trained = results.plan.protocol.table is None
+    if trained and results.plan.seeds(arm.arm) == results.plan.seeds(chance.arm):
         both = [seed for seed in found if seed in random]
         return paired([found[seed] for seed in both], [random[seed] for seed in both])
     return welch(tuple(found.values()), tuple(random.values()))

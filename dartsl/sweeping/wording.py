@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dartsl.sweeping.evidence import Table
+from dartsl.sweeping.lookups import COLUMN
 from dartsl.sweeping.plan import AT_COST
-from dartsl.sweeping.results import ERROR
+from dartsl.sweeping.results import ERROR, TABLE_ERROR, TABLE_FIGURE
 from dartsl.sweeping.statistics import Interval
 
 NONE = "-"  # in a table, of what cannot be computed
@@ -16,7 +18,32 @@ def arm_name(name: str) -> str:
 
 def share(measure: str) -> bool:
     """Whether what is compared is a part of one."""
-    return measure == ERROR
+    return measure in (ERROR, TABLE_ERROR)
+
+
+def looked_up(measure: str) -> bool:
+    """Whether figures come from a table."""
+    return measure in (TABLE_ERROR, TABLE_FIGURE)
+
+
+def measured(measure: str) -> str:
+    """What has been done with an architecture that has a figure."""
+    return "looked up" if looked_up(measure) else "trained"
+
+
+def of_a_training(measure: str) -> str:
+    """What gives one figure."""
+    return "lookup" if looked_up(measure) else "training"
+
+
+def recipe_title(table: Table) -> str:
+    """What stands above the tables of a recipe, or of a column; nothing of the only one."""
+    if not table.recipe:
+        return ""
+    if set(table.settings) == {COLUMN}:
+        return f"Column {table.settings[COLUMN]}"
+    settings = ", ".join(f"{name} {value}" for name, value in table.settings.items())
+    return f"Recipe {table.recipe} ({settings})"
 
 
 def axis(measure: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.sweeping.plan import Arm, Job, Protocol, Recipe, SweepPlan, pick_command, read_plan, write_plan
+from dartsl.sweeping.plan import Arm, Job, Protocol, Recipe, SweepPlan, own_command, read_plan, write_plan
 
 PROTOCOL = Protocol(
     seeds=(4, 5),
@@ -53,7 +53,7 @@ PLAN = SweepPlan(
             "darts-warmup-2",
             None,
             None,
-            tuple(pick_command("pick/darts-warmup-2")),
+            tuple(own_command("pick/darts-warmup-2")),
             "picked/darts-warmup-2.json",
             needs=("search/darts-warmup-2/4",),
         ),

@@ -109,7 +109,7 @@ class Output:
 class Cell:
     """A cell without open parameters. Its alphas are one row for each searched edge, in this order.
 
-    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.layer_choices`).
+    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.network_plan.layer_choices`).
     """
 
     name: str
@@ -160,7 +160,7 @@ class Network:
     """A network. `cells` are the names of the cells that its stages use, in order of first use.
 
     `choices` has, for each layer of its stages that offers a choice, what it offers (darts 2, rule 22). It is empty
-    once these layers are laid out as cells (`dartsl.lang.plan.layer_choices`).
+    once these layers are laid out as cells (`dartsl.lang.plan.network_plan.layer_choices`).
     """
 
     name: str

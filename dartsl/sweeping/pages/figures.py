@@ -19,7 +19,7 @@ from dartsl.sweeping.pages.markup import Markup, element, joined
 from dartsl.sweeping.pages.plots import Series, colour, lines, scatter, strips
 from dartsl.sweeping.plan import AT_COST, RANDOM, SEARCH
 from dartsl.sweeping.results import Architecture, ArmResults, Results
-from dartsl.sweeping.wording import arm_name, axis, figure, large, number
+from dartsl.sweeping.wording import arm_name, axis, figure, large, looked_up, number, recipe_title
 
 SHOWN = (
     LOSS,
@@ -49,12 +49,13 @@ def distribution(table: Table, measure: str) -> Markup:
         return Markup("")
     label = f"Each {measure} by arm; the table below has the figures"
     plot = strips(rows, axis(measure), label, lambda value: number(value, measure))
-    words = "Each point is an architecture after its final training; the bar is the mean. Left is better."
+    after = "as the table has it" if looked_up(measure) else "after its final training"
+    words = f"Each point is an architecture {after}; the bar is the mean. Left is better."
     return element("figure", plot, element("figcaption", words))
 
 
 def cost_plot(found: Evidence, results: Results) -> Markup:
-    """Multiply-adds of the trained networks against their figures, under the first recipe."""
+    """Multiply-adds of the networks against their figures, under the first recipe."""
     recipe = found.tables[0].recipe
     tones = _tones([(each.arm.slug, each.arm.kind) for each in results.arms])
     series = []
@@ -74,9 +75,9 @@ def cost_plot(found: Evidence, results: Results) -> Markup:
     if not series:
         return Markup("")
     axes = ("multiply-adds of the network", axis(found.measure))
-    label = f"Multiply-adds of each trained network against its {found.measure}"
+    label = f"Multiply-adds of each network against its {found.measure}"
     plot = scatter(series, axes, label, (large, lambda value: number(value, found.measure)))
-    words = "Down is better, left is cheaper." + (f" Recipe {recipe}." if recipe else "")
+    words = "Down is better, left is cheaper." + (f" {recipe_title(found.tables[0])}." if recipe else "")
     return element("figure", plot, element("figcaption", *_legend(series), words))
 
 

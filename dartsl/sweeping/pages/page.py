@@ -10,6 +10,7 @@ from dartsl.sweeping.pages.figures import cells, cost_plot, distribution, search
 from dartsl.sweeping.pages.markup import Markup, element, items, joined
 from dartsl.sweeping.pages.tables import costs, differences, figures, times
 from dartsl.sweeping.results import Results
+from dartsl.sweeping.wording import recipe_title
 
 LONGEST = 30  # jobs that are named of those which are not done
 # Not even a forged text in it could fetch or send anything.
@@ -77,10 +78,7 @@ def _sections(found: Evidence, results: Results) -> list[tuple[str, str, Markup]
 
 
 def _recipe(table: Table) -> Markup:
-    if not table.recipe:
-        return Markup("")
-    settings = ", ".join(f"{name} {value}" for name, value in table.settings.items())
-    return element("h3", f"Recipe {table.recipe} ({settings})")
+    return element("h3", recipe_title(table)) if table.recipe else Markup("")
 
 
 def _verdict(found: Evidence) -> Markup:

@@ -21,7 +21,7 @@ def differences(found: Table, measure: str) -> Markup:
 def costs(found: Evidence) -> Markup:
     """Of networks, and of jobs."""
     words = (
-        "Parameters and multiply-adds: means of the trained networks. The others: multiply-adds of all jobs of a kind "
+        "Parameters and multiply-adds: means of the networks. The others: multiply-adds of all jobs of a kind "
         "for each image (or word) of the training data, as the plan has estimated them."
     )
     return joined(
