@@ -266,6 +266,7 @@ def read_plan(folder: Path) -> SweepPlan:
     try:
         _SWEEP(found, "")
         _require_harmless(found["jobs"], {arm["slug"] for arm in found["arms"]})
+        _require_table(found["protocol"], found["jobs"])
     except MisfitError as place:
         raise UserError(f"{path} is damaged: `{place}` is missing or not what it was") from None
     known = ("command", "source", "spec_sha256", "dartsl", "format")
@@ -311,6 +312,15 @@ def _require_harmless(jobs: Sequence[Mapping[str, Any]], arms: set[str]) -> None
         if not fits or not PurePosixPath(job["out"]).parts:
             raise MisfitError(f"{place}.command")
         before.add(job["name"])
+
+
+def _require_table(protocol: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Raises MisfitError where jobs look up in no table, or its columns are not the recipes."""
+    looked_up = [job["seed"] for job in jobs if job["kind"] == "lookup"]
+    use = protocol["table"]
+    fits = not looked_up if use is None else len(use["columns"]) == len(protocol["recipes"])
+    if not fits or None in looked_up:
+        raise MisfitError("protocol.table")
 
 
 def _takes_files(word: str) -> bool:

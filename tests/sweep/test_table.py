@@ -193,6 +193,18 @@ def test_the_plan_is_read_as_it_was_written(table: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("table", None), ("recipes", [{"name": "", "settings": {}}] * 2)]
+)
+def test_a_plan_whose_table_does_not_fit_is_refused(table: Path, name: str, value: object) -> None:
+    path = planned(table).path / "sweep.json"
+    found = json.loads(path.read_text())
+    found["protocol"][name] = value
+    path.write_text(json.dumps(found))
+    with pytest.raises(dartsl.UserError, match=r"`protocol\.table` is missing or not what it was"):
+        read_plan(path.parent)
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
         ({"train_epochs": 3}, "--train-epochs is of trainings"),
