@@ -171,6 +171,9 @@ def _decided(plan: Plan, what: str) -> tuple[Cell, ...]:
         raise _not_expressed(what, "the network leaves choices open", "search first, and export the run")
     if not cells:
         raise _not_expressed(what, "the network has no cell")
+    for cell in cells:
+        for node in cell.merging:
+            raise _not_expressed(what, f"operations follow the merge of node `{node}` of cell `{cell.name}`")
     return cells
 
 

@@ -18,7 +18,7 @@ from dartsl.graph.paths import Paths, candidate_name, safe
 from dartsl.graph.recurrent import Loop, decoder_input, tied
 from dartsl.graph.skips import AUXILIARY_SKIP, SKIP_DROPOUT, skip_beside
 from dartsl.graph.tables import SHARE, SKIP, table_name, tables_of
-from dartsl.lang.check.model import Edge
+from dartsl.lang.check.model import Edge, Node
 from dartsl.lang.codes.diagnostics import SpecError
 from dartsl.lang.plan.skips import entering, is_skip, skip_faults
 from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
@@ -62,6 +62,9 @@ class _Builder:
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
+        self._merging: dict[
+            str, str
+        ] = {}  # the paths of nodes of the cell at hand that have operations after a merge
         self._given: dict[str, str] = {}  # the id of what each layer gives
         self._loop: Loop | None = None  # that of the scan layer at hand
         self._carries: list[str] = []
@@ -119,7 +122,7 @@ class _Builder:
         for edge, terms in zip(cell.edges, layer.built, strict=True):
             incoming[edge.target].append((edge, terms))
         for node, shape, has_bn in zip(cell.nodes, layer.node_shapes, layer.node_bn, strict=True):
-            path = layer.name if cell.layer else self._paths.claim(layer.name, safe(node.name))
+            path = self._node_path(layer, node)
             if self._loop is not None:
                 self._loop.node = path
             given = {
@@ -158,7 +161,7 @@ class _Builder:
         self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
     ) -> str:
         """The candidates of an edge and, where there is a choice, their mix."""
-        path = node if layer.cell.layer else self._paths.claim(node, safe(edge.source))
+        path = self._edge_path(layer, edge, source, node)
         places = [self._paths.claim(path, candidate_name(each.label)) for each in edge.candidates]
         if row is None:
             only = self._term(terms[0], source, places[0], layer.name)
@@ -183,6 +186,23 @@ class _Builder:
             return mixture
         share = (table.name, row, table.after(SHARE)) if SHARE in table.beside else None
         return channels.join(mixture, rest, before, (before[0], *shape[1:]), share)
+
+    def _node_path(self, layer: CellLayer, node: Node) -> str:
+        """Where the parts of a node have their names: both parts of one with operations after its merge have one."""
+        if layer.cell.layer:
+            return layer.name
+        if node.name in layer.cell.merging:
+            return self._merging[node.name]
+        path = self._paths.claim(layer.name, safe(node.of or node.name))
+        if node.of is not None:
+            self._merging[node.of] = path
+        return path
+
+    def _edge_path(self, layer: CellLayer, edge: Edge, source: str, node: str) -> str:
+        """Where the candidates of an edge have their names: below the merge, where they follow one."""
+        if layer.cell.layer:
+            return node
+        return source if edge.target in layer.cell.merging else self._paths.claim(node, safe(edge.source))
 
     def _offered(self, term: Term, source: str, place: str, layer: str) -> str:
         """A candidate of an edge that offers a choice."""

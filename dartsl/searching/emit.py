@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeVar
 
-from dartsl.lang.check.model import Network, Output, Spec
+from dartsl.lang.check.model import Network, Node, Output, Spec
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.parameters import literal
 from dartsl.lang.syntax.ast import (
@@ -136,17 +136,38 @@ def _cell_text(found: DerivedCell, weighed: bool) -> str:
         operation = inputs[0].operation
         chain = "" if operation is None else f" : {print_expr(operation)}"
         lines.append(f"  input {names_text([item.name for item in inputs])}{chain}")
-    for nodes in _runs(cell.nodes, lambda item: (item.merge, item.mix_bn)):
-        chain = " > mix_bn" if nodes[0].mix_bn else ""
-        lines.append(f"  node {names_text([item.name for item in nodes])} : {nodes[0].merge}{chain}")
+    after = {kept.edge.source: kept for kept in found.edges if kept.edge.target in cell.merging}
+    nodes = [node for node in cell.nodes if node.name not in cell.merging]
+    for same in _runs(nodes, lambda item: (item.merge, item.mix_bn, item.of)):
+        lines.append(f"  {_node_text(same, after, weighed)}")
     for kept in found.edges:
-        lines.append(f"  {edge_text(kept)}" + (f"  # {weight_text(kept.weight)}" if weighed else ""))
+        if kept.edge.target not in cell.merging:
+            lines.append(f"  {edge_text(kept)}{_comment(kept, weighed)}")
     return "\n".join([*lines, f"  output {_output_text(cell.output)}", "}", ""])
 
 
+def _node_text(nodes: Sequence[Node], after: Mapping[str, KeptEdge], weighed: bool) -> str:
+    """Nodes that one statement declares; one alone, where operations follow its merge."""
+    first = nodes[0]
+    names = names_text([node.of or node.name for node in nodes])
+    chain = f"{first.merge} > mix_bn" if first.mix_bn else first.merge
+    if first.of is None:
+        return f"node {names} : {chain}"
+    kept = after[first.name]
+    return f"node {names} : {chain} > {print_expr(kept.candidate.expr)}{_comment(kept, weighed)}"
+
+
+def _comment(kept: KeptEdge, weighed: bool) -> str:
+    return f"  # {weight_text(kept.weight)}" if weighed else ""
+
+
 def edge_text(kept: KeptEdge) -> str:
-    """An edge as one statement."""
-    return f"edge {kept.edge.source} -> {kept.edge.target} : {print_expr(kept.candidate.expr)}"
+    """An edge as one statement; or what follows the merge of a node."""
+    node, _, merge = kept.edge.source.partition(".")
+    expr = print_expr(kept.candidate.expr)
+    if merge:
+        return f"node {node} : {merge} > {expr}"
+    return f"edge {kept.edge.source} -> {kept.edge.target.partition('.')[0]} : {expr}"
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dartsl.lang.check.after_merges import with_operations
 from dartsl.lang.check.arguments import bind
 from dartsl.lang.check.cell_faults import cell_faults
 from dartsl.lang.check.constants import substitute
@@ -118,6 +119,11 @@ class CellReader:
         }
         for operation in inputs.values():
             self.checker.check(operation, ExprKind.OPERATION, Scope("input", known))
+        after = {
+            node: self.offers.read(substitute(expr, values), scope) for node, expr in shape.after.items()
+        }
+        self.budget.take_edges(len(after), at.span)
+        self.budget.take_candidates(sum(len(offer.options) for offer in after.values()), at.span)
         self.checker.faults += cell_faults(shape, read)
         if any(fault.severity == "error" for fault in self.checker.faults[errors:]) or shape.output is None:
             return None
@@ -134,6 +140,7 @@ class CellReader:
             shape.output,
             at.span,
         )
+        cell = with_operations(cell, {node: offer.candidates for node, offer in after.items()})
         if known:  # candidates are open: each cell that fills them in is judged
             return cell
         self.checker.faults += highway_faults(cell)

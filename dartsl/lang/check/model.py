@@ -63,7 +63,8 @@ class CellInput:
 class Node:
     """A node: how its incoming edges are merged, and how many survive discretisation (None: no `keep`).
 
-    `mix_bn` says that `> mix_bn` stands after the merge.
+    `mix_bn` says that `> mix_bn` stands after the merge. A node with operations after its merge is two (darts 2): the
+    one that merges, whose `of` names the other, and that one, into which the operations lead as its one edge.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Node:
     span: Span = field(compare=False, repr=False)  # of the node's name (or the range that declares it)
     item_span: Span = field(compare=False, repr=False)  # of the whole `node ...` statement
     merge_span: Span | None = field(default=None, compare=False, repr=False)  # of the merge's name
+    of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ class Cell:
         edges = self.declared(node)
         ordered = any(each.name == node and heeds_order(each.merge) for each in self.nodes)
         return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
+
+    @property
+    def merging(self) -> dict[str, Node]:
+        """Of each node with operations after its merge, the node that merges."""
+        return {node.of: node for node in self.nodes if node.of is not None}
 
     @property
     def reordered(self) -> bool:

@@ -23,6 +23,7 @@ class NodeMerge:
     merge: str
     mix_bn: bool
     span: Span  # of the merge's name
+    after: Expr | None = None  # the operations after it, a body or a choice (darts 2)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     merge, mix_bn = _before_mix_bn(item.merge)
     if isinstance(merge, Name) and merge.id in MERGES:
         return NodeMerge(merge.id, mix_bn, merge.span)
+    if isinstance(merge, Chain) and item.span.source.version > 1:
+        first, *steps = merge.steps if not mix_bn else item.merge.steps  # type: ignore[union-attr]
+        if isinstance(first, Name) and first.id in MERGES:
+            return _with_operations(first, steps)
     help = f"the merges are {SHOWN}"
     name = merge if isinstance(merge, Name) else merge.function if isinstance(merge, Call) else None
     meant = None if name is None else _meant(name)
@@ -73,6 +78,14 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
         label = f"write `{merge.function.id}` alone; the edges say what it merges"
         return Diagnostic("E0309", "the merge of a node takes no arguments", Label(merge.span, label))
     return Diagnostic("E0309", "a node needs a merge", Label(merge.span, "this is not a merge"), help=help)
+
+
+def _with_operations(merge: Name, steps: list[Expr]) -> NodeMerge:
+    """A merge and what follows it, the `mix_bn` that may stand there first aside."""
+    mixes = isinstance(steps[0], Name) and steps[0].id == "mix_bn"
+    left = steps[1:] if mixes else steps
+    after = left[0] if len(left) == 1 else Chain(tuple(left), span=left[0].span.to(left[-1].span))
+    return NodeMerge(merge.id, mixes, merge.span, after)
 
 
 def _meant(name: Name) -> str | None:

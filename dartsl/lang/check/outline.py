@@ -16,7 +16,7 @@ from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS
-from dartsl.lang.syntax.ast import All, CellDecl, EdgeItem, InputItem, Name, NodeItem, OutputItem, Range
+from dartsl.lang.syntax.ast import All, CellDecl, EdgeItem, Expr, InputItem, Name, NodeItem, OutputItem, Range
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Outline:
     edge_items: list[EdgeItem] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     output: Output | None = None
+    after: dict[str, Expr] = field(default_factory=dict)  # of some nodes, the operations after their merge
     doubtful: set[str] = field(default_factory=set)
     unsure: bool = False
     faults: list[Diagnostic] = field(default_factory=list)
@@ -137,6 +138,8 @@ class _Reader:
             else:
                 node = Node(member.id, merge.merge, merge.mix_bn, keep, member.span, item.span, merge.span)
             self.result.nodes.append(node)
+            if not isinstance(merge, Diagnostic) and merge.after is not None:
+                self.result.after[member.id] = merge.after
         if not isinstance(merge, Diagnostic) and item.keep is not None:
             self._report(faults_of.bad_keep(item.keep, merge.merge, merge.span))
 

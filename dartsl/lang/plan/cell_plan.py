@@ -270,6 +270,8 @@ class CellPlanner:
         """An edge, or the layer that it is."""
         if self._cell.layer:
             return f"the layer `{self._cell.name}`"
+        if edge.target in self._cell.merging:
+            return f"the node `{edge.target}`, after its merge"
         return f"the edge `{edge.source} -> {edge.target}`"
 
     def _where(self, edge: Edge) -> Label:

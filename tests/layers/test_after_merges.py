@@ -1,0 +1,123 @@
+"""Operations after the merge of a node (darts 2): computed, searched, derived, written, named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import dartsl
+from dartsl.graph.passes import passes_of
+from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.source import Source
+from dartsl.nn.build import Build
+from dartsl.nn.supernet import compile
+from tests.passes.same import CPU, assert_same
+
+SPEC = """darts 2
+
+cell one {
+  input a
+  node  u : sum > relu > conv(3) > bn
+  node  v : sum keep 1 > (conv(1) | avg_pool(3))
+  edge  a -> u : conv(1) | identity
+  edge  a -> v : conv(1) | identity
+  edge  u -> v : identity | conv(3)
+  output concat(u, v)
+}
+
+network two {
+  input image(1, 5, 5)
+  stem  conv(1)
+  stage one > conv(1) width 2
+  head  global_avg_pool > linear(3)
+}
+"""
+TEXT = SPEC.replace(" keep 1 > (conv(1) | avg_pool(3))", " > (conv(1) | avg_pool(3)) keep 1")
+
+
+def test_rows_of_nodes_follow_all_rows_of_edges() -> None:
+    (cell,) = check(Source("test.darts", TEXT)).cells.values()
+    assert [(edge.source, edge.target) for edge in cell.edges] == [
+        ("a", "u.sum"), ("a", "v.sum"), ("u", "v.sum"), ("u.sum", "u"), ("v.sum", "v"),
+    ]  # fmt: skip
+    assert [[each.label for each in edge.candidates] for edge in cell.searched_edges] == [
+        ["conv(1)", "identity"], ["conv(1)", "identity"], ["identity", "conv(3)"], ["conv(1)", "avg_pool(3)"],
+    ]  # fmt: skip
+    assert {node.name: node.keep for node in cell.nodes} == {"u.sum": None, "u": None, "v.sum": 1, "v": None}
+
+
+def test_all_levels_compute_the_same() -> None:
+    assert_same(TEXT, passes_of(2, CPU))
+
+
+def test_against_a_few_lines_of_torch() -> None:
+    model = compile(check(Source("test.darts", TEXT)), None, {}, Build(level=0, dtype=torch.float64))
+    weights = {name.removeprefix("network."): each for name, each in model.named_parameters()}
+    assert sorted(weights) == [
+        "alphas.one",
+        "head.linear.bias",
+        "head.linear.weight",
+        "layer0.u.a.conv_1.conv.weight",
+        "layer0.u.sum.relu_conv_3_bn.conv.weight",
+        "layer0.v.a.conv_1.conv.weight",
+        "layer0.v.sum.conv_1.conv.weight",
+        "layer0.v.u.conv_3.conv.weight",
+        "layer1.conv.weight",
+        "stem0.conv.weight",
+    ]
+    x = torch.randn(3, 1, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    w = weights["alphas.one"].softmax(1)
+    a = F.conv2d(x, weights["stem0.conv.weight"])  # (B, 2, 5, 5)
+
+    def conv(name: str, value: torch.Tensor) -> torch.Tensor:
+        weight = weights[f"layer0.{name}.conv.weight"]
+        return F.conv2d(value, weight, padding=weight.shape[-1] // 2)
+
+    u = w[0, 0] * conv("u.a.conv_1", a) + w[0, 1] * a
+    u = F.batch_norm(conv("u.sum.relu_conv_3_bn", u.relu()), None, None, training=True)
+    v = w[1, 0] * conv("v.a.conv_1", a) + w[1, 1] * a + w[2, 0] * u + w[2, 1] * conv("v.u.conv_3", u)
+    v = w[3, 0] * conv("v.sum.conv_1", v) + w[3, 1] * F.avg_pool2d(v, 3, 1, 1, count_include_pad=False)
+    last = F.conv2d(torch.cat((u, v), 1), weights["layer1.conv.weight"])
+    expected = F.linear(last.mean((2, 3)), weights["head.linear.weight"], weights["head.linear.bias"])
+    torch.testing.assert_close(model(x), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_what_is_found_is_written_at_the_node_and_trains(tmp_path: Path) -> None:
+    images, labels = np.random.default_rng(0).integers(0, 256, (12, 5, 5), dtype=np.uint8), np.arange(12) % 3
+    data = tmp_path / "few.npz"
+    np.savez(data, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    given = {"data": str(data), "quiet": True, "epochs": 1, "batch": 3}
+    run = dartsl.search(check(Source("test.darts", TEXT)), tmp_path / "run", **given)  # type: ignore[arg-type]
+    lines = [" ".join(line.split()) for line in (run.found or "").splitlines()]
+    assert "node u : sum > relu > conv(3) > bn # 1.0" in lines
+    assert sum(
+        line.startswith(("node v : sum > conv(1) # 0.5", "node v : sum > avg_pool(3) # 0.5"))
+        for line in lines
+    )
+    assert sum(line.startswith("edge") for line in lines) == 2
+    assert list(run.alphas()["one"]) == ["a -> u.sum", "a -> v.sum", "u -> v.sum", "v.sum -> v"]
+    trained = dartsl.train(tmp_path / "run", tmp_path / "trained", **given)  # type: ignore[arg-type]
+    assert trained.finished
+    assert "v.sum" in dartsl.draw(run)
+    for text in dartsl.sample(check(Source("test.darts", TEXT)), count=3):
+        assert check(Source("drawn.darts", text)).cells["one"].merging.keys() == {"u", "v"}
+    with pytest.raises(UserError, match="operations follow the merge of node `u` of cell `one`"):
+        dartsl.export(run, to="genotype")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (TEXT.replace("darts 2", "darts 1").replace("> conv(1) width", "width"), "E0309"),
+        (TEXT.replace("sum > relu > conv(3) > bn", "sum > relu > (conv(1) | conv(3))"), "E0406"),
+        (TEXT.replace("sum > relu > conv(3) > bn", "sum > conv(3, out = 3)"), "E0502"),
+    ],
+)
+def test_mistakes_are_placed(text: str, code: str) -> None:
+    faults = diagnose(Source("test.darts", text)).errors
+    assert {fault.code for fault in faults} == {code}
