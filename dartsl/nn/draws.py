@@ -157,8 +157,11 @@ class Draws:
 
         return drawn(pass_, path, draw)
 
-    def kept(self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
-        """A dropout mask: 0 with the chance p, else 1 / (1 - p); rows first, the same in every type."""
+    def kept(
+        self, pass_: Pass, path: str, shape: tuple[int, ...], p: float, like: Tensor, rows: int = 0
+    ) -> Tensor:
+        """A dropout mask: 0 with the chance p, else 1 / (1 - p), the same in every type; `rows` is the axis of the
+        batch's rows."""
         if like.is_meta:
             return like.new_empty(shape)
         device, dtype = like.device, like.dtype
@@ -166,9 +169,9 @@ class Draws:
         def draw(pass_: Pass) -> Tensor:
             share = WHOLE if len(shape) == 1 else pass_.share  # words of a vocabulary are no rows of a batch
             generator = self._generator(pass_, path, device)
-            whole = share.widened(shape, 0)
+            whole = share.widened(shape, rows)
             even = torch.rand(whole, generator=generator, device=device, dtype=torch.float32)
-            kept = (share.own(even, 0) >= p).to(dtype)
+            kept = (share.own(even, rows) >= p).to(dtype)
             return kept / (1 - p) if p < 1 else kept
 
         return drawn(pass_, path, draw)

@@ -16,7 +16,7 @@ from dartsl.graph.kinds import KINDS
 from dartsl.graph.operations import Application, Value
 from dartsl.lang.records.primitives import owner
 from dartsl.lang.records.record import ModuleSpec
-from dartsl.nn import norms, text
+from dartsl.nn import norms, places, text
 from dartsl.nn.builders import Builder, Drawn, Function, Module, attributes, module_builder, provide
 from dartsl.nn.draws import Draws, DropPath, Noise, SkipDropout
 
@@ -202,9 +202,16 @@ _BUILDERS: dict[str, Builder] = {
     "relu": Function(F.relu),
     "sigmoid": Function(torch.sigmoid),
     "tanh": Function(torch.tanh),
+    "relu6": Function(places.relu6),
+    "silu": Function(places.silu),
+    "gelu": Function(F.gelu),
+    "hard_swish": Function(places.hard_swish),
+    "hard_sigmoid": Function(places.hard_sigmoid),
     "noise": Drawn(_noise),
     "bn": Module(_bn),
     "mix_bn": Module(_mix_bn),
+    "layer_norm": Module(places.layer_norm),
+    "group_norm": Module(places.group_norm),
     "conv": Module(_conv),
     "conv_across": Module(_conv_across),
     "conv_down": Module(_conv_down),
@@ -216,6 +223,9 @@ _BUILDERS: dict[str, Builder] = {
     "linear": Module(text.build_linear),
     "embedding": Module(text.build_embedding, text.draw_words),
     "locked_dropout": Drawn(text.locked_dropout),
+    "dropout": Drawn(places.dropout),
+    "attention": Module(places.attention),
+    "position_embedding": Module(places.position_embedding),
     # merges
     "sum": Function(total),
     "concat": Function(concat),

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import get_total_norm
 
 from dartsl.nn.passing import Pass
@@ -123,7 +124,8 @@ def _dual_numbers() -> Iterator[None]:
     with warnings.catch_warnings():
         # The first dual number makes torch import its own scripted derivatives, which warn of scripting.
         warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-        with forward_ad.dual_level():
+        # Of torch's ways to compute attention only the one by matrices has a forward mode.
+        with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
             yield
 
 

@@ -26,7 +26,7 @@ from dartsl.searching.session import SearchSession
 from dartsl.searching.spans import Span
 from dartsl.searching.step import SearchStep, Taken
 from dartsl.step.batches import Batch, Outcome, TextBatch
-from dartsl.step.carried import Carries, gathered, own, require_rows, started
+from dartsl.step.carried import Carries, gathered, own, require_rows, started, window_of
 
 
 class TextSession(SearchSession[Window]):
@@ -61,7 +61,7 @@ class TextSession(SearchSession[Window]):
         self.share = group.share(config.batch)
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = self.share.own(in_rows(self.data.valid, config.batch, "validation"), 1)  # (rows, B)
-        self.bptt = config.bptt or model.plan.input.length
+        self.bptt, _ = window_of(model, config.bptt)
         self.carries: Carries = None
         self.valid_carries: Carries = None
         windows = Windows(

@@ -42,3 +42,19 @@ def require_rows(model: Supernet, batch: int) -> None:
             "one row of text leaves the batch norms of the cell a single number to normalise",
             help="give --batch 2 or more",
         )
+
+
+def window_of(model: Supernet, bptt: int) -> tuple[int, int | None]:
+    """The words of a window (`bptt`; 0: the network's own), and the most that one may have: None where any length fits.
+
+    Raises UserError where the network has positions for fewer words.
+    """
+    own = model.plan.input.length
+    kinds = {kind_of(application(model.graph, str(node))) for node in model.graph.nodes}
+    most = own if any(kind.has("positions") for kind in kinds) else None
+    if most is not None and bptt > most:
+        raise UserError(
+            f"a window of {bptt} words is longer than the {most} that the network has positions for",
+            help=f"give --bptt {most} or less, or the network a longer `tokens`",
+        )
+    return bptt or own, most

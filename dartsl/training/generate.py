@@ -135,9 +135,12 @@ def _drawn(run: Trained, numbers: Sequence[int], sampling: Sampling) -> list[int
         output: TextOutput = model(part, carries)
         carries = output.carries
     for _ in range(sampling.length):
-        if found:
-            output = model(tokens.new_tensor([found[-1:]]), output.carries)
+        if not carries:  # without a `scan` a window stands alone: it is the latest words
+            output = model(tokens[-window:], None)
+        elif found:
+            output = model(tokens[-1:], output.carries)
         found.append(drawn(output.logits[-1, 0], sampling, generator))
+        tokens = torch.cat((tokens, tokens.new_tensor([found[-1:]])))
     return found
 
 

@@ -28,7 +28,7 @@ from dartsl.run.resuming import epochs_of
 from dartsl.run.schema import Check, either, many, maybe, number, real, record, whole
 from dartsl.run.state import TALLY, batches, carries, optimizer, tensors
 from dartsl.step.batches import Outcome, TextBatch
-from dartsl.step.carried import Carries, gathered, own, require_rows, started
+from dartsl.step.carried import Carries, gathered, own, require_rows, started, window_of
 from dartsl.step.gradients import weight_step
 from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import sgd
@@ -70,9 +70,11 @@ class TextSession(Verified[Window]):
         self.train_rows = self.share.own(in_rows(self.data.train, config.batch), 1)  # (rows, B)
         self.valid_rows = in_rows(self.data.valid, _rows(len(data.valid)), "validation")  # (rows, 10 or less)
         self.test_rows = in_rows(self.data.test, 1, "test")  # (rows, 1)
-        self.bptt = config.bptt or model.plan.input.length
+        self.bptt, most = window_of(model, config.bptt)
         seed = stream_seed(config.seed, "windows")
-        self.windows = Windows(len(self.train_rows), self.bptt, config.short_windows, seed, varied=True)
+        self.windows = Windows(
+            len(self.train_rows), self.bptt, config.short_windows, seed, varied=True, most=most
+        )
         self.optimizer = sgd(model.weights(), config.lr, config.momentum, config.weight_decay)
         self.graphs = Graphs.of(config.device, config.graphs, obstacles(model, group, own_code=False))
         self.mean: Mean | None = None

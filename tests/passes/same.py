@@ -17,6 +17,7 @@ from dartsl.lang.checker import check, pick_network
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.terms import Plan
+from dartsl.lang.records.primitives import owner
 from dartsl.nn import passing
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import Supernet
@@ -70,9 +71,11 @@ def images(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def words(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Random words (T, B), a window one longer than the network's, and those that follow them."""
+    """Random words (T, B), a window one longer than the network's unless it has positions, and those that follow."""
     generator = torch.Generator().manual_seed(seed)
-    window = (planned.input.length + 1, batch)
+    specs = info(build(planned)).modules.values()
+    positions = any(owner(each.primitive).has("positions") for each in specs)
+    window = (planned.input.length + (0 if positions else 1), batch)
     x, labels = (torch.randint(planned.classes, window, generator=generator) for _ in range(2))
     return x, labels
 

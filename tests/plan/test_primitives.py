@@ -29,4 +29,5 @@ def test_what_can_stride() -> None:
         "noise",
         "embedding",
         "locked_dropout",
+        "dropout",
     }

@@ -1,4 +1,4 @@
-"""A primitive of one's own, one file each (gelu.py, scale.py), goes through all of dartsl; no other file is touched."""
+"""A primitive of one's own, one file each (mish.py, scale.py), goes through all of dartsl; no other file is touched."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from dartsl.nn.passing import PLAIN
 from dartsl.run.folder import RunFolder
 from tests.nn.test_lower import import_text
 from tests.passes.same import CPU, assert_same, images, model, planned_text
-from tests.toys import gelu, scale
+from tests.toys import mish, scale
 
 SPEC = """darts 1
 
-op plain  = gelu > conv(1) > bn
-op deep   = gelu > dwconv(3) > conv(1) > bn > gelu > dwconv(3) > conv(1) > bn
-op atrous = gelu > dwconv(3, dilation = 2) > conv(1) > scale > bn
-op scaled = scale(3) > gelu
+op plain  = mish > conv(1) > bn
+op deep   = mish > dwconv(3) > conv(1) > bn > mish > dwconv(3) > conv(1) > bn
+op atrous = mish > dwconv(3, dilation = 2) > conv(1) > scale > bn
+op scaled = scale(3) > mish
 
 cell normal {
   input  a, b : plain
@@ -40,7 +40,7 @@ cell normal {
 
 network small(C = 2) {
   input image(1, 8, 8)
-  stem  conv(3) > bn > scale > gelu
+  stem  conv(3) > bn > scale > mish
   stage normal  width C
   head  global_avg_pool > linear(10)
 }
@@ -53,7 +53,7 @@ train { epochs = 1  batch = 500  crop = 1  flip = false  data = "digits" }
 
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
-    both = (gelu, scale)
+    both = (mish, scale)
     for each in both:
         register(each.RECORD, each.BUILDER)
     yield
@@ -65,18 +65,18 @@ def test_check_knows_them() -> None:
     dartsl.check(Source("toy.darts", SPEC))
     with pytest.raises(dartsl.SpecError) as fault:
         dartsl.check(
-            Source("toy.darts", SPEC.replace("scale(3)", "scale(3, 4)").replace("> gelu >", "> gleu >"))
+            Source("toy.darts", SPEC.replace("scale(3)", "scale(3, 4)").replace("> mish >", "> mihs >"))
         )
     found = {(each.code, each.help) for each in fault.value.diagnostics}
-    assert ("E0201", "did you mean `gelu`?") in {(code, (help or "").split(" (")[0]) for code, help in found}
+    assert ("E0201", "did you mean `mish`?") in {(code, (help or "").split(" (")[0]) for code, help in found}
     assert "E0401" in {code for code, _ in found}
 
 
 def test_info_counts_them() -> None:
-    """The stem's `scale` learns 2 numbers and multiplies 2 x 8 x 8; `gelu` neither."""
+    """The stem's `scale` learns 2 numbers and multiplies 2 x 8 x 8; `mish` neither."""
     whole, without, bare = (
-        dartsl.info(Source("toy.darts", SPEC.replace("bn > scale > gelu", stem)), memory="none")
-        for stem in ("bn > scale > gelu", "bn > gelu", "bn")
+        dartsl.info(Source("toy.darts", SPEC.replace("bn > scale > mish", stem)), memory="none")
+        for stem in ("bn > scale > mish", "bn > mish", "bn")
     )
     assert whole.parameters - without.parameters == 2
     assert whole.multiply_adds - without.multiply_adds == 2 * 8 * 8
@@ -99,7 +99,7 @@ def test_passes_ask_for_traits() -> None:
     """Side by side as a ReLU would be, and in the phases of the image after a dilated convolution."""
     graph = optimise(build(planned_text(SPEC)), 2, CPU).graph
     found = [application(graph, node) for node in graph]
-    assert any(each.kind == "gelu" and each.shape[0] > 2 for each in found)
+    assert any(each.kind == "mish" and each.shape[0] > 2 for each in found)
     assert any(each.kind == "scale" and each.batch == 4 for each in found)
 
 

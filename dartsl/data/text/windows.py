@@ -28,16 +28,20 @@ class Windows:
 
     A window is `bptt` rows long, or with the probability `short` half of that, rounded down (35 or 17 in the
     search of DARTS). `varied` ones, as in its training, are normally distributed around that, 17.5 where it is
-    halved: min(max(5, int(N(mean, 5))), bptt + 20) rows long. Windows start wherever at least two rows are left,
-    as the authors' do. Iterating gives those left in the current epoch; `advance` begins the next one.
+    halved: min(max(5, int(N(mean, 5))), bptt + 20) rows long, and no longer than `most`. Windows start wherever at
+    least two rows are left, as the authors' do. Iterating gives those left in the current epoch; `advance` begins
+    the next one.
     """
 
-    def __init__(self, rows: int, bptt: int, short: float, seed: int, *, varied: bool = False) -> None:
+    def __init__(
+        self, rows: int, bptt: int, short: float, seed: int, *, varied: bool = False, most: int | None = None
+    ) -> None:
         """`rows` is at least 3."""
         self._rows = rows
         self._bptt = bptt
         self._short = short
         self._varied = varied
+        self._most = bptt + OVER if most is None else most
         self._generator = torch.Generator().manual_seed(seed)
         self.advance()
 
@@ -58,7 +62,7 @@ class Windows:
             return max(1, self._bptt // 2) if halved else self._bptt
         normal = torch.randn((), generator=self._generator, dtype=torch.float64).item()
         mean = self._bptt / 2 if halved else self._bptt
-        return min(max(LEAST, int(mean + SPREAD * normal)), self._bptt + OVER)
+        return min(max(LEAST, int(mean + SPREAD * normal)), self._bptt + OVER, self._most)
 
     def __len__(self) -> int:
         """Steps of the current epoch."""

@@ -197,9 +197,9 @@ class NetworkReader:
         self._choices[expr] = offer.candidates
 
     def _plain(self, name: Name) -> None:
-        """A cell as a layer of its own: of images."""
+        """A cell as a layer of its own: of images, and from version 2 on of whole sequences."""
         cell = self.cells.cells.get(name.id)
-        if self._sequence:
+        if self._sequence and name.span.source.version == 1:
             self.checker.report(faults_of.image_cell(name))
         elif cell is not None and merges_by_highway(cell):
             self.checker.report(faults_of.recurrent_cell(name, cell))

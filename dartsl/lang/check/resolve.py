@@ -69,6 +69,9 @@ def noun(declaration: NamedDecl | NetworkDecl) -> str:
     return _NOUNS[type(declaration)]
 
 
+LATER = frozenset(name for name, primitive in PRIMITIVES.items() if primitive.since > 1)
+
+
 def since(name: str) -> int:
     """The version of the language from which on a primitive is there; 1 for any other name."""
     return PRIMITIVES[name].since if name in PRIMITIVES else 1
@@ -178,6 +181,11 @@ class Symbols:
 
     def _suggestion(self, name: Name, kinds: tuple[type[NamedDecl], ...]) -> str | None:
         """What an unknown name may have been meant for."""
+        if OpDecl in kinds and name.span.source.version > 1:
+            if (advice := foreign.later_operation(name.id)) is not None:
+                return advice
+            if (near := close(name.id, LATER)) is not None:
+                return f"did you mean `{near}`? ({place(self.names[near].name.span)})"
         advice = foreign.operation(name.id) if OpDecl in kinds else foreign.cell(name.id)
         if advice is not None:
             return advice

@@ -79,7 +79,9 @@ stage scan(recurrent, carry = "h") width H       # yes""",
     "E0609": Code(
         "a cell of images in a network of text, or the reverse",
         """A network of images uses a cell as a layer by its name; a network of text runs it along
-the sequence with `scan`. An image is no sequence to run along, and a sequence is no map.""",
+the sequence with `scan`. An image is no sequence to run along, and a sequence is no map.
+
+In `darts 2` a cell may be a layer of a network of text: its operations take whole sequences.""",
         """input image(3, 32, 32)
 stage scan(recurrent, carry = "h") width H   # no
 input tokens(35)

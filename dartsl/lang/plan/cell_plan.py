@@ -73,7 +73,10 @@ class CellPlanner:
         inputs = tuple(self._input(place) for place in range(len(cell.inputs)))
         input_tensors = tuple(self._tensors[i.name] for i in cell.inputs)
         self._inputs = frozenset(i.name for i in cell.inputs)
-        self._is_map = input_tensors[0].is_map
+        # Vectors may have any width where a cell runs along a sequence, or stands in no network.
+        self._any_width = not input_tensors[0].is_map and (
+            self._use.carry is not None or self._use.place is None
+        )
         incoming: dict[str, list[int]] = {node.name: [] for node in cell.nodes}
         for place, edge in enumerate(cell.edges):
             incoming[edge.target].append(place)
@@ -155,7 +158,7 @@ class CellPlanner:
                 found.append(built)
             if not part.ok or part.missing is not None:
                 continue
-            fits = part.output.width == self._use.width or (not self._is_map and means_its_width(part))
+            fits = part.output.width == self._use.width or (self._any_width and means_its_width(part))
             if not fits and node.merge != "concat":
                 self._width_asked(edge, candidate, part)
             elif reference is not None and part.output.width != reference[2]:

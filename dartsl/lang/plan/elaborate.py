@@ -28,7 +28,7 @@ from dartsl.lang.plan.evaluate import (
 )
 from dartsl.lang.plan.matrices import misused
 from dartsl.lang.plan.merging import merge_branches
-from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, stride_text, unfit
+from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible, stride_text, unfit
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
 from dartsl.lang.plan.terms import Argument, Merge, Step
 from dartsl.lang.records import primitives
@@ -265,14 +265,15 @@ class Elaborator:
             return Part((), tensor, (1, 1))
         stride = primitive.stride(scope.stride)
         values = self._arguments(primitive, expr, scope)
-        fault = unfit(primitive, expr, tensor, stride)
-        if fault is None and values is not None and own:
-            fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
-        if fault is not None:
-            self._faults.append(fault)
         out = scope.names.get("out")
         decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
         output = primitives.output(primitive, tensor, decided, stride)
+        fault = unfit(primitive, expr, tensor, stride)
+        if fault is None and values is not None and own:
+            fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
+            fault = fault or indivisible(primitive, expr, scope, tensor, output)
+        if fault is not None:
+            self._faults.append(fault)
         declared = "out" in scope.places or (own is None and out is not None)
         steps = () if decided is None else (Given(expr.span, decided, declared),)
         by = None if primitive.gives != "strided" and tensor.is_map else stride

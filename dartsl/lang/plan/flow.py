@@ -34,7 +34,8 @@ ADDS: Flow = (CONSTANT, CONSTANT, DEPENDENT)
 # Of zeros they give zeros; a plugin may add something, as do `sigmoid`, and `linear` and `bn` with parameters for it.
 KEEP_ZERO = frozenset(
     [
-        *("identity", "relu", "tanh", "shift", "mix_bn", "locked_dropout"),
+        *("identity", "relu", "tanh", "shift", "mix_bn", "locked_dropout", "dropout"),
+        *("relu6", "silu", "gelu", "hard_swish"),
         *("conv", "conv_across", "conv_down", "dwconv", "max_pool", "avg_pool", "global_avg_pool"),
     ]
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Closure, Scope, Value, kind_of
 from dartsl.lang.records.primitives import even_pool, kernel_help, wanted
 from dartsl.lang.records.record import ParameterKind, Primitive
 from dartsl.lang.records.tensors import Pair, Tensor
-from dartsl.lang.records.widths import Symbolic, shown
+from dartsl.lang.records.widths import Symbolic, channels, shown
 from dartsl.lang.syntax.ast import Call, Name
 
 _EXPECTED = {"any": "a value", "boolean": "a boolean", "share": "a string", "tie": "a string"}
@@ -64,6 +66,26 @@ def bad_argument(
     return Diagnostic("E0405", title, label, used, f"write `{primitive.name}({value})/{value}`, or 3")
 
 
+def indivisible(
+    primitive: Primitive, call: Name | Call, scope: Scope, tensor: Tensor, given: Tensor
+) -> Diagnostic | None:
+    """E0405 for a number of heads or groups that does not divide a width that it must."""
+    for name, kind, *_ in primitive.signature:
+        parts = scope.names.get(name)
+        if kind != "divisor" or not isinstance(parts, Fraction):
+            continue
+        dense = primitive.width == "out"
+        widths = {"arrive": tensor.width} | ({"are given": given.width} if dense else {})
+        for verb, width in widths.items():
+            if isinstance(width, Fraction) and width % parts:
+                title = f"`{primitive.name}` cannot have {name} = {parts}"
+                label = Label(
+                    scope.places.get(name, call.span), f"{channels(width)} {verb}, which it must divide"
+                )
+                return Diagnostic("E0405", title, label)
+    return None
+
+
 def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
     """E0507 or E0504: a tensor that a primitive cannot take."""
     name = primitive.name
@@ -79,6 +101,9 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
     if primitive.takes == "single" and tensor.is_sequence:
         label = Label(call.span, f"{name} needs a map or a vector, and a sequence arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to a sequence", label)
+    if primitive.takes == "places" and not tensor.size:
+        label = Label(call.span, f"{name} needs a map or a sequence, and a vector arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a vector", label)
     if primitive.takes == "vectors" and tensor.is_map:
         label = Label(call.span, f"a map of {arrives} arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)

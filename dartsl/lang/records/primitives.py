@@ -126,6 +126,24 @@ def _norm_parameters(spec: ModuleSpec) -> int:
     return 2 * spec.in_shape[0] if spec.argument("affine") else 0
 
 
+def _scale_and_shift(spec: ModuleSpec) -> int:
+    return 2 * spec.in_shape[0]
+
+
+def _attention_parameters(spec: ModuleSpec) -> int:
+    """Queries, keys and values of the width that arrives, and what gives the width asked for; all with biases."""
+    before, after = spec.in_shape[0], spec.out_shape[0]
+    return 3 * before * (before + 1) + after * (before + 1)
+
+
+def _attention_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+    """Of the four matrices, and of each place with each other: scores, and their means of values. A causal one counts
+    as a whole one."""
+    width, places = spec.in_shape[0], prod(spec.in_shape[1:])
+    each = width * (3 * width + shape[0]) + 2 * places * width
+    return each if len(shape) == 2 else places * each  # a word of a sequence; an image
+
+
 def _linear_parameters(spec: ModuleSpec) -> int:
     arguments = dict(spec.arguments)
     matrix = 0 if arguments.get("tie") else matrix_size(spec)
@@ -148,8 +166,21 @@ for each in (
     _primitive("relu", traits=(*_ELEMENTWISE, "idempotent", "overwrites", "rectifies")),
     _primitive("sigmoid", traits=_ELEMENTWISE),
     _primitive("tanh", traits=_ELEMENTWISE),
+    *(
+        _primitive(name, traits=_ELEMENTWISE, since=2)
+        for name in ("relu6", "silu", "gelu", "hard_swish", "hard_sigmoid")
+    ),
     _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),
     _primitive("bn", takes="single", state=True, traits=_NORM, parameters=_norm_parameters),
+    _primitive("layer_norm", state=True, traits=("vectorwise",), parameters=_scale_and_shift, since=2),
+    _primitive(
+        "group_norm",
+        signature=(Parameter("groups", "divisor"),),
+        takes="single",
+        state=True,
+        parameters=_scale_and_shift,
+        since=2,
+    ),
     _primitive("mix_bn", takes="single", state=True, traits=(*_NORM, "mixing")),
     _kernel("conv", across=True, down=True),
     _kernel("conv_across", across=True, down=False, dilates=False),
@@ -184,6 +215,30 @@ for each in (
         random=True,
         traits=("embedding",),
         parameters=_word_vectors,
+    ),
+    _primitive(
+        "dropout",
+        signature=(Parameter("p", "rate"),),
+        random=True,
+        since=2,
+    ),
+    _primitive(
+        "attention",
+        signature=(Parameter("heads", "divisor"),),
+        takes="places",
+        width="asked",
+        state=True,
+        parameters=_attention_parameters,
+        multiply_adds=_attention_multiply_adds,
+        since=2,
+    ),
+    _primitive(
+        "position_embedding",
+        takes="places",
+        state=True,
+        traits=("positions",),
+        parameters=lambda spec: prod(spec.in_shape),
+        since=2,
     ),
     _primitive(
         "locked_dropout",
@@ -246,7 +301,7 @@ def wanted(kind: ParameterKind, value: object) -> str | None:
     if kind == "rate":
         return None if isinstance(value, Fraction) and 0 <= value < 1 else "from 0 to less than 1"
     whole = isinstance(value, Fraction) and value.denominator == 1
-    if kind == "width":
+    if kind in ("width", "divisor"):
         return (
             None
             if whole and 1 <= _int(value) <= LARGEST_WIDTH

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 Argument = int | float | bool | str
-ParameterKind = Literal["kernel", "dilation", "width", "offset", "boolean", "rate", "share", "tie", "any"]
+ParameterKind = Literal[
+    "kernel", "dilation", "width", "divisor", "offset", "boolean", "rate", "share", "tie", "any"
+]  # a divisor: of the widths that arrive and are given, where these are those of a matrix
 
 Trait = Literal[
     # What it may be applied to in parts, each computed as it would be alone:
@@ -39,6 +41,7 @@ Trait = Literal[
     "mixing",  # there only while the network has choices
     "matrix",  # a matrix on each vector, with a bias or without
     "embedding",  # a matrix whose rows are the vectors of words
+    "positions",  # numbers for each place: no window may be longer than the one that it was made for
     "kernel",  # a convolution whose argument k is the side of its kernel
     "depthwise",  # one of each channel alone
     "convolution",  # one call of a convolution of the library
@@ -152,7 +155,7 @@ class Primitive(Owner):
 
     signature  its parameters in order
     takes      the tensor that it needs: `linear` is a vector, a 1x1 map or each vector of a sequence, `vectors` a
-               vector or a sequence, `single` a map or a vector, `any` all but tokens
+               vector or a sequence, `single` a map or a vector, `places` a map or a sequence, `any` all but tokens
     gives      the size after it: `strided` that of its input by its stride, `point` 1x1, `vector` none (of a
                sequence: its length)
     width      of what it gives: that of its input (`kept`), the one that the body asks for (`asked`), or that of its
@@ -162,7 +165,7 @@ class Primitive(Owner):
     """
 
     signature: tuple[Parameter, ...]
-    takes: Literal["map", "any", "single", "linear", "vectors", "tokens"]
+    takes: Literal["map", "any", "single", "linear", "vectors", "places", "tokens"]
     gives: Literal["strided", "point", "vector"]
     width: Literal["kept", "asked", "out"]
     strides: tuple[bool, bool]

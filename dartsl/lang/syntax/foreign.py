@@ -221,6 +221,39 @@ def merge(name: str) -> str | None:
     return _MERGES.get(plain(name))
 
 
+# From version 2 on.
+_OPERATIONS_2 = _table(
+    (
+        (
+            "elu selu leaky_relu prelu mish hardtanh softplus glu activation act nonlinearity",
+            "the activations are `relu`, `relu6`, `sigmoid`, `tanh`, `silu`, `gelu`, `hard_swish` and `hard_sigmoid`; "
+            "for another, declare an `extern op`",
+        ),
+        ("re_lu6", "write `relu6`"),
+        ("swish", "write `silu`"),
+        ("h_swish", "write `hard_swish`"),
+        ("hsigmoid", "write `hard_sigmoid`"),
+        ("ln layernorm1d layernorm2d", "write `layer_norm`"),
+        ("gn", "write `group_norm(groups)`"),
+        (
+            "instance_norm norm",
+            f"the normalisations are `bn`, `layer_norm` and `group_norm(groups)`; {_EXTERN}",
+        ),
+        ("dropout2d spatial_dropout drop", "dropout is written `dropout(p)`"),
+        (
+            "self_attention multihead_attention multi_head_attention mha scaled_dot_product_attention",
+            "write `attention(heads)`",
+        ),
+        ("positional_encoding positional_embedding pos_embedding pos_embed", "write `position_embedding`"),
+    )
+)
+
+
+def later_operation(name: str) -> str | None:
+    """What to write in a file of `darts 2` where it is not what `operation` says."""
+    return _OPERATIONS_2.get(plain(name))
+
+
 def operation(name: str) -> str | None:
     """What to write for the name of an operation in another tool."""
     if (merged := merge(name)) is not None:

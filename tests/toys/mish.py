@@ -8,12 +8,12 @@ from dartsl.lang.records.record import ELEMENTWISE, Primitive, no_multiply_adds,
 from dartsl.nn.builders import Function
 
 RECORD = Primitive(
-    name="gelu",
+    name="mish",
     inputs=1,
     state=False,
     random=False,
     traits=ELEMENTWISE,
-    builder="gelu",
+    builder="mish",
     signature=(),
     takes="any",
     gives="strided",
@@ -23,4 +23,4 @@ RECORD = Primitive(
     parameters=no_parameters,
     multiply_adds=no_multiply_adds,
 )
-BUILDER = Function(F.gelu)
+BUILDER = Function(F.mish)
