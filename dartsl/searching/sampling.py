@@ -20,6 +20,7 @@ from dartsl.lang.check.model import Candidate, Cell, Edge, Network, Spec
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.emit import comments, decided_text
 
@@ -110,7 +111,7 @@ def _choice(cells: Sequence[DerivedCell]) -> Choice:
 
 
 def _form(text: str, forms: Forms) -> Form:
-    found = check(Source("drawn.darts", text))
+    found = shown(check(Source("drawn.darts", text)))
     return forms.of_spec(found, found.cells)
 
 

@@ -18,6 +18,7 @@ from dartsl.graph.unused import running
 from dartsl.lang.check.model import Spec
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.syntax.loader import read
 from dartsl.lang.syntax.paths import exists
 from dartsl.run.files import Row, parse_json, read_file, read_rows
@@ -183,8 +184,12 @@ class _Reader:
                 seed == picked,
                 outcomes,
                 self._history(arm, seed),
-                None if spec is None else self.forms.of_spec(spec, spec.cells),
+                None if spec is None else self._form(spec),
             )
+
+    def _form(self, spec: Spec) -> Form:
+        laid_out = shown(spec, self.plan.protocol.network)
+        return self.forms.of_spec(laid_out, laid_out.cells)
 
     def _picked(self, arm: Arm) -> tuple[dict[int, float], int | None]:
         """The scores of an arm's architectures by seed, and the seed of the one that is selected."""

@@ -185,6 +185,20 @@ def test_a_winner_that_is_a_chain_is_an_operation_of_its_own(folder: Path) -> No
         check(Source("drawn.darts", text))
 
 
+def test_different_layers_are_no_isomorphic_cells() -> None:
+    spec = check(Source("test.darts", SPEC))
+    texts = dartsl.sample(spec, count=20, unique=True)
+    stages = {
+        "\n".join(line for line in text.splitlines() if "stage" in line or "op layer" in line)
+        for text in texts
+    }
+    assert len(stages) == 20
+    chosen = SPEC.replace("(conv(1)/stride > bn | mb(2, C + 1))/2", "layer3")
+    bodies = (f"op layer3 = conv({k}) > bn\nop  mb" for k in (1, 3))
+    pair = [check(Source("drawn.darts", chosen.replace("op  mb", body))) for body in bodies]
+    assert [cell.name for cell in dartsl.diff(*pair).cells if not cell.equal] == ["layer3"]
+
+
 def test_every_command_knows_them(folder: Path) -> None:
     assert "space          200 architectures" in run(folder, "info", "mobile.darts", "--memory", "none")
     run(folder, "train", "run", "--epochs", "1", "--batch", "6", "--out", "trained", data=True)

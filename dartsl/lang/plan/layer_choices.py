@@ -113,7 +113,8 @@ class _Layout:
         cell = self._cell_of(expr)
         found = self._choices.get(expr, ())
         if self._operations and not found and cell is None:
-            found = (Candidate(print_expr(expr), expr, expr.span),)
+            meant = self._meant(name, expr)
+            found = (Candidate(print_expr(meant), meant, expr.span),)
         if found:
             offered = tuple(self._offered(each, stage) for each in found)
             self.cells[name] = _cell(name, offered, item.span)
@@ -123,6 +124,14 @@ class _Layout:
             self.used.setdefault(cell)
         stride = None if item.stride == 1 else Number(str(item.stride), span=item.span)
         return strided_layer(expr, stride)
+
+    def _meant(self, layer: str, expr: Expr) -> Expr:
+        """What an operation is that a found file has for this layer alone, under its name; another is itself."""
+        if isinstance(expr, Name) and expr.id.rstrip("_") == layer:
+            operation = self._spec.operations.get(expr.id)
+            if operation is not None and operation.body is not None and not operation.parameters:
+                return operation.body
+        return expr
 
     def _cell_of(self, expr: Expr) -> str | None:
         """The cell that a layer without a choice is, or runs along a sequence."""

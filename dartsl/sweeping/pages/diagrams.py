@@ -11,6 +11,7 @@ from dartsl.graph.draw import FAINT, INPUT_COLOUR, LINE, NODE_COLOUR, OUTPUT_COL
 from dartsl.graph.render import render
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.syntax.loader import decode
 from dartsl.sweeping.pages.markup import Markup, element, joined
 
@@ -68,7 +69,9 @@ class Diagrams:
         bare = without_comments(text)
         if bare not in self._known:
             spec = check(decode("found.darts", text.encode(), None))
-            self._known[bare] = diagram(f"d{len(self._known)}", render(draw(spec.cells.values()), "svg"))
+            self._known[bare] = diagram(
+                f"d{len(self._known)}", render(draw(shown(spec).cells.values()), "svg")
+            )
         return self._known[bare]
 
     def stored(self) -> Markup:
