@@ -79,14 +79,15 @@ def test_imagenet_network_of_darts_v2() -> None:
         # Node by node: pairs of edges, and 7 operations on each; for two cells.
         ("darts_cnn", ((1 * 3 * 6 * 10) * 49**4) ** 2),
         ("nasbench201", 15_625),
+        ("robust_s1", ((1 * 3 * 6 * 10) * 2**8) ** 2),
         ("robust_s2", ((1 * 3 * 6 * 10) * 2**8) ** 2),
         ("zoo/darts_v2", 1),
     ],
 )
 def test_sizes_of_spaces(name: str, expected: int) -> None:
     spec = shipped(name)
-    found = count.space_size(spec.cells[cell] for cell in spec.networks["cifar10"].cells)
-    assert found == expected
+    (network,) = spec.networks.values()
+    assert count.space_size(spec.cells[cell] for cell in network.cells) == expected
 
 
 def test_size_of_the_recurrent_space_by_its_shape() -> None:

@@ -12,6 +12,7 @@ from dartsl.lang.syntax.resources import shipped_specs
 from tests.plan.help import graph_of, shipped
 
 SHORT = {"darts_cnn", "nasbench201", "digits", "robust_s2", "robust_s3", "robust_s4", "darts_rnn"}
+LINES = {**dict.fromkeys(SHORT, 25), "robust_s1": 42}  # the most that each may take
 OPERATIONS = {
     "s3": "sep_conv_3x3",
     "s5": "sep_conv_5x5",
@@ -53,9 +54,9 @@ def statements(text: str) -> list[str]:
 
 def test_search_spaces_are_short() -> None:
     specs = shipped_specs()
-    assert set(specs) >= SHORT
-    lengths = {name: len(statements(specs[name].read_text(encoding="utf-8"))) for name in SHORT}
-    assert {name: length for name, length in lengths.items() if length > 25} == {}
+    assert set(specs) >= LINES.keys()
+    lengths = {name: len(statements(specs[name].read_text(encoding="utf-8"))) for name in LINES}
+    assert {name: length for name, length in lengths.items() if length > LINES[name]} == {}
 
 
 def test_every_shipped_spec_is_sound() -> None:
@@ -87,6 +88,22 @@ def test_published_cells(name: str) -> None:
     network = spec.networks["cifar10"]
     assert [p.span.text for p in network.parameters] == ["C = 36", "n = 6", "classes = 10"]
     assert spec.decided(network)
+
+
+# Edge by edge, in DARTS's order, as src/spaces.py of the authors' repository (automl/RobustDARTS) lists them.
+ROBUST_S1 = {
+    "normal": "sk|d3 sk|d5  sk|d5 sk|s3 sk|d3  mp|sk sk|s3 sk|s3 sk|d3  sk|s3 mp|sk sk|d3 d3|d5 d3|d5",
+    "reduction": "mp|ap mp|d3  mp|ap mp|ap sk|d5  mp|ap mp|s3 sk|d3 sk|d5  mp|ap mp|ap sk|d5 sk|d5 sk|d5",
+}
+
+
+@pytest.mark.parametrize("cell", sorted(ROBUST_S1))
+def test_robust_s1(cell: str) -> None:
+    edges = shipped("robust_s1").cells[cell].edges
+    places = [(node(source), node(2 + target)) for target in range(4) for source in range(2 + target)]
+    assert [(edge.source, edge.target) for edge in edges] == places
+    offered = [[OPERATIONS[short] for short in entry.split("|")] for entry in ROBUST_S1[cell].split()]
+    assert [[candidate.label for candidate in edge.candidates] for edge in edges] == offered
 
 
 def test_robust_spaces() -> None:

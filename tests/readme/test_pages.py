@@ -1,4 +1,4 @@
-"""The pages on training and exchange: their commands and Python run in order, and print what the pages show.
+"""Pages on passes, training, exchange and specs: their commands and Python run in order, and print what is shown.
 
 Searches and trainings are made small here, so digits in what is printed afterwards may differ.
 """
@@ -16,7 +16,12 @@ from dartsl.cli import cli
 from tests.readme.test_readme import BLOCK, commands
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("dartsl/graph/passes/README.md", "dartsl/training/README.md", "dartsl/exchange/README.md")
+PAGES = (
+    "dartsl/graph/passes/README.md",
+    "dartsl/training/README.md",
+    "dartsl/exchange/README.md",
+    "specs/README.md",
+)
 SMALLER = {
     "dartsl search": ["--batch", "500", "--set", "C=2", "--set", "n=1"],
     "dartsl train runs": ["--epochs", "1", "--batch", "500"],

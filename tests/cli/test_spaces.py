@@ -1,0 +1,53 @@
+"""Shipped spaces of the literature, each made tiny and taken through every command."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dartsl.graph.build import build
+from dartsl.graph.passes import apply, passes_of
+from dartsl.graph.target import TARGETS
+from tests.cli.conftest import Dartsl, result_of
+from tests.passes.same import compare, model
+from tests.plan.help import planned
+
+SPACES: dict[str, dict[str, int]] = {
+    "robust_s1": {"C": 2, "size": 4},
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_passes_change_nothing(name: str) -> None:
+    """-O2 gives the outputs and gradients of -O0, in float64."""
+    plan = planned(name, **SPACES[name])
+    plain = build(plan)
+    optimised = apply(plain, passes_of(2, TARGETS["cpu"])).graph
+    compare(model(plan, plain), model(plan, optimised))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SPACES)
+def test_every_command(dartsl: Dartsl, name: str) -> None:
+    small = [option for key, value in SPACES[name].items() for option in ("--set", f"{key}={value}")]
+    size = planned(name, **SPACES[name]).input.shape.dims[1:]
+    images = np.random.default_rng(0).integers(0, 256, (24, *size), dtype=np.uint8)
+    labels = np.arange(24) % 10
+    np.savez("few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    few = ("--data", "few.npz", "--batch", "12", "--epochs", "1")
+
+    def run(*arguments: str) -> None:
+        result = dartsl(*arguments)
+        assert result.exit_code == 0, result.output
+
+    run("check", name)
+    assert result_of(dartsl("info", name, *small, "--format", "json"))["memory_bytes"] > 0
+    run("draw", name, "-o", "space.svg")
+    run("search", name, *small, *few, "--out", "searched")
+    run("search", "--resume", "searched", "--epochs", "2")
+    run("derive", "searched", "-o", "found.darts")
+    run("check", "found.darts")
+    run("draw", "searched", "-o", "found.svg")
+    run("train", "searched", *few, "--out", "trained")
+    run("eval", "trained")
+    run("export", "trained", "--to", "torch", "-o", "network.pt2")
