@@ -14,6 +14,7 @@ from tests.plan.help import planned
 
 SPACES: dict[str, dict[str, int]] = {
     "robust_s1": {"C": 2, "size": 4},
+    "transnas_micro": {"C": 2},
 }
 
 

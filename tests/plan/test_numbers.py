@@ -10,6 +10,7 @@ from dartsl.graph import count
 from dartsl.lang.checker import check
 from dartsl.lang.codes.source import Source
 from dartsl.lang.records.inputs import Images
+from dartsl.lang.syntax.loader import read
 from tests.plan.help import graph_of, planned, shipped, spec_of
 
 IMAGENET = """
@@ -73,6 +74,29 @@ def test_imagenet_network_of_darts_v2() -> None:
     assert count.parameters(graph_of(spec, "imagenet")) == 4_718_752
 
 
+def test_transnas_by_hand() -> None:
+    """The network 64-41414-3_33_333 on scenes, as lib/models of the authors' repository (yawen-d/TransNASBench) has it:
+    six convolutions a cell, of which three leave its input; a batch norm after each."""
+    text = read("transnas_micro").text.replace("none | skip_connect | relu_conv_bn(1) |", "")
+    spec = check(Source("test.darts", text))
+    graph = graph_of(spec, C=64, step=2, channels=3, size=256, classes=47)
+    cells = [
+        (64, 128, 32),
+        *[(128, 128, 32)] * 3,
+        (128, 256, 16),
+        *[(256, 256, 16)] * 3,
+        (256, 512, 8),
+        (512, 512, 8),
+    ]
+    convolutions = [(3, 32, 128), (32, 64, 64)]  # (channels in, channels out, size of what comes out)
+    for before, width, size in cells:
+        convolutions += [(before, width, size)] * 3 + [(width, width, size)] * 3
+    weights = sum(9 * before * width + 2 * width for before, width, _ in convolutions)
+    assert count.parameters(graph) == weights + 512 * 47 + 47 == 41_435_727
+    products = sum(9 * before * width * size**2 for before, width, size in convolutions)
+    assert count.multiply_adds(graph) == products + 512 * 47 == 8_469_896_704
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -80,6 +104,7 @@ def test_imagenet_network_of_darts_v2() -> None:
         ("darts_cnn", ((1 * 3 * 6 * 10) * 49**4) ** 2),
         ("nasbench201", 15_625),
         ("robust_s1", ((1 * 3 * 6 * 10) * 2**8) ** 2),
+        ("transnas_micro", 4096),
         ("robust_s2", ((1 * 3 * 6 * 10) * 2**8) ** 2),
         ("zoo/darts_v2", 1),
     ],
