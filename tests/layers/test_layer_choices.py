@@ -267,3 +267,20 @@ network bars {
         "  stage layer0 width 8",
         "  stage layer1 width 8",
     ]
+
+
+def test_a_mix_bn_in_a_layer_is_there_until_all_is_decided() -> None:
+    text = """darts 2
+op pool = avg_pool(3) > mix_bn
+network one {
+  input image(1, 6, 6)
+  stem  conv(1)
+  stage LAYERS width 2
+  head  global_avg_pool > linear(2)
+}
+"""
+    counts = {}
+    for layers in ("pool > (pool | identity)", "pool > identity"):
+        model = dartsl.compile(check(Source("test.darts", text.replace("LAYERS", layers))), level=0)
+        counts[layers] = sum(name.endswith("running_mean") for name, _ in model.named_buffers())
+    assert counts == {"pool > (pool | identity)": 2, "pool > identity": 0}

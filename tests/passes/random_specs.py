@@ -30,8 +30,11 @@ BODIES = (
 
 
 @st.composite
-def spec_texts(draw: st.DrawFn, largest: int = 3) -> str:
-    """The text of a network of two or three cells with at most `largest` nodes each."""
+def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
+    """The text of a network of two or three cells with at most `largest` nodes each.
+
+    In version 2 operations may follow the merge of a node, and layers that offer a choice stand before the cells.
+    """
     names = [
         f"{draw(st.sampled_from(('op', 'max_pool', 'skip', 'x')))}_{i}"
         for i in range(draw(st.integers(2, 5)))
@@ -45,10 +48,12 @@ def spec_texts(draw: st.DrawFn, largest: int = 3) -> str:
         f"{draw(st.sampled_from(cells))}{draw(st.sampled_from(('', '/2')))}"
         for _ in range(draw(st.integers(2, 3)))
     ]
-    lines = ["darts 1", 'import "std/cnn"', ""]
+    if version == 2:  # before the cells, since what a pool gives is as wide as what reaches it
+        stages = [_layer(draw, names) for _ in range(draw(st.integers(0, 2)))] + stages
+    lines = [f"darts {version}", 'import "std/cnn"', ""]
     lines += [f"op {name} = {body}" for name, body in zip(names, bodies, strict=True)]
     for cell in cells:
-        lines += _cell(draw, cell, names, raw, largest)
+        lines += _cell(draw, cell, names, raw, largest, version)
     lines += [
         "",
         f"network tested(C = {width}) {{",
@@ -67,7 +72,15 @@ def _body(draw: st.DrawFn) -> str:
     return text.format(k=k, j=j, d=draw(st.sampled_from((1, 2, 2, 3))))
 
 
-def _cell(draw: st.DrawFn, name: str, operations: list[str], raw: bool, largest: int) -> list[str]:
+def _layer(draw: st.DrawFn, operations: list[str]) -> str:
+    """A layer of a stage that offers a choice."""
+    stride = draw(st.sampled_from(("", "", "/2")))
+    return f"({_offer(draw, operations, True)} | relu > conv(3)/stride){stride}"
+
+
+def _cell(
+    draw: st.DrawFn, name: str, operations: list[str], raw: bool, largest: int, version: int
+) -> list[str]:
     """A cell; a raw one takes one input as it is, and has an output as wide as its input."""
     inputs = ["a"] if raw else ["a", "b"][: draw(st.integers(1, 2))]
     nodes = [f"n{i}" for i in range(draw(st.integers(1, largest)))]
@@ -75,7 +88,8 @@ def _cell(draw: st.DrawFn, name: str, operations: list[str], raw: bool, largest:
     edges = []
     for place, node in enumerate(nodes):
         merge = draw(st.sampled_from(("sum", "sum", "sum", "mean", "product", "sum > mix_bn")))
-        lines.append(f"  node {node} : {merge}")
+        after = f" > ({_offer(draw, operations, True)})" if version == 2 and draw(st.booleans()) else ""
+        lines.append(f"  node {node} : {merge}{after}")
         sources = [*inputs, *nodes[:place]]
         for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=4)):  # twins may occur
             edges.append(f"  edge {source} -> {node} : {_offer(draw, operations, merge == 'sum')}")

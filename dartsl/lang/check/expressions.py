@@ -192,7 +192,8 @@ class Checker:
             self.report(misplaced.none(name, scope))
         mixing = signature.builtin and PRIMITIVES[name.id].has("mixing")
         found = expr.span if mixing else signature.mix_bn
-        if found is not None and not scope.takes_mix_bn:
+        in_layer = scope.place == "stage" and expr.span.source.version > 1
+        if found is not None and not (scope.takes_mix_bn or in_layer):
             self.report(misplaced.mix_bn(expr, found, scope))
         if found is not None and scope.mix_bn is None:
             scope.mix_bn = found

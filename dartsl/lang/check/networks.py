@@ -186,6 +186,8 @@ class NetworkReader:
             self.checker.report(faults_of.choice_as_layer(expr.span, found))
         elif isinstance(found, OpsDecl) or offers_in_arguments(expr):
             self._choice(expr, scope)
+        elif isinstance(expr, Name) and expr.id == "none" and _may_offer(expr):
+            return  # what won a layer of a choice
         elif isinstance(expr, Name) and found is None and self.checker.is_unknown(expr, scope):
             self.checker.report(self.checker.symbols.unknown(name, "cell or operation", LAYERS))
         else:

@@ -103,6 +103,8 @@ class _Planner:
             values = values_of(self._network, self._overrides)
             names: dict[str, Value] = dict(values)
             self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
+            norms = Norms(affine=True, mixing=not self._decided)
+            self._in_stages = Elaborator(self._spec.operations, norms, self.faults, names)
             self._scope = Scope(
                 names, values.get("C", Fraction(1)), 1, written(self._network, self._overrides)
             )
@@ -224,7 +226,7 @@ class _Planner:
     def _op(self, name: str, item: Item, width: Fraction) -> None:
         """An operation used as a layer."""
         before = self._newest.tensor
-        part = self._outside.run(item.expr, before, width, item.stride)
+        part = self._in_stages.run(item.expr, before, width, item.stride)
         span = item.expr.span
         if part.ok and not part.gives(item.stride):
             self._stride_fault(part, item.expr, item.stride)

@@ -1,0 +1,37 @@
+"""Random specs of darts 2, layers that offer choices and operations after merges among them."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dartsl
+from dartsl.graph.passes import passes_of
+from dartsl.lang.checker import check, pick_network
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.parser import parse
+from dartsl.lang.syntax.printer import print_file
+from tests.passes.random_specs import spec_texts
+from tests.passes.same import CPU, assert_same
+from tests.passes.test_equal import EXAMPLES, few
+
+
+@settings(few, max_examples=max(EXAMPLES // 2, 1))
+@given(text=spec_texts(largest=2, version=2), seed=st.integers(0, 99))
+def test_all_levels_compute_the_same(text: str, seed: int) -> None:
+    assert_same(text, passes_of(2, CPU), seed=seed)
+
+
+@few
+@given(text=spec_texts(version=2), seed=st.integers(0, 99))
+def test_they_are_printed_and_decided(text: str, seed: int) -> None:
+    """What is printed is read as it was; what is drawn of the space checks, is decided, and has a plan."""
+    tree = parse(Source("test.darts", text))
+    assert parse(Source("printed.darts", print_file(tree))) == tree
+    (drawn,) = dartsl.sample(check(Source("test.darts", text)), seed=seed)
+    found = check(Source("drawn.darts", drawn))
+    network = pick_network(found, None)
+    assert found.decided(network)
+    assert plan(found, network).decided
+    assert print_file(parse(Source("drawn.darts", drawn))) == drawn
