@@ -15,6 +15,7 @@ from tests.plan.help import planned
 SPACES: dict[str, dict[str, int]] = {
     "robust_s1": {"C": 2, "size": 4},
     "transnas_micro": {"C": 2},
+    "nb1shot1": {"C": 2},
 }
 
 

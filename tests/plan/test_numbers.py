@@ -105,6 +105,10 @@ def test_transnas_by_hand() -> None:
         ("nasbench201", 15_625),
         ("robust_s1", ((1 * 3 * 6 * 10) * 2**8) ** 2),
         ("transnas_micro", 4096),
+        (
+            "nb1shot1",
+            3**4 * 3 * 6 * 10,
+        ),  # operations of 4 nodes; two parents of 3, of 4, and of 5 for the output
         ("robust_s2", ((1 * 3 * 6 * 10) * 2**8) ** 2),
         ("zoo/darts_v2", 1),
     ],
