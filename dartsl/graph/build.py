@@ -22,7 +22,7 @@ from dartsl.lang.check.model import Edge, Node
 from dartsl.lang.codes.diagnostics import SpecError
 from dartsl.lang.plan.skips import entering, is_skip, skip_faults
 from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
-from dartsl.lang.records.primitives import PRIMITIVES, called, owner, plugin
+from dartsl.lang.records.primitives import built_in, called, owner, plugin
 from dartsl.lang.records.record import ModuleSpec, Primitive
 from dartsl.lang.records.tensors import Shape
 
@@ -327,4 +327,4 @@ class _Builder:
 
 
 def _primitive(name: str) -> Primitive:
-    return PRIMITIVES.get(name) or plugin(name, ())
+    return built_in(name) or plugin(name, ())

@@ -109,6 +109,35 @@ class PositionEmbedding(nn.Module):
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
 
+class PatchConv(nn.Conv2d):
+    """A convolution of patches: k is the stride, and zeros complete the last ones. (B, in, H, W)."""
+
+    def __init__(self, channels: int, out: int, k: int, groups: int = 1) -> None:
+        super().__init__(channels, out, k, stride=k, groups=groups, bias=False, dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, across = (-length % k for length, k in zip(x.shape[2:], self.kernel_size, strict=True))
+        return super().forward(F.pad(x, (0, across, 0, down)))
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, {self.kernel_size[0]}, {self.groups}"
+
+
+class CausalConv(nn.Conv1d):
+    """A convolution along a sequence (T, B, in) that sees no later element: zeros stand before the first one."""
+
+    def __init__(self, channels: int, out: int, k: int, dilation: int = 1, groups: int = 1) -> None:
+        super().__init__(channels, out, k, dilation=dilation, groups=groups, bias=False, dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        along = x.permute(1, 2, 0)  # (B, in, T)
+        before = (self.kernel_size[0] - 1) * self.dilation[0]
+        return super().forward(F.pad(along, (before, 0))).permute(2, 0, 1)  # (T, B, out)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, {self.kernel_size[0]}, {self.dilation[0]}, {self.groups}"
+
+
 class Dropout(nn.Module):
     """Dropout of each number by itself, in training only: of the same shape."""
 
@@ -146,6 +175,37 @@ def position_embedding(spec: ModuleSpec) -> nn.Module:
     """The position embedding of a spec."""
     channels, *size = spec.in_shape
     return PositionEmbedding(torch.Size(size).numel(), channels)
+
+
+def general_conv(spec: ModuleSpec) -> nn.Module:
+    """A convolution in groups, of patches, or along a sequence."""
+    groups = dict(spec.arguments).get("groups", 1)
+    return _convolution(spec, int(groups))
+
+
+def general_dwconv(spec: ModuleSpec) -> nn.Module:
+    """A depthwise convolution along a sequence."""
+    return _convolution(spec, spec.in_shape[0])
+
+
+def _convolution(spec: ModuleSpec, groups: int) -> nn.Module:
+    before, after = spec.in_shape[0], spec.out_shape[0]
+    k, dilation = spec.number("k"), spec.number("dilation")
+    if len(spec.in_shape) == 2:
+        return CausalConv(before, after, k, dilation, groups)
+    if k % 2 == 0:
+        return PatchConv(before, after, k, groups)
+    return nn.Conv2d(
+        before,
+        after,
+        k,
+        stride=spec.stride,
+        padding=(k - 1) // 2 * dilation,
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+        dtype=torch.float32,
+    )
 
 
 def dropout(draws: Draws, applied: Application) -> nn.Module:

@@ -24,7 +24,7 @@ from dartsl.lang.codes.suggestions import close
 from dartsl.lang.plan.network_plan import plan as make_plan
 from dartsl.lang.plan.parts import steps
 from dartsl.lang.plan.terms import CellLayer, Plan, Step, Term
-from dartsl.lang.records.primitives import PRIMITIVES, called
+from dartsl.lang.records.primitives import built_in, called
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.lang.syntax.ast import ExternDecl
 from dartsl.nn.contract import Builder, PluginError, build_plugin, probe, standing_at
@@ -113,7 +113,7 @@ def _plugin_steps(plan: Plan) -> Iterator[tuple[str, Step]]:
         else:
             terms = (layer.term,)
         for step in (step for term in terms if term is not None for step in steps(term)):
-            if step.primitive not in PRIMITIVES:
+            if built_in(step.primitive) is None:
                 yield layer.name, step
 
 

@@ -213,6 +213,8 @@ _BUILDERS: dict[str, Builder] = {
     "layer_norm": Module(places.layer_norm),
     "group_norm": Module(places.group_norm),
     "conv": Module(_conv),
+    "general conv": Module(places.general_conv),
+    "general dwconv": Module(places.general_dwconv),
     "conv_across": Module(_conv_across),
     "conv_down": Module(_conv_down),
     "dwconv": Module(_dwconv),

@@ -28,7 +28,7 @@ from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import Merge, Plan, Sequence, Step, Term, TermLayer
 from dartsl.lang.records.inputs import Images
-from dartsl.lang.records.primitives import PRIMITIVES
+from dartsl.lang.records.primitives import owner
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
 from dartsl.nn.passing import PLAIN
@@ -169,15 +169,14 @@ def _decided(term: Term) -> Term:
         return Sequence(tuple(map(_decided, term.terms)))
     if term.mixing:
         return _identity(term)
-    norm = term.primitive in PRIMITIVES and PRIMITIVES[term.primitive].has("batch_norm")
+    norm = owner(term.primitive).has("batch_norm")
     return replace(term, arguments=(("affine", True),)) if norm else term
 
 
 def _computes(part: Step | Merge) -> bool:
     if isinstance(part, Merge):
         return True
-    known = part.primitive in PRIMITIVES
-    return not part.mixing and not (known and PRIMITIVES[part.primitive].has("identity", "zero"))
+    return not part.mixing and not owner(part.primitive).has("identity", "zero")
 
 
 def _parts(term: Term) -> Iterator[Step | Merge]:

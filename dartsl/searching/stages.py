@@ -155,10 +155,10 @@ class Course:
             for term in (terms if edge.searched else ())
         ]
         for step in (step for term in searched for step in steps(term)):
-            if owner(step.primitive).has("opaque"):
+            if owner(step.primitive).has("opaque", "fixed"):
                 raise UserError(
-                    f"stage {span.number + 1} has wider candidates, and what `{called(step.primitive)}` has learnt, "
-                    "which is an `extern op`, cannot be made wider",
+                    f"stage {span.number + 1} has wider candidates, and what `{called(step.primitive)}` has learnt "
+                    "cannot be made wider",
                     'give all stages the same `partial`, or `stages_start = "fresh"`',
                     exit_code=2,
                 )

@@ -37,26 +37,27 @@ from tests.search.double_backward import double_backward
 IMAGES = """darts 2
 op mix(h)   = layer_norm > attention(h) > silu
 op norms    = group_norm(2) > hard_swish > position_embedding > relu6
+op apart    = conv(3, groups = 2) > bn
 op rates    = gelu > hard_sigmoid > dropout(0.25) > conv(1)
 cell c {
   input x, y : conv(1)
   node  n : sum
   node  m : sum keep 1
   edge  x -> n : none | identity | mix(2) | norms
-  edge  y -> n : mix(1) | rates
+  edge  y -> n : mix(1) | rates | apart
   edge  x, n -> m : none | identity | rates
   output m
 }
 network v(C = 4) {
-  input image(2, 4, 6)
-  stem  conv(3) > layer_norm
+  input image(2, 7, 11)
+  stem  conv(2)/2 > layer_norm
   stage c*2 width C
   head  group_norm(1) > global_avg_pool > linear(3)
 }
 """
 TEXT = """darts 2
 op mix(h)  = sum(identity, layer_norm > attention(h))
-op channel = sum(identity, layer_norm > linear(2*C) > gelu > linear)
+op channel = sum(identity, layer_norm > conv(3, out = 8) > gelu > dwconv(3) > linear(4))
 cell block {
   input  x
   node   a, b : sum
@@ -70,7 +71,7 @@ network gpt(D = 4, L = 2, vocab = 7) {
   stage block*L width D
   head  layer_norm > linear(vocab, tie = "stem")
 }
-""".replace("linear(2*C) > gelu > linear", "linear(2*4) > gelu > linear(4)")
+"""
 
 
 def of(primitive: str, before: tuple[int, ...], after: tuple[int, ...], **arguments: int) -> Any:
@@ -183,6 +184,55 @@ def test_attention() -> None:
     )
 
 
+def test_convolutions() -> None:
+    """In groups, of patches, and along a sequence: every product of the definition, one by one."""
+    groups = of("general conv", (4, 5, 6), (6, 5, 6), k=3, dilation=1, groups=2)
+    arguments = (("k", 3), ("dilation", 2), ("groups", 2))
+    strided = build_module(ModuleSpec("general conv", arguments, (2, 2), (4, 5, 6), (6, 3, 3)))
+    assert strided(torch.zeros(1, 4, 5, 6)).shape == (1, 6, 3, 3)
+
+    def grouped(x: Tensor) -> Tensor:
+        padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
+        parts = []
+        for group in range(2):
+            weight, part = groups.weight[3 * group : 3 * group + 3], padded[:, 2 * group : 2 * group + 2]
+            taps = [
+                torch.einsum("oi,bihw->bohw", weight[:, :, i, j], part[:, :, i : i + 5, j : j + 6])
+                for i in range(3)
+                for j in range(3)
+            ]
+            parts.append(torch.stack(taps).sum(0))
+        return torch.cat(parts, 1)
+
+    same(groups, grouped, draw(2, 4, 5, 6), groups.weight)
+    patches = of("general conv", (3, 5, 6), (2, 2, 2), k=4, dilation=1)
+
+    def patched(x: Tensor) -> Tensor:
+        whole = torch.zeros(2, 3, 8, 8, dtype=x.dtype)
+        whole[:, :, :5, :6] = x
+        return torch.einsum("oiuv,bihuwv->bohw", patches.weight, whole.reshape(2, 3, 2, 4, 2, 4))
+
+    same(patches, patched, draw(2, 3, 5, 6), patches.weight)
+
+
+@pytest.mark.parametrize(("name", "after"), [("general conv", 6), ("general dwconv", 4)])
+def test_convolutions_along_a_sequence(name: str, after: int) -> None:
+    along = of(name, (4, 5), (after, 5), k=3, dilation=2)
+
+    def causal(x: Tensor) -> Tensor:
+        out = []
+        for at in range(5):
+            seen = [(tap, at - 2 * (2 - tap)) for tap in range(3) if at >= 2 * (2 - tap)]
+            if name == "general dwconv":
+                taps = [x[place] * along.weight[:, 0, tap] for tap, place in seen]
+            else:
+                taps = [x[place] @ along.weight[:, :, tap].t() for tap, place in seen]
+            out.append(torch.stack(taps).sum(0))
+        return torch.stack(out)
+
+    same(along, causal, draw(5, 3, 4), along.weight)
+
+
 def test_positions() -> None:
     image, text = of("position_embedding", (4, 2, 3), (4, 2, 3)), of("position_embedding", (4, 5), (4, 5))
     same(image, lambda x: x + image.weight.reshape(2, 3, 4).permute(2, 0, 1), draw(3, 4, 2, 3), image.weight)
@@ -209,12 +259,12 @@ def test_every_level_computes_the_same(spec: str, level: int) -> None:
 
 
 def test_what_is_counted() -> None:
-    """A layer of text: a norm, attention of width 4 and a matrix of 4 x 8 and back, with biases."""
+    """A layer of text: attention of width 4, a convolution of 3 x 4 x 8, one of 3 x 8, and a matrix of 8 x 4."""
     planned = planned_text(TEXT)
     graph = build(planned)
     assert parameters(graph) == sum(each.numel() for each in model(planned, graph).weights())
     mix = 4 * 4 * 4 + 2 * 5 * 4
-    assert multiply_adds(graph) == 2 * (2 * mix + 2 * 4 * 8) + 4 * 7
+    assert multiply_adds(graph) == 2 * (2 * mix + 3 * 4 * 8 + 3 * 8 + 8 * 4) + 4 * 7
     assert not info(graph).carries
 
 

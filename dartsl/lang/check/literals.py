@@ -32,11 +32,12 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
     if kind in ("boolean", "share", "tie"):
         return None
     accepted = wanted(kind, constant)
-    if kind == "kernel" and not pool and (accepted is not None or constant % 2 == 0):
+    odd = kind == "kernel" or (kind == "patch" and value.span.source.version == 1)
+    if odd and not pool and (accepted is not None or constant % 2 == 0):
         accepted = f"an odd number from 1 to {LARGEST_KERNEL}"
     if accepted is None:
         return None
-    help = kernel_help(constant) if kind == "kernel" else None
+    help = kernel_help(constant) if kind in ("kernel", "patch") else None
     title = f"`{signature.name}` cannot have {parameter} = {shown(constant)}"
     declared = (Label(signature.span, f"declared as {signature}"),)
     code = "E0503" if kind == "width" else "E0405"

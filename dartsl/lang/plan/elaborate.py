@@ -44,12 +44,14 @@ MAX_STEPS = 10_000  # primitives and merges of one candidate
 @dataclass(frozen=True)
 class Norms:
     """What depends on the place: whether `bn` is affine, whether `mix_bn` is a batch norm (language rule 10),
-    and whether the matrix of a `linear` may be its node's, or the embedding's (rule 19)."""
+    and whether the matrix of a `linear` may be its node's, or the embedding's (rule 19); whether convolutions go along
+    sequences (`general`), from version 2 on."""
 
     affine: bool
     mixing: bool
     shares: bool = False
     ties: bool = False
+    general: bool = False
 
 
 class Elaborator:
@@ -268,6 +270,9 @@ class Elaborator:
         out = scope.names.get("out")
         decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
         output = primitives.output(primitive, tensor, decided, stride)
+        if own is not None and values is not None and (self._norms.general or not tensor.is_sequence):
+            primitive = primitives.general(own, tensor, values)
+            name = primitive.name
         fault = unfit(primitive, expr, tensor, stride)
         if fault is None and values is not None and own:
             fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
@@ -298,11 +303,15 @@ class Elaborator:
         """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
         values: list[tuple[str, Argument]] = []
         good = True
-        for name, kind, *_ in primitive.signature:
+        for name, kind, default, since in primitive.signature:
+            if name not in scope.names:  # a parameter that the version of the spec does not have
+                continue
             value = scope.names[name]
             fault = bad_argument(primitive, name, kind, value, expr, scope)
             if fault is None:
-                values.append((name, plain(value)))
+                # What a later version added is left out at its default: a step of both versions is the same.
+                if since == 1 or default is None or str(value) != default:
+                    values.append((name, plain(value)))
             else:
                 good = False
                 # A fraction as the width of the body is reported there.

@@ -89,7 +89,10 @@ class _Planner:
         self._overrides = overrides
         self._decided = spec.decided(network)
         self._takes = network.takes
-        norms = Norms(affine=self._decided, mixing=not self._decided, shares=self._takes.sequence)
+        self._general = network.span.source.version > 1
+        norms = Norms(
+            affine=self._decided, mixing=not self._decided, shares=self._takes.sequence, general=self._general
+        )
         self._inside = Elaborator(spec.operations, norms, self.faults)
         self._done: list[_Done] = []
         self._layers: list[Layer | None] = []
@@ -102,8 +105,9 @@ class _Planner:
         try:
             values = values_of(self._network, self._overrides)
             names: dict[str, Value] = dict(values)
-            self._outside = Elaborator(self._spec.operations, Norms(True, True), self.faults, names)
-            norms = Norms(affine=True, mixing=not self._decided)
+            norms = Norms(True, True, general=self._general)
+            self._outside = Elaborator(self._spec.operations, norms, self.faults, names)
+            norms = Norms(affine=True, mixing=not self._decided, general=self._general)
             self._in_stages = Elaborator(self._spec.operations, norms, self.faults, names)
             self._scope = Scope(
                 names, values.get("C", Fraction(1)), 1, written(self._network, self._overrides)
@@ -163,7 +167,7 @@ class _Planner:
 
     def _head(self) -> None:
         head, newest = self._network.head, self._newest
-        norms = Norms(True, True, ties=True)
+        norms = Norms(True, True, ties=True, general=self._general)
         elaborator = Elaborator(self._spec.operations, norms, self.faults, self._scope.names)
         part = elaborator.run(head, newest.tensor, newest.tensor.width, 1)
         self._missing_arm(part, head, 1)

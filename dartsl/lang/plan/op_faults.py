@@ -7,7 +7,7 @@ from fractions import Fraction
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Closure, Scope, Value, kind_of
-from dartsl.lang.records.primitives import even_pool, kernel_help, wanted
+from dartsl.lang.records.primitives import called, even_pool, kernel_help, wanted
 from dartsl.lang.records.record import ParameterKind, Primitive
 from dartsl.lang.records.tensors import Pair, Tensor
 from dartsl.lang.records.widths import Symbolic, channels, shown
@@ -47,11 +47,16 @@ def bad_argument(
             )
         title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
         code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")
-        help = kernel_help(value) if kind == "kernel" else None
+        help = kernel_help(value) if kind in ("kernel", "patch") else None
         return Diagnostic(code, title, Label(place, f"this must be {needed}"), used, help)
-    if kind != "kernel" or isinstance(value, Symbolic | str | bool):
+    k = scope.names.get("k")
+    if kind == "dilation" and value != 1 and isinstance(k, Fraction) and k % 2 == 0:
+        label = Label(place, "an even kernel is that of a patch, which is not dilated")
+        return Diagnostic("E0405", f"`{primitive.name}` cannot have dilation = {value}", label, used)
+    if kind not in ("kernel", "patch") or isinstance(value, Symbolic | str | bool):
         return None
-    if not even_pool(primitive, value):
+    patches = kind == "patch" and call.span.source.version > 1
+    if not patches and not even_pool(primitive, value):
         if value % 2:
             return None
         title = f"`{primitive.name}` cannot have {name} = {value}"
@@ -59,10 +64,13 @@ def bad_argument(
         if value == 2 and primitive.has("pool"):
             help += f", or `{primitive.name}(2)/2`: the one even kernel is that of a pool with k = stride"
         return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
-    if value == scope.stride:
+    if value == scope.stride or value % 2:
         return None
     title = f"`{primitive.name}` cannot have {name} = {value}"
-    label = Label(place, f"an even kernel of a pool needs stride {value}; the stride here is {scope.stride}")
+    what = "convolution" if patches else "pool"
+    label = Label(
+        place, f"an even kernel of a {what} needs stride {value}; the stride here is {scope.stride}"
+    )
     return Diagnostic("E0405", title, label, used, f"write `{primitive.name}({value})/{value}`, or 3")
 
 
@@ -78,7 +86,7 @@ def indivisible(
         widths = {"arrive": tensor.width} | ({"are given": given.width} if dense else {})
         for verb, width in widths.items():
             if isinstance(width, Fraction) and width % parts:
-                title = f"`{primitive.name}` cannot have {name} = {parts}"
+                title = f"`{called(primitive.name)}` cannot have {name} = {parts}"
                 label = Label(
                     scope.places.get(name, call.span), f"{channels(width)} {verb}, which it must divide"
                 )
@@ -88,7 +96,7 @@ def indivisible(
 
 def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair) -> Diagnostic | None:
     """E0507 or E0504: a tensor that a primitive cannot take."""
-    name = primitive.name
+    name = called(primitive.name)
     arrives = tensor.size_text()
     if tensor.tokens is not (primitive.takes == "tokens"):
         label = Label(call.span, f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here")

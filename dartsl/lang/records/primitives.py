@@ -6,6 +6,8 @@ Signatures stand in specs/std/prelude.darts too, where they are explained; a tes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -14,6 +16,7 @@ from dartsl.lang.records.record import (
     ELEMENTWISE,
     MERGES,
     NO_TRAITS,
+    Argument,
     ModuleSpec,
     Owner,
     Parameter,
@@ -64,12 +67,17 @@ def plugin_kind(name: str) -> str:
 
 def called(kind: str) -> str:
     """The name by which a spec calls what has a kind."""
-    return kind.removeprefix("extern ")
+    return kind.rpartition(" ")[2]
 
 
-def owner(name: str) -> Owner:
-    """The record of a primitive, or of a merge; that of a plugin, where there is neither of the name."""
-    return PRIMITIVES.get(name) or MERGES.get(name) or plugin(name, ())
+def built_in(kind: str) -> Primitive | None:
+    """The record of a primitive of the language, in any of its kinds; None for a plugin's."""
+    return PRIMITIVES.get(kind) or GENERAL.get(kind)
+
+
+def owner(kind: str) -> Owner:
+    """The record of a primitive, or of a merge; that of a plugin, where there is neither of the kind."""
+    return built_in(kind) or MERGES.get(kind) or plugin(kind, ())
 
 
 # ------------------------------------------------------------------------ records
@@ -95,7 +103,19 @@ def _primitive(name: str, *, traits: tuple[Trait, ...] = (), **facts: Any) -> Pr
     return Primitive(name=name, **(same | facts))
 
 
-def _kernel(name: str, across: bool, down: bool, *, dense: bool = True, dilates: bool = True) -> Primitive:
+_K = Parameter("k", "kernel")
+
+
+def _kernel(
+    name: str,
+    across: bool,
+    down: bool,
+    *,
+    dense: bool = True,
+    dilates: bool = True,
+    k: Parameter = _K,
+    more: tuple[Parameter, ...] = (),
+) -> Primitive:
     """A convolution whose kernel has k pixels along each axis that it goes along, and strides along these."""
 
     def weights(spec: ModuleSpec) -> int:
@@ -108,9 +128,10 @@ def _kernel(name: str, across: bool, down: bool, *, dense: bool = True, dilates:
     return _primitive(
         name,
         signature=(
-            _K,
+            k,
             *((_OUT,) if dense else ()),
             *((Parameter("dilation", "dilation", "1"),) if dilates else ()),
+            *more,
         ),
         takes="map",
         width="out" if dense else "kept",
@@ -155,7 +176,6 @@ def _word_vectors(spec: ModuleSpec) -> int:
 
 
 _BOTH = (True, True)
-_K = Parameter("k", "kernel")
 _OUT = Parameter("out", "width", "C")
 _ELEMENTWISE: tuple[Trait, ...] = tuple(sorted(ELEMENTWISE))
 _NORM: tuple[Trait, ...] = ("pointwise", "batch_norm", "normalises", "overwritable")
@@ -172,17 +192,26 @@ for each in (
     ),
     _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),
     _primitive("bn", takes="single", state=True, traits=_NORM, parameters=_norm_parameters),
-    _primitive("layer_norm", state=True, traits=("vectorwise",), parameters=_scale_and_shift, since=2),
+    _primitive(
+        "layer_norm", state=True, traits=("vectorwise", "fixed"), parameters=_scale_and_shift, since=2
+    ),
     _primitive(
         "group_norm",
         signature=(Parameter("groups", "divisor"),),
         takes="single",
         state=True,
+        traits=("fixed",),
         parameters=_scale_and_shift,
         since=2,
     ),
     _primitive("mix_bn", takes="single", state=True, traits=(*_NORM, "mixing")),
-    _kernel("conv", across=True, down=True),
+    _kernel(
+        "conv",
+        across=True,
+        down=True,
+        k=Parameter("k", "patch"),
+        more=(Parameter("groups", "divisor", "1", since=2),),
+    ),
     _kernel("conv_across", across=True, down=False, dilates=False),
     _kernel("conv_down", across=False, down=True, dilates=False),
     _kernel("dwconv", across=True, down=True, dense=False),
@@ -228,6 +257,7 @@ for each in (
         takes="places",
         width="asked",
         state=True,
+        traits=("fixed",),
         parameters=_attention_parameters,
         multiply_adds=_attention_multiply_adds,
         since=2,
@@ -236,7 +266,7 @@ for each in (
         "position_embedding",
         takes="places",
         state=True,
-        traits=("positions",),
+        traits=("positions", "fixed"),
         parameters=lambda spec: prod(spec.in_shape),
         since=2,
     ),
@@ -251,6 +281,43 @@ for each in (
     register(each)
 
 BUILT_IN = frozenset(PRIMITIVES)
+
+
+# ------------------------------------------------------------- general convolutions
+
+
+def _general_weights(spec: ModuleSpec) -> int:
+    """Those of a convolution in groups: k x k of a map, k of a sequence."""
+    arguments, k = dict(spec.arguments), spec.number("k")
+    groups = spec.in_shape[0] if called(spec.primitive) == "dwconv" else int(arguments.get("groups", 1))
+    return matrix_size(spec) // groups * (k if len(spec.in_shape) == 2 else k * k)
+
+
+def _general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+    return _general_weights(spec) * (1 if len(shape) == 2 else prod(shape[1:]))
+
+
+# In groups, of patches (an even k, which is the stride), and along sequences: kinds of their own, so that no pass takes
+# them for the convolutions that it knows.
+GENERAL: dict[str, Primitive] = {
+    f"general {name}": replace(
+        PRIMITIVES[name],
+        name=f"general {name}",
+        builder=f"general {name}",
+        takes="places",
+        traits=frozenset({"convolution", "fixed"}),
+        parameters=_general_weights,
+        multiply_adds=_general_multiply_adds,
+    )
+    for name in ("conv", "dwconv")
+}
+
+
+def general(primitive: Primitive, tensor: Tensor, arguments: Iterable[tuple[str, Argument]]) -> Primitive:
+    """The primitive, or its general kind where these arguments and this tensor need that."""
+    given = dict(arguments)
+    needed = tensor.is_sequence or given.get("groups", 1) != 1 or int(given.get("k", 1)) % 2 == 0
+    return GENERAL.get(f"general {primitive.name}", primitive) if needed else primitive
 
 
 def declarations(version: int) -> str:

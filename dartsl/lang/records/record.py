@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple, get_args
 
 Argument = int | float | bool | str
 ParameterKind = Literal[
-    "kernel", "dilation", "width", "divisor", "offset", "boolean", "rate", "share", "tie", "any"
-]  # a divisor: of the widths that arrive and are given, where these are those of a matrix
+    "kernel", "patch", "dilation", "width", "divisor", "offset", "boolean", "rate", "share", "tie", "any"
+]  # `patch`: a kernel that may be even, where it is the stride; `divisor`: of the widths that arrive and are given
 
 Trait = Literal[
     # What it may be applied to in parts, each computed as it would be alone:
@@ -46,6 +46,7 @@ Trait = Literal[
     "depthwise",  # one of each channel alone
     "convolution",  # one call of a convolution of the library
     "pool",  # over windows of side k; an even k is its stride
+    "fixed",  # what it has learnt cannot be made wider
     "mixes",  # it reads the mixing weights of the table that its attribute `table` names
 ]
 Traits = frozenset[Trait]
