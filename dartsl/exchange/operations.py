@@ -15,7 +15,7 @@ from dartsl.exchange.genotype import Wire
 from dartsl.lang.check.resolve import RESERVED
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.records.primitives import LARGEST_KERNEL
+from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.syntax.grammar import keywords
 from dartsl.lang.syntax.loader import read
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 from dartsl.lang.check.constants import fold, number
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.records.primitives import LARGEST_KERNEL, PRIMITIVES, kernel_help, wanted
+from dartsl.lang.records.accepted import LARGEST_KERNEL, kernel_help, wanted
+from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.records.widths import MAX_EXPONENT, shown
 from dartsl.lang.syntax.ast import Binary, Expr, Match, Name, Number
 

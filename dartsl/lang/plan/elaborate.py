@@ -32,6 +32,7 @@ from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible,
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
 from dartsl.lang.plan.terms import Argument, Merge, Step
 from dartsl.lang.records import primitives
+from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.records.record import MERGES, Primitive
 from dartsl.lang.records.tensors import Tensor
 from dartsl.lang.records.widths import Width
@@ -139,7 +140,7 @@ class Elaborator:
 
     def _divided(self, expr: Binary, tensor: Tensor, scope: Scope) -> Part:
         """`x/s`: the stride of a name, a call, or the first element of a repetition."""
-        asked = whole(expr.right, scope, "a stride", high=primitives.LARGEST_KERNEL)
+        asked = whole(expr.right, scope, "a stride", high=LARGEST_KERNEL)
         target = expr.left
         if isinstance(target, Binary) and target.operator == "*":
             return self._repeated(target, tensor, scope, asked)

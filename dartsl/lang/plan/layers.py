@@ -10,7 +10,7 @@ from dartsl.lang.codes.limits import MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, whole
 from dartsl.lang.plan.op_faults import cannot_stride
-from dartsl.lang.records.primitives import LARGEST_KERNEL
+from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.syntax.ast import Binary, Chain, Expr
 
 

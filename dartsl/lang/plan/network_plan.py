@@ -27,8 +27,8 @@ from dartsl.lang.plan.scan_terms import input_tensors, scan_of
 from dartsl.lang.plan.stride_faults import stride_fault
 from dartsl.lang.plan.terms import CellLayer, Layer, Plan, Scan, TermLayer
 from dartsl.lang.plan.width_faults import bad_width, width_fault
+from dartsl.lang.records.accepted import wanted
 from dartsl.lang.records.inputs import Input
-from dartsl.lang.records.primitives import wanted
 from dartsl.lang.records.tensors import Pair, Tensor, strided, tensor_of
 from dartsl.lang.syntax.ast import Call, Expr, Name
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Closure, Scope, Value, kind_of
-from dartsl.lang.records.primitives import called, even_pool, kernel_help, wanted
+from dartsl.lang.records.accepted import kernel_help, wanted
+from dartsl.lang.records.primitives import called, even_pool
 from dartsl.lang.records.record import ParameterKind, Primitive
 from dartsl.lang.records.tensors import Pair, Tensor
 from dartsl.lang.records.widths import Symbolic, channels, shown

@@ -9,7 +9,7 @@ from dartsl.lang.check.scans import ScanCall
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, evaluate
 from dartsl.lang.plan.terms import Scan
-from dartsl.lang.records.primitives import wanted
+from dartsl.lang.records.accepted import wanted
 from dartsl.lang.records.tensors import Tensor
 from dartsl.lang.records.widths import Width, shown
 from dartsl.lang.syntax.ast import Expr

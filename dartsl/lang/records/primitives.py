@@ -12,6 +12,16 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from dartsl.lang.records.counting import (
+    attention_multiply_adds,
+    attention_parameters,
+    general_multiply_adds,
+    general_weights,
+    linear_parameters,
+    norm_parameters,
+    scale_and_shift,
+    word_vectors,
+)
 from dartsl.lang.records.record import (
     ELEMENTWISE,
     MERGES,
@@ -20,7 +30,6 @@ from dartsl.lang.records.record import (
     ModuleSpec,
     Owner,
     Parameter,
-    ParameterKind,
     Primitive,
     Trait,
     matrix_size,
@@ -28,10 +37,7 @@ from dartsl.lang.records.record import (
     no_parameters,
 )
 from dartsl.lang.records.tensors import Pair, Tensor, strided
-from dartsl.lang.records.widths import Symbolic, Width
-
-LARGEST_KERNEL = 255
-LARGEST_WIDTH = 1_000_000
+from dartsl.lang.records.widths import Width
 
 PRIMITIVES: dict[str, Primitive] = {}
 
@@ -143,38 +149,6 @@ def _kernel(
     )
 
 
-def _norm_parameters(spec: ModuleSpec) -> int:
-    return 2 * spec.in_shape[0] if spec.argument("affine") else 0
-
-
-def _scale_and_shift(spec: ModuleSpec) -> int:
-    return 2 * spec.in_shape[0]
-
-
-def _attention_parameters(spec: ModuleSpec) -> int:
-    """Queries, keys and values of the width that arrives, and what gives the width asked for; all with biases."""
-    before, after = spec.in_shape[0], spec.out_shape[0]
-    return 3 * before * (before + 1) + after * (before + 1)
-
-
-def _attention_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
-    """Of the four matrices, and of each place with each other: scores, and their means of values. A causal one counts
-    as a whole one."""
-    width, places = spec.in_shape[0], prod(spec.in_shape[1:])
-    each = width * (3 * width + shape[0]) + 2 * places * width
-    return each if len(shape) == 2 else places * each  # a word of a sequence; an image
-
-
-def _linear_parameters(spec: ModuleSpec) -> int:
-    arguments = dict(spec.arguments)
-    matrix = 0 if arguments.get("tie") else matrix_size(spec)
-    return matrix + (spec.out_shape[0] if arguments["bias"] else 0)
-
-
-def _word_vectors(spec: ModuleSpec) -> int:
-    return spec.number("vocab") * spec.out_shape[0]
-
-
 _BOTH = (True, True)
 _OUT = Parameter("out", "width", "C")
 _ELEMENTWISE: tuple[Trait, ...] = tuple(sorted(ELEMENTWISE))
@@ -191,17 +165,15 @@ for each in (
         for name in ("relu6", "silu", "gelu", "hard_swish", "hard_sigmoid")
     ),
     _primitive("noise", width="asked", strides=_BOTH, traits=("anew", "vectorwise"), random=True),
-    _primitive("bn", takes="single", state=True, traits=_NORM, parameters=_norm_parameters),
-    _primitive(
-        "layer_norm", state=True, traits=("vectorwise", "fixed"), parameters=_scale_and_shift, since=2
-    ),
+    _primitive("bn", takes="single", state=True, traits=_NORM, parameters=norm_parameters),
+    _primitive("layer_norm", state=True, traits=("vectorwise", "fixed"), parameters=scale_and_shift, since=2),
     _primitive(
         "group_norm",
         signature=(Parameter("groups", "divisor"),),
         takes="single",
         state=True,
         traits=("fixed",),
-        parameters=_scale_and_shift,
+        parameters=scale_and_shift,
         since=2,
     ),
     _primitive("mix_bn", takes="single", state=True, traits=(*_NORM, "mixing")),
@@ -232,7 +204,7 @@ for each in (
         width="out",
         state=True,
         traits=("matrix", "vectorwise", "stackable"),
-        parameters=_linear_parameters,
+        parameters=linear_parameters,
         multiply_adds=lambda spec, shape: matrix_size(spec),  # a tied one too: the embedding has its numbers
     ),
     _primitive(
@@ -243,7 +215,7 @@ for each in (
         state=True,
         random=True,
         traits=("embedding",),
-        parameters=_word_vectors,
+        parameters=word_vectors,
     ),
     _primitive(
         "dropout",
@@ -258,8 +230,8 @@ for each in (
         width="asked",
         state=True,
         traits=("fixed",),
-        parameters=_attention_parameters,
-        multiply_adds=_attention_multiply_adds,
+        parameters=attention_parameters,
+        multiply_adds=attention_multiply_adds,
         since=2,
     ),
     _primitive(
@@ -286,17 +258,6 @@ BUILT_IN = frozenset(PRIMITIVES)
 # ------------------------------------------------------------- general convolutions
 
 
-def _general_weights(spec: ModuleSpec) -> int:
-    """Those of a convolution in groups: k x k of a map, k of a sequence."""
-    arguments, k = dict(spec.arguments), spec.number("k")
-    groups = spec.in_shape[0] if called(spec.primitive) == "dwconv" else int(arguments.get("groups", 1))
-    return matrix_size(spec) // groups * (k if len(spec.in_shape) == 2 else k * k)
-
-
-def _general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
-    return _general_weights(spec) * (1 if len(shape) == 2 else prod(shape[1:]))
-
-
 # In groups, of patches (an even k, which is the stride), and along sequences: kinds of their own, so that no pass takes
 # them for the convolutions that it knows.
 GENERAL: dict[str, Primitive] = {
@@ -306,8 +267,8 @@ GENERAL: dict[str, Primitive] = {
         builder=f"general {name}",
         takes="places",
         traits=frozenset({"convolution", "fixed"}),
-        parameters=_general_weights,
-        multiply_adds=_general_multiply_adds,
+        parameters=general_weights,
+        multiply_adds=general_multiply_adds,
     )
     for name in ("conv", "dwconv")
 }
@@ -347,46 +308,6 @@ def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: 
     if primitive.gives == "vector":
         return Tensor(width, tensor.size if tensor.is_sequence else ())
     return Tensor(width, strided(tensor.size, stride))
-
-
-def kernel_help(value: object) -> str:
-    """What to write in place of a kernel that is not accepted."""
-    if isinstance(value, Fraction) and value.denominator == 1 and 2 <= value < 16:
-        return f"write {value - 1} or {value + 1}"
-    return "kernels are odd numbers such as 3, 5 and 7; the kernel is the first argument"
-
-
-def wanted(kind: ParameterKind, value: object) -> str | None:
-    """What would be accepted in place of `value`; None where it is fine (a symbol always is)."""
-    if kind == "any" or isinstance(value, Symbolic):
-        return None
-    if kind == "boolean":
-        return None if isinstance(value, bool) else "`true` or `false`"
-    if kind in ("share", "tie"):
-        accepted = {"share": "target", "tie": "stem"}[kind]
-        return None if value in ("", accepted) else f'`"{accepted}"`'
-    if kind == "rate":
-        return None if isinstance(value, Fraction) and 0 <= value < 1 else "from 0 to less than 1"
-    whole = isinstance(value, Fraction) and value.denominator == 1
-    if kind in ("width", "divisor"):
-        return (
-            None
-            if whole and 1 <= _int(value) <= LARGEST_WIDTH
-            else f"a whole number from 1 to {LARGEST_WIDTH:,}"
-        )
-    if kind == "offset":
-        return (
-            None
-            if whole and abs(_int(value)) <= LARGEST_KERNEL
-            else f"a whole number within {LARGEST_KERNEL}"
-        )
-    if whole and 1 <= _int(value) <= LARGEST_KERNEL:
-        return None
-    return f"a whole number from 1 to {LARGEST_KERNEL}"
-
-
-def _int(value: object) -> int:
-    return int(value) if isinstance(value, Fraction) else 0
 
 
 def even_pool(primitive: Primitive, k: Width) -> bool:

@@ -1,0 +1,55 @@
+"""What primitives with parameters learn and compute: numbers, and multiply-adds for one image or word."""
+
+from __future__ import annotations
+
+from math import prod
+
+from dartsl.lang.records.record import ModuleSpec, matrix_size
+
+
+def norm_parameters(spec: ModuleSpec) -> int:
+    """Of a batch norm, where it is affine."""
+    return 2 * spec.in_shape[0] if spec.argument("affine") else 0
+
+
+def scale_and_shift(spec: ModuleSpec) -> int:
+    """Two numbers a channel."""
+    return 2 * spec.in_shape[0]
+
+
+def attention_parameters(spec: ModuleSpec) -> int:
+    """Queries, keys and values of the width that arrives, and what gives the width asked for; all with biases."""
+    before, after = spec.in_shape[0], spec.out_shape[0]
+    return 3 * before * (before + 1) + after * (before + 1)
+
+
+def attention_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+    """Of the four matrices, and of each place with each other: scores, and their means of values. A causal one counts
+    as a whole one."""
+    width, places = spec.in_shape[0], prod(spec.in_shape[1:])
+    each = width * (3 * width + shape[0]) + 2 * places * width
+    return each if len(shape) == 2 else places * each  # a word of a sequence; an image
+
+
+def linear_parameters(spec: ModuleSpec) -> int:
+    """A matrix, which is the embedding's where it is tied, and a bias."""
+    arguments = dict(spec.arguments)
+    matrix = 0 if arguments.get("tie") else matrix_size(spec)
+    return matrix + (spec.out_shape[0] if arguments["bias"] else 0)
+
+
+def word_vectors(spec: ModuleSpec) -> int:
+    """Of an embedding."""
+    return spec.number("vocab") * spec.out_shape[0]
+
+
+def general_weights(spec: ModuleSpec) -> int:
+    """Those of a convolution in groups: k x k of a map, k of a sequence."""
+    arguments, k = dict(spec.arguments), spec.number("k")
+    groups = spec.in_shape[0] if spec.primitive.endswith("dwconv") else int(arguments.get("groups", 1))
+    return matrix_size(spec) // groups * (k if len(spec.in_shape) == 2 else k * k)
+
+
+def general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+    """Every weight at each place."""
+    return general_weights(spec) * (1 if len(shape) == 2 else prod(shape[1:]))
