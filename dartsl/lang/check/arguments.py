@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dartsl.lang.check.kinds import ExprKind
+from dartsl.lang.check.matched import matched
 from dartsl.lang.check.signatures import SAMPLES, Signature
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
@@ -32,39 +33,29 @@ class Binding:
 
 def bind(signature: Signature, expr: Name | Call) -> Binding:
     """Match the arguments of a call, or of a bare name, with parameters."""
-    arguments = expr.arguments if isinstance(expr, Call) else ()
     declared = (Label(signature.span, f"declared as {signature}"),)
-    names = [p.name.id for p in signature.parameters]
-    values: dict[str, Expr] = {}
-    first: dict[str, Argument] = {}
-    stray: list[Argument] = []
+    found = matched([p.name.id for p in signature.parameters], expr, width=signature.width)
     faults: list[Diagnostic] = []
     extra: list[Argument] = []
-    named = False
-    for position, argument in enumerate(arguments):
-        named = named or argument.name is not None
-        if argument.name is None and named:
-            faults.append(_after_named(argument))
-            stray.append(argument)
-        elif argument.name is None and position >= len(names):
+    for argument, reason in found.misfits:
+        if reason == "too many":
             extra.append(argument)
-        elif argument.name is not None and argument.name.id not in names:
+        elif reason == "after named":
+            faults.append(_after_named(argument))
+        elif argument.name is not None and reason == "unknown":
             seek = len(faults) < MAX_SUGGESTIONS
             faults.append(_unknown_argument(signature, expr, argument, argument.name, seek, declared))
-            stray.append(argument)
         else:
-            name = argument.name.id if argument.name else names[position]
-            if name in values:
-                faults.append(_given_twice(name, argument, first[name]))
-                stray.append(argument)
-            else:
-                values[name], first[name] = argument.value, argument
-    if extra:
-        faults.append(_too_many(signature, len(arguments), extra, declared))
-    missing = [p.name.id for p in signature.required if p.name.id not in values]
+            name = argument.name.id if argument.name else ""
+            faults.append(_given_twice(name, argument, found.given[name]))
+    if extra and isinstance(expr, Call):
+        faults.append(_too_many(signature, len(expr.arguments), extra, declared))
+    missing = [p.name.id for p in signature.required if p.name.id not in found.given]
     if missing and not faults:
         faults.append(_missing(signature, expr, missing, declared))
-    return Binding(values, first, (*stray, *extra), tuple(faults))
+    values = {name: argument.value for name, argument in found.given.items()}
+    stray = [argument for argument, reason in found.misfits if reason != "too many"]
+    return Binding(values, found.given, (*stray, *extra), tuple(faults))
 
 
 def _after_named(argument: Argument) -> Diagnostic:

@@ -9,6 +9,7 @@ from typing import assert_never
 from dartsl.lang.check import literals, misplaced
 from dartsl.lang.check.arguments import bind, wrong_kind
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch, use
+from dartsl.lang.check.model import REACHING
 from dartsl.lang.check.resolve import Symbols, meaning
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic
@@ -98,7 +99,7 @@ class Checker:
             case Name(id):
                 if id in scope.locals:
                     return scope.locals[id].kind
-                if id in ("C", "stride"):
+                if _is_asked(expr):
                     return ExprKind.NUMBER
                 known = meaning(expr) is not None or self.symbols.find(expr) is not None
                 return ExprKind.OPERATION if known else ExprKind.ANY
@@ -129,7 +130,7 @@ class Checker:
     def _name(self, name: Name, want: ExprKind, scope: Scope) -> None:
         if name.id in scope.locals:
             self.report(use(scope.locals[name.id], name, want))
-        elif name.id in ("C", "stride"):
+        elif _is_asked(name):
             if not scope.is_body:
                 self.report(misplaced.width_or_stride(name, scope))
             elif ExprKind.NUMBER.narrowed(want) is None:
@@ -144,7 +145,13 @@ class Checker:
         if name.id in MERGES and name.id != "highway":
             if self._operation_fits(call, want, "an operation"):
                 self._merge(call, scope)
-        elif name.id in scope.locals or name.id in ("C", "stride"):
+        elif name.id in scope.locals and scope.calls_parameters and name.span.source.version > 1:
+            self.report(use(scope.locals[name.id], name, ExprKind.OPERATION))
+            if self._operation_fits(call, want, "an operation"):
+                self.arguments(
+                    Signature(name.id, (), scope.locals[name.id].name.span, width=True), call, scope
+                )
+        elif name.id in scope.locals or _is_asked(name):
             self.report(
                 misplaced.call_of_value(call, "a parameter" if name.id in scope.locals else "a number")
             )
@@ -224,11 +231,12 @@ class Checker:
     # ------------------------------------------------------------------ match, *, /, +, -
 
     def _match(self, expr: Match, want: ExprKind, scope: Scope) -> None:
-        if expr.subject.id != "stride":
+        shapes = expr.subject.id == "shape" and expr.subject.span.source.version > 1
+        if expr.subject.id != "stride" and not shapes:
             self.report(misplaced.subject(expr))
         elif not scope.is_body:
             self.report(misplaced.width_or_stride(expr.subject, scope))
-        self.faults += literals.arms(expr)
+        self.faults += literals.shape_arms(expr) if shapes else literals.arms(expr)
         for arm in expr.arms:
             self.check(arm.body, want, scope)
 
@@ -270,6 +278,11 @@ class Checker:
 
     def _is_ops(self, expr: Expr) -> bool:
         return isinstance(expr, Name) and isinstance(self.symbols.find(expr), OpsDecl)
+
+
+def _is_asked(name: Name) -> bool:
+    """Whether a name is a number that is known in a body."""
+    return name.id in ("C", "stride") or (name.id == REACHING and name.span.source.version > 1)
 
 
 def _article(kind: ExprKind) -> str:

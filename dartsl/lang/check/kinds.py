@@ -62,6 +62,11 @@ class Scope:
         return self.place in ("op", "edge", "input", "default")
 
     @property
+    def calls_parameters(self) -> bool:
+        """Whether a parameter that is an operation may be called, with `out` alone: those of operations."""
+        return self.place in ("op", "default")
+
+    @property
     def is_network(self) -> bool:
         return self.place in ("stem", "head", "stage", "network")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 from dartsl.lang.check.constants import fold, number
+from dartsl.lang.check.model import CHANGES, KEEPS
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.records.accepted import LARGEST_KERNEL, kernel_help, wanted
 from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.records.widths import MAX_EXPONENT, shown
 from dartsl.lang.syntax.ast import Binary, Expr, Match, Name, Number
+
+SHAPE_FORM = f"write `match shape {{ {KEEPS} => ..., {CHANGES} => ... }}`"
 
 
 def out_of_range(literal: Number) -> Diagnostic | None:
@@ -62,6 +65,28 @@ def division(expr: Binary) -> Diagnostic | None:
     if expr.operator != "/" or fold(expr.right) != 0:
         return None
     return Diagnostic("E0405", "division by zero", Label(expr.right.span, "this is 0"))
+
+
+def shape_arms(expr: Match) -> list[Diagnostic]:
+    """Arms of a `match shape`, which has `keeps` and `changes`, each once."""
+    faults = []
+    first: dict[str, Name] = {}
+    for arm in expr.arms:
+        value = arm.value
+        if isinstance(value, Number) or value.id not in (KEEPS, CHANGES):
+            label = Label(value.span, "this is neither")
+            faults.append(Diagnostic("E0402", f"expected `{KEEPS}` or `{CHANGES}`", label, help=SHAPE_FORM))
+        elif value.id in first:
+            before = (Label(first[value.id].span, "this arm is taken"),)
+            label = Label(value.span, "again here")
+            faults.append(Diagnostic("E0404", f"`{value.id}` has two arms", label, before))
+        else:
+            first[value.id] = value
+    missing = [name for name in (KEEPS, CHANGES) if name not in first]
+    if missing and not faults:
+        label = Label(expr.subject.span, f"it has no arm `{missing[0]}`")
+        faults.append(Diagnostic("E0402", "`match shape` has two arms", label, help=SHAPE_FORM))
+    return faults
 
 
 def arms(expr: Match) -> list[Diagnostic]:

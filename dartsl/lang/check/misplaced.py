@@ -94,6 +94,12 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     if name.id == "C":
         help = "give the network a parameter, `network name(C = 16)`, or write a number"
         label = "in a network, `C` is a parameter; this network does not have it"
+    elif name.id == "Cin":
+        help = "write a number, or a parameter of the network"
+        label = "only the body of an operation, an edge or an input has a width that reaches it"
+    elif name.id == "shape":
+        help = "write what the layer is"
+        label = "only the body of an operation, an edge or an input keeps or changes its shape"
     else:
         help = "write a number"
         label = "only the body of an operation, an edge or an input has a `stride`"
@@ -163,8 +169,10 @@ def _group(name: Name, scope: Scope) -> str:
 
 
 def subject(expr: Match) -> Diagnostic:
-    label = Label(expr.subject.span, "only `stride` can be matched")
-    return Diagnostic("E0402", "expected `stride`", label, help="write `match stride { 1 => ..., 2 => ... }`")
+    later = expr.subject.span.source.version > 1
+    label = Label(expr.subject.span, f"only `stride` {'and `shape` ' if later else ''}can be matched")
+    expected = "expected `stride` or `shape`" if later else "expected `stride`"
+    return Diagnostic("E0402", expected, label, help="write `match stride { 1 => ..., 2 => ... }`")
 
 
 def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:

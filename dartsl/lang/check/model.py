@@ -16,7 +16,8 @@ from dartsl.lang.settings.schedules import Schedule
 from dartsl.lang.settings.stages import SearchStage, Stages
 from dartsl.lang.syntax.ast import Call, Chain, Expr, File, Name, Parameter
 
-REACHING = "Cin"  # the width that reaches an `extern op`, in the defaults of its parameters
+REACHING = "Cin"  # the width that reaches a body; in version 1 only in the defaults of an `extern op`
+KEEPS, CHANGES = "keeps", "changes"  # the arms of `match shape`
 
 SettingLiteral = int | float | str | bool | Schedule | SearchStage | Stages | tuple["SettingLiteral", ...]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dartsl.lang.check.kinds import ExprKind
+from dartsl.lang.check.matched import WIDTH
 from dartsl.lang.codes.source import Span
 from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.syntax.ast import Expr, Parameter
@@ -19,7 +20,8 @@ class Signature:
     """What can be called: an operation, or a cell with parameters.
 
     `kinds` has the kind of every parameter as far as its uses tell; `mix_bn` is where the operation's body
-    holds a `mix_bn`, its own or of an operation that it calls.
+    holds a `mix_bn`, its own or of an operation that it calls. `width` says that a call may say the width of
+    the body by `out`, whatever the parameters are.
     """
 
     name: str
@@ -28,20 +30,23 @@ class Signature:
     kinds: Mapping[str, ExprKind] = field(default_factory=dict)
     builtin: bool = False
     mix_bn: Span | None = None
+    width: bool = False
 
     def at(self, version: int) -> Signature:
-        """What a file of a version may call: later ones add parameters to primitives."""
+        """What a file of a version may call: later ones add parameters to primitives, and `out` to all operations."""
         if not self.builtin:
-            return self
+            return self if version == 1 else replace(self, width=True)
         known = {each.name for each in PRIMITIVES[self.name].signature if each.since <= version}
-        return replace(self, parameters=tuple(p for p in self.parameters if p.name.id in known))
+        parameters = tuple(p for p in self.parameters if p.name.id in known)
+        return replace(self, parameters=parameters, width=version > 1)
 
     @property
     def required(self) -> tuple[Parameter, ...]:
         return tuple(p for p in self.parameters if p.default is None)
 
     def kind(self, parameter: str) -> ExprKind:
-        return self.kinds.get(parameter, ExprKind.ANY)
+        unknown = ExprKind.NUMBER if self.width and parameter == WIDTH else ExprKind.ANY
+        return self.kinds.get(parameter, unknown)
 
     def sample(self) -> str:
         """A call that would be accepted."""

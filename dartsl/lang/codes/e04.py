@@ -79,10 +79,10 @@ stem max_pool(3) > bn           # yes
 node n0 : sum > mix_bn          # yes""",
     ),
     "E0409": Code(
-        "`C` or `stride` where nobody asks for one",
+        "`C`, `Cin` or `stride` where nobody asks for one",
         """`C` and `stride` are the width and the stride that the body of an operation is asked
-for; edges and inputs are such bodies. In a network, `C` is its parameter, if it has one of that
-name, and a stride is written as a number.""",
+for, and from `darts 2` on `Cin` is the width that reaches it; edges and inputs are such bodies. In
+a network, `C` is its parameter, if it has one of that name, and a stride is written as a number.""",
         """network tiny {
   stem conv(3, out = C)     # no: tiny has no parameter C
 }

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import Operation
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import too_large
@@ -22,6 +23,7 @@ from dartsl.lang.plan.evaluate import (
     Value,
     arm,
     bind,
+    body_width,
     kind_of,
     plain,
     whole,
@@ -31,6 +33,7 @@ from dartsl.lang.plan.merging import merge_branches
 from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible, stride_text, unfit
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
 from dartsl.lang.plan.terms import Argument, Merge, Step
+from dartsl.lang.plan.width_faults import argument_fault
 from dartsl.lang.records import primitives
 from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.records.record import MERGES, Primitive
@@ -93,7 +96,7 @@ class Elaborator:
         if key not in self._known:
             self._steps = self._depth = 0
             self._path, self._named = [], [Counter()]
-            scope = Scope(self._names, width, stride)
+            scope = Scope(self._names, width, stride, reaching=tensor.width)
             try:
                 part = self._body(expr, tensor, scope)
             except NoArmError as error:
@@ -119,7 +122,7 @@ class Elaborator:
             case Name() | Call():
                 return self._apply(expr, tensor, scope, 1)
             case Match():
-                return self._body(arm(expr, scope.stride), tensor, scope)
+                return self._body(arm(expr, scope), tensor, scope)
             case Chain():
                 part = Part((), tensor, (1, 1))
                 for step in expr.steps:
@@ -222,10 +225,12 @@ class Elaborator:
                 bound = bind(operation, expr, scope, asked, tensor.width)
             except FaultError as error:
                 return self._poisoned(error.diagnostic, tensor)
-            inner = scope.inside(bound.values, bound.places, asked)
+            inner = scope.inside(bound.values, bound.places, asked, tensor.width, bound.width)
             if operation.body is not None:
-                return called(self._body(operation.body, tensor, inner), expr.span, scope.width)
-            return self._primitive(operation, expr, tensor, inner)
+                part = called(self._body(operation.body, tensor, inner), expr.span, inner.width)
+            else:
+                part = self._primitive(operation, expr, tensor, inner)
+            return part if bound.written is None else self._as_wide(part, expr, inner.width)
         finally:
             self._depth -= 1
             if not merges:
@@ -234,14 +239,26 @@ class Elaborator:
 
     def _passed(self, expr: Name | Call, value: Value, tensor: Tensor, scope: Scope, asked: int) -> Part:
         """A parameter that stands for an operation."""
-        if not isinstance(value, Closure) or isinstance(expr, Call):
-            label = (
-                f"this is {kind_of(value)}"
-                if not isinstance(value, Closure)
-                else "a parameter takes no arguments"
-            )
-            raise FaultError(Diagnostic("E0402", "expected an operation", Label(expr.span, label)))
-        return self._body(value.expr, tensor, scope.inside(value.names, value.places, asked))
+        if not isinstance(value, Closure):
+            label = Label(expr.span, f"this is {kind_of(value)}")
+            raise FaultError(Diagnostic("E0402", "expected an operation", label))
+        try:
+            width, written = body_width(matched((), expr, width=True).given.get(WIDTH), scope)
+        except FaultError as error:
+            return self._poisoned(error.diagnostic, tensor)
+        inner = scope.inside(value.names, value.places, asked, tensor.width, width)
+        part = self._body(value.expr, tensor, inner)
+        return part if written is None else self._as_wide(part, expr, width)
+
+    def _as_wide(self, part: Part, call: Name | Call, width: Width) -> Part:
+        """The part of a call that says its width by `out`: E0502 where it has another."""
+        if not part.ok or part.missing is not None:
+            return part
+        if part.output.width != width:
+            name = call.id if isinstance(call, Name) else call.function.id
+            self._faults.append(argument_fault(name, call.span, part, width))
+            return replace(part, output=replace(part.output, width=width), ok=False)
+        return replace(part, given=(Given(call.span, width, written=True),)) if part.given else part
 
     def _merged(self, expr: Call, branches: list[Part], tensor: Tensor) -> Part:
         kind = expr.function.id

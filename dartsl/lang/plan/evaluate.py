@@ -13,11 +13,13 @@ from fractions import Fraction
 from typing import Any
 
 from dartsl.lang.check import constants
-from dartsl.lang.check.model import REACHING, Operation
+from dartsl.lang.check.matched import WIDTH, matched
+from dartsl.lang.check.model import CHANGES, KEEPS, REACHING, Operation
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
+from dartsl.lang.records.primitives import wanted
 from dartsl.lang.records.widths import Symbolic, Width, is_small, shown
-from dartsl.lang.syntax.ast import Binary, Boolean, Call, Expr, Match, Name, Number, String
+from dartsl.lang.syntax.ast import Argument, Binary, Boolean, Call, Expr, Match, Name, Number, String
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Width]] = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What names mean in a body: parameters, the width `C` and the stride asked for.
+    """What names mean in a body: parameters, the width `C` and the stride asked for, and the width that is
+    `reaching` it (None in a network's own text, which reaches nothing).
 
     `places` says where the value of a parameter was written, so that a bad one is reported there.
     """
@@ -50,10 +53,18 @@ class Scope:
     width: Width
     stride: int
     places: Mapping[str, Span] = field(default_factory=dict)
+    reaching: Width | None = None
 
-    def inside(self, names: Mapping[str, Value], places: Mapping[str, Span], stride: int) -> Scope:
-        """The scope of an op's body, called from here."""
-        return Scope(names, self.width, stride, places)
+    def inside(
+        self,
+        names: Mapping[str, Value],
+        places: Mapping[str, Span],
+        stride: int,
+        reaching: Width,
+        width: Width,
+    ) -> Scope:
+        """The scope of a body, called from here."""
+        return Scope(names, width, stride, places, reaching)
 
 
 class FaultError(Exception):
@@ -82,8 +93,15 @@ def number(literal: Number) -> Fraction:
     return value
 
 
-def arm(match: Match, stride: int) -> Expr:
-    """The body that `match stride` has for a stride. Raises NoArmError."""
+def arm(match: Match, scope: Scope) -> Expr:
+    """The body that `match stride` has for the stride, or `match shape` for what happens to stride and width. Raises
+    NoArmError."""
+    stride = scope.stride
+    if match.subject.id == "shape":
+        kept = KEEPS if stride == 1 and scope.reaching == scope.width else CHANGES
+        return next(
+            each.body for each in match.arms if isinstance(each.value, Name) and each.value.id == kept
+        )
     for candidate in match.arms:
         if isinstance(candidate.value, Number) and number(candidate.value) == stride:
             return candidate.body
@@ -106,12 +124,14 @@ def evaluate(expr: Expr, scope: Scope) -> Value:
                 return scope.width
             if name == "stride":
                 return Fraction(scope.stride)
+            if name == REACHING and expr.span.source.version > 1 and scope.reaching is not None:
+                return scope.reaching
         case Binary():
             left = evaluate(expr.left, scope)
             if not isinstance(left, Closure):
                 return _arithmetic(expr, left, evaluate(expr.right, scope))
         case Match():
-            value = evaluate(arm(expr, scope.stride), scope)
+            value = evaluate(arm(expr, scope), scope)
             if not isinstance(value, Closure):
                 return value
     return Closure(expr, scope.names, scope.places)
@@ -168,45 +188,55 @@ def whole(expr: Expr, scope: Scope, what: str, low: int = 1, high: int = 10**9) 
 
 @dataclass(frozen=True)
 class Bound:
-    """Values for all parameters of an op, and where each was written (defaults: no place)."""
+    """Values for all parameters of an op, where each was written (defaults: no place), and the width of its body, with
+    the place where a call says it."""
 
     values: Mapping[str, Value]
     places: Mapping[str, Span]
+    width: Width
+    written: Span | None = None
 
 
 def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int, reaching: Width) -> Bound:
-    """What a call gives to the parameters of an op. Raises FaultError and NoArmError.
+    """What a call gives to an op. Raises FaultError and NoArmError. That its arguments fit was checked before.
 
-    A default sees `C`, the stride asked and the parameters before it; one of an `extern op` also the width that is
-    `reaching` it, as `Cin`.
+    A default sees what the body sees, and the parameters before it; one of an `extern op` also `Cin` in version 1.
     """
     known: dict[str, Value] = {REACHING: reaching} if operation.body is None else {}
-    given: dict[str, Expr] = {}
-    arguments = expr.arguments if isinstance(expr, Call) else ()
     names = [p.name.id for p in operation.parameters]
-    free = iter(names)
-    for argument in arguments:
-        name = argument.name.id if argument.name else next(free, None)
-        if name is None or name not in names or name in given:
-            raise _misfit(operation, argument.value.span, "does not fit")
-        given[name] = argument.value
+    given = matched(names, expr, width=True).given
+    width, written = body_width(None if WIDTH in names else given.get(WIDTH), scope)
     values: dict[str, Value] = {}
     places: dict[str, Span] = {}
     for parameter in operation.parameters:
         name = parameter.name.id
         if name in given:
-            value = given[name]
+            value = given[name].value
             values[name] = evaluate(value, scope)
-            places[name] = scope.places.get(value.id, value.span) if isinstance(value, Name) else value.span
-        elif parameter.default is not None:
-            values[name] = evaluate(parameter.default, scope.inside(known | values, places, asked))
+            places[name] = _place(value, scope)
         else:
-            raise _misfit(operation, expr.span, f"a value for `{name}` is missing")
-    return Bound(values, places)
+            assert parameter.default is not None
+            inner = scope.inside(known | values, places, asked, reaching, width)
+            values[name] = evaluate(parameter.default, inner)
+    return Bound(values, places, width, written)
 
 
-def _misfit(operation: Operation, span: Span, label: str) -> FaultError:
-    signature = ", ".join(p.span.text for p in operation.parameters)
-    declared = Label(operation.span, f"declared as {operation.name}({signature})")
-    title = f"these arguments do not fit `{operation.name}`"
-    return FaultError(Diagnostic("E0401", title, Label(span, label), (declared,)))
+def body_width(argument: Argument | None, scope: Scope) -> tuple[Width, Span | None]:
+    """The width that the argument `out` of a call asks of a body, and where it is written; without one that of the body
+    around the call. Raises FaultError (E0402, E0503)."""
+    if argument is None:
+        return scope.width, None
+    value, place = evaluate(argument.value, scope), _place(argument.value, scope)
+    if isinstance(value, bool | str | Closure):
+        label = Label(place, f"this is {kind_of(value)}")
+        raise FaultError(Diagnostic("E0402", "a width must be a number", label))
+    needed = wanted("width", value)
+    if needed is not None:
+        label = Label(place, f"this must be {needed}")
+        raise FaultError(Diagnostic("E0503", f"a width cannot be {shown(value)}", label))
+    return value, argument.span
+
+
+def _place(value: Expr, scope: Scope) -> Span:
+    """Where a value was written: where it was given to the parameter that is named here, or here."""
+    return scope.places.get(value.id, value.span) if isinstance(value, Name) else value.span

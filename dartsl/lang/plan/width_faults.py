@@ -35,6 +35,17 @@ def width_fault(text: str, span: Span, part: Part, asked: Width, warns: bool = F
     )
 
 
+def argument_fault(name: str, call: Span, part: Part, asked: Width) -> Diagnostic:
+    """E0502 for a call that says its width by `out` of an operation, called `name`, that has another."""
+    gives = channels(part.output.width)
+    help = f"`{name}` keeps the width of its input: leave `out` out"
+    if part.given:
+        help = f"`{name}` gives {gives} whatever is asked of it: let its last step give C channels"
+    label = Label(call, f"asked for {channels(asked)}, gives {gives}")
+    title = f"`{' '.join(call.text.split())}` does not give the width asked of it"
+    return Diagnostic("E0502", title, label, _steps(part, call), help)
+
+
 def raw_input(
     item: CellInput, text: str, span: Span, part: Part, asked: Width, warns: bool = False
 ) -> Diagnostic:
