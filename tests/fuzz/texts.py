@@ -39,6 +39,8 @@ SPARE = (
         "image(3, 8, 8)",
         "extern op x(out = Cin)",
         "match stride { 1 => relu }",
+        "match shape { keeps => relu, changes => conv(1) }",
+        "relu(out = Cin)",
         "search { epochs = 1 }",
     ),
     *('import "./x"', 'linear(share = "target")', "conv(3, out = C/3)", "# dartsl: allow W0303\n"),

@@ -101,6 +101,13 @@ def test_all_levels_compute_the_same() -> None:
     assert_same(SPEC, passes_of(2, CPU))
 
 
+def test_all_levels_compute_the_same_of_residuals_as_wide_as_what_reaches_them() -> None:
+    body = "residual(conv(1, out = e*Cin) > bn > relu > dwconv(k)/stride > conv(1) > bn)"
+    lines = SPEC.replace('import "std/cnn"', 'import "std/cnn"\nimport "std/blocks"').splitlines()
+    text = "\n".join(f"op mb(e, k) = {body}" if line.startswith("op  mb") else line for line in lines)
+    assert_same(text, passes_of(2, CPU))
+
+
 def test_a_layer_is_the_sum_of_what_it_offers_by_softmax() -> None:
     """Against a few lines of torch, with the network's own weights, whose names are those of the language's rule."""
     text = """darts 2
