@@ -17,7 +17,7 @@ from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import CHANGES, KEEPS, REACHING, Operation
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.records.primitives import wanted
+from dartsl.lang.records.accepted import wanted
 from dartsl.lang.records.widths import Symbolic, Width, is_small, shown
 from dartsl.lang.syntax.ast import Argument, Binary, Boolean, Call, Expr, Match, Name, Number, String
 
