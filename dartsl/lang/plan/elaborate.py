@@ -30,7 +30,7 @@ from dartsl.lang.plan.evaluate import (
 )
 from dartsl.lang.plan.matrices import misused
 from dartsl.lang.plan.merging import merge_branches
-from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible, stride_text, unfit
+from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible, passed_at, stride_text, unfit
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
 from dartsl.lang.plan.terms import Argument, Merge, Step
 from dartsl.lang.plan.width_faults import argument_fault
@@ -166,7 +166,7 @@ class Elaborator:
             )
         if part.ok and asked != 1 and (part.stride == (1, 1) or not set(part.stride or ()) <= {1, asked}):
             label_text = f"asked for stride {asked}, gives {stride_text(part.stride)}"
-            given = _where(target, scope)
+            given = passed_at(target, scope)
             return self._poisoned(cannot_stride(target.span, label_text, None, *given), part.output)
         return part
 
@@ -346,9 +346,3 @@ class Elaborator:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise FaultError(too_large(span, "operations in one candidate", self._steps, MAX_STEPS))
-
-
-def _where(target: Name | Call, scope: Scope) -> tuple[Label, ...]:
-    """Where an operation that was passed as an argument is written."""
-    place = scope.places.get(target.id) if isinstance(target, Name) else None
-    return () if place is None else (Label(place, f"`{target.span.text}` stands for this"),)

@@ -134,3 +134,9 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
 def _short(span: Span) -> str:
     text = " ".join(span.text.split())
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def passed_at(target: Name | Call, scope: Scope) -> tuple[Label, ...]:
+    """Where an operation that was passed as an argument is written."""
+    place = scope.places.get(target.id) if isinstance(target, Name) else None
+    return () if place is None else (Label(place, f"`{target.span.text}` stands for this"),)
