@@ -16,6 +16,7 @@ SPACES: dict[str, dict[str, int]] = {
     "robust_s1": {"C": 2, "size": 4},
     "transnas_micro": {"C": 2},
     "nb1shot1": {"C": 2},
+    "mobile": {"C": 1},
 }
 
 

@@ -97,6 +97,44 @@ def test_transnas_by_hand() -> None:
     assert count.multiply_adds(graph) == products + 512 * 47 == 8_469_896_704
 
 
+PROXYLESS_MOBILE = """
+network phones {
+  input image(3, 224, 224)
+  stem  conv(3, out = 32)/2 > bn > relu6
+  stage depthwise(3) width 16
+  stage mb(3, 5)/2 > mb(3, 3) width 32
+  stage mb(3, 7)/2 > mb(3, 3) > mb(3, 5)*2 width 40
+  stage mb(6, 7)/2 > mb(3, 5)*3 width 80
+  stage mb(6, 5) > mb(3, 5)*3 width 96
+  stage mb(6, 7)/2 > mb(6, 7) > mb(3, 7)*2 width 192
+  stage mb(6, 7) width 320
+  head  conv(1, out = 1280) > bn > relu6 > global_avg_pool > linear(1000)
+}
+"""
+
+
+def test_proxyless_mobile_by_hand() -> None:
+    """The network found for phones, which the paper's authors publish: 4.08 million parameters, 320 million
+    multiply-adds; and the same figures by a loop over its blocks."""
+    text = read("mobile").text
+    graph = graph_of(check(Source("test.darts", text[: text.index("network mobile(")] + PROXYLESS_MOBILE)))
+    # (kernel, ratio, width, size of what comes out)
+    blocks = [(5, 3, 32, 56), (3, 3, 32, 56), (7, 3, 40, 28), (3, 3, 40, 28), *[(5, 3, 40, 28)] * 2]
+    blocks += [(7, 6, 80, 14), *[(5, 3, 80, 14)] * 3, (5, 6, 96, 14), *[(5, 3, 96, 14)] * 3]
+    blocks += [*[(7, 6, 192, 7)] * 2, *[(7, 3, 192, 7)] * 2, (7, 6, 320, 7)]
+    convolutions = [(9 * 3, 32, 112), (9, 32, 112), (32, 16, 112)]  # (weights a channel, channels, size)
+    before, size = 16, 112
+    for kernel, ratio, width, after in blocks:
+        inside = ratio * before
+        convolutions += [(before, inside, size), (kernel**2, inside, after), (inside, width, after)]
+        before, size = width, after
+    convolutions.append((320, 1280, 7))
+    weights = sum((each + 2) * channels for each, channels, _ in convolutions)
+    assert count.parameters(graph) == weights + 1280 * 1000 + 1000 == 4_080_512
+    products = sum(each * channels * size**2 for each, channels, size in convolutions)
+    assert count.multiply_adds(graph) == products + 1280 * 1000 == 320_427_584
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
