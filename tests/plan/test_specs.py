@@ -17,6 +17,7 @@ LINES = {
     "robust_s1": 42,
     "transnas_micro": 18,
     "nb1shot1": 22,
+    "mobile": 20,
 }  # the most that each may take
 OPERATIONS = {
     "s3": "sep_conv_3x3",
