@@ -239,7 +239,7 @@ def _found(plan: Plan, cost: str | None) -> Mapping[str, tuple[float, float]] | 
     from dartsl.graph.budget import UNITS, budget
     from dartsl.searching.prices import is_file, pricing
 
-    if not isinstance(plan.input, Images) or plan.decided:
+    if plan.input.sequence or plan.decided:
         if cost is not None:
             raise UserError(
                 f"nothing can be found in the network `{plan.network.name}`, so there is no range of costs"

@@ -15,7 +15,6 @@ from dartsl.api.table_use import require_expressed, table_use
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
-from dartsl.lang.records.inputs import Images
 from dartsl.lang.settings.methods import DARTS
 from dartsl.lang.settings.values import CONFIGS, SearchConfig, TrainConfig, option_text, typed
 from dartsl.run.job import Job
@@ -72,7 +71,7 @@ class _Maker:
         self.spec = job.spec
         self.asked = asked
         self.threads = threads
-        self.images = job.picked().takes is Images
+        self.labelled = not job.picked().takes.sequence
         whole = ("first_seed", "random", "random_at_cost", "epochs", "train_epochs")
         counts: Mapping[str, Any] = asked
         require(**{name: counts[name] for name in whole if counts.get(name) is not None})
@@ -216,7 +215,7 @@ class _Maker:
             return {}
         epochs = int(select.removeprefix(SHORT))
         given: dict[str, object] = {"epochs": epochs, "test": False}
-        if self.images:
+        if self.labelled:
             given |= {"final": False} if train.final else {}
             given |= {"warmup": epochs - 1} if train.warmup >= epochs else {}
             if train.validation == 0:

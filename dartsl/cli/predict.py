@@ -77,7 +77,7 @@ def predict_command(
         text = _prompt(files, prompt)
         _continue(_trained(run, device, plugins), text, settings)
         return
-    if kind == "images":
+    if kind is not None:
         _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
     network = _trained(run, device, plugins)
     found = predict(network, files, top_k=top_k or 1)
@@ -98,7 +98,7 @@ def _trained(run: Path, device: str, plugins: tuple[Path, ...]) -> Trained:
 
 def _require_images(files: Sequence[Path], of_text: Sequence[str]) -> None:
     if of_text:
-        raise click.UsageError(f"--{of_text[0]} is for a text; this RUN was trained on images.")
+        raise click.UsageError(f"--{of_text[0]} is for a text; this RUN was not trained on text.")
     if not files:
         raise click.UsageError("Missing argument 'FILES...': the images.")
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dartsl.cli.options import Command
+from dartsl.lang.settings.fields import goes_with
 from dartsl.lang.settings.schedules import SHAPES, Schedule
 from dartsl.lang.settings.stages import Stages
 from dartsl.lang.settings.values import SearchConfig, TrainConfig, accepted, number_of, typed
@@ -120,7 +121,8 @@ def _help(spec: Field[Any]) -> str:
 
 def _default(spec: Field[Any]) -> str:
     default = _value(spec.default) or ("the spec's" if spec.name == "data" else "empty")
-    others = [f"{kind}: {_value(value)}" for kind, value in spec.metadata["by_kind"].items()]
+    theirs = {kind: each for kind, each in spec.metadata["by_kind"].items() if goes_with(spec.metadata, kind)}
+    others = [f"{kind}: {_value(value)}" for kind, value in theirs.items()]
     return "; ".join([default, *others])
 
 

@@ -6,60 +6,76 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dartsl.data.images import FORMS, IMAGE, Expected, Form, ImageData, check_expected
-from dartsl.data.named import OF_IMAGES, locate
-from dartsl.data.readers import cifar_binary, cifar_python, digits, folder, idx, npz
+from dartsl.data.named import DATA, OF_IMAGES, locate
+from dartsl.data.readers import cifar_binary, cifar_python, digits, embedded, folder, idx, npz, table
 from dartsl.data.readers.layout import is_image_folder, unwrapped
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.records.inputs import Images, Input, Series, Vector
 
-EMBEDDED: dict[str, Callable[[], ImageData]] = {"digits": digits.read}
+# By the kind of a network's input, and name.
+EMBEDDED: dict[tuple[str, str], Callable[[], ImageData]] = {
+    (Images.kind, "digits"): digits.read,
+    (Series.kind, "digits"): digits.read_series,
+    (Vector.kind, "breast_cancer"): embedded.read_breast_cancer,
+}
+KINDS: dict[int, type[Input]] = {1: Vector, 2: Series, 3: Images}  # by the number of axes of an example
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 
-def load(name_or_path: str, *, expect: Expected | None = None, parameter: str | None = None) -> ImageData:
+def load(
+    name_or_path: str, *, expect: Expected | None = None, parameter: str | None = None, target: str = ""
+) -> ImageData:
     """Read an embedded data set by its name, or a file or folder, whose format is found out.
 
-    `expect` is (channels, height, width, classes) of the network that will use it, and `parameter` that of the
-    network which sets its classes, if there is one; a folder of images is
-    resized to it, other formats must fit. Raises UserError where there is no such data set, where it is
-    damaged or holds anything else than images and labels, where it does not fit `expect`, and where it
-    is too small to be halved.
+    `expect` is (channels, height, width, classes) of the network that will use it (or (channels, length, classes), or
+    (features, classes)), and `parameter` that of the network which sets its classes, if there is one. `target` is the
+    column of a table that holds the classes. A folder of images is resized to what is expected, other formats must fit.
+    Raises UserError where there is no such data set, where it is damaged or holds anything else than examples and
+    labels, where it does not fit `expect`, and where it is too small to be halved.
     """
-    data = _read(name_or_path, expect)
+    data = _read(name_or_path, expect, target)
     if expect is not None:
         check_expected(data, expect, parameter)
     if len(data.train_images) < 2:
         raise UserError(
-            f"{data.name}: one training image, which cannot be split between weights and alphas",
-            "add training images",
+            f"{data.name}: one training {data.form.one}, which cannot be split between weights and alphas",
+            f"add training {data.form.several}",
         )
     return data
 
 
-def _read(name_or_path: str, expect: Expected | None) -> ImageData:
-    path = locate(name_or_path)
+def _read(name_or_path: str, expect: Expected | None, target: str) -> ImageData:
+    takes = Images if expect is None else KINDS[len(expect) - 1]
+    path = locate(name_or_path, takes)
     if path is None:
-        return EMBEDDED[name_or_path]()
+        return EMBEDDED[takes.kind, name_or_path]()
     try:
         form = IMAGE if expect is None else FORMS[len(expect) - 1]
         if path.is_dir() and form is not IMAGE:
             raise UserError(
                 f"{path}: a folder, and the network takes {form.several}", "name an .npz file of them"
             )
-        return _read_folder(path, expect) if path.is_dir() else _read_file(path, form)
+        return _read_folder(path, expect) if path.is_dir() else _read_file(path, form, target)
     except OSError as error:  # not allowed, or gone
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
 
 
-def _read_file(path: Path, form: Form) -> ImageData:
+def _read_file(path: Path, form: Form, target: str) -> ImageData:
+    if path.suffix.lower() == ".csv":
+        if form is not FORMS[1]:
+            raise UserError(
+                f"{path}: a table, and the network takes {form.several}", "`input vector(features)`"
+            )
+        return table.read(path, target)
     if path.suffix.lower() == ".npz":
         return npz.read(path, form)
     if path.name.endswith(_ARCHIVES):
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
     if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):
         raise UserError(f"{path}: one file of a data set of several", f"name its folder: {path.parent}")
-    raise UserError(f"{path}: a file of an unknown format", f"give {OF_IMAGES.formats}")
+    raise UserError(f"{path}: a file of an unknown format", f"give {DATA[form.several].formats}")
 
 
 def _read_folder(path: Path, expect: Expected | None) -> ImageData:

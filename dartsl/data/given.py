@@ -34,13 +34,13 @@ MEASURED = 10_000  # of the first images, for mean and deviation
 class GivenImages:
     """Data sets that fit a network: those that train, validate and test; only the first must be there.
 
-    shape     channels, height, width
+    shape     channels, height, width; channels, length of series; features of vectors
     prepared  whether images are floating, and the network gets them as they are; else uint8
     """
 
     name: str
     sets: tuple[Dataset[Any] | None, ...]
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
     prepared: bool
 
@@ -144,12 +144,12 @@ def given_images(
         raise UserError("data are one data set, or two or three: (training, validation, test)")
     for each, part in zip(sets, parts, strict=False):
         _require_readable(each, part)
-    channels, height, width, classes = expect
-    shape = (channels, height, width)
+    *sides, classes = expect
+    shape = tuple(sides)
     with _own_randomness():
         image, _ = _pair(sets[0], parts[0], 0)
     prepared = image.is_floating_point()
-    if tuple(image.shape) != shape or not (prepared or image.dtype == torch.uint8):
+    if tuple(image.shape) != shape or not (prepared or (image.dtype == torch.uint8 and len(shape) == 3)):
         raise _unlike(parts[0], 0, image, shape, None)
     whole = (*sets, *[None] * (len(NAMES) - len(sets)))
     return GivenImages(name, whole, shape, classes, prepared)

@@ -46,6 +46,12 @@ FORMS: Mapping[int, Form] = {
     3: Form("image", "images", "image", ("images, height, width, channels", "images, height, width"), 4),
 }
 IMAGE = FORMS[3]
+Column = tuple[str, tuple[str, ...]]  # of a table: its name, and its categories; none where it holds numbers
+
+
+def kind_of(shape: Sequence[int]) -> str:
+    """The kind of input that an example of a shape is, channels first."""
+    return FORMS[len(shape)].several
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +62,8 @@ class ImageData:
     shape (N,) in 0 .. classes - 1. Each part holds at least one example, and all have one shape and type. There is a
     validation part only where the data set brings one of its own.
     `names` are those of the classes, in the order of their numbers; empty where the data set gives none. `notes` are
-    what a user should know about how the data set was understood, a sentence each.
+    what a user should know about how the data set was understood, a sentence each. `columns` are those of a table, of
+    which the vectors are made.
     """
 
     name: str
@@ -69,6 +76,7 @@ class ImageData:
     valid_images: Tensor | None = None
     valid_labels: Tensor | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -125,6 +133,7 @@ def assemble(
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
     form: Form = IMAGE,
+    columns: Sequence[Column] = (),
 ) -> ImageData:
     """Check what a reader found and make tensors of it.
 
@@ -164,6 +173,7 @@ def assemble(
         valid_images=None if valid is None else torch.from_numpy(images["validation"]),  # (N, H, W, C)
         valid_labels=None if valid is None else torch.from_numpy(labels["validation"]),  # (N,)
         notes=(*notes, *found_notes),
+        columns=tuple(columns),
     )
 
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.records.inputs import Images, Input, Tokens
+from dartsl.lang.records.inputs import Images, Input, Series, Tokens, Vector
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,25 @@ OF_TEXT = DataKind(
     "`markov`, a plain text file, or a folder with train.txt, valid.txt and test.txt "
     "(or the names of Penn Treebank or WikiText)",
 )
+OF_SERIES = DataKind(
+    "data set",
+    "a data set of series",
+    "series",
+    ("digits",),
+    "`digits` (64 samples each), or an .npz file with x_train, y_train, x_test and y_test",
+)
+OF_VECTORS = DataKind(
+    "data set",
+    "a data set of vectors",
+    "vectors",
+    ("breast_cancer",),
+    "`breast_cancer`, a .csv file with a header, or an .npz file with x_train, y_train, x_test and y_test",
+)
 DATA: Mapping[str, DataKind] = {
     Images.kind: OF_IMAGES,
     Tokens.kind: OF_TEXT,
+    Series.kind: OF_SERIES,
+    Vector.kind: OF_VECTORS,
 }  # by the kind of a network's input
 
 

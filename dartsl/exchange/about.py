@@ -36,18 +36,19 @@ class About:
         if isinstance(self.plan.input, Tokens):
             words = "characters" if self._level == "char" else "words"
             return f"int64 tokens (T, B), numbers of {self.plan.classes:,} {words}"
-        shape = f"(B, {', '.join(map(str, self.plan.input.shape.dims))})"
+        shape = f"(B, {', '.join(map(str, self.plan.input.shape.outer))})"
+        kind = self.plan.input.kind
         if not isinstance(self.inputs, ImageInputs):
-            return f"{self.dtype} images, normalised, {shape}"
+            return f"{self.dtype} {kind}, normalised, {shape}"
         known = f"mean {_short(self.inputs.mean)}, std {_short(self.inputs.std)}"
         if not self.normalised:
             of = "" if self.inputs.floats else " of x in 0..1"
-            return f"{self.dtype} images, normalised, {shape}: (x - mean) / std{of} ({known})"
+            return f"{self.dtype} {kind}, normalised, {shape}: (x - mean) / std{of} ({known})"
         if not self.inputs.floats:
-            kind = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
+            taken = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
         else:
-            kind = f"{self.dtype} images as they are stored"
-        return f"{kind}, {shape}, normalised inside ({known})"
+            taken = f"{self.dtype} {kind} as they are stored"
+        return f"{taken}, {shape}, normalised inside ({known})"
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
@@ -66,7 +67,7 @@ class About:
 
     def _of_images(self) -> dict[str, Any]:
         found: dict[str, Any] = {
-            "shape": list(self.plan.input.shape.dims),
+            "shape": list(self.plan.input.shape.outer),
             "normalised": "inside" if self.normalised else "outside",
         }
         if isinstance(self.inputs, ImageInputs):

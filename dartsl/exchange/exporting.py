@@ -16,7 +16,6 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan as make_plan
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.records.inputs import Images
 from dartsl.nn.blame import blamed
 from dartsl.nn.plugin_files import Files, Named
 from dartsl.run.beside import plugins_beside
@@ -122,9 +121,9 @@ def export_bytes(
 def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: bool) -> None:
     """Refuse what no file of the format `to` can hold. Raises UserError."""
     folder = subject.folder
-    if not isinstance(subject.plan.input, Images) and to != "safetensors":
+    if subject.plan.input.sequence and to != "safetensors":
         raise UserError(
-            f"only a network of images can be exported to {to}, and `{subject.plan.network.name}` reads text",
+            f"no network of text can be exported to {to}, and `{subject.plan.network.name}` reads text",
             "its cell can be: --to genotype; and its weights: --to safetensors",
         )
     if folder is not None:

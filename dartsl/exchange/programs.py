@@ -40,9 +40,10 @@ class Program(nn.Module):
         self._uint8 = about.uint8
         self._normalised = about.normalised
         if about.normalised and isinstance(about.inputs, ImageInputs):
+            axes = len(about.inputs.shape) - 1
             for name, values in (("mean", about.inputs.mean), ("std", about.inputs.std)):
                 self.register_buffer(
-                    name, torch.tensor(values, dtype=self._dtype).view(-1, 1, 1)
+                    name, torch.tensor(values, dtype=self._dtype).view(-1, *[1] * axes)
                 )  # (C, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -121,19 +122,19 @@ def draws_noise(model: Supernet) -> bool:
 
 
 def examples(model: Supernet, about: About, batch: int) -> tuple[Tensor, Tensor]:
-    """Random images as the program takes them, and the same as the network does: (B, C, H, W) each."""
+    """Random examples as the program takes them, and the same as the network does: (B, C, H, W) each of images."""
     dtype = next(model.parameters()).dtype
     generator = torch.Generator().manual_seed(batch)
-    channels, height, width = about.plan.input.shape.dims
+    channels, *sides = about.plan.input.shape.outer
     if not about.normalised or not isinstance(about.inputs, ImageInputs):
-        images = torch.randn((batch, channels, height, width), generator=generator, dtype=dtype)
+        images = torch.randn((batch, channels, *sides), generator=generator, dtype=dtype)
         return images, images
     if about.inputs.floats:
-        stored = torch.randn((batch, height, width, channels), generator=generator, dtype=dtype)
+        stored = torch.randn((batch, *sides, channels), generator=generator, dtype=dtype)
         return stored.movedim(-1, 1).contiguous(), normalise(
             stored, about.inputs.mean, about.inputs.std, dtype
         )
-    size = (batch, height, width, channels)
+    size = (batch, *sides, channels)
     pixels = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)  # (B, H, W, C)
     planes = pixels.permute(0, 3, 1, 2).contiguous()  # (B, C, H, W)
     wanted = normalise(pixels, about.inputs.mean, about.inputs.std, dtype)

@@ -26,12 +26,14 @@ def require_batch(inputs: Tensor, takes: Input) -> None:
     if inputs.dim() == axes and inputs.numel():
         return
     wanted = (
-        "tokens (T, B)" if takes.sequence else f"images ({', '.join(('B', *map(str, takes.batch(1)[1:])))})"
+        "tokens (T, B)"
+        if takes.sequence
+        else f"{takes.kind} ({', '.join(('B', *map(str, takes.batch(1)[1:])))})"
     )
     one = not takes.sequence and inputs.dim() == axes - 1
     raise UserError(
         f"the network takes {wanted}, and was given a tensor {tuple(inputs.shape)}",
-        "one image is a batch of one: images[None]" if one else None,
+        f"one {takes.example} is a batch of one: {takes.kind}[None]" if one else None,
     )
 
 

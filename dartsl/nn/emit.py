@@ -13,6 +13,7 @@ from typing import Any
 from torch import fx, nn
 
 from dartsl.graph.operations import GraphInfo
+from dartsl.lang.records.inputs import Series
 from dartsl.lang.records.primitives import called, owner
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn import text
@@ -70,7 +71,8 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
     ]
     used = {*functions, *map(type, _leaves(network, record))}
     homes = {home(thing) for thing in used} - {"_operator"}
-    lines = [f'"""The network `{record.network}`, written by dartsl."""', ""]
+    takes = " It takes series as maps of one row, (B, C, 1, L)." if record.input == Series.word else ""
+    lines = [f'"""The network `{record.network}`, written by dartsl.{takes}"""', ""]
     if "torch" in homes:
         lines.append("import torch")
     if "torch.nn.functional" in homes:

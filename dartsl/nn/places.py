@@ -112,7 +112,8 @@ class PositionEmbedding(nn.Module):
 class PatchConv(nn.Conv2d):
     """A convolution of patches: k is the stride, and zeros complete the last ones. (B, in, H, W)."""
 
-    def __init__(self, channels: int, out: int, k: int, groups: int = 1) -> None:
+    def __init__(self, channels: int, out: int, k: int | tuple[int, int], groups: int = 1) -> None:
+        """`k` is (1, k) for the patches of a series, a map of one row."""
         super().__init__(channels, out, k, stride=k, groups=groups, bias=False, dtype=torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,7 +121,8 @@ class PatchConv(nn.Conv2d):
         return super().forward(F.pad(x, (0, across, 0, down)))
 
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, {self.kernel_size[0]}, {self.groups}"
+        down, across = self.kernel_size
+        return f"{self.in_channels}, {self.out_channels}, {down if down == across else (1, across)}, {self.groups}"
 
 
 class CausalConv(nn.Conv1d):

@@ -166,6 +166,22 @@ def _dwconv(spec: ModuleSpec) -> nn.Module:
     return _convolution(spec, (k, k), dilation=spec.number("dilation"), groups=spec.in_shape[0])
 
 
+def _series_conv(spec: ModuleSpec) -> nn.Module:
+    return _convolution(spec, (1, spec.number("k")), dilation=spec.number("dilation"))
+
+
+def _series_general_conv(spec: ModuleSpec) -> nn.Module:
+    k, groups = spec.number("k"), int(dict(spec.arguments).get("groups", 1))
+    if k % 2 == 0:
+        return places.PatchConv(spec.in_shape[0], spec.out_shape[0], (1, k), groups)
+    return _convolution(spec, (1, k), dilation=spec.number("dilation"), groups=groups)
+
+
+def _series_dwconv(spec: ModuleSpec) -> nn.Module:
+    k, channels = spec.number("k"), spec.in_shape[0]
+    return _convolution(spec, (1, k), dilation=spec.number("dilation"), groups=channels)
+
+
 def _batch_norm(spec: ModuleSpec, affine: bool) -> nn.Module:
     kind = norms.BatchNorm2d if len(spec.in_shape) == 3 else norms.BatchNorm1d
     return kind(spec.in_shape[0], eps=BN_EPS, momentum=BN_MOMENTUM, affine=affine, dtype=torch.float32)
@@ -218,6 +234,10 @@ _BUILDERS: dict[str, Builder] = {
     "conv_across": Module(_conv_across),
     "conv_down": Module(_conv_down),
     "dwconv": Module(_dwconv),
+    "series conv": Module(_series_conv),
+    "series conv_across": Module(_conv_across),
+    "series dwconv": Module(_series_dwconv),
+    "series general conv": Module(_series_general_conv),
     "max_pool": Function(max_pool, attributes("k", "stride")),
     "avg_pool": Function(avg_pool, attributes("k", "stride")),
     "global_avg_pool": Function(global_avg_pool),

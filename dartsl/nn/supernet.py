@@ -124,14 +124,15 @@ class Supernet(nn.Module):
     def forward(
         self, inputs: Tensor, carries: Sequence[Tensor] | None = None, pass_: Pass | None = None
     ) -> Any:
-        """(B, C, H, W) images, normalised, in the network's type -> (B, classes) logits.
+        """(B, C, H, W) images, (B, C, L) series or (B, F) vectors, all normalised -> (B, classes) logits.
 
         A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
         Without a pass it is the usual one. Raises UserError for a tensor that is no batch of these.
         """
         require_batch(inputs, self.plan.input)
         given = self.usual if pass_ is None else pass_
-        arguments = (inputs, *self._carries(inputs, carries), *self._mixing(given), given)
+        rows = inputs.unsqueeze(2) if self.plan.input.shape.series else inputs  # (B, C, 1, L) of a series
+        arguments = (rows, *self._carries(inputs, carries), *self._mixing(given), given)
         if not self.build.amp:
             return self.network(*arguments)
         with torch.autocast(inputs.device.type, torch.bfloat16):

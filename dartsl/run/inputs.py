@@ -13,19 +13,21 @@ from dartsl.lang.settings.values import MOST
 from dartsl.run.files import parse_json, read_file
 
 LEVELS = ("word", "char")
+AXES = {"images": 3, "series": 2, "vectors": 1}  # of an example, by its kind
 
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """How an image becomes what the network takes, and what its outputs stand for.
+    """How an image becomes what the network takes, and what its outputs stand for; or a series, or a vector.
 
-    shape      channels, height, width
+    shape      channels, height, width; channels, length; features
     mean, std  of each channel, of pixels in 0..1 (of `floats`: of the numbers themselves): (pixel - mean) / std
     classes    their names, in the order of the outputs
     resize     the shorter side before the centre crop to height x width, as evaluation takes it; 0: images are
                resized to height x width as they are
     prepared   the user's own code made of images what the network takes: mean, std and resize say nothing
     floats     images are float32, and else uint8
+    columns    of a table, of which vectors are made: their names and categories (none of a column of numbers)
     """
 
     shape: tuple[int, ...]
@@ -36,10 +38,11 @@ class ImageInputs:
     kind: str = "images"
     prepared: bool = False
     floats: bool = False
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def fit(self, plan: Plan) -> bool:
         """Whether they are those of such a network."""
-        taken = plan.input.kind == self.kind and plan.input.shape.dims == self.shape
+        taken = plan.input.kind == self.kind and plan.input.shape.outer == self.shape
         return taken and plan.classes == len(self.classes)
 
 
@@ -67,8 +70,6 @@ def read_inputs(record: object) -> Inputs:
         if level not in LEVELS:
             raise ValueError("level")
         return TextInputs(level)
-    if record.get("kind") != "images":
-        raise ValueError("kind")
     return _image_inputs(record)
 
 
@@ -92,8 +93,14 @@ def read_vocabulary(path: Path, size: int) -> tuple[str, ...]:
 
 
 def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
-    shape, resize, classes = record.get("shape"), record.get("resize"), record.get("classes")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(_is_size(side) and side for side in shape):
+    kind, shape, resize, classes = (record.get(name) for name in ("kind", "shape", "resize", "classes"))
+    if kind not in AXES:
+        raise ValueError("kind")
+    if (
+        not isinstance(shape, list)
+        or len(shape) != AXES[kind]
+        or not all(_is_size(side) and side for side in shape)
+    ):
         raise ValueError("shape")
     if not isinstance(resize, int) or not _is_size(resize):
         raise ValueError("resize")
@@ -102,11 +109,21 @@ def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
     mean, std = (_numbers(record, name, shape[0]) for name in ("mean", "std"))
     if min(std) <= 0:
         raise ValueError("std")
-    channels, height, width = shape
     prepared, floats = (_flag(record, name) for name in ("prepared", "floats"))
     return ImageInputs(
-        (channels, height, width), mean, std, tuple(classes), resize, prepared=prepared, floats=floats
+        tuple(shape), mean, std, tuple(classes), resize, kind, prepared, floats, _columns(record)
     )
+
+
+def _columns(record: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found = record.get("columns", [])
+    try:
+        columns = tuple((name, tuple(categories)) for name, categories in found)
+    except (TypeError, ValueError):
+        raise ValueError("columns") from None
+    if not all(isinstance(word, str) for name, categories in columns for word in (name, *categories)):
+        raise ValueError("columns")
+    return columns
 
 
 def _flag(record: Mapping[str, Any], name: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.records.inputs import Images, Series, Tokens, Vector
 from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
 from dartsl.run.curves import (
@@ -62,6 +62,7 @@ class RunKind:
         return command_line("dartsl", self.name, "--resume", run, *options)
 
 
+LABELLED = (Images.kind, Series.kind, Vector.kind)  # inputs with a label each
 # What is said of a run's last epoch must be there, what is drawn must be numbers.
 _EPOCH = {"epoch": whole(1)}
 _FIGURE = maybe(real)  # one that there may not be
@@ -90,7 +91,7 @@ SEARCH = RunKind(
     "search",
     SearchConfig,
     history={
-        Images.kind: record(_EPOCH, _OF_SEARCH),
+        **dict.fromkeys(LABELLED, record(_EPOCH, _OF_SEARCH)),
         Tokens.kind: record(_EPOCH | {"validation_perplexity": real}, _OF_SEARCH),
     },
     panels=(
@@ -122,7 +123,7 @@ TRAIN = RunKind(
     "training",
     TrainConfig,
     history={
-        Images.kind: record(_EPOCH | {"validation": _IMAGES_VALIDATION}, _OF_TRAINING),
+        **dict.fromkeys(LABELLED, record(_EPOCH | {"validation": _IMAGES_VALIDATION}, _OF_TRAINING)),
         Tokens.kind: record(
             _EPOCH | {"averaged": one_of(True, False), "validation": _TEXT_VALIDATION}, _OF_TRAINING
         ),

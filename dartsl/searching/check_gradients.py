@@ -31,7 +31,7 @@ NEAR = 0.1  # a relative distance up to which one gradient is a fair stand-in fo
 ORDERS = ("1", "2", "exact")
 NAMES = {"1": "first order", "2": "finite difference", "exact": "exact"}
 EXAMPLES = {
-    "images": "images of each half",
+    **{kind: f"{kind} of each half" for kind in ("images", "series", "vectors")},
     "text": "rows of each text",
 }  # what a batch is of, by kind of input
 

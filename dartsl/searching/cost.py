@@ -16,7 +16,7 @@ from torch import Tensor
 from dartsl.graph.budget import Budget, Prices, amounts, budget
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.records.inputs import Images
+from dartsl.lang.records.inputs import Tokens
 from dartsl.lang.settings.methods import COST
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.searching.prices import pricing
@@ -107,8 +107,10 @@ def require_target(config: SearchConfig, plan: Plan) -> None:
     """Refuse a penalty `cost` without a target, or for what is not a network of images. Raises UserError."""
     if COST not in config.penalty:
         return
-    if not issubclass(plan.network.takes, Images):
-        raise UserError("the penalty `cost` is for networks of images, and this one is of text")
+    if plan.network.takes is Tokens:
+        raise UserError(
+            "the penalty `cost` is for networks of images, series or vectors, and this one is of text"
+        )
     prices = pricing(config.cost)(plan)
     low, high = budget(plan, prices).span()
     if not config.target:

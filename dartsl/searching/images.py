@@ -13,6 +13,7 @@ from dartsl.data import Augment, ImageData, load
 from dartsl.data.device import home, moved, picked
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.data.given import GivenImages, Prepared, given_images
+from dartsl.data.images import IMAGE, kind_of
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.given import NOTHING, Given, sets_of
@@ -26,20 +27,28 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
 
     Raises UserError.
     """
-    channels, height, width = plan.input.shape.dims
-    expect = (channels, height, width, plan.classes)
+    expect = (*plan.input.shape.outer, plan.classes)
     if given.data is not None:
         return given_images(given.names()["data"], sets_of(given.data), expect)
     parameter = plan.network.outputs_parameter
-    large = large_folder(config.data, config.stream, expect, parameter=parameter)
-    return large or load(config.data, expect=expect, parameter=parameter)
+    large = None
+    if plan.input.kind == IMAGE.several:
+        large = large_folder(config.data, config.stream, expect, parameter=parameter)
+    return large or load(config.data, expect=expect, parameter=parameter, target=config.target_column)
 
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
     """What the network takes, for `run.json`."""
     prepared, floats = isinstance(augment, Prepared), isinstance(data, ImageData) and data.floats
     return ImageInputs(
-        data.shape, augment.mean, augment.std, data.class_names, prepared=prepared, floats=floats
+        data.shape,
+        augment.mean,
+        augment.std,
+        data.class_names,
+        kind=kind_of(data.shape),
+        prepared=prepared,
+        floats=floats,
+        columns=data.columns if isinstance(data, ImageData) else (),
     )
 
 

@@ -101,7 +101,7 @@ def latencies(
     """
     device = torch_device(setup.build.device)
     if not issubclass(plan.network.takes, Images):
-        raise UserError("latencies are measured of networks of images, and this one is of text")
+        raise UserError(f"latencies are measured of networks of images, and this one is of {plan.input.kind}")
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"nothing is measured on the device `{device}`", "take cpu, or a GPU such as cuda:0")
     timer = clock or (CudaGauge(device) if device.type == "cuda" else CpuClock())

@@ -8,6 +8,7 @@ from typing import Any
 from dartsl.data import images
 from dartsl.data.folders import FolderData, image_folder
 from dartsl.data.given import GivenImages
+from dartsl.data.images import IMAGE, ImageData
 from dartsl.data.text import Corpus, text_of
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.effects import Found
@@ -30,7 +31,7 @@ def _named_text(plan: Plan, config: SearchConfig, given: Given) -> Corpus:
 
 
 READERS: Mapping[str, Callable[[Plan, SearchConfig, Given], Data]] = {
-    "images": images_of,
+    **dict.fromkeys(("images", "series", "vectors"), images_of),
     "text": _named_text,
 }  # by input
 
@@ -61,7 +62,8 @@ def notes_of(data: Data) -> tuple[str, ...]:
     """What a user should know about how the data was understood."""
     if isinstance(data, Corpus | GivenImages):
         return ()
-    unused = f"{data.name}: a search halves the training images; the validation images are not used"
+    several = data.form.several if isinstance(data, ImageData) else "images"
+    unused = f"{data.name}: a search halves the training {several}; the validation {several} are not used"
     return (*data.notes, unused) if data.has_validation else data.notes
 
 
@@ -72,7 +74,8 @@ def found_of(data: Data, config: SearchConfig) -> Found:
     if isinstance(data, Corpus):
         return Found()
     streamed = isinstance(data, FolderData)
-    return Found(streamed or image_folder(config.data) is not None, streamed)
+    folder = isinstance(data, FolderData) or (data.form is IMAGE and image_folder(config.data) is not None)
+    return Found(folder, streamed)
 
 
 def data_hash(data: Data) -> str:

@@ -7,7 +7,7 @@ After a stage each edge keeps its strongest candidates. The next one begins afre
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from dartsl.graph.prune import Kept
@@ -15,11 +15,11 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.parts import steps
 from dartsl.lang.plan.terms import CellLayer, Plan
-from dartsl.lang.records.inputs import Images
 from dartsl.lang.records.primitives import called, owner
+from dartsl.lang.settings.fields import goes_with
 from dartsl.lang.settings.presets import PRESETS
 from dartsl.lang.settings.stages import FRESH, PARTIAL, SKIP_DROPOUT, SearchStage
-from dartsl.lang.settings.values import SearchConfig
+from dartsl.lang.settings.values import SearchConfig, any_of
 from dartsl.nn.build import Build
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet, from_plan
@@ -34,6 +34,9 @@ from dartsl.searching.sessions import Data, session_of
 from dartsl.searching.spans import Span, settings_of, spans
 
 _STATE = record({}, STAGE_SCHEMA)
+
+
+_FIELDS = {spec.name: spec for spec in fields(SearchConfig)}
 
 
 class Course:
@@ -133,10 +136,12 @@ class Course:
             return
         stage = self.config.stages.stages[span.number]
         given = {SKIP_DROPOUT: bool(stage.skip_dropout), PARTIAL: stage.partial not in (None, 1)}
+        takes = self.job.picked().takes
         for name in (name for name in given if given[name]):
-            if not issubclass(self.job.picked().takes, Images):
+            if not goes_with(_FIELDS[name].metadata, takes.kind):
+                theirs = any_of(_FIELDS[name].metadata["only"])
                 raise UserError(
-                    f"`{name}` is for networks of images, and this one is of text",
+                    f"`{name}` is for networks of {theirs}, and this one is of {takes.kind}",
                     "leave it out of the stages: it would do nothing",
                     exit_code=2,
                 )

@@ -94,7 +94,7 @@ class _Widening:
         record = owner(after.primitive)
         if record.has("batch_norm") and read is not None:
             gives, takes = read, None
-        elif record.has("batch_norm", "depthwise"):
+        elif record.has("batch_norm", "depthwise", "filters"):
             gives, takes = self._drawn(path, "out", before.out_shape[0], after.out_shape[0]), None
         else:
             gives = self._drawn(path, "out", before.out_shape[0], after.out_shape[0])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dartsl.lang.records.inputs import Images, Tokens
+from dartsl.lang.records.inputs import Images, Series, Tokens, Vector
 from dartsl.nn.passing import Pass
 from dartsl.nn.share import WHOLE, Share
 from dartsl.step.finite import wide
@@ -274,6 +274,6 @@ def _random_tokens(plan: Plan, size: int, numbers: _Numbers) -> Batch:
 
 
 RANDOM: Mapping[str, Callable[[Plan, int, _Numbers], Batch]] = {  # by the kind of a network's input
-    Images.kind: _random_images,
+    **dict.fromkeys((Images.kind, Series.kind, Vector.kind), _random_images),
     Tokens.kind: _random_tokens,
 }

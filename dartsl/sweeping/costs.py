@@ -14,7 +14,6 @@ from dartsl.graph.count import multiply_adds
 from dartsl.graph.unused import running
 from dartsl.lang.check.model import Cell
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.records.inputs import Images
 from dartsl.lang.settings.methods import ADVERSARIAL, GUMBEL_HARD, PERTURBATION, UNIFORM
 from dartsl.lang.settings.search import SearchConfig
 from dartsl.lang.settings.train import TrainConfig
@@ -26,7 +25,7 @@ LOSSES = 2  # passes of `perturb = adversarial` besides its steps
 
 def search_cost(plan: Plan, config: SearchConfig) -> float:
     """Of a search of a network, planned with its part of the channels, and of the epochs that decide what is found."""
-    share = config.split if isinstance(plan.input, Images) else 1.0  # a text is read whole
+    share = 1.0 if plan.input.sequence else config.split  # a text is read whole
     warmup = min(config.warmup, config.epochs)
     epochs = config.epochs - warmup + _deciding(plan, config)
     return BOTH * _step_adds(plan, config) * share * (warmup + epochs * _passes(config))
@@ -44,7 +43,7 @@ def _step_adds(plan: Plan, config: SearchConfig) -> float:
     as another. Of a text all, which share the matrix of their node."""
     if config.relaxation == UNIFORM:
         return random_adds(plan)
-    if config.relaxation != GUMBEL_HARD or not isinstance(plan.input, Images):
+    if config.relaxation != GUMBEL_HARD or plan.input.sequence:
         return multiply_adds(running(build(plan)))
     found = budget(plan, counted(plan, "multiply_adds"))
     return found.fixed + sum(sum(row) / len(row) for each in found.cells for row in each.rows)
@@ -73,7 +72,7 @@ def train_cost(adds: float, config: TrainConfig, epochs: int | None = None) -> f
 def random_adds(plan: Plan) -> float:
     """The multiply-adds of a random architecture of a space, in the mean: each candidate, and each edge into a node
     that keeps some, as likely as another. Of a text those of all candidates, which share the matrix of their node."""
-    if not isinstance(plan.input, Images):
+    if plan.input.sequence:
         return multiply_adds(running(build(plan)))
     found = budget(plan, counted(plan, "multiply_adds"))
     return found.expected({each.table: _even(each.cell) for each in found.cells})

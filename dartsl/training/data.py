@@ -12,7 +12,7 @@ from dartsl.data import Augment, load
 from dartsl.data.device import moved, one_ahead
 from dartsl.data.folders import FolderData, large_folder, sample
 from dartsl.data.given import given_images
-from dartsl.data.images import data_hash
+from dartsl.data.images import IMAGE, data_hash
 from dartsl.data.large import require_bounds
 from dartsl.data.stream import FolderImages, Reading, batches
 from dartsl.lang.codes.diagnostics import UserError
@@ -40,16 +40,17 @@ from dartsl.training.given import GivenFeed
 def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given = NOTHING) -> Feed:
     """The images, given or named by the settings, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
-    channels, height, width = plan.input.shape.dims
-    expect = (channels, height, width, plan.classes)
+    expect = (*plan.input.shape.outer, plan.classes)
     if given.data is not None:
         return GivenFeed(given_images(given.names()["data"], sets_of(given.data), expect), config, group)
     parameter = plan.network.outputs_parameter
     must = config.resized_crop or bool(config.jitter)
-    large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
+    large = None
+    if plan.input.kind == IMAGE.several:
+        large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
     if large is not None:
         return StreamFeed(large, config, group)
-    data = load(config.data, expect=expect, parameter=parameter)
+    data = load(config.data, expect=expect, parameter=parameter, target=config.target_column)
     return MemoryFeed(data, config, data_hash(data, valid=True), group)
 
 

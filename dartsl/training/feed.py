@@ -14,6 +14,7 @@ from dartsl.data import Augment, ImageData
 from dartsl.data.device import home, moved, one_ahead, picked
 from dartsl.data.folders import image_folder
 from dartsl.data.given import Prepared
+from dartsl.data.images import IMAGE
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.effects import Found
 from dartsl.lang.settings.values import TrainConfig
@@ -142,12 +143,17 @@ class MemoryFeed:
         )
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(
-            data.shape, self._augment.mean, self._augment.std, data.class_names, floats=data.floats
+            data.shape,
+            self._augment.mean,
+            self._augment.std,
+            data.class_names,
+            kind=data.form.several,
+            floats=data.floats,
+            columns=data.columns,
         )
         self.notes = data.notes
-        self.found = Found(
-            bool(config.data) and image_folder(config.data) is not None, apart=data.has_validation
-        )
+        folder = bool(config.data) and data.form is IMAGE and image_folder(config.data) is not None
+        self.found = Found(folder, apart=data.has_validation)
         self._data = data.to(home(data.bytes, config.device))
         own = None if data.valid_labels is None else len(data.valid_labels)
         self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)

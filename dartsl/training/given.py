@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dartsl.data.device import moved, one_ahead
 from dartsl.data.given import GivenImages, Prepared
+from dartsl.data.images import kind_of
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.effects import Found
 from dartsl.lang.settings.values import TrainConfig
@@ -44,7 +45,9 @@ class GivenFeed:
         names = ("mean", "std", "crop", "flip", "cutout")
         self._augment = data.augment({name: getattr(config, name) for name in names})
         mean, std, prepared = self._augment.mean, self._augment.std, isinstance(self._augment, Prepared)
-        self.inputs = ImageInputs(data.shape, mean, std, data.class_names, prepared=prepared)
+        self.inputs = ImageInputs(
+            data.shape, mean, std, data.class_names, prepared=prepared, kind=kind_of(data.shape)
+        )
         train, valid, test = data.sizes
         self.found = Found(prepared=prepared, apart=valid > 0)
         self._apart = VALIDATION if valid else TRAIN

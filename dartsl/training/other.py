@@ -13,6 +13,7 @@ from torch import Tensor
 from dartsl.data import load
 from dartsl.data.folders import large_folder
 from dartsl.data.given import given_images
+from dartsl.data.images import IMAGE
 from dartsl.data.text import in_rows
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
@@ -48,12 +49,16 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
     assert isinstance(inputs, ImageInputs)
     feed = _named(run, inputs, data) if given.data is None else _given(run, inputs, given)
     if feed.counts[TEST] == 0:
-        raise UserError(f"{feed.name} has no test images")
+        raise UserError(f"{feed.name} has no test {inputs.kind}")
     if feed.inputs.floats != inputs.floats:
         kinds = [_kind(each.floats) for each in (feed.inputs, inputs)]
         raise UserError(
             f"the images of {feed.name} are {kinds[0]}, and those that {run.folder.path} was trained on {kinds[1]}",
             f"store them as {kinds[1]}: only then are they normalised alike",
+        )
+    if feed.inputs.columns != inputs.columns:
+        raise UserError(
+            f"{feed.name} has not the columns, or not the categories, that {run.folder.path} was trained on"
         )
     theirs = feed.inputs.classes
     if theirs != inputs.classes and _named_classes(theirs) and _named_classes(inputs.classes):
@@ -75,7 +80,7 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
     if inputs.prepared:
         return Other(feed.name, test, "images as the data set gives them")
     mean, std = (", ".join(f"{value:.3f}" for value in values) for values in (inputs.mean, inputs.std))
-    return Other(feed.name, test, f"normalised as the run's own images (mean {mean}; std {std})")
+    return Other(feed.name, test, f"normalised as the run's own {inputs.kind} (mean {mean}; std {std})")
 
 
 def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
@@ -86,18 +91,19 @@ def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
             "give a data set, from Python: dartsl.evaluate(run, data=...)",
         )
     plan = run.model.plan
-    channels, height, width = inputs.shape
-    expect = (channels, height, width, plan.classes)
+    expect = (*inputs.shape, plan.classes)
     config = replace(
         run.config,
         data=absolute(data), mean=inputs.mean, std=inputs.std, resize=inputs.resize, resized_crop=False, jitter=(),
         final=True,
     )  # fmt: skip
-    large = large_folder(config.data, "auto", expect, must=inputs.resize > 0)
+    large = None
+    if inputs.kind == IMAGE.several:
+        large = large_folder(config.data, "auto", expect, must=inputs.resize > 0)
     return (
         StreamFeed(large, config)
         if large is not None
-        else MemoryFeed(load(config.data, expect=expect), config, "")
+        else MemoryFeed(load(config.data, expect=expect, target=config.target_column), config, "")
     )
 
 
@@ -154,4 +160,7 @@ def _on_text(run: Trained, data: str, given: Given) -> Other:
     return Other(Path(data).name, test, f"by the run's own vocabulary{read}")
 
 
-OTHERS: Mapping[str, Callable[[Trained, str, Given], Other]] = {"images": _on_images, "text": _on_text}
+OTHERS: Mapping[str, Callable[[Trained, str, Given], Other]] = {
+    **dict.fromkeys(("images", "series", "vectors"), _on_images),
+    "text": _on_text,
+}

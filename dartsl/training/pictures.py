@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dartsl.data.images import Array
+from dartsl.data.readers import table
 from dartsl.data.readers.image_file import SUFFIXES
 from dartsl.data.readers.layout import images_below
 from dartsl.data.readers.npz import read_array
@@ -20,6 +21,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.inputs import ImageInputs
 
 BATCH = 256
+PACKED = (".npz", ".csv")  # files that hold several
 KEYS = ("x_test", "x")  # the array of an .npz file that holds the images
 
 
@@ -37,15 +39,17 @@ def pictures_in(places: Sequence[Path], inputs: ImageInputs) -> Iterator[Picture
     there before anything is read.
     """
     listed = [item for place in places for item in _listed(place)]
-    if inputs.floats and (files := [path for path in listed if path.suffix.lower() != ".npz"]):
+    if inputs.floats and (files := [path for path in listed if path.suffix.lower() not in PACKED]):
+        tables = ", or a .csv file" if inputs.columns else ""
         raise UserError(
-            f"{files[0]}: the network was trained on float32 images, and a picture holds none",
-            help=f"give an .npz file with an array {' or '.join(KEYS)}, of images like those that trained it",
+            f"{files[0]}: the network was trained on float32 {inputs.kind}, and this file holds none",
+            help=f"give an .npz file with an array {' or '.join(KEYS)}, of {inputs.kind} like those that trained it"
+            + tables,
         )
-    for packed, group in groupby(listed, key=lambda path: path.suffix.lower() == ".npz"):
+    for packed, group in groupby(listed, key=lambda path: path.suffix.lower() in PACKED):
         if packed:
             for path in group:
-                yield from pictures_of(read_array(path, KEYS), inputs, str(path))
+                yield from pictures_of(_stored(path, inputs), inputs, str(path))
         else:
             yield from _of_files(list(group), inputs)
 
@@ -59,19 +63,34 @@ def _of_files(paths: Sequence[Path], inputs: ImageInputs) -> Iterator[Pictures]:
         yield Pictures([str(paths[place]) for place in places.tolist()], pixels)
 
 
-def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "images") -> Iterator[Pictures]:
-    """The images of an array, (N, H, W, C) or (N, H, W) of one channel, of the type of those that trained, in batches.
+def _stored(path: Path, inputs: ImageInputs) -> Array:
+    """The examples in an .npz file, or those that the rows of a table are. Raises UserError."""
+    if path.suffix.lower() == ".npz":
+        return read_array(path, KEYS)
+    if not inputs.columns:
+        raise UserError(f"{path}: a table, and the network was not trained on one", "give an .npz file")
+    try:
+        names, rows = table.read_rows(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error})", "check the path and its permissions") from None
+    return table.encoded(path, names, rows, inputs.columns)
+
+
+def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "") -> Iterator[Pictures]:
+    """The images of an array, (N, H, W, C) or (N, H, W) of one channel, of the type of those that trained, in batches;
+    or series (N, L, C), or vectors (N, F).
 
     Raises UserError.
     """
-    channels, height, width = inputs.shape
-    shape = tuple(images.shape)
-    size = (height, width, channels)
+    name = name or inputs.kind
+    channels, *sides = inputs.shape
+    shape, size = tuple(images.shape), (*sides, channels)
     kind = str(images.dtype).removeprefix("torch.")
     wanted = "float32" if inputs.floats else "uint8"
-    if kind != wanted or (shape[1:] != size and not (shape[1:] == size[:2] and channels == 1)):
+    flat = channels == 1 and bool(sides) and shape[1:] == size[:-1]
+    if kind != wanted or (shape[1:] != size and not flat):
         raise UserError(
-            f"{name}: {kind} of shape {shape}, not {wanted} images (N, {height}, {width}, {channels})",
+            f"{name}: {kind} of shape {shape}, not {wanted} {inputs.kind} (N, {', '.join(map(str, size))})",
             help="they are what the network was trained on, channels the last axis; arrays are not resized"
             if inputs.floats
             else "pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",

@@ -29,7 +29,7 @@ def _named_text(plan: Plan, config: TrainConfig, group: Group, given: Given) -> 
 
 
 READERS: Mapping[str, Callable[[Plan, TrainConfig, Group, Given], Data]] = {
-    "images": feed_of,
+    **dict.fromkeys(("images", "series", "vectors"), feed_of),
     "text": _named_text,
 }  # by the kind of a network's input
 

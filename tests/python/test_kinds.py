@@ -32,6 +32,40 @@ network tiny(C = 2, classes = 3) {
 """
 
 
+SERIES = """
+darts 2
+import "std/cnn"
+cell normal {
+  input  c0 : preprocess
+  node   n : sum
+  edge   c0 -> n : skip_connect | sep_conv(3)
+  output n
+}
+network tiny(C = 2, classes = 3) {
+  input series(2, 9)
+  stem  conv(3) > bn
+  stage normal/2 width C
+  head  global_avg_pool > linear(classes)
+}
+"""
+VECTORS = """
+darts 2
+cell normal {
+  input  c0
+  node   n : sum
+  edge   c0 -> n : identity | linear > bn > relu
+  output n
+}
+network tiny(C = 4, classes = 3) {
+  input vector(5)
+  stem  linear > bn
+  stage normal width C
+  head  linear(classes)
+}
+"""
+CASES = {"images": (IMAGES, (4, 5, 2)), "series": (SERIES, (9, 2)), "vectors": (VECTORS, (5,))}
+
+
 def labelled(count: int, *shape: int) -> dict[str, Any]:
     """Float32 examples whose first number says their class, of 3."""
     labels = RNG.permutation(np.arange(count) % 3)
@@ -47,7 +81,7 @@ def stages(place: Path, spec: str, arrays: dict[str, Any]) -> tuple[dartsl.Run, 
     """A search and a training of what it found; the test examples as the network takes them, standardised by hand."""
     np.savez(place / "own.npz", **arrays)
     settings = {"data": str(place / "own.npz"), **QUIET}
-    run = dartsl.search(dartsl.Source("tiny", spec), place / "searched", **settings)
+    run = dartsl.search(dartsl.Source("tiny", spec.lstrip()), place / "searched", **settings)
     trained = dartsl.train(run, place / "trained", **settings)
     train = arrays["x_train"].astype("float64")
     axes = tuple(range(train.ndim - 1))
@@ -55,9 +89,11 @@ def stages(place: Path, spec: str, arrays: dict[str, Any]) -> tuple[dartsl.Run, 
     return trained, np.moveaxis(seen, -1, 1).astype("float32")
 
 
-def test_floating_images(tmp_path: Path) -> None:
-    arrays = labelled(40, 4, 5, 2)
-    trained, seen = stages(tmp_path, IMAGES, arrays)
+@pytest.mark.parametrize("kind", CASES)
+def test_every_stage(kind: str, tmp_path: Path) -> None:
+    spec, shape = CASES[kind]
+    arrays = labelled(40, *shape)
+    trained, seen = stages(tmp_path, spec, arrays)
     model = trained.model(device="cpu")
     with torch.no_grad():
         logits = model(torch.from_numpy(seen))  # (N, 3)
@@ -73,9 +109,42 @@ def test_floating_images(tmp_path: Path) -> None:
     program = torch.export.load(tmp_path / "model.pt2").module()
     raw = torch.from_numpy(np.moveaxis(arrays["x_test"], -1, 1).copy())
     torch.testing.assert_close(program(raw), logits, rtol=1e-4, atol=1e-4)
-    with pytest.raises(dartsl.UserError, match="trained on float32 images, which uint8 cannot hold"):
+    with pytest.raises(dartsl.UserError, match=r"trained on float32 .*, which uint8 cannot hold"):
         dartsl.export(trained, to="torch", output=tmp_path / "u.pt2", uint8=True)
+    if kind != "images":
+        return
     pixels = {name: x.astype("uint8") for name, x in arrays.items() if name[0] == "x"}
     np.savez(tmp_path / "pixels.npz", **arrays | pixels)
     with pytest.raises(dartsl.UserError, match=r"of pixels.npz are uint8, and those that .* float32"):
         dartsl.evaluate(trained, data=str(tmp_path / "pixels.npz"))
+
+
+TABLE = [
+    "size,colour,weight,kind",
+    *(f"{n / 7},{'red' if n % 2 else 'blue'},{n % 5},{'ab'[n % 2]}" for n in range(40)),
+]
+
+
+def test_a_table(tmp_path: Path) -> None:
+    """Its words become a feature for each category, which later tables get too."""
+    (tmp_path / "own.csv").write_text("\n".join(TABLE))
+    spec = dartsl.Source("tiny", VECTORS.lstrip().replace("vector(5)", "vector(4)"))
+    settings = {
+        **QUIET,
+        "data": str(tmp_path / "own.csv"),
+        "target_column": "kind",
+        "parameters": {"classes": 2},
+    }
+    run = dartsl.search(spec, tmp_path / "searched", **settings)
+    trained = dartsl.train(
+        run, tmp_path / "trained", **{n: v for n, v in settings.items() if n != "parameters"}
+    )
+    (tmp_path / "new.csv").write_text("weight,colour,size\n3,red,1.5\n0,blue,0.5\n")
+    found = dartsl.predict(trained, tmp_path / "new.csv")
+    raw = torch.tensor([[1.5, 0, 1, 3], [0.5, 1, 0, 0]])  # size, blue, red, weight
+    again = dartsl.predict(trained, raw)
+    assert [each.probabilities for each in found] == [each.probabilities for each in again]
+    assert {each.classes[0] for each in found} <= {"a", "b"}
+    (tmp_path / "new.csv").write_text("weight,colour,size\n3,green,1.5\n")
+    with pytest.raises(dartsl.UserError, match="row 2, column `colour`: `green` is none of its categories"):
+        dartsl.predict(trained, tmp_path / "new.csv")

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from dartsl.data.images import ImageData, assemble
+from dartsl.data.images import FORMS, ImageData, assemble
 
 TRAINING_IMAGES = 1500
+
+
+def read_series() -> ImageData:
+    """The same as series (N, 64, 1), row after row: values 0 .. 16, float32."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)  # (N, 64) float64, (N,)
+    train, test = slice(None, TRAINING_IMAGES), slice(TRAINING_IMAGES, None)
+    values = pixels.astype(np.float32)
+    return assemble(
+        "digits", (values[train], labels[train]), (values[test], labels[test]), classes=10, form=FORMS[2]
+    )
 
 
 def read() -> ImageData:

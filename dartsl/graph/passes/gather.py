@@ -49,8 +49,11 @@ class Gather(Pass):
     def run(self, graph: nx.DiGraph) -> nx.DiGraph:
         done, readers, record = applications(graph), users(graph), info(graph)
         names: dict[str, str] = {}
+        recurrent = {applied.layer for applied in done.values() if applied.kind == "carry"}
         for node, applied in list(done.items()):
-            if not kind_of(applied).has("adds") or len(applied.shape) != 1 or applied.batch != 1:
+            if applied.layer not in recurrent or not kind_of(applied).has("adds"):
+                continue
+            if len(applied.shape) != 1 or applied.batch != 1:
                 continue
             groups: dict[tuple[object, ...], list[_Tree]] = {}
             for place in range(len(applied.inputs)):

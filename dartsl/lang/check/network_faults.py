@@ -10,7 +10,9 @@ from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
-from dartsl.lang.records.inputs import INPUTS, Input
+from dartsl.lang.records.inputs import INPUTS, Input, inputs_of
+from dartsl.lang.records.tensors import Tensor
+from dartsl.lang.settings.values import any_of
 from dartsl.lang.syntax.ast import Call, Expr, Name, Number, OpsDecl, Parameter, String
 
 EXAMPLES = {
@@ -64,14 +66,12 @@ def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
 
 def not_an_input(call: Call) -> Diagnostic:
     """E0308 for the `input` of a network that is none of those there are."""
-    label = Label(call.span, f"write {_any(each.form() for each in INPUTS.values())}")
-    title = f"the input of a network must be {_any(each.one for each in INPUTS.values())}"
-    return Diagnostic("E0308", title, label)
-
-
-def _any(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}"
+    known = inputs_of(call.span.source.version).values()
+    label = Label(call.span, f"write {any_of([each.form() for each in known])}")
+    title = f"the input of a network must be {any_of([each.one for each in known])}"
+    later = INPUTS.get(call.function.id)
+    help = None if later is None else f"`{later.word}` needs `darts {later.since}` at the top of the file"
+    return Diagnostic("E0308", title, label, help=help)
 
 
 def input_arguments(call: Call, found: type[Input]) -> Diagnostic:
@@ -82,12 +82,14 @@ def input_arguments(call: Call, found: type[Input]) -> Diagnostic:
     return Diagnostic("E0401", title, Label(call.span, f"write {found.form()}"))
 
 
-def too_small(layer: Span, size: str, image: Call) -> Diagnostic:
-    """E0504 for a layer that strides an image of a `size` that it cannot halve."""
-    title = "the image is too small for this stride"
-    label = Label(layer, f"the image is {size} when it reaches this layer")
-    start = (Label(image.span, "the image at the start"),)
-    return Diagnostic("E0504", title, label, start, _larger(image))
+def too_small(layer: Span, tensor: Tensor, image: Call) -> Diagnostic:
+    """E0504 for a layer that strides an image, or a series, that it cannot halve."""
+    this, size = ("series", f"of {tensor.size_text()}") if tensor.series else ("image", tensor.size_text())
+    title = f"the {this} is too {'short' if tensor.series else 'small'} for this stride"
+    label = Label(layer, f"the {this} is {size} when it reaches this layer")
+    start = (Label(image.span, f"the {this} at the start"),)
+    help = "use longer series, or fewer layers that stride" if tensor.series else _larger(image)
+    return Diagnostic("E0504", title, label, start, help)
 
 
 def _larger(image: Call) -> str:

@@ -15,7 +15,7 @@ from dartsl.lang.check.resolve import NamedDecl
 from dartsl.lang.check.scans import cell_faults, merges_by_highway, read_scan
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.codes.diagnostics import Diagnostic
-from dartsl.lang.records.inputs import INPUTS
+from dartsl.lang.records.inputs import INPUTS, inputs_of
 from dartsl.lang.syntax.ast import (
     AliasDecl,
     Binary,
@@ -113,7 +113,7 @@ class NetworkReader:
     def _input(self, call: Call, known: dict[str, Local]) -> Call | None:
         """One of the forms of `INPUTS`; None where it has a fault."""
         before = len(self.checker.faults)
-        found = INPUTS.get(call.function.id)
+        found = inputs_of(call.span.source.version).get(call.function.id)
         if found is None:
             self.checker.report(faults_of.not_an_input(call))
             return None

@@ -69,7 +69,8 @@ output mean(n0, n1) > mix_bn""",
     ),
     "E0308": Code(
         "a network needs an input, stems, stages and a head",
-        """A network has one `input image(channels, height, width)` or `input tokens(length)`, then at least one `stem`,
+        """A network has one `input image(channels, height, width)` or `input tokens(length)` (in `darts 2`
+also `vector(features)` or `series(channels, length)`), then at least one `stem`,
 then at least one `stage`, then one `head`, in this order.""",
         """network tiny(C = 8) {
   input image(1, 28, 28)

@@ -119,7 +119,7 @@ class CellPlanner:
         if part.ok and part.missing is None and part.output.width != self._use.width:
             fault = width_fault(text, item.operation.span, part, self._use.width)
             self._report(fault, prepared, *self._place("width"))
-        self._tensors[item.name] = Tensor(self._use.width, strided(feed.tensor.size, (asked, asked)))
+        self._tensors[item.name] = feed.tensor.to(self._use.width, strided(feed.tensor.size, (asked, asked)))
         return self._term(part, feed.tensor, item.operation.span)
 
     # ------------------------------------------------------- edges and nodes
@@ -143,7 +143,7 @@ class CellPlanner:
         for unlike in unlike_shares(node.name, (built for place in places for built in terms[place])):
             self._report(unlike, *self._place("width"))
         width = merged_width(node.merge, widths) if widths else self._use.width
-        self._tensors[node.name] = Tensor(width, self._inner_size())
+        self._tensors[node.name] = self._like.to(width, self._inner_size())
 
     def _edge(
         self, node: Node, edge: Edge, reference: Reference | None
@@ -169,10 +169,14 @@ class CellPlanner:
                     self._width_asked(edge, candidate, part, warns=True)
         return tuple(found), reference
 
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the kind that all of the cell's are: its first input."""
+        return self._tensors[self._cell.inputs[0].name]
+
     def _inner_size(self) -> tuple[Axis, ...]:
         """The size of every node: what the inputs come to, after the cell's stride."""
-        first = self._tensors[self._cell.inputs[0].name]
-        return strided(first.size, (self._use.stride, self._use.stride))
+        return strided(self._like.size, (self._use.stride, self._use.stride))
 
     def _candidate(self, edge: Edge, candidate: Candidate) -> Part:
         """The part of a candidate."""
@@ -246,7 +250,7 @@ class CellPlanner:
                     label = Label(output.span, f"all nodes of a `{output.merge}` must agree")
                     self._report(Diagnostic("E0502", title, label, labels), *self._place("width"))
                     break
-        return self._carried(Tensor(merged_width(output.merge, widths), size))
+        return self._carried(self._like.to(merged_width(output.merge, widths), size))
 
     def _carried(self, output: Tensor) -> Tensor:
         """The output, which must be as wide as the carry where it is the next one."""

@@ -283,7 +283,7 @@ class Elaborator:
         primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
         if primitive.has("mixing") and not self._norms.mixing:
             return Part((), tensor, (1, 1))
-        stride = primitive.stride(scope.stride)
+        stride = primitive.stride(scope.stride, tensor.series)
         values = self._arguments(primitive, expr, scope)
         out = scope.names.get("out")
         decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
@@ -311,6 +311,8 @@ class Elaborator:
         if own is None:  # the width is the implementation's out_channels
             values = tuple((name, value) for name, value in values if name != "out")
             name = primitives.plugin_kind(name)
+        elif tensor.series:
+            name, values = primitives.on_series(name, values)
         share = ".".join(self._path) if own and dict(values).get("share") else ""
         step = Step(name, values, stride, before, after, expr.span, share, primitive.has("mixing"))
         return Part((step,), output, by, given=steps)

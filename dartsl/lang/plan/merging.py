@@ -31,7 +31,7 @@ def merge_branches(expr: Call, branches: Sequence[Branch]) -> Merged:
         return Merged(None, (1, 1), tuple(faults))
     tensor, stride, _ = _leading(branches)
     width = merged_width(kind, [branch[0].width for branch in branches])
-    return Merged(Tensor(width, tensor.size), stride, tuple(faults))
+    return Merged(tensor.to(width), stride, tuple(faults))
 
 
 def merged_width(kind: str, widths: Sequence[Width]) -> Width:

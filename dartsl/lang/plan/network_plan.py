@@ -172,7 +172,7 @@ class _Planner:
         part = elaborator.run(head, newest.tensor, newest.tensor.width, 1)
         self._missing_arm(part, head, 1)
         if part.ok and part.missing is None and part.output.is_map:
-            label = Label(head.span, f"this gives a map of {part.output.size_text()}")
+            label = Label(head.span, f"this gives {part.output.what}")
             help = "end it with `global_avg_pool > linear(classes)`"
             self.faults.append(Diagnostic("E0507", "a head must give a vector", label, help=help))
         self._add_term("head", "head", part, head.span)
@@ -223,8 +223,12 @@ class _Planner:
             help = "every layer of a network of text gives a vector for each token"
             self.faults.append(cannot_stride(item.span, "a sequence cannot be strided", help))
             raise _StopError
-        if item.stride > 1 and 1 in tensor.size:
-            self.faults.append(too_small(item.span, tensor.size_text(), self._network.input))
+        if item.stride > 1 and not tensor.size:
+            help = "every layer of a network of vectors gives a vector"
+            self.faults.append(cannot_stride(item.span, "a vector cannot be strided", help))
+            raise _StopError
+        if item.stride > 1 and 1 in tensor.size[int(tensor.series) :]:
+            self.faults.append(too_small(item.span, tensor, self._network.input))
             raise _StopError
 
     def _op(self, name: str, item: Item, width: Fraction) -> None:
@@ -237,7 +241,7 @@ class _Planner:
         if part.ok and part.missing is None and part.output.width != width:
             self.faults.append(width_fault(_text(span), span, part, width))
         stride = (item.stride, item.stride)
-        part = replace(part, output=Tensor(width, strided(before.size, stride)), stride=stride)
+        part = replace(part, output=before.to(width, strided(before.size, stride)), stride=stride)
         self._add_term(name, "op", part, span)
 
     def _scan(self, name: str, item: Item, expr: Call, width: Fraction) -> None:
@@ -265,7 +269,7 @@ class _Planner:
         parts = self._known[use]
         self._cost += parts.steps
         mixing = not self._decided
-        output = parts.output if scan is None else Tensor(parts.output.width, self._newest.tensor.size)
+        output = parts.output if scan is None else self._newest.tensor.to(parts.output.width)
         shapes = [tensor.shape() for tensor in (*parts.input_tensors, *parts.node_tensors, output)]
         known = [shape for shape in shapes if shape is not None]
         layer: CellLayer | None = None

@@ -99,14 +99,21 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
     """E0507 or E0504: a tensor that a primitive cannot take."""
     name = called(primitive.name)
     arrives = tensor.size_text()
+    kind = "a series" if tensor.series else "a map"
     if tensor.tokens is not (primitive.takes == "tokens"):
         label = Label(call.span, f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here")
         help = "the first stem of a network of text begins with `embedding(vocab)`"
-        what = arrives if not tensor.is_map else "a map"
+        what = arrives if not tensor.is_map else kind
         return Diagnostic("E0507", f"`{name}` cannot be applied to {what}", label, help=help)
     if primitive.takes == "map" and not tensor.is_map:
         label = Label(call.span, f"{name} needs a map of the image, and {arrives} arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label)
+        vectors = "in a network of vectors, `linear` takes the place of a convolution"
+        remedy = None if tensor.size or call.span.source.version == 1 else vectors
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label, help=remedy)
+    if tensor.series and (name == "conv_down" or primitive.has("opaque")):
+        label = Label(call.span, f"{tensor.what} arrives here, which has one axis")
+        remedy = "`conv` and `conv_across` go along a series" if name == "conv_down" else None
+        return Diagnostic("E0507", f"`{name}` cannot be applied to a series", label, help=remedy)
     if primitive.takes == "single" and tensor.is_sequence:
         label = Label(call.span, f"{name} needs a map or a vector, and a sequence arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to a sequence", label)
@@ -114,20 +121,28 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
         label = Label(call.span, f"{name} needs a map or a sequence, and a vector arrives here")
         return Diagnostic("E0507", f"`{name}` cannot be applied to a vector", label)
     if primitive.takes == "vectors" and tensor.is_map:
-        label = Label(call.span, f"a map of {arrives} arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label)
+        label = Label(call.span, f"{tensor.what} arrives here")
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {kind}", label)
     if primitive.takes == "linear" and tensor.is_map and not tensor.is_point:
-        label = Label(call.span, f"a map of {arrives} arrives here")
+        label = Label(call.span, f"{tensor.what} arrives here")
         help = "in a head, put `global_avg_pool >` before it; on an edge, `conv(1)` is linear in the channels"
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a map", label, help=help)
+        return Diagnostic("E0507", f"`{name}` cannot be applied to {kind}", label, help=help)
     if max(stride) > 1 and not tensor.is_map:
         label = Label(call.span, f"{arrives} arrives here, which has no size to be strided")
         return Diagnostic("E0507", f"`{name}` cannot stride over {arrives}", label)
-    for axis, by in zip(tensor.size, stride, strict=False):
+    for axis, by in list(zip(tensor.size, stride, strict=False))[int(tensor.series) :]:
         if axis == 1 and by > 1:
-            label = Label(call.span, f"stride {by} on a map of {arrives}")
-            help = "use larger images, or fewer steps that stride"
-            return Diagnostic("E0504", "the image is too small for this stride", label, help=help)
+            label = Label(call.span, f"stride {by} on {tensor.what}")
+            help, small = (
+                "use larger images, or fewer steps that stride",
+                "the image is too small for this stride",
+            )
+            if tensor.series:
+                help, small = (
+                    help.replace("larger images", "longer series"),
+                    "the series is too short for this stride",
+                )
+            return Diagnostic("E0504", small, label, help=help)
     return None
 
 

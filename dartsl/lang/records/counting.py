@@ -53,3 +53,16 @@ def general_weights(spec: ModuleSpec) -> int:
 def general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
     """Every weight at each place."""
     return general_weights(spec) * (1 if len(shape) == 2 else prod(shape[1:]))
+
+
+def series_weights(spec: ModuleSpec) -> int:
+    """Those of a convolution along a series, (C, 1, L): k of each pair of channels of a group."""
+    groups = (
+        spec.in_shape[0] if spec.primitive.endswith("dwconv") else int(dict(spec.arguments).get("groups", 1))
+    )
+    return matrix_size(spec) // groups * spec.number("k")
+
+
+def series_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
+    """Every weight at each sample."""
+    return series_weights(spec) * prod(shape[1:])

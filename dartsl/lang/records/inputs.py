@@ -64,7 +64,7 @@ class Input(ABC):
 
     def batch(self, size: int) -> tuple[int, ...]:
         """The shape of a tensor that holds `size` examples."""
-        return (size, *self.shape.dims)
+        return (size, *self.shape.outer)
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,61 @@ class Tokens(Input):
         return (self.window, size)  # (T, B)
 
 
-INPUTS: Mapping[str, type[Input]] = {each.word: each for each in (Images, Tokens)}  # by what declares them
+@dataclass(frozen=True)
+class Vector(Input):
+    """A vector of so many features, such as a row of a table."""
+
+    features: int
+
+    word = "vector"
+    sizes = ("features",)
+    kind = "vectors"
+    one = "a vector"
+    this = "the vector"
+    unit = "vector"
+    example = "vector"
+    stem = "a vector"
+    since = 2
+
+    @classmethod
+    def of(cls, *sizes: int) -> Vector:
+        return cls(*sizes)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.features, ())
+
+
+@dataclass(frozen=True)
+class Series(Input):
+    """A series of samples, each of so many channels. Inside the compiler it is a map of one row."""
+
+    channels: int
+    samples: int
+
+    word = "series"
+    sizes = ("channels", "length")
+    kind = "series"
+    one = "a series"
+    this = "the series"
+    unit = "series"
+    example = "series"
+    stem = "a series"
+    since = 2
+
+    @classmethod
+    def of(cls, *sizes: int) -> Series:
+        return cls(*sizes)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.channels, (1, self.samples), series=True)
+
+
+# By what declares them.
+INPUTS: Mapping[str, type[Input]] = {each.word: each for each in (Images, Tokens, Vector, Series)}
+
+
+def inputs_of(version: int) -> Mapping[str, type[Input]]:
+    """Those that a version of the language knows."""
+    return {word: takes for word, takes in INPUTS.items() if takes.since <= version}

@@ -20,6 +20,8 @@ from dartsl.lang.records.counting import (
     linear_parameters,
     norm_parameters,
     scale_and_shift,
+    series_multiply_adds,
+    series_weights,
     word_vectors,
 )
 from dartsl.lang.records.record import (
@@ -78,7 +80,7 @@ def called(kind: str) -> str:
 
 def built_in(kind: str) -> Primitive | None:
     """The record of a primitive of the language, in any of its kinds; None for a plugin's."""
-    return PRIMITIVES.get(kind) or GENERAL.get(kind)
+    return PRIMITIVES.get(kind) or GENERAL.get(kind) or SERIES.get(kind)
 
 
 def owner(kind: str) -> Owner:
@@ -281,6 +283,37 @@ def general(primitive: Primitive, tensor: Tensor, arguments: Iterable[tuple[str,
     return GENERAL.get(f"general {primitive.name}", primitive) if needed else primitive
 
 
+# On a series, which is a map of one row: kernels of one row. Strides go down too, where they change nothing:
+# ceil(1 / s) = 1. No pass knows depthwise kernels of one row.
+_TRAITS_THERE: dict[str, tuple[Trait, ...]] = {
+    "conv": ("kernel", "convolution"),
+    "conv_across": ("kernel", "convolution"),
+    "dwconv": ("convolution", "filters"),
+    "general conv": ("convolution", "fixed"),
+}
+SERIES: dict[str, Primitive] = {
+    f"series {name}": replace(
+        (PRIMITIVES | GENERAL)[name],
+        name=f"series {name}",
+        builder=f"series {name}",
+        traits=frozenset(traits),
+        parameters=series_weights,
+        multiply_adds=series_multiply_adds,
+    )
+    for name, traits in _TRAITS_THERE.items()
+}
+
+
+def on_series(
+    kind: str, values: tuple[tuple[str, Argument], ...]
+) -> tuple[str, tuple[tuple[str, Argument], ...]]:
+    """What a primitive with some arguments is on a series: its kind there, and its arguments."""
+    if kind == "shift":
+        return kind, tuple((key, 0 if key == "dy" else value) for key, value in values)
+    there = f"series {kind}"
+    return there if there in SERIES else kind, values
+
+
 def declarations(version: int) -> str:
     """The lines of a version's prelude for what was registered besides the built-in primitives."""
     added = [
@@ -304,10 +337,10 @@ def output(primitive: Primitive, tensor: Tensor, decided: Width | None, stride: 
     """The shape that a primitive gives; `decided` is its width (None: it keeps that of the tensor)."""
     width = tensor.width if decided is None else decided
     if primitive.gives == "point":
-        return Tensor(width, (1, 1))
+        return tensor.to(width, (1, 1))
     if primitive.gives == "vector":
         return Tensor(width, tensor.size if tensor.is_sequence else ())
-    return Tensor(width, strided(tensor.size, stride))
+    return tensor.to(width, strided(tensor.size, stride))
 
 
 def even_pool(primitive: Primitive, k: Width) -> bool:

@@ -44,6 +44,7 @@ Trait = Literal[
     "positions",  # numbers for each place: no window may be longer than the one that it was made for
     "kernel",  # a convolution whose argument k is the side of its kernel
     "depthwise",  # one of each channel alone
+    "filters",  # the same along one axis, which no pass knows
     "convolution",  # one call of a convolution of the library
     "pool",  # over windows of side k; an even k is its stride
     "fixed",  # what it has learnt cannot be made wider
@@ -190,9 +191,10 @@ class Primitive(Owner):
         ]
         return f"extern op {self.name}" + (f"({', '.join(given)})" if given else "")
 
-    def stride(self, asked: int) -> tuple[int, int]:
-        """The stride that it gives, (down, across), when asked for `asked`."""
+    def stride(self, asked: int, series: bool = False) -> tuple[int, int]:
+        """The stride that it gives, (down, across), when asked for `asked`; on a series both are that across."""
         down, across = self.strides
+        down = across if series else down
         return (asked if down else 1, asked if across else 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from dartsl.lang.records.widths import Width
@@ -15,16 +15,23 @@ class Shape:
     """A tensor's shape without its batch axis: (channels, *size).
 
     size is (H, W) of a map, (T,) of a sequence of vectors, () of a vector. `tokens`: a sequence of word numbers,
-    of one channel.
+    of one channel. `series`: a series of length W, which is a map of one row inside the compiler.
     """
 
     channels: int
     size: tuple[int, ...]
     tokens: bool = False
+    series: bool = False
 
     @property
     def dims(self) -> tuple[int, ...]:
+        """As the compiler has it: a series is (C, 1, L)."""
         return (self.channels, *self.size)
+
+    @property
+    def outer(self) -> tuple[int, ...]:
+        """As those outside have it: a series is (C, L)."""
+        return (self.channels, *self.size[1:]) if self.series else self.dims
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,17 @@ Axis = int | Unknown
 class Tensor:
     """A shape without its batch axis: a width and a size, (H, W) of a map, (T,) of a sequence, () of a vector.
 
-    `tokens`: a sequence of word numbers, of width 1.
+    `tokens`: a sequence of word numbers, of width 1. `series`: of size (1, L).
     """
 
     width: Width
     size: tuple[Axis, ...]
     tokens: bool = False
+    series: bool = False
+
+    def to(self, width: Width, size: tuple[Axis, ...] | None = None) -> Tensor:
+        """Numbers of the same kind, of another width and perhaps of another size."""
+        return replace(self, width=width, size=self.size if size is None else size, tokens=False)
 
     @property
     def is_map(self) -> bool:
@@ -74,20 +86,28 @@ class Tensor:
         size = tuple(axis for axis in self.size if isinstance(axis, int))
         if not isinstance(self.width, Fraction) or self.width.denominator != 1 or len(size) != len(self.size):
             return None
-        return Shape(int(self.width), size, self.tokens)
+        return Shape(int(self.width), size, self.tokens, self.series)
 
     def size_text(self) -> str:
-        """`32x32`, `H/2xW/2`, `a vector`, `a sequence of vectors`, or `tokens`."""
+        """`32x32`, `H/2xW/2`, `length 64`, `a vector`, `a sequence of vectors`, or `tokens`."""
+        if self.series:
+            return f"length {self.size[-1]}"
         if len(self.size) == 2:
             return "x".join(str(axis) for axis in self.size)
         if self.tokens:
             return "tokens"
         return "a sequence of vectors" if self.size else "a vector"
 
+    @property
+    def what(self) -> str:
+        """`a map of 32x32`, `a series of length 64`, or what `size_text` says of others."""
+        kind = "a series of " if self.series else "a map of " if self.is_map else ""
+        return kind + self.size_text()
+
 
 def tensor_of(shape: Shape) -> Tensor:
     """A known shape as a tensor."""
-    return Tensor(Fraction(shape.channels), shape.size, shape.tokens)
+    return Tensor(Fraction(shape.channels), shape.size, shape.tokens, shape.series)
 
 
 def strided(size: tuple[Axis, ...], stride: Pair) -> tuple[Axis, ...]:

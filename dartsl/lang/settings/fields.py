@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from functools import partial
 from typing import Any
@@ -19,14 +20,14 @@ def setting(
     values: tuple[Any, ...] | None = None,
     suffix: str = "",
     names: Part | None = None,
-    only: str | None = None,
+    only: tuple[str, ...] | None = None,
     **by_kind: Any,
 ) -> Any:
     """A dataclass field with what a checker and a command line need to know about it.
 
     `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. With `suffix`, the path
     of a file whose name ends so may be given in place of one of `values`. `names` says of which part of
-    `dartsl.lang.settings.methods` the value is a name, or each of several names. `only` is the one kind of input
+    `dartsl.lang.settings.methods` the value is a name, or each of several names. `only` are the kinds of input
     (`dartsl.lang.records.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
     `text=20.0`.
     """
@@ -35,5 +36,13 @@ def setting(
     return field(default=default, metadata=meta)
 
 
-of_images = partial(setting, only="images")
-of_text = partial(setting, only="text")
+of_images = partial(setting, only=("images",))
+of_maps = partial(setting, only=("images", "series"))
+of_labelled = partial(setting, only=("images", "series", "vectors"))
+of_vectors = partial(setting, only=("vectors",))
+of_text = partial(setting, only=("text",))
+
+
+def goes_with(meta: Mapping[str, Any], kind: str) -> bool:
+    """Whether networks of a kind have the setting of these metadata."""
+    return meta["only"] is None or kind in meta["only"]

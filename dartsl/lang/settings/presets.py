@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from dartsl.lang.records.inputs import Images
+from dartsl.lang.records.inputs import Images, Tokens
 from dartsl.lang.settings.methods import (
     ADVERSARIAL,
     BETA_DECAY,
@@ -55,7 +55,7 @@ class Preset:
     about   what it is, in a few words
     source  authors, place and arXiv number
     parts   the settings that make it the method that it is, in networks of every kind
-    recipe  how its authors train on CIFAR-10 where that is not as DARTS does, for networks of images alone
+    recipe  how its authors train on CIFAR-10 where that is not as DARTS does, for all networks but those of text
     passes  forward and backward passes per step, of first order
     note    what its authors do besides, which no setting says
     """
@@ -69,7 +69,7 @@ class Preset:
 
     def settings(self, kind: str) -> dict[str, Any]:
         """Those that it stands for in a network of `kind`; lengths in epochs may be a `Share`."""
-        return {**self.parts, **(self.recipe if kind == Images.kind else {})}
+        return {**self.parts, **(self.recipe if kind != Tokens.kind else {})}
 
     def left_out(self, kind: str) -> list[str]:
         """The names of the settings that it stands for in other networks than those of `kind`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dartsl.lang.settings.fields import of_images, of_text, setting
+from dartsl.lang.settings.fields import of_images, of_labelled, of_maps, of_text, of_vectors, setting
 from dartsl.lang.settings.methods import (
     ADVERSARIAL,
     DARTS,
@@ -50,7 +50,7 @@ class SearchConfig:
     batch: int = setting(64, "images per step, from each half; for text, parallel rows", low=1, text=256)
     warmup: int = setting(0, "initial epochs in which only the weights are trained", low=0)
     lr: float = setting(0.025, "initial learning rate of the weights", low=0, open_low=True, text=20.0)
-    lr_min: float = of_images(0.001, "final learning rate of the weights' cosine schedule", low=0)
+    lr_min: float = of_labelled(0.001, "final learning rate of the weights' cosine schedule", low=0)
     momentum: float = setting(0.9, "momentum of the weights' SGD", low=0, high=1, text=0.0)
     nesterov: bool = setting(
         False, "let the weights' SGD take Nesterov's momentum, which a step looks ahead by"
@@ -68,22 +68,24 @@ class SearchConfig:
     r: float = setting(
         0.01, "norm of the weights' perturbation in the finite difference (order 2)", low=0, open_low=True
     )
-    split: float = of_images(
+    split: float = of_labelled(
         0.5,
         "fraction of the training data that trains weights; the rest trains alphas",
         low=0,
         high=1,
         open_low=True,
     )
-    crop: int = of_images(4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256)
-    flip: bool = of_images(True, "flip images left to right at random")
+    crop: int = of_images(
+        4, "padding, in pixels, of the random crop; 0 for none", low=0, high=256, series=0, vectors=0
+    )
+    flip: bool = of_images(True, "flip images left to right at random", series=False, vectors=False)
     cutout: int = of_images(
         0, "side, in pixels, of the square that cutout blanks; 0 for none", low=0, high=1_000_000
     )
-    mean: tuple[float, ...] = of_images(
+    mean: tuple[float, ...] = of_labelled(
         (), "mean of each channel (of uint8 in 0..1); empty: measured on the training images"
     )
-    std: tuple[float, ...] = of_images(
+    std: tuple[float, ...] = of_labelled(
         (),
         "standard deviation of each channel (of uint8 in 0..1); empty: measured on the training images",
         low=0,
@@ -128,23 +130,23 @@ class SearchConfig:
     zero_one_weight: float = setting(10.0, "factor of the penalty `zero_one`", low=0)
     kl_weight: float = setting(1e-3, "factor of the penalty `kl`", low=0)
     entropy_weight: float = setting(0.1, "factor of the penalty `entropy`", low=0)
-    cost: str = of_images(
+    cost: str = of_labelled(
         "multiply_adds",
         "what the penalty `cost` counts, or a file in which costs stand (`dartsl latency`); in a spec its path starts "
         "from the spec",
         values=("multiply_adds", "parameters"),
         suffix=".json",
     )
-    target: float = of_images(0.0, "what the found network is to cost, for the penalty `cost`", low=0)
-    cost_mode: str = of_images(
+    target: float = of_labelled(0.0, "what the found network is to cost, for the penalty `cost`", low=0)
+    cost_mode: str = of_labelled(
         "add",
         "add: costs below the target are rewarded as those above are punished; hinge: they are not; mul: the "
         "validation loss is multiplied by cost_factor (log cost / log target)^cost_exponent (ProxylessNAS)",
         values=("add", "hinge", "mul"),
     )
-    cost_weight: float = of_images(0.1, "factor of the penalty `cost` where it is added", low=0)
-    cost_factor: float = of_images(0.2, "factor of the loss in `cost_mode = mul`", low=0, open_low=True)
-    cost_exponent: float = of_images(0.3, "exponent of the logarithms' ratio in `cost_mode = mul`", low=0)
+    cost_weight: float = of_labelled(0.1, "factor of the penalty `cost` where it is added", low=0)
+    cost_factor: float = of_labelled(0.2, "factor of the loss in `cost_mode = mul`", low=0, open_low=True)
+    cost_exponent: float = of_labelled(0.3, "exponent of the logarithms' ratio in `cost_mode = mul`", low=0)
     stop: str = setting(NEVER, "when a search ends before its last epoch", names="stop")
     stop_skips: int = setting(
         2, "skip connections in a derived cell at which the rule `skips` ends a search", low=1
@@ -169,7 +171,7 @@ class SearchConfig:
         3.0, "factor of the weight decay each time a search goes back", low=1, open_low=True
     )
     rollback_most: float = setting(0.0243, "weight decay above which no search goes back", low=0)
-    freeze: bool = of_images(
+    freeze: bool = of_labelled(
         False, "freeze operations whose gradients on training and validation batches disagree (OLES)"
     )
     freeze_threshold: float = setting(
@@ -177,9 +179,9 @@ class SearchConfig:
         "mean similarity of these gradients below which an operation is frozen",
         low=-1,
         high=1,
-        only="images",
+        only=("images", "series", "vectors"),
     )
-    freeze_steps: int = of_images(20, "steps over which that mean is taken", low=1, high=1_000_000)
+    freeze_steps: int = of_labelled(20, "steps over which that mean is taken", low=1, high=1_000_000)
     curvature: int = setting(
         0,
         "epochs from one computation of the curvature to the next, the largest eigenvalue of the validation loss's "
@@ -189,7 +191,7 @@ class SearchConfig:
     edge_weights: bool = setting(
         False, "learn a weight for each edge, the softmax over the edges into a node (PC-DARTS)"
     )
-    partial: int = of_images(
+    partial: int = of_maps(
         1,
         "mix one of so many parts of each edge's channels, in the search alone; the others pass by (PC-DARTS)",
         low=1,
@@ -213,7 +215,7 @@ class SearchConfig:
     auxiliary_skip_weight: Schedule = setting(
         Schedule(1.0, 0.0, "toward"), "what that skip connection is multiplied by", low=0
     )
-    skip_dropout: float = of_images(
+    skip_dropout: float = of_labelled(
         0.0,
         "rate of dropout after the skip connections of edges that offer a choice, which fades over the epochs, in the "
         "search alone (P-DARTS); 0 for none",
@@ -258,6 +260,7 @@ class SearchConfig:
         values=(FRESH, CARRIED),
     )
     seed: int = setting(0, "seed of everything random", low=0)
+    target_column: str = of_vectors("", "column of a table (.csv) that is to be predicted")
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU if there is one")
     dtype: str = setting(

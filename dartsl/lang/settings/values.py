@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.records.inputs import Input
+from dartsl.lang.settings.fields import goes_with
 from dartsl.lang.settings.methods import DARTS, NAMES
 from dartsl.lang.settings.presets import PRESETS, Preset, Share
 from dartsl.lang.settings.schedules import MOST, Schedule
@@ -212,9 +213,9 @@ def preset_of(given: Mapping[str, object], takes: type[Input]) -> Preset:
     preset = PRESETS[name]
     for part in preset.parts:
         theirs = known[part].metadata["only"]
-        if theirs not in (None, takes.kind):
+        if not goes_with(known[part].metadata, takes.kind):
             raise UserError(
-                f"the method `{name}` is for networks of {theirs}, and this one is of {takes.kind}",
+                f"the method `{name}` is for networks of {any_of(theirs)}, and this one is of {takes.kind}",
                 f"it stands for `{part}`, which these alone have; `dartsl methods` lists the others",
                 exit_code=2,
             )
@@ -230,8 +231,14 @@ def usable(
     config: type[SearchConfig] | type[TrainConfig], takes: type[Input], values: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Those of some settings of a search or a training that a network has which takes such an input."""
-    only = {spec.name: spec.metadata["only"] for spec in fields(config)}
-    return {name: value for name, value in values.items() if only[name] in (None, takes.kind)}
+    known = {spec.name: spec.metadata for spec in fields(config)}
+    return {name: value for name, value in values.items() if goes_with(known[name], takes.kind)}
+
+
+def any_of(words: Sequence[str]) -> str:
+    """`images`, `images or series`, `images, series or vectors`."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, object]]) -> Config:
@@ -243,9 +250,9 @@ def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, obj
     known = {spec.name: spec.metadata for spec in fields(base)}
     for name in (name for layer in layers for name in layer):
         theirs = known[name]["only"]
-        if theirs not in (None, takes.kind):
+        if not goes_with(known[name], takes.kind):
             raise UserError(
-                f"the setting `{name}` is for networks of {theirs}, and this one is of {takes.kind}",
+                f"the setting `{name}` is for networks of {any_of(theirs)}, and this one is of {takes.kind}",
                 "leave it out: it would do nothing",
                 exit_code=2,
             )
