@@ -6,8 +6,8 @@
 
 The plan, written before any of its sweeps ran:
 
-* **Candidates** are `CANDIDATES`. They come from trials by hand on the seeds 0 to 5, some of which looked at test
-  errors; so the confirmation has seeds of its own, on the same 297 test images.
+* **Candidates** are `CANDIDATES`. They come from trials by hand, of which there is no record, and which looked at
+  test errors; so the confirmation has seeds of its own, on the same 297 test images.
 * **Choice**, seeds 0 and 1, `specs/digits.darts` as it is shipped: each candidate is searched, and what it finds is
   trained for 15 epochs on 70 % of the training images. The lowest mean error on the other 30 % (450 images) is
   chosen; of equal ones the first of `CANDIDATES`. No test image is read.
