@@ -228,6 +228,10 @@ def test_several_data_sets_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_other_files(tmp_path: Path) -> None:
-    for name, words in (("cifar-10-python.tar.gz", "an archive"), ("x.csv", "unknown format")):
+    for name, words in (
+        ("cifar-10-python.tar.gz", "an archive"),
+        ("x.csv", "a table, and the network takes images"),
+        ("x.dat", "unknown format"),
+    ):
         (tmp_path / name).write_bytes(b"")
         refused(tmp_path / name, words)

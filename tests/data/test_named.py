@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dartsl.data.detect import EMBEDDED
-from dartsl.data.named import OF_IMAGES, OF_TEXT, is_embedded, locate
+from dartsl.data.named import DATA, OF_TEXT, is_embedded, locate
 from dartsl.data.text import TEXTS as TEXT_READERS
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.records.inputs import Images, Input, Tokens
@@ -20,7 +20,10 @@ from tests.train.runs import job, settings
 
 
 def test_the_names_are_those_of_the_readers() -> None:
-    assert tuple(EMBEDDED) == OF_IMAGES.embedded
+    labelled = [
+        (kind, name) for kind, known in DATA.items() if known is not OF_TEXT for name in known.embedded
+    ]
+    assert list(EMBEDDED) == labelled
     assert tuple(TEXT_READERS) == OF_TEXT.embedded
     assert is_embedded("digits")
     assert is_embedded("markov")

@@ -1,0 +1,84 @@
+"""Tables: what is read of them, and what is refused with its row and its column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dartsl.data import load
+from dartsl.data.readers import table
+from dartsl.lang.codes.diagnostics import UserError
+
+ROWS = [f"{n},{'red' if n % 2 else 'blue'},{'yes' if n % 3 else 'no'}" for n in range(30)]
+
+
+def written(path: Path, *rows: str, header: str = "size,colour,answer") -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_numbers_stay_and_words_become_features(tmp_path: Path) -> None:
+    found = load(str(written(tmp_path / "t.csv", *ROWS)), expect=(3, 2), target="answer")
+    assert found.names == ("no", "yes")
+    assert found.columns == (("size", ()), ("colour", ("blue", "red")))
+    every = np.concatenate([found.train_images.numpy(), found.test_images.numpy()])
+    labels = np.concatenate([found.train_labels.numpy(), found.test_labels.numpy()])
+    order = every[:, 0].argsort()
+    numbers = np.arange(30)
+    wanted = np.stack([numbers, numbers % 2 == 0, numbers % 2 == 1], axis=1)
+    np.testing.assert_array_equal(every[order], wanted)
+    np.testing.assert_array_equal(labels[order], (numbers % 3 > 0).astype(int))
+    assert np.bincount(found.test_labels).tolist() == [2, 4]  # a fifth of 10 and of 20
+    again = load(str(tmp_path / "t.csv"), expect=(3, 2), target="answer")
+    np.testing.assert_array_equal(found.train_images, again.train_images)
+
+
+@pytest.mark.parametrize(
+    ("place", "row", "message"),
+    [
+        (3, "?,red,yes", "row 5, column `size`: a value is missing"),
+        (3, "2,NaN,yes", "row 5, column `colour`: a value is missing"),
+        (0, "7,red,", "row 2, column `answer`: a value is missing"),
+        (4, "x7,red,yes", "row 6, column `size`: `x7` is no number"),
+        (4, "1e300,red,yes", "row 6, column `size`: `1e300` is beyond"),
+        (2, "1,red", "row 4 has 2 values, and there are 3 columns"),
+    ],
+)
+def test_a_fault_is_refused_with_its_place(tmp_path: Path, place: int, row: str, message: str) -> None:
+    rows = [*ROWS[:place], row, *ROWS[place + 1 :]]
+    with pytest.raises(UserError, match=message):
+        load(str(written(tmp_path / "t.csv", *rows)), expect=(3, 2), target="answer")
+
+
+@pytest.mark.parametrize(
+    ("header", "target", "message"),
+    [
+        ("size,size,answer", "answer", "has the column `size` twice"),
+        ("1,2,3", "3", "its first row names no columns"),
+        ("size,colour,answer", "", "which column is to be predicted"),
+        ("size,colour,answer", "anser", "has no column `anser`"),
+        ("size,colour,answer", "size", "has 30 classes in 30 rows"),
+    ],
+)
+def test_a_table_without_names_is_refused(tmp_path: Path, header: str, target: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load(str(written(tmp_path / "t.csv", *ROWS, header=header)), expect=(3, 2), target=target)
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "BYTES", 10)
+    with pytest.raises(UserError, match="tables are read up to 10"):
+        load(str(written(tmp_path / "t.csv", *ROWS)), expect=(3, 2), target="answer")
+
+
+def test_breast_cancer_and_the_digits_as_series() -> None:
+    cancer, digits = load("breast_cancer", expect=(30, 2)), load("digits", expect=(1, 64, 10))
+    assert (len(cancer.train_labels), len(cancer.test_labels)) == (456, 113)
+    assert cancer.names == ("malignant", "benign")
+    images = load("digits").train_images
+    assert digits.train_images.shape == (1500, 64, 1)
+    np.testing.assert_array_equal(
+        np.rint(digits.train_images.numpy().reshape(-1, 8, 8) * 255 / 16), images[..., 0].numpy()
+    )
