@@ -93,7 +93,9 @@ def _dtype(value: Any) -> str | None:
     return None if fits else "float32, float64 or bfloat16"
 
 
-LEFT_OUT = frozenset({"architectures", "cell", "epoch", "network", "out", "parameters", "table", "threads"})
+LEFT_OUT = frozenset(
+    {"architectures", "cell", "epoch", "network", "on", "out", "parameters", "table", "threads"}
+)
 ARGUMENTS: Mapping[str, Wanted] = {
     "level": _whole(0, 2),
     "seed": _whole(0),
@@ -124,6 +126,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "isomorphic": _of(bool, "True or False"),
     "unique": _of(bool, "True or False"),
     "out": _of((str, os.PathLike), "the path of a folder"),
+    "on": _of(str, '"auto", or the address of a Ray cluster'),
     "amp": _of(bool, "True or False"),
     "drop_path": _of(bool, "True or False"),
     "auxiliary": _of(bool, "True or False"),

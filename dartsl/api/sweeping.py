@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from dartsl.api import types
 from dartsl.api.arguments import require
@@ -16,6 +16,10 @@ from dartsl.api.settings import SweepSettings
 from dartsl.api.specs import RunLike, SpecLike, path_of
 from dartsl.run.commands import command_line
 from dartsl.run.interrupt import Interrupted
+
+if TYPE_CHECKING:
+    from dartsl.sweeping.executor import Executor
+    from dartsl.sweeping.plan import Protocol
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ def sweep(
     *,
     plugins: Sequence[str | Path] = (),
     jobs: int = 1,
+    on: str | None = None,
     command: str = "dartsl.sweep(...)",
     console: types.Console | None = None,
     quiet: bool = False,
@@ -50,7 +55,10 @@ def sweep(
     spec        a path, the name of a shipped spec, a Source or a Spec
     out         the sweep's folder; by default `runs/`, the spec's name and `-sweep`
     plugins     files that implement `extern op`s; the plan does not name them, so that `resume_sweep` needs them again
-    jobs        how many run side by side: they share the cores, and the GPUs
+    jobs        how many run side by side: they share the cores, and the GPUs. With `on`: how many share a machine like
+                this one, which makes the threads of each
+    on          "auto" or "HOST:PORT": the jobs are tasks of this Ray cluster (`dartsl[ray]`), which starts as many as
+                it has room for
     command, console, quiet   as those of `dartsl.search`
 
     What else is asked for:
@@ -76,8 +84,8 @@ def sweep(
     raises KeyboardInterrupt; `resume_sweep` goes on, also after a kill. Raises SpecError for a fault in the spec, and
     UserError for what cannot be used, before anything runs.
     """
-    folder = plan_sweep(spec, out, jobs=jobs, command=command, **asked)
-    return resume_sweep(folder, jobs=jobs, plugins=plugins, console=console, quiet=quiet)
+    folder = plan_sweep(spec, out, jobs=jobs, on=on, command=command, **asked)
+    return resume_sweep(folder, jobs=jobs, on=on, plugins=plugins, console=console, quiet=quiet)
 
 
 def plan_sweep(
@@ -85,6 +93,7 @@ def plan_sweep(
     out: str | Path | None = None,
     *,
     jobs: int = 1,
+    on: str | None = None,
     command: str = "dartsl.sweep(...)",
     **asked: Unpack[SweepSettings],
 ) -> Path:
@@ -94,8 +103,9 @@ def plan_sweep(
     from dartsl.run.folder import free_name
     from dartsl.sweeping.folder import SweepFolder
 
-    require(out=out, command=command, jobs=jobs)
+    require(out=out, command=command, jobs=jobs, on=on)
     plan, texts, stem = planned(spec, jobs, command, asked)
+    _executor(jobs, on, plan.protocol)  # where they cannot run nothing is written
     path = free_name(Path("runs"), f"{stem}-sweep") if out is None else Path(out)
     return SweepFolder.made(path, plan, texts).path
 
@@ -104,29 +114,29 @@ def resume_sweep(
     sweep: RunLike,
     *,
     jobs: int = 1,
+    on: str | None = None,
     plugins: Sequence[str | Path] = (),
     console: types.Console | None = None,
     quiet: bool = False,
 ) -> Sweep:
     """Go on with a sweep that was stopped, killed, or had jobs that failed: what is done is left as it is.
 
-    `jobs` may be another number than before: each job has the threads that the plan says. Raises UserError for a folder
-    that is none of a sweep, or is at work; KeyboardInterrupt after Ctrl-C.
+    `jobs` may be another number than before: each job has the threads that the plan says. `on`, as that of `sweep`, goes
+    on on a Ray cluster, wherever the jobs ran before; it starts as many as it has room for, whatever `jobs` says. Raises
+    UserError for a folder that is none of a sweep, or is at work; KeyboardInterrupt after Ctrl-C.
     """
     from rich.console import Console
 
     from dartsl.sweeping.folder import SweepFolder
     from dartsl.sweeping.looking import require_unchanged
-    from dartsl.sweeping.machine import gpus_of
-    from dartsl.sweeping.processes import Processes
     from dartsl.sweeping.runner import run
 
-    require(jobs=jobs)
+    require(jobs=jobs, on=on)
     console = console_of(console, quiet) or Console()
     folder = SweepFolder.open(path_of(sweep))
     require_unchanged(folder)
     with folder.held():
-        executor = Processes(jobs, gpus_of(folder.plan.protocol.device))
+        executor = _executor(jobs, on, folder.plan.protocol)
         outcome = run(folder, executor, console, [Path(plugin) for plugin in plugins])
     found = Sweep(folder.path, outcome.finished, outcome.failed)
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
@@ -137,6 +147,17 @@ def resume_sweep(
     if outcome.interrupted:
         raise Interrupted(found)
     return found
+
+
+def _executor(jobs: int, on: str | None, protocol: Protocol) -> Executor:
+    """What runs the jobs: this machine, or a Ray cluster. Raises UserError where that cannot be."""
+    from dartsl.sweeping.machine import gpus_of
+    from dartsl.sweeping.on_ray import OnRay
+    from dartsl.sweeping.processes import Processes
+
+    if on is None:
+        return Processes(jobs, gpus_of(protocol.device))
+    return OnRay(on, protocol.threads, protocol.device)
 
 
 def run_job(sweep: RunLike, name: str, *, plugins: Sequence[str | Path] = ()) -> int:

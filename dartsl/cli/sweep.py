@@ -21,7 +21,7 @@ from dartsl.cli.output import FAULT, INTERRUPTED, answer, console, note, outcome
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.commands import command_line
 
-ANEW = {"resume", "jobs", "job", "print_commands", "plugins", "quiet"}  # that may stand beside --resume
+ANEW = {"resume", "jobs", "on", "job", "print_commands", "plugins", "quiet"}  # that may stand beside --resume
 
 
 @command("sweep")
@@ -83,7 +83,14 @@ ANEW = {"resume", "jobs", "job", "print_commands", "plugins", "quiet"}  # that m
 )
 @network_options
 @plugin_option
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs side by side. [1]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N",
+    help="Jobs side by side; with --on: jobs that share a machine. [1]",
+)  # fmt: skip
+@click.option(
+    "--on", metavar="auto|HOST:PORT",
+    help="Run the jobs on this Ray cluster (dartsl[ray]); auto: the one that runs here or that RAY_ADDRESS names.",
+)  # fmt: skip
 @click.option(
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="FOLDER",
     help="Go on with the sweep in this folder; takes the place of SPEC.",
@@ -103,8 +110,8 @@ def sweep_command(
     Each method is searched with several seeds, random architectures of the same space are drawn, one of each is
     selected by validation data, and all are trained in the same way. The plan, with the command of every job, is
     written to sweep.json in the sweep's folder before anything runs. A job that fails does not stop the others.
-    Ctrl-C lets the jobs save; --resume goes on, also after a kill. For a cluster, --print-commands gives a line for
-    each job, after those that it needs, to be run in the sweep's folder.
+    Ctrl-C lets the jobs save; --resume goes on, also after a kill. --on runs the jobs on a Ray cluster; for another,
+    --print-commands gives a line for each job, after those that it needs, to be run in the sweep's folder.
 
     \b
     Examples:
@@ -113,6 +120,7 @@ def sweep_command(
       dartsl sweep mine.darts --vary warmup=0,5 --recipes "lr=0.025,0.01" --select search
       dartsl sweep nasbench201 --table nb201.csv --column test --select table:valid --random 100
       dartsl sweep --resume sweeps/mine --jobs 2
+      dartsl sweep mine.darts --on auto --jobs 8 --out sweeps/mine
       dartsl sweep mine.darts --print-commands --out sweeps/mine > sweeps/mine.sh
     """
     from dartsl.api import sweeping
@@ -122,12 +130,20 @@ def sweep_command(
         for name, value in given.items()
         if value is not None and value is not False and value != ()
     }
-    plugins = given["plugins"]
+    plugins, on = given["plugins"], given["on"]
+    if on is not None and (job is not None or given["print_commands"]):
+        raise click.UsageError("--on runs all jobs; leave out --job and --print-commands.", ctx)
+    if on is not None and resume is not None and given["jobs"] is not None:
+        raise click.UsageError(
+            "The plan has the threads of each job, and --on starts as many jobs as there is room for; leave out "
+            "--jobs.",
+            ctx,
+        )
     if resume is not None:
         if spec is not None or not asked.keys() <= ANEW:
             raise click.UsageError(
-                "--resume goes on with a sweep as it was planned; only --jobs, --job, --print-commands and --plugin "
-                "may be given with it.",
+                "--resume goes on with a sweep as it was planned; only --jobs, --on, --job, --print-commands and "
+                "--plugin may be given with it.",
                 ctx,
             )
         folder = resume
@@ -147,7 +163,7 @@ def sweep_command(
         return
     screen = console(given["quiet"])
     found, stopped = outcome_of(
-        lambda: sweeping.resume_sweep(folder, jobs=given["jobs"] or 1, plugins=plugins, console=screen)
+        lambda: sweeping.resume_sweep(folder, jobs=given["jobs"] or 1, on=on, plugins=plugins, console=screen)
     )
     answer({"sweep": str(found.path), "finished": found.finished, "failed": list(found.failed)}, "")
     ctx.exit(INTERRUPTED if stopped else 0 if found.finished else FAULT)
@@ -155,7 +171,7 @@ def sweep_command(
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:
     """The options as arguments of `plan_sweep`."""
-    found = {name: value for name, value in given.items() if name not in ANEW - {"jobs"}}
+    found = {name: value for name, value in given.items() if name not in ANEW - {"jobs", "on"}}
     found["parameters"] = parse_assignments(found.pop("assignments", ()))
     for name in ("search", "train"):
         found[name] = _assignments(found.get(name, ()), f"--{name}")

@@ -30,16 +30,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """A task that is over: the exit code of its process (of one that was killed minus the signal's number), and how
-    long it took, in seconds."""
+    """A task that is over.
+
+    exit     the exit code of its process; of one that was killed minus the signal's number
+    seconds  how long it took
+    lost     why nothing is known of its end, such as that its machine died: it is to be started again; else empty
+    """
 
     name: str
     exit: int
     seconds: float
+    lost: str = ""
 
 
 class Executor(Protocol):
-    """Runs tasks side by side. Used by one thread, as a context manager: none of its tasks outlives it."""
+    """Runs tasks side by side. Used by one thread, as a context manager: none of its tasks outlives it.
+
+    late  after how many seconds at most the files that a task has left are seen here
+    """
+
+    late: float
 
     def __enter__(self) -> Executor:
         """Make ready."""

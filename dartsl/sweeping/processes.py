@@ -30,6 +30,8 @@ class Processes:
     """An `Executor` of `jobs` processes side by side, each on one of the GPUs, whose names are those of
     CUDA_VISIBLE_DEVICES; no names: the processes see what the sweep sees."""
 
+    late = 0.0
+
     def __init__(self, jobs: int, gpus: Sequence[str] = ()) -> None:
         self._slots = list(range(jobs))
         self._gpus = gpus

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ from dartsl.sweeping.progress import SweepProgress
 
 WORKS = {"pick": pick, "lookup": look_up}  # of each kind in OWN
 LOOK = 0.5  # seconds between two looks at how far the jobs are
+LOSSES = 3  # times that a job is started again whose machine was lost
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class _State:
     done: set[str] = field(default_factory=set)
     running: dict[str, Job] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    losses: Counter[str] = field(default_factory=Counter)
 
     def ready(self, job: Job) -> bool:
         """Whether a job may be started now."""
@@ -131,14 +135,25 @@ class _Sweep:
     def _end(self, ended: Ended, stopped: bool) -> None:
         job = self.state.running.pop(ended.name)
         self.folder.note(job, ended.exit, ended.seconds)
-        if ended.exit == 0 and self.folder.done(job):
+        if ended.lost and not stopped and self.state.losses[job.name] < LOSSES:
+            self.state.losses[job.name] += 1
+            self.progress.say(f"{job.name} is started again: {ended.lost}")
+        elif ended.exit == 0 and self._done(job):
             self.state.done.add(job.name)
             self.progress.done(job.name)
             self.progress.line(job.name, "done", ended.seconds)
         elif not stopped:
             self.state.failed.add(job.name)
             log = self.folder.log(job).relative_to(self.folder.path)
-            self.progress.line(job.name, f"failed with exit code {ended.exit} ({log})", ended.seconds)
+            how = f"was lost {LOSSES + 1} times" if ended.lost else f"failed with exit code {ended.exit}"
+            self.progress.line(job.name, f"{how} ({log})", ended.seconds)
+
+    def _done(self, job: Job) -> bool:
+        """Whether what a job has written is whole."""
+        until = time.monotonic() + self.executor.late
+        while not (done := self.folder.done(job)) and time.monotonic() < until:
+            time.sleep(LOOK)
+        return done
 
     def _part(self, job: Job) -> float:
         """The part of a run that is over."""
