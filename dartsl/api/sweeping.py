@@ -121,9 +121,9 @@ def resume_sweep(
 ) -> Sweep:
     """Go on with a sweep that was stopped, killed, or had jobs that failed: what is done is left as it is.
 
-    `jobs` may be another number than before: each job has the threads that the plan says. `on`, as that of `sweep`, goes
-    on on a Ray cluster, wherever the jobs ran before; it starts as many as it has room for, whatever `jobs` says. Raises
-    UserError for a folder that is none of a sweep, or is at work; KeyboardInterrupt after Ctrl-C.
+    `jobs` may be another number than before: each job has the threads that the plan says. `on`, as that of `sweep`,
+    goes on on a Ray cluster, wherever the jobs ran before; it starts as many as it has room for, whatever `jobs` says.
+    Raises UserError for a folder that is none of a sweep, or is at work; KeyboardInterrupt after Ctrl-C.
     """
     from rich.console import Console
 

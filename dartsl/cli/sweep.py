@@ -131,14 +131,7 @@ def sweep_command(
         if value is not None and value is not False and value != ()
     }
     plugins, on = given["plugins"], given["on"]
-    if on is not None and (job is not None or given["print_commands"]):
-        raise click.UsageError("--on runs all jobs; leave out --job and --print-commands.", ctx)
-    if on is not None and resume is not None and given["jobs"] is not None:
-        raise click.UsageError(
-            "The plan has the threads of each job, and --on starts as many jobs as there is room for; leave out "
-            "--jobs.",
-            ctx,
-        )
+    _require_usable(ctx, on, job, resume, given)
     if resume is not None:
         if spec is not None or not asked.keys() <= ANEW:
             raise click.UsageError(
@@ -167,6 +160,20 @@ def sweep_command(
     )
     answer({"sweep": str(found.path), "finished": found.finished, "failed": list(found.failed)}, "")
     ctx.exit(INTERRUPTED if stopped else 0 if found.finished else FAULT)
+
+
+def _require_usable(
+    ctx: click.Context, on: str | None, job: str | None, resume: Path | None, given: dict[str, Any]
+) -> None:
+    """Raises UsageError for what does not go with --on."""
+    if on is not None and (job is not None or given["print_commands"]):
+        raise click.UsageError("--on runs all jobs; leave out --job and --print-commands.", ctx)
+    if on is not None and resume is not None and given["jobs"] is not None:
+        raise click.UsageError(
+            "The plan has the threads of each job, and --on starts as many jobs as there is room for; leave out "
+            "--jobs.",
+            ctx,
+        )
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

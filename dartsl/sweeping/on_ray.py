@@ -134,7 +134,7 @@ class OnRay:
         """How a task that is over has ended. Raises UserError where its node cannot run any."""
         errors = self._ray.exceptions
         try:
-            found = self._ray.get(promised)
+            found: Ended | str = self._ray.get(promised)
         except errors.TaskCancelledError:
             return Ended(task.name, CANCELLED, 0.0)
         except errors.RayTaskError as error:  # dartsl is not there, or another
@@ -166,7 +166,7 @@ def work(task: Task, version: str) -> Ended | str:
 
 
 def _unsaid(*_: object, **__: object) -> None:
-    """In place of Ray's function that prints, on stdout, what it hears of its nodes: the answer of a command is there."""
+    """In place of Ray's function that prints what it hears of its nodes on stdout, where a command's answer is."""
 
 
 def _over(place: Processes) -> Ended:
