@@ -25,11 +25,15 @@ LOSSES = {"0": 0.5, "1": 0.25, "2": 0.75}  # by the last part of a training's na
 
 
 class Writers:
-    """An executor whose tasks are over as soon as they are waited for; `fails` have exit code 3."""
+    """An executor whose tasks are over as soon as they are waited for; `fails` have exit code 3, and each of `lost` is
+    lost so many times."""
+
+    late = 0.0
 
     def __init__(self, folder: SweepFolder, jobs: int = 2, fails: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.fails = fails
+        self.lost: dict[str, int] = {}
         self.jobs = jobs
         self.running: list[Task] = []
         self.begun: list[Task] = []
@@ -57,6 +61,9 @@ class Writers:
             over, self.running = self.running, []
             return [Ended(task.name, 130, 0.5) for task in over]
         task = self.running.pop(0)
+        if self.lost.get(task.name, 0):
+            self.lost[task.name] -= 1
+            return [Ended(task.name, -9, 0.0, "its node died")]
         if task.name in self.fails:
             return [Ended(task.name, 3, 1.0)]
         write(self.folder, self.folder.plan.job(task.name))
@@ -139,6 +146,17 @@ def test_a_failed_job_stops_those_alone_that_need_it(tmp_path: Path) -> None:
     tried = folder.tried(folder.plan.job("search/darts/1"))
     assert tried is not None
     assert (tried.exit, tried.seconds) == (0, 3.0)
+
+
+def test_a_job_that_is_lost_is_started_again_three_times(tmp_path: Path) -> None:
+    folder, screen = folder_of(tmp_path), console()
+    executor = Writers(folder)
+    executor.lost = {"search/darts/0": 3, "search/darts/1": 4}
+    outcome = run(folder, executor, screen)
+    assert outcome.failed == ("search/darts/1",)
+    assert [task.name for task in executor.begun].count("search/darts/0") == 4
+    assert "search/darts/0 is started again: its node died" in said(screen)
+    assert "search/darts/1  was lost 4 times (logs/search/darts/1.log)" in said(screen)
 
 
 def test_what_was_begun_goes_on_by_its_own_folder(tmp_path: Path) -> None:
