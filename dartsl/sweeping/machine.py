@@ -12,7 +12,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 def threads_of(jobs: int) -> int:
     """The threads of each of so many jobs side by side."""
-    return max(1, len(os.sched_getaffinity(0)) // jobs) if hasattr(os, "sched_getaffinity") else 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // jobs)
 
 
 def gpus_of(device: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 from dartsl.run.files import parse_json, read_file, read_rows, write_json, write_text
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY
@@ -29,7 +30,10 @@ def pick(folder: SweepFolder, job: Job) -> None:
         raise UserError(f"no validation loss of the arm `{arm.name}` is finite")
     best = min(finite, key=lambda seed: finite[seed])
     out = folder.path / job.out
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {reason(error)}") from error
     if arm.kind == AT_COST:
         spec = read_file(folder.path / plan.architecture(arm, best)).decode()
         write_text(out.with_suffix(".darts"), spec)

@@ -109,6 +109,8 @@ def _verdict(row: Row, chance: Row, measure: str, comparisons: int) -> str:
         )
     lower = "lower" if found.mean < 0 else "higher"
     by = difference(abs(found.mean), measure, sign="")
+    fewer = found.kind == "paired" and found.n < max(len(row.figures), len(chance.figures))
+    mean = f"over the {found.n} pairs that are there its mean {measure}" if fewer else f"its mean {measure}"
     if found.equal:
         each = "with every seed" if found.kind == "paired" else "each time"
         if found.mean == 0:
@@ -120,10 +122,10 @@ def _verdict(row: Row, chance: Row, measure: str, comparisons: int) -> str:
     assert found.interval is not None
     if not found.interval.side:
         return (
-            f"No difference between {row.arm} and random is shown: its mean {measure} is {lower} by {by}, and the "
+            f"No difference between {row.arm} and random is shown: {mean} is {lower} by {by}, and the "
             f"95 % interval of the difference, {interval(found.interval, measure)}, has zero in it."
         )
-    return _outside(row, measure, comparisons, f"its mean {measure} is {lower} by {by}")
+    return _outside(row, measure, comparisons, f"{mean} is {lower} by {by}")
 
 
 def _outside(row: Row, measure: str, comparisons: int, what: str) -> str:

@@ -139,3 +139,13 @@ def test_figures_in_words() -> None:
         "-", "999", "12,345", "1.23 M", "4.56 G", "7.89 T",
     ]  # fmt: skip
     assert [clock(x) for x in (12.34, 65, 7384)] == ["12.3 s", "1 min 05 s", "2 h 03 min"]
+
+
+def test_a_verdict_over_some_of_the_pairs_says_so(tmp_path: Path) -> None:
+    figures: Figures = {
+        "darts": {0: 60, 1: 65, 2: 61},
+        "random": {0: 100, 1: 104},
+        "random_at_cost": {0: 100, 1: 100, 2: 100},
+    }
+    text = reported(faked(tmp_path, figures))
+    assert "over the 2 pairs that are there its mean test error is lower by " in text
