@@ -13,6 +13,7 @@ from dartsl.api import types
 from dartsl.api.arguments import exact, require
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
 from dartsl.lang.check.model import Spec
+from dartsl.lang.check.network_faults import require_parameters
 from dartsl.lang.check.together import require_together
 from dartsl.lang.checker import pick_network
 from dartsl.lang.codes.diagnostics import UserError
@@ -59,7 +60,9 @@ def job_of(
     """A job of one of a spec's networks. Raises UserError, SpecError where there is no such network or parameter."""
     require(network=network, plugins=plugins, out=out, command=command)
     values = exact(parameters)
-    spec, _ = laid_out(spec, pick_network(spec, network), values)
+    picked = pick_network(spec, network)
+    require_parameters(picked, values)
+    spec, _ = laid_out(spec, picked, values)
     folder = None if out is None else Path(out)
     return Job(spec, network, values, plugins, folder, command, console, given, tuple(asked), callbacks)
 

@@ -67,7 +67,9 @@ def test_weights_at_their_bounds_let_the_input_through(weight: float) -> None:
 
 def test_only_what_has_a_name_is_provided() -> None:
     some = Implementations[int]("relaxation")
-    with pytest.raises(ValueError, match=r"no relaxation other: `dartsl\.lang\.methods\.register` adds one"):
+    with pytest.raises(
+        ValueError, match=r"no relaxation other: `dartsl\.lang\.settings\.methods\.register` adds one"
+    ):
         some.provide("other", 1)
     some.provide("softmax", 1)
     assert some.of("softmax") == 1
