@@ -87,6 +87,7 @@ class SearchSettings(TypedDict, total=False):
     stages: str | Sequence[str | Mapping[str, float]]
     stages_start: Literal["fresh", "kept"]
     seed: int
+    target_column: str
     device: str
     dtype: Literal["float32", "float64"]
     optimise: int
@@ -128,6 +129,7 @@ class TrainSettings(TypedDict, total=False):
     asgd: bool
     nonmono: int
     seed: int
+    target_column: str
     device: str
     validation: float
     final: bool

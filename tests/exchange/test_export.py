@@ -193,7 +193,7 @@ def test_an_unknown_format() -> None:
 @pytest.mark.parametrize("to", ["torch", "onnx"])
 def test_a_program_of_a_network_of_text_is_refused(to: str) -> None:
     subject = subject_of_spec(check(read("zoo/rnn_v1")), None, {"H": 8, "vocab": 8})
-    with pytest.raises(UserError, match="only a network of images can be exported"):
+    with pytest.raises(UserError, match="no network of text can be exported"):
         export_bytes(subject, to)
 
 

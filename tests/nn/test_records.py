@@ -14,7 +14,7 @@ from torch import nn
 import dartsl.graph
 from dartsl.graph.kinds import KINDS
 from dartsl.lang.records import primitives
-from dartsl.lang.records.primitives import GENERAL, PRIMITIVES
+from dartsl.lang.records.primitives import GENERAL, PRIMITIVES, SERIES
 from dartsl.lang.records.record import MERGES, Record
 from dartsl.nn.builders import BUILDERS, Function, home, provide, register
 from dartsl.nn.lower import FUSED
@@ -48,7 +48,7 @@ def test_no_primitive_is_known_by_its_name(path: Path) -> None:
 
 
 def test_every_record_has_a_builder() -> None:
-    records: list[Record] = [*PRIMITIVES.values(), *GENERAL.values(), *MERGES.values()]
+    records: list[Record] = [*PRIMITIVES.values(), *GENERAL.values(), *SERIES.values(), *MERGES.values()]
     assert {each.builder for each in records} <= set(BUILDERS)
     assert set(KINDS) - OF_THE_LOWERING <= set(BUILDERS) | set(FUSED)
     assert set(BUILDERS) == {each.builder for each in records} | {"drop_path", "dropout_mask", "skip_dropout"}

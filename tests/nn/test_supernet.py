@@ -56,7 +56,7 @@ def test_shipped_specs_lower(name: str) -> None:
             output = model(torch.empty(3, 2, dtype=torch.int64, device="meta")).logits
             assert output.shape == (3, 2, model.plan.classes)
         else:
-            output = model(torch.empty(2, *model.plan.input.shape.dims, device="meta"))
+            output = model(torch.empty(2, *model.plan.input.shape.outer, device="meta"))
             assert output.shape == (2, model.plan.classes)
         assert sum(p.numel() for p in model.weights()) == parameters(model.graph)
 
