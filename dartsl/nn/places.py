@@ -13,7 +13,7 @@ from dartsl.graph.operations import Application
 from dartsl.lang.records.record import ModuleSpec
 from dartsl.nn.draws import Draws
 from dartsl.nn.passing import PLAIN, Pass
-from dartsl.nn.text import float_of
+from dartsl.nn.text import LockedDropout, float_of
 
 EPS = 1e-5  # of layer norm and group norm: torch's default
 POSITION_STD = (
@@ -140,22 +140,13 @@ class CausalConv(nn.Conv1d):
         return f"{self.in_channels}, {self.out_channels}, {self.kernel_size[0]}, {self.dilation[0]}, {self.groups}"
 
 
-class Dropout(nn.Module):
+class Dropout(LockedDropout):
     """Dropout of each number by itself, in training only: of the same shape."""
-
-    def __init__(self, draws: Draws, path: str, p: float) -> None:
-        super().__init__()
-        self.draws = draws
-        self.path = path
-        self.p = p
 
     def forward(self, x: Tensor, pass_: Pass = PLAIN) -> Tensor:
         if not self.training or self.p == 0:
             return x
         return x * self.draws.kept(pass_, self.path, tuple(x.shape), self.p, x, rows=int(x.dim() == 3))
-
-    def extra_repr(self) -> str:
-        return f"{self.path!r}, {self.p}"
 
 
 def layer_norm(spec: ModuleSpec) -> nn.Module:

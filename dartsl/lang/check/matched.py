@@ -11,9 +11,8 @@ from typing import Literal
 
 from dartsl.lang.syntax.ast import Argument, Call, Name
 
-WIDTH = (
-    "out"  # what every operation takes by name from version 2 on, also where it declares no such parameter
-)
+# What every operation takes by name from version 2 on, also where it declares no such parameter.
+WIDTH = "out"
 
 Reason = Literal["after named", "too many", "unknown", "twice"]
 

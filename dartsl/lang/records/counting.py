@@ -43,11 +43,16 @@ def word_vectors(spec: ModuleSpec) -> int:
     return spec.number("vocab") * spec.out_shape[0]
 
 
+def _of_a_row(spec: ModuleSpec) -> int:
+    """The weights of a convolution in groups, of a kernel of one row."""
+    groups = dict(spec.arguments).get("groups", 1)
+    parts = spec.in_shape[0] if spec.primitive.endswith("dwconv") else int(groups)
+    return matrix_size(spec) // parts * spec.number("k")
+
+
 def general_weights(spec: ModuleSpec) -> int:
     """Those of a convolution in groups: k x k of a map, k of a sequence."""
-    arguments, k = dict(spec.arguments), spec.number("k")
-    groups = spec.in_shape[0] if spec.primitive.endswith("dwconv") else int(arguments.get("groups", 1))
-    return matrix_size(spec) // groups * (k if len(spec.in_shape) == 2 else k * k)
+    return _of_a_row(spec) * (1 if len(spec.in_shape) == 2 else spec.number("k"))
 
 
 def general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
@@ -57,10 +62,7 @@ def general_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:
 
 def series_weights(spec: ModuleSpec) -> int:
     """Those of a convolution along a series, (C, 1, L): k of each pair of channels of a group."""
-    groups = (
-        spec.in_shape[0] if spec.primitive.endswith("dwconv") else int(dict(spec.arguments).get("groups", 1))
-    )
-    return matrix_size(spec) // groups * spec.number("k")
+    return _of_a_row(spec)
 
 
 def series_multiply_adds(spec: ModuleSpec, shape: tuple[int, ...]) -> int:

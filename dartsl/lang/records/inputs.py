@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from dartsl.lang.records.tensors import Shape
 
@@ -44,9 +44,9 @@ class Input(ABC):
         return f"`{cls.word}({', '.join(cls.sizes)})`"
 
     @classmethod
-    @abstractmethod
-    def of(cls, *sizes: int) -> Input:
+    def of(cls, *sizes: int) -> Self:
         """The one of these sizes, in the order of `sizes`."""
+        return cls(*sizes)
 
     def to(self, outputs: int) -> Input:
         """The same, of a network whose head gives so many outputs."""
@@ -85,10 +85,6 @@ class Images(Input):
     stem = "a map of the image"
     stem_help = "`conv(1)` is linear in the channels, and gives a map"
 
-    @classmethod
-    def of(cls, *sizes: int) -> Images:
-        return cls(*sizes)
-
     @property
     def shape(self) -> Shape:
         return Shape(self.channels, (self.height, self.width))
@@ -110,10 +106,6 @@ class Tokens(Input):
     example = "row of text"
     stem = "a sequence"
     sequence = True
-
-    @classmethod
-    def of(cls, *sizes: int) -> Tokens:
-        return cls(*sizes)
 
     def to(self, outputs: int) -> Tokens:
         return replace(self, vocabulary=outputs)
@@ -146,10 +138,6 @@ class Vector(Input):
     stem = "a vector"
     since = 2
 
-    @classmethod
-    def of(cls, *sizes: int) -> Vector:
-        return cls(*sizes)
-
     @property
     def shape(self) -> Shape:
         return Shape(self.features, ())
@@ -171,10 +159,6 @@ class Series(Input):
     example = "series"
     stem = "a series"
     since = 2
-
-    @classmethod
-    def of(cls, *sizes: int) -> Series:
-        return cls(*sizes)
 
     @property
     def shape(self) -> Shape:
