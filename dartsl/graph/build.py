@@ -62,9 +62,8 @@ class _Builder:
         self._graph = nx.DiGraph()
         self._modules: dict[str, ModuleSpec] = {}
         self._paths = Paths()
-        self._merging: dict[
-            str, str
-        ] = {}  # the paths of nodes of the cell at hand that have operations after a merge
+        # Of each node of the cell at hand with operations after its merge, where its parts have their names.
+        self._merging: dict[str, str] = {}
         self._given: dict[str, str] = {}  # the id of what each layer gives
         self._loop: Loop | None = None  # that of the scan layer at hand
         self._carries: list[str] = []
@@ -161,7 +160,7 @@ class _Builder:
         self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
     ) -> str:
         """The candidates of an edge and, where there is a choice, their mix."""
-        path = self._edge_path(layer, edge, source, node)
+        path = self._edge_path(layer, edge, node)
         places = [self._paths.claim(path, candidate_name(each.label)) for each in edge.candidates]
         if row is None:
             only = self._term(terms[0], source, places[0], layer.name)
@@ -198,11 +197,12 @@ class _Builder:
             self._merging[node.of] = path
         return path
 
-    def _edge_path(self, layer: CellLayer, edge: Edge, source: str, node: str) -> str:
+    def _edge_path(self, layer: CellLayer, edge: Edge, node: str) -> str:
         """Where the candidates of an edge have their names: below the merge, where they follow one."""
         if layer.cell.layer:
             return node
-        return source if edge.target in layer.cell.merging else self._paths.claim(node, safe(edge.source))
+        merging = layer.cell.merging.get(edge.target)
+        return self._paths.claim(node, safe(edge.source)) if merging is None else f"{node}.{merging.merge}"
 
     def _offered(self, term: Term, source: str, place: str, layer: str) -> str:
         """A candidate of an edge that offers a choice."""

@@ -24,7 +24,7 @@ class DecidedLayers:
     def __init__(self, spec: Spec, network: Network, cells: Sequence[DerivedCell]) -> None:
         self._won: Mapping[str, KeptEdge] = {each.cell.name: each.edges[0] for each in cells}
         self._network = network
-        self._taken = {*spec.operations, *spec.choices, *spec.cells, *spec.networks} - self._won.keys()
+        self._taken = {*spec.operations, *spec.choices}  # no cell that is written can be called so
         self._layers = {name: self._layer(name, kept) for name, kept in self._won.items()}
         self._weights: list[KeptEdge | None] = []  # of each stage that is written, the layer that it is
 
@@ -46,7 +46,7 @@ class DecidedLayers:
         return replace(declared, items=tuple(items))
 
     def commented(self, network: str, weighed: bool) -> Iterator[str]:
-        """The lines of the printed network, with the weight of each layer that was chosen."""
+        """The lines of the network of `items`, printed, with the weight of each layer that was chosen."""
         weights, weight, held = iter(self._weights), "", ""
         for line in network.splitlines():
             statement = line.startswith("}") or (line.startswith("  ") and not line.startswith("   "))

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from dartsl.graph.prune import Kept
+from dartsl.graph.tables import tables_of
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.parts import steps
@@ -145,8 +146,20 @@ class Course:
                     "leave it out of the stages: it would do nothing",
                     exit_code=2,
                 )
+        if stage.parameters:
+            self._require_same_tables(self.plan(span), span)
         if stage.parameters or any(each.partial is not None for each in self.config.stages):
             self._require_widening(self.plan(span), span)
+
+    def _require_same_tables(self, plan: Plan, span: Span) -> None:
+        """How many layers offer a choice may depend on a parameter; each stage has the alphas of the whole search."""
+        if tables_of(plan.cells()) != tables_of(self.job.plan().cells()):
+            given = ", ".join(f"`{name}`" for name in self._parameters(span))
+            raise UserError(
+                f"stage {span.number + 1} has other layers that offer a choice than the network of the search",
+                f"they have alphas of their own, so that a stage cannot change their number: leave out {given}",
+                exit_code=2,
+            )
 
     def _require_widening(self, plan: Plan, span: Span) -> None:
         parts = self.config.stages.partials(self.config.partial)[: span.number + 1]

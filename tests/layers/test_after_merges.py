@@ -121,3 +121,12 @@ def test_what_is_found_is_written_at_the_node_and_trains(tmp_path: Path) -> None
 def test_mistakes_are_placed(text: str, code: str) -> None:
     faults = diagnose(Source("test.darts", text)).errors
     assert {fault.code for fault in faults} == {code}
+
+
+@pytest.mark.parametrize("merge", ["sum", "sum > mix_bn"])
+def test_their_names_stand_below_the_merge(merge: str) -> None:
+    """Also where a batch norm of the search stands between them, which a decided network does not have."""
+    text = TEXT.replace("node  u : sum >", f"node  u : {merge} >")
+    model = compile(check(Source("test.darts", text)), None, {}, Build(level=0))
+    names = [name for name, _ in model.named_parameters() if ".u.sum." in name]
+    assert names == ["network.layer0.u.sum.relu_conv_3_bn.conv.weight"]

@@ -291,3 +291,39 @@ network one {
         model = dartsl.compile(check(Source("test.darts", text.replace("LAYERS", layers))), level=0)
         counts[layers] = sum(name.endswith("running_mean") for name, _ in model.named_buffers())
     assert counts == {"pool > (pool | identity)": 2, "pool > identity": 0}
+
+
+def test_a_cell_cannot_have_the_name_of_a_layer(tmp_path: Path) -> None:
+    """It would stand in the place of a layer that offers a choice; one of an imported file of darts 1 too."""
+    cell = "cell layer0 {\n  input a\n  node n : sum\n  edge a -> n : relu\n  output n\n}\n"
+    (fault,) = diagnose(
+        Source("test.darts", SPEC.replace("network mobile", f"{cell}\nnetwork mobile"))
+    ).errors
+    assert (fault.code, fault.title) == ("E0203", "a cell cannot be called `layer0`")
+    (tmp_path / "old.darts").write_text(f"darts 1\n{cell}")
+    new = tmp_path / "new.darts"
+    text = SPEC.replace('import "std/cnn"', 'import "std/cnn"\nimport "./old"')
+    (fault,) = diagnose(Source("new.darts", text, new)).errors
+    assert (fault.code, fault.title) == ("E0203", "`layer0` is reserved in `darts 2`")
+    assert diagnose(Source("old.darts", f"darts 1\n{cell}")).errors == ()
+
+
+def test_an_operation_with_the_name_of_a_layer_keeps_it() -> None:
+    text = SPEC.replace("op  mb", "op layer3 = relu > conv(3)\nop  mb").replace(
+        "conv(3) > bn\n", "conv(3) > layer3\n"
+    )
+    texts = dartsl.sample(check(Source("test.darts", text)), count=8)
+    chains = [each for each in texts if "op layer3_ = conv(1)/stride > bn" in each]
+    assert chains
+    for each in chains:
+        assert "op layer3  = relu > conv(3)" in each or "op layer3 = relu > conv(3)" in each
+        check(Source("drawn.darts", each))
+
+
+def test_stages_of_a_search_cannot_change_how_many_layers_offer_choices(folder: Path) -> None:
+    stages = "stage(keep = 2), stage(keep = 1, L = 3)"
+    given = ("--stages", stages, "--epochs", "2", "--batch", "6", "--out", str(folder / "stages"))
+    output = run(folder, "search", "mobile.darts", *given, data=True, code=2)
+    assert "stage 2 has other layers that offer a choice" in output
+    assert "leave out `L`" in output
+    assert not (folder / "stages").exists()

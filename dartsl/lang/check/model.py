@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
@@ -112,7 +113,7 @@ class Output:
 class Cell:
     """A cell without open parameters. Its alphas are one row for each searched edge, in this order.
 
-    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.network_plan.layer_choices`).
+    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.layer_choices`).
     """
 
     name: str
@@ -139,7 +140,7 @@ class Cell:
         ordered = any(each.name == node and heeds_order(each.merge) for each in self.nodes)
         return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
 
-    @property
+    @cached_property
     def merging(self) -> dict[str, Node]:
         """Of each node with operations after its merge, the node that merges."""
         return {node.of: node for node in self.nodes if node.of is not None}
@@ -167,8 +168,8 @@ class Stage:
 class Network:
     """A network. `cells` are the names of the cells that its stages use, in order of first use.
 
-    `choices` has, for each layer of its stages that offers a choice, what it offers (darts 2, rule 22). It is empty
-    once these layers are laid out as cells (`dartsl.lang.plan.network_plan.layer_choices`).
+    `choices` has, for each layer of its stages that offers a choice, what it offers (darts 2). It is empty once these
+    layers are laid out as cells (`dartsl.lang.plan.layer_choices`); `unlaid` is then the network before that.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Network:
     cells: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
     choices: Mapping[Expr, tuple[Candidate, ...]] = field(default_factory=dict)
+    unlaid: Network | None = None
 
     @property
     def takes(self) -> type[Input]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,11 +39,13 @@ RESERVED: Mapping[str, str] = {
 }
 # What version 2 keeps for itself as well; files of version 1 may use these as names.
 RESERVED_2: Mapping[str, str] = {
-    "vector": "the input of a network of vectors",
-    "series": "the input of a network of series",
+    **{word: f"the input of a network of {takes.kind}" for word, takes in INPUTS.items() if takes.since > 1},
     "Cin": "the width that reaches a body",
     "shape": "what a body does to its width and size",
 }
+
+
+LAYER = re.compile(r"layer\d+")
 
 
 def meaning(name: Name) -> str | None:
@@ -203,6 +206,11 @@ class Symbols:
         return f'did you mean `{near}`? It needs `import "{others[near]}"`' if near else None
 
 
+def _is_layer(declaration: Declaration) -> bool:
+    """Whether a cell has the name of a layer, as layers that offer a choice have in `darts 2`."""
+    return isinstance(declaration, CellDecl | AliasDecl) and LAYER.fullmatch(declaration.name.id) is not None
+
+
 def _reserved_later(name: Name) -> str | None:
     """What a later version of the language than that of its file keeps a declared name for."""
     version = name.span.source.version
@@ -216,6 +224,8 @@ def reserved_later(file: File) -> list[tuple[Name, str]]:
     names = [d.name for d in file.declarations if not isinstance(d, SettingsDecl | NetworkDecl)]
     found = [(name, what) for name in names if (what := _reserved_later(name)) is not None]
     for declaration in file.declarations:
+        if isinstance(declaration, CellDecl | AliasDecl) and _is_layer(declaration):
+            found.append((declaration.name, "a layer of a network"))
         words = [each.name for each in getattr(declaration, "parameters", ())]
         for item in declaration.items if isinstance(declaration, CellDecl) else ():
             if isinstance(item, InputItem | NodeItem):
@@ -258,6 +268,11 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
         faults = check_parameters(getattr(declaration, "parameters", ()))
         if (fault := reserved(declaration.name)) is not None:
             return [*faults, fault]
+        if _is_layer(declaration) and declaration.span.source.version > 1:
+            label = Label(declaration.name.span, "layers that offer a choice are called so")
+            title = f"a cell cannot be called `{declaration.name.id}`"
+            help = f"choose another name, for example `{declaration.name.id}_`"
+            return [*faults, Diagnostic("E0203", title, label, help=help)]
         first = symbols.names.setdefault(declaration.name.id, declaration)
         if _reserved_later(declaration.name) is not None and symbols.builtin(
             symbols.names[declaration.name.id]

@@ -30,7 +30,8 @@ op my_sep_conv(k) = relu > conv(k)   # yes""",
 for) are known everywhere, so nothing else can be called so. A network may have a parameter
 `C`: it is the width that `--set C=36` replaces.
 
-`darts 2` keeps `Cin`, `shape`, `vector` and `series` as well. A file of `darts 1` may use these, and
+`darts 2` keeps `Cin`, `shape`, `vector` and `series` as well, and `layer0`, `layer1` and so on as
+names of cells: layers that offer a choice are called so. A file of `darts 1` may use these, and
 the operations that `darts 2` added, as names of its own; a file of `darts 2` cannot import it then.""",
         """node sum : sum     # no
 node total : sum   # yes""",

@@ -32,9 +32,10 @@ def laid_out(
     """The spec and its network with a cell for each layer that offers a choice; as they are where none does.
 
     With `operations` also for each layer that is an operation, to be drawn or compared. `overrides` replace the
-    network's parameters. Raises SpecError for a number that cannot be, and UserError for a parameter that the network
-    does not have.
+    network's parameters; one that is laid out already is laid out anew by them. Raises SpecError for a number that
+    cannot be, and UserError for a parameter that the network does not have.
     """
+    network = network.unlaid or network
     if not network.choices and not operations:
         return spec, network
     faults: list[Diagnostic] = []
@@ -47,7 +48,7 @@ def laid_out(
         faults.append(error.diagnostic)
     if faults:
         raise SpecError(faults)
-    new = replace(network, stages=tuple(stages), cells=tuple(layout.used), choices={})
+    new = replace(network, stages=tuple(stages), cells=tuple(layout.used), choices={}, unlaid=network)
     networks = {**spec.networks, network.name: new}
     return replace(spec, cells={**spec.cells, **layout.cells}, networks=networks), new
 
@@ -117,7 +118,8 @@ class _Layout:
             found = (Candidate(print_expr(meant), meant, expr.span),)
         if found:
             offered = tuple(self._offered(each, stage) for each in found)
-            self.cells[name] = _cell(name, offered, item.span)
+            made, before = _cell(name, offered, item.span), self._spec.cells.get(name)
+            self.cells[name] = before if before == made else made  # edges are told apart by their identity
             self.used.setdefault(name)
             expr = Name(name, span=item.span)
         elif cell is not None:
