@@ -164,7 +164,8 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
             help=f"let it end first: {command_line('dartsl', 'search', '--resume', folder.path)}",
         )
     settings = folder.info.settings
-    inherited: dict[str, Any] = {name: settings[name] for name in ("data", "level") if name in settings}
+    shared = ("data", "target_column", "level")
+    inherited: dict[str, Any] = {name: settings[name] for name in shared if name in settings}
     return Trainable(check(folder.found), folder.plugins, inherited)
 
 

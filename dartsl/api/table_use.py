@@ -39,10 +39,11 @@ def table_use(asked: SweepSettings) -> tuple[TableUse, str] | None:
                 raise UserError(f"{option} is of a table", "name one by --table", exit_code=2)
         return None
     _require_untrained(given)
-    path, columns = Path(given["table"]), given.get("columns") or ()
-    columns = (columns,) if isinstance(columns, str) else tuple(columns)
+    columns = given.get("columns") or ()
+    columns = (columns,) if isinstance(columns, str) else columns
+    require(table=given["table"], columns=columns, architectures=given.get("architectures"))
+    path, columns = Path(given["table"]), tuple(columns)
     lower, isomorphic = bool(given.get("lower_is_better")), bool(given.get("isomorphic"))
-    require(table=path, columns=columns, architectures=given.get("architectures"))
     selection = _selection(given.get("select"))
     asked_for = columns if selection is None or not columns else (*columns, selection)
     if len(set(asked_for)) < len(asked_for):

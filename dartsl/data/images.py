@@ -230,9 +230,9 @@ def _examples(name: str, part: str, found: Array, form: Form) -> Array:
             f"{name}: there are no {part} {form.several} (shape {found.shape})", "is the file complete?"
         )
     if found.dtype != np.uint8:
-        _require_finite(name, part, found, form)
-    # A copy where needed: torch wants writable memory without negative strides, in the machine's order of bytes.
-    return np.require(found, dtype=found.dtype.newbyteorder("="), requirements=["C", "W"])
+        require_finite(f"{name}: {part} {form.one}", found)
+    # A copy where needed: torch wants writable memory without negative strides.
+    return np.require(found, requirements=["C", "W"])
 
 
 def _require_type(name: str, part: str, found: Array, form: Form) -> None:
@@ -249,13 +249,14 @@ def _require_type(name: str, part: str, found: Array, form: Form) -> None:
     )
 
 
-def _require_finite(name: str, part: str, found: Array, form: Form) -> None:
+def require_finite(what: str, found: Array) -> None:
+    """Raises UserError where one of several examples, `what` in a message, holds NaN or an infinity."""
     for place, each in enumerate(found):
         if not np.isfinite(each).all():
             wrong = each[~np.isfinite(each)].flat[0]
             where = tuple(int(axis) for axis in np.argwhere(~np.isfinite(each))[0])
             raise UserError(
-                f"{name}: {part} {form.one} {place} holds {wrong}, at {', '.join(map(str, where))}",
+                f"{what} {place} holds {wrong}, at {', '.join(map(str, where))}",
                 "a missing value must be filled in, or its example left out, before the data are stored",
             )
 

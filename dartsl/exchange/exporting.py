@@ -141,7 +141,10 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
             exit_code=2,
         )
     if _floats(folder.info.inputs):
-        raise UserError(f"{folder.path} was trained on float32 images, which uint8 cannot hold", exit_code=2)
+        raise UserError(
+            f"{folder.path} was trained on float32 {folder.info.inputs.kind}, which uint8 cannot hold",
+            exit_code=2,
+        )
 
 
 def _floats(inputs: Inputs) -> bool:

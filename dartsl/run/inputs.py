@@ -9,11 +9,12 @@ from typing import Any
 
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.settings.values import MOST
 from dartsl.run.files import parse_json, read_file
 
 LEVELS = ("word", "char")
 AXES = {"images": 3, "series": 2, "vectors": 1}  # of an example, by its kind
+
+BEYOND = 3.5e38  # no float32 number, and so no mean or deviation of some, is as large
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _numbers(record: Mapping[str, Any], name: str, count: int) -> tuple[float, .
     found = record.get(name)
     if not isinstance(found, list) or len(found) != count:
         raise ValueError(name)
-    if not all(type(number) in (int, float) and abs(number) <= MOST for number in found):  # no NaN either
+    if not all(type(number) in (int, float) and abs(number) < BEYOND for number in found):  # no NaN either
         raise ValueError(name)
     return tuple(float(number) for number in found)
 

@@ -24,7 +24,12 @@ class DecidedLayers:
     def __init__(self, spec: Spec, network: Network, cells: Sequence[DerivedCell]) -> None:
         self._won: Mapping[str, KeptEdge] = {each.cell.name: each.edges[0] for each in cells}
         self._network = network
-        self._taken = {*spec.operations, *spec.choices}  # no cell that is written can be called so
+        parameters = (parameter.name.id for parameter in network.parameters)
+        self._taken = {
+            *spec.operations,
+            *spec.choices,
+            *parameters,
+        }  # no cell that is written can be called so
         self._layers = {name: self._layer(name, kept) for name, kept in self._won.items()}
         self._weights: list[KeptEdge | None] = []  # of each stage that is written, the layer that it is
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dartsl.data.images import Array
+from dartsl.data.images import Array, require_finite
 from dartsl.data.readers import table
 from dartsl.data.readers.image_file import SUFFIXES
 from dartsl.data.readers.layout import images_below
@@ -95,6 +95,8 @@ def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "") -> 
             if inputs.floats
             else "pixels are whole numbers 0 .. 255, channels the last axis; image files are resized, arrays are not",
         )
+    if inputs.floats:
+        require_finite(f"{name}: example", np.asarray(images.cpu() if isinstance(images, Tensor) else images))
     pixels = images.cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
     found = pixels.reshape(-1, *size)  # (N, H, W, C)
     for start in range(0, len(found), BATCH):

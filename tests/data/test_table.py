@@ -82,3 +82,30 @@ def test_breast_cancer_and_the_digits_as_series() -> None:
     np.testing.assert_array_equal(
         np.rint(digits.train_images.numpy().reshape(-1, 8, 8) * 255 / 16), images[..., 0].numpy()
     )
+
+
+def test_a_table_of_its_target_alone_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", *(["yes", "no"] * 5), header="answer")
+    with pytest.raises(UserError, match="no column but `answer`"):
+        table.read(path, "answer")
+
+
+def test_a_target_that_is_no_class_is_refused_before_all_else(tmp_path: Path) -> None:
+    rows = [f"{n},{n / 7}" for n in range(20)]
+    path = written(tmp_path / "t.csv", "word,-1", *rows, header="size,answer")
+    with pytest.raises(UserError, match="has 21 classes in 21 rows"):
+        table.read(path, "answer")
+
+
+def test_the_only_row_of_a_class_trains(tmp_path: Path) -> None:
+    rows = [f"{n},red,{'rare' if n == 7 else 'often'}" for n in range(20)]
+    found = load(str(written(tmp_path / "t.csv", *rows)), expect=(2, 2), target="answer")
+    assert np.bincount(found.train_labels).tolist() == [15, 1]
+    assert np.bincount(found.test_labels, minlength=2).tolist() == [4, 0]
+
+
+def test_a_long_number_is_shown_in_part(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "9" * 5000 + ",red,yes", *ROWS[1:])
+    with pytest.raises(UserError, match=r"`9{40}\.\.\.` is beyond") as caught:
+        table.read(path, "answer")
+    assert len(caught.value.message) < 200 + len(str(path))

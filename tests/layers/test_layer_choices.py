@@ -320,6 +320,16 @@ def test_an_operation_with_the_name_of_a_layer_keeps_it() -> None:
         check(Source("drawn.darts", each))
 
 
+def test_a_parameter_with_the_name_of_a_layer_keeps_it() -> None:
+    text = SPEC.replace("L = 2", "layer3 = 2").replace("later*L", "later*layer3")
+    chains = [
+        each for each in dartsl.sample(check(Source("test.darts", text)), count=8) if "op layer3_ =" in each
+    ]
+    assert chains
+    for each in chains:
+        check(Source("drawn.darts", each))
+
+
 def test_stages_of_a_search_cannot_change_how_many_layers_offer_choices(folder: Path) -> None:
     stages = "stage(keep = 2), stage(keep = 1, L = 3)"
     given = ("--stages", stages, "--epochs", "2", "--batch", "6", "--out", str(folder / "stages"))

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 import dartsl
+from dartsl.api.sweeping import plan_sweep, sweep_lines
 
 QUIET: Any = {"console": Console(quiet=True), "device": "cpu", "batch": 8, "epochs": 1}
 RNG = np.random.default_rng(1)
@@ -63,6 +64,7 @@ network tiny(C = 4, classes = 3) {
   head  linear(classes)
 }
 """
+OF_TWO = VECTORS.replace("vector(5)", "vector(2)").replace("classes = 3", "classes = 2").lstrip()
 CASES = {"images": (IMAGES, (4, 5, 2)), "series": (SERIES, (9, 2)), "vectors": (VECTORS, (5,))}
 
 
@@ -148,3 +150,38 @@ def test_a_table(tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("weight,colour,size\n3,green,1.5\n")
     with pytest.raises(dartsl.UserError, match="row 2, column `colour`: `green` is none of its categories"):
         dartsl.predict(trained, tmp_path / "new.csv")
+
+
+def test_a_table_of_large_numbers_keeps_its_target_from_search_to_prediction(tmp_path: Path) -> None:
+    """A training takes the target of its search, and the run of a column of 1e12 opens again."""
+    rows = [f"{RNG.normal() * 1e12},{RNG.normal()},{'yes' if n % 2 else 'no'}" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,other,answer", *rows]) + "\n")
+    spec = dartsl.Source(
+        "tiny", VECTORS.replace("vector(5)", "vector(2)").replace("classes = 3", "classes = 2").lstrip()
+    )
+    data = {"data": str(tmp_path / "t.csv"), **QUIET}
+    run = dartsl.search(spec, tmp_path / "searched", target_column="answer", **data)
+    trained = dartsl.train(run, tmp_path / "trained", **QUIET)
+    assert trained.settings["target_column"] == "answer"
+    assert len(dartsl.predict(trained, tmp_path / "t.csv")) == 40
+
+
+def test_what_is_no_number_is_refused_in_predictions_too(tmp_path: Path) -> None:
+    trained, _ = stages(tmp_path, VECTORS, labelled(40, 5))
+    found = np.zeros((3, 5), np.float32)
+    found[1, 2] = np.nan
+    with pytest.raises(dartsl.UserError, match="example 1 holds nan, at 2"):
+        dartsl.predict(trained, found)
+
+
+def test_a_sweep_of_a_table_trains_on_the_target_of_its_searches(tmp_path: Path) -> None:
+    rows = [f"{n % 7},{n % 5},{'yes' if n % 2 else 'no'}" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,other,answer", *rows]) + "\n")
+    (tmp_path / "tiny.darts").write_text(OF_TWO + '\nsearch {\n  target_column = "answer"\n}\n')
+    folder = plan_sweep(
+        tmp_path / "tiny.darts", tmp_path / "sweep", data=str(tmp_path / "t.csv"), seeds=1, random=0, epochs=1,
+        train_epochs=1,
+    )  # fmt: skip
+    trains = [line for line in sweep_lines(folder) if "# dartsl train" in line]
+    assert trains
+    assert all("--target-column answer" in line for line in trains)

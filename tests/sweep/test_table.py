@@ -265,3 +265,10 @@ def test_the_command(table: Path) -> None:
     use = read_plan(out).protocol.table
     assert use is not None
     assert (use.source, use.columns, use.selection, use.isomorphic) == ("nb.csv", ("test",), "valid", True)
+
+
+@pytest.mark.parametrize("wrong", [{"table": 5}, {"table": "t.csv", "columns": 5}])
+def test_what_is_no_path_or_column_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(dartsl.UserError):
+        plan_sweep("nasbench201", tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()

@@ -19,6 +19,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
 
 BYTES, COLUMNS, CATEGORIES = 1 << 28, 10_000, 100  # the most that are read
+SHOWN = 40  # characters of a value, in a message
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "missing"})  # in lower case
 
 Rows = Sequence[Sequence[str]]
@@ -39,17 +40,22 @@ def read(path: Path, target: str) -> ImageData:
             (f"did you mean `{near}`? " if near else "")
             + f"--target-column names one of its columns: {', '.join(names[:20])}",
         )
+    if len(names) == 1:
+        raise UserError(
+            f"{path}: no column but `{target}`, which is to be predicted", "add columns to predict it from"
+        )
     place = names.index(target)
     answers = [_present(path, row[place], number, target) for number, row in enumerate(rows, start=2)]
     classes = sorted(set(answers), key=_order)
-    columns = [_column(path, names[c], [row[c] for row in rows]) for c in range(len(names)) if c != place]
-    values = encoded(path, names, rows, columns)
-    labels = np.array([classes.index(answer) for answer in answers])
     if len(classes) > len(rows) // 2:
         raise UserError(
             f"{path}: the column `{target}` has {len(classes):,} classes in {len(rows):,} rows",
             "a column of classes repeats them; is it the right one?",
         )
+    columns = [_column(path, names[c], [row[c] for row in rows]) for c in range(len(names)) if c != place]
+    values = encoded(path, names, rows, columns)
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers[answer] for answer in answers])
     train, test = parted(labels)
     parts = [(values[places], labels[places]) for places in (train, test)]
     return assemble(path.name, parts[0], parts[1], names=classes, form=FORMS[1], columns=columns)
@@ -148,7 +154,8 @@ def _numeric(path: Path, value: str, row: int, column: str) -> float:
         )
     with np.errstate(over="ignore"):
         if not math.isfinite(np.float32(number)):
-            raise UserError(f"{path}: row {row}, column `{column}`: `{value}` is beyond all float32 numbers")
+            shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
+            raise UserError(f"{path}: row {row}, column `{column}`: `{shown}` is beyond all float32 numbers")
     return number
 
 
