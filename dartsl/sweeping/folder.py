@@ -74,8 +74,7 @@ class SweepFolder:
                 raise _taken(path) from None
             raise UserError(f"cannot make the folder {path}: {reason(error)}") from error
         for name, text in texts.items():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            write_text(path / name, text)
+            write_text(with_folder(path / name), text)
         write_plan(path, plan)
         return cls(path, plan)
 
@@ -161,12 +160,16 @@ class SweepFolder:
         return Try(found["exit"], float(found["seconds"]))
 
     def _own(self, folder: str, job: Job, suffix: str) -> Path:
-        path = self.path / folder / f"{job.name}{suffix}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the folder {path.parent}: {reason(error)}") from error
-        return path
+        return with_folder(self.path / folder / f"{job.name}{suffix}")
+
+
+def with_folder(path: Path) -> Path:
+    """The path, whose folder is made where it is not there. Raises UserError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path.parent}: {reason(error)}") from error
+    return path
 
 
 def _taken(path: Path) -> UserError:

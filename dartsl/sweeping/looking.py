@@ -19,7 +19,7 @@ from dartsl.lang.plan.terms import Plan
 from dartsl.lang.syntax.loader import read
 from dartsl.run.files import parse_json, read_file, write_json
 from dartsl.run.schema import Check, MisfitError, real, record, table
-from dartsl.sweeping.folder import SweepFolder
+from dartsl.sweeping.folder import SweepFolder, with_folder
 from dartsl.sweeping.lookups import TABLE, TableUse
 from dartsl.sweeping.plan import Job, Protocol
 
@@ -56,9 +56,7 @@ def look_up(folder: SweepFolder, job: Job) -> None:
     (found,) = looked_up(_table(folder.path.resolve() / TABLE, use), [(job.name, text)])
     if not found.figures:
         raise UserError(f"{found.architecture} is not in the table {use.source}")
-    out = folder.path / job.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(out, _as_json(found))
+    write_json(with_folder(folder.path / job.out), _as_json(found))
 
 
 @lru_cache(maxsize=1)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.syntax.paths import reason
 from dartsl.run.files import parse_json, read_file, read_rows, write_json, write_text
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY
-from dartsl.sweeping.folder import SweepFolder
+from dartsl.sweeping.folder import SweepFolder, with_folder
 from dartsl.sweeping.looking import figures_of
 from dartsl.sweeping.plan import AT_COST, Arm, Job
 
@@ -29,11 +28,7 @@ def pick(folder: SweepFolder, job: Job) -> None:
     if not finite:
         raise UserError(f"no validation loss of the arm `{arm.name}` is finite")
     best = min(finite, key=lambda seed: finite[seed])
-    out = folder.path / job.out
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {reason(error)}") from error
+    out = with_folder(folder.path / job.out)
     if arm.kind == AT_COST:
         spec = read_file(folder.path / plan.architecture(arm, best)).decode()
         write_text(out.with_suffix(".darts"), spec)
