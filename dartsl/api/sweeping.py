@@ -142,7 +142,9 @@ def resume_sweep(
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     for name in outcome.failed:
         say(f"failed: {name}")
-    if not outcome.finished:
+    if outcome.finished:
+        say(f"\nsweep folder  {folder.path}")
+    else:
         say(f"go on with: {command_line('dartsl', 'sweep', '--resume', folder.path)}")
     if outcome.interrupted:
         raise Interrupted(found)

@@ -139,7 +139,7 @@ def sentences(protocol: Protocol, arms: Sequence[Arm]) -> list[str]:
         said.append(
             "For the multiply-adds of the costliest arm, its selection included, "
             f"{plural(protocol.at_cost_exact or 0, 'random architecture')} can be trained shortly; "
-            f"{protocol.random_at_cost} are, and the one that is selected is trained."
+            f"{protocol.random_at_cost} {_be(protocol.random_at_cost)}, and the one that is selected is trained."
         )
     said += [
         _selection(protocol),
@@ -191,7 +191,7 @@ def _arms(protocol: Protocol, arms: Sequence[Arm]) -> list[str]:
     if protocol.random:
         said.append(
             f"{plural(protocol.random, 'random architecture')} of the same space, each as likely as any other, "
-            f"{'is' if protocol.random == 1 else 'are'} treated as found ones are."
+            f"{_be(protocol.random)} treated as found ones are."
         )
     return said
 
@@ -212,6 +212,10 @@ def _selection(protocol: Protocol) -> str:
 
 def _settings(settings: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def plural(number: int, noun: str) -> str:

@@ -31,6 +31,7 @@ from dartsl.run.layout import LOCK, RUN
 from dartsl.run.schema import MisfitError, number, record, whole
 from dartsl.sweeping.plan import SWEEP, Job, SweepPlan, read_plan, write_plan
 
+LONGEST = 10_000  # bytes at the end of a log in which its error is looked for
 RUNS = {"search": SEARCH_RUN, "select": TRAIN_RUN, "train": TRAIN_RUN}  # jobs that are runs
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C or SIGTERM has stopped
 _TRY = record({"exit": whole(low=-1000), "seconds": number(0)})
@@ -136,6 +137,15 @@ class SweepFolder:
     def log(self, job: Job) -> Path:
         """The file of what a job has printed."""
         return self._own("logs", job, ".log")
+
+    def fault(self, job: Job) -> str:
+        """The last error that a job has printed, as a line; nothing where it has printed none."""
+        try:
+            printed = read_file(self.log(job))[-LONGEST:].decode(errors="replace")
+        except UserError:
+            return ""
+        errors = [line for line in printed.splitlines() if line.lower().startswith("error")]
+        return errors[-1] if errors else ""
 
     def lock(self, job: Job) -> Path:
         """The file that a job's process holds as long as it lives."""

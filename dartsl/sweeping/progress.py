@@ -57,19 +57,17 @@ class SweepProgress:
         ):  # what was done of it before is not of this session's pace
             self._first += self._costs[name] * parts[name]
         self._running = parts
-        if self._live is not None:
-            self._live.names = ", ".join(f"{name} {100 * part:.0f} %" for name, part in parts.items())
-            self._live.update(
-                self._task, completed=self._sum(), jobs=f"{self.count}/{len(self._costs)}", left=self.left()
-            )
+        self._show()
 
     def done(self, name: str) -> None:
         """A job is done."""
         self._over[name] = 1.0
+        self._show()
 
     def line(self, name: str, word: str, seconds: float) -> None:
         """How a job has ended; the line stays on the screen."""
         self._running = {other: part for other, part in self._running.items() if other != name}
+        self._show()
         width = len(str(len(self._costs)))
         count = f"{self.count:>{width}}/{len(self._costs)}"
         self.say(f"{count}  {name}  {word}, {duration(seconds)}; left {self.left()}")
@@ -89,6 +87,15 @@ class SweepProgress:
         if made <= 0:
             return "-:--"
         return duration((time.monotonic() - self._began) / made * (self._whole - self._sum()))
+
+    def _show(self) -> None:
+        """Bring the bar to where the sweep is."""
+        if self._live is None:
+            return
+        self._live.names = ", ".join(f"{name} {100 * part:.0f} %" for name, part in self._running.items())
+        self._live.update(
+            self._task, completed=self._sum(), jobs=f"{self.count}/{len(self._costs)}", left=self.left()
+        )
 
     def _sum(self) -> float:
         parts = {**self._running, **self._over}

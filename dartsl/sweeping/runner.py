@@ -66,6 +66,9 @@ def run(folder: SweepFolder, executor: Executor, console: Console, plugins: Coll
     jobs = folder.plan.jobs
     state = _State({job.name for job in jobs if folder.done(job)})
     with SweepProgress(console, jobs, state.done) as progress:
+        if not state.done:  # the protocol is stated before anything runs
+            for line in (*folder.plan.protocol.sentences, ""):
+                progress.say(line)
         sweep = _Sweep(folder, executor, progress, state, plugins)
         with executor, interruption(lambda: _say_stopping(console)) as stop:
             sweep.work(stop)
@@ -147,6 +150,8 @@ class _Sweep:
             log = self.folder.log(job).relative_to(self.folder.path)
             how = f"was lost {LOSSES + 1} times" if ended.lost else f"failed with exit code {ended.exit}"
             self.progress.line(job.name, f"{how} ({log})", ended.seconds)
+            if fault := self.folder.fault(job):
+                self.progress.say(fault)
 
     def _done(self, job: Job) -> bool:
         """Whether what a job has written is whole."""
@@ -225,12 +230,12 @@ def lines(folder: SweepFolder, plugins: Collection[Path] = ()) -> list[str]:
     A line begins a job, goes on with it, or leaves it as it is where it is done; what it runs stands behind it.
     """
     named = [word for plugin in plugins for word in ("--plugin", str(plugin.resolve()))]
-    return [
-        f"{command_line('dartsl', 'sweep', '--resume', '.', '--job', job.name, *named)}"
-        f"  # {command_line('dartsl', *job.command)}"
-        for job in folder.plan.jobs
-        if not folder.done(job)
-    ]
+    found = []
+    for job in folder.plan.jobs:
+        if not folder.done(job):
+            runs = "" if job.kind == "pick" else f"  # {command_line('dartsl', *job.command)}"
+            found.append(command_line("dartsl", "sweep", "--resume", ".", "--job", job.name, *named) + runs)
+    return found
 
 
 def _say_stopping(console: Console) -> None:

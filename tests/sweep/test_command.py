@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,14 @@ def test_one_job_of_a_sweep(tmp_path: Path) -> None:
     assert (done.exit_code, "needs select/darts/0, which is not done" in done.stderr) == (1, True)
     with pytest.raises(UserError):
         sweeping.run_job(out, "pick/darts")
+
+
+def test_a_sweep_is_planned_without_torch(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        from dartsl.api.sweeping import plan_sweep, sweep_lines
+        sweep_lines(plan_sweep("digits", "sweep", device="cpu"))
+        import dartsl.sweeping.runner, dartsl.sweeping.processes
+        assert "torch" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

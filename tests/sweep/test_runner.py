@@ -65,6 +65,8 @@ class Writers:
             self.lost[task.name] -= 1
             return [Ended(task.name, -9, 0.0, "its node died")]
         if task.name in self.fails:
+            assert task.log is not None
+            task.log.write_text("epoch 1/3\nerror: step 3: not finite\n  = help: a lower lr\n")
             return [Ended(task.name, 3, 1.0)]
         write(self.folder, self.folder.plan.job(task.name))
         return [Ended(task.name, 0, 2.0)]
@@ -139,6 +141,7 @@ def test_a_failed_job_stops_those_alone_that_need_it(tmp_path: Path) -> None:
     assert outcome.waiting == ("select/darts/1", "pick/darts", "train/darts/1")
     assert not outcome.finished
     assert "search/darts/1  failed with exit code 3 (logs/search/darts/1.log)" in said(screen)
+    assert "\nerror: step 3: not finite\n" in said(screen)
     tried = folder.tried(folder.plan.job("search/darts/1"))
     assert tried is not None
     assert (tried.exit, tried.seconds) == (3, 1.0)
@@ -262,3 +265,18 @@ def test_the_time_left_counts_what_this_session_has_done(monkeypatch: pytest.Mon
         now[0] = 110.0
         progress.done("b")  # 5 in 10 seconds; 20 are left
         assert progress.left() == "0:40"
+
+
+def test_a_terminal_has_one_bar_over_all_jobs() -> None:
+    screen = Console(
+        file=io.StringIO(), width=80, force_terminal=True, color_system=None, legacy_windows=False
+    )
+    jobs = [Job(name, "train", "a", 0, "", (), name, cost=10.0) for name in ("train/a/0", "train/a/1")]
+    with SweepProgress(screen, jobs, ()) as progress:
+        progress.running({"train/a/0": 0.5, "train/a/1": 0.0})
+        progress.done("train/a/0")
+        progress.line("train/a/0", "done", 61.0)
+    shown = said(screen)
+    assert shown.endswith("train/a/1 0 %\n\x1b[?25h")
+    assert "1/2  train/a/0  done, 1:01" in shown
+    assert "50%" in shown
