@@ -11,8 +11,8 @@ from dartsl.exchange.operations import FAMILIES, IMAGE_OPS, NASBENCH_OPS, RECURR
 from dartsl.lang.check.model import Cell, Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import CellLayer, Plan
+from dartsl.lang.syntax.library import in_library
 from dartsl.lang.syntax.printer import print_expr
-from dartsl.run.folder import in_library
 
 
 def genotype_text(spec: Spec, plan: Plan) -> str:

@@ -33,12 +33,12 @@ import dartsl
 from dartsl.lang.check.model import Network
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import SpecError, UserError
-from dartsl.lang.codes.source import Source
-from dartsl.lang.syntax.ast import File
+from dartsl.lang.records.primitives import BUILT_IN
+from dartsl.lang.syntax.ast import File, SettingsDecl
+from dartsl.lang.syntax.library import in_library, used
 from dartsl.lang.syntax.loader import read
 from dartsl.lang.syntax.paths import exists, reason
 from dartsl.lang.syntax.printer import print_file
-from dartsl.lang.syntax.resources import specs_dir
 from dartsl.nn.plugin_files import Named, PluginFile
 from dartsl.run.commands import command_line
 from dartsl.run.files import (
@@ -286,16 +286,22 @@ def _read(path: Path) -> list[Row]:
 
 
 def spec_hash(files: Sequence[File]) -> str:
-    """SHA-256 of the printed trees of a spec and all it imports, the library too, without their comments."""
+    """SHA-256 of the printed trees of a spec and all it imports, the library too, without their comments.
+
+    What `darts 2` has in the library may grow: of that, only what the spec uses counts, and no primitive, whose meaning
+    the version fixes.
+    """
+    growing = {id(file) for file in files if file.version > 1 and in_library(file.source)}
+    named = {id(file): [d for d in file.declarations if not isinstance(d, SettingsDecl)] for file in files}
+    offered = {d.name.id: d for file in growing for d in named[file]}
+    counted = used((d for file in named.keys() - growing for d in named[file]), offered) - BUILT_IN
     digest = hashlib.sha256()
     for file in files:
-        digest.update(print_file(replace(file, comments=())).encode() + b"\0")
+        kept = file.declarations
+        if id(file) in growing:
+            kept = tuple(d for d in named[id(file)] if d.name.id in counted)
+        digest.update(print_file(replace(file, declarations=kept, comments=())).encode() + b"\0")
     return digest.hexdigest()
-
-
-def in_library(source: Source) -> bool:
-    """Whether a file is one of the shipped library, `std/`."""
-    return source.path is not None and source.path.resolve().is_relative_to((specs_dir() / "std").resolve())
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeVar
@@ -15,17 +15,16 @@ from dartsl.lang.plan.parameters import literal
 from dartsl.lang.syntax.ast import (
     ExternDecl,
     Import,
-    Name,
     NetworkDecl,
     OpDecl,
     OpsDecl,
     SettingsDecl,
     Syntax,
 )
+from dartsl.lang.syntax.library import in_library, used
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.paths import printable
 from dartsl.lang.syntax.printer import print_expr, print_file
-from dartsl.run.folder import in_library
 from dartsl.searching.connected import derive_network
 from dartsl.searching.decided_layers import DecidedLayers
 from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
@@ -229,23 +228,5 @@ def _operations(
     for derived in found:
         waiting += [item.operation for item in derived.cell.inputs if item.operation is not None]
         waiting += [kept.candidate.expr for kept in derived.edges]
-    used: set[str] = set()
-    while waiting:
-        for name in _names(waiting.pop()):
-            if name in own and name not in used:
-                used.add(name)
-                waiting.append(own[name])
-    return (*(declaration for name, declaration in own.items() if name in used), *layers)
-
-
-def _names(tree: Syntax) -> Iterator[str]:
-    """Every name that occurs in a tree, parameters too: they can bring in too much, never too little."""
-    waiting: list[object] = [tree]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Name):
-            yield item.id
-        elif isinstance(item, tuple):
-            waiting += item
-        elif is_dataclass(item) and isinstance(item, Syntax):
-            waiting += [getattr(item, spec.name) for spec in fields(item) if spec.name != "span"]
+    named = used(waiting, own)
+    return (*(declaration for name, declaration in own.items() if name in named), *layers)

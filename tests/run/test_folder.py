@@ -17,6 +17,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
 from dartsl.lang.syntax.ast import File
 from dartsl.lang.syntax.loader import read
+from dartsl.lang.syntax.parser import parse
 from dartsl.run.folder import RunFolder, free_name, spec_hash
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.kinds import ALPHAS
@@ -207,6 +208,33 @@ def test_the_hash_is_of_the_tree_and_its_imports(root: Path) -> None:
     assert now() == before
     (root.parent / "sub" / "part.darts").write_text(PART.replace("conv(3)", "conv(5)"))
     assert now() != before
+
+
+def test_the_hash_of_a_spec_of_darts_1_is_that_of_older_runs(root: Path) -> None:
+    """A run goes on only where the hash is what it recorded; the prelude and `std/cnn` of darts 1 never change."""
+    assert (
+        spec_hash(check(read(str(root))).files)
+        == "cb6077d73a9665d67713ad573450a59cd5aaf7bfd8916bbdf923454d57f08aa3"
+    )
+
+
+def test_what_the_library_gains_changes_no_hash(root: Path) -> None:
+    """In darts 2: neither a primitive, nor an operation of `std/blocks` that the spec does not use."""
+    root.write_text('darts 2\nimport "std/blocks"\nop again = residual(conv(3))\n')
+    files = check(read(str(root))).files
+
+    def with_more(name: str, text: str) -> str:
+        more = parse(Source(name, f"darts 2\n{text}")).declarations
+        return spec_hash(
+            [replace(f, declarations=f.declarations + more) if f.source.name == name else f for f in files]
+        )
+
+    for name in ("std/prelude_2.darts", "std/blocks.darts"):
+        assert with_more(name, "op unheard(f) = sum(f, f)") == spec_hash(files)
+    without = [replace(f, declarations=()) if f.source.name == "std/prelude_2.darts" else f for f in files]
+    assert spec_hash(without) == spec_hash(files)
+    other = [replace(f, declarations=()) if f.source.name == "std/blocks.darts" else f for f in files]
+    assert spec_hash(other) != spec_hash(files)
 
 
 @pytest.mark.parametrize(

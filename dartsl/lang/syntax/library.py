@@ -1,14 +1,21 @@
-"""What the files of `std/` declare, for names that are used without their import."""
+"""The files of `std/`: which ones they are, what they declare, and what of that something uses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 
-from dartsl.lang.syntax.ast import Declaration, NetworkDecl, SettingsDecl
+from dartsl.lang.codes.source import Source
+from dartsl.lang.syntax.ast import Declaration, Name, NetworkDecl, SettingsDecl, Syntax
 from dartsl.lang.syntax.loader import PRELUDES, read_file
 from dartsl.lang.syntax.parser import parse
-from dartsl.lang.syntax.resources import shipped_specs
+from dartsl.lang.syntax.resources import shipped_specs, specs_dir
+
+
+def in_library(source: Source) -> bool:
+    """Whether a file is one of the shipped library, `std/`."""
+    return source.path is not None and source.path.resolve().is_relative_to((specs_dir() / "std").resolve())
 
 
 @cache
@@ -22,3 +29,28 @@ def declared() -> Mapping[str, tuple[str, Declaration]]:
             if not isinstance(declaration, NetworkDecl | SettingsDecl):
                 found.setdefault(declaration.name.id, (name, declaration))
     return found
+
+
+def used(by: Iterable[Syntax], declarations: Mapping[str, Syntax]) -> set[str]:
+    """The names of those declarations that occur in some trees, or in the declarations that do."""
+    waiting = list(by)
+    found: set[str] = set()
+    while waiting:
+        for name in _names(waiting.pop()):
+            if name in declarations and name not in found:
+                found.add(name)
+                waiting.append(declarations[name])
+    return found
+
+
+def _names(tree: Syntax) -> Iterator[str]:
+    """Every name that occurs in a tree, parameters too: they can bring in too much, never too little."""
+    waiting: list[object] = [tree]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Name):
+            yield item.id
+        elif isinstance(item, tuple):
+            waiting += item
+        elif is_dataclass(item) and isinstance(item, Syntax):
+            waiting += [getattr(item, spec.name) for spec in fields(item) if spec.name != "span"]
