@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from dartsl.api import types
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
+from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source
 from dartsl.lang.syntax.ast import File
 from dartsl.lang.syntax.paths import exists
@@ -28,12 +29,11 @@ Plugins = str | Path | Sequence[str | Path]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was found wrong with a spec, which is called `name`, errors and warnings; `edges` are those of its
-    cells."""
+    """All that was found wrong with a spec, which is called `name`, errors and warnings, and what was counted."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...]
-    edges: int = 0
+    size: Size = field(default_factory=Size)
 
 
 def shipped_specs() -> dict[str, str]:
@@ -109,7 +109,7 @@ def diagnose(spec: SpecLike, *, plugins: Plugins = ()) -> Diagnosis:
         from dartsl.nn.plugins import faults as faults_of_plugins
 
         faults = (*faults, *faults_of_plugins(found.spec, plugins))
-    return Diagnosis(source.name, faults, found.edges)
+    return Diagnosis(source.name, faults, found.size)
 
 
 def diff(first: SpecLike, second: SpecLike, *, isomorphic: bool = False) -> types.SpecDiff:

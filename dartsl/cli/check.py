@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,13 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
         found = diagnose(name, plugins=plugins)
         shown, faults = found.name, found.diagnostics
         errors = sum(fault.severity == "error" for fault in faults)
-        files.append(
-            {"file": shown, "errors": errors, "warnings": len(faults) - errors, "edges": found.edges}
-        )
+        counts = {"errors": errors, "warnings": len(faults) - errors, **asdict(found.size)}
+        files.append({"file": shown, **counts})
         if current().json:
             say_diagnostics(faults)
         answer(
             {"files": files},
-            report(shown, faults, found.edges, color=coloured(sys.stdout)),
+            report(shown, faults, found.size, color=coloured(sys.stdout)),
         )
     ctx.exit(1 if any(file["errors"] for file in files) else 0)
 

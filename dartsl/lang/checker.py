@@ -20,10 +20,12 @@ from dartsl.lang.check.resolve import Symbols, declare, reserved_names
 from dartsl.lang.check.together import together_faults
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
 from dartsl.lang.codes.limits import Budget, TooLargeError
+from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.plan import plan_faults
 from dartsl.lang.plan.flow import CONSTANT_OUTPUT
+from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.syntax import loader, resources
 from dartsl.lang.syntax.ast import File, Import, NetworkDecl
 from dartsl.lang.syntax.paths import resolved
@@ -34,11 +36,11 @@ IMPORT_FAULTS = ("E0204", "E0205", "E0207", "E0209")
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found. `spec` is None where there is an error; `edges` counts the edges of its cells."""
+    """What a check found. `spec` is None where there is an error."""
 
     spec: Spec | None
     diagnostics: tuple[Diagnostic, ...]
-    edges: int
+    size: Size
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -64,16 +66,30 @@ def diagnose(root: Source) -> Report:
     faults = list(loaded.diagnostics)
     order = [file.source for file in loaded.files]
     if any(fault.code.startswith(UNREAD) for fault in faults):
-        return Report(None, tuple(arranged(faults, [*order, root])), 0)
+        return Report(None, tuple(arranged(faults, [*order, root])), Size())
     reading = _Reading(loaded, faults)
     spec = reading.read()
     if not _has_errors(faults):
         faults += [*together_faults(spec), *plan_faults.faults(spec)]
     found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
-        return Report(None, found, reading.edges)
+        return Report(None, found, Size(reading.edges))
     first = sorted(found, key=lambda fault: fault.code != CONSTANT_OUTPUT)  # what makes all else idle
-    return Report(replace(spec, warnings=tuple(first)), found, reading.edges)
+    return Report(replace(spec, warnings=tuple(first)), found, size_of(spec, reading.edges))
+
+
+def size_of(spec: Spec, edges: int) -> Size:
+    """What a sound spec has that offers a choice, each network with its defaults, besides the edges of its cells."""
+    cells = [
+        cell for network in spec.networks.values() for cell in laid_out(spec, network, {})[0].cells.values()
+    ]
+    nodes = [
+        edge.target
+        for cell in spec.cells.values()
+        for edge in cell.searched_edges
+        if edge.target in cell.merging
+    ]
+    return Size(edges, sum(cell.layer and bool(cell.searched_edges) for cell in cells), len(nodes))
 
 
 def pick_network(spec: Spec, name: str | None) -> Network:

@@ -51,7 +51,7 @@ def test_check_of_several_files_as_json(dartsl: Dartsl, good: Path, bad: Path) -
     assert result.exit_code == 1
     found = document(result)
     first, second = found["result"]["files"]
-    assert first == {"file": "good.darts", "errors": 0, "warnings": 0, "edges": 3}
+    assert first == {"file": "good.darts", "errors": 0, "warnings": 0, "edges": 3, "layers": 0, "nodes": 0}
     assert second["errors"] == 2
     faults = [(fault["code"], fault["primary"]["file"]) for fault in found["diagnostics"]]
     assert faults == [("E0201", "bad.darts")] * 2

@@ -83,7 +83,7 @@ class Texts:
             return
         source = decode(given.name, given.data, None)
         found = diagnose(source)
-        report(source.name, found.diagnostics, found.edges)
+        report(source.name, found.diagnostics, found.size)
         to_json(found.diagnostics)
         try:
             printed = print_file(parse(source))

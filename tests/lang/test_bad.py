@@ -8,7 +8,7 @@ import pytest
 
 from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.diagnostics import SpecError, UserError
-from dartsl.lang.codes.render import report
+from dartsl.lang.codes.render import Size, report
 from dartsl.lang.codes.table import CODES, explain
 from dartsl.lang.syntax.loader import read_file
 from tests.conftest import Golden
@@ -22,9 +22,9 @@ def rendered(path: Path) -> str:
     try:
         root = read_file(path, path.name)
     except SpecError as error:
-        return report(path.name, error.diagnostics, 0)
+        return report(path.name, error.diagnostics, Size())
     found = diagnose(root)
-    return report(path.name, found.diagnostics, found.edges)
+    return report(path.name, found.diagnostics, found.size)
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)

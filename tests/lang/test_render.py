@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.codes.render import render, report, summary, to_json
+from dartsl.lang.codes.render import Size, render, report, summary, to_json
 from dartsl.lang.codes.source import Source, Span
 
 
@@ -89,11 +89,13 @@ def test_a_long_line_is_cut() -> None:
 def test_warnings_colour_and_summary() -> None:
     warning = Diagnostic("W0303", "dead", at("node n", "n"))
     error = Diagnostic("E0100", "bad", at("node n", "node"))
-    plain = report("x.darts", [warning, error], 1)
+    plain = report("x.darts", [warning, error], Size(1))
     assert plain.startswith("warning[W0303]: dead\n")
     assert "\n\nerror[E0100]: bad\n" in plain
     assert plain.endswith("\n\nx.darts: 1 error, 1 warning, 1 edge")
-    assert summary("y", [], 0) == report("y", [], 0) == "y: 0 errors, 0 warnings, 0 edges"
+    assert summary("y", [], Size()) == report("y", [], Size()) == "y: 0 errors, 0 warnings, 0 edges"
+    text = "z: 0 errors, 0 warnings, 2 edges, 1 layer with a choice, 2 nodes with a choice"
+    assert summary("z", [], Size(2, 1, 2)) == text
     coloured = render([warning, error], color=True)
     assert "\x1b[31m" in coloured
     assert click.unstyle(coloured) == render([warning, error])

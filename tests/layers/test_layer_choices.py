@@ -15,8 +15,10 @@ from dartsl.cli import cli
 from dartsl.graph.count import space_size
 from dartsl.graph.passes import passes_of
 from dartsl.lang.checker import check, diagnose, pick_network
+from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.layer_choices import laid_out, shown
+from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
 from tests.passes.same import CPU, assert_same
@@ -56,6 +58,11 @@ def test_a_layer_of_a_choice_has_a_table_of_its_own_copies_too() -> None:
     assert {name: tuple(alpha.shape) for name, alpha in model.alphas.items()} == {
         "layer0": (1, 4), "layer1": (1, 5), "layer2": (1, 2),
     }  # fmt: skip
+
+
+def test_a_check_counts_the_layers_and_nodes_that_offer_a_choice() -> None:
+    assert diagnose(Source("test.darts", SPEC)).size == Size(edges=0, layers=4)
+    assert diagnose(read("nb1shot1")).size == Size(edges=15, nodes=4)
 
 
 def test_choices_among_arguments_stand_on_edges_too_the_last_running_fastest() -> None:

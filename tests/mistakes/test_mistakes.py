@@ -22,6 +22,6 @@ SEVERAL = {"name_dense": 2, "name_gap": 2, "name_two_files": 2}
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_mistake(path: Path, golden: Golden) -> None:
     found = diagnose(read_file(path, path.name))
-    golden(path.with_suffix(".txt"), report(path.name, found.diagnostics, found.edges) + "\n")
+    golden(path.with_suffix(".txt"), report(path.name, found.diagnostics, found.size) + "\n")
     assert len(found.diagnostics) <= SEVERAL.get(path.stem, 1)
     assert all(fault.help or fault.primary.text for fault in found.diagnostics)

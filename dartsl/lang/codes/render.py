@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,15 @@ from dartsl.lang.codes.source import Source, Span
 TAB = 4
 MOST = 100  # reports shown
 _WIDEST = 140  # columns of a source line; of a longer one the part around the label is shown
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a check counts: the edges of all cells; the layers and the nodes that offer a choice (darts 2)."""
+
+    edges: int = 0
+    layers: int = 0
+    nodes: int = 0
 
 
 def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
@@ -29,16 +39,19 @@ def render(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     return "\n\n".join(reports)
 
 
-def summary(name: str, diagnostics: Sequence[Diagnostic], edges: int) -> str:
+def summary(name: str, diagnostics: Sequence[Diagnostic], size: Size) -> str:
     """`x.darts: 2 errors, 0 warnings, 3 edges`"""
     errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
-    counts = ((errors, "error"), (len(diagnostics) - errors, "warning"), (edges, "edge"))
-    return f"{name}: " + ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    counts = [(errors, "error"), (len(diagnostics) - errors, "warning"), (size.edges, "edge")]
+    words = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts]
+    for count, word in ((size.layers, "layer"), (size.nodes, "node")):
+        words += [f"{count} {word}{'' if count == 1 else 's'} with a choice"] if count else []
+    return f"{name}: " + ", ".join(words)
 
 
-def report(name: str, diagnostics: Sequence[Diagnostic], edges: int, *, color: bool = False) -> str:
+def report(name: str, diagnostics: Sequence[Diagnostic], size: Size, *, color: bool = False) -> str:
     """All reports and the summary line below them."""
-    line = summary(name, diagnostics, edges)
+    line = summary(name, diagnostics, size)
     return f"{render(diagnostics, color=color)}\n\n{line}" if diagnostics else line
 
 
