@@ -9,7 +9,7 @@ import pytest
 from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.render import Size, report
-from dartsl.lang.codes.table import CODES, explain
+from dartsl.lang.codes.table import CODES, SITE, explain, page
 from dartsl.lang.syntax.loader import read_file
 from tests.conftest import Golden
 
@@ -51,3 +51,7 @@ def test_an_unknown_code() -> None:
     with pytest.raises(UserError, match="no code `E9999`") as caught:
         explain("E9999")
     assert caught.value.exit_code == 2
+
+
+def test_a_code_has_an_address() -> None:
+    assert page("e0101") == f"{SITE}explain/E0101.html"

@@ -9,7 +9,10 @@ from dartsl.lang.codes import e01, e02, e03, e04, e05, e06
 from dartsl.lang.codes.code import Code
 from dartsl.lang.codes.diagnostics import UserError
 
-__all__ = ["CODES", "Code", "explain"]
+__all__ = ["CODES", "Code", "explain", "page"]
+
+# Where the documentation is, which `python -m dartsl.docs` writes; it has a page a code.
+SITE = "https://dartsl.github.io/dartsl/"
 
 CODES: dict[str, Code] = {}
 for _family in (e01, e02, e03, e04, e05, e06):
@@ -28,3 +31,8 @@ def explain(code: str) -> str:
         return text
     lines = (f"    {line}".rstrip() for line in known.example.strip("\n").splitlines())
     return text + "\n" + "\n".join(lines) + "\n"
+
+
+def page(code: str) -> str:
+    """The address of the page that says what `explain` does, such as `.../explain/E0101.html`."""
+    return f"{SITE}explain/{code.upper()}.html"
