@@ -7,7 +7,8 @@ from functools import cache
 from dartsl.lang.check.model import Operation
 from dartsl.lang.checker import check
 from dartsl.lang.codes.diagnostics import Diagnostic
-from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.plan.applied import Norms
+from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.plan.parts import term
 from dartsl.lang.plan.skips import entering, skip_stride
 from dartsl.lang.plan.terms import Term

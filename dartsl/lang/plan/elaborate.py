@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import Operation
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import too_large
 from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.applied import Norms, Primitives
 from dartsl.lang.plan.evaluate import (
     Closure,
     FaultError,
@@ -25,37 +26,22 @@ from dartsl.lang.plan.evaluate import (
     bind,
     body_width,
     kind_of,
-    plain,
     whole,
 )
-from dartsl.lang.plan.matrices import misused
 from dartsl.lang.plan.merging import merge_branches
-from dartsl.lang.plan.op_faults import bad_argument, cannot_stride, indivisible, passed_at, stride_text, unfit
+from dartsl.lang.plan.op_faults import cannot_stride, passed_at, stride_text
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
-from dartsl.lang.plan.terms import Argument, Merge, Step
+from dartsl.lang.plan.terms import Merge
 from dartsl.lang.plan.width_faults import argument_fault
 from dartsl.lang.records import primitives
 from dartsl.lang.records.accepted import LARGEST_KERNEL
-from dartsl.lang.records.record import MERGES, Primitive
+from dartsl.lang.records.record import MERGES
 from dartsl.lang.records.tensors import Tensor
 from dartsl.lang.records.widths import Width
 from dartsl.lang.syntax.ast import Binary, Call, Chain, Choice, Expr, Match, Name
 
 MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
 MAX_STEPS = 10_000  # primitives and merges of one candidate
-
-
-@dataclass(frozen=True)
-class Norms:
-    """What depends on the place: whether `bn` is affine, whether `mix_bn` is a batch norm (language rule 10),
-    and whether the matrix of a `linear` may be its node's, or the embedding's (rule 19); whether convolutions go along
-    sequences (`general`), from version 2 on."""
-
-    affine: bool
-    mixing: bool
-    shares: bool = False
-    ties: bool = False
-    general: bool = False
 
 
 class Elaborator:
@@ -72,7 +58,7 @@ class Elaborator:
         names: Mapping[str, Value] | None = None,
     ) -> None:
         self.operations = operations
-        self._norms = norms
+        self._primitives = Primitives(norms, faults)
         self._faults = faults
         self._names = dict(names or {})
         self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
@@ -229,7 +215,8 @@ class Elaborator:
             if operation.body is not None:
                 part = called(self._body(operation.body, tensor, inner), expr.span, inner.width)
             else:
-                part = self._primitive(operation, expr, tensor, inner)
+                self._count(expr.span)
+                part = self._primitives.part(operation, expr, tensor, inner, self._path)
             return part if bound.written is None else self._as_wide(part, expr, inner.width)
         finally:
             self._depth -= 1
@@ -274,71 +261,6 @@ class Elaborator:
         self._count(expr.span)
         terms = tuple(term(part, before, span) for part, span in written)
         return Part((Merge(kind, terms, after),), output, outcome.stride, given=given)
-
-    def _primitive(self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope) -> Part:
-        """One step; `scope` holds the values of its arguments, its width and the stride asked of it."""
-        self._count(expr.span)
-        name = operation.name
-        own = primitives.PRIMITIVES[name] if operation.builtin else None
-        primitive = own or primitives.plugin(name, tuple(p.name.id for p in operation.parameters))
-        if primitive.has("mixing") and not self._norms.mixing:
-            return Part((), tensor, (1, 1))
-        stride = primitive.stride(scope.stride, tensor.series)
-        values = self._arguments(primitive, expr, scope)
-        out = scope.names.get("out")
-        decided = primitives.decided_width(primitive, scope.width, out if isinstance(out, Width) else None)
-        output = primitives.output(primitive, tensor, decided, stride)
-        if own is not None and values is not None and (self._norms.general or not tensor.is_sequence):
-            primitive = primitives.general(own, tensor, values)
-            name = primitive.name
-        fault = unfit(primitive, expr, tensor, stride)
-        if fault is None and values is not None and own:
-            fault = misused(values, expr, scope, self._norms.shares, self._norms.ties)
-            fault = fault or indivisible(primitive, expr, scope, tensor, output)
-        if fault is not None:
-            self._faults.append(fault)
-        declared = "out" in scope.places or (own is None and out is not None)
-        steps = () if decided is None else (Given(expr.span, decided, declared),)
-        by = None if primitive.gives != "strided" and tensor.is_map else stride
-        if values is None or fault is not None:
-            return Part((), output, by, ok=False)
-        before, after = tensor.shape(), output.shape()
-        if before is None or after is None:
-            return Part((), output, by, given=steps)
-        if primitive.has("batch_norm"):
-            affine = self._norms.affine and not primitive.has("mixing")
-            name, values = "bn", (("affine", affine),)
-        if own is None:  # the width is the implementation's out_channels
-            values = tuple((name, value) for name, value in values if name != "out")
-            name = primitives.plugin_kind(name)
-        elif tensor.series:
-            name, values = primitives.on_series(name, values)
-        share = ".".join(self._path) if own and dict(values).get("share") else ""
-        step = Step(name, values, stride, before, after, expr.span, share, primitive.has("mixing"))
-        return Part((step,), output, by, given=steps)
-
-    def _arguments(
-        self, primitive: Primitive, expr: Name | Call, scope: Scope
-    ) -> tuple[tuple[str, Argument], ...] | None:
-        """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
-        values: list[tuple[str, Argument]] = []
-        good = True
-        for name, kind, default, since in primitive.signature:
-            if name not in scope.names:  # a parameter that the version of the spec does not have
-                continue
-            value = scope.names[name]
-            fault = bad_argument(primitive, name, kind, value, expr, scope)
-            if fault is None:
-                # What a later version added is left out at its default: a step of both versions is the same.
-                if since == 1 or default is None or str(value) != default:
-                    values.append((name, plain(value)))
-            else:
-                good = False
-                # A fraction as the width of the body is reported there.
-                at_default = fault.primary.span == expr.span and not primitive.has("opaque")
-                if not at_default or fault.code != "E0503":
-                    self._faults.append(fault)
-        return tuple(values) if good else None
 
     def _poisoned(self, diagnostic: Diagnostic, tensor: Tensor) -> Part:
         self._faults.append(diagnostic)

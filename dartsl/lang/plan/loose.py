@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dartsl.lang.check.model import Cell, Spec
 from dartsl.lang.check.scans import merges_by_highway
 from dartsl.lang.codes.diagnostics import Diagnostic
+from dartsl.lang.plan.applied import Norms
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Use
-from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.records.tensors import Tensor, Unknown
 from dartsl.lang.records.widths import symbol
 

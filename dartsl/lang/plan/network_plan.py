@@ -13,8 +13,9 @@ from dartsl.lang.check.scans import read_scan
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, arranged
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
+from dartsl.lang.plan.applied import Norms
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Planned, Use
-from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.plan.evaluate import FaultError, Scope, Value
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.layers import Item, StageReader

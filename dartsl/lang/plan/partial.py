@@ -12,7 +12,8 @@ from fractions import Fraction
 from dartsl.lang.check.model import Edge, Spec
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, too_large
-from dartsl.lang.plan.elaborate import Elaborator, Norms
+from dartsl.lang.plan.applied import Norms
+from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.plan.parts import term, term_size
 from dartsl.lang.plan.skips import entering
 from dartsl.lang.plan.terms import CellLayer, Plan, Term
