@@ -18,8 +18,8 @@ from torch import Tensor
 from dartsl.lang.codes.diagnostics import UserError
 
 
-def split_by_index(labels: Tensor, part: float = 0.5) -> tuple[Tensor, Tensor]:
-    """Indices of the images that train weights, and of those that train alphas.
+def split_by_index(labels: Tensor, part: float = 0.5, several: str = "images") -> tuple[Tensor, Tensor]:
+    """Indices of the images (`several`: what they are called) that train weights, and of those that train alphas.
 
     The first floor(part * N) images and the rest, as DARTS splits CIFAR-10's training images.
     `labels` int64 (N,); the results are int64 on the CPU. Raises UserError where a part would be empty, or
@@ -30,13 +30,13 @@ def split_by_index(labels: Tensor, part: float = 0.5) -> tuple[Tensor, Tensor]:
     if not 0 < first < count:
         lacking = "weights" if first == 0 else "alphas"
         raise UserError(
-            f"{count} training images split at {part:g} leave none for the {lacking}",
-            "weights and alphas are trained on different images: add images, or change `split`",
+            f"{count} training {several} split at {part:g} leave none for the {lacking}",
+            f"weights and alphas are trained on different {several}: add {several}, or change `split`",
         )
     if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
         raise UserError(
-            "the training images are sorted by class, so weights and alphas would see different classes",
-            "shuffle images and labels together, once, and store them in that order",
+            f"the training {several} are sorted by class, so weights and alphas would see different classes",
+            f"shuffle {several} and labels together, once, and store them in that order",
         )
     return torch.arange(first), torch.arange(first, count)
 

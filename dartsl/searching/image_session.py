@@ -15,6 +15,7 @@ from dartsl.data import Batches, RandomBatches, split_by_index
 from dartsl.data.device import Guessed, moved
 from dartsl.data.folders import FolderData
 from dartsl.data.given import GivenImages
+from dartsl.data.images import kind_of as kind_of_data
 from dartsl.graph.kinds import kind_of
 from dartsl.graph.operations import application
 from dartsl.lang.codes.diagnostics import UserError
@@ -190,11 +191,11 @@ class ImageSession(SearchSession[Tensor]):
 def _halves(data: Images, part: float) -> tuple[Tensor, Tensor]:
     """Places of the images that train weights, and of those that train alphas. Raises UserError."""
     if not isinstance(data, GivenImages):
-        return split_by_index(data.train_labels, part)
+        return split_by_index(data.train_labels, part, kind_of_data(data.shape))
     train, valid, _ = data.sizes
     if valid:
         return torch.arange(train), torch.arange(train, train + valid)
-    return split_by_index(data.labels(), part)
+    return split_by_index(data.labels(), part, kind_of_data(data.shape))
 
 
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:
@@ -208,7 +209,8 @@ def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs
     ]
     if smallest == 1 and single:
         raise UserError(
-            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
-            help=f"another --batch or --split: {ours} images train weights, {theirs} alphas, "
+            f"a batch of one {model.plan.input.example} leaves the batch norm in {single[0].layer} "
+            "a single number to normalise",
+            help=f"another --batch or --split: {ours} {model.plan.input.kind} train weights, {theirs} alphas, "
             f"in batches of {config.batch}",
         )

@@ -59,7 +59,7 @@ def evaluate(path: Path, anew: Anew = AS_IT_WAS, data: str | None = None) -> Eva
         load(session, folder)
         test = session.test()
     if test is None:
-        raise UserError(f"{session.name} has no test images")
+        raise UserError(f"{session.name} has no test {session.model.plan.input.kind}")
     return Evaluated(session.epoch, test, session.name)
 
 

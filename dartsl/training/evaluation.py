@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dartsl.data.images import kind_of
 from dartsl.lang.settings.values import TrainConfig
 from dartsl.run.given import NOTHING, Given
 from dartsl.step.batches import ImageBatch
@@ -39,12 +40,12 @@ def measured(
     """
     before = model.training
     model.eval()
-    images, correct, correct5, loss, classes = 0, 0, 0, 0.0, 0
+    images, correct, correct5, loss, classes, several = 0, 0, 0, 0.0, 0, ""
     sums = dict.fromkeys(given.metrics, 0.0)
     try:
         for batch in batches:
             logits = forward(batch.images)  # (B, classes)
-            classes = logits.shape[1]
+            classes, several = logits.shape[1], kind_of(batch.images.shape[1:])
             images += len(batch.labels)
             if given.loss is None:
                 loss += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
@@ -61,4 +62,4 @@ def measured(
     if not images:
         return None
     metrics = {name: value / images for name, value in sums.items()}
-    return Measured(images, loss / images, correct, correct5 if classes > 5 else None, metrics)
+    return Measured(images, loss / images, correct, correct5 if classes > 5 else None, metrics, several)

@@ -63,12 +63,12 @@ class Feed(Protocol):
 
 
 def set_apart(
-    count: int, config: TrainConfig, labels: Tensor, valid: int | None = None
+    count: int, config: TrainConfig, labels: Tensor, valid: int | None = None, several: str = "images"
 ) -> tuple[Tensor, Tensor]:
-    """Indices of the images that train, and of those of the validation part. Raises UserError.
+    """Indices of the images that train, and of those of the validation part; `several` is what they are called.
 
     The latter are the last part of the training images or, of a data set with a validation part of its own, of
-    `valid` images, that part.
+    `valid` images, that part. Raises UserError.
     """
     if config.final or config.validation == 0:
         return torch.arange(count), torch.arange(0)
@@ -78,13 +78,13 @@ def set_apart(
     if not 0 < first < count:
         lacking = "train on" if first == 0 else "validate on"
         raise UserError(
-            f"{count} training images with validation {config.validation:g} leave none to {lacking}",
+            f"{count} training {several} with validation {config.validation:g} leave none to {lacking}",
             help="another --validation, or --final, which trains on all of them",
         )
     if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
         raise UserError(
-            "the training images are sorted by class, so the validation part would be of other classes",
-            "shuffle images and labels together, once, and store them in that order",
+            f"the training {several} are sorted by class, so the validation part would be of other classes",
+            f"shuffle {several} and labels together, once, and store them in that order",
         )
     return torch.arange(first), torch.arange(first, count)
 
@@ -138,8 +138,21 @@ class MemoryFeed:
         self.fingerprint = fingerprint
         self._config = config
         self._group = group
-        self._augment = Augment.of(
-            data, mean=config.mean, std=config.std, crop=config.crop, flip=config.flip, cutout=config.cutout
+        own = None if data.valid_labels is None else len(data.valid_labels)
+        self._ours, self._theirs = set_apart(
+            len(data.train_labels), config, data.train_labels, own, data.form.several
+        )
+        # Images are measured as darts 1 measured them: those that validate, too.
+        seen = data.train_images if data.form is IMAGE else data.train_images[self._ours]
+        self._augment = Augment.measured(
+            data.name,
+            data.shape[0],
+            lambda: seen,
+            mean=config.mean,
+            std=config.std,
+            crop=config.crop,
+            flip=config.flip,
+            cutout=config.cutout,
         )
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(
@@ -155,8 +168,6 @@ class MemoryFeed:
         folder = bool(config.data) and data.form is IMAGE and image_folder(config.data) is not None
         self.found = Found(folder, apart=data.has_validation)
         self._data = data.to(home(data.bytes, config.device))
-        own = None if data.valid_labels is None else len(data.valid_labels)
-        self._ours, self._theirs = set_apart(len(data.train_labels), config, data.train_labels, own)
         self.labels = data.train_labels[self._ours]
         self.counts = (len(self._ours), len(self._theirs), len(data.test_labels))
 

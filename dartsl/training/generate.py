@@ -75,8 +75,8 @@ def continued(run: Trained, prompt: str, sampling: Sampling) -> Continued:
     inputs = run.inputs
     if not isinstance(inputs, TextInputs):
         raise UserError(
-            f"{run.folder.path} is a training on images, which continues no text",
-            help="name image files, or a folder of them",
+            f"{run.folder.path} is a training on {inputs.kind}, which continues no text",
+            help=f"name files of {inputs.kind}",
             exit_code=2,
         )
     vocabulary = read_vocabulary(run.folder.vocabulary, run.model.plan.classes)

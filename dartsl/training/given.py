@@ -53,7 +53,7 @@ class GivenFeed:
         self._apart = VALIDATION if valid else TRAIN
         # Whether labels are sorted matters where the last training images are set apart, and there alone.
         labels = torch.zeros(0) if valid or config.final or not config.validation else self._all_labels()
-        self._ours, self._theirs = set_apart(train, config, labels, valid or None)
+        self._ours, self._theirs = set_apart(train, config, labels, valid or None, kind_of(data.shape))
         self.counts = (len(self._ours), len(self._theirs), test)
 
     @property

@@ -11,7 +11,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.files import parse_json, read_file
 from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import RESULT
-from dartsl.run.schema import Check, either, maybe, real, record, table, whole
+from dartsl.run.schema import Check, either, maybe, real, record, table, text, whole
 from dartsl.step.perplexity import perplexity
 
 Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
@@ -28,14 +28,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Measured:
-    """A network on some images. `correct5` counts those whose class is among the five likeliest; None where
-    there are no more than five classes; `metrics` are the means of those that were given."""
+    """A network on some images, or on what else they are called (`of`). `correct5` counts those whose class is among
+    the five likeliest; None where there are no more than five classes; `metrics` are the means of those that were
+    given."""
 
     images: int
     loss: float
     correct: int
     correct5: int | None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    of: str = "images"
 
     @property
     def headline(self) -> str:
@@ -57,7 +59,8 @@ class Measured:
     def record(self) -> dict[str, Any]:
         """As JSON."""
         top5 = None if self.top5 is None else asdict(self.top5)
-        own = {"metrics": dict(self.metrics)} if self.metrics else {}
+        own: dict[str, Any] = {"metrics": dict(self.metrics)} if self.metrics else {}
+        own |= {"of": self.of} if self.of != "images" else {}
         return {"images": self.images, "loss": self.loss, "top1": asdict(self.top1), "top5": top5, **own}
 
 
@@ -137,7 +140,8 @@ def wilson(wrong: int, count: int, z: float = Z95) -> Interval:
 _INTERVAL = record({"error": real, "low": real, "high": real})
 _RANGE = record({"value": real, "low": maybe(real), "high": maybe(real)})
 OF_IMAGES = record(
-    {"images": whole(1), "loss": real, "top1": _INTERVAL, "top5": maybe(_INTERVAL)}, {"metrics": table(real)}
+    {"images": whole(1), "loss": real, "top1": _INTERVAL, "top5": maybe(_INTERVAL)},
+    {"metrics": table(real), "of": text},
 )
 OF_TEXT = record({"tokens": whole(1), "windows": whole(1), "loss": _RANGE, "perplexity": _RANGE})
 _RESULT: Check = record({"test": maybe(either(OF_IMAGES, OF_TEXT))})
@@ -165,4 +169,11 @@ def tested(found: Mapping[str, Any]) -> Tested:
         for part in (found["top1"], found["top5"])
     ]
     assert right[0] is not None
-    return Measured(found["images"], found["loss"], right[0], right[1], found.get("metrics", {}))
+    return Measured(
+        found["images"],
+        found["loss"],
+        right[0],
+        right[1],
+        found.get("metrics", {}),
+        found.get("of", "images"),
+    )

@@ -13,11 +13,14 @@ from torch import Tensor
 from dartsl.data import load
 from dartsl.data.folders import large_folder
 from dartsl.data.given import given_images
-from dartsl.data.images import IMAGE
+from dartsl.data.images import IMAGE, ImageData
+from dartsl.data.named import locate
+from dartsl.data.readers import table
 from dartsl.data.text import in_rows
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import TrainConfig
 from dartsl.run.given import Given, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
@@ -53,12 +56,13 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
     if feed.inputs.floats != inputs.floats:
         kinds = [_kind(each.floats) for each in (feed.inputs, inputs)]
         raise UserError(
-            f"the images of {feed.name} are {kinds[0]}, and those that {run.folder.path} was trained on {kinds[1]}",
+            f"the {inputs.kind} of {feed.name} are {kinds[0]}, and those that "
+            f"{run.folder.path} was trained on {kinds[1]}",
             f"store them as {kinds[1]}: only then are they normalised alike",
         )
     if feed.inputs.columns != inputs.columns:
         raise UserError(
-            f"{feed.name} has not the columns, or not the categories, that {run.folder.path} was trained on"
+            f"{feed.name} is no table, and {run.folder.path} was trained on one", "give a .csv file"
         )
     theirs = feed.inputs.classes
     if theirs != inputs.classes and _named_classes(theirs) and _named_classes(inputs.classes):
@@ -78,7 +82,7 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
         test = measured(run.model, logits, feed.test(), given)
     assert test is not None
     if inputs.prepared:
-        return Other(feed.name, test, "images as the data set gives them")
+        return Other(feed.name, test, f"{inputs.kind} as the data set gives them")
     mean, std = (", ".join(f"{value:.3f}" for value in values) for values in (inputs.mean, inputs.std))
     return Other(feed.name, test, f"normalised as the run's own {inputs.kind} (mean {mean}; std {std})")
 
@@ -87,7 +91,7 @@ def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
     """A data set by name, whose images are cut and normalised as those of the run."""
     if inputs.prepared:
         raise UserError(
-            f"the images of {run.folder.path} were prepared by code of its user, which is not known here",
+            f"the {inputs.kind} of {run.folder.path} were prepared by code of its user, which is not known here",
             "give a data set, from Python: dartsl.evaluate(run, data=...)",
         )
     plan = run.model.plan
@@ -97,14 +101,23 @@ def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
         data=absolute(data), mean=inputs.mean, std=inputs.std, resize=inputs.resize, resized_crop=False, jitter=(),
         final=True,
     )  # fmt: skip
+    if config.data.lower().endswith(".csv"):
+        return MemoryFeed(_table(run, inputs, config), config, "")
     large = None
     if inputs.kind == IMAGE.several:
         large = large_folder(config.data, "auto", expect, must=inputs.resize > 0)
-    return (
-        StreamFeed(large, config)
-        if large is not None
-        else MemoryFeed(load(config.data, expect=expect, target=config.target_column), config, "")
-    )
+    if large is not None:
+        return StreamFeed(large, config)
+    return MemoryFeed(load(config.data, expect=expect), config, "")
+
+
+def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
+    """All rows of another table, by the columns, categories and classes of the run's. Raises UserError."""
+    path = locate(config.data, run.model.plan.network.takes)
+    assert path is not None
+    if not inputs.columns:
+        raise UserError(f"{path}: a table, and {run.folder.path} was not trained on one", "give an .npz file")
+    return table.read_like(path, config.target_column, inputs.columns, inputs.classes)
 
 
 def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
@@ -120,8 +133,8 @@ def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
     if found.prepared != inputs.prepared:
         kinds = ("floating", "uint8") if found.prepared else ("uint8", "floating")
         raise UserError(
-            f"the images given are {kinds[0]}, and those that {run.folder.path} was trained on were {kinds[1]}",
-            f"give {kinds[1]} images: only then are they normalised alike",
+            f"the {inputs.kind} given are {kinds[0]}, and those that {run.folder.path} was trained on were {kinds[1]}",
+            f"give {kinds[1]} {inputs.kind}: only then are they normalised alike",
         )
     config = replace(run.config, mean=inputs.mean, std=inputs.std, resized_crop=False, jitter=(), final=True)
     return GivenFeed(replace(found, sets=(None, None, sets[-1])), config)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dartsl.data.images import Array, require_finite
+from dartsl.data.images import IMAGE, Array, require_finite
 from dartsl.data.readers import table
 from dartsl.data.readers.image_file import SUFFIXES
 from dartsl.data.readers.layout import images_below
@@ -38,7 +38,7 @@ def pictures_in(places: Sequence[Path], inputs: ImageInputs) -> Iterator[Picture
     Each is resized and cropped as evaluation does it. Raises UserError that names the file, for a place that is not
     there before anything is read.
     """
-    listed = [item for place in places for item in _listed(place)]
+    listed = [item for place in places for item in _listed(place, inputs)]
     if inputs.floats and (files := [path for path in listed if path.suffix.lower() not in PACKED]):
         tables = ", or a .csv file" if inputs.columns else ""
         raise UserError(
@@ -69,11 +69,7 @@ def _stored(path: Path, inputs: ImageInputs) -> Array:
         return read_array(path, KEYS)
     if not inputs.columns:
         raise UserError(f"{path}: a table, and the network was not trained on one", "give an .npz file")
-    try:
-        names, rows = table.read_rows(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error})", "check the path and its permissions") from None
-    return table.encoded(path, names, rows, inputs.columns)
+    return table.encoded(table.read_table(path), inputs.columns)
 
 
 def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "") -> Iterator[Pictures]:
@@ -104,9 +100,14 @@ def pictures_of(images: Array | Tensor, inputs: ImageInputs, name: str = "") -> 
         yield Pictures([f"{name}[{start + place}]" for place in range(len(part))], part)
 
 
-def _listed(place: Path) -> list[Path]:
+def _listed(place: Path, inputs: ImageInputs) -> list[Path]:
     """The files that a place stands for. Raises UserError where there are none."""
     try:
+        if place.is_dir() and inputs.kind != IMAGE.several:
+            packed = " or .csv" if inputs.columns else ""
+            raise UserError(
+                f"{place}: a folder, and the network takes {inputs.kind}", f"name .npz{packed} files"
+            )
         if place.is_dir():
             inside = sorted(images_below(place))
             if not inside:

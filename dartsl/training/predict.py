@@ -52,13 +52,13 @@ def predictions(run: Trained, images: Images, top_k: int) -> list[Prediction]:
     inputs = run.inputs
     if not isinstance(inputs, ImageInputs):
         raise UserError(
-            f"{run.folder.path} is a training on text, which has no images to classify",
+            f"{run.folder.path} is a training on text, which has nothing to classify",
             help="--prompt TEXT lets it continue a text; from Python: dartsl.generate",
             exit_code=2,
         )
     if inputs.prepared:
         raise UserError(
-            f"{run.folder.path} was trained on images that its user's own code prepared, which is not known here",
+            f"{run.folder.path} was trained on {inputs.kind} that code of its user prepared, which is not known here",
             help="prepare them alike, and call the network: dartsl.trained(run).model(images)",
         )
     if isinstance(images, str | Path):

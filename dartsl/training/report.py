@@ -54,7 +54,7 @@ def test_lines(test: Tested) -> list[str]:
             f"            loss {range_text(test.loss_range, 4)} on {test.tokens:,} predictions",
             f"95 %        normal, over the mean losses of {test.windows:,} windows, taken as independent",
         ]
-    lines = [f"test error  {interval_text(test.top1)} on {test.images:,} images"]
+    lines = [f"test error  {interval_text(test.top1)} on {test.images:,} {test.of}"]
     if test.top5 is not None:
         lines.append(f"top 5       {interval_text(test.top5)}")
     lines += [f"{name:<11} {value:.4f}" for name, value in test.metrics.items()]

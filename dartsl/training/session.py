@@ -229,12 +229,14 @@ class ImageSession(Verified[list[ImageBatch]]):
         """What to say of a training whose history is given, beside parameters and test figures: lines."""
         last = history[-1]
         lines = [
-            f"trained on  {self.feed.counts[0]:,} images, {epochs_of(last['epoch'])}; "
+            f"trained on  {self.feed.counts[0]:,} {self.model.plan.input.kind}, {epochs_of(last['epoch'])}; "
             "the weights are those of the last one"
         ]
         if last["validation"]:
             error = 100 * (1 - last["validation"]["val_acc"])
-            lines.append(f"validation  {self.feed.counts[1]:,} images, error {error:.2f} %")
+            lines.append(
+                f"validation  {self.feed.counts[1]:,} {self.model.plan.input.kind}, error {error:.2f} %"
+            )
         return lines
 
     def read(self) -> dict[str, float | None]:
@@ -332,17 +334,17 @@ def _require_batch_norm(model: Supernet, config: TrainConfig, images: int) -> No
     """Refuse batches whose parts leave a batch norm too little to normalise; `images` train the weights."""
     norms = [op for node in model.graph if kind_of(op := application(model.graph, node)).has("batch_norm")]
     single = [op for op in norms if all(side == 1 for side in op.shape[1:])]
-    whole = min(config.batch, images)
+    whole, example = min(config.batch, images), model.plan.input.example
     parts = min(config.accumulate, whole)
     if norms and parts > 1 and whole // parts == 1:
         raise UserError(
             f"accumulate {config.accumulate} leaves the batch norm in {norms[0].layer} "
-            f"a single image of the {whole} to normalise, so that it would not learn what evaluation uses",
+            f"a single {example} of the {whole} to normalise, so that it would not learn what evaluation uses",
             help=f"--accumulate {whole // 2} or less" if whole > 3 else "leave --accumulate out",
         )
     rest = images % config.batch or config.batch
     if single and min(size // min(config.accumulate, size) for size in (rest, config.batch)) == 1:
         raise UserError(
-            f"a batch of one image leaves the batch norm in {single[0].layer} a single number to normalise",
-            help=f"another --batch, --accumulate or --validation: {images} images train the weights",
+            f"a batch of one {example} leaves the batch norm in {single[0].layer} a single number to normalise",
+            help=f"another --batch, --accumulate or --validation: {images} {model.plan.input.kind} train the weights",
         )

@@ -44,6 +44,10 @@ def test_numbers_stay_and_words_become_features(tmp_path: Path) -> None:
         (4, "x7,red,yes", "row 6, column `size`: `x7` is no number"),
         (4, "1e300,red,yes", "row 6, column `size`: `1e300` is beyond"),
         (2, "1,red", "row 4 has 2 values, and there are 3 columns"),
+        (4, "1_000,red,yes", "row 6, column `size`: `1_000` is no number"),
+        (4, "\u0661,red,yes", "row 6, column `size`: `\u0661` is no number"),
+        (4, "7,8,yes", "row 6, column `colour`: `8` is a number, and most of the column are words"),
+        (2, "\n\n1,red", "row 6 has 2 values"),  # blank rows count, as they do in a spreadsheet
     ],
 )
 def test_a_fault_is_refused_with_its_place(tmp_path: Path, place: int, row: str, message: str) -> None:
@@ -57,6 +61,7 @@ def test_a_fault_is_refused_with_its_place(tmp_path: Path, place: int, row: str,
     [
         ("size,size,answer", "answer", "has the column `size` twice"),
         ("1,2,3", "3", "its first row names no columns"),
+        ("size,,answer", "answer", "column 2 of 3 has no name"),
         ("size,colour,answer", "", "which column is to be predicted"),
         ("size,colour,answer", "anser", "has no column `anser`"),
         ("size,colour,answer", "size", "has 30 classes in 30 rows"),
@@ -109,3 +114,32 @@ def test_a_long_number_is_shown_in_part(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"`9{40}\.\.\.` is beyond") as caught:
         table.read(path, "answer")
     assert len(caught.value.message) < 200 + len(str(path))
+
+
+@pytest.mark.parametrize("words", [5, 10, 15])
+def test_a_column_of_numbers_and_words_is_refused(tmp_path: Path, words: int) -> None:
+    rows = [f"{'x' if n < words else n},{'ab'[n % 2]}" for n in range(20)]
+    path = written(tmp_path / "t.csv", *rows, header="size,answer")
+    what = (
+        "row 2, column `size`: `x` is no number" if words <= 10 else "row 17, column `size`: `15` is a number"
+    )
+    with pytest.raises(UserError, match=what):
+        table.read(path, "answer")
+
+
+def test_too_few_rows_to_test_on_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "1,a", "2,b", "3,a", "4,b", header="size,answer")
+    with pytest.raises(UserError, match="too few rows to set a fifth"):
+        table.read(path, "answer")
+
+
+def test_another_table_is_read_whole(tmp_path: Path) -> None:
+    """By the columns and the classes of the first, in whatever order and number it has them."""
+    first = table.read(written(tmp_path / "t.csv", *ROWS), "answer")
+    other = written(tmp_path / "o.csv", "yes,red,5", "no,red,7", header="answer,colour,size")
+    found = table.read_like(other, "answer", first.columns, first.names)
+    np.testing.assert_array_equal(found.test_images, [[5, 0, 1], [7, 0, 1]])
+    np.testing.assert_array_equal(found.test_labels, [1, 0])
+    written(other, "yes,red,5", "perhaps,red,7", header="answer,colour,size")
+    with pytest.raises(UserError, match="row 3, column `answer`: `perhaps` is none of the classes"):
+        table.read_like(other, "answer", first.columns, first.names)

@@ -18,7 +18,7 @@ def read_breast_cancer() -> ImageData:
 
     found = load_breast_cancer()
     values, labels = found["data"].astype(np.float32), found["target"]  # (N, 30), (N,)
-    train, test = parted(labels)
+    train, test = parted(labels.tolist())
     names = [str(name) for name in found["target_names"]]
     parts = [(values[places], labels[places]) for places in (train, test)]
     return assemble("breast_cancer", parts[0], parts[1], names=names, form=FORMS[1])

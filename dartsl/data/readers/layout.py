@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from dartsl.data.readers.image_file import SUFFIXES
+from dartsl.data.readers.parts import fifth_of_each
 from dartsl.lang.codes.diagnostics import UserError
 
-TEST_PART = 0.2
 SPLITS = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
@@ -251,22 +251,14 @@ def _list_images(folder: Path, classes: Sequence[str], *, may_lack: bool = False
 
 
 def _set_apart(listed: Listed) -> tuple[Listed, Listed]:
-    """Training and test part: a fifth of each class, by a fixed seed, is the latter."""
-    random = np.random.default_rng(0)
-    train: Listed = []
-    test: Listed = []
-    for label in sorted({label for _, label in listed}):
-        of_class = [item for item in listed if item[1] == label]
-        shuffled = [of_class[i] for i in random.permutation(len(of_class))]
-        count = round(TEST_PART * len(shuffled))
-        test += shuffled[:count]
-        train += shuffled[count:]
+    """Training and test part: a fifth of each class, by a fixed seed, is the latter. Raises UserError."""
+    train, test = fifth_of_each([label for _, label in listed])
     if not test:
         raise UserError(
             "too few images to set a fifth of each class apart as test images",
             "add images, or train/ and test/ folders",
         )
-    return train, test
+    return [listed[place] for place in train], [listed[place] for place in test]
 
 
 # ------------------------------------------------------------------- files

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from dartsl.data.images import Array
-
-TEST = 5  # one of so many examples tests
+TEST = 0.2  # the part of each class that tests
 _SEED = 0
 
 
-def parted(labels: Array) -> tuple[Array, Array]:
-    """The places that train, in a random order, and those that test, of examples with class numbers (N,).
+def fifth_of_each(labels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The places that train and those that test, of examples with class numbers, class after class.
 
-    One of a class that has no other trains.
+    Those of a class that has less than three all train.
     """
     draws = np.random.default_rng(_SEED)
-    order = draws.permutation(len(labels))
-    tests = [
-        order[labels[order] == label][: min(count - 1, max(1, round(count / TEST)))]
-        for label, count in zip(*np.unique(labels, return_counts=True), strict=True)
-    ]
-    test = np.isin(order, np.concatenate(tests))
-    return order[~test], order[test]
+    train: list[int] = []
+    test: list[int] = []
+    places: dict[int, list[int]] = {}
+    for place, label in enumerate(labels):
+        places.setdefault(label, []).append(place)
+    for _, of_class in sorted(places.items()):
+        shuffled = [of_class[i] for i in draws.permutation(len(of_class))]
+        count = round(TEST * len(shuffled))
+        test += shuffled[:count]
+        train += shuffled[count:]
+    return train, test
+
+
+def parted(labels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The same, each part in a random order."""
+    draws = np.random.default_rng(_SEED)
+    train, test = fifth_of_each(labels)
+    return [train[i] for i in draws.permutation(len(train))], [test[i] for i in draws.permutation(len(test))]

@@ -1,15 +1,18 @@
 """A .csv file with a header: vectors of its numeric columns, and of its categorical ones, a feature for each category.
 
-A column is numeric where all of its values are numbers, and categorical where most are not. Nothing is guessed: a
-missing value, or a word among numbers, is refused with its row and its column.
+A column is numeric where all of its values are numbers, and categorical where none is. Nothing is guessed: a missing
+value, a word among numbers, and a number among words are refused with their row and their column.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +24,72 @@ from dartsl.lang.codes.suggestions import close
 BYTES, COLUMNS, CATEGORIES = 1 << 28, 10_000, 100  # the most that are read
 SHOWN = 40  # characters of a value, in a message
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "missing"})  # in lower case
+_NUMBER = re.compile(
+    r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE
+)  # float takes `1_000`, too
 
-Rows = Sequence[Sequence[str]]
+
+class Value(NamedTuple):
+    """What stands in a column, and the number of its row in the file, where the header is row 1 or a later one."""
+
+    row: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The names of the columns, and the rows, all as long; `numbers` are those of the rows in the file, where blank
+    ones count."""
+
+    path: Path
+    names: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int]
+
+    def column(self, name: str) -> list[Value]:
+        """The values of a column. Raises UserError where one is missing."""
+        place = self.names.index(name)
+        found = [
+            Value(number, row[place].strip()) for number, row in zip(self.numbers, self.rows, strict=True)
+        ]
+        for value in found:
+            if value.text.lower() in MISSING:
+                raise self.fault(
+                    name, value.row, "a value is missing", "fill it in, or leave its row or its column out"
+                )
+        return found
+
+    def numeric(self, name: str) -> Array:
+        """The numbers of a column, float32 (N,). Raises UserError for what is none."""
+        found = [self._number(name, value) for value in self.column(name)]
+        return np.array(found, dtype=np.float32)
+
+    def _number(self, name: str, value: Value) -> float:
+        number = _number(value.text)
+        if number is None:
+            raise self.fault(
+                name,
+                value.row,
+                f"`{_shown(value.text)}` is no number, and others of the column are",
+                "write a number, or words in the whole column",
+            )
+        with np.errstate(over="ignore"):
+            if not math.isfinite(np.float32(number)):
+                raise self.fault(name, value.row, f"`{_shown(value.text)}` is beyond all float32 numbers")
+        return number
+
+    def require(self, name: str, why: str) -> None:
+        """Raises UserError where there is no such column."""
+        if name not in self.names:
+            raise UserError(f"{self.path}: has no column `{name}`{why}", self._help(name))
+
+    def _help(self, name: str) -> str:
+        near = close(name, self.names)
+        return (f"did you mean `{near}`? " if near else "") + f"its columns are {', '.join(self.names[:20])}"
+
+    def fault(self, column: str, row: int, what: str, help: str | None = None) -> UserError:
+        """An error in a place of the table."""
+        return UserError(f"{self.path}: row {row}, column `{column}`: {what}", help)
 
 
 def read(path: Path, target: str) -> ImageData:
@@ -30,140 +97,158 @@ def read(path: Path, target: str) -> ImageData:
 
     A fifth of each class, by a fixed seed, is the test part. Raises UserError.
     """
-    names, rows = read_rows(path)
-    if target not in names:
-        near = close(target, names) if target else None
-        raise UserError(
-            f"{path}: which column is to be predicted?"
-            if not target
-            else f"{path}: has no column `{target}`",
-            (f"did you mean `{near}`? " if near else "")
-            + f"--target-column names one of its columns: {', '.join(names[:20])}",
-        )
-    if len(names) == 1:
+    found = read_table(path)
+    _require_target(found, target)
+    if len(found.names) == 1:
         raise UserError(
             f"{path}: no column but `{target}`, which is to be predicted", "add columns to predict it from"
         )
-    place = names.index(target)
-    answers = [_present(path, row[place], number, target) for number, row in enumerate(rows, start=2)]
+    answers = [value.text for value in found.column(target)]
     classes = sorted(set(answers), key=_order)
-    if len(classes) > len(rows) // 2:
+    if len(classes) > len(answers) // 2:
         raise UserError(
-            f"{path}: the column `{target}` has {len(classes):,} classes in {len(rows):,} rows",
+            f"{path}: the column `{target}` has {len(classes):,} classes in {len(answers):,} rows",
             "a column of classes repeats them; is it the right one?",
         )
-    columns = [_column(path, names[c], [row[c] for row in rows]) for c in range(len(names)) if c != place]
-    values = encoded(path, names, rows, columns)
+    columns = [_column(found, name) for name in found.names if name != target]
+    values = encoded(found, columns)
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.array([numbers[answer] for answer in answers])
-    train, test = parted(labels)
-    parts = [(values[places], labels[places]) for places in (train, test)]
-    return assemble(path.name, parts[0], parts[1], names=classes, form=FORMS[1], columns=columns)
+    parts = parted(labels.tolist())
+    if not parts[1]:
+        raise UserError(f"{path}: too few rows to set a fifth of each class apart as test rows", "add rows")
+    train, test = ((values[places], labels[places]) for places in parts)
+    return assemble(path.name, train, test, names=classes, form=FORMS[1], columns=columns)
 
 
-def read_rows(path: Path) -> tuple[list[str], Rows]:
-    """The names of the columns, and the rows, all as long. Raises UserError."""
-    size = path.stat().st_size
-    if size > BYTES:
+def read_like(path: Path, target: str, columns: Sequence[Column], classes: Sequence[str]) -> ImageData:
+    """All rows of another table as test part (and as training part, since there must be one), by the columns,
+    categories and classes of the one that a network was trained on. Raises UserError."""
+    found = read_table(path)
+    _require_target(found, target)
+    numbers = {name: number for number, name in enumerate(classes)}
+    answers = found.column(target)
+    for value in answers:
+        if value.text not in numbers:
+            raise found.fault(
+                target,
+                value.row,
+                f"`{_shown(value.text)}` is none of the classes",
+                f"the network knows {', '.join(classes[:20])}",
+            )
+    labels = np.array([numbers[value.text] for value in answers])
+    both = encoded(found, columns), labels
+    return assemble(path.name, both, both, names=classes, form=FORMS[1], columns=columns)
+
+
+def _require_target(found: Table, target: str) -> None:
+    if not target:
         raise UserError(
-            f"{path}: {size:,} bytes, and tables are read up to {BYTES:,}", "store it as an .npz file"
+            f"{found.path}: which column is to be predicted?",
+            f"--target-column names one of its columns: {', '.join(found.names[:20])}",
         )
+    found.require(target, "")
+
+
+def read_table(path: Path) -> Table:
+    """What a file holds. Raises UserError."""
     try:
+        size = path.stat().st_size
+        if size > BYTES:
+            raise UserError(
+                f"{path}: {size:,} bytes, and tables are read up to {BYTES:,}", "store it as an .npz file"
+            )
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
+            read = [(number, row) for number, row in enumerate(csv.reader(file, strict=True), start=1) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"{path}: not a readable .csv file ({error})", "store it as UTF-8, with commas"
         ) from None
-    if len(rows) < 2:
+    except OSError as error:  # not allowed, or gone
+        raise UserError(f"{path}: cannot be read ({error})", "check the path and its permissions") from None
+    if len(read) < 2:
         raise UserError(
-            f"{path}: {'no row' if rows else 'nothing'} below the header", "is the file complete?"
+            f"{path}: {'no row' if read else 'nothing'} below the header", "is the file complete?"
         )
-    names = [name.strip() for name in rows[0]]
-    if len(names) > COLUMNS:
-        raise UserError(f"{path}: {len(names):,} columns, and at most {COLUMNS:,} are read")
-    if all(_number(name) is not None for name in names) or "" in names:
-        raise UserError(f"{path}: its first row names no columns", "write their names in the first row")
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
-    if twice:
-        raise UserError(f"{path}: has the column `{twice[0]}` twice", "give each column a name of its own")
-    for number, row in enumerate(rows[1:], start=2):
+    names = [name.strip() for name in read[0][1]]
+    _require_names(path, names)
+    for number, row in read[1:]:
         if len(row) != len(names):
             raise UserError(
                 f"{path}: row {number} has {len(row)} values, and there are {len(names)} columns",
                 "is a comma missing, or a value with a comma in it without quotes?",
             )
-    return names, rows[1:]
+    return Table(path, names, [row for _, row in read[1:]], [number for number, _ in read[1:]])
 
 
-def encoded(path: Path, names: Sequence[str], rows: Rows, columns: Sequence[Column]) -> Array:
+def _require_names(path: Path, names: Sequence[str]) -> None:
+    if len(names) > COLUMNS:
+        raise UserError(f"{path}: {len(names):,} columns, and at most {COLUMNS:,} are read")
+    if all(not name or _number(name) is not None for name in names):
+        raise UserError(f"{path}: its first row names no columns", "write their names in the first row")
+    if "" in names:
+        raise UserError(
+            f"{path}: column {names.index('') + 1} of {len(names)} has no name",
+            "name it in the first row, or leave it out; pandas leaves its index out with "
+            "`to_csv(path, index=False)`",
+        )
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise UserError(f"{path}: has the column `{twice[0]}` twice", "give each column a name of its own")
+
+
+def encoded(found: Table, columns: Sequence[Column]) -> Array:
     """The rows as vectors float32 (N, F), by columns that are known. Raises UserError for what they have not."""
     parts: list[Array] = []
     for name, categories in columns:
-        if name not in names:
-            raise UserError(f"{path}: has no column `{name}`, which the network was trained on")
-        place = names.index(name)
-        values = [_present(path, row[place], number, name) for number, row in enumerate(rows, start=2)]
+        found.require(name, ", which the network was trained on")
         if not categories:
-            numbers = [_numeric(path, value, number, name) for number, value in enumerate(values, start=2)]
-            parts.append(np.array(numbers, dtype=np.float32)[:, None])
+            parts.append(found.numeric(name)[:, None])
             continue
-        for number, value in enumerate(values, start=2):
-            if value not in categories:
-                raise UserError(
-                    f"{path}: row {number}, column `{name}`: `{value}` is none of its categories",
+        values = found.column(name)
+        for value in values:
+            if value.text not in categories:
+                raise found.fault(
+                    name,
+                    value.row,
+                    f"`{_shown(value.text)}` is none of its categories",
                     f"the network knows {', '.join(categories[:20])}",
                 )
-        parts.append(np.array([[value == each for each in categories] for value in values], dtype=np.float32))
+        parts.append(
+            np.array([[value.text == each for each in categories] for value in values], dtype=np.float32)
+        )
     return np.concatenate(parts, axis=1)
 
 
-def _column(path: Path, name: str, values: Sequence[str]) -> Column:
+def _column(found: Table, name: str) -> Column:
     """A column, and its categories; none where it is numeric. Raises UserError."""
-    present = [_present(path, value, number, name) for number, value in enumerate(values, start=2)]
-    numeric = sum(_number(value) is not None for value in present)
-    if 2 * numeric > len(present):
-        for number, value in enumerate(present, start=2):
-            _numeric(path, value, number, name)
-        return name, ()
-    categories = sorted(set(present))
+    values = found.column(name)
+    numbers = [value for value in values if _number(value.text) is not None]
+    if 2 * len(numbers) >= len(values):
+        return name, ()  # of what is no number `encoded` says so
+    if numbers:
+        raise found.fault(
+            name,
+            numbers[0].row,
+            f"`{_shown(numbers[0].text)}` is a number, and most of the column are words",
+            "write a word in its place, such as `c1`, or numbers in the whole column",
+        )
+    categories = sorted({value.text for value in values})
     if len(categories) > CATEGORIES:
         raise UserError(
-            f"{path}: the column `{name}` has {len(categories):,} different words, and at most {CATEGORIES} are read",
+            f"{found.path}: the column `{name}` has {len(categories):,} different words, and at most {CATEGORIES} "
+            "are read",
             "leave it out of the file, or store it as numbers",
         )
     return name, tuple(categories)
 
 
-def _present(path: Path, value: str, row: int, column: str) -> str:
-    found = value.strip()
-    if found.lower() in MISSING:
-        raise UserError(
-            f"{path}: row {row}, column `{column}`: a value is missing",
-            "fill it in, or leave its row or its column out",
-        )
-    return found
-
-
-def _numeric(path: Path, value: str, row: int, column: str) -> float:
-    number = _number(value)
-    if number is None:
-        raise UserError(
-            f"{path}: row {row}, column `{column}`: `{value}` is no number, and most of the column are",
-            "write a number, or words in the whole column",
-        )
-    with np.errstate(over="ignore"):
-        if not math.isfinite(np.float32(number)):
-            shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
-            raise UserError(f"{path}: row {row}, column `{column}`: `{shown}` is beyond all float32 numbers")
-    return number
+def _shown(value: str) -> str:
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
 
 
 def _number(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    return float(value) if _NUMBER.fullmatch(value) else None
 
 
 def _order(answer: str) -> tuple[bool, float, str]:
