@@ -37,7 +37,7 @@ class CellInfo:
     """One cell: how much there is in it, and how much there is to choose.
 
     `candidates` are those of all searched edges together; `space_size` is the number of cells that
-    discretisation can give.
+    discretisation can give. A `layer` that offers a choice counts as a cell of one edge.
     """
 
     name: str
@@ -47,6 +47,7 @@ class CellInfo:
     searched_edges: int
     candidates: int
     space_size: int
+    layer: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,7 @@ def describe_cell(cell: Cell) -> CellInfo:
         len(searched),
         sum(len(edge.candidates) for edge in searched),
         space_size((cell,)),
+        cell.layer,
     )
 
 

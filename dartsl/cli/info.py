@@ -19,7 +19,7 @@ from dartsl.cli.options import (
 from dartsl.cli.output import answer
 
 if TYPE_CHECKING:
-    from dartsl.api.describing import Info
+    from dartsl.api.describing import CellInfo, Info
 
 MOST_PARTS = 8  # named of those that never run
 
@@ -131,14 +131,27 @@ def as_json(info: Info) -> dict[str, Any]:
 
 def as_text(info: Info) -> str:
     """A few lines for a reader."""
-    lines = [] if info.network is None else [*_network_lines(info), ""]
+    lines: list[str] = []
+    layers = [cell for cell in info.cells if cell.layer and cell.searched_edges]
+    if layers:
+        wide = max(len(cell.name) for cell in layers)
+        lines.append("layers that offer a choice")
+        lines += [f"  {cell.name:<{wide}}  {cell.candidates} candidates" for cell in layers]
     for cell in info.cells:
-        lines.append(f"cell {cell.name}")
-        lines.append(f"  inputs {cell.inputs}, nodes {cell.nodes}, edges {cell.edges}")
-        if cell.searched_edges:
-            lines.append(f"  searched edges {cell.searched_edges}, candidates {cell.candidates}")
-        lines.append(f"  space {_architectures(cell.space_size)}")
-    return "\n".join(lines)
+        if not cell.layer:
+            lines += _cell_lines(cell)
+    network = [] if info.network is None else _network_lines(info)
+    return "\n".join([*network, *([""] if network and lines else []), *lines])
+
+
+def _cell_lines(cell: CellInfo) -> list[str]:
+    searched = f"  searched edges {cell.searched_edges}, candidates {cell.candidates}"
+    return [
+        f"cell {cell.name}",
+        f"  inputs {cell.inputs}, nodes {cell.nodes}, edges {cell.edges}",
+        *([searched] if cell.searched_edges else []),
+        f"  space {_architectures(cell.space_size)}",
+    ]
 
 
 def _network_lines(info: Info) -> list[str]:

@@ -124,7 +124,7 @@ def _require_possible(subject: Subject, to: str, normalisation: bool, uint8: boo
     if subject.plan.input.sequence and to != "safetensors":
         raise UserError(
             f"no network of text can be exported to {to}, and `{subject.plan.network.name}` reads text",
-            "its cell can be: --to genotype; and its weights: --to safetensors",
+            "its weights can be: --to safetensors; and the cell of a `scan`: --to genotype",
         )
     if folder is not None:
         train = command_line("dartsl", "train", folder.path)

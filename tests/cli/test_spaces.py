@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
 from dartsl.graph.target import TARGETS
+from dartsl.lang.records.inputs import Input
 from tests.cli.conftest import Dartsl, result_of
 from tests.passes.same import compare, model
 from tests.plan.help import planned
@@ -17,7 +20,11 @@ SPACES: dict[str, dict[str, int]] = {
     "transnas_micro": {"C": 2},
     "nb1shot1": {"C": 2},
     "mobile": {"C": 1},
+    "series": {"C": 2},
+    "transformer": {"D": 8, "L": 1},
+    "vit": {"D": 8, "L": 1},
 }
+STORY = "the cat sat on a red mat\n"
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -29,15 +36,25 @@ def test_passes_change_nothing(name: str) -> None:
     compare(model(plan, plain), model(plan, optimised))
 
 
+def few_of(taken: Input) -> str:
+    """A few examples of what a network takes, in the working folder: a file of arrays, or a folder of texts."""
+    if taken.sequence:
+        Path("few").mkdir()
+        for part in ("train", "valid", "test"):
+            Path("few", f"{part}.txt").write_text(STORY * 100)
+        return "few"
+    drawn = np.random.default_rng(0).integers(0, 256, taken.batch(24))
+    examples = np.moveaxis(drawn, 1, -1).astype(np.uint8 if taken.kind == "images" else np.float32)
+    labels = np.arange(24) % 10
+    np.savez("few.npz", x_train=examples, y_train=labels, x_test=examples, y_test=labels)
+    return "few.npz"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_every_command(dartsl: Dartsl, name: str) -> None:
     small = [option for key, value in SPACES[name].items() for option in ("--set", f"{key}={value}")]
-    size = planned(name, **SPACES[name]).input.shape.dims[1:]
-    images = np.random.default_rng(0).integers(0, 256, (24, *size), dtype=np.uint8)
-    labels = np.arange(24) % 10
-    np.savez("few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    few = ("--data", "few.npz", "--batch", "12", "--epochs", "1")
+    few = ("--data", few_of(planned(name, **SPACES[name]).input), "--batch", "12", "--epochs", "1")
 
     def run(*arguments: str) -> None:
         result = dartsl(*arguments)
@@ -53,4 +70,4 @@ def test_every_command(dartsl: Dartsl, name: str) -> None:
     run("draw", "searched", "-o", "found.svg")
     run("train", "searched", *few, "--out", "trained")
     run("eval", "trained")
-    run("export", "trained", "--to", "torch", "-o", "network.pt2")
+    run("export", "trained", "--to", "safetensors" if Path("few").is_dir() else "torch", "-o", "network")

@@ -64,9 +64,9 @@ def model(planned: Plan, graph: nx.DiGraph, seed: int = 0, relaxation: str = "so
 
 
 def images(planned: Plan, batch: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Random normal images (B, C, H, W) and labels (B,)."""
+    """Random normal images (B, C, H, W), series or vectors, and labels (B,)."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(batch, *planned.input.shape.dims, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(planned.input.batch(batch), generator=generator, dtype=torch.float64)
     return drawn, torch.randint(planned.classes, (batch,), generator=generator)
 
 

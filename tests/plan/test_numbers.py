@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
 
 from dartsl.graph import count
+from dartsl.lang.check.model import Spec
 from dartsl.lang.checker import check
 from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.records.inputs import Images
 from dartsl.lang.syntax.loader import read
 from tests.plan.help import graph_of, planned, shipped, spec_of
@@ -148,12 +151,15 @@ def test_proxyless_mobile_by_hand() -> None:
             3**4 * 3 * 6 * 10,
         ),  # operations of 4 nodes; two parents of 3, of 4, and of 5 for the output
         ("robust_s2", ((1 * 3 * 6 * 10) * 2**8) ** 2),
+        ("transformer", (4 * 6) ** 2),
+        ("vit", (6 * 6) ** 2),
         ("zoo/darts_v2", 1),
     ],
 )
 def test_sizes_of_spaces(name: str, expected: int) -> None:
     spec = shipped(name)
     (network,) = spec.networks.values()
+    spec, network = laid_out(spec, network, {})
     assert count.space_size(spec.cells[cell] for cell in network.cells) == expected
 
 
@@ -200,3 +206,36 @@ def test_reductions_stand_at_one_and_two_thirds() -> None:
     for n, places in ((2, [2, 5]), (6, [6, 13])):
         cells = [layer for layer in planned("darts_cnn", n=n).layers if hasattr(layer, "cell")]
         assert [i for i, layer in enumerate(cells) if layer.cell.name == "reduction"] == places
+
+
+def decided(name: str) -> Spec:
+    """A shipped space of transformers of whose layers the largest are chosen."""
+    text = re.sub(
+        r"^ops mixer .*?(?=^ops)",
+        "ops mixer = residual(layer_norm > attention(8))\n",
+        read(name).text,
+        flags=re.M | re.S,
+    )
+    return check(Source("test.darts", text.replace("mlp(1 | 2 | 4, gelu | silu)", "mlp(4, gelu)")))
+
+
+def test_gpt2_by_hand() -> None:
+    """GPT-2's smallest network has 124,439,808 parameters, and no bias where it gives words."""
+    d, layers, window, vocab = 768, 12, 1024, 50257
+    graph = graph_of(decided("transformer"), D=d, L=layers, window=window, vocab=vocab)
+    layer = 2 * d + 3 * (d * d + d) + d * d + d + 2 * d + 4 * d * d + 4 * d + 4 * d * d + d
+    assert vocab * d + window * d + layers * layer + 2 * d == 124_439_808
+    assert count.parameters(graph) == 124_439_808 + vocab
+
+
+def test_deit_by_hand() -> None:
+    """DeiT-S has 22,050,664 parameters, those of a class token, and of biases where there is none here, among them."""
+    d, layers, places, classes = 384, 12, 14 * 14, 1000
+    graph = graph_of(decided("vit"), D=d, L=layers, channels=3, size=224, patch=16, classes=classes)
+    layer = 4 * d + 4 * (d * d + d) + 8 * d * d
+    ours = 16 * 16 * 3 * d + places * d + layers * layer + 2 * d + d * classes + classes
+    assert count.parameters(graph) == ours
+    biases = d + layers * (4 * d + d)
+    assert ours + 2 * d + biases == 22_050_664  # a class token, and its place
+    products = 16 * 16 * 3 * d * places + layers * (12 * d * d * places + 2 * places**2 * d) + d * classes
+    assert count.multiply_adds(graph) == products == 4_574_026_752

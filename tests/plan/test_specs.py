@@ -18,6 +18,8 @@ LINES = {
     "transnas_micro": 18,
     "nb1shot1": 22,
     "mobile": 20,
+    "transformer": 12,
+    "vit": 15,
 }  # the most that each may take
 OPERATIONS = {
     "s3": "sep_conv_3x3",
