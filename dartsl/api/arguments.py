@@ -125,6 +125,7 @@ ARGUMENTS: Mapping[str, Wanted] = {
     "lower_is_better": _of(bool, "True or False"),
     "isomorphic": _of(bool, "True or False"),
     "unique": _of(bool, "True or False"),
+    "upgrade": _of(bool, "True or False"),
     "out": _of((str, os.PathLike), "the path of a folder"),
     "on": _of(str, '"auto", or the address of a Ray cluster'),
     "amp": _of(bool, "True or False"),

@@ -75,11 +75,18 @@ def parse(spec: SpecLike) -> File:
     return parser.parse(source_of(spec))
 
 
-def fmt(spec: SpecLike) -> str:
-    """A spec's text as the language is written, comments included. Raises SpecError, UserError."""
-    from dartsl.lang.syntax.printer import print_file
+def fmt(spec: SpecLike, *, upgrade: bool = False) -> str:
+    """A spec's text as the language is written, comments included.
 
-    return print_file(parse(spec))
+    With `upgrade` in the latest version of the language, with the same meaning. Raises SpecError, then also where that
+    version refuses what the spec's own allows, and UserError.
+    """
+    from dartsl.api.arguments import require
+    from dartsl.lang.syntax.printer import print_file
+    from dartsl.lang.upgrade import upgraded
+
+    require(upgrade=upgrade)
+    return upgraded(source_of(spec)) if upgrade else print_file(parse(spec))
 
 
 def check(spec: SpecLike) -> Spec:

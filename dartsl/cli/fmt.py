@@ -19,20 +19,31 @@ from dartsl.lang.codes.source import Source
     "--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if a file would change."
 )
 @click.option("--diff", "show_diff", is_flag=True, help="Change nothing; show what would change.")
+@click.option(
+    "--upgrade", is_flag=True, help="Also to the latest version of the language, with the same meaning."
+)
 @output_option("Where to write the text of one FILE, which then stays as it is.")
 @click.pass_context
 def fmt_command(
-    ctx: click.Context, files: tuple[str, ...], check_only: bool, show_diff: bool, output: Path | None
+    ctx: click.Context,
+    files: tuple[str, ...],
+    check_only: bool,
+    show_diff: bool,
+    upgrade: bool,
+    output: Path | None,
 ) -> None:
     """Format specs; comments are kept.
 
-    Files are rewritten in place. `-` reads stdin and writes to stdout.
+    Files are rewritten in place. `-` reads stdin and writes to stdout. With --upgrade a file that the latest version
+    of the language refuses, such as one that defines a name which that keeps for itself, stays as it is. Upgrade a
+    file before those that it imports: an import may be older than what imports it, never newer.
 
     \b
     Examples:
       dartsl fmt mine.darts
       dartsl fmt --check --diff specs/*.darts
       cat mine.darts | dartsl fmt -
+      dartsl fmt --upgrade mine.darts
     """
     from dartsl.api.specs import fmt, source_of
 
@@ -41,7 +52,7 @@ def fmt_command(
     done: list[dict[str, object]] = []
     for name in files:
         source = source_of(name)
-        text = fmt(source)
+        text = fmt(source, upgrade=upgrade)
         differs = not _is_written(source, text)
         if output is not None:
             deliver(text, output)

@@ -108,6 +108,25 @@ def test_fmt_from_stdin_to_stdout(dartsl: Dartsl) -> None:
     assert result.stdout == "darts 1\n\nop f = relu > bn\n"
 
 
+def test_fmt_upgrades(dartsl: Dartsl, tmp_path: Path) -> None:
+    path = tmp_path / "old.darts"
+    path.write_text("darts 1  # mine\nop f=relu>bn\n")
+    assert dartsl("fmt", "--upgrade", "--check", "old.darts").exit_code == 1
+    assert "+darts 2  # mine\n" in dartsl("fmt", "--upgrade", "--diff", "old.darts").stdout
+    assert (
+        dartsl("fmt", "--upgrade", "-", input=path.read_text()).stdout
+        == "darts 2  # mine\n\nop f = relu > bn\n"
+    )
+    assert dartsl("fmt", "--upgrade", "old.darts").exit_code == 0
+    assert path.read_text() == "darts 2  # mine\n\nop f = relu > bn\n"
+    assert dartsl("fmt", "--upgrade", "--check", "old.darts").exit_code == 0
+    path.write_text(kept := "darts 1\nop gelu = relu\n")
+    refused = dartsl("fmt", "--upgrade", "old.darts")
+    assert refused.exit_code == 1
+    assert "error[E0202]: operation `gelu` is defined twice" in refused.stderr
+    assert path.read_text() == kept
+
+
 def test_fmt_of_what_does_not_parse(dartsl: Dartsl, tmp_path: Path) -> None:
     (tmp_path / "broken.darts").write_text("darts 1\nop f = relu bn\n")
     result = dartsl("fmt", "broken.darts")

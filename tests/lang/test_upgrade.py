@@ -1,0 +1,80 @@
+"""`dartsl fmt --upgrade`: a file of darts 1 as one of darts 2, with the same meaning, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import dartsl
+from dartsl.lang.checker import check
+from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.codes.source import Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.syntax.loader import PRELUDES, read, read_file
+from dartsl.lang.syntax.resources import shipped_specs
+from dartsl.lang.upgrade import upgraded
+from dartsl.nn.text import TextOutput
+from tests.conftest import Golden
+
+OLD = [name for name in shipped_specs() if read(name).version == 1 and name not in PRELUDES.values()]
+FOLDER = Path(__file__).parent / "upgrade"
+
+
+def newer(name: str) -> Source:
+    text = upgraded(read(name))
+    assert text.count("\ndarts 2\n") + text.startswith("darts 2\n") == 1
+    return Source(f"{name}.darts", text)
+
+
+FEW = ("digits", "nasbench201", "text", "std/cells", "std/rnn", "zoo/darts_v2", "zoo/rnn_v2")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in OLD]
+)
+def test_a_shipped_spec_means_the_same(name: str) -> None:
+    old, new = check(read(name)), check(newer(name))
+    assert (new.cells, new.networks, new.choices) == (old.cells, old.networks, old.choices)
+    assert [(each.code, each.title) for each in new.warnings] == [(w.code, w.title) for w in old.warnings]
+    assert dartsl.info(new, memory="none") == dartsl.info(old, memory="none")
+    for each in old.networks:
+        assert plan(new, new.networks[each], {}) == plan(old, old.networks[each], {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("nasbench201", {"C": 2, "n": 1}), ("text", {"H": 4, "vocab": 9})]
+)
+def test_an_upgraded_network_computes_the_same(name: str, sizes: dict[str, int]) -> None:
+    old, new = (dartsl.compile(spec, parameters=sizes, level=2, seed=3) for spec in (read(name), newer(name)))
+    given = torch.rand(2, 3, 32, 32) if name == "nasbench201" else torch.randint(9, (5, 2))
+    with torch.no_grad():
+        assert torch.equal(_values(old(given)), _values(new(given)))
+
+
+def _values(given: torch.Tensor | TextOutput) -> torch.Tensor:
+    found = given.logits if isinstance(given, TextOutput) else given
+    assert found.abs().sum() > 0
+    return found
+
+
+def test_comments_and_layout_are_those_of_fmt() -> None:
+    text = '# mine\n\ndarts 1   # first\nimport "std/cnn"\nop f=relu>bn # a chain\n'
+    assert upgraded(Source("x", text)) == dartsl.fmt(Source("x", text)).replace("darts 1", "darts 2")
+    again = upgraded(Source("x", text))
+    assert upgraded(Source("x", again)) == again
+
+
+def test_what_is_wrong_in_both_versions_stays() -> None:
+    assert upgraded(Source("x", "darts 1\nop f = sep_convv(3)\n")) == "darts 2\n\nop f = sep_convv(3)\n"
+    with pytest.raises(SpecError, match="E0100"):
+        upgraded(Source("x", "darts 1\nop f = (relu\n"))
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.darts")), ids=lambda path: path.stem)
+def test_a_file_that_darts_2_refuses(path: Path, golden: Golden) -> None:
+    with pytest.raises(SpecError) as caught:
+        upgraded(read_file(path, path.name))
+    golden(path.with_suffix(".txt"), f"{caught.value}\n")
