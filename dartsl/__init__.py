@@ -125,5 +125,12 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'dartsl' has no attribute '{name}'")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext dartsl`: a notebook's cells may then be specs, by `%%darts NAME`."""
+    from dartsl.notebook.magic import load
+
+    load(shell)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

@@ -23,6 +23,7 @@ LAYERS = (
     "exchange",
     "sweeping",
     "api",
+    "notebook",
     "cli",
 )
 LANG = ("codes", "records", "settings", "syntax", "check", "plan")  # the folders of lang; its files come last
@@ -119,8 +120,10 @@ def run_python(code: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_importing_dartsl_does_not_import_torch() -> None:
-    run_python("import sys, dartsl; assert 'torch' not in sys.modules")
+def test_importing_dartsl_imports_neither_torch_nor_ipython() -> None:
+    run_python(
+        "import sys, dartsl; dartsl.check('digits'); assert not {'torch', 'IPython'} & set(sys.modules)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dartsl.api.arguments import require
 from dartsl.api.specs import RunLike, SpecLike, check, names_a_run, names_seeds, path_of, root_networks
 from dartsl.lang.check.model import Cell, Spec
-from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import Error, UserError
 from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.syntax.paths import printable
 from dartsl.run.commands import command_line
@@ -61,6 +61,29 @@ def draw(
     return text
 
 
+def svg(what: Spec | Cell | RunLike) -> str | None:
+    """What a notebook shows: of a search's run or a spec its cells, of a training's run its curves, as an SVG; None
+    where nothing can be drawn."""
+    from dartsl.graph.draw import draw as dot_of
+    from dartsl.graph.render import render
+
+    try:
+        if isinstance(what, Cell):
+            drawn = render(dot_of([what]), "svg")
+        elif isinstance(what, Spec) or not _trains(path_of(what)):
+            drawn = render(draw(what), "svg")
+        else:
+            drawn = picture(path_of(what), "svg")
+    except Error:
+        return None
+    text = drawn.decode()
+    return text[text.index("<svg") :]
+
+
+Spec._repr_svg_ = svg  # lang, where these are, comes before what draws them
+Cell._repr_svg_ = svg
+
+
 def plot(run: RunLike, output: str | Path | None = None) -> Path:
     """Draw a run's learning curves, and for a search how the weights of its operations went, edge by edge.
 
@@ -102,6 +125,13 @@ def picture(path: Path, kind: str) -> bytes:
         raise UserError(f"the history of {path} holds nothing that could be drawn")
     shares = cell_shares(folder) if folder.kind == SEARCH else []
     return picture(_title(folder, rows[-1]["epoch"]), drawn, shares, averaged_since(rows), kind)
+
+
+def _trains(run: Path) -> bool:
+    from dartsl.run.folder import RunFolder
+    from dartsl.run.kinds import TRAIN
+
+    return RunFolder.open(run).kind == TRAIN
 
 
 def _title(folder: RunFolder, epoch: int) -> str:

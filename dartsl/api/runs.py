@@ -49,6 +49,12 @@ class Run:
         except (UserError, SpecError, OSError) as fault:
             return f"<Run {self.path}: {fault}>"
 
+    def _repr_svg_(self) -> str | None:
+        """As a notebook shows it: a search's cells, a training's curves; None while there is nothing to draw."""
+        from dartsl.api.drawing import svg
+
+        return svg(self)
+
     @property
     def kind(self) -> str:
         """`search` or `train`: the command that makes such runs."""

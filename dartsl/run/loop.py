@@ -16,6 +16,7 @@ from rich.console import Console
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run import checkpoint
 from dartsl.run.callbacks import SILENT, Answer, Callbacks, Ending, Epoch, Step, answer_of
+from dartsl.run.curves import Panel, curves
 from dartsl.run.files import Row, write_json
 from dartsl.run.folder import RunFolder
 from dartsl.run.interrupt import interruption
@@ -131,7 +132,7 @@ def run_session(
     """
     done = session.epoch * session.steps + session.place
     with (
-        RunProgress(console, epochs, session.steps, done) as progress,
+        RunProgress(console, epochs, session.steps, done, lambda: _panels(folder)) as progress,
         interruption(progress.interrupted if group.chief else lambda: None) as stop,
         events(folder) if group.chief else nullcontext(lambda row: None) as tell,
     ):
@@ -171,6 +172,10 @@ def run_session(
         if interrupted and not last:
             _say_stopped(f"after epoch {session.epoch}", progress, folder, group)
         return Ending(last or not interrupted, interrupted=interrupted)
+
+
+def _panels(folder: RunFolder) -> list[Panel]:
+    return [panel for panel in curves(folder.history()) if panel.title in folder.kind.panels]
 
 
 def _show(progress: RunProgress, session: Session) -> None:

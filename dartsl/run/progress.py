@@ -1,16 +1,20 @@
-"""What a run shows while it works: a live bar on a terminal, else one plain line per epoch."""
+"""What a run shows while it works: a live bar on a terminal, bar and curves in a notebook, else one plain line per
+epoch."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+from dartsl.run.curves import Panel
+from dartsl.run.in_notebook import CellOutput
 
 Figures = Mapping[str, float | None]
 
@@ -19,16 +23,24 @@ class RunProgress:
     """Progress through `epochs` epochs of `steps` steps each, of which `done` steps are done.
 
     Use it as a context manager; call `step` after each step and `epoch` after each epoch, with figures to
-    show: a number, or None for one that does not exist yet.
+    show: a number, or None for one that does not exist yet. `panels` gives the curves of the epochs that are done.
     """
 
-    def __init__(self, console: Console, epochs: int, steps: int, done: int = 0) -> None:
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        steps: int,
+        done: int = 0,
+        panels: Callable[[], Sequence[Panel]] = lambda: (),
+    ) -> None:
         self._console = console
         self._epochs = epochs
         self._steps = steps
         self._first = self._done = done / steps  # in epochs, whose numbers of steps may differ
         self._started = time.monotonic()
         self._live: _Bar | None = None
+        self._cell = CellOutput(epochs, panels) if console.is_jupyter and not console.quiet else None
         if console.is_terminal and not console.is_dumb_terminal and not console.quiet:
             self._live = _Bar(
                 TextColumn("epoch {task.fields[epoch]}"),
@@ -51,6 +63,8 @@ class RunProgress:
         self._started = time.monotonic()
         if self._live is not None:
             self._live.start()
+        if self._cell is not None:
+            self._cell.start()
         return self
 
     def __exit__(
@@ -58,6 +72,8 @@ class RunProgress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+        if self._cell is not None:
+            self._cell.stop()
 
     def step(
         self, epoch: int, step: int, figures: Figures, steps: int | None = None, phase: str = ""
@@ -76,9 +92,16 @@ class RunProgress:
                 epoch=f"{epoch}/{self._epochs}",
                 place=f"step {step}/{self._steps}",
             )
+        if self._cell is not None:
+            place = f"epoch {epoch}/{self._epochs}  step {step}/{self._steps}  left {self.left()}"
+            self._cell.show(self._done, place, _words(phase, figures))
 
     def epoch(self, epoch: int, figures: Figures, phase: str = "") -> None:
-        """Epoch `epoch` (from 1) is done; the line stays on the screen."""
+        """Epoch `epoch` (from 1) is done; the line stays on the screen, in a notebook until the next epoch is done."""
+        if self._cell is not None:
+            self._cell.show(self._done, f"epoch {epoch}/{self._epochs}", _words(phase, figures))
+            self._cell.epoch()
+            return
         line = f"epoch {epoch:>{len(str(self._epochs))}}/{self._epochs}  {_words(phase, figures)}"
         if self._live is None and epoch < self._epochs:
             line += f"  left {self.left()}"

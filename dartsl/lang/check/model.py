@@ -5,9 +5,10 @@ Nothing here knows sizes or widths of tensors; `dartsl.lang.plan.network_plan` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
@@ -124,6 +125,8 @@ class Cell:
     span: Span = field(compare=False, repr=False)  # of the cell's name where it is declared
     layer: bool = False
 
+    _repr_svg_: ClassVar[Callable[[Cell], str | None]]  # as a notebook shows it: `dartsl.api.drawing` sets it
+
     @property
     def searched_edges(self) -> tuple[Edge, ...]:
         """The edges that have a row of alphas, in the order of the rows."""
@@ -205,7 +208,7 @@ class Network:
         return next((width.id for width in given if isinstance(width, Name) and width.id in known), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spec:
     """Everything that a root file and its imports say. `files` has the imported before the importer."""
 
@@ -217,6 +220,15 @@ class Spec:
     search: Mapping[str, SettingLiteral]
     train: Mapping[str, SettingLiteral]
     warnings: tuple[Diagnostic, ...] = ()
+
+    _repr_svg_: ClassVar[Callable[[Spec], str | None]]  # as a notebook shows it: `dartsl.api.drawing` sets it
+
+    def __repr__(self) -> str:
+        """Its name and what its root file declares: the whole tree would fill pages."""
+        root = self.root.source
+        declared = [f"cell {cell.name}" for cell in self.cells.values() if cell.span.source == root]
+        declared += [f"network {each.name}" for each in self.networks.values() if each.span.source == root]
+        return f"<Spec {root.name}: {', '.join(declared) or 'no cell and no network'}>"
 
     @property
     def root(self) -> File:

@@ -1,0 +1,1 @@
+"""dartsl in a notebook."""
