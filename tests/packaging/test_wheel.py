@@ -76,6 +76,12 @@ def test_wheel_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     run_dartsl(installed, tmp_path, "check", "digits")
 
 
+def test_pygments_knows_the_language_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "some.darts").write_text("darts 1\ncell c {}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pygments", "-f", "raw", "some.darts"]
+    assert "Token.Name.Class\t'c'" in run(command, tmp_path, PYTHONPATH=str(installed))
+
+
 def test_search_from_the_wheel_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     small = ["--epochs", "1", "--split", "0.1", "--batch", "50", "--set", "C=4"]  # three steps
     printed = run_dartsl(installed, tmp_path, "search", "digits", *small, "--out", "run")
