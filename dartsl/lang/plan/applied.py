@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dartsl.lang.check.model import Operation
 from dartsl.lang.codes.diagnostics import Diagnostic
-from dartsl.lang.plan.evaluate import Scope, plain
+from dartsl.lang.plan.evaluate import Environment, plain
 from dartsl.lang.plan.matrices import misused
 from dartsl.lang.plan.op_faults import bad_argument, indivisible, unfit
 from dartsl.lang.plan.parts import Given, Part
@@ -40,7 +40,7 @@ class Primitives:
         self._faults = faults
 
     def part(
-        self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Scope, path: Sequence[str]
+        self, operation: Operation, expr: Name | Call, tensor: Tensor, scope: Environment, path: Sequence[str]
     ) -> Part:
         """One step; `scope` holds the values of its arguments, its width and the stride asked of it.
 
@@ -86,7 +86,7 @@ class Primitives:
         return Part((step,), output, by, given=steps)
 
     def _arguments(
-        self, primitive: Primitive, expr: Name | Call, scope: Scope
+        self, primitive: Primitive, expr: Name | Call, scope: Environment
     ) -> tuple[tuple[str, Argument], ...] | None:
         """The evaluated arguments in order of the signature; None, with faults, where one is out of range."""
         values: list[tuple[str, Argument]] = []

@@ -18,9 +18,9 @@ from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.applied import Norms, Primitives
 from dartsl.lang.plan.evaluate import (
     Closure,
+    Environment,
     FaultError,
     NoArmError,
-    Scope,
     Value,
     arm,
     bind,
@@ -82,7 +82,7 @@ class Elaborator:
         if key not in self._known:
             self._steps = self._depth = 0
             self._path, self._named = [], [Counter()]
-            scope = Scope(self._names, width, stride, reaching=tensor.width)
+            scope = Environment(self._names, width, stride, reaching=tensor.width)
             try:
                 part = self._body(expr, tensor, scope)
             except NoArmError as error:
@@ -96,13 +96,13 @@ class Elaborator:
 
     # ----------------------------------------------------------- expressions
 
-    def _body(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+    def _body(self, expr: Expr, tensor: Tensor, scope: Environment) -> Part:
         """A body or an arm: a single name or call is asked for the body's stride."""
         if isinstance(expr, Name | Call):
             return self._apply(expr, tensor, scope, scope.stride)
         return self._element(expr, tensor, scope)
 
-    def _element(self, expr: Expr, tensor: Tensor, scope: Scope) -> Part:
+    def _element(self, expr: Expr, tensor: Tensor, scope: Environment) -> Part:
         """An element of a chain, a branch of a merge: asked for stride 1 unless a `/` is written."""
         match expr:
             case Name() | Call():
@@ -127,7 +127,7 @@ class Elaborator:
             Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
         )
 
-    def _divided(self, expr: Binary, tensor: Tensor, scope: Scope) -> Part:
+    def _divided(self, expr: Binary, tensor: Tensor, scope: Environment) -> Part:
         """`x/s`: the stride of a name, a call, or the first element of a repetition."""
         asked = whole(expr.right, scope, "a stride", high=LARGEST_KERNEL)
         target = expr.left
@@ -135,7 +135,7 @@ class Elaborator:
             return self._repeated(target, tensor, scope, asked)
         return self._strided(target, tensor, scope, asked)
 
-    def _strided(self, target: Expr, tensor: Tensor, scope: Scope, asked: int) -> Part:
+    def _strided(self, target: Expr, tensor: Tensor, scope: Environment, asked: int) -> Part:
         """A name or call with a `/` written after it."""
         if not isinstance(target, Name | Call):
             help = "write `/` after the step that strides"
@@ -156,14 +156,14 @@ class Elaborator:
             return self._poisoned(cannot_stride(target.span, label_text, None, *given), part.output)
         return part
 
-    def _may_stride(self, target: Name | Call, scope: Scope) -> bool:
+    def _may_stride(self, target: Name | Call, scope: Environment) -> bool:
         """False for merges and for primitives that cannot; an op shows it when it is elaborated."""
         name = target.id if isinstance(target, Name) else target.function.id
         if name in scope.names or name not in self.operations:
             return name not in MERGES
         return not self.operations[name].builtin or primitives.PRIMITIVES[name].can_stride
 
-    def _repeated(self, expr: Binary, tensor: Tensor, scope: Scope, first: int | None) -> Part:
+    def _repeated(self, expr: Binary, tensor: Tensor, scope: Environment, first: int | None) -> Part:
         """`x*n`; with `first`, a stride is written after it, which its first element takes."""
         count = whole(expr.right, scope, "a repetition")
         part = Part((), tensor, (1, 1))
@@ -182,7 +182,7 @@ class Elaborator:
 
     # ----------------------------------------------------------------- calls
 
-    def _apply(self, expr: Name | Call, tensor: Tensor, scope: Scope, asked: int) -> Part:
+    def _apply(self, expr: Name | Call, tensor: Tensor, scope: Environment, asked: int) -> Part:
         """A name or a call, asked for a stride: a passed operation, a merge, an op or a primitive."""
         name = expr.id if isinstance(expr, Name) else expr.function.id
         if self._depth >= MAX_DEPTH:
@@ -224,7 +224,9 @@ class Elaborator:
                 self._path.pop()
                 self._named.pop()
 
-    def _passed(self, expr: Name | Call, value: Value, tensor: Tensor, scope: Scope, asked: int) -> Part:
+    def _passed(
+        self, expr: Name | Call, value: Value, tensor: Tensor, scope: Environment, asked: int
+    ) -> Part:
         """A parameter that stands for an operation."""
         if not isinstance(value, Closure):
             label = Label(expr.span, f"this is {kind_of(value)}")

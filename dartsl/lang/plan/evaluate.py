@@ -42,8 +42,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Width]] = {
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What names mean in a body: parameters, the width `C` and the stride asked for, and the width that is
+class Environment:
+    """The values that names have in a body: parameters, the width `C` and the stride asked for, and the width that is
     `reaching` it (None in a network's own text, which reaches nothing).
 
     `places` says where the value of a parameter was written, so that a bad one is reported there.
@@ -62,9 +62,9 @@ class Scope:
         stride: int,
         reaching: Width,
         width: Width,
-    ) -> Scope:
-        """The scope of a body, called from here."""
-        return Scope(names, width, stride, places, reaching)
+    ) -> Environment:
+        """The environment of a body, called from here."""
+        return Environment(names, width, stride, places, reaching)
 
 
 class FaultError(Exception):
@@ -93,7 +93,7 @@ def number(literal: Number) -> Fraction:
     return value
 
 
-def arm(match: Match, scope: Scope) -> Expr:
+def arm(match: Match, scope: Environment) -> Expr:
     """The body that `match stride` has for the stride, or `match shape` for what happens to stride and width. Raises
     NoArmError."""
     stride = scope.stride
@@ -108,7 +108,7 @@ def arm(match: Match, scope: Scope) -> Expr:
     raise NoArmError(match, stride)
 
 
-def evaluate(expr: Expr, scope: Scope) -> Value:
+def evaluate(expr: Expr, scope: Environment) -> Value:
     """The value of an argument, a width, a count or a stride. Raises FaultError and NoArmError."""
     match expr:
         case Number():
@@ -172,7 +172,7 @@ def plain(value: Value) -> int | float | bool | str:
     return value
 
 
-def whole(expr: Expr, scope: Scope, what: str, low: int = 1, high: int = 10**9) -> int:
+def whole(expr: Expr, scope: Environment, what: str, low: int = 1, high: int = 10**9) -> int:
     """The value of a count or a stride. Raises FaultError (E0402, E0405): no whole number from `low`."""
     value = evaluate(expr, scope)
     written = scope.places.get(expr.id, expr.span) if isinstance(expr, Name) else expr.span
@@ -197,7 +197,7 @@ class Bound:
     written: Span | None = None
 
 
-def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int, reaching: Width) -> Bound:
+def bind(operation: Operation, expr: Name | Call, scope: Environment, asked: int, reaching: Width) -> Bound:
     """What a call gives to an op. Raises FaultError and NoArmError. That its arguments fit was checked before.
 
     A default sees what the body sees, and the parameters before it; one of an `extern op` also `Cin` in version 1.
@@ -221,7 +221,7 @@ def bind(operation: Operation, expr: Name | Call, scope: Scope, asked: int, reac
     return Bound(values, places, width, written)
 
 
-def body_width(argument: Argument | None, scope: Scope) -> tuple[Width, Span | None]:
+def body_width(argument: Argument | None, scope: Environment) -> tuple[Width, Span | None]:
     """The width that the argument `out` of a call asks of a body, and where it is written; without one that of the body
     around the call. Raises FaultError (E0402, E0503)."""
     if argument is None:
@@ -237,6 +237,6 @@ def body_width(argument: Argument | None, scope: Scope) -> tuple[Width, Span | N
     return value, argument.span
 
 
-def _place(value: Expr, scope: Scope) -> Span:
+def _place(value: Expr, scope: Environment) -> Span:
     """Where a value was written: where it was given to the parameter that is named here, or here."""
     return scope.places.get(value.id, value.span) if isinstance(value, Name) else value.span

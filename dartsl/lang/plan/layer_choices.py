@@ -17,7 +17,7 @@ from dartsl.lang.check.scans import read_scan
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
 from dartsl.lang.codes.limits import MAX_LAYERS
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import FaultError, Scope
+from dartsl.lang.plan.evaluate import Environment, FaultError
 from dartsl.lang.plan.layers import Item, StageReader
 from dartsl.lang.plan.parameters import Overrides, literal, values_of, written
 from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name, Number
@@ -41,7 +41,7 @@ def laid_out(
     faults: list[Diagnostic] = []
     try:
         values = values_of(network, overrides)
-        scope = Scope(dict(values), values.get("C", Fraction(1)), 1, written(network, overrides))
+        scope = Environment(dict(values), values.get("C", Fraction(1)), 1, written(network, overrides))
         layout = _Layout(spec, network, values, StageReader(scope, faults), operations)
         stages = [layout.stage(stage) for stage in network.stages]
     except FaultError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, whole
+from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, whole
 from dartsl.lang.plan.op_faults import cannot_stride
 from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.syntax.ast import Binary, Chain, Expr
@@ -29,7 +29,7 @@ class StageReader:
     A count or a stride that cannot be is appended to `faults` and taken for 1, so that the rest can be read.
     """
 
-    def __init__(self, scope: Scope, faults: list[Diagnostic]) -> None:
+    def __init__(self, scope: Environment, faults: list[Diagnostic]) -> None:
         self._scope = scope
         self._faults = faults
 

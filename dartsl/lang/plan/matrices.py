@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import Scope
+from dartsl.lang.plan.evaluate import Environment
 from dartsl.lang.plan.parts import Part, steps
 from dartsl.lang.plan.terms import Argument, Step, Term
 from dartsl.lang.records.primitives import owner
@@ -15,7 +15,7 @@ from dartsl.lang.syntax.ast import Call, Name
 
 
 def misused(
-    values: Iterable[tuple[str, Argument]], call: Name | Call, scope: Scope, shares: bool, ties: bool
+    values: Iterable[tuple[str, Argument]], call: Name | Call, scope: Environment, shares: bool, ties: bool
 ) -> Diagnostic | None:
     """E0413 or E0508 for a `share` or a `tie` where there is no node, or no head, to take a matrix from."""
     given = dict(values)

@@ -16,7 +16,7 @@ from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.applied import Norms
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Planned, Use
 from dartsl.lang.plan.elaborate import Elaborator
-from dartsl.lang.plan.evaluate import FaultError, Scope, Value
+from dartsl.lang.plan.evaluate import Environment, FaultError, Value
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.layers import Item, StageReader
 from dartsl.lang.plan.matrices import head_faults
@@ -110,7 +110,7 @@ class _Planner:
             self._outside = Elaborator(self._spec.operations, norms, self.faults, names)
             norms = Norms(affine=True, mixing=not self._decided, general=self._general)
             self._in_stages = Elaborator(self._spec.operations, norms, self.faults, names)
-            self._scope = Scope(
+            self._scope = Environment(
                 names, values.get("C", Fraction(1)), 1, written(self._network, self._overrides)
             )
             input = self._input()

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import Closure, Scope, Value, kind_of
+from dartsl.lang.plan.evaluate import Closure, Environment, Value, kind_of
 from dartsl.lang.records.accepted import kernel_help, wanted
 from dartsl.lang.records.primitives import called, even_pool
 from dartsl.lang.records.record import ParameterKind, Primitive
@@ -30,7 +30,7 @@ def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -
 
 
 def bad_argument(
-    primitive: Primitive, name: str, kind: ParameterKind, value: Value, call: Name | Call, scope: Scope
+    primitive: Primitive, name: str, kind: ParameterKind, value: Value, call: Name | Call, scope: Environment
 ) -> Diagnostic | None:
     """E0402, E0405, E0413, E0503 or E0508 for an argument of a primitive, reported where its value was written."""
     place = scope.places.get(name, call.span)
@@ -76,7 +76,7 @@ def bad_argument(
 
 
 def indivisible(
-    primitive: Primitive, call: Name | Call, scope: Scope, tensor: Tensor, given: Tensor
+    primitive: Primitive, call: Name | Call, scope: Environment, tensor: Tensor, given: Tensor
 ) -> Diagnostic | None:
     """E0405 for a number of heads or groups that does not divide a width that it must."""
     for name, kind, *_ in primitive.signature:
@@ -151,7 +151,7 @@ def _short(span: Span) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def passed_at(target: Name | Call, scope: Scope) -> tuple[Label, ...]:
+def passed_at(target: Name | Call, scope: Environment) -> tuple[Label, ...]:
     """Where an operation that was passed as an argument is written."""
     place = scope.places.get(target.id) if isinstance(target, Name) else None
     return () if place is None else (Label(place, f"`{target.span.text}` stands for this"),)

@@ -9,7 +9,7 @@ from dartsl.lang.check.model import Network
 from dartsl.lang.check.network_faults import require_parameters
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, evaluate
+from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, evaluate
 from dartsl.lang.syntax.ast import Binary, Expr, Number
 
 Overrides = Mapping[str, Fraction | int]
@@ -30,7 +30,7 @@ def values_of(network: Network, overrides: Overrides) -> dict[str, Fraction]:
             title = f"the parameter `{name}` has no value"
             raise FaultError(Diagnostic("E0605", title, Label(parameter.span, "give it a default")))
         else:
-            values[name] = number_of(parameter.default, Scope(dict(values), Fraction(1), 1), "E0605")
+            values[name] = number_of(parameter.default, Environment(dict(values), Fraction(1), 1), "E0605")
     return values
 
 
@@ -40,7 +40,7 @@ def written(network: Network, overrides: Overrides) -> dict[str, Span]:
     return {p.name.id: p.default.span for p in given if p.default is not None}
 
 
-def number_of(expr: Expr, scope: Scope, code: str) -> Fraction:
+def number_of(expr: Expr, scope: Environment, code: str) -> Fraction:
     """The value of an expression that stands for a number. Raises FaultError, by `code`, for another."""
     try:
         value = evaluate(expr, scope)

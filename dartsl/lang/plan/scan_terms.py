@@ -7,7 +7,7 @@ from fractions import Fraction
 from dartsl.lang.check.model import Cell
 from dartsl.lang.check.scans import ScanCall
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.plan.evaluate import FaultError, NoArmError, Scope, evaluate
+from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, evaluate
 from dartsl.lang.plan.terms import Scan
 from dartsl.lang.records.accepted import wanted
 from dartsl.lang.records.tensors import Tensor
@@ -15,13 +15,13 @@ from dartsl.lang.records.widths import Width, shown
 from dartsl.lang.syntax.ast import Expr
 
 
-def scan_of(call: ScanCall, scope: Scope) -> Scan:
+def scan_of(call: ScanCall, scope: Environment) -> Scan:
     """The scan that a sound call asks for. Raises FaultError (E0402, E0405) for a dropout out of 0 to 1."""
     rates = {name: _rate(name, value, scope) for name, value in call.dropouts.items()}
     return Scan(call.carry.value, rates.get("dropout_x", 0.0), rates.get("dropout_h", 0.0))
 
 
-def _rate(name: str, expr: Expr, scope: Scope) -> float:
+def _rate(name: str, expr: Expr, scope: Environment) -> float:
     try:
         value = evaluate(expr, scope)
     except NoArmError:
