@@ -138,7 +138,7 @@ def test_a_text_has_a_bounded_number_of_words(monkeypatch: pytest.MonkeyPatch) -
 def test_a_thousand_reports_are_not_all_shown() -> None:
     text = "darts 1\n" + "op f = relu\n" * 151
     found = diagnose(Source("x.darts", text)).diagnostics
-    shown = render.report("x.darts", found, 0)
+    shown = render.report("x.darts", found, render.Size())
     assert len(found) == 150
     assert shown.count("error[E0202]") == 100
     assert shown.endswith("and 50 more, which are not shown\n\nx.darts: 150 errors, 0 warnings, 0 edges")

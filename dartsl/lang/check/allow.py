@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e01
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.codes.table import CODES
@@ -24,7 +25,6 @@ _COMMENT = re.compile(
     r"[ \t]*(?P<verb>\w*)[ \t:]*(?P<rest>.*)"
 )
 _CODE = re.compile(r"[ \t,]*([A-Za-z]\d{4})\b")
-_FORM = "write `# dartsl: allow W0303`, with one code or several separated by commas"
 
 
 @dataclass
@@ -57,7 +57,8 @@ def silenced(files: Iterable[File], faults: Sequence[Diagnostic]) -> list[Diagno
         fault for fault in faults if not _is_allowed(fault, allows.get(id(fault.primary.span.source), []))
     ]
     if not any(fault.severity == "error" for fault in faults):
-        found += [_unused(allow) for some in allows.values() for allow in some if not allow.used]
+        idle = (allow for some in allows.values() for allow in some if not allow.used)
+        found += [e01.silences_nothing(allow.span, allow.code) for allow in idle]
     return kept + [fault for fault in found if not _is_allowed(fault, allows[id(fault.primary.span.source)])]
 
 
@@ -82,9 +83,7 @@ def _read(
         place = code.end()
     if read["verb"] != "allow" or not codes:
         whole = Span(file.source, comment.start, comment.start + len(comment.text))
-        found.append(
-            Diagnostic(UNUSED, "this comment allows nothing", Label(whole, "not understood"), help=_FORM)
-        )
+        found.append(e01.not_understood(whole))
         return
     for code in codes:
         span = Span(file.source, comment.start + code.start(1), comment.start + code.end(1))
@@ -97,21 +96,9 @@ def _read(
 
 def _refused(code: str, span: Span) -> Diagnostic:
     if code in CODES:
-        label = Label(span, "this is an error")
-        return Diagnostic(UNUSED, f"`{code}` cannot be allowed", label, help="only warnings can be allowed")
+        return e01.not_allowed(span, code)
     near = close(code, (known for known in CODES if known.startswith("W")), cutoff=0.4)
-    help = f"did you mean `{near}`? " if near else ""
-    return Diagnostic(
-        UNUSED,
-        f"there is no code `{code}`",
-        Label(span, "unknown"),
-        help=help + "`dartsl explain` lists all codes",
-    )
-
-
-def _unused(allow: _Allow) -> Diagnostic:
-    label = Label(allow.span, "there is no such warning here")
-    return Diagnostic(UNUSED, f"this allow of `{allow.code}` silences nothing", label, help="remove it")
+    return e01.no_code(span, code, near)
 
 
 class _Reaches:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e01
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import HEADER, Source, Span
 from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.syntax_faults import shown
@@ -49,22 +50,18 @@ def read_header(source: Source) -> Header:
         if version in VERSIONS:
             return Header(version, text)
         span = Span(source, found.start(1), found.end(1))
-        title = f"version {shown(found[1])} of the language is unknown"
-        known = " and ".join(str(number) for number in VERSIONS)
-        label = Label(span, f"this dartsl reads versions {known}")
-        help = f"write `darts {VERSIONS[-1]}`"
-        return Header(None, text, (Diagnostic("E0102", title, label, help=help),))
+        return Header(None, text, (e01.unknown_version(span, shown(found[1]), VERSIONS),))
     meant = _MEANT.match(text)
     if meant is not None:
         start, end = meant.span("m")
         version = _version(meant["m"])
-        fault = _missing(version, Span(source, start, end), f"this must be `darts {version}`")
+        fault = e01.no_header(Span(source, start, end), version, f"this must be `darts {version}`", None)
         return Header(version, text[:start] + " " * (end - start) + text[end:], (fault,))
     first = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+").match(text)
     start = first.end() if first else 0
     word = re.compile(r"\w+|\S|\Z").match(text, start)
     end = word.end() if word else start
-    fault = _missing(1, Span(source, start, end), "expected `darts 1`", _kind(text[start:]))
+    fault = e01.no_header(Span(source, start, end), 1, "expected `darts 1`", _kind(text[start:]))
     return Header(1, text, (fault,), meant=False)
 
 
@@ -72,11 +69,6 @@ def _version(meant: str) -> int:
     """The version that a header was meant to name; 1 where it names none that is known."""
     found = re.search(r"\d+(?!\.[1-9])", meant)
     return int(found[0][-9:]) if found and int(found[0][-9:]) in VERSIONS else 1
-
-
-def _missing(version: int, span: Span, label: str, help: str | None = None) -> Diagnostic:
-    first = f"the first line of a file is `darts {version}`, the version of its language"
-    return Diagnostic("E0102", f"`darts {version}` is missing", Label(span, label), help=help or first)
 
 
 def _kind(text: str) -> str | None:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from dartsl.lang.codes import e01
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError
 from dartsl.lang.codes.limits import MAX_BYTES, MAX_FILES, too_large
 from dartsl.lang.codes.source import Source, Span
@@ -96,9 +97,7 @@ def decode(name: str, data: bytes, path: Path | None) -> Source:
         good = _lines(error.object[: error.start].decode("utf-8"))
         source = Source(name, _lines(error.object.decode("utf-8", errors="replace")), path)
         span = Span(source, len(good), len(good) + 1)
-        label = Label(span, f"byte 0x{error.object[error.start]:02x}")
-        fault = Diagnostic("E0106", "this file is not UTF-8", label, help="save it with the encoding UTF-8")
-        raise SpecError([fault]) from error
+        raise SpecError([e01.not_utf8(span, error.object[error.start])]) from error
     return Source(name, _lines(text), path)
 
 

@@ -6,15 +6,16 @@ from bisect import bisect_left
 
 from lark import Token
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, grouped
+from dartsl.lang.codes import e01
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, grouped
 from dartsl.lang.codes.limits import MAX_STRANGE, MAX_TOKENS, too_large
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.syntax.ast import Comment, File
 from dartsl.lang.syntax.grammar import Tokens, grammar
 from dartsl.lang.syntax.header import read_header
-from dartsl.lang.syntax.recovery import SYNC, Recovery, too_deep
+from dartsl.lang.syntax.recovery import SYNC, Recovery
 from dartsl.lang.syntax.strange import comment_lines, no_token
-from dartsl.lang.syntax.tree import Builder
+from dartsl.lang.syntax.tree import MAX_DEPTH, Builder
 
 
 def parse(source: Source) -> File:
@@ -56,7 +57,7 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
     builder = Builder(source, header.version)
     comments = tuple(_comment(source, token) for token in found.comments)
     file = builder.file(tree, comments)
-    faults += [too_deep(span) for span in builder.too_deep]
+    faults += [e01.too_deep(span, MAX_DEPTH) for span in builder.too_deep]
     return file, grouped(sorted(faults, key=lambda fault: (fault.primary.span.start, fault.code)))
 
 
@@ -72,9 +73,7 @@ def _unread(source: Source, found: Tokens) -> Diagnostic:
     span = Span(source, last.start_pos or 0, last.end_pos or 0)
     if len(found.strange) <= MAX_STRANGE:
         return too_large(span, "words and signs", MAX_TOKENS + 1, MAX_TOKENS)
-    label = Label(span, "the file is not read from here on")
-    title = f"more than {MAX_STRANGE:,} characters are not part of the language"
-    return Diagnostic("E0103", title, label, help="is this a .darts file?")
+    return e01.too_strange(span, MAX_STRANGE)
 
 
 def _comment(source: Source, token: Token) -> Comment:

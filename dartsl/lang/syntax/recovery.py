@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from lark import Token, Tree, UnexpectedToken
 from lark.parsers.lalr_analysis import Shift
 
+from dartsl.lang.codes import e01
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS
@@ -25,7 +26,6 @@ from dartsl.lang.syntax.syntax_faults import (
     ITEMS,
     NEXT,
     Place,
-    keyword_as_name,
     misspelt,
     shown,
     slipped,
@@ -39,12 +39,6 @@ _MAX_DIGITS = 40  # of any number; a longer one is a slip, and slow to compute w
 _COMMENTS = re.compile(r"#[^\n]*")
 _OPENERS = {"LPAR": "RPAR", "LBRACE": "RBRACE", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
-
-
-def too_deep(span: Span) -> Diagnostic:
-    """E0104."""
-    label = Label(span, f"more than {MAX_DEPTH} levels")
-    return Diagnostic("E0104", "nested too deep", label, help="give a part of it a name with `op`")
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Recovery:
         while index < len(self.tokens):
             token = self.tokens[index]
             if token.type in _OPENERS and len(self.brackets) >= MAX_DEPTH:
-                self.faults.append(too_deep(self._span(token)))
+                self.faults.append(e01.too_deep(self._span(token), MAX_DEPTH))
                 index = self._resume(index)
                 continue
             try:
@@ -133,7 +127,7 @@ class Recovery:
         accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
         found = None if index == self.resumed else self._slip(index, accepts)
         if found is None and token in self.rules.keywords and self._meant_as_name(index, accepts):
-            self.faults.append(keyword_as_name(token, self._span(token)))
+            self.faults.append(e01.keyword(self._span(token), str(token)))
             self.tokens[index] = Token.new_borrow_pos("NAME", str(token), token)
             return index
         self._report(index, accepts, found)
@@ -239,10 +233,8 @@ class Recovery:
         exponent = token.lower().partition("e")[2].lstrip("+-0")
         fine = len(token) <= _MAX_DIGITS and len(exponent) <= 2 and float(token) <= MAX_INTEGER
         if not fine:
-            label = Label(
-                self._span(token), f"numbers are at most {MAX_INTEGER:,}, and {_MAX_DIGITS} characters long"
-            )
-            self.faults.append(Diagnostic("E0105", f"the number {shown(token)} is too large", label))
+            span = self._span(token)
+            self.faults.append(e01.too_large_number(span, shown(token), MAX_INTEGER, _MAX_DIGITS))
 
     # ----------------------------------------------------------- recovery
 

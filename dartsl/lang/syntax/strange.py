@@ -6,7 +6,8 @@ import unicodedata
 
 from lark import Token
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e01
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.syntax import foreign, slips
 from dartsl.lang.syntax.syntax_faults import shown
@@ -45,8 +46,7 @@ def _fault(source: Source, kind: str, start: int, text: str) -> Diagnostic:
     found = slips.find_strange(slips.Site("", before, after))
     span = Span(source, start, start + len(text))
     if kind == "UNCLOSED":
-        help = found.help if found else None
-        return Diagnostic("E0103", "this string is not closed", Label(span, 'no `"` ends it'), help=help)
+        return e01.unclosed_string(span, found.help if found else None)
     label, help = "unexpected character" if len(text) == 1 else "unexpected characters", None
     group = f"{text} {kind}"
     if found is not None:
@@ -54,9 +54,7 @@ def _fault(source: Source, kind: str, start: int, text: str) -> Diagnostic:
         label, help = found.label or label, found.help
         group = str(id(found.slip)) if kind == "FOREIGN" else group
     help = _advice(kind, text) or help or _respelt(text)
-    return Diagnostic(
-        "E0103", f"{_named(text)} is not part of the language", Label(span, label), help=help, group=group
-    )
+    return e01.strange(span, _named(text), label, help, group)
 
 
 def _advice(kind: str, text: str) -> str | None:

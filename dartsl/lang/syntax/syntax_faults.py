@@ -8,7 +8,8 @@ from difflib import get_close_matches
 
 from lark import Token
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e01
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax.grammar import Grammar
 from dartsl.lang.syntax.paths import printable
@@ -76,11 +77,10 @@ def unexpected(place: Place, site: Site) -> Diagnostic:
     source = place.span.source
     if place.unfinished and site.where != "top":
         end = place.span.start - site.blank
-        title = f"this `{site.where.rpartition(' ')[2]}` is not complete"
-        return Diagnostic("E0100", title, Label(Span(source, end, end), _expected(place)), help=_help(place))
-    at_end = place.token.type == "$END"
-    title = "unexpected end of the file" if at_end else f"unexpected {shown(place.token)}"
-    return Diagnostic("E0100", title, Label(place.span, _expected(place)), help=_help(place))
+        statement = site.where.rpartition(" ")[2]
+        return e01.incomplete(Span(source, end, end), statement, _expected(place), _help(place))
+    what = "end of the file" if place.token.type == "$END" else shown(place.token)
+    return e01.unexpected(place.span, what, _expected(place), _help(place))
 
 
 def slipped(found: Finding, span: Span) -> Diagnostic:
@@ -88,15 +88,7 @@ def slipped(found: Finding, span: Span) -> Diagnostic:
     source, start = span.source, span.start
     marked = Span(source, start + found.start, start + found.end)
     title = found.title or f"unexpected {shown(' '.join(marked.text.split()))}"
-    return Diagnostic("E0100", title, Label(marked, found.label), help=found.help, group=str(id(found.slip)))
-
-
-def keyword_as_name(token: Token, span: Span) -> Diagnostic:
-    """The E0101 for a keyword where a name has to stand."""
-    return Diagnostic(
-        "E0101", f"`{token}` is a keyword", Label(span, "cannot be used as a name"),
-        help=f"choose another name, for example `{token}_`", group=f"keyword {token}",
-    )  # fmt: skip
+    return e01.slip(marked, title, found.label, found.help, str(id(found.slip)))
 
 
 def _word(grammar: Grammar, kind: str) -> str:
