@@ -31,6 +31,8 @@ from dartsl.run.init import Init
 from dartsl.run.job import Job
 from dartsl.run.notes import log_warnings
 
+OF_DATA = ("data", "target_column", "level")  # what settings say of data
+
 
 @dataclass(frozen=True)
 class Trainable:
@@ -164,9 +166,13 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
             help=f"let it end first: {command_line('dartsl', 'search', '--resume', folder.path)}",
         )
     settings = folder.info.settings
-    shared = ("data", "target_column", "level")
-    inherited: dict[str, Any] = {name: settings[name] for name in shared if name in settings}
-    return Trainable(check(folder.found), folder.plugins, inherited)
+    inherited: dict[str, Any] = {name: settings[name] for name in OF_DATA if name in settings}
+    checked = check(folder.found)
+    # A recipe for the data of the spec's own search is one for those of this search, which may have been others.
+    if settings.get("data") and checked.train.get("data") == check(folder.spec).search.get("data"):
+        recipe = {name: value for name, value in checked.train.items() if name not in OF_DATA}
+        checked = replace(checked, train=recipe)
+    return Trainable(checked, folder.plugins, inherited)
 
 
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:

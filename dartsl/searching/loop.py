@@ -43,6 +43,7 @@ from dartsl.run.torchrun import OwnError
 from dartsl.searching.derive import derivation, rederive
 from dartsl.searching.init import begun_with
 from dartsl.searching.prices import copies
+from dartsl.searching.products import exact_notes
 from dartsl.searching.readouts import READOUTS
 from dartsl.searching.report import first_words, found_report
 from dartsl.searching.session import SearchSession
@@ -96,7 +97,9 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
                 of_rule = ("stop",) if "method" in job.asked else ()  # a method's rule may never come to look
                 idle_settings = idle(config, [*job.asked, *of_rule], turned_out)
                 of_method = notes(config.method, job.picked().takes.kind)
-                say_notes([*said, *of_method, *notes_of(data), *idle_settings], console)
+                exact = config.order == "exact" or config.curvature > 0
+                of_products = exact_notes(course.session.model.graph) if exact else ()
+                say_notes([*said, *of_method, *notes_of(data), *of_products, *idle_settings], console)
                 begin(course.session, folder, group)
                 return _run(course, folder, console, group, job.callbacks)
 

@@ -16,12 +16,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import networkx as nx
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import get_total_norm
 
+from dartsl.graph.operations import info
+from dartsl.lang.records.primitives import owner
 from dartsl.nn.passing import Pass
 from dartsl.step.autograd import constant, restored, shift, slopes
 from dartsl.step.batches import Batch, SearchModel
@@ -51,6 +54,16 @@ def difference_product(
     for each in above:
         each /= 2.0 * eps
     return above
+
+
+def exact_notes(graph: nx.DiGraph) -> tuple[str, ...]:
+    """What a user should know of exact products through a network: an operation graph."""
+    if not any(owner(spec.primitive).has("attends") for spec in info(graph).modules.values()):
+        return ()
+    return (
+        "exact products take attention by matrices of all pairs of places, since torch's faster ways have no forward "
+        "mode: they need more memory than other passes",
+    )
 
 
 def exact_product(model: SearchModel, train: Batch, pass_: Pass, direction: Sequence[Tensor]) -> list[Tensor]:

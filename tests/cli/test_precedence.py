@@ -11,7 +11,7 @@ import pytest
 
 import dartsl
 from dartsl import UserError
-from dartsl.api.jobs import search_config, train_config
+from dartsl.api.jobs import search_config, train_config, trainable
 from dartsl.lang.settings.values import SearchConfig, TrainConfig
 
 from .conftest import GOOD, Dartsl, result_of
@@ -78,6 +78,19 @@ def test_the_data_of_a_search_go_after_the_spec_of_its_training(
     assert dartsl("train", "run", "--data", "third.npz", "--out", "given").exit_code == 0
     names = [Path(settings_of(tmp_path / run)["data"]).name for run in ("inherits", "of_the_spec", "given")]
     assert names == ["tiny.npz", "other.npz", "third.npz"]
+
+
+def test_a_training_is_on_what_a_search_was_given_where_the_spec_names_the_same_data_for_both(
+    dartsl: Dartsl, good: Path, tmp_path: Path
+) -> None:
+    """An option of the search had named others, which its training takes over."""
+    with np.load(tmp_path / "tiny.npz") as arrays:
+        np.savez(tmp_path / "other.npz", **arrays)
+    good.write_text(GOOD + 'train {\n  data = "tiny.npz"\n  epochs = 3\n}\n')
+    assert dartsl("search", "good.darts", "--data", "other.npz", "--out", "run").exit_code == 0
+    found = trainable(tmp_path / "run")
+    config = train_config(found.spec, {}, None, found.inherited)
+    assert (Path(config.data).name, config.epochs) == ("other.npz", 3)
 
 
 def test_options_of_info_go_before_the_spec(dartsl: Dartsl, good: Path) -> None:

@@ -159,7 +159,7 @@ def test_what_others_prepared_is_not_prepared_again(work: Path, given: dict[str,
     inputs: Any = RunFolder.open(run.path).info.inputs
     assert inputs.prepared
     images = torch.zeros(2, 6, 6, dtype=torch.uint8)
-    with pytest.raises(dartsl.UserError, match="its user's own code prepared"):
+    with pytest.raises(dartsl.UserError, match="code of its user prepared"):
         dartsl.predict(run.path, images)
     assert dartsl.trained(run.path, device="cpu").model(normalised(images[:, None]).double()).shape == (2, 3)
     assert "normalised inside" not in str(exported(run.path, "torch").takes)

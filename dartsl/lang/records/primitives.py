@@ -231,7 +231,7 @@ for each in (
         takes="places",
         width="asked",
         state=True,
-        traits=("fixed",),
+        traits=("attends", "fixed"),
         parameters=attention_parameters,
         multiply_adds=attention_multiply_adds,
         since=2,

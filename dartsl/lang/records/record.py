@@ -47,6 +47,7 @@ Trait = Literal[
     "filters",  # the same along one axis, which no pass knows
     "convolution",  # one call of a convolution of the library
     "pool",  # over windows of side k; an even k is its stride
+    "attends",  # each place to others, by a way of torch's that may have no forward mode
     "fixed",  # what it has learnt cannot be made wider
     "mixes",  # it reads the mixing weights of the table that its attribute `table` names
 ]
