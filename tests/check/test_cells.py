@@ -142,4 +142,4 @@ def test_edges_are_counted_even_where_there_are_errors() -> None:
     )
     report = diagnose(Source("test.darts", text))
     assert report.spec is None
-    assert report.edges == 2
+    assert report.size.edges == 2

@@ -135,7 +135,7 @@ def test_a_thousand_edges_check_quickly() -> None:
     report = diagnose(source('import "std/cnn"\n' + cell + network("t")))
     assert time.process_time() - start < 2
     assert report.spec is not None
-    assert report.edges == 1000
+    assert report.size.edges == 1000
 
 
 DOUBLING = "op a0 = relu > relu\n" + "".join(f"op a{i + 1} = a{i} > a{i}\n" for i in range(60))

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from dartsl.lang.check.model import SettingLiteral
-from dartsl.lang.check.resolve import defined_twice
 from dartsl.lang.check.stage_faults import stage_faults
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -52,7 +52,7 @@ def read_settings(root: File, faults: list[Diagnostic]) -> dict[str, dict[str, S
             earlier = seen.setdefault(name, setting)
             if earlier is not setting:
                 faults.append(
-                    defined_twice(f"setting `{name}`", setting.name.span, earlier.name.span, here="given")
+                    e02.defined_twice(f"setting `{name}`", setting.name.span, earlier.name.span, here="given")
                 )
             if written := list(stage_faults(setting)):
                 faults += written

@@ -9,7 +9,6 @@ from dartsl.lang.check.after_merges import with_operations
 from dartsl.lang.check.arguments import bind
 from dartsl.lang.check.cell_faults import cell_faults
 from dartsl.lang.check.constants import substitute
-from dartsl.lang.check.graph_faults import input_parameters
 from dartsl.lang.check.kinds import ExprKind, Local, Scope
 from dartsl.lang.check.model import Cell, Edge
 from dartsl.lang.check.offers import Offer, Offers
@@ -18,6 +17,7 @@ from dartsl.lang.check.outline import Outline, outline
 from dartsl.lang.check.resolve import noun
 from dartsl.lang.check.scans import highway_faults
 from dartsl.lang.check.signatures import Signature, defaults
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import Budget
 from dartsl.lang.codes.source import Source
@@ -85,7 +85,8 @@ class CellReader:
         inputs = {given.name for given in shape.inputs}
         idle = [local.name for name, local in known.items() if name in inputs and local.used is None]
         if idle:
-            self.checker.report(input_parameters(declaration.name, idle))
+            names = [name.span for name in idle]
+            self.checker.report(e02.inputs_as_parameters(names, idle[0].id, declaration.name.id))
         sound = not any(fault.severity == "error" for fault in self.checker.faults[before:])
         if declaration.parameters and len(idle) < len(known):
             kinds = {local: known[local].kind for local in known}

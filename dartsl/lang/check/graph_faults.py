@@ -156,11 +156,3 @@ def output_of_input(name: str, span: Span) -> Diagnostic:
     return Diagnostic(
         "E0307", f"the input `{name}` cannot be an output", Label(span, "a node is needed"), help=help
     )
-
-
-def input_parameters(cell: Name, parameters: list[Name]) -> Diagnostic:
-    """E0202 for parameters of a cell that nothing uses, and that have the names of its inputs."""
-    first, *others = (Label(name.span, "the name of an input, and not used") for name in parameters)
-    title = f"`{parameters[0].id}` is a parameter and an input of the cell `{cell.id}`"
-    help = f"inputs are declared by `input` alone: write `cell {cell.id} {{`"
-    return Diagnostic("E0202", title, first, tuple(others), help)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e02
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -80,23 +81,15 @@ def _bounds(name: Range) -> tuple[str, int, int, int] | Diagnostic:
     return low[1], int(low[2]), int(high[2]), len(low[2]) if padded else 0
 
 
-_FORM = "a range counts up from one name to another with the same beginning, such as `n0..n3`"
-
-
-def _bad(name: Range, label: str, help: str = _FORM) -> Diagnostic:
-    title = f"`{name.first.id}..{name.last.id}` is not a range"
-    return Diagnostic("E0206", title, Label(name.span, label), help=help)
+def _bad(name: Range, label: str, help: str | None = None) -> Diagnostic:
+    return e02.no_range(name.span, name.first.id, name.last.id, label, help)
 
 
 def unknown_member(member: Member, declared: list[str], later: Span | None, cell: str) -> Diagnostic:
     """E0201 for a name that is no input or node of the cell above the place that names it; `declared` are those
     that may be meant."""
-    title = f"unknown node `{member.id}`"
     if later is not None:
-        label = Label(member.span, "declared only below")
-        declared_at = (Label(later, f"`{member.id}` is declared here"),)
-        help = "declare a node above the edges that name it"
-        return Diagnostic("E0201", title, label, declared_at, help, group=f"below {cell}")
+        return e02.declared_below(member.span, member.id, later, cell)
     near = close(member.id, declared)
     if member.id in MERGES:
         help = f"a merge names the nodes that it merges: `{member.id}({', '.join(declared[:2]) or 'a, b'})`"
@@ -109,5 +102,6 @@ def unknown_member(member: Member, declared: list[str], later: Span | None, cell
         help = f"this cell has {shown}" + (f" and {len(declared) - 8} more" if len(declared) > 8 else "")
     else:
         help = f"this cell declares no node: add `node {member.id} : sum` above its edges"
-    label = Label(member.span, "no input or node of this cell has that name")
-    return Diagnostic("E0201", title, label, help=help, group=f"{cell} {member.id if declared else ''}")
+    label = "no input or node of this cell has that name"
+    group = f"{cell} {member.id if declared else ''}"
+    return e02.unknown(member.span, "node", member.id, label, help, group)

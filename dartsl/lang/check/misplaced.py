@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
 from dartsl.lang.check.resolve import meaning
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -157,8 +158,7 @@ def unknown_value(name: Name, scope: Scope) -> Diagnostic:
         help = f"give the network a parameter: `network name({name.id} = 1)`"
     if (literal := foreign.literal(name.id)) is not None:
         help = f"write `{literal}`"
-    title = f"unknown name `{name.id}`"
-    return Diagnostic("E0201", title, Label(name.span, label), help=help, group=_group(name, scope))
+    return e02.unknown(name.span, "name", name.id, label, help, _group(name, scope))
 
 
 def _group(name: Name, scope: Scope) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e02
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.syntax.ast import Name
 
 Uses = Mapping[str, Mapping[str, Name]]  # who uses whom: for each pair the name that makes the first use
@@ -34,11 +35,4 @@ def recursion(part: set[str], uses: Uses) -> Diagnostic:
     start = next(name for name in uses if name in part)
     graph = nx.DiGraph((user, used) for user in part for used in uses[user] if used in part)
     found = [uses[user][used] for user, used in nx.find_cycle(graph, start)]
-    label = "uses itself here" if len(found) == 1 else f"`{found[0].id}` is used here"
-    return Diagnostic(
-        "E0208",
-        f"`{found[-1].id}` is defined by itself",
-        Label(found[0].span, label),
-        tuple(Label(use.span, f"`{use.id}` is used here") for use in found[1:9]),
-        "a definition must end in what is defined without it",
-    )
+    return e02.recursion([(use.span, use.id) for use in found])

@@ -11,7 +11,8 @@ from dartsl.lang.check import graph_faults as faults_of
 from dartsl.lang.check.members import Member, as_written, expand, unknown_member
 from dartsl.lang.check.model import CellInput, Node, Output
 from dartsl.lang.check.node_items import read_merge, read_output
-from dartsl.lang.check.resolve import defined_twice, reserved
+from dartsl.lang.check.resolve import reserved
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.codes.source import Span
@@ -115,7 +116,7 @@ class _Reader:
                 self.refused.add(member.id)
             elif member.id in self.order:
                 what = "node" if base else "input"
-                fault = defined_twice(f"{what} `{member.id}`", member.span, self.places[member.id])
+                fault = e02.defined_twice(f"{what} `{member.id}`", member.span, self.places[member.id])
                 self.undeclared = True
             if fault is None:
                 self.order[member.id] = base + len(self.order)

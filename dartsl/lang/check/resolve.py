@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e02
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.records.inputs import INPUTS
@@ -90,23 +91,7 @@ def reserved(name: Name, allowed: tuple[str, ...] = ()) -> Diagnostic | None:
     kept = meaning(name)
     if kept is None or name.id in allowed:
         return None
-    return Diagnostic(
-        "E0203",
-        f"`{name.id}` is reserved",
-        Label(name.span, f"`{name.id}` is {kept}"),
-        help=f"choose another name, for example `{name.id}_`",
-    )
-
-
-def defined_twice(what: str, again: Span, first: Span, *, here: str = "defined") -> Diagnostic:
-    """E0202. `what` names the thing, for example "operation `f`"."""
-    return Diagnostic(
-        "E0202",
-        f"{what} is {here} twice",
-        Label(again, f"{here} again here"),
-        (Label(first, f"first {here} here"),),
-        "rename one of them" if here == "defined" else "remove one of them",
-    )
+    return e02.reserved(name.span, name.id, kept)
 
 
 def check_parameters(parameters: Iterable[Parameter], allowed: tuple[str, ...] = ()) -> list[Diagnostic]:
@@ -118,7 +103,7 @@ def check_parameters(parameters: Iterable[Parameter], allowed: tuple[str, ...] =
         if (fault := reserved(name, allowed)) is not None:
             faults.append(fault)
         if name.id in first:
-            faults.append(defined_twice(f"parameter `{name.id}`", name.span, first[name.id].span))
+            faults.append(e02.defined_twice(f"parameter `{name.id}`", name.span, first[name.id].span))
         else:
             first[name.id] = name
     return faults
@@ -163,24 +148,21 @@ class Symbols:
         if self.incomplete:
             return None
         hidden = self.names.get(name.id)
-        title = f"unknown {what} `{name.id}`"
         later = since(name.id) > name.span.source.version
-        nowhere = Label(name.span, "not defined here or in any import")
         if hidden is not None and not later:
             declared = f"`{name.id}` is declared in {place(hidden.name.span)}: import that file"
-            return Diagnostic("E0201", title, nowhere, help=declared)
+            return e02.unknown(name.span, what, name.id, help=declared)
         shipped, declaration = library.declared().get(name.id, ("", None))
         if isinstance(declaration, kinds):
-            label = Label(name.span, f"defined in {shipped}")
             wanted = f'add `import "{shipped}"` at the top of the file'
-            return Diagnostic("E0201", title, label, help=wanted, group=shipped)
+            return e02.unknown(name.span, what, name.id, f"defined in {shipped}", wanted, shipped)
         suggested = self._suggestion(name, kinds)
         if suggested is None and self.doubled.intersection(_NOUNS[kind] for kind in kinds):
             return None
         form = "cell {} = ..." if CellDecl in kinds else "op {} = ..."
         declare = f"declare it, `{form.format(name.id)}`, or import the file that does"
         help = suggested or (declare if what != "name" else None)
-        return Diagnostic("E0201", title, nowhere, help=help)
+        return e02.unknown(name.span, what, name.id, help=help)
 
     def _suggestion(self, name: Name, kinds: tuple[type[NamedDecl], ...]) -> str | None:
         """What an unknown name may have been meant for."""
@@ -238,13 +220,7 @@ def reserved_names(item: Import, files: Iterable[File], version: int) -> list[Di
     """E0203 for the names that files of an earlier version define, which an import brings in and the version of the
     importing file keeps for itself."""
     return [
-        Diagnostic(
-            "E0203",
-            f"`{name.id}` is reserved in `darts {version}`",
-            Label(item.path.span, f"brings it in from {place(name.span)}"),
-            (Label(name.span, f"in `darts {version}`, `{name.id}` is {what}"),),
-            f"rename it there, for example to `{name.id}_`",
-        )
+        e02.reserved_later(item.path.span, name.id, name.span, place(name.span), what, version)
         for file in files
         if file.version < version
         for name, what in reserved_later(file)
@@ -269,10 +245,7 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
         if (fault := reserved(declaration.name)) is not None:
             return [*faults, fault]
         if _is_layer(declaration) and declaration.span.source.version > 1:
-            label = Label(declaration.name.span, "layers that offer a choice are called so")
-            title = f"a cell cannot be called `{declaration.name.id}`"
-            help = f"choose another name, for example `{declaration.name.id}_`"
-            return [*faults, Diagnostic("E0203", title, label, help=help)]
+            return [*faults, e02.called_as_a_layer(declaration.name.span, declaration.name.id)]
         first = symbols.names.setdefault(declaration.name.id, declaration)
         if _reserved_later(declaration.name) is not None and symbols.builtin(
             symbols.names[declaration.name.id]
@@ -283,5 +256,5 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
     if first is not declaration:
         symbols.doubled.add(noun(declaration))
         what = f"{noun(declaration)} `{declaration.name.id}`"
-        faults.append(defined_twice(what, declaration.name.span, first.name.span))
+        faults.append(e02.defined_twice(what, declaration.name.span, first.name.span))
     return faults

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from dartsl.lang.check.model import Spec
-from dartsl.lang.check.resolve import defined_twice
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.settings.stages import EPOCHS, KEEP, OWN, require_entry
@@ -32,7 +32,7 @@ def stage_faults(setting: Setting) -> Iterator[Diagnostic]:
         for entry in stage.entries:
             name = entry.name.id
             if name in seen:
-                yield defined_twice(f"`{name}`", entry.name.span, seen[name].name.span, here="given")
+                yield e02.defined_twice(f"`{name}`", entry.name.span, seen[name].name.span, here="given")
             seen.setdefault(name, entry)
             try:
                 require_entry(name, Fraction(entry.value.lexeme))

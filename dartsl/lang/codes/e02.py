@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
 
 CODES = {
     "E0201": Code(
@@ -82,3 +86,114 @@ the later version at the top of the importing file.""",
 import "std/blocks\"""",
     ),
 }
+
+
+# ------------------------------------------------------------------------ faults
+
+NOWHERE = "not defined here or in any import"
+
+
+def unknown(
+    span: Span, what: str, name: str, label: str = NOWHERE, help: str | None = None, group: str = ""
+) -> Diagnostic:
+    """E0201 for a name that means nothing; `what` should have it, for example "operation"."""
+    return Diagnostic("E0201", f"unknown {what} `{name}`", Label(span, label), help=help, group=group)
+
+
+def declared_below(span: Span, node: str, declared: Span, cell: str) -> Diagnostic:
+    """E0201 for a node that is named before it is declared."""
+    return Diagnostic(
+        "E0201",
+        f"unknown node `{node}`",
+        Label(span, "declared only below"),
+        (Label(declared, f"`{node}` is declared here"),),
+        "declare a node above the edges that name it",
+        group=f"below {cell}",
+    )
+
+
+def defined_twice(what: str, again: Span, first: Span, *, here: str = "defined") -> Diagnostic:
+    """E0202. `what` names the thing, for example "operation `f`"."""
+    return Diagnostic(
+        "E0202",
+        f"{what} is {here} twice",
+        Label(again, f"{here} again here"),
+        (Label(first, f"first {here} here"),),
+        "rename one of them" if here == "defined" else "remove one of them",
+    )
+
+
+def inputs_as_parameters(names: Sequence[Span], first: str, cell: str) -> Diagnostic:
+    """E0202 for parameters of a cell that nothing uses, and that have the names of its inputs; `first` is one."""
+    label, *others = (Label(name, "the name of an input, and not used") for name in names)
+    title = f"`{first}` is a parameter and an input of the cell `{cell}`"
+    help = f"inputs are declared by `input` alone: write `cell {cell} {{`"
+    return Diagnostic("E0202", title, label, tuple(others), help)
+
+
+def reserved(span: Span, name: str, meaning: str) -> Diagnostic:
+    """E0203 where a declaration takes a name that the language keeps for itself."""
+    label = Label(span, f"`{name}` is {meaning}")
+    help = f"choose another name, for example `{name}_`"
+    return Diagnostic("E0203", f"`{name}` is reserved", label, help=help)
+
+
+def called_as_a_layer(span: Span, cell: str) -> Diagnostic:
+    """E0203 for a cell with the name that a layer has."""
+    label = Label(span, "layers that offer a choice are called so")
+    help = f"choose another name, for example `{cell}_`"
+    return Diagnostic("E0203", f"a cell cannot be called `{cell}`", label, help=help)
+
+
+def reserved_later(
+    path: Span, name: str, declared: Span, where: str, meaning: str, version: int
+) -> Diagnostic:
+    """E0203 where an import brings in a name that the version of the importing file keeps for itself."""
+    return Diagnostic(
+        "E0203",
+        f"`{name}` is reserved in `darts {version}`",
+        Label(path, f"brings it in from {where}"),
+        (Label(declared, f"in `darts {version}`, `{name}` is {meaning}"),),
+        f"rename it there, for example to `{name}_`",
+    )
+
+
+def not_found(path: Span, name: str, label: str, help: str | None) -> Diagnostic:
+    """E0204 for an import of `name`, as it is shown."""
+    return Diagnostic("E0204", f'import "{name}" is not found', Label(path, label), help=help)
+
+
+def circle(path: Span, label: str, via: Sequence[Span]) -> Diagnostic:
+    """E0205: an import of a file whose own imports are being read."""
+    labels = tuple(Label(each, "which is imported here") for each in via)
+    help = "move what the files share to one of their own, and import that"
+    return Diagnostic("E0205", "imports run in a circle", Label(path, label), labels, help)
+
+
+def no_range(span: Span, first: str, last: str, label: str, help: str | None = None) -> Diagnostic:
+    """E0206."""
+    help = help or "a range counts up from one name to another with the same beginning, such as `n0..n3`"
+    return Diagnostic("E0206", f"`{first}..{last}` is not a range", Label(span, label), help=help)
+
+
+def outside(path: Span, label: str) -> Diagnostic:
+    """E0207."""
+    title = "an import cannot leave the folder of the spec"
+    help = "import from the library (`std/cnn`) or from the root file's folder (`./mine`)"
+    return Diagnostic("E0207", title, Label(path, label), help=help)
+
+
+def recursion(uses: Sequence[tuple[Span, str]]) -> Diagnostic:
+    """E0208 for a loop: where each declaration of it uses the next, and that one's name."""
+    (span, first), *others = uses
+    label = Label(span, f"`{first}` is used here" if others else "uses itself here")
+    labels = tuple(Label(place, f"`{name}` is used here") for place, name in others[:8])
+    help = "a definition must end in what is defined without it"
+    return Diagnostic("E0208", f"`{uses[-1][1]}` is defined by itself", label, labels, help)
+
+
+def later_version(path: Span, name: str, version: int, own: int) -> Diagnostic:
+    """E0209: the file `name` is of a later version than the one that imports it, whose is `own`."""
+    label = Label(path, f"{name} is written in `darts {version}`")
+    title = f"`darts {own}` cannot import `darts {version}`"
+    return Diagnostic("E0209", title, label, help=f"write `darts {version}` at the top of this file")

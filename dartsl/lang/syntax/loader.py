@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dartsl.lang.codes import e01
-from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError
+from dartsl.lang.codes import e01, e02
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.codes.limits import MAX_BYTES, MAX_FILES, too_large
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
@@ -276,29 +276,23 @@ class _Loader:
     # -------------------------------------------------------- diagnostics
 
     def _missing(self, node: Import, label: str, help: str | None) -> None:
-        title = f'import "{shown(node.path.value).strip("`")}" is not found'
-        self.diagnostics.append(Diagnostic("E0204", title, Label(node.path.span, label), help=help))
+        name = shown(node.path.value).strip("`")
+        self.diagnostics.append(e02.not_found(node.path.span, name, label, help))
 
     def _outside(self, node: Import, label: str) -> None:
-        title = "an import cannot leave the folder of the spec"
-        help = "import from the library (`std/cnn`) or from the root file's folder (`./mine`)"
-        self.diagnostics.append(Diagnostic("E0207", title, Label(node.path.span, label), help=help))
+        self.diagnostics.append(e02.outside(node.path.span, label))
 
     def _is_later(self, visit: _Visit, node: Import, name: str, version: int) -> bool:
         """Whether a file is of a later version than the one that imports it, which is reported."""
         if version <= visit.source.version or version not in VERSIONS:
             return False
-        label = Label(node.path.span, f"{name} is written in `darts {version}`")
-        title = f"`darts {visit.source.version}` cannot import `darts {version}`"
-        help = f"write `darts {version}` at the top of this file"
-        self.diagnostics.append(Diagnostic("E0209", title, label, help=help))
+        self.diagnostics.append(e02.later_version(node.path.span, name, version, visit.source.version))
         return True
 
     def _cycle(self, key: Path, node: Import) -> None:
         start = next(index for index, visit in enumerate(self.stack) if visit.key == key)
         chain = [visit.via for visit in self.stack[start + 1 :] if visit.via is not None]
-        labels = tuple(Label(via.path.span, "which is imported here") for via in reversed(chain))
         text = f"this is {self.stack[start].source.name} again, whose imports are not read yet"
-        label = Label(node.path.span, "this file imports itself" if not chain else text)
-        help = "move what the files share to one of their own, and import that"
-        self.diagnostics.append(Diagnostic("E0205", "imports run in a circle", label, labels, help))
+        label = "this file imports itself" if not chain else text
+        via = [each.path.span for each in reversed(chain)]
+        self.diagnostics.append(e02.circle(node.path.span, label, via))
