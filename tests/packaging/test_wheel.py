@@ -60,6 +60,7 @@ def test_wheel_carries_specs_grammars_and_licence(wheel: Path) -> None:
         source = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".darts", ".lark"}]
         assert source
         assert {f"dartsl/{path.relative_to(ROOT).as_posix()}" for path in source} <= names
+    assert not [name for name in names if "editors" in name]
     assert "dartsl/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert metadata["License-Expression"] == "Apache-2.0"
