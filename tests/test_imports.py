@@ -25,6 +25,7 @@ LAYERS = (
     "api",
     "notebook",
     "cli",
+    "docs",
 )
 LANG = ("codes", "records", "settings", "syntax", "check", "plan")  # the folders of lang; its files come last
 WITH_TORCH = {"nn", "data", "step", "run", "searching", "training", "exchange"}

@@ -1,0 +1,1 @@
+"""The documentation as a site of HTML pages: `python -m dartsl.docs`."""
