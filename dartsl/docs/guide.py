@@ -17,13 +17,14 @@ OWN_URLS = {
     "dartsl/api/README.md": "api/index.html",
 }
 FOLDERS = ("dartsl", "grammars", "specs", "tests")
+OTHERS = "node_modules"  # what builds of the editors' parts have fetched
 PICTURES = (".svg", ".png")
 
 
 def sources(root: Path) -> dict[str, str]:
     """Every page in the source, by its path there, with its place in the site."""
     found = [path for folder in FOLDERS for path in sorted((root / folder).rglob("README.md"))]
-    paths = ["README.md", *(path.relative_to(root).as_posix() for path in found)]
+    paths = ["README.md", *(path.relative_to(root).as_posix() for path in found if OTHERS not in path.parts)]
     return {path: OWN_URLS.get(path, _url(path)) for path in paths}
 
 
