@@ -16,7 +16,7 @@ from dartsl.api.reporting import report
 from dartsl.api.runs import Run
 from dartsl.api.sampling import sample
 from dartsl.api.searching import check_gradients, derive, resume, search
-from dartsl.api.specs import check, diff, fmt, parse, shipped_specs
+from dartsl.api.specs import check, diff, fix, fmt, parse, shipped_specs
 from dartsl.api.sweeping import resume_sweep, sweep
 from dartsl.api.tables import lookup
 from dartsl.api.training import evaluate, generate, predict, train, train_seeds, trained
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate",
     "export",
     "features",
+    "fix",
     "fmt",
     "generate",
     "import_genotype",

@@ -89,6 +89,14 @@ def fmt(spec: SpecLike, *, upgrade: bool = False) -> str:
     return upgraded(source_of(spec)) if upgrade else print_file(parse(spec))
 
 
+def fix(spec: SpecLike) -> str:
+    """A spec's text with the faults mended that can have been meant in one way only, such as a missing import of what
+    comes with dartsl; what is left is for `check`. Raises SpecError where it is not UTF-8, UserError."""
+    from dartsl.lang.fixes import mended
+
+    return mended(source_of(spec))[0].text
+
+
 def check(spec: SpecLike) -> Spec:
     """A spec whose names, graph, shapes and settings are sound; warnings stand in `.warnings`.
 

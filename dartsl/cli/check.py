@@ -10,36 +10,45 @@ from typing import Any
 import click
 
 from dartsl.cli.options import command, complete_spec, plugin_option
-from dartsl.cli.output import answer, coloured, current, say_diagnostics
+from dartsl.cli.output import WRONG_USE, answer, coloured, current, note, rewrite, say_diagnostics
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 
 
 @command("check")
 @click.argument("names", nargs=-1, required=True, shell_complete=complete_spec, metavar="SPEC...")
 @plugin_option
+@click.option(
+    "--fix", "fixing", is_flag=True, help="Mend first what can have been meant in one way only, in the files."
+)
 @click.pass_context
-def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+def check_command(
+    ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...], fixing: bool
+) -> None:
     """Check specs for errors.
 
     Names, the graph, shapes and settings are checked without building anything. With --plugin, the `extern op`s
     of specs without errors are also built and tried. `-` reads stdin. For the folder of a run, what it found is
-    checked, or else its spec. The exit code is 1 if there is an error; warnings alone leave it at 0.
+    checked, or else its spec. The exit code is 1 if there is an error; warnings alone leave it at 0. --fix adds the
+    imports of shipped specs that are missing and corrects names that differ in case or underscores alone.
 
     \b
     Examples:
       dartsl check mine.darts
       dartsl check --format json mine.darts other.darts
       dartsl check mine.darts --plugin my_ops.py
+      dartsl check --fix mine.darts
     """
     from dartsl.api.specs import diagnose
     from dartsl.lang.codes.render import report
 
     files: list[dict[str, Any]] = []
     for name in names:
+        fixed = fixing and _fix(name)
         found = diagnose(name, plugins=plugins)
         shown, faults = found.name, found.diagnostics
         errors = sum(fault.severity == "error" for fault in faults)
         counts = {"errors": errors, "warnings": len(faults) - errors, **asdict(found.size)}
-        files.append({"file": shown, **counts})
+        files.append({"file": shown, **counts, **({"fixed": fixed} if fixing else {})})
         if current().json:
             say_diagnostics(faults)
         answer(
@@ -47,6 +56,24 @@ def check_command(ctx: click.Context, names: tuple[str, ...], plugins: tuple[Pat
             report(shown, faults, found.size, color=coloured(sys.stdout)),
         )
     ctx.exit(1 if any(file["errors"] for file in files) else 0)
+
+
+def _fix(name: str) -> bool:
+    """Mend a file; whether there was anything to mend. Raises UserError for what is no file of the user's."""
+    from dartsl.api.specs import fix, source_of
+
+    if name == "-" or Path(name).is_dir():
+        raise UserError(f"--fix rewrites files, and `{name}` is none", "name a .darts file", WRONG_USE)
+    try:
+        source = source_of(name)
+    except SpecError:  # not UTF-8, which the check reports
+        return False
+    text = fix(source)
+    if text == source.text:
+        return False
+    rewrite(source, name, text)
+    note(f"fixed {name}")
+    return True
 
 
 @command("explain")

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from dartsl.cli.options import command, complete_spec, output_option
-from dartsl.cli.output import answer, deliver, note
-from dartsl.lang.codes.diagnostics import UserError
+from dartsl.cli.output import answer, deliver, note, rewrite
 from dartsl.lang.codes.source import Source
 
 
@@ -66,7 +65,8 @@ def fmt_command(
         elif source.path is None:
             entry["text"] = shown = text
         elif differs:
-            _replace(source, name, text)
+            rewrite(source, name, text)
+            note(f"reformatted {name}")
         done.append(entry)
         answer({"files": done}, shown)
     ctx.exit(1 if check_only and any(file["changed"] for file in done) else 0)
@@ -82,12 +82,3 @@ def _difference(source: Source, text: str, name: str) -> str:
         source.text.splitlines(keepends=True), text.splitlines(keepends=True), name, f"{name}, formatted"
     )
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
-
-
-def _replace(source: Source, name: str, text: str) -> None:
-    from dartsl.run.files import write_text
-
-    if source.path is None or not Path(name).is_file():
-        raise UserError(f"`{name}` is a spec that comes with dartsl; it stays as it is", exit_code=2)
-    write_text(source.path, text)
-    note(f"reformatted {name}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from dartsl.lang.codes.diagnostics import Diagnostic, UserError
+from dartsl.lang.codes.source import Source
 from dartsl.lang.syntax.paths import printable
 from dartsl.run.interrupt import Interrupted
 from dartsl.run.torchrun import is_first, let_the_first_speak
@@ -108,6 +109,15 @@ def deliver(content: str | bytes, output: Path | None, remark: str = "", **facts
         sys.stdout.buffer.write(content)
     for name, fact in facts.items():
         note(f"{name} {fact}")
+
+
+def rewrite(source: Source, name: str, text: str) -> None:
+    """Replace the file of a spec, atomically. Raises UserError for a spec that comes with dartsl."""
+    from dartsl.run.files import write_text
+
+    if source.path is None or not Path(name).is_file():
+        raise UserError(f"`{name}` is a spec that comes with dartsl; it stays as it is", exit_code=WRONG_USE)
+    write_text(source.path, text)
 
 
 def written(paths: Iterable[Path], remark: str = "") -> None:

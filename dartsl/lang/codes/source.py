@@ -45,6 +45,10 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def start(self, number: int) -> int:
+        """The offset at which a line (numbered from 1) starts."""
+        return self._line_starts[number - 1]
+
     def line(self, number: int) -> str:
         """The text of a line (numbered from 1) without its line end."""
         start = self._line_starts[number - 1]
