@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from dartsl.lang.check import graph_faults as faults_of
 from dartsl.lang.check.offers import Offer
 from dartsl.lang.check.outline import Outline
+from dartsl.lang.codes import e03, e04
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 
@@ -27,15 +27,15 @@ def cell_faults(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
     fed = [node for node in shape.nodes if node.name not in shape.doubtful]
     unfed = [(node.name, node.span) for node in fed if not degrees[node.name]]
     if unfed:
-        return [*faults, faults_of.unfed(_grouped(unfed), bool(shape.inputs))]
+        return [*faults, e03.unfed(_grouped(unfed), bool(shape.inputs))]
     for node in fed:
         incoming = degrees[node.name]
         if node.merge != "sum" or not node.keep or not incoming:
             continue
         if node.keep > incoming:
-            faults.append(faults_of.keeps_too_many(node, incoming))
+            faults.append(e03.keeps_too_many(node.item_span, node.name, node.keep, incoming))
         elif node.keep < incoming and node.name not in choosy:
-            faults.append(faults_of.keeps_by_chance(node, incoming))
+            faults.append(e03.keeps_by_chance(node.item_span, node.name, node.keep, incoming))
     certain = not (faults or shape.faults) and all(offer.sound for offer in offers)
     return _dead(shape, offers) if certain else faults
 
@@ -50,9 +50,10 @@ def _none(shape: Outline, offers: Sequence[Offer], degrees: dict[str, int]) -> l
         if none is None:
             continue
         if target.merge != "sum":
-            faults.append(faults_of.none_without_sum(none.at, target))
+            merged = target.merge_span or target.span
+            faults.append(e04.none_without_sum(none.at, target.name, target.merge, merged))
         elif offers[pair.item].only_none is not None and degrees[pair.target] > 1:
-            faults.append(faults_of.nothing_to_choose(none.at))
+            faults.append(e04.nothing_to_choose(none.at))
     return faults
 
 
@@ -78,11 +79,9 @@ def _dead(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
     for span, names in _grouped(dead):
         unused = not used.intersection(names)
         label = "this input is never used" if unused else "nothing that it feeds is used"
-        faults.append(faults_of.dead(names, span, label))
+        faults.append(e03.dead(names, span, label))
     idle = [(node.name, node.span) for node in shape.nodes if node.name not in alive]
-    return faults + [
-        faults_of.dead(names, span, "computed, then thrown away") for span, names in _grouped(idle)
-    ]
+    return faults + [e03.dead(names, span, "computed, then thrown away") for span, names in _grouped(idle)]
 
 
 def _grouped(names: Iterable[tuple[str, Span]]) -> list[tuple[Span, list[str]]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from dartsl.lang.check.members import Member, expand
 from dartsl.lang.check.misplaced import recurrent
+from dartsl.lang.codes import e03
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import Budget
 from dartsl.lang.codes.source import Span
@@ -70,14 +71,10 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
     if isinstance(merge, Chain):
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
-            following = _unwanted(merge)
-            title = "only `mix_bn` may follow the merge of a node"
-            help = "operations belong on edges"
-            return Diagnostic("E0309", title, Label(following, "not accepted here"), help=help)
+            return e03.after_merge(_unwanted(merge))
     if isinstance(merge, Call) and merge.function.id in MERGES:
-        label = f"write `{merge.function.id}` alone; the edges say what it merges"
-        return Diagnostic("E0309", "the merge of a node takes no arguments", Label(merge.span, label))
-    return Diagnostic("E0309", "a node needs a merge", Label(merge.span, "this is not a merge"), help=help)
+        return e03.merge_arguments(merge.span, merge.function.id)
+    return e03.no_merge(merge.span, help)
 
 
 def _with_operations(merge: Name, steps: list[Expr]) -> NodeMerge:
@@ -117,20 +114,15 @@ def read_output(item: OutputItem, budget: Budget) -> OutputForm | Diagnostic:
         names: list[Name | Range] = []
         for argument in value.arguments:
             if argument.name is not None or not isinstance(argument.value, Name | Range):
-                return Diagnostic(
-                    "E0307", "an output merges nodes", Label(argument.span, "not a node"), help=help
-                )
+                return e03.output_of_no_node(argument.span, help)
             names.append(argument.value)
         if not names:
-            label = Label(value.span, f"`{value.function.id}` needs the nodes that it merges")
-            return Diagnostic("E0307", "this output merges nothing", label, help=help)
+            return e03.output_of_nothing(value.span, value.function.id, help)
         members = expand(tuple(names), budget)
         if isinstance(members, Diagnostic):
             return members
         return OutputForm(value.function.id, tuple(members), mix_bn)
     if not isinstance(value, Chain):
         words = "`mix_bn` may follow a merge only" if mix_bn else "neither a node nor a merge of nodes"
-        return Diagnostic("E0307", "this cannot be the output of a cell", Label(expr.span, words), help=help)
-    following = _unwanted(value)
-    title = "only `mix_bn` may follow the merge of an output"
-    return Diagnostic("E0307", title, Label(following, "not accepted here"), help=help)
+        return e03.bad_output(expr.span, words, help)
+    return e03.after_output(_unwanted(value), help)

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from dartsl.lang.check import graph_faults as faults_of
 from dartsl.lang.check.members import Member, as_written, expand, unknown_member
 from dartsl.lang.check.model import CellInput, Node, Output
 from dartsl.lang.check.node_items import read_merge, read_output
 from dartsl.lang.check.resolve import reserved
-from dartsl.lang.codes import e02
+from dartsl.lang.codes import e02, e03, e04
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_NODES, Budget, TooLargeError, too_large
 from dartsl.lang.codes.source import Span
@@ -142,7 +141,10 @@ class _Reader:
             if not isinstance(merge, Diagnostic) and merge.after is not None:
                 self.result.after[member.id] = merge.after
         if not isinstance(merge, Diagnostic) and item.keep is not None:
-            self._report(faults_of.bad_keep(item.keep, merge.merge, merge.span))
+            if merge.merge != "sum":
+                self._report(e04.keep_without_sum(item.keep.span, merge.merge, merge.span))
+            elif not keep:
+                self._report(e03.keeps_nothing(item.keep.span))
 
     # ------------------------------------------------------------------ edges
 
@@ -182,7 +184,7 @@ class _Reader:
     def _targets(self, sources: list[Member], targets: list[Member]) -> list[Member]:
         for target in targets:
             if target.id in self.inputs:
-                self._report(faults_of.into_input(target.id, target.span, self.places[target.id]))
+                self._report(e03.into_input(target.id, target.span, self.places[target.id]))
         nodes = [target for target in targets if target.id not in self.inputs]
         return self._unique(nodes, sources[:1], True)
 
@@ -193,7 +195,7 @@ class _Reader:
             seen = first.setdefault(member.id, member)
             if seen is not member and other:
                 source, target = (other[0].id, member.id) if are_targets else (member.id, other[0].id)
-                self._report(faults_of.drawn_twice(source, target, member.span, seen.span))
+                self._report(e03.drawn_twice(source, target, member.span, seen.span))
         return list(first.values())
 
     def _draw(self, number: int, item: EdgeItem, sources: list[Member], targets: list[Member]) -> None:
@@ -221,7 +223,7 @@ class _Reader:
         # Whatever stands after a first statement that is not plain is refused, so only the first can be one.
         if before and not (self.plain[before[0]] and self.plain[number]):
             first = self.result.edge_items[before[0]].span
-            self._report(faults_of.drawn_twice(source, target, item.span, first))
+            self._report(e03.drawn_twice(source, target, item.span, first))
             return
         self.result.pairs.append(Pair(source, target, len(before), number, place))
         before.append(number)
@@ -230,7 +232,10 @@ class _Reader:
 
     def _output(self, items: list[OutputItem]) -> None:
         name = self.result.declaration.name
-        self.result.faults += faults_of.output_count(name, [item.span for item in items])
+        if not items:
+            self._report(e03.no_output(name.span, name.id))
+        for item in items[1:]:
+            self._report(e03.second_output(item.span, name.id, items[0].span))
         for item in items:
             output = read_output(item, self.budget)
             if isinstance(output, Diagnostic):
@@ -239,7 +244,7 @@ class _Reader:
             known = [m.id for m in output.members if m.id in self.order and m.id not in self.inputs]
             for member in output.members:
                 if member.id in self.inputs:
-                    self._report(faults_of.output_of_input(member.id, member.span))
+                    self._report(e03.output_of_input(member.id, member.span))
                 elif member.id not in self.order and member.id not in self.refused:
                     nodes = (name for name in self.order if name not in self.inputs)
                     self.unknown.append((member, self._shown(nodes)))
@@ -257,7 +262,11 @@ class _Reader:
             closing = self.drawn.get((target, source))
             first = self.result.edge_items[closing[0]].span if closing else None
             ends = (self.places[source], self.places[target])
-            self._report(faults_of.backward(source, target, item.span, first, ends))
+            loop = source == target
+            fault = (
+                e03.loop(source, item.span) if loop else e03.backward(source, target, item.span, first, ends)
+            )
+            self._report(fault)
 
 
 def _is_plain(item: EdgeItem) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
 
 CODES = {
     "E0301": Code(
@@ -104,3 +108,153 @@ network in use.""",
         """node n0..n999999 : sum   # no""",
     ),
 }
+
+
+# ------------------------------------------------------------------------ faults
+
+
+def backward(
+    source: str, target: str, edge: Span, closing: Span | None, ends: tuple[Span, Span]
+) -> Diagnostic:
+    """E0301. `closing` is the statement that feeds `source` from `target`, `ends` are their declarations."""
+    title = f"the edge `{source} -> {target}` runs backwards"
+    label = Label(edge, f"`{source}` is declared after `{target}`")
+    help = f"data flows in the order nodes are declared; reverse the arrow, or declare `{source}` first"
+    if closing is not None:
+        before = (Label(closing, f"`{target}` feeds `{source}` here"),)
+        return Diagnostic("E0301", title + " and closes a cycle", label, before, help)
+    first, last = ends
+    declared = (Label(last, f"`{target}` is declared here"), Label(first, f"`{source}` is declared here"))
+    return Diagnostic("E0301", title, label, declared if first != last else declared[:1], help)
+
+
+def loop(node: str, edge: Span) -> Diagnostic:
+    """E0301 for an edge from a node to itself."""
+    title = f"the edge `{node} -> {node}` begins and ends at the same node"
+    help = "remove it: data flows from inputs and nodes to nodes declared after them"
+    return Diagnostic("E0301", title, Label(edge, f"`{node}` cannot feed itself"), help=help)
+
+
+def unfed(places: Sequence[tuple[Span, list[str]]], has_inputs: bool) -> Diagnostic:
+    """E0302 for the nodes of a cell, by the places that declare them."""
+    names = [name for _, some in places for name in some]
+    several = len(names) > 1
+    first, *others = (Label(span, "no edge ends here") for span, _ in places[:8])
+    help = f"add `edge all -> {', '.join(names[:8])} : ...`, or remove {'them' if several else 'it'}"
+    if not has_inputs:
+        help = "the cell has no input: add `input c0, c1 : preprocess` at its top"
+    title = f"nothing feeds node{'s' * several} {_listed(names)}"
+    return Diagnostic("E0302", title, first, tuple(others), help)
+
+
+def dead(names: Sequence[str], span: Span, label: str) -> Diagnostic:
+    """W0303 for the inputs or nodes that one place declares."""
+    verb = "reaches" if len(names) == 1 else "reach"
+    return Diagnostic("W0303", f"{_listed(names)} never {verb} the output", Label(span, label))
+
+
+def drawn_twice(source: str, target: str, again: Span, first: Span) -> Diagnostic:
+    """E0304."""
+    title = f"the edge `{source} -> {target}` is drawn twice"
+    before = (Label(first, "first drawn here"),)
+    help = "to offer more operations on one edge, join them with `|`"
+    return Diagnostic("E0304", title, Label(again, "drawn again here"), before, help)
+
+
+def keeps_too_many(item: Span, node: str, keep: int, incoming: int) -> Diagnostic:
+    """E0305: `keep` above the number of edges."""
+    edges = "1 edge ends" if incoming == 1 else f"{incoming} edges end"
+    title = f"node `{node}` cannot keep {keep} edge{'s' * (keep != 1)}"
+    help = f"write `keep {incoming}`, which keeps all of them, or less; or add edges"
+    return Diagnostic("E0305", title, Label(item, f"only {edges} at `{node}`"), help=help)
+
+
+def keeps_by_chance(item: Span, node: str, keep: int, incoming: int) -> Diagnostic:
+    """E0305: `keep` below the number of edges, with nothing to rank them by."""
+    title = f"node `{node}` cannot keep {keep} of {incoming} edges"
+    label = Label(item, f"no edge into `{node}` offers a choice, so nothing ranks them")
+    return Diagnostic("E0305", title, label, help="remove `keep`, or offer a choice on the edges")
+
+
+def keeps_nothing(keep: Span) -> Diagnostic:
+    """E0305: `keep 0`."""
+    label = Label(keep, "at least one edge must survive")
+    return Diagnostic("E0305", "a node cannot keep 0 edges", label, help="write `keep 1` or more")
+
+
+def into_input(name: str, span: Span, declared: Span) -> Diagnostic:
+    """E0306."""
+    title = f"no edge can end at the input `{name}`"
+    before = (Label(declared, f"`{name}` is declared as an input here"),)
+    help = f"leave `{name}` out of the targets; what prepares an input is written with it: `input {name} : preprocess`"
+    return Diagnostic("E0306", title, Label(span, "edges end at nodes"), before, help)
+
+
+def no_output(cell: Span, name: str) -> Diagnostic:
+    """E0307 for a cell without an output."""
+    help = "end it with a node, `output n3`, or a merge of nodes, `output concat(n0..n3)`"
+    return Diagnostic(
+        "E0307", f"cell `{name}` has no output", Label(cell, "an `output` is needed"), help=help
+    )
+
+
+def second_output(again: Span, cell: str, first: Span) -> Diagnostic:
+    """E0307 for another `output` of a cell."""
+    before = (Label(first, "the first one is here"),)
+    help = "to give several nodes, merge them: `output concat(n0..n3)`"
+    title = f"cell `{cell}` has more than one output"
+    return Diagnostic("E0307", title, Label(again, "one output is accepted"), before, help)
+
+
+def output_of_input(name: str, span: Span) -> Diagnostic:
+    """E0307 for an output that names an input."""
+    help = "to pass an input on, draw an edge from it to a node: `edge x -> n : identity`"
+    return Diagnostic(
+        "E0307", f"the input `{name}` cannot be an output", Label(span, "a node is needed"), help=help
+    )
+
+
+def bad_output(span: Span, label: str, help: str) -> Diagnostic:
+    """E0307 for an output that is neither a node nor a merge."""
+    return Diagnostic("E0307", "this cannot be the output of a cell", Label(span, label), help=help)
+
+
+def output_of_no_node(span: Span, help: str) -> Diagnostic:
+    """E0307 for an argument of the merge of an output."""
+    return Diagnostic("E0307", "an output merges nodes", Label(span, "not a node"), help=help)
+
+
+def output_of_nothing(span: Span, merge: str, help: str) -> Diagnostic:
+    """E0307 for the merge of an output that has no arguments."""
+    label = Label(span, f"`{merge}` needs the nodes that it merges")
+    return Diagnostic("E0307", "this output merges nothing", label, help=help)
+
+
+def after_output(span: Span, help: str) -> Diagnostic:
+    """E0307 for steps after the merge of an output."""
+    title = "only `mix_bn` may follow the merge of an output"
+    return Diagnostic("E0307", title, Label(span, "not accepted here"), help=help)
+
+
+def after_merge(span: Span) -> Diagnostic:
+    """E0309 for steps after the merge of a node."""
+    title = "only `mix_bn` may follow the merge of a node"
+    return Diagnostic("E0309", title, Label(span, "not accepted here"), help="operations belong on edges")
+
+
+def merge_arguments(span: Span, merge: str) -> Diagnostic:
+    """E0309 for arguments of the merge of a node."""
+    label = Label(span, f"write `{merge}` alone; the edges say what it merges")
+    return Diagnostic("E0309", "the merge of a node takes no arguments", label)
+
+
+def no_merge(span: Span, help: str) -> Diagnostic:
+    """E0309 for a node without a merge."""
+    return Diagnostic("E0309", "a node needs a merge", Label(span, "this is not a merge"), help=help)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [f"`{name}`" for name in names[:8]]
+    if len(names) > 8:
+        return ", ".join(shown) + f" and {len(names) - 8} more"
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + f" and {shown[-1]}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
 
 CODES = {
     "E0401": Code(
@@ -129,3 +131,28 @@ that `scan` runs, and what arrives there over different edges must have the same
 )""",
     ),
 }
+
+
+# ------------------------------------------------------------------------ faults
+
+
+def nothing_to_choose(none: Span) -> Diagnostic:
+    """E0403: an edge that offers `none` alone, beside other edges."""
+    label = Label(none, "`none` alone removes the edge")
+    help = "delete the edge, or offer it an operation"
+    return Diagnostic("E0403", "this edge has nothing to choose", label, help=help)
+
+
+def keep_without_sum(keep: Span, merge: str, merged: Span) -> Diagnostic:
+    """E0407."""
+    label = Label(keep, "only a `sum` can leave edges out")
+    other = (Label(merged, f"the edges are merged by `{merge}`"),)
+    return Diagnostic("E0407", "`keep` needs a `sum`", label, other, "remove `keep`, or merge by `sum`")
+
+
+def none_without_sum(none: Span, node: str, merge: str, merged: Span) -> Diagnostic:
+    """E0407 for `none` on an edge into another merge."""
+    other = (Label(merged, f"`{node}` is merged by `{merge}`"),)
+    label = Label(none, "only a `sum` can do without an edge")
+    help = f"leave `none` out, or merge `{node}` by `sum`"
+    return Diagnostic("E0407", f"`none` cannot be offered on an edge into `{node}`", label, other, help)
