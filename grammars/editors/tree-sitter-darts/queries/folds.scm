@@ -1,0 +1,7 @@
+[
+  (cell_declaration)
+  (network_declaration)
+  (settings)
+  (ops_declaration)
+  (match)
+] @fold
