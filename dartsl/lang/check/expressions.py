@@ -79,7 +79,9 @@ class Checker:
                     for step in expr.steps:
                         self.check(step, ExprKind.OPERATION, scope)
             case Choice():
-                if self._operation_fits(expr, want, "a choice of operations"):
+                if expr.span.source.version > 1 and ExprKind.OPERATION.narrowed(want) is None:
+                    self.report(misplaced.choice_of_values(expr, scope))
+                elif self._operation_fits(expr, want, "a choice of operations"):
                     self.report(misplaced.choice(expr, scope))
             case Binary():
                 self._binary(expr, want, scope)
@@ -136,7 +138,7 @@ class Checker:
             elif ExprKind.NUMBER.narrowed(want) is None:
                 self.report(mismatch(name, want, f"`{name.id}` is a number: {meaning(name)}"))
         elif meaning(name) is not None:
-            self.report(misplaced.builtin(name, want))
+            self.report(misplaced.builtin(name, want, scope))
         else:
             self._global(name, name, want, scope)
 
@@ -156,7 +158,7 @@ class Checker:
                 misplaced.call_of_value(call, "a parameter" if name.id in scope.locals else "a number")
             )
         elif meaning(name) is not None:
-            self.report(misplaced.builtin(name, want))
+            self.report(misplaced.builtin(name, want, scope))
         else:
             self._global(name, call, want, scope)
 

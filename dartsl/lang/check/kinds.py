@@ -42,7 +42,7 @@ class Local:
     used: Span | None = None
 
 
-Place = Literal["op", "edge", "input", "stem", "head", "stage", "network", "default"]
+Place = Literal["op", "edge", "layer", "input", "stem", "head", "stage", "network", "default"]
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Scope:
 
     @property
     def is_body(self) -> bool:
-        return self.place in ("op", "edge", "input", "default")
+        return self.place in ("op", "edge", "layer", "input", "default")
 
     @property
     def calls_parameters(self) -> bool:
@@ -72,7 +72,7 @@ class Scope:
 
     @property
     def takes_mix_bn(self) -> bool:
-        return self.place in ("op", "edge", "default")
+        return self.place in ("op", "edge", "layer", "default")
 
 
 def mismatch(expr: Expr, want: ExprKind, is_: str, help: str | None = None) -> Diagnostic:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
 from dartsl.lang.check.resolve import meaning
 from dartsl.lang.codes import e02
@@ -18,6 +20,8 @@ CHOICE_HELP = (
     "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
 )
 
+LAYER_HELP = "offer whole operations, `a > b | a > c`"
+
 RECURRENT = {
     "highway": "in a recurrent cell, a node merges its two inputs: `node s0 : highway`",
     "scan": 'it is a layer of a stage: `stage scan(cell, carry = "h") width H`',
@@ -27,6 +31,7 @@ RECURRENT = {
 PLACES = {
     "op": "in the body of an op",
     "edge": "inside an operation of an edge",
+    "layer": "inside an operation of a layer",
     "input": "on an input",
     "stem": "in a stem",
     "head": "in a head",
@@ -39,11 +44,19 @@ PLACES = {
 def choice(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
     where = PLACES[scope.place]
-    label = Label(expr.span, "a choice is allowed only at the top of an edge's operation and in `ops`")
-    help = CHOICE_HELP
+    label = Label(expr.span, f"a choice is allowed only {_top(scope)} and in `ops`")
+    help = LAYER_HELP if scope.place == "layer" else CHOICE_HELP
     if scope.is_network:
         help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
     return Diagnostic("E0406", f"a choice is not allowed {where}", label, help=help)
+
+
+def choice_of_values(expr: Choice, scope: Scope) -> Diagnostic:
+    """E0406 for a choice of numbers or of words that is not among the arguments of what is offered (darts 2)."""
+    label = "values are chosen among the arguments of calls: on an edge, in `ops`, and in a layer"
+    options = " or ".join(f"`{print_expr(option)}`" for option in expr.options)
+    title = f"a choice is not allowed {PLACES[scope.place]}"
+    return Diagnostic("E0406", title, Label(expr.span, label), help=f"write one of them, {options}")
 
 
 def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
@@ -62,19 +75,28 @@ def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
         f"a choice is not allowed {PLACES[scope.place]}",
         Label(
             name.span,
-            f"`{name.id}` is a choice, which is allowed only at the top of an edge's operation and in `ops`",
+            f"`{name.id}` is a choice, which is allowed only {_top(scope)} and in `ops`",
         ),
         (Label(declaration.name.span, "declared here"),),
-        CHOICE_HELP,
+        CHOICE_HELP
+        if name.span.source.version == 1
+        else f"{LAYER_HELP}, or write the choice as an argument of a call: `f(a | b)`",
     )
+
+
+def _top(scope: Scope) -> str:
+    """Where a choice of operations may stand, of the kind of place that an expression is in."""
+    return "at the top of a layer" if scope.place == "layer" else "at the top of an edge's operation"
 
 
 def none(name: Name, scope: Scope) -> Diagnostic:
     """E0407 for `none` that is not a candidate of its own."""
-    at_edge = scope.place == "edge"
+    at_edge = scope.place in ("edge", "layer")
     where = "be part of an operation" if at_edge else f"be used {PLACES[scope.place]}"
-    help = "write `none` alone: it takes the stride of its edge by itself" if at_edge else None
-    label = Label(name.span, "`none` is allowed only as an option of an edge into a `sum`")
+    what = "layer" if scope.place == "layer" else "edge"
+    help = f"write `none` alone: it takes the stride of its {what} by itself" if at_edge else None
+    alone = "as an alternative of its own" if what == "layer" else "as an option of an edge into a `sum`"
+    label = Label(name.span, f"`none` is allowed only {alone}")
     return Diagnostic("E0407", f"`none` cannot {where}", label, help=help)
 
 
@@ -108,8 +130,12 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
 
 
-def builtin(name: Name, want: ExprKind) -> Diagnostic:
+def builtin(name: Name, want: ExprKind, scope: Scope) -> Diagnostic:
     """A reserved name where an expression stands."""
+    if name.id == "scan" and scope.place == "layer":
+        return replace(
+            recurrent(name), help="a `scan` is a layer by itself: the edges of its cell offer choices"
+        )
     if name.id in RECURRENT:
         return recurrent(name)
     if name.id in MERGES and ExprKind.OPERATION.narrowed(want) is not None:
@@ -147,7 +173,7 @@ def named_branch(call: Call, argument: Argument) -> Diagnostic:
 
 def unknown_value(name: Name, scope: Scope) -> Diagnostic:
     """E0201 where a number, string or boolean is asked for."""
-    known = [*scope.locals, *(("C", "stride") if scope.is_body else ())]
+    known = list(dict.fromkeys([*scope.locals, *(("C", "stride") if scope.is_body else ())]))
     near = close(name.id, known)
     label = "no parameter here has that name" if scope.locals else "nothing here has that name"
     help = f"did you mean `{near}`?" if near else None

@@ -195,7 +195,7 @@ class NetworkReader:
 
     def _choice(self, expr: Expr, scope: Scope) -> None:
         """A layer that offers a choice: what an edge may offer (darts 2)."""
-        offer = self.offers.read(expr, Scope("edge", scope.locals))
+        offer = self.offers.read(expr, Scope("layer", scope.locals))
         self._choices[expr] = offer.candidates
 
     def _plain(self, name: Name) -> None:

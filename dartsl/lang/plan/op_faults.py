@@ -86,7 +86,7 @@ def indivisible(
         dense = primitive.width == "out"
         widths = {"arrive": tensor.width} | ({"are given": given.width} if dense else {})
         for verb, width in widths.items():
-            if isinstance(width, Fraction) and width % parts:
+            if isinstance(width, Fraction) and width.denominator == 1 and width % parts:
                 title = f"`{called(primitive.name)}` cannot have {name} = {parts}"
                 label = Label(
                     scope.places.get(name, call.span), f"{channels(width)} {verb}, which it must divide"
