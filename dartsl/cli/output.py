@@ -163,9 +163,9 @@ def _safe(message: str) -> str:
 
 def add_fault(report: Report, message: str, help: str | None = None) -> None:
     """A fault outside any spec, for the JSON document: one without a code or a place."""
-    report.diagnostics.append(
-        {"code": None, "severity": "error", "title": message, "primary": None, "secondary": [], "help": help}
-    )
+    nowhere: dict[str, Any] = {"primary": None, "secondary": []}
+    fault = {"code": None, "url": None, "severity": "error", "title": message, **nowhere, "help": help}
+    report.diagnostics.append(fault)
 
 
 def say_diagnostics(diagnostics: Iterable[Diagnostic], quiet: bool = False) -> None:

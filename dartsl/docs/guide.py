@@ -29,7 +29,7 @@ def sources(root: Path) -> dict[str, str]:
 
 
 def _url(path: str) -> str:
-    parts = [part for part in PurePosixPath(path).parent.parts if part != "dartsl"]
+    parts = [part for part in PurePosixPath(path).parent.parts if part not in ("dartsl", "grammars")]
     return f"guide/{'-'.join(parts)}.html"
 
 

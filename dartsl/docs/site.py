@@ -29,7 +29,18 @@ REFERENCE = (
     "explain/index.html",
     "api/index.html",
 )
-USE = ("searching", "training", "sweeping", "data", "run", "exchange", "notebook", "grammars-editors", "lsp")
+USE = (
+    "searching",
+    "training",
+    "sweeping",
+    "data",
+    "run",
+    "exchange",
+    "notebook",
+    "lsp",
+    "editors",
+    "editors-vscode",
+)
 CONTENTS = 3  # headings from which on a page lists them
 
 

@@ -76,7 +76,7 @@ def test_wrong_use_in_json(dartsl: Dartsl, arguments: tuple[str, ...], words: st
     assert (found.exit_code, found.stderr) == (2, "")
     (fault,) = document(found)["diagnostics"]
     assert words in fault["title"]
-    assert set(fault) == {"code", "severity", "title", "primary", "secondary", "help"}
+    assert set(fault) == {"code", "url", "severity", "title", "primary", "secondary", "help"}
     assert (fault["code"], fault["severity"], fault["primary"]) == (None, "error", None)
     assert result_of(found) is None
 

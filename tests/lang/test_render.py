@@ -106,6 +106,7 @@ def test_json() -> None:
     assert to_json([fault]) == [
         {
             "code": "E0202",
+            "url": "https://dartsl.github.io/dartsl/explain/E0202.html",
             "severity": "error",
             "title": "twice",
             "primary": {

@@ -12,6 +12,7 @@ import click
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.codes.table import page
 
 TAB = 4
 MOST = 100  # reports shown
@@ -60,6 +61,7 @@ def to_json(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     return [
         {
             "code": diagnostic.code,
+            "url": page(diagnostic.code),
             "severity": diagnostic.severity,
             "title": diagnostic.title,
             "primary": _label_json(diagnostic.primary),
