@@ -172,6 +172,8 @@ def _decided(plan: Plan, what: str) -> tuple[Cell, ...]:
     if not cells:
         raise _not_expressed(what, "the network has no cell")
     for cell in cells:
+        if cell.further:
+            raise _not_expressed(what, f"cell `{cell.name}` has {len(cell.outputs)} outputs")
         for node in cell.merging:
             raise _not_expressed(what, f"operations follow the merge of node `{node}` of cell `{cell.name}`")
     return cells

@@ -67,6 +67,7 @@ class _Builder:
         self._given: dict[str, str] = {}  # the id of what each layer gives
         self._loop: Loop | None = None  # that of the scan layer at hand
         self._carries: list[str] = []
+        self._states: list[str] = []  # of each of these, what has its value after the loop
 
     def run(self) -> nx.DiGraph:
         """The whole graph."""
@@ -101,7 +102,7 @@ class _Builder:
             if isinstance(layer, CellLayer) and layer.scan is not None
         ]
         dropped = decoder_input(self._graph, logits, head.name)
-        inputs = (logits, scans[-1] if scans else dropped, dropped, *scans)
+        inputs = (logits, scans[-1] if scans else dropped, dropped, *self._states)
         path = self._paths.claim(head.name, "output")
         return self._add(path, Application("bundle", (), inputs, head.output.dims, head.name))
 
@@ -111,9 +112,9 @@ class _Builder:
         """The applications of a cell; the id of its output."""
         cell, values = layer.cell, dict[str, str]()
         if layer.scan is not None:
-            self._loop = Loop(layer, self._given[layer.reads[0]], self._add, self._paths)
+            self._loop = Loop(layer, self._given[layer.reads[0]], self._graph, self._add, self._paths)
             values.update(self._loop.enter())
-            self._carries.append(self._loop.carry)
+            self._carries.extend(self._loop.carries)
         else:
             values.update(self._inputs(layer))
         rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
@@ -130,11 +131,13 @@ class _Builder:
             }
             inputs = [given[id(edge)] for edge in cell.incoming(node.name)]
             values[node.name] = self._merge(node.merge, inputs, shape, path, layer.name, has_bn)
-        output = self._output(layer, values)
+        outputs = self._outputs(layer, values)
         if self._loop is None:
-            return output
+            return outputs[0]
         loop, self._loop = self._loop, None
-        return loop.leave(output)
+        states = loop.leave(outputs)
+        self._states.extend(states)
+        return states[0]
 
     def _inputs(self, layer: CellLayer) -> dict[str, str]:
         """The inputs of a cell by their names, after the operations that the cell has for them."""
@@ -146,15 +149,18 @@ class _Builder:
                 values[item.name] = self._term(term, values[item.name], path, layer.name)
         return values
 
-    def _output(self, layer: CellLayer, values: dict[str, str]) -> str:
-        """The output of a cell; that of one element where the cell runs along a sequence."""
-        output = layer.cell.output
-        if output.merge is None:
-            return values[output.nodes[0]]
-        path = self._paths.claim(layer.name, "output")
-        inputs = [values[name] for name in output.nodes]
-        shape = layer.output if layer.scan is None else Shape(layer.output.channels, ())
-        return self._merge(output.merge, inputs, shape, path, layer.name, layer.output_bn)
+    def _outputs(self, layer: CellLayer, values: dict[str, str]) -> tuple[str, ...]:
+        """The outputs of a cell; those of one element where the cell runs along a sequence."""
+        found = []
+        for output, has_bn in zip(layer.cell.outputs, layer.output_bn, strict=True):
+            if output.merge is None:
+                found.append(values[output.nodes[0]])
+                continue
+            path = self._paths.claim(layer.name, "output")
+            inputs = [values[name] for name in output.nodes]
+            shape = layer.output if layer.scan is None else Shape(layer.output.channels, ())
+            found.append(self._merge(output.merge, inputs, shape, path, layer.name, has_bn))
+        return tuple(found)
 
     def _edge(
         self, layer: CellLayer, edge: Edge, terms: tuple[Term, ...], source: str, node: str, row: int | None
@@ -243,7 +249,7 @@ class _Builder:
 
         The edges that lead there, an `identity` each, may stand in either order.
         """
-        if self._loop is not None and self._loop.carry in nx.ancestors(self._graph, inputs[0]):
+        if self._loop is not None and self._loop.carries[0] in nx.ancestors(self._graph, inputs[0]):
             inputs = (inputs[1], inputs[0])
         element, carry = inputs
         widths = [application(self._graph, source).shape[0] for source in inputs]
@@ -276,6 +282,8 @@ class _Builder:
         if step.share and self._loop is not None:
             source = self._loop.masked(source, "h", place, step.input.channels)
             state = (self._loop.shared(step.share),)
+        elif self._loop is not None and primitive.has("matrix"):
+            source = self._loop.entering(source, place)
         elif self._loop is not None and primitive.random and primitive.has("anew"):
             # It has nothing from what arrives but the shape. Drawn of the elements, it can be drawn for the whole
             # sequence at once, anew for each of them.

@@ -183,9 +183,14 @@ def elements(applied: Application, shapes: list[tuple[int, ...]], batches: list[
 
 
 def sequence(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
-    if len(applied.shape) != 2 or applied.shape[:1] != shapes[0]:
-        yield f"a sequence of {shapes[0]} is {applied.shape}"
+    if len(applied.shape) != 2 or any(applied.shape[:1] != shape for shape in shapes):
+        yield f"a sequence of {', '.join(map(str, shapes))} is {applied.shape}"
     yield from _same_batch(applied, batches)
+
+
+def carried(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:
+    if len(shapes[0]) != 2 or applied.shape != shapes[0][:1]:
+        yield f"what is carried of {shapes[0]} is {applied.shape}"
 
 
 def masks(applied: Application, shapes: list[tuple[int, ...]], batches: list[int]) -> Iterator[str]:

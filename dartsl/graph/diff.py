@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dartsl.graph.isomorphic import Forms
 from dartsl.lang.check.identity import Identities
-from dartsl.lang.check.model import Cell, Edge, Node, Operation, Spec
+from dartsl.lang.check.model import Cell, Edge, Node, Operation, Output, Spec
 from dartsl.lang.plan.layer_choices import shown
 from dartsl.lang.records.record import heeds_order
 from dartsl.lang.syntax.printer import print_expr
@@ -116,12 +116,19 @@ def _statements(cell: Cell, identities: Identities, mixing: bool) -> Iterator[St
         yield _node_statement(node, searched, mixing)
         for place, edge in enumerate(cell.incoming(node.name)):
             yield _edge_statement(edge, node, place, identities)
-    merge, nodes = cell.output.merge, cell.output.nodes
+    values = [_output(output, mixing) for output in cell.outputs]
+    yield Statement(
+        ("output", *(value.key for value in values)), f"output {', '.join(value.text for value in values)}"
+    )
+
+
+def _output(output: Output, mixing: bool) -> Statement:
+    """One of the values of an output."""
+    merge, nodes = output.merge, output.nodes
     ordered = nodes if heeds_order(merge) else tuple(sorted(nodes))
     value = ", ".join(nodes) if merge is None else f"{merge}({', '.join(nodes)})"
-    mix_bn = cell.output.mix_bn and mixing
-    text = f"output {value}{' > mix_bn' if mix_bn else ''}"
-    yield Statement(("output", merge, ordered, mix_bn), text)
+    mix_bn = output.mix_bn and mixing
+    return Statement((merge, ordered, mix_bn), f"{value}{' > mix_bn' if mix_bn else ''}")
 
 
 def _node_statement(node: Node, searched: bool, mixing: bool) -> Statement:

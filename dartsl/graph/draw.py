@@ -116,6 +116,7 @@ def _shown(cells: tuple[Cell, ...]) -> Iterable[Cell]:
             cell,
             nodes=tuple(replace(node, mix_bn=False) for node in cell.nodes),
             output=replace(cell.output, mix_bn=False),
+            further=tuple(replace(output, mix_bn=False) for output in cell.further),
         )
         for cell in cells
     )
@@ -178,11 +179,17 @@ def _cell_cluster(
         _add_edge(
             cluster, ends, text, (strong or {}).get(place), edge in kept, numbers.get(id(edge), {}), bare
         )
-    in_order = list(cell.output.nodes) == [name for name in names if name in cell.output.nodes]
-    for number, name in enumerate(cell.output.nodes, start=1):
-        look = {} if in_order or not heeds_order(cell.output.merge) else _number(number)
-        cluster.add_edge(pydot.Edge(ids[name], f"{prefix}_out", color=_quoted(FAINT), penwidth="0.9", **look))
+    for box, output in zip(_places(cell, f"{prefix}_out"), cell.outputs, strict=True):
+        in_order = list(output.nodes) == [name for name in names if name in output.nodes]
+        for number, name in enumerate(output.nodes, start=1):
+            look = {} if in_order or not heeds_order(output.merge) else _number(number)
+            cluster.add_edge(pydot.Edge(ids[name], box, color=_quoted(FAINT), penwidth="0.9", **look))
     return cluster
+
+
+def _places(cell: Cell, first: str) -> list[str]:
+    """The ids of a cell's outputs."""
+    return [first, *(f"{first}{number}" for number in range(2, len(cell.outputs) + 1))]
 
 
 def _numbers(cell: Cell) -> dict[int, dict[str, Any]]:
@@ -207,13 +214,15 @@ def _left_out(edges: int, drawn: int, bare: bool) -> list[str]:
 
 
 def _add_vertices(cluster: pydot.Subgraph, cell: Cell, ids: Mapping[str, str], output: str) -> None:
-    """Inputs in one column, nodes and the output; a merge that is not the usual one stands below its name."""
+    """Inputs in one column, nodes and outputs; a merge that is not the usual one stands below its name."""
     for item in cell.inputs:
         cluster.add_node(_box(ids[item.name], item.name, (), INPUT_COLOUR))
     for node in cell.nodes:
         merge = node.merge if node.merge != "sum" else None
         cluster.add_node(_box(ids[node.name], node.name, _notes(merge, node.mix_bn), NODE_COLOUR))
-    cluster.add_node(_box(output, "output", _notes(cell.output.merge, cell.output.mix_bn), OUTPUT_COLOUR))
+    for number, (place, given) in enumerate(zip(_places(cell, output), cell.outputs, strict=True), start=1):
+        name = f"output {number}" if cell.further else "output"
+        cluster.add_node(_box(place, name, _notes(given.merge, given.mix_bn), OUTPUT_COLOUR))
     if len(cell.inputs) > 1:
         column = pydot.Subgraph("", rank="same")
         for item in cell.inputs:

@@ -25,7 +25,7 @@ class Places:
 
     labels  what each place is, whatever its name
     into    the edges into each: place of the source, and a label
-    output  what the output does, and the place of each node that it takes, with its rank where order counts
+    output  what the outputs do, and the place of each node that they take, with its rank where order counts
     """
 
     labels: tuple[Any, ...]
@@ -78,10 +78,15 @@ class Forms:
                     for place, edge in enumerate(cell.incoming(node.name))
                 )
             )
-        merge, nodes = cell.output.merge, cell.output.nodes
-        ordered = heeds_order(merge) and merge != "concat"
-        taken = tuple((number[name], place * ordered) for place, name in enumerate(nodes))
-        return Places(tuple(labels), tuple(into), ((merge or "", cell.output.mix_bn and searched), taken))
+        what: list[Any] = []
+        taken: list[tuple[int, int]] = []
+        first = 0  # the least rank of an output: those of one are not those of another
+        for output in cell.outputs:
+            ordered = heeds_order(output.merge) and output.merge != "concat"
+            what += (output.merge or "", output.mix_bn and searched)
+            taken += ((number[name], first + place * ordered) for place, name in enumerate(output.nodes))
+            first += len(output.nodes)
+        return Places(tuple(labels), tuple(into), (tuple(what), tuple(taken)))
 
 
 def form(places: Places) -> Form:

@@ -49,10 +49,12 @@ KINDS: Mapping[str, GraphKind] = {
         # What enters the network, and the sum of an edge's candidates, weighted by the row `row` of `table`.
         _kind(INPUT, 0, "view", "opaque"),
         _kind(MIX, None, "pointwise", "vectorwise", "mixes", check=checks.same_batch),
-        # The loop of a recurrent cell (dartsl/graph/recurrent.py): what enters the step of an element, and all outputs.
+        # The loop of a recurrent cell (dartsl/graph/recurrent.py): what enters the step of an element, all outputs (it
+        # reads the next of each carry), and what carry `index` is after the last element.
         _kind("element", 1, "view", check=checks.elements),
         _kind("carry", 0, "view"),
-        _kind("sequence", 1, check=checks.sequence),
+        _kind("sequence", None, check=checks.sequence),
+        _kind("carried", 1, "view", check=checks.carried),
         # The mask of one pass over a sequence: 0 with the chance `p`, else 1 / (1 - p).
         _kind("dropout_mask", 1, check=checks.masks, random=True),
         # (element, carry, carry past the matrix): s0 of method.md.

@@ -64,7 +64,7 @@ class GraphInfo:
     layers: tuple[tuple[str, str | None], ...]  # (layer, the cell it is an instance of)
     modules: Mapping[str, ModuleSpec] = field(default_factory=dict)
     alphas: tuple[AlphaTable, ...] = ()
-    carries: tuple[str, ...] = ()  # the `carry` of each scan, in order of layers
+    carries: tuple[str, ...] = ()  # each `carry`, in order of layers and of the carries of each
 
 
 def application(graph: nx.DiGraph, node: str) -> Application:

@@ -1,64 +1,104 @@
 """The loop of a recurrent cell in the operation graph: what enters an element's step, what leaves it, and its masks.
 
-An application of a scan layer stands for one element. `element` and `carry` are what enters a step; `sequence`, the
-one application after the loop, is all elements' outputs, each of which is the next step's carry. That way back is no
-edge, so that the graph has no cycle.
+An application of a scan layer stands for one element. `element` and each `carry` are what enters a step; `sequence`,
+after the loop, is all elements' outputs, each of which is the next step's carry. Where there are several carries it
+reads the next one of each, and `carried` is what such a carry is after the last element. That way back is no edge, so
+that the graph has no cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import networkx as nx
 
-from dartsl.graph.kinds import PRODUCT, kind_of
-from dartsl.graph.operations import Application, application
+from dartsl.graph.kinds import CONCAT, PRODUCT, kind_of
+from dartsl.graph.operations import Application, Value, application
 from dartsl.graph.paths import Paths, safe
 from dartsl.lang.plan.terms import CellLayer, Step
 from dartsl.lang.records.primitives import owner
+from dartsl.lang.records.record import Merge
 
 
 class Loop:
     """Builds what a scan layer has beside the applications of its cell.
 
-    carry  the id of its `carry`, element that of its `element`
-    node   the path of the node whose edges are being built, which owns shared matrices
+    carries  the id of each `carry`, in order; element that of its `element`
+    node     the path of the node whose edges are being built, which owns shared matrices
     """
 
     def __init__(
-        self, layer: CellLayer, sequence: str, add: Callable[[str, Application], str], paths: Paths
+        self,
+        layer: CellLayer,
+        sequence: str,
+        graph: nx.DiGraph,
+        add: Callable[[str, Application], str],
+        paths: Paths,
     ) -> None:
         if layer.scan is None:
             raise TypeError(f"{layer.name} does not run along a sequence")
         self._layer, self._scan = layer, layer.scan
         self._sequence = sequence
+        self._graph = graph
         self._add = add
         self._paths = paths
         self._masks: dict[tuple[str, int], str] = {}
         self._shared: dict[tuple[str, str], str] = {}
-        self.carry = self.element = ""
+        self._carries: dict[str, str] = {}
+        self.element = ""
         self.node = layer.name
 
+    @property
+    def carries(self) -> list[str]:
+        return [self._carries[name] for name in self._scan.carries]
+
     def enter(self) -> dict[str, str]:
-        """The element and the carry, by the names that the cell gives them."""
+        """The element and the carries, by the names that the cell gives them."""
         values = {}
-        own = (("layer", self._layer.name),)  # those of one layer are not those of another
+        name, carries = self._layer.name, self._scan.carries
         for item, shape in zip(self._layer.cell.inputs, self._layer.input_shapes, strict=True):
-            path = self._paths.claim(self._layer.name, safe(item.name))
-            kind = "carry" if item.name == self._scan.carry else "element"
-            inputs = () if kind == "carry" else (self._sequence,)
-            values[item.name] = self._add(path, Application(kind, own, inputs, shape.dims, self._layer.name))
-            if kind == "carry":
-                self.carry = path
+            path = self._paths.claim(name, safe(item.name))
+            # Those of one layer are not those of another.
+            own: tuple[tuple[str, Value], ...] = (("layer", name),)
+            inputs: tuple[str, ...] = (self._sequence,)
+            if item.name in carries:
+                place, inputs = carries.index(item.name), ()
+                own = (*own, ("index", place)) if place else own
+                self._carries[item.name] = path
             else:
                 self.element = path
+            kind = "element" if inputs else "carry"
+            values[item.name] = self._add(path, Application(kind, own, inputs, shape.dims, name))
         return values
 
-    def leave(self, output: str) -> str:
-        """The sequence of all outputs."""
-        path = self._paths.claim(self._layer.name, "sequence")
-        shape = self._layer.output.dims
-        return self._add(path, Application("sequence", (), (output,), shape, self._layer.name))
+    def leave(self, outputs: tuple[str, ...]) -> list[str]:
+        """The sequence of all first outputs, and what each further carry is after the last of them."""
+        name, shape = self._layer.name, self._layer.output.dims
+        path = self._paths.claim(name, "sequence")
+        left = [self._add(path, Application("sequence", (), outputs, shape, name))]
+        for place, carry in enumerate(self.carries[1:], start=1):
+            end = self._paths.claim(carry, "carried")
+            left.append(self._add(end, Application("carried", (("index", place),), (path,), shape[:1], name)))
+        return left
+
+    def entering(self, source: str, path: str) -> str:
+        """`source` as it enters a matrix that is not shared: the element and the first carry under their masks, by
+        themselves or joined by a `concat` (darts 2)."""
+        if not self._scan.linears:
+            return source
+        applied = application(self._graph, source)
+        if source == self.element:
+            return self.masked(source, "x", path, applied.shape[0])
+        if source == self.carries[0]:
+            return self.masked(source, "h", path, applied.shape[0])
+        as_it_is = kind_of(applied).has("identity") or isinstance(kind_of(applied), Merge)
+        if not as_it_is or (len(applied.inputs) > 1 and applied.kind != CONCAT):
+            return source
+        inputs = tuple(self.entering(each, path) for each in applied.inputs)
+        if inputs == applied.inputs or len(inputs) == 1:
+            return source if inputs == applied.inputs else inputs[0]
+        return self._add(self._paths.claim(path, "masked"), replace(applied, inputs=inputs))
 
     def masked(self, source: str, which: str, path: str, channels: int) -> str:
         """`source` times the mask of the element ("x") or of the carry ("h"); where that drops nothing, itself."""

@@ -53,12 +53,16 @@ def _graph_faults(graph: nx.DiGraph) -> Iterator[str]:
 
 
 def _loop_faults(graph: nx.DiGraph, record: GraphInfo) -> Iterator[str]:
-    """A scan layer has one carry, one output, which goes to the next step as that carry, and nothing else leaves it."""
+    """A scan layer has an output for each carry, which goes to the next step as that, and nothing else leaves it."""
     found = {node: applied for node, applied in graph.nodes(data="op") if isinstance(applied, Application)}
     ends = {applied.layer: applied for applied in found.values() if applied.kind == "sequence"}
-    carried = {applied.layer: applied for applied in found.values() if applied.kind == "carry"}
-    for layer, carry in carried.items():
-        if layer not in ends or ends[layer].shape[0] != carry.shape[0]:
+    carries: dict[str, list[Application]] = {}
+    for each in found.values():
+        if each.kind == "carry":
+            carries.setdefault(each.layer, []).append(each)
+    for layer, own in carries.items():
+        width = ends[layer].shape[0] if layer in ends else 0
+        if any(carry.shape[0] != width for carry in own) or len(ends[layer].inputs) != len(own):
             yield f"{layer}: its outputs are not carries of the next step"
     inside: set[str] = set()  # what depends on an element or on a carry
     for node in nx.topological_sort(graph) if nx.is_directed_acyclic_graph(graph) else ():

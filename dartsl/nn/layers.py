@@ -22,6 +22,7 @@ class Layer:
     borrowed  paths of embeddings in other layers whose matrices it takes
     passed    it takes the pass (of a scan layer: its step does)
     scan      the parts of a layer that runs along a sequence
+    carries   of such a layer all, which its cell need not read
     """
 
     name: str
@@ -32,6 +33,7 @@ class Layer:
     borrowed: tuple[str, ...] = ()
     passed: bool = False
     scan: ScanParts | None = None
+    carries: tuple[str, ...] = ()
 
 
 def layers_of(graph: nx.DiGraph, record: GraphInfo) -> dict[str, Layer]:
@@ -83,6 +85,7 @@ def _described(
         _once(path for applied in here for path in applied.state if path.split(".")[0] != layer),
         any(map(depends_on_pass, inside)),
         scan,
+        tuple(carry for carry in record.carries if carry.split(".")[0] == layer),
     )
 
 

@@ -10,7 +10,7 @@ state_dict is the same at every level.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import getitem
 from typing import Any
@@ -54,7 +54,7 @@ def lower(
     single: bool = False,
 ) -> Lowered:
     """The network of an operation graph: forward(image (B, C, H, W), a (rows, columns) tensor a table, the pass) ->
-    logits. One of text: forward(tokens (T, B), the carry (B, H) of each scan, such tensors, the pass) -> TextOutput.
+    logits. One of text: forward(tokens (T, B), the carries (B, H) of each scan, such tensors, the pass) -> TextOutput.
 
     The tensors of mixing weights come in the order of `GraphInfo.alphas`. Parameters are drawn in float32 on
     the CPU, each module from a stream of its own (seed and path), then moved to `device` and `dtype`; `seed` keys
@@ -176,12 +176,15 @@ class _Lowering:
             *outer.passes(layer),
         )
         result = code.create_node("call_module", layer.name, arguments, name=layer.name)
-        if len(layer.gives) == 1:
-            values[layer.gives[0]] = result
-            return
-        for place, given in enumerate(layer.gives):
-            name = self.value_name(given)
-            values[given] = code.create_node("call_function", getitem, (result, place), name=name)
+        self.unpack(result, layer.gives, values)
+
+    def unpack(self, result: fx.Node, given: Sequence[str], values: dict[str, fx.Node]) -> None:
+        """The values of what a call gives, one by one where they are several."""
+        if len(given) == 1:
+            values[given[0]] = result
+        for place, node in enumerate(given if len(given) > 1 else ()):
+            name = self.value_name(node)
+            values[node] = result.graph.create_node("call_function", getitem, (result, place), name=name)
 
     def loop(self, outer: Scope, layer: Layer, parts: ScanParts, values: dict[str, fx.Node]) -> None:
         """What a scan layer computes once a pass, then its loop, in the code of the network."""
@@ -200,24 +203,21 @@ class _Lowering:
         arguments = (
             code.create_node("get_attr", layer.name, name=f"{layer.name}_step"),
             tuple(values[node] for node in self.elements(parts)),
-            values[self.carry(layer.name)],
+            tuple(values[node] for node in layer.carries),
             invariants,
         )
-        result = code.create_node("call_function", scan, arguments, name=layer.name)
-        values[parts.sequence] = result
+        name = f"{layer.name}_loop" if parts.carried else layer.name
+        result = code.create_node("call_function", scan, arguments, name=name)
+        self.unpack(result, (parts.sequence, *parts.carried), values)
 
     def elements(self, parts: ScanParts) -> tuple[str, ...]:
         """The sequences that a step takes an element of; the tokens where it needs none, so that steps are counted."""
         return parts.elements or (self.record.input,)
 
-    def carry(self, layer: str) -> str:
-        """The carry of a scan layer, which its cell need not read."""
-        return next(carry for carry in self.record.carries if carry.split(".")[0] == layer)
-
     def layer(self, name: str, own: Mapping[str, nn.Module]) -> nn.Module:
         """The GraphModule of one layer: its inputs, oldest first, the mixing weights that it uses, and the pass.
 
-        That of a scan layer is one step: elements, the carry, what is the same at every step, mixing weights, the pass.
+        That of a scan layer is one step: elements, carries, what is the same at every step, mixing weights, the pass.
         A layer that the output does not need holds its modules and computes nothing.
         """
         layer = self.layers.get(name)
@@ -234,8 +234,8 @@ class _Lowering:
         code = fx.Graph(root)
         members, gives, reads = layer.members, layer.gives, layer.reads
         if layer.scan is not None:
-            members, gives = layer.scan.inside, (layer.scan.body,)
-            reads = (*self.elements(layer.scan), self.carry(name), *layer.scan.invariant)
+            members, gives = layer.scan.inside, layer.scan.bodies
+            reads = (*self.elements(layer.scan), *layer.carries, *layer.scan.invariant)
         values = {read: code.placeholder(self.value_name(read)) for read in reads}
         matrices = {path: code.placeholder(f"{path}_weight".replace(".", "_")) for path in layer.borrowed}
         weights = {table: self.placeholder(code, table) for table in layer.tables}

@@ -1,6 +1,6 @@
 """The loop of a recurrent cell: which of a scan layer's applications stand within it, and the loop itself.
 
-What depends neither on the element nor on the carry is the same at every step and is computed once a pass. What
+What depends neither on the element nor on a carry is the same at every step and is computed once a pass. What
 depends on elements alone is computed for the whole sequence at once, where it treats each vector on its own. The
 rest is the layer's GraphModule, which is called once a time step.
 """
@@ -28,7 +28,7 @@ class ScanParts:
     inside    computed at each step
     elements  what a step takes of each sequence that lies outside, in order
     invariant what a step takes as it is
-    source    the sequence that the elements are of; body: the output of a step
+    bodies    the outputs of a step, the next one of each carry; carried: what has the further ones after the loop
     """
 
     outside: tuple[str, ...]
@@ -36,19 +36,22 @@ class ScanParts:
     elements: tuple[str, ...]
     invariant: tuple[str, ...]
     element: str | None
-    carry: str
-    body: str
+    bodies: tuple[str, ...]
+    carried: tuple[str, ...]
     sequence: str
 
 
 def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
     """The parts of a scan layer, from its applications, inputs first."""
     place: dict[str, str] = {}  # constant, wide (a whole sequence) or inner
-    carry = element = sequence = None
+    element = sequence = None
+    carried: list[str] = []
     for node, each in applied.items():
         sources = {place.get(source, "constant") for source in each.inputs}
         if each.kind == "carry":
-            carry, place[node] = node, "carry"
+            place[node] = "carry"
+        elif each.kind == "carried":
+            carried.append(node)
         elif each.kind == "element":
             element, place[node] = node, "wide"
         elif each.kind == "sequence":
@@ -61,9 +64,9 @@ def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
             place[node] = "inner"
     if sequence is None:
         raise TypeError("a scan layer without a sequence")
-    (body,) = applied[sequence].inputs
+    bodies = applied[sequence].inputs
     inside = [node for node, where in place.items() if where == "inner"]
-    read = [source for node in inside for source in applied[node].inputs] + [body]
+    read = [source for node in inside for source in applied[node].inputs] + [*bodies]
     return ScanParts(
         outside=tuple(
             node
@@ -74,8 +77,8 @@ def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
         elements=_once(source for source in read if place.get(source) == "wide"),
         invariant=_once(source for source in read if place.get(source, "constant") == "constant"),
         element=element,
-        carry=carry or "",
-        body=body,
+        bodies=bodies,
+        carried=tuple(sorted(carried, key=lambda node: str(applied[node].attribute("index")))),
         sequence=sequence,
     )
 
@@ -87,22 +90,24 @@ def _once(nodes: Iterable[str]) -> tuple[str, ...]:
 def scan(
     layer: nn.Module,
     sequences: Sequence[Tensor],
-    carry: Tensor,
+    carries: tuple[Tensor, ...],
     invariants: Sequence[Any],
     low_memory: bool = False,
-) -> Tensor:
+) -> Tensor | tuple[Tensor, ...]:
     """The outputs (T, B, H) of `layer`, called once a time step with an element of each sequence (T, B, C).
 
-    Each output is the next step's carry (B, H). The invariants, among them the pass, are the same at every step. With
-    `low_memory` autograd keeps only the carries, and a step is computed again in the backward pass.
+    What it gives are the next step's carries (B, H), the first of which is its output. Of several carries the others
+    follow the outputs, as they are after the last step. The invariants, among them the pass, are the same at every
+    step. With `low_memory` autograd keeps only the carries, and a step is computed again in the backward pass.
     """
     outputs = []
     call = layer.chosen() if isinstance(layer, Lowered) and not low_memory else layer
     for elements in zip(*(sequence.unbind(0) for sequence in sequences), strict=True):
-        inputs = (*elements, carry, *invariants)
-        carry = recomputed(layer, *inputs) if low_memory else call(*inputs)
-        outputs.append(carry)
-    return torch.stack(outputs)
+        inputs = (*elements, *carries, *invariants)
+        given = recomputed(layer, *inputs) if low_memory else call(*inputs)
+        carries = given if isinstance(given, tuple) else (given,)
+        outputs.append(carries[0])
+    return (torch.stack(outputs), *carries[1:]) if len(carries) > 1 else torch.stack(outputs)
 
 
 def recompute_steps(network: fx.GraphModule) -> None:

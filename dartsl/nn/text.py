@@ -27,7 +27,7 @@ class TextOutput(NamedTuple):
     logits   (T, B, words)
     outputs  (T, B, H) of the last scan, before any dropout
     dropped  (T, B, C) as they enter the head's matrix
-    carries  (B, H) for each scan: its state after the window
+    carries  (B, H) for each carry of each scan: its state after the window
     """
 
     logits: Tensor
@@ -214,9 +214,11 @@ def matrix_of(module: nn.Module) -> Tensor:
     return module.weight
 
 
-def bundle(logits: Tensor, outputs: Tensor, dropped: Tensor, *sequences: Tensor) -> TextOutput:
-    """All that a network of text gives; the state after a window is the last output of a scan."""
-    return TextOutput(logits, outputs, dropped, tuple(sequence[-1] for sequence in sequences))
+def bundle(logits: Tensor, outputs: Tensor, dropped: Tensor, *states: Tensor) -> TextOutput:
+    """All that a network of text gives; the state after a window is the last output of a scan (T, B, H), or a further
+    carry (B, H)."""
+    carries = tuple(state[-1] if state.dim() == 3 else state for state in states)
+    return TextOutput(logits, outputs, dropped, carries)
 
 
 # Kind -> the function.

@@ -142,7 +142,7 @@ def _cell_text(found: DerivedCell, weighed: bool) -> str:
     for kept in found.edges:
         if kept.edge.target not in cell.merging:
             lines.append(f"  {edge_text(kept)}{_comment(kept, weighed)}")
-    return "\n".join([*lines, f"  output {_output_text(cell.output)}", "}", ""])
+    return "\n".join([*lines, f"  output {', '.join(map(_output_text, cell.outputs))}", "}", ""])
 
 
 def _node_text(nodes: Sequence[Node], after: Mapping[str, KeptEdge], weighed: bool) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, product
 from math import inf
 
 from dartsl.lang.check.model import Cell
-from dartsl.lang.plan.flow import DEPENDENT, PASSES, ZERO, Flow, Level, flow_of
+from dartsl.lang.plan.flow import DEPENDENT, PASSES, ZERO, Flow, Level, flow_of, steps_to_rise
 from dartsl.lang.plan.terms import CellLayer, Plan, TermLayer
 from dartsl.searching.ways import Budget, Feed, Found, Graph, Option, Query, Scenario, TooHardError, least
 
@@ -32,13 +32,15 @@ _Flows = tuple[tuple[Flow, ...], ...]
 class _Place:
     """A layer, or one step of a cell that runs along a sequence. `reads` are places, `flows` what is made of each.
 
-    `cell` is None where the layer is one operation; `kind` tells the uses of a cell apart.
+    `cell` is None where the layer is one operation; `kind` tells the uses of a cell apart. A cell with several outputs
+    has a place for each.
     """
 
     reads: tuple[int, ...]
     flows: tuple[Flow, ...]
     cell: str | None = None
     kind: int = 0
+    output: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,33 +103,38 @@ class _Routes:
             reads = [names[name] for name in layer.reads]
             if isinstance(layer, TermLayer):
                 self._places.append(_Place(tuple(reads), (flow_of(layer.term, decided=True),)))
+                names[layer.name] = len(self._places) - 1
             else:
                 kinds = uses.setdefault(layer.cell.name, {})
                 if id(layer.edges) not in known:
                     known[id(layer.edges)] = kinds.setdefault(_flows(layer), len(kinds))
-                self._add_cell(layer, reads, known[id(layer.edges)])
-            names[layer.name] = len(self._places) - 1
+                names[layer.name] = self._add_cell(layer, reads, known[id(layer.edges)])
         cells = {cell.name: cell for cell in plan.cells()}
         self._graphs = {name: _graph(cells[name], list(kinds), costs[name]) for name, kinds in uses.items()}
         self._kinds = {name: len(kinds) for name, kinds in uses.items()}
         self._first = {
             place.cell: number for number, place in reversed(list(enumerate(self._places))) if place.cell
         }
-        self._known: dict[tuple[str, tuple[Scenario, ...], int, Level], _Answers] = {}
+        self._known: dict[tuple[str, tuple[Scenario, ...], int, Level, int], _Answers] = {}
         self._bounds: dict[tuple[int, frozenset[str]], float] = {}
 
-    def _add_cell(self, layer: CellLayer, reads: Sequence[int], kind: int) -> None:
-        """A cell; of one that runs along a sequence three steps, in which a level can rise from zeros to the top."""
+    def _add_cell(self, layer: CellLayer, reads: Sequence[int], kind: int) -> int:
+        """Adds a cell, or of one that runs along a sequence the steps in which levels can rise from zeros to the top.
+
+        Gives the place of its first output.
+        """
         name = layer.cell.name
         flows = tuple(PASSES if term is None else flow_of(term, decided=True) for term in layer.inputs)
         if layer.scan is None:
             self._places.append(_Place(tuple(reads), flows, name, kind))
-            return
-        carry = NOTHING
-        for _ in Level:
-            read = [carry if item.name == layer.scan.carry else reads[0] for item in layer.cell.inputs]
-            self._places.append(_Place(tuple(read), flows, name, kind))
-            carry = len(self._places) - 1
+            return len(self._places) - 1
+        carries = dict.fromkeys(layer.scan.carries, NOTHING)
+        for _ in range(steps_to_rise(layer.scan)):
+            read = tuple(carries.get(item.name, reads[0]) for item in layer.cell.inputs)
+            first = len(self._places)
+            self._places += (_Place(read, flows, name, kind, output) for output in range(len(carries)))
+            carries = dict(zip(carries, count(first), strict=False))
+        return first
 
     def solve(self) -> Mapping[str, Columns] | None:
         """The columns, by cell. Raises TooHardError."""
@@ -206,8 +213,8 @@ class _Routes:
         return number, frozenset(cell for cell in opened if self._first[cell] <= number)
 
     def _cheapest_use(self, cell: str) -> float:
-        kinds = range(self._kinds[cell])
-        found = [self._answers(cell, (), kind, DEPENDENT).at(0) for kind in kinds]
+        uses = product(range(self._kinds[cell]), range(self._graphs[cell].outputs))
+        found = [self._answers(cell, (), kind, DEPENDENT, output).at(0) for kind, output in uses]
         return min((first.cost for first in found if first is not None), default=inf)
 
     def _open(self, place: _Place, level: Level, way: _Way) -> list[tuple[tuple[Level, ...], _Way]]:
@@ -218,7 +225,7 @@ class _Routes:
         return [
             (each.inputs, way)
             for each in way.scenarios.get(place.cell, ())
-            if each.kind == place.kind and each.level >= level
+            if each.kind == place.kind and each.output == place.output and each.level >= level
         ]
 
     def _opened(
@@ -227,21 +234,22 @@ class _Routes:
         """The same by the cheapest way of its cell, the next one or a later one by its number; none after the last."""
         assert place.cell is not None
         scenarios = way.scenarios.get(place.cell, ())
-        found = self._answers(place.cell, scenarios, place.kind, level).at(number - 1)
+        found = self._answers(place.cell, scenarios, place.kind, level, place.output).at(number - 1)
         if found is None:
             return []
-        scenario = Scenario(place.kind, level, found.inputs)
+        scenario = Scenario(place.kind, level, found.inputs, place.output)
         changed = _Way(
             {**way.scenarios, place.cell: (*scenarios, scenario)}, {**way.costs, place.cell: found.cost}
         )
         return [(found.inputs, changed)]
 
-    def _answers(self, cell: str, scenarios: tuple[Scenario, ...], kind: int, level: Level) -> _Answers:
-        key = (cell, scenarios, kind, level)
+    def _answers(
+        self, cell: str, scenarios: tuple[Scenario, ...], kind: int, level: Level, output: int
+    ) -> _Answers:
+        key = (cell, scenarios, kind, level, output)
         if key not in self._known:
-            self._known[key] = _Answers(
-                Query(self._graphs[cell], self._budget, scenarios, kind, level).answers()
-            )
+            query = Query(self._graphs[cell], self._budget, scenarios, kind, level, output)
+            self._known[key] = _Answers(query.answers())
         return self._known[key]
 
     def _following(self, state: _State, number: int, inputs: Sequence[Level], way: _Way) -> _State | None:
@@ -289,9 +297,10 @@ def _graph(cell: Cell, kinds: Sequence[_Flows], costs: Mapping[int, Mapping[int,
             )
         )
     as_it_is = (Option(0, 0.0, (PASSES,) * len(kinds)),)
-    feeds.append(tuple(Feed(values[name], as_it_is) for name in cell.output.nodes))
-    merges = (*(node.merge for node in cell.nodes), cell.output.merge or "sum")
-    return Graph(len(cell.inputs), merges, tuple(feeds))
+    outputs = cell.outputs
+    feeds += (tuple(Feed(values[name], as_it_is) for name in output.nodes) for output in outputs)
+    merges = (*(node.merge for node in cell.nodes), *(output.merge or "sum" for output in outputs))
+    return Graph(len(cell.inputs), merges, tuple(feeds), len(outputs))
 
 
 def _options(kinds: Sequence[_Flows], place: int, costs: Mapping[int, float]) -> tuple[Option, ...]:

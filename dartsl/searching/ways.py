@@ -60,27 +60,29 @@ class Feed:
 
 @dataclass(frozen=True)
 class Graph:
-    """A cell: its values are its inputs, its nodes and its output, numbered in that order, in which data flows.
+    """A cell: its values are its inputs, its nodes and its outputs, numbered in that order, in which data flows.
 
-    `merges` and `feeds` run along nodes and output.
+    `merges` and `feeds` run along nodes and outputs, `outputs` in number.
     """
 
     inputs: int
     merges: tuple[str, ...]
     feeds: tuple[tuple[Feed, ...], ...]
+    outputs: int = 1
 
-    @property
-    def output(self) -> int:
-        return self.inputs + len(self.merges) - 1
+    def output(self, number: int) -> int:
+        """The value that an output is."""
+        return self.inputs + len(self.merges) - self.outputs + number
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """That a cell, in one kind of its uses, gives `level` or more, of inputs that have `inputs` or more."""
+    """That a cell, in one kind of its uses, gives `level` or more at `output`, of inputs with `inputs` or more."""
 
     kind: int
     level: Level
     inputs: tuple[Level, ...]
+    output: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ Picks = tuple[tuple[int, int], ...]  # of the way to a state: the column of each
 class Query:
     """Choices for all scenarios in `fixed`.
 
-    With a `kind`, they also give `level` in such a use; then each answer says of which inputs.
+    With a `kind`, they also give `level` at `output` in such a use; then each answer says of which inputs.
     """
 
     def __init__(
@@ -123,14 +125,15 @@ class Query:
         fixed: Sequence[Scenario],
         kind: int | None = None,
         level: Level = DEPENDENT,
+        output: int = 0,
     ) -> None:
         self._graph = graph
         self._budget = budget
         self._fixed = fixed
         self._kinds = [scenario.kind for scenario in fixed] + ([] if kind is None else [kind])
-        wanted = [(graph.output, place, each.level) for place, each in enumerate(fixed)]
+        wanted = [(graph.output(each.output), place, each.level) for place, each in enumerate(fixed)]
         if kind is not None:
-            wanted.append((graph.output, len(fixed), level))
+            wanted.append((graph.output(output), len(fixed), level))
         self._start = _State(frozenset(wanted))
         self._bounds = [self._least_costs(place) for place in range(len(self._kinds))]
 

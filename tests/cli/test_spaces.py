@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ SPACES: dict[str, dict[str, int]] = {
     "series": {"C": 2},
     "transformer": {"D": 8, "L": 1},
     "vit": {"D": 8, "L": 1},
+    "lstm": {"H": 4},
 }
 STORY = "the cat sat on a red mat\n"
 
@@ -71,3 +73,31 @@ def test_every_command(dartsl: Dartsl, name: str) -> None:
     run("train", "searched", *few, "--out", "trained")
     run("eval", "trained")
     run("export", "trained", "--to", "safetensors" if Path("few").is_dir() else "torch", "-o", "network")
+
+
+@pytest.mark.slow
+def test_states_of_several_carries_go_on(dartsl: Dartsl) -> None:
+    """A search and a training that were interrupted end as others do; and a text is continued."""
+
+    def run(*arguments: str) -> str:
+        result = dartsl(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    few = ("--data", few_of(planned("lstm").input), "--batch", "4")
+    for epochs, folder in (("2", "whole"), ("1", "searched")):
+        run("search", "lstm", "--set", "H=4", *few, "--epochs", epochs, "--out", folder)
+    run("search", "--resume", "searched", "--epochs", "2")
+    assert _last_row("searched") == _last_row("whole")
+    run("plot", "searched", "-o", "curves.svg")
+    for epochs, folder in (("2", "straight"), ("1", "trained")):
+        run("train", "searched", *few, "--epochs", epochs, "--out", folder)
+    run("train", "--resume", "trained", "--epochs", "2")
+    assert _last_row("trained") == _last_row("straight")
+    assert run("predict", "trained", "--prompt", "the cat", "--length", "5").startswith("the cat ")
+
+
+def _last_row(run: str) -> dict[str, object]:
+    """The last epoch of a run as it was recorded, without what a clock says."""
+    row = json.loads(Path(run, "history.jsonl").read_text().splitlines()[-1])
+    return {name: value for name, value in row.items() if "second" not in name}

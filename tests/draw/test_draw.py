@@ -47,6 +47,7 @@ DRAWINGS: dict[str, Callable[[], str]] = {
     "nb201": lambda: draw([samples.nb201()]),
     "irregular": lambda: draw([samples.irregular()]),
     "run": run_drawing,
+    "lstm": lambda: draw(check(read("lstm")).cells.values()),
     "rnn_v1": lambda: draw(check(read("zoo/rnn_v1")).cells.values()),
 }
 

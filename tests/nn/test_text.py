@@ -26,9 +26,9 @@ from dartsl.nn.draws import Draws
 from dartsl.nn.lower import emit_python
 from dartsl.nn.passing import PLAIN, BatchKind, Pass
 from dartsl.nn.supernet import Supernet
-from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED, planned, tokens
+from tests.nn.text_specs import DECIDED, GATED, IRREGULAR, NOISY, SEARCHED, planned, tokens
 
-SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
+SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY, "gated": GATED}
 LEVELS = (0, 2)
 
 _make_dual: Any = forward_ad.make_dual  # torch has no types for them
@@ -47,14 +47,19 @@ def norms(model: Supernet) -> list[nn.BatchNorm1d]:
 @pytest.mark.parametrize("name", SPECS)
 def test_shapes_whatever_the_window_and_the_batch(name: str, level: int) -> None:
     model = made(SPECS[name], level)
-    width = application(model.graph, info(model.graph).carries[-1]).shape[0]
+    carries = info(model.graph).carries
+    width = application(model.graph, carries[-1]).shape[0]
+    first = {"gated": 2}.get(name, -1)  # that of the last scan
     for steps, batch in itertools.product((1, 3, 6), (2, 5)):
         x, _ = tokens(model, steps, batch)
         output = model(x)
         assert isinstance(output, text.TextOutput)
         assert output.logits.shape == (steps, batch, model.plan.classes)
         assert output.outputs.shape == output.dropped.shape == (steps, batch, width)
-        assert torch.equal(output.carries[-1], output.outputs[-1])
+        assert torch.equal(output.carries[first], output.outputs[-1])
+        assert [carry.shape for carry in output.carries] == [(batch, 4 if name == "gated" else width)] * len(
+            carries
+        )
 
 
 def test_published_counts() -> None:

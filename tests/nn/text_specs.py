@@ -123,6 +123,49 @@ network text(H = 6, vocab = 7) {
 }
 """
 
+# Several carries, one of which is not read; matrices that masks reach, and others.
+GATED = """darts 2
+
+op own(act) = linear > act
+op shared(act) = linear(share = "target") > act
+
+cell lstm {
+  input  x, h, c
+  node   i, o      : concat > own(sigmoid | hard_sigmoid)
+  node   f         : concat > shared(sigmoid | tanh)
+  node   g         : concat > own(tanh)
+  node   kept, new : product
+  node   c2        : sum
+  node   t         : sum > (tanh | identity)
+  node   h2        : product
+  edge   x, h      -> i, o, f, g : identity
+  edge   f, c      -> kept       : identity
+  edge   i, g      -> new        : identity
+  edge   kept, new -> c2         : identity
+  edge   c2        -> t          : identity
+  edge   o, t      -> h2         : identity
+  output h2, c2
+}
+
+cell trio {
+  input  b, x, a, c
+  node   m, n, o : sum
+  edge   x, a    -> m    : linear | tanh
+  edge   b       -> m    : linear
+  edge   x       -> n, o : linear > relu | identity
+  edge   m       -> n    : none | linear
+  output mean(m, n) > mix_bn, n, o  # dartsl: allow W0303
+}
+
+network text(H = 4, vocab = 7) {
+  input tokens(4)
+  stem  embedding(vocab, out = 3)
+  stage scan(lstm, carry = "h, c", dropout_x = 0.5, dropout_h = 0.25) width H
+  stage scan(trio, carry = "a,b, c") width H
+  head  linear(vocab)
+}
+"""
+
 
 def planned(text: str) -> Plan:
     """The plan of the only network of a spec's text."""

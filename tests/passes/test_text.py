@@ -11,12 +11,12 @@ from hypothesis import given
 from dartsl.graph.operations import application
 from dartsl.graph.passes import PASSES, Pass, passes_of
 from dartsl.graph.target import LEVELS, TARGETS, Target
-from tests.nn.text_specs import DECIDED, IRREGULAR, NOISY, SEARCHED
+from tests.nn.text_specs import DECIDED, GATED, IRREGULAR, NOISY, SEARCHED
 from tests.passes.random_cells import cell_texts
 from tests.passes.same import CPU, assert_same, optimised_graph
 from tests.passes.test_equal import few
 
-SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY}
+SPECS = {"searched": SEARCHED, "decided": DECIDED, "irregular": IRREGULAR, "noisy": NOISY, "gated": GATED}
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -185,7 +185,7 @@ def test_mix_bn_after_merges() -> None:
         spec = spec_of(text.format(operations=operations) + NETWORK.format(size="8, 8", stage="one"))
         layer = next(x for x in planned(spec).layers if isinstance(x, CellLayer))
         assert layer.node_bn == (expected, expected)
-        assert layer.output_bn is expected
+        assert layer.output_bn == (expected,)
         assert layer.output.channels == 16
 
 

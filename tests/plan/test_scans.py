@@ -63,7 +63,7 @@ def test_the_search_space_of_darts() -> None:
     assert plan.input.batch(4) == (35, 4)
     assert plan.classes == 10_000
     (layer,) = scans(plan)
-    assert layer.scan == Scan("h", 0.75, 0.25)
+    assert layer.scan == Scan(("h",), 0.75, 0.25)
     assert layer.reads == ("stem0",)
     assert layer.inputs == (None, None)
     assert {*layer.input_shapes, *layer.node_shapes} == {Shape(300, ())}
@@ -107,7 +107,7 @@ def test_stems_and_heads_work_on_sequences() -> None:
         *("stem0", "stem1", "layer0", "layer1", "layer2", "layer3", "head")
     ]
     assert [layer.output for layer in layers] == [Shape(n, (7,)) for n in (4, 6, 6, 6, 6, 12, 50)]
-    assert [layer.scan for layer in scans(plan)] == [Scan("h", 0, 0), Scan("h", 0.25, 0)]
+    assert [layer.scan for layer in scans(plan)] == [Scan(("h",), 0, 0), Scan(("h",), 0.25, 0)]
     first = layers[0]
     assert isinstance(first, TermLayer)
     (step,) = steps(first.term)

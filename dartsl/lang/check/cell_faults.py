@@ -59,15 +59,15 @@ def _none(shape: Outline, offers: Sequence[Offer], degrees: dict[str, int]) -> l
 
 def _dead(shape: Outline, offers: Sequence[Offer]) -> list[Diagnostic]:
     """W0303 for inputs and nodes from which nothing flows to the output (`none` lets nothing through)."""
-    if shape.output is None:
+    if not shape.outputs:
         return []
     sources: dict[str, list[str]] = defaultdict(list)
-    used = set(shape.output.nodes)
+    alive = {name for output in shape.outputs for name in output.nodes}
+    used = set(alive)
     for pair in shape.pairs:
         if offers[pair.item].only_none is None:
             sources[pair.target].append(pair.source)
             used.add(pair.source)
-    alive = set(shape.output.nodes)
     todo = list(alive)
     while todo:
         for source in sources[todo.pop()]:

@@ -126,7 +126,7 @@ class CellReader:
         self.budget.take_edges(len(after), at.span)
         self.budget.take_candidates(sum(len(offer.options) for offer in after.values()), at.span)
         self.checker.faults += cell_faults(shape, read)
-        if any(fault.severity == "error" for fault in self.checker.faults[errors:]) or shape.output is None:
+        if any(fault.severity == "error" for fault in self.checker.faults[errors:]) or not shape.outputs:
             return None
         spans = [item.span for item in shape.edge_items]
         offered = [offer.candidates for offer in read]
@@ -138,8 +138,9 @@ class CellReader:
                 Edge(p.source, p.target, p.twin, offered[p.item], spans[p.item], (p.item, p.place))
                 for p in shape.pairs
             ),
-            shape.output,
+            shape.outputs[0],
             at.span,
+            further=tuple(shape.outputs[1:]),
         )
         cell = with_operations(cell, {node: offer.candidates for node, offer in after.items()})
         if known:  # candidates are open: each cell that fills them in is judged

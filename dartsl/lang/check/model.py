@@ -102,7 +102,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Output:
-    """What a cell gives: one node (`merge` None) or one merge of nodes, perhaps after `mix_bn`."""
+    """One of the values that a cell gives: a node (`merge` None) or one merge of nodes, perhaps after `mix_bn`."""
 
     merge: str | None
     nodes: tuple[str, ...]
@@ -114,7 +114,8 @@ class Output:
 class Cell:
     """A cell without open parameters. Its alphas are one row for each searched edge, in this order.
 
-    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.layer_choices`).
+    `layer` says that nobody wrote it: it is a layer of a stage (`dartsl.lang.plan.layer_choices`). `further` are the
+    outputs after the first, the next carries of a cell that runs along a sequence with several (darts 2).
     """
 
     name: str
@@ -124,6 +125,12 @@ class Cell:
     output: Output
     span: Span = field(compare=False, repr=False)  # of the cell's name where it is declared
     layer: bool = False
+    further: tuple[Output, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """All that it gives; the first is what a layer gives."""
+        return (self.output, *self.further)
 
     _repr_svg_: ClassVar[Callable[[Cell], str | None]]  # as a notebook shows it: `dartsl.api.drawing` sets it
 

@@ -116,8 +116,14 @@ def image_cell(name: Name) -> Diagnostic:
     return Diagnostic("E0609", title, label, help=f'write `scan({name.id}, carry = "...")`')
 
 
-def recurrent_cell(name: Name, cell: Cell) -> Diagnostic:
-    """E0607 for a cell with a highway as a layer of a network of images."""
+def recurrent_cell(name: Name, cell: Cell, text: bool) -> Diagnostic:
+    """E0607 for a cell with a highway, or with several outputs, as a layer by itself; `text`: of a network of text."""
+    if cell.further:
+        title = f"the cell `{name.id}` has {len(cell.outputs)} outputs, so it cannot be a layer by itself"
+        span = cell.output.span.to(cell.further[-1].span)
+        further = (Label(span, "each but the first is a carry alone"),)
+        help = f'write `scan({name.id}, carry = "...")`' if text else "join them, `output concat(a, b)`"
+        return Diagnostic("E0607", title, Label(name.span, "it has no carries here"), further, help)
     spans = [
         node.merge_span for node in cell.nodes if node.merge == "highway" and node.merge_span is not None
     ]

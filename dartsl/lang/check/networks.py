@@ -203,8 +203,8 @@ class NetworkReader:
         cell = self.cells.cells.get(name.id)
         if self._sequence and name.span.source.version == 1:
             self.checker.report(faults_of.image_cell(name))
-        elif cell is not None and merges_by_highway(cell):
-            self.checker.report(faults_of.recurrent_cell(name, cell))
+        elif cell is not None and (merges_by_highway(cell) or cell.further):
+            self.checker.report(faults_of.recurrent_cell(name, cell, self._sequence))
 
     def _scan(self, expr: Name | Call, scope: Scope, used: dict[str, None]) -> None:
         """A cell that runs along the sequence."""

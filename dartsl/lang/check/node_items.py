@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from dartsl.lang.check.members import Member, expand
 from dartsl.lang.check.misplaced import recurrent
 from dartsl.lang.codes import e03
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import Budget
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.records.record import MERGES
 from dartsl.lang.syntax import foreign
-from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name, NodeItem, OutputItem, Range, String
+from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name, NodeItem, Range, String
 from dartsl.lang.syntax.printer import print_expr
 
 SHOWN = "`sum`, `concat`, `mean`, `product`, `lerp` and, in recurrent cells, `highway`"
@@ -90,13 +90,8 @@ def _meant(name: Name) -> str | None:
     return foreign.merge(name.id) or close(name.id, MERGES, cutoff=0.8)
 
 
-def read_output(item: OutputItem, budget: Budget) -> OutputForm | Diagnostic:
-    """The value of an `output` statement; or E0307 (E0206, E0607). Raises TooLargeError."""
-    if len(item.values) > 1:
-        label = Label(item.values[0].span.to(item.values[-1].span), f"these are {len(item.values)} values")
-        help = "join them, `output concat(a, b)`, or choose one of them"
-        return Diagnostic("E0307", "a cell has one output", label, help=help)
-    expr = item.values[0]
+def read_output(expr: Expr, budget: Budget) -> OutputForm | Diagnostic:
+    """A value of an `output` statement; or E0307 (E0206, E0607). Raises TooLargeError."""
     value, mix_bn = _before_mix_bn(expr)
     if isinstance(value, Name) and not mix_bn:
         return OutputForm(None, (Member(value.id, value.span, True),), False)

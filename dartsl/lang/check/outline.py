@@ -45,7 +45,7 @@ class Outline:
     nodes: list[Node] = field(default_factory=list)
     edge_items: list[EdgeItem] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
-    output: Output | None = None
+    outputs: list[Output] = field(default_factory=list)
     after: dict[str, Expr] = field(default_factory=dict)  # of some nodes, the operations after their merge
     doubtful: set[str] = field(default_factory=set)
     unsure: bool = False
@@ -236,20 +236,26 @@ class _Reader:
             self._report(e03.no_output(name.span, name.id))
         for item in items[1:]:
             self._report(e03.second_output(item.span, name.id, items[0].span))
-        for item in items:
-            output = read_output(item, self.budget)
-            if isinstance(output, Diagnostic):
-                self._report(output)
-                continue
-            known = [m.id for m in output.members if m.id in self.order and m.id not in self.inputs]
-            for member in output.members:
-                if member.id in self.inputs:
-                    self._report(e03.output_of_input(member.id, member.span))
-                elif member.id not in self.order and member.id not in self.refused:
-                    nodes = (name for name in self.order if name not in self.inputs)
-                    self.unknown.append((member, self._shown(nodes)))
-            if self.result.output is None:
-                self.result.output = Output(output.merge, tuple(known), output.mix_bn, item.span)
+        for number, item in enumerate(items):
+            for value in item.values:
+                output = self._value(value, item.span if len(item.values) == 1 else value.span)
+                if output is not None and number == 0:
+                    self.result.outputs.append(output)
+
+    def _value(self, value: Expr, span: Span) -> Output | None:
+        """One of the values of an output; None, and it is reported, where it cannot be one."""
+        output = read_output(value, self.budget)
+        if isinstance(output, Diagnostic):
+            self._report(output)
+            return None
+        for member in output.members:
+            if member.id in self.inputs:
+                self._report(e03.output_of_input(member.id, member.span))
+            elif member.id not in self.order and member.id not in self.refused:
+                nodes = (name for name in self.order if name not in self.inputs)
+                self.unknown.append((member, self._shown(nodes)))
+        known = (m.id for m in output.members if m.id in self.order and m.id not in self.inputs)
+        return Output(output.merge, tuple(known), output.mix_bn, span)
 
     def _late_faults(self) -> None:
         items = self.result.declaration.items

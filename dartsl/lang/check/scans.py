@@ -20,6 +20,13 @@ class ScanCall:
     carry: String
     dropouts: dict[str, Expr]
 
+    @property
+    def carries(self) -> tuple[str, ...]:
+        """The inputs that it names; from version 2 on there may be several, separated by commas."""
+        if self.carry.span.source.version == 1:
+            return (self.carry.value,)
+        return tuple(name.strip() for name in self.carry.value.split(","))
+
 
 def read_scan(expr: Name | Call) -> ScanCall | Diagnostic:
     """The arguments of a `scan`, or E0401 or E0402 where they do not fit."""
@@ -46,14 +53,9 @@ def read_scan(expr: Name | Call) -> ScanCall | Diagnostic:
 
 def cell_faults(call: ScanCall, cell: Cell) -> list[Diagnostic]:
     """E0610 for a cell that cannot run along a sequence, E0608 for a carry that is none of its inputs."""
-    faults = []
-    if len(cell.inputs) != 2:
-        title = f"the cell `{cell.name}` cannot run along a sequence"
-        count = len(cell.inputs)
-        label = Label(call.cell.span, f"it has {count} input{'s' * (count != 1)}; one that runs has 2")
-        other = (Label(cell.span, "declared here"),)
-        help = "its inputs are the element and the carry"
-        return [Diagnostic("E0610", title, label, other, help)]
+    faults = [fault for fault in (_miscounted(call, cell),) if fault is not None]
+    if faults:
+        return faults
     for item in cell.inputs:
         if item.operation is not None:
             title = f"the cell `{cell.name}` cannot run along a sequence"
@@ -61,13 +63,39 @@ def cell_faults(call: ScanCall, cell: Cell) -> list[Diagnostic]:
             other = (Label(item.operation.span, "prepared here"),)
             help = "put the operation on the edges, or into the network in front of the scan"
             faults.append(Diagnostic("E0610", title, label, other, help))
-    names = [item.name for item in cell.inputs]
-    if call.carry.value not in names:
-        title = f"the cell `{cell.name}` has no input `{call.carry.value}`"
+    names, carries = [item.name for item in cell.inputs], call.carries
+    for place, name in enumerate(carries):
+        again = name in carries[:place]
+        if name in names and not again:
+            continue
+        title = f"the cell `{cell.name}` has no input `{name}`"
         label = Label(call.carry.span, "what the cell gives is to enter here at the next element")
-        help = "its inputs are " + " and ".join(f"`{name}`" for name in names)
+        if again:
+            title = f"`{name}` is named twice"
+            label = Label(call.carry.span, "each carry is an input of its own")
+        help = "its inputs are " + ", ".join(f"`{each}`" for each in names[:-1]) + f" and `{names[-1]}`"
         faults.append(Diagnostic("E0608", title, label, (Label(cell.span, "declared here"),), help))
     return faults
+
+
+def _miscounted(call: ScanCall, cell: Cell) -> Diagnostic | None:
+    """E0610 for a cell that has not one input more than carries, or not as many outputs."""
+    title = f"the cell `{cell.name}` cannot run along a sequence"
+    declared = (Label(cell.span, "declared here"),)
+    inputs, outputs, carries = len(cell.inputs), len(cell.outputs), len(call.carries)
+    if inputs == carries + 1 and outputs == carries:
+        return None
+    if carries == outputs == 1:
+        label = Label(call.cell.span, f"it has {inputs} input{'s' * (inputs != 1)}; one that runs has 2")
+        help = "its inputs are the element and the carry"
+        if inputs > 2 and call.carry.span.source.version > 1:
+            help += '; one with several, `carry = "h, c"`, gives the next one of each: `output h2, c2`'
+        return Diagnostic("E0610", title, label, declared, help)
+    counts = f"{inputs} input{'s' * (inputs != 1)} and {outputs} output{'s' * (outputs != 1)}"
+    label = Label(call.cell.span, f"it has {counts}")
+    named = Label(call.carry.span, f"{carries} carr{'y is' if carries == 1 else 'ies are'} named here")
+    help = "its inputs are the element and the carries, its outputs the next carries in order"
+    return Diagnostic("E0610", title, label, (named, *declared), help)
 
 
 def merges_by_highway(cell: Cell) -> bool:
@@ -89,5 +117,7 @@ def highway_faults(cell: Cell) -> list[Diagnostic]:
             label = Label(node.merge_span or node.item_span, "a `highway` merges both inputs of its cell")
             given = tuple(Label(edge.span, f"`{edge.source} -> {edge.target}`") for edge in edges[:3])
             help = "lead one `identity` edge from each of the two inputs to it, and nothing else"
+            if len(inputs) > 2 and node.item_span.source.version > 1:
+                help = "a cell with a `highway` has two inputs, the element and one carry"
             faults.append(Diagnostic("E0311", title, label, given, help))
     return faults

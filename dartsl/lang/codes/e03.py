@@ -66,10 +66,14 @@ edge  c0 -> n0 : relu   # yes""",
     "E0307": Code(
         "a cell needs one output",
         """The output of a cell is one node, or one merge of nodes; only `mix_bn` may follow a
-merge. Everything else that a cell computes belongs on its edges.""",
+merge. Everything else that a cell computes belongs on its edges.
+
+In `darts 2` a cell that `scan` runs with several carries gives the next one of each, in order, separated
+by commas.""",
         """output n3
 output concat(n0..n3)
-output mean(n0, n1) > mix_bn""",
+output mean(n0, n1) > mix_bn
+output h2, c2   # of scan(lstm, carry = "h, c")""",
     ),
     "E0308": Code(
         "a network needs an input, stems, stages and a head",

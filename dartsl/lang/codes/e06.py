@@ -62,7 +62,7 @@ stage normal width C        # yes""",
         "a part of recurrent cells at a wrong place",
         """`tokens` is the input of a network of text, `scan` a layer of its stages, and `highway` the
 merge of a node in a cell that a scan runs. A cell with a highway cannot be a layer of a network of
-images.""",
+images, and one with several outputs (`darts 2`) no layer by itself.""",
         """input tokens(35)
 stage scan(recurrent, carry = "h") width H
 node  s0 : highway   # of the cell `recurrent`""",
@@ -71,10 +71,11 @@ node  s0 : highway   # of the cell `recurrent`""",
         "a carry that is no input of the cell",
         """`scan` runs a cell along a sequence. The carry is the input of the cell that takes the
 cell's output at the element before; the other input takes the element. It is named in double
-quotes.""",
+quotes. In `darts 2` there may be several, separated by commas.""",
         """cell recurrent { input x, h ... }
 stage scan(recurrent, carry = "state") width H   # no
-stage scan(recurrent, carry = "h") width H       # yes""",
+stage scan(recurrent, carry = "h") width H       # yes
+stage scan(lstm, carry = "h, c") width H         # yes, where `lstm` has an input `c` too""",
     ),
     "E0609": Code(
         "a cell of images in a network of text, or the reverse",
@@ -91,9 +92,12 @@ stage scan(recurrent, carry = "h") width H   # yes""",
         "a cell that cannot run along a sequence",
         """A cell that `scan` runs has exactly two inputs, the element and the carry, and takes them
 as they are. What prepares the element belongs in the network, before the scan, or on the
-edges.""",
+edges.
+
+In `darts 2` a cell may have several carries. Its outputs are then the next ones, in the order in which
+`carry` names them.""",
         """input x, h              # yes
-input x, h, c           # no
+input x, h, c           # no, unless `carry = "h, c"`, and `output h2, c2` gives both
 input x : linear, h     # no""",
     ),
     "E0611": Code(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from dartsl.lang.check.model import Candidate, Cell, Edge, Node
+from dartsl.lang.check.model import Candidate, Cell, Edge, Node, Output
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.elaborate import Elaborator
@@ -42,7 +42,7 @@ class Use:
     stride: int
     feeds: tuple[Feed, ...]
     place: Span | None = field(compare=False, default=None)
-    carry: str | None = None  # the input that holds the carry, of a cell that runs along a sequence
+    carries: tuple[str, ...] = ()  # the inputs that hold the carries, of a cell that runs along a sequence
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,20 @@ class CellPlanner:
         input_tensors = tuple(self._tensors[i.name] for i in cell.inputs)
         self._inputs = frozenset(i.name for i in cell.inputs)
         # Vectors may have any width where a cell runs along a sequence, or stands in no network.
-        self._any_width = not input_tensors[0].is_map and (
-            self._use.carry is not None or self._use.place is None
-        )
+        loose = bool(self._use.carries) or self._use.place is None
+        self._any_width = not input_tensors[0].is_map and loose
         incoming: dict[str, list[int]] = {node.name: [] for node in cell.nodes}
         for place, edge in enumerate(cell.edges):
             incoming[edge.target].append(place)
         terms: list[tuple[Term, ...]] = [()] * len(cell.edges)
         for node in cell.nodes:
             self._node(node, incoming[node.name], terms)
-        output = self._output(self._inner_size())
+        outputs = [self._output(output, self._inner_size()) for output in cell.outputs]
+        for output, carry, gives in zip(cell.outputs, self._use.carries, outputs, strict=False):
+            self._carried(output, carry, gives)
         steps = sum(term_size(t) for t in inputs if t) + sum(term_size(t) for edge in terms for t in edge)
         node_tensors = tuple(self._tensors[n.name] for n in cell.nodes)
-        return Planned(inputs, input_tensors, tuple(terms), node_tensors, output, steps + len(cell.nodes))
+        return Planned(inputs, input_tensors, tuple(terms), node_tensors, outputs[0], steps + len(cell.nodes))
 
     # ---------------------------------------------------------------- inputs
 
@@ -132,7 +133,7 @@ class CellPlanner:
             if node.merge in ("concat", "highway"):
                 reference = None
             terms[place], reference = self._edge(node, edge, reference)
-            if node.merge == "highway" and edge.source == self._use.carry:
+            if node.merge == "highway" and edge.source in self._use.carries:
                 widths.clear()  # a highway gives the width of the carry
             elif node.merge == "highway" and widths:
                 continue
@@ -229,11 +230,11 @@ class CellPlanner:
 
     # ---------------------------------------------------------------- output
 
-    def _output(self, size: tuple[Axis, ...]) -> Tensor:
-        output = self._cell.output
+    def _output(self, output: Output, size: tuple[Axis, ...]) -> Tensor:
+        """What an output gives."""
         widths = [self._tensors[name].width for name in output.nodes]
         if output.merge is None:
-            return self._carried(self._tensors[output.nodes[0]])
+            return self._tensors[output.nodes[0]]
         fault = arity_fault(output.merge, len(widths), Label(output.span, f"this one has {len(widths)}"))
         if fault is not None:
             self._report(fault)
@@ -250,16 +251,17 @@ class CellPlanner:
                     label = Label(output.span, f"all nodes of a `{output.merge}` must agree")
                     self._report(Diagnostic("E0502", title, label, labels), *self._place("width"))
                     break
-        return self._carried(self._like.to(merged_width(output.merge, widths), size))
+        return self._like.to(merged_width(output.merge, widths), size)
 
-    def _carried(self, output: Tensor) -> Tensor:
-        """The output, which must be as wide as the carry where it is the next one."""
-        if self._use.carry is not None and output.width != self._use.width:
-            title = f"the output of `{self._cell.name}` cannot be its next `{self._use.carry}`"
-            gives = f"this gives {channels(output.width)}"
-            label = Label(self._cell.output.span, f"{gives}, and the carry has {channels(self._use.width)}")
+    def _carried(self, output: Output, carry: str, gives: Tensor) -> None:
+        """An output must be as wide as the carry that it is next."""
+        if gives.width != self._use.width:
+            title = f"the output of `{self._cell.name}` cannot be its next `{carry}`"
+            label = Label(
+                output.span,
+                f"this gives {channels(gives.width)}, and the carry has {channels(self._use.width)}",
+            )
             self._report(Diagnostic("E0502", title, label), *self._place("width"))
-        return output
 
     # --------------------------------------------------------------- helpers
 

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Step, Term, TermLayer
+from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Scan, Step, Term, TermLayer
 from dartsl.lang.plan.terms import Sequence as Chain
 
 CONSTANT_OUTPUT = "W0510"
@@ -102,20 +102,23 @@ def layer_levels(plan: Plan) -> Mapping[str, Level]:
 
 
 def _layer_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Level:
-    """Of a cell, or of one that runs along a sequence: the last of its outputs, the first carry being zero."""
+    """Of a cell, or of one that runs along a sequence: the last of its outputs, the first carries being zero."""
     if layer.scan is None:
-        return _cell_level(layer, given, decided)
-    carry = ZERO
-    for _ in Level:  # each step can only raise it
-        carry = _cell_level(
-            layer,
-            [carry if item.name == layer.scan.carry else given[0] for item in layer.cell.inputs],
-            decided,
-        )
-    return carry
+        return _cell_levels(layer, given, decided)[0]
+    carries = dict.fromkeys(layer.scan.carries, ZERO)
+    for _ in range(steps_to_rise(layer.scan)):
+        read = [carries.get(item.name, given[0]) for item in layer.cell.inputs]
+        carries = dict(zip(carries, _cell_levels(layer, read, decided), strict=True))
+    return carries[layer.scan.carries[0]]
 
 
-def _cell_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Level:
+def steps_to_rise(scan: Scan) -> int:
+    """The steps after which no carry changes its level any more: each step can only raise them."""
+    return len(scan.carries) * (len(Level) - 1) + 1
+
+
+def _cell_levels(layer: CellLayer, given: Sequence[Level], decided: bool) -> list[Level]:
+    """Those of all outputs of a cell."""
     cell = layer.cell
     levels: dict[str, Level] = {}
     for item, term, level in zip(cell.inputs, layer.inputs, given, strict=True):
@@ -127,7 +130,7 @@ def _cell_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Leve
             for edge in cell.incoming(node.name)
         ]
         levels[node.name] = merged(node.merge, brought)
-    return merged(cell.output.merge or "sum", [levels[name] for name in cell.output.nodes])
+    return [merged(each.merge or "sum", [levels[name] for name in each.nodes]) for each in cell.outputs]
 
 
 def constant(plan: Plan) -> Diagnostic | None:

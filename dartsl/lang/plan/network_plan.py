@@ -254,11 +254,11 @@ class _Planner:
             scan = scan_of(call, self._scope)
         except FaultError as error:
             self.faults.append(error.diagnostic)
-            scan = Scan(call.carry.value, 0.0, 0.0)
+            scan = Scan(call.carries, 0.0, 0.0)
         cell = self._spec.cells[call.cell.id]
-        tensors = input_tensors(cell, scan.carry, self._newest.tensor.width, width)
+        tensors = input_tensors(cell, scan.carries, self._newest.tensor.width, width)
         feeds = tuple(Feed(tensor, (1, 1)) for tensor in tensors)
-        use = Use(cell.name, width, 1, feeds, item.expr.span, scan.carry)
+        use = Use(cell.name, width, 1, feeds, item.expr.span, scan.carries)
         self._cell(name, cell, use, (self._newest.name,), scan)
 
     def _cell(
@@ -286,7 +286,7 @@ class _Planner:
                 parts.edges,
                 tuple(known[len(cell.inputs) : -1]),
                 tuple(node.mix_bn and mixing for node in cell.nodes),
-                cell.output.mix_bn and mixing,
+                tuple(output.mix_bn and mixing for output in cell.outputs),
                 known[-1],
                 scan,
             )

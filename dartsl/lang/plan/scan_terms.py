@@ -18,7 +18,8 @@ from dartsl.lang.syntax.ast import Expr
 def scan_of(call: ScanCall, scope: Environment) -> Scan:
     """The scan that a sound call asks for. Raises FaultError (E0402, E0405) for a dropout out of 0 to 1."""
     rates = {name: _rate(name, value, scope) for name, value in call.dropouts.items()}
-    return Scan(call.carry.value, rates.get("dropout_x", 0.0), rates.get("dropout_h", 0.0))
+    dropouts = rates.get("dropout_x", 0.0), rates.get("dropout_h", 0.0)
+    return Scan(call.carries, *dropouts, linears=call.carry.span.source.version > 1)
 
 
 def _rate(name: str, expr: Expr, scope: Environment) -> float:
@@ -35,6 +36,6 @@ def _rate(name: str, expr: Expr, scope: Environment) -> float:
     return float(value)
 
 
-def input_tensors(cell: Cell, carry: str, element: Width, width: Width) -> tuple[Tensor, ...]:
-    """What the two inputs of a cell hold at each step: vectors, in the order of its inputs."""
-    return tuple(Tensor(width if item.name == carry else element, ()) for item in cell.inputs)
+def input_tensors(cell: Cell, carries: tuple[str, ...], element: Width, width: Width) -> tuple[Tensor, ...]:
+    """What the inputs of a cell hold at each step: vectors, in the order of its inputs."""
+    return tuple(Tensor(width if item.name in carries else element, ()) for item in cell.inputs)

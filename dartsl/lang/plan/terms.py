@@ -68,14 +68,16 @@ Term = Step | Sequence | Merge
 class Scan:
     """How a cell runs along a sequence (language rule 19).
 
-    `carry` names the input that holds the output of the step before; the other one is the element. The dropouts
-    are the parts set to zero, by one mask for a whole sequence: `dropout_x` of the element where it enters the
-    highway's matrix, `dropout_h` of the carry there and of all that enters a shared matrix.
+    `carries` name the inputs that hold the outputs of the step before, in order; the other one is the element. The
+    dropouts are the parts set to zero, by one mask for a whole sequence: `dropout_x` of the element where it enters the
+    highway's matrix, `dropout_h` of the carry there and of all that enters a shared matrix. With `linears` (darts 2)
+    both act where the element and the first carry enter a matrix that is not shared, too.
     """
 
-    carry: str
+    carries: tuple[str, ...]
     dropout_x: float
     dropout_h: float
+    linears: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,14 @@ class CellLayer:
     `reads` names what each cell input takes: an earlier layer, oldest first. `inputs` and `input_shapes`
     run along `cell.inputs` (None: no operation; the shape is the one after the operation), `edges` along
     `cell.edges` (one term a candidate), `node_shapes` along `cell.nodes`.
-    `node_bn` and `output_bn` say that a batch norm without affine stands after that merge.
+    `node_bn` and `output_bn` (along `cell.outputs`) say that a batch norm without affine stands after that merge.
 
     `narrow` has the terms of a search with partial channels: of each edge that offers a choice those of its candidates
     on the channels that they are given, of others none. Where nothing is partial it is empty.
 
-    With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its two inputs are the
-    element and the carry in either order, without operations; input and node shapes are vectors, `output` is the
-    sequence of all outputs.
+    With `scan`, the cell runs along the sequence that its one entry of `reads` gives: its inputs are the element and
+    the carries in any order, without operations; input and node shapes are vectors, `output` is the sequence of all
+    first outputs. The others are vectors as wide.
     """
 
     name: str
@@ -105,7 +107,7 @@ class CellLayer:
     edges: tuple[tuple[Term, ...], ...]
     node_shapes: tuple[Shape, ...]
     node_bn: tuple[bool, ...]
-    output_bn: bool
+    output_bn: tuple[bool, ...]
     output: Shape
     scan: Scan | None = None
     narrow: tuple[tuple[Term, ...], ...] = ()
