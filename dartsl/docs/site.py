@@ -40,6 +40,7 @@ USE = (
     "lsp",
     "editors",
     "editors-vscode",
+    "editors-tree-sitter-darts",
 )
 CONTENTS = 3  # headings from which on a page lists them
 
@@ -183,7 +184,7 @@ def short(page: Page) -> str:
     if page.url.startswith("explain/"):
         return page.title.partition(":")[0]
     title = page.title.partition(":")[0]
-    return title if page.url == "index.html" else title.removeprefix("dartsl ").removeprefix("dartsl.")
+    return "Overview" if page.url == "index.html" else title.removeprefix("dartsl ").removeprefix("dartsl.")
 
 
 def _search_index(pages: Iterable[Page]) -> str:

@@ -11,7 +11,7 @@ from dartsl.docs.code import block
 from dartsl.docs.page import Heading, Page, definitions, link, prose
 from dartsl.lang.check.model import Spec
 from dartsl.lang.syntax.resources import shipped_specs
-from dartsl.sweeping.pages.diagrams import diagram
+from dartsl.sweeping.pages.diagrams import POINT, diagram
 from dartsl.sweeping.pages.markup import Markup, element, joined
 
 
@@ -53,12 +53,9 @@ def pictured(spec: Spec) -> list[Markup]:
         "svg", element("defs", found.stored()), class_="stored", aria_hidden="true", width=0, height=0
     )
     shown = found.shown(f"The cells of {spec.root.source.name}")
-    return [
-        stored,
-        element(
-            "figure", element("div", shown, class_="paper", tabindex=0, role="region", aria_label="Cells")
-        ),
-    ]
+    width = f"--width: {round(found.box[2] * POINT)}px"  # below a part of which nothing could be read
+    paper = element("div", shown, class_="paper", style=width, tabindex=0, role="region", aria_label="Cells")
+    return [stored, element("figure", paper)]
 
 
 def costs(name: str) -> list[Markup]:
