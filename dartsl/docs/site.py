@@ -51,7 +51,7 @@ def build(root: Path) -> dict[str, bytes]:
         raise UserError(f"{root} has no README.md", "the site is built from a clone of the repository")
     written, pictures = guide(root)
     by_url = {page.url: page for page in written}
-    pages = [*written, *commands(), *diagnostics()]
+    pages = [*written, *commands(), *diagnostics(root)]
     for index, made in (("specs/index.html", specs), ("api/index.html", api)):
         pages.remove(by_url[index])
         pages += made(by_url[index])

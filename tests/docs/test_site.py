@@ -102,6 +102,7 @@ def test_an_option_a_code_and_a_parameter_are_described(site: Site) -> None:
     explained = site["explain/E0201.html"].decode()
     assert "<title>E0201: a name that is not known where it is used - dartsl</title>" in explained
     assert '<span class="k">edge</span>' in explained
+    assert "E0201]: unknown operation `Attention`\n --&gt; E0201_later.darts:3:8\n" in explained
     search = site["api/search.html"].decode()
     assert "<dt><code>init_alphas</code></dt>" not in search
     assert "<dt><code>out</code></dt><dd>the run&#x27;s folder; by default <code>runs/</code>" in search

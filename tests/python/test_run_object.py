@@ -185,6 +185,18 @@ def test_all_but_weights_is_read_without_torch(runs: SimpleNamespace) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_notebook_shows_cells_of_a_search_and_curves_of_a_training(
+    runs: SimpleNamespace, tmp_path: Path
+) -> None:
+    cells, curves = runs.searched._repr_svg_(), runs.trained._repr_svg_()
+    assert "output" in cells
+    assert "learning rate" in curves
+    assert cells[:4] == curves[:4] == "<svg"
+    shutil.copytree("trained", tmp_path / "run")
+    (tmp_path / "run" / "history.jsonl").unlink()
+    assert dartsl.Run(tmp_path / "run")._repr_svg_() is None
+
+
 def test_runs_of_one_folder_are_equal(runs: SimpleNamespace) -> None:
     assert runs.searched == dartsl.Run("searched")
     assert len({runs.searched, dartsl.Run("searched"), runs.trained}) == 2
