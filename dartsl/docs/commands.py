@@ -9,7 +9,7 @@ import click
 
 from dartsl.cli.app import COMMANDS, cli
 from dartsl.docs.code import block
-from dartsl.docs.page import Page, definitions, prose
+from dartsl.docs.page import Heading, Page, definitions, prose
 from dartsl.sweeping.pages.markup import Markup, element
 
 
@@ -24,7 +24,8 @@ def commands() -> list[Page]:
         help = _Help(url)
         command.format_help(click.Context(command, root, name), help)
         body = element("h1", f"dartsl {name}") + help.getvalue()
-        pages.append(Page(url, f"dartsl {name}", Markup(body), command.get_short_help_str(200)))
+        about = command.get_short_help_str(200)
+        pages.append(Page(url, f"dartsl {name}", Markup(body), about, tuple(help.options)))
     return pages
 
 
@@ -34,6 +35,7 @@ class _Help(click.HelpFormatter):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = url
+        self.options: list[Heading] = []  # by which they are found
 
     def getvalue(self) -> Markup:
         return Markup("".join(self.buffer))
@@ -59,8 +61,10 @@ class _Help(click.HelpFormatter):
                 self.write(block("\n".join(lines[1:])))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        known = [(name, text, _id(name)) for name, text in rows]
+        self.options += [Heading(3, id_, id_, text) for _, text, id_ in known if id_ not in (None, "--help")]
         self.write(
-            definitions((element("code", name), prose(text, self.url), _id(name)) for name, text in rows)
+            definitions((element("code", name), prose(text, self.url), id_) for name, text, id_ in known)
         )
 
 

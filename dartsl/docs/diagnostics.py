@@ -36,7 +36,7 @@ def diagnostics(root: Path) -> list[Page]:
             for code in codes
         ]
         parts += [element("h2", name, id=f"e{family}"), definitions(rows)]
-    index = Page(INDEX, "Diagnostics", joined(parts), ABOUT.replace("`", ""))
+    index = Page(INDEX, "Diagnostics", joined(parts), ABOUT)
     return [index, *(_explained(code, root / REPORTS) for code in known)]
 
 
@@ -57,7 +57,7 @@ def _explained(code: str, reports: Path) -> Page:
         parts.append(
             element("p", prose(f"A comment at the place silences it: `# dartsl: allow {code}`.", url))
         )
-    return Page(url, f"{code}: {known.title.replace('`', '')}", joined(parts), known.explanation[:200])
+    return Page(url, f"{code}: {known.title.replace('`', '')}", joined(parts), known.explanation)
 
 
 def reported(code: str, reports: Path) -> str:

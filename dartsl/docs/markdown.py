@@ -19,7 +19,6 @@ from dartsl.lang.syntax.resources import shipped_specs
 from dartsl.sweeping.pages.markup import Markup, element
 
 Env = MutableMapping[str, Any]
-WORDS = 220  # characters of a section's text by which it is found
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def slug(title: str, taken: Sequence[str] = ()) -> str:
 
 
 def _named(tokens: list[Token]) -> tuple[Heading, ...]:
-    """Give headings their ids. The headings, each with the first words below it."""
+    """Give headings their ids. The headings, each with the words below it."""
     found: list[Heading] = []
     for place, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -62,14 +61,14 @@ def _named(tokens: list[Token]) -> tuple[Heading, ...]:
 
 
 def _below(tokens: list[Token], start: int) -> str:
-    """The first words after a heading, up to the next one."""
-    words = ""
+    """The words after a heading, up to the next one."""
+    words = []
     for token in tokens[start:]:
-        if token.type == "heading_open" or len(words) >= WORDS:
+        if token.type == "heading_open":
             break
         if token.type == "inline":
-            words += f"{_plain(token)} "
-    return words[:WORDS].strip()
+            words.append(_plain(token))
+    return " ".join(words)
 
 
 def _plain(token: Token) -> str:

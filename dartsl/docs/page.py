@@ -15,7 +15,7 @@ REPOSITORY = "https://github.com/dartsl/dartsl/blob/main/"
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of a page, and the first words below it, by which it is found."""
+    """A heading of a page, and the words below it, by which it is found."""
 
     level: int
     id: str

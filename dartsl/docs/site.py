@@ -42,6 +42,7 @@ USE = (
     "editors-vscode",
     "editors-tree-sitter-darts",
 )
+WORDS = 220  # characters of a text by which it is found
 CONTENTS = 3  # headings from which on a page lists them
 
 
@@ -99,7 +100,7 @@ def _framed(page: Page, pages: Sequence[Page], groups: Mapping[str, Sequence[Pag
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="description", content=page.about[:200]),
+        element("meta", name="description", content=_words(page.about)),
         element("title", title),
         Markup(f'<link rel="stylesheet" href="{relative("style.css", start)}"/>'),
         Markup('<link rel="icon" href="data:,"/>'),
@@ -192,6 +193,12 @@ def _search_index(pages: Iterable[Page]) -> str:
     read nothing else."""
     entries = []
     for page in pages:
-        entries.append([page.title, page.url, "", page.about[:200]])
-        entries += [[each.title, f"{page.url}#{each.id}", page.title, each.text] for each in page.headings]
+        entries.append([page.title, page.url, "", _words(page.about)])
+        entries += [
+            [each.title, f"{page.url}#{each.id}", page.title, _words(each.text)] for each in page.headings
+        ]
     return f"const INDEX = {json.dumps(entries, ensure_ascii=False, separators=(',', ':'))};\n"
+
+
+def _words(text: str) -> str:
+    return " ".join(text.replace("`", "").split())[:WORDS]

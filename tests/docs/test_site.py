@@ -90,6 +90,7 @@ def test_what_is_searched_is_there(site: Site) -> None:
     found = {title: url for title, url, _, _ in entries}
     assert found["dartsl search"] == "commands/search.html"
     assert found["Expressions"] == "language.html#expressions"
+    assert found["--partial"].startswith("commands/")
     assert found["alphas"] == "api/Run.html#alphas"
     assert all(url.partition("#")[0] in site for url in found.values())
 
