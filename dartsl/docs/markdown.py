@@ -92,6 +92,12 @@ class _Renderer(RendererHTML):
     def table_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
         return "</table></div>"
 
+    def heading_close(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
+        """The end of a heading, with a link to itself, to be copied."""
+        place, tag = tokens[idx - 2].attrs["id"], tokens[idx].tag
+        itself = element("a", "#", href=f"#{place}", class_="here", aria_label="Link to this section")
+        return f"</{tag}>\n" if tag == "h1" else f" {itself}</{tag}>\n"
+
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Env) -> str:
         if _within_link(tokens, idx):
             return super().text(tokens, idx, options, env)
