@@ -196,8 +196,8 @@ def _numbers(cell: Cell) -> dict[int, dict[str, Any]]:
     """By the id of each edge into a node that does not merge in order of declaration, the look of its number."""
     found: dict[int, dict[str, Any]] = {}
     for node in cell.nodes:
-        merged = cell.incoming(node.name)
-        if node.merge != "highway" and merged != cell.declared(node.name):
+        if node.name in cell.reordered:
+            merged = cell.incoming(node.name)
             found |= {id(edge): _number(number) for number, edge in enumerate(merged, start=1)}
     return found
 

@@ -122,13 +122,13 @@ def decided_text(
     draft = [
         *head,
         print_file(top),
-        *(_cell_text(cell, weighed) for cell in written),
+        *(_cell_text(cell, weighed, root.version) for cell in written),
         *layers.commented(print_file(bottom).removeprefix(f"darts {root.version}\n"), weighed),
     ]
     return print_file(parse(Source("found.darts", "\n".join(draft))))
 
 
-def _cell_text(found: DerivedCell, weighed: bool) -> str:
+def _cell_text(found: DerivedCell, weighed: bool, version: int) -> str:
     cell = found.cell
     lines = [f"cell {cell.name} {{"]
     for inputs in _runs(cell.inputs, lambda item: item.operation):
@@ -142,7 +142,9 @@ def _cell_text(found: DerivedCell, weighed: bool) -> str:
     for kept in found.edges:
         if kept.edge.target not in cell.merging:
             lines.append(f"  {edge_text(kept)}{_comment(kept, weighed)}")
-    return "\n".join([*lines, f"  output {', '.join(map(_output_text, cell.outputs))}", "}", ""])
+    places = {node.name: place for place, node in enumerate(cell.nodes)} if version > 1 else {}
+    outputs = ", ".join(_output_text(output, places) for output in cell.outputs)
+    return "\n".join([*lines, f"  output {outputs}", "}", ""])
 
 
 def _node_text(nodes: Sequence[Node], after: Mapping[str, KeptEdge], weighed: bool) -> str:
@@ -180,8 +182,10 @@ def names_text(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def _output_text(output: Output) -> str:
-    inner = names_text(output.nodes)
+def _output_text(output: Output, places: Mapping[str, int]) -> str:
+    """A value of an output. By `places` a range stands for its names in order of declaration (darts 2)."""
+    declared = sorted(output.nodes, key=lambda name: places.get(name, 0))
+    inner = names_text(output.nodes) if declared == list(output.nodes) else ", ".join(output.nodes)
     text = inner if output.merge is None else f"{output.merge}({inner})"
     return f"{text} > mix_bn" if output.mix_bn else text
 

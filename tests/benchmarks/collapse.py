@@ -149,7 +149,7 @@ def parameter_free(space: Spec, found: Spec) -> tuple[int, int]:
     out; and how many there are."""
     cells = next(iter(space.networks.values())).cells
     edges = sum(
-        len(cell.declared(node.name)) if node.keep is None else node.keep
+        len(cell.incoming(node.name)) if node.keep is None else node.keep
         for cell in (space.cells[name] for name in cells)
         for node in cell.nodes
     )

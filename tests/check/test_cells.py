@@ -46,6 +46,30 @@ def test_sources_run_in_order_of_declaration_and_targets_as_written() -> None:
     assert arrows(cells(text)["c"]) == ["a->p", "b->p", "a->r", "b->r", "p->r", "a->q", "b->q", "p->q"]
 
 
+def test_darts_2_keeps_the_written_order_and_ranges_stand_in_order_of_declaration() -> None:
+    text = """cell c {
+      input  a, b
+      node   p, n1, n0, r : sum
+      edge   b, a -> r, p : relu
+      edge   all -> n0..n1 : relu
+      edge   n0..n1, p -> r : relu
+      output concat(r, n0..n1, p)
+    }"""
+    first, second = (check(Source("order.darts", f"darts {version} {text}")).cells["c"] for version in (1, 2))
+    assert arrows(first) == [
+        *("a->r", "b->r", "a->p", "b->p"),
+        *("a->n0", "b->n0", "p->n0", "n1->n0", "a->n1", "b->n1", "p->n1"),
+        *("p->r", "n1->r", "n0->r"),
+    ]
+    assert first.output.nodes == ("r", "n0", "n1", "p")
+    assert arrows(second) == [
+        *("b->r", "a->r", "b->p", "a->p"),
+        *("a->n1", "b->n1", "p->n1", "a->n0", "b->n0", "p->n0", "n1->n0"),
+        *("n1->r", "n0->r", "p->r"),
+    ]
+    assert second.output.nodes == ("r", "n1", "n0", "p")
+
+
 def test_range_to_range_and_all_leave_out_what_runs_backward() -> None:
     text = """cell c {
       input  x

@@ -55,10 +55,15 @@ VALUES: dict[str, Callable[[Tensor], Tensor]] = {
 LEVELS = (0, 2)
 
 
-def spec_of(merge: str, *edges: str, output: str = "out") -> Spec:
+def spec_of(merge: str, *edges: str, output: str = "out", version: int = 1) -> Spec:
     """A cell whose node `out` merges by `merge` what these statements lead there."""
     lines = "\n".join(f"  edge {edge}" for edge in edges)
-    text = CELL.replace("MERGE", merge).replace("EDGES", lines).replace("OUTPUT", output)
+    text = (
+        CELL.replace("darts 1", f"darts {version}")
+        .replace("MERGE", merge)
+        .replace("EDGES", lines)
+        .replace("OUTPUT", output)
+    )
     return check(Source("order.darts", text))
 
 
@@ -148,6 +153,26 @@ def test_a_found_file_computes_what_the_space_did() -> None:
     models = [compile(spec, dtype="float64") for spec in (found, by_hand)]
     assert torch.equal(models[0](image), models[1](image))
     assert diff_specs(found, by_hand).equal
+
+
+def test_in_darts_2_rows_and_ranges_of_the_output_have_the_order_that_files_found_keep() -> None:
+    searched = spec_of("lerp", "v3, v1, v2 -> out : identity | tanh", output="concat(v1..v3, out)", version=2)
+    cell = searched.cells["block"]
+    assert [edge.source for edge in cell.searched_edges] == ["v3", "v1", "v2"]
+    assert cell.output.nodes == ("v2", "v1", "v3", "out")
+    assert "headlabel=3" in draw([cell])
+    rows = {"block": Reading([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])}  # v3, v1, v2
+    whence = Provenance("0", "order.darts", "0" * 64, 0, 1, "dartsl search order.darts")
+    for output in ("concat(v1..v3)", "concat(v1, v2, v3)", "concat(v2, v1, v3)"):
+        spec = spec_of("lerp", "v3, v1, v2 -> out : identity | tanh", output=output, version=2)
+        text = found_text(spec, spec.networks["net"], {"C": Fraction(2)}, rows, whence)
+        found = check(Source("found.darts", text)).cells["block"]
+        assert found.output.nodes == spec.cells["block"].output.nodes
+        assert [edge.candidates[0].label for edge in found.incoming("out")] == [
+            "identity",
+            "identity",
+            "tanh",
+        ]
 
 
 def test_diff_and_fmt_keep_the_order() -> None:

@@ -139,14 +139,10 @@ class Cell:
         """The edges that have a row of alphas, in the order of the rows."""
         return tuple(edge for edge in self.edges if edge.searched)
 
-    def declared(self, node: str) -> tuple[Edge, ...]:
-        """The edges into a node, in order of declaration, which is that of `edges`."""
-        return tuple(edge for edge in self.edges if edge.target == node)
-
     def incoming(self, node: str) -> tuple[Edge, ...]:
         """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
-        else in order of declaration."""
-        edges = self.declared(node)
+        else in that of `edges`, by which sources stand in order of declaration in darts 1, and as written later."""
+        edges = tuple(edge for edge in self.edges if edge.target == node)
         ordered = any(each.name == node and heeds_order(each.merge) for each in self.nodes)
         return tuple(sorted(edges, key=lambda edge: edge.written)) if ordered else edges
 
@@ -155,14 +151,21 @@ class Cell:
         """Of each node with operations after its merge, the node that merges."""
         return {node.of: node for node in self.nodes if node.of is not None}
 
-    @property
-    def reordered(self) -> bool:
-        """Whether some node gives something else than it would if it merged its edges in order of declaration.
+    @cached_property
+    def reordered(self) -> frozenset[str]:
+        """The nodes that give something else than they would if they merged their edges in order of declaration.
 
-        A `highway` does not: it knows the carry from the element.
+        A `highway` is none: it knows the carry from the element.
         """
-        nodes = [node.name for node in self.nodes if node.merge != "highway"]
-        return any(self.incoming(node) != self.declared(node) for node in nodes)
+        names = (*(item.name for item in self.inputs), *(node.name for node in self.nodes))
+        order = {name: place for place, name in enumerate(names)}
+        heeding = (x.name for x in self.nodes if heeds_order(x.merge) and x.merge != "highway")
+        merged = {name: self.incoming(name) for name in heeding}
+        return frozenset(
+            name
+            for name, edges in merged.items()
+            if list(edges) != sorted(edges, key=lambda edge: (edge.written[0], order[edge.source]))
+        )
 
 
 @dataclass(frozen=True)

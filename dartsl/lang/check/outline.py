@@ -201,13 +201,16 @@ class _Reader:
     def _draw(self, number: int, item: EdgeItem, sources: list[Member], targets: list[Member]) -> None:
         written = {member.id: place for place, member in enumerate(as_written(sources, self.order))}
         sources = sorted(sources, key=lambda member: self.order[member.id])
+        by_hand = item.span.source.version > 1  # order of declaration is that of ranges and `all` alone
+        targets = as_written(targets, self.order) if by_hand else targets
         places = [self.order[member.id] for member in sources]
         ends = [bisect_left(places, self.order[target.id]) for target in targets]
         self.budget.take_edges(sum(ends), item.span)
         listed = max((i + 1 for i, member in enumerate(sources) if member.listed), default=0)
         backward = None
         for target, end in zip(targets, ends, strict=True):
-            for source in sources[:end]:
+            drawn = sources[:end]
+            for source in sorted(drawn, key=lambda member: written[member.id]) if by_hand else drawn:
                 self._pair(source.id, target.id, number, written[source.id], item)
             last = (len(sources) if target.listed else listed) - 1
             if last >= end and not isinstance(item.sources, All):
@@ -254,8 +257,10 @@ class _Reader:
             elif member.id not in self.order and member.id not in self.refused:
                 nodes = (name for name in self.order if name not in self.inputs)
                 self.unknown.append((member, self._shown(nodes)))
-        known = (m.id for m in output.members if m.id in self.order and m.id not in self.inputs)
-        return Output(output.merge, tuple(known), output.mix_bn, span)
+        known = [m for m in output.members if m.id in self.order and m.id not in self.inputs]
+        if span.source.version > 1:
+            known = as_written(known, self.order)
+        return Output(output.merge, tuple(member.id for member in known), output.mix_bn, span)
 
     def _late_faults(self) -> None:
         items = self.result.declaration.items
