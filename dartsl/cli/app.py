@@ -46,6 +46,7 @@ COMMANDS = {
     "report": "report",
     "eval": "eval",
     "predict": "predict",
+    "lsp": "lsp",
     "completion": "completion",
     "help": "help",
 }

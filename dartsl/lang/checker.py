@@ -55,14 +55,14 @@ def check(root: Source) -> Spec:
     return report.spec
 
 
-def diagnose(root: Source) -> Report:
-    """Check a text and what it imports.
+def diagnose(root: Source, loaded: loader.Loaded | None = None) -> Report:
+    """Check a text and what it imports, which may be `loaded` already.
 
     All faults come in order of file (imported before importer), line, column and code, one a (code, primary
     span). Names and graphs are looked at only when the syntax of all files is sound, shapes only when no
     error was found before: what a mistake hides would be reported as missing.
     """
-    loaded = loader.load(root)
+    loaded = loaded or loader.load(root)
     faults = list(loaded.diagnostics)
     order = [file.source for file in loaded.files]
     if any(fault.code.startswith(UNREAD) for fault in faults):
@@ -181,7 +181,7 @@ def visibility(files: tuple[File, ...]) -> dict[int, frozenset[int]]:
     seen: dict[int, frozenset[int]] = {}
     prelude = frozenset((id(files[0].source),))
     for file in files:  # imported before importer
-        targets = [read.get(path) for item in file.imports if (path := _target(file, item)) is not None]
+        targets = [read.get(path) for item in file.imports if (path := target_of(file, item)) is not None]
         parts = [seen.get(id(source), frozenset()) for source in targets if source is not None]
         seen[id(file.source)] = prelude.union((id(file.source),), *parts)
     return seen
@@ -194,7 +194,7 @@ def imported_names(files: tuple[File, ...]) -> list[Diagnostic]:
     faults: list[Diagnostic] = []
     for file in files:
         for item in file.imports if file.version > 1 else ():
-            path = _target(file, item)
+            path = target_of(file, item)
             source = None if path is None else read.get(path)
             if source is not None and source.version < file.version:
                 brought = (by_id[each] for each in seen[id(source)] if each in by_id)
@@ -202,7 +202,7 @@ def imported_names(files: tuple[File, ...]) -> list[Diagnostic]:
     return faults
 
 
-def _target(file: File, item: Import) -> Path | None:
+def target_of(file: File, item: Import) -> Path | None:
     """The file that an import names; the loader has reported those that name none."""
     text = item.path.value
     if not text.startswith(("./", "../")):

@@ -59,7 +59,7 @@ def fix_of(fault: Diagnostic) -> Fix | None:
         title.append(f"change to `{near[1]}`")
         safe = plain(word) == plain(near[1])
     if missing is not None:
-        edits.append(_import(span.source, missing[1]))
+        edits.append(import_edit(span.source, missing[1]))
         title.append(f'add `import "{missing[1]}"`')
     return Fix(" and ".join(title), tuple(edits), safe) if edits else None
 
@@ -88,7 +88,7 @@ def _replacements(fault: Diagnostic, word: str, near: str) -> list[Edit]:
     ]
 
 
-def _import(source: Source, name: str) -> Edit:
+def import_edit(source: Source, name: str) -> Edit:
     """An import more, after the others, or below the header."""
     header = HEADER.match(source.text)
     place = header.end() if header else 0

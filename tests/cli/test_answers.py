@@ -215,7 +215,7 @@ def test_hints_are_quoted_for_the_shell(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in COMMANDS if name not in ("specs", "methods", "help", "explain")]
+    "name", [name for name in COMMANDS if name not in ("specs", "methods", "help", "explain", "lsp")]
 )
 def test_wrong_use_is_2_in_every_command(dartsl: Dartsl, name: str) -> None:
     for arguments in ((), ("--no-such-option",), ("nowhere", "--format", "json", "--no-such-option")):

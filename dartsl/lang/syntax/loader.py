@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -112,6 +113,13 @@ def load(root: Source) -> Loaded:
     return Loaded(tuple(loader.files), tuple(loader.diagnostics))
 
 
+@lru_cache(maxsize=32)
+def _parsed_once(source: Source) -> tuple[File | None, list[Diagnostic]]:
+    """As `parse_recovering`, for a file that comes with dartsl: a process that checks often, as a server does, reads
+    each of these once."""
+    return parse_recovering(source)
+
+
 @dataclass
 class _Visit:
     """A file whose imports are being followed."""
@@ -168,7 +176,8 @@ class _Loader:
                 self.files.append(visit.file)
 
     def _enter(self, source: Source, via: Import | None) -> None:
-        file, faults = parse_recovering(source)
+        shipped = source.path is not None and source.path.is_relative_to(self.library)
+        file, faults = (_parsed_once if shipped else parse_recovering)(source)
         self.diagnostics += faults
         key = resolved(source.path) if source.path else None
         if key is not None:

@@ -64,10 +64,30 @@ class Recovery:
         self.statements = Statements()
         self.skipped: list[tuple[int, int]] = []  # from each fault to where reading went on
         self.resumed = -1  # where reading went on after the last fault
+        self.goes_on = False  # whether the text ends here only for now
         self.whole = False  # whether the statement before the fault may be whole, and so is kept
+
+    def expected(self) -> frozenset[str]:
+        """The kinds of tokens that may follow the last one, or, where that is in a statement with a fault, that may
+        start the next one."""
+        self.goes_on = True
+        self._read()
+        return frozenset(self.parser.accepts())  # type: ignore[no-untyped-call]
 
     def parse(self) -> Tree[Token]:
         """Feeds all tokens; the tree of everything that could be read."""
+        self._read()
+        try:
+            return self._finish()
+        except UnexpectedToken:
+            accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
+            end = len(self.tokens)
+            self._report(end, accepts, self._slip(end, accepts))
+            self.whole = False
+            self._unwind("$END")
+            return self._finish()
+
+    def _read(self) -> None:
         index = 0
         while index < len(self.tokens):
             token = self.tokens[index]
@@ -84,15 +104,6 @@ class Recovery:
             self._check_number(token)
             self._track(token)
             index += 1
-        try:
-            return self._finish()
-        except UnexpectedToken:
-            accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
-            end = len(self.tokens)
-            self._report(end, accepts, self._slip(end, accepts))
-            self.whole = False
-            self._unwind("$END")
-            return self._finish()
 
     def _as_schedule(self, index: int) -> Token:
         """A token; a SCHEDULE, where such may stand, for a name before a parenthesis."""
@@ -270,7 +281,10 @@ class Recovery:
             elif token.type in _CLOSERS and self.brackets and self.brackets[-1].closer == token.type:
                 self.brackets.pop()
             index += 1
-        self._unwind("$END")
+        if self.goes_on:
+            self.statements.drop()
+        if not (self.goes_on and self._unwind("RBRACE")):
+            self._unwind("$END")
         return index
 
     def _is_setting(self, index: int) -> bool:

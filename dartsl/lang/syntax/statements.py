@@ -33,6 +33,10 @@ class Statements:
         self._home = self._keyword = ""
         self.start = token.end_pos or 0
 
+    def drop(self) -> None:
+        """The open statement is given up; what it stands in stays open."""
+        self._keyword = ""
+
     def where(self) -> str:
         """The open statement, as `dartsl.lang.syntax.slips.Site` names it."""
         return f"{self._home} {self._keyword}".strip() if self._keyword else self.around()

@@ -1,0 +1,29 @@
+"""`dartsl lsp`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import click
+
+from dartsl.cli.options import command
+from dartsl.lang.codes.diagnostics import UserError
+
+
+@command("lsp")
+@click.option("--stdio", is_flag=True, help="Talk over stdin and stdout, as it does in any case.")
+def lsp_command(stdio: bool) -> None:
+    """Serve an editor: diagnostics, fixes, completion, hovers, and more.
+
+    An editor starts this by itself and talks to it by the Language Server Protocol. dartsl/lsp/README.md says how to
+    tell VS Code, Neovim, Helix and Emacs. It needs pygls: `pip install "dartsl[lsp]"`.
+
+    \b
+    Examples:
+      dartsl lsp
+    """
+    if find_spec("pygls") is None:
+        raise UserError("the language server needs pygls", 'install it: pip install "dartsl[lsp]"')
+    from dartsl.lsp.server import make_server
+
+    make_server().start_io()

@@ -1,0 +1,1 @@
+"""The language server: what `dartsl lsp` answers an editor."""

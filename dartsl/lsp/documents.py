@@ -1,0 +1,171 @@
+"""A text that is open in an editor, and what is known of it: read when it is asked for, and kept until it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from pygls.uris import from_fs_path, to_fs_path
+
+from dartsl.lang.check.model import Spec
+from dartsl.lang.check.resolve import NamedDecl
+from dartsl.lang.checker import Report, diagnose, target_of, visibility
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
+from dartsl.lang.codes.limits import MAX_BYTES
+from dartsl.lang.codes.render import Size
+from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.plan.network_plan import planned
+from dartsl.lang.plan.terms import Plan
+from dartsl.lang.syntax import ast
+from dartsl.lang.syntax.loader import Loaded, decode, load
+from dartsl.lang.syntax.paths import resolved
+from dartsl.lsp.names import Occurrence, declared, occurrences
+from dartsl.lsp.positions import MARK, Positions
+
+
+def path_of(uri: str) -> Path | None:
+    """The file of a URI; None for a text that is in none."""
+    found = to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(found) if found else None
+
+
+def uri_of(path: Path) -> str:
+    return from_fs_path(str(path)) or path.as_uri()
+
+
+class Document:
+    """A text, its spec as far as it can be read, and what `dartsl check` says of it."""
+
+    def __init__(self, uri: str, text: str, encoding: str = "utf-16") -> None:
+        self.uri = uri
+        self.text = text
+        self.encoding = encoding
+        path = path_of(uri)
+        name = path.name if path else uri.rpartition("/")[2]
+        data = text.encode("utf-8", "surrogatepass")
+        self.readable = len(data) <= MAX_BYTES
+        self.faults: tuple[Diagnostic, ...] = ()
+        try:
+            self.source = decode(name, data if self.readable else b"", path)
+        except SpecError as fault:
+            self.readable, self.faults = False, fault.diagnostics
+            self.source = fault.diagnostics[0].primary.span.source
+        self.positions = Positions(self.source, encoding, text.startswith(MARK))
+
+    # ------------------------------------------------------------ what it says
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The files of its spec. Without its own where nothing can be read of it."""
+        return load(self.source) if self.readable else Loaded((), ())
+
+    @cached_property
+    def report(self) -> Report:
+        """What `dartsl check` finds."""
+        return diagnose(self.source, self.loaded) if self.readable else Report(None, self.faults, Size())
+
+    @property
+    def root(self) -> ast.File | None:
+        files = self.loaded.files
+        return files[-1] if files and files[-1].source is self.source else None
+
+    @property
+    def sound(self) -> bool:
+        """Whether all of the text could be read, so that no name in it is unknown."""
+        mine = (fault for fault in self.loaded.diagnostics if fault.primary.span.source is self.source)
+        return self.root is not None and not any(fault.code.startswith("E01") for fault in mine)
+
+    @cached_property
+    def declared(self) -> Mapping[str, NamedDecl]:
+        """The operations, choices and cells that it sees."""
+        return declared(self.loaded.files)
+
+    @cached_property
+    def networks(self) -> tuple[ast.NetworkDecl, ...]:
+        found = (each for file in self.loaded.files for each in file.declarations)
+        return tuple(each for each in found if isinstance(each, ast.NetworkDecl))
+
+    @cached_property
+    def names(self) -> list[Occurrence]:
+        """The names in its text."""
+        return self.names_in(self.root) if self.root else []
+
+    def names_in(self, file: ast.File) -> list[Occurrence]:
+        """The names in one of its files."""
+        return occurrences(file, self.declared, self.networks)
+
+    def at(self, offset: int) -> list[Occurrence]:
+        """The names at a place; several where it is in a range."""
+        return [one for one in self.names if one.span.start <= offset <= one.span.end]
+
+    # ------------------------------------------------------------ what it builds
+
+    @property
+    def spec(self) -> Spec | None:
+        """Its spec, where that is sound."""
+        return self.report.spec
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        """The networks of a sound spec with their widths and sizes, its own before those of its imports."""
+        spec = self.spec
+        if spec is None:
+            return ()
+        networks = sorted(spec.networks.values(), key=lambda each: each.span.source is not self.source)
+        plans = (planned(spec, network, {}, 1)[0] for network in networks)
+        return tuple(plan for plan in plans if plan is not None)
+
+    # ------------------------------------------------------------ its files
+
+    def location(self, span: Span) -> tuple[str, Positions] | None:
+        """The URI of the file in which a span stands, and its positions; None where it is not in a file."""
+        if span.source is self.source:
+            return self.uri, self.positions
+        if span.source.path is None or span.start >= _length(span.source.path):
+            return None  # a primitive that Python has added to the prelude stands in no file
+        return uri_of(span.source.path), Positions(span.source, self.encoding)
+
+    def import_of(self, source: Source) -> Span | None:
+        """The import by which another file comes in; None where none does."""
+        if self.root is None:
+            return None
+        files = self.loaded.files
+        seen, read = visibility(files), {resolved(f.source.path): f.source for f in files if f.source.path}
+        for item in self.root.imports:
+            path = target_of(self.root, item)
+            target = None if path is None else read.get(path)
+            brings = target is not None and id(source) in seen.get(id(target), frozenset())
+            if brings or (path is not None and source.path is not None and path == resolved(source.path)):
+                return item.path.span
+        return None
+
+
+def _length(path: Path) -> int:
+    try:
+        return len(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return 0
+
+
+class Documents:
+    """The texts that are open, as the editor has them."""
+
+    def __init__(self, text_of: Callable[[str], str]) -> None:
+        self.text_of = text_of
+        self.encoding = "utf-16"
+        self._known: dict[str, Document] = {}
+
+    def get(self, uri: str) -> Document:
+        text = self.text_of(uri)
+        known = self._known.get(uri)
+        if known is None or known.text != text or known.encoding != self.encoding:
+            known = self._known[uri] = Document(uri, text, self.encoding)
+        return known
+
+    def drop(self, uri: str) -> None:
+        self._known.pop(uri, None)
+
+    def forget(self) -> None:
+        """Read all anew: a file has changed that some of them may import."""
+        self._known.clear()
