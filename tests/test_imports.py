@@ -98,7 +98,7 @@ SHOWN = {  # what a command needs besides the functions that it calls, to print 
 
 
 def test_a_command_calls_the_functions_of_the_api() -> None:
-    """It does not redo what they do: of what they are made of it uses lang and run alone, and types. The server is one."""
+    """It does not redo what they do: of what they are made of it uses lang and run alone, types, and the server."""
     wrong = []
     for path in (PACKAGE / "cli").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
