@@ -142,8 +142,11 @@ def write_choice(writer: Writer, scope: Scope, edge: Edge, values: Mapping[str, 
     if passed and scope.pass_ is not None:
         inputs[PASS] = scope.pass_
     methods = []
+    prefix = (
+        scope.name(path_of(edge.mix)) or "edge_"
+    )  # a layer that offers a choice has modules of these labels
     for source, label, inner in zip(applied.inputs, edge.labels, edge.inner, strict=True):
-        method = f"{scope.name(path_of(edge.mix))}{label}{'_plain' if writer.plain else ''}"
+        method = f"{prefix}{label}{'_plain' if writer.plain else ''}"
         scope.root.add_part(method, Part(_code(writer, scope, source, inner, inputs)))
         methods.append(code.create_node("get_attr", method))
     row = (scope.weights[str(applied.attribute("table"))], applied.attribute("row"))

@@ -33,7 +33,17 @@ VARIANTS: list[dict[str, Any]] = [
     {"level": 0, "edge_weights": True, "partial": 2},
     {"level": 2, "edge_weights": True, "partial": 2},
 ]
-SPECS = {"searched": SEARCHED, "ragged": RAGGED}
+LAYERS = """darts 2
+import "std/blocks"
+op mb(k) = residual(conv(1, out = 2*Cin) > bn > relu > dwconv(k) > conv(1) > bn)
+network chain {
+  input image(1, HEIGHT, WIDTH)
+  stem  conv(3)
+  stage (mb(1 | 3 | 5) | identity | conv(1)) > (none | conv(3) > bn) width 4
+  head  global_avg_pool > linear(3)
+}
+"""
+SPECS = {"searched": SEARCHED, "ragged": RAGGED, "layers": LAYERS}
 
 
 def hard(text: str, **settings: Any) -> Supernet:

@@ -139,6 +139,10 @@ class Cell:
         """The edges that have a row of alphas, in the order of the rows."""
         return tuple(edge for edge in self.edges if edge.searched)
 
+    def called(self, edge: Edge) -> str:
+        """What messages call one of its edges."""
+        return f"the layer `{self.name}`" if self.layer else f"the edge {edge.source} -> {edge.target}"
+
     def incoming(self, node: str) -> tuple[Edge, ...]:
         """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
         else in that of `edges`, by which sources stand in order of declaration in darts 1, and as written later."""

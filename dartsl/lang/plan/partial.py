@@ -109,7 +109,7 @@ class _Narrowing:
         return None
 
     def report(self, layer: CellLayer, edge: Edge, why: str, help: str) -> None:
-        title = f"partial channels do not fit the edge {edge.source} -> {edge.target}"
+        title = f"partial channels do not fit {layer.cell.called(edge)}"
         label = Label(edge.span, f"{why} in `{layer.name}`")
         group = f"partial {layer.cell.name} {help}"
         self.faults.append(Diagnostic("E0613", title, label, help=help, group=group))

@@ -49,7 +49,7 @@ def skip_faults(plan: Plan) -> Iterator[Diagnostic]:
                 where = f"it leads from {_text(before)} to {_text(after)} in `{layer.name}`"
                 yield Diagnostic(
                     "E0611",
-                    f"no skip connection fits beside the edge {edge.source} -> {edge.target}",
+                    f"no skip connection fits beside {layer.cell.called(edge)}",
                     Label(edge.span, where),
                     help="set `auxiliary_skip = false`, or let the edge keep its width, with stride 1 or 2",
                 )
