@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dartsl.lang.check.kinds import ExprKind
 from dartsl.lang.check.matched import matched
 from dartsl.lang.check.signatures import SAMPLES, Signature
+from dartsl.lang.codes import e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.suggestions import MAX_SUGGESTIONS, close
 from dartsl.lang.syntax import foreign
@@ -33,7 +34,7 @@ class Binding:
 
 def bind(signature: Signature, expr: Name | Call) -> Binding:
     """Match the arguments of a call, or of a bare name, with parameters."""
-    declared = (Label(signature.span, f"declared as {signature}"),)
+    declared = Label(signature.span, f"declared as {signature}")
     found = matched([p.name.id for p in signature.parameters], expr, width=signature.width)
     faults: list[Diagnostic] = []
     extra: list[Argument] = []
@@ -41,13 +42,16 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
         if reason == "too many":
             extra.append(argument)
         elif reason == "after named":
-            faults.append(_after_named(argument))
+            faults.append(e04_values.after_named(argument.span))
         elif argument.name is not None and reason == "unknown":
             seek = len(faults) < MAX_SUGGESTIONS
-            faults.append(_unknown_argument(signature, expr, argument, argument.name, seek, declared))
+            help = _remedy(signature, expr, argument, argument.name) if seek else None
+            faults.append(
+                e04_values.no_parameter(argument.span, signature.name, argument.name.id, declared, help)
+            )
         else:
             name = argument.name.id if argument.name else ""
-            faults.append(_given_twice(name, argument, found.given[name]))
+            faults.append(e04_values.given_twice(argument.span, name, found.given[name].span))
     if extra and isinstance(expr, Call):
         faults.append(_too_many(signature, len(expr.arguments), extra, declared))
     missing = [p.name.id for p in signature.required if p.name.id not in found.given]
@@ -56,28 +60,6 @@ def bind(signature: Signature, expr: Name | Call) -> Binding:
     values = {name: argument.value for name, argument in found.given.items()}
     stray = [argument for argument, reason in found.misfits if reason != "too many"]
     return Binding(values, found.given, (*stray, *extra), tuple(faults))
-
-
-def _after_named(argument: Argument) -> Diagnostic:
-    title = "a positional argument follows a named one"
-    return Diagnostic("E0401", title, Label(argument.span, "name it, or move it before the named ones"))
-
-
-def _unknown_argument(
-    signature: Signature,
-    expr: Name | Call,
-    argument: Argument,
-    name: Name,
-    seek: bool,
-    declared: tuple[Label, ...],
-) -> Diagnostic:
-    return Diagnostic(
-        "E0401",
-        f"`{signature.name}` has no argument `{name.id}`",
-        Label(argument.span, "no parameter has this name"),
-        declared,
-        _remedy(signature, expr, argument, name) if seek else None,
-    )
 
 
 def _remedy(signature: Signature, expr: Name | Call, argument: Argument, name: Name) -> str:
@@ -116,29 +98,12 @@ def wrong_kind(signature: Signature, parameter: str, argument: Argument, fault: 
     return replace(fault, title=title, secondary=(*fault.secondary, *declared), help=help)
 
 
-def _given_twice(name: str, again: Argument, first: Argument) -> Diagnostic:
-    return Diagnostic(
-        "E0401",
-        f"`{name}` is given twice",
-        Label(again.span, "given again here"),
-        (Label(first.span, "first given here"),),
-        "remove one of them",
-    )
-
-
-def _too_many(
-    signature: Signature, given: int, extra: list[Argument], declared: tuple[Label, ...]
-) -> Diagnostic:
+def _too_many(signature: Signature, given: int, extra: list[Argument], declared: Label) -> Diagnostic:
     takes = len(signature.parameters)
     most = "at most " if len(signature.required) < takes else ""
     accepted = f"{most}{takes} argument{'s' * (takes != 1)}, not {given}" if takes else "no arguments"
-    return Diagnostic(
-        "E0401",
-        f"`{signature.name}` takes {accepted}",
-        Label(extra[0].span, "one too many" if len(extra) == 1 else f"{len(extra)} too many"),
-        declared,
-        _without(signature, extra),
-    )
+    places = [argument.span for argument in extra]
+    return e04_values.too_many(places, signature.name, accepted, declared, _without(signature, extra))
 
 
 def _without(signature: Signature, extra: list[Argument]) -> str:
@@ -152,14 +117,8 @@ def _without(signature: Signature, extra: list[Argument]) -> str:
     return help
 
 
-def _missing(
-    signature: Signature, expr: Name | Call, missing: list[str], declared: tuple[Label, ...]
-) -> Diagnostic:
-    wanted = " and ".join(f"`{name}`" for name in missing)
+def _missing(signature: Signature, expr: Name | Call, missing: list[str], declared: Label) -> Diagnostic:
     bare = not (isinstance(expr, Call) and expr.arguments)
     value = SAMPLES.get(signature.kind(missing[0]), "...")
     label = f"write `{signature.sample()}`" if bare else f"add `{missing[0]} = {value}`"
-    values = "a value" if len(missing) == 1 else "values"
-    return Diagnostic(
-        "E0401", f"`{signature.name}` needs {values} for {wanted}", Label(expr.span, label), declared
-    )
+    return e04_values.missing(expr.span, signature.name, missing, label, declared)

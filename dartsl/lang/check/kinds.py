@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from dartsl.lang.codes import e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax.ast import Expr, Name
@@ -77,22 +78,17 @@ class Scope:
 
 def mismatch(expr: Expr, want: ExprKind, is_: str, help: str | None = None) -> Diagnostic:
     """E0402: `is_` says what stands there instead."""
-    return Diagnostic("E0402", f"expected {want.value}", Label(expr.span, is_), help=help)
+    return e04_values.expected(expr.span, want.value, is_, help)
 
 
 def use(local: Local, name: Name, want: ExprKind) -> Diagnostic | None:
     """Use a parameter where `want` is asked for: learn its kind, or E0402 if it is used as two."""
     kind = local.kind.narrowed(want)
     if kind is None:
-        first = () if local.used is None else (Label(local.used, f"used as {local.kind.value} here"),)
-        if local.used is None:
-            first = (Label(local.name.span, f"declared as {local.kind.value}"),)
-        return Diagnostic(
-            "E0402",
-            f"`{name.id}` is used as {local.kind.value} and as {want.value}",
-            Label(name.span, f"expected {want.value}"),
-            first,
-        )
+        first = Label(local.name.span, f"declared as {local.kind.value}")
+        if local.used is not None:
+            first = Label(local.used, f"used as {local.kind.value} here")
+        return e04_values.two_kinds(name.span, name.id, local.kind.value, want.value, first)
     if kind is not local.kind or local.used is None:
         local.kind, local.used = kind, name.span
     return None

@@ -7,6 +7,7 @@ from fractions import Fraction
 from dartsl.lang.check.constants import fold, number
 from dartsl.lang.check.model import CHANGES, KEEPS
 from dartsl.lang.check.signatures import Signature
+from dartsl.lang.codes import e04, e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.records.accepted import LARGEST_KERNEL, kernel_help, wanted
 from dartsl.lang.records.primitives import PRIMITIVES
@@ -20,8 +21,8 @@ def out_of_range(literal: Number) -> Diagnostic | None:
     """E0405 for a number whose exponent is out of reach."""
     if number(literal) is not None:
         return None
-    label = Label(literal.span, f"the exponent must be within {MAX_EXPONENT}")
-    return Diagnostic("E0405", f"the number {literal.lexeme} is out of range", label)
+    label = f"the exponent must be within {MAX_EXPONENT}"
+    return e04_values.out_of_range(literal.span, literal.lexeme, label)
 
 
 def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | None:
@@ -42,10 +43,10 @@ def argument(signature: Signature, parameter: str, value: Expr) -> Diagnostic | 
     if accepted is None:
         return None
     help = kernel_help(constant) if kind in ("kernel", "patch") else None
-    title = f"`{signature.name}` cannot have {parameter} = {shown(constant)}"
-    declared = (Label(signature.span, f"declared as {signature}"),)
     code = "E0503" if kind == "width" else "E0405"
-    return Diagnostic(code, title, Label(value.span, f"this must be {accepted}"), declared, help)
+    label, declared = f"this must be {accepted}", Label(signature.span, f"declared as {signature}")
+    given = shown(constant)
+    return e04_values.bad_value(code, value.span, signature.name, parameter, given, label, help, declared)
 
 
 def count(expr: Binary) -> Diagnostic | None:
@@ -55,16 +56,14 @@ def count(expr: Binary) -> Diagnostic | None:
         return None
     what = "repeat an operation" if expr.operator == "*" else "stride by"
     times = f" {shown(constant)} times" if expr.operator == "*" else f" {shown(constant)}"
-    return Diagnostic(
-        "E0405", f"cannot {what}{times}", Label(expr.right.span, "this must be a whole number from 1")
-    )
+    return e04_values.bad_count(expr.right.span, f"{what}{times}")
 
 
 def division(expr: Binary) -> Diagnostic | None:
     """E0405 for a quotient of numbers by 0."""
     if expr.operator != "/" or fold(expr.right) != 0:
         return None
-    return Diagnostic("E0405", "division by zero", Label(expr.right.span, "this is 0"))
+    return e04_values.by_zero(expr.right.span)
 
 
 def shape_arms(expr: Match) -> list[Diagnostic]:
@@ -74,18 +73,15 @@ def shape_arms(expr: Match) -> list[Diagnostic]:
     for arm in expr.arms:
         value = arm.value
         if isinstance(value, Number) or value.id not in (KEEPS, CHANGES):
-            label = Label(value.span, "this is neither")
-            faults.append(Diagnostic("E0402", f"expected `{KEEPS}` or `{CHANGES}`", label, help=SHAPE_FORM))
+            either = f"`{KEEPS}` or `{CHANGES}`"
+            faults.append(e04_values.expected(value.span, either, "this is neither", SHAPE_FORM))
         elif value.id in first:
-            before = (Label(first[value.id].span, "this arm is taken"),)
-            label = Label(value.span, "again here")
-            faults.append(Diagnostic("E0404", f"`{value.id}` has two arms", label, before))
+            faults.append(e04.second_arm(value.span, f"`{value.id}`", first[value.id].span))
         else:
             first[value.id] = value
     missing = [name for name in (KEEPS, CHANGES) if name not in first]
     if missing and not faults:
-        label = Label(expr.subject.span, f"it has no arm `{missing[0]}`")
-        faults.append(Diagnostic("E0402", "`match shape` has two arms", label, help=SHAPE_FORM))
+        faults.append(e04_values.missing_arm(expr.subject.span, missing[0], SHAPE_FORM))
     return faults
 
 
@@ -95,16 +91,14 @@ def arms(expr: Match) -> list[Diagnostic]:
     first: dict[Fraction | None, Number] = {}
     for arm in expr.arms:
         if isinstance(arm.value, Name):
-            label = Label(arm.value.span, "a stride is a whole number from 1")
-            faults.append(Diagnostic("E0402", "expected a stride", label))
+            label = "a stride is a whole number from 1"
+            faults.append(e04_values.expected(arm.value.span, "a stride", label))
             continue
         stride = number(arm.value)
         if stride == 0:
-            label = Label(arm.value.span, "a stride is a whole number from 1")
-            faults.append(Diagnostic("E0405", "no operation has stride 0", label))
+            faults.append(e04_values.no_stride(arm.value.span))
         elif stride in first:
-            again = Label(arm.value.span, "again here")
-            before = (Label(first[stride].span, "this arm is taken"),)
-            faults.append(Diagnostic("E0404", f"stride {arm.value.lexeme} has two arms", again, before))
+            again = arm.value.span
+            faults.append(e04.second_arm(again, f"stride {arm.value.lexeme}", first[stride].span))
         first.setdefault(stride, arm.value)
     return faults

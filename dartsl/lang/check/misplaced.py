@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
 from dartsl.lang.check.resolve import meaning
-from dartsl.lang.codes import e02
+from dartsl.lang.codes import e02, e04, e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -44,44 +44,32 @@ PLACES = {
 def choice(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
     where = PLACES[scope.place]
-    label = Label(expr.span, f"a choice is allowed only {_top(scope)} and in `ops`")
+    label = f"a choice is allowed only {_top(scope)} and in `ops`"
     help = LAYER_HELP if scope.place == "layer" else CHOICE_HELP
     if scope.is_network:
         help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
-    return Diagnostic("E0406", f"a choice is not allowed {where}", label, help=help)
+    return e04.choice_at(expr.span, where, label, help)
 
 
 def choice_of_values(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for a choice of numbers or of words that is not among the arguments of what is offered (darts 2)."""
     label = "values are chosen among the arguments of calls: on an edge, in `ops`, and in a layer"
     options = " or ".join(f"`{print_expr(option)}`" for option in expr.options)
-    title = f"a choice is not allowed {PLACES[scope.place]}"
-    return Diagnostic("E0406", title, Label(expr.span, label), help=f"write one of them, {options}")
+    return e04.choice_at(expr.span, PLACES[scope.place], label, f"write one of them, {options}")
 
 
 def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
     """E0406 for an `op` that is a choice and nothing else."""
-    name = declaration.name.id
-    label = Label(expr.span, "an `op` is one operation, and this is a choice of several")
-    return Diagnostic(
-        "E0406", f"`{name}` is a choice", label, help=f"declare it with `ops`: `ops {name} = ...`"
-    )
+    return e04.choice_as_op(expr.span, declaration.name.id)
 
 
 def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
     """E0406 for the name of an `ops` that is not at the top of an edge or in `ops`."""
-    return Diagnostic(
-        "E0406",
-        f"a choice is not allowed {PLACES[scope.place]}",
-        Label(
-            name.span,
-            f"`{name.id}` is a choice, which is allowed only {_top(scope)} and in `ops`",
-        ),
-        (Label(declaration.name.span, "declared here"),),
-        CHOICE_HELP
-        if name.span.source.version == 1
-        else f"{LAYER_HELP}, or write the choice as an argument of a call: `f(a | b)`",
-    )
+    label = f"`{name.id}` is a choice, which is allowed only {_top(scope)} and in `ops`"
+    help = f"{LAYER_HELP}, or write the choice as an argument of a call: `f(a | b)`"
+    help = CHOICE_HELP if name.span.source.version == 1 else help
+    declared = Label(declaration.name.span, "declared here")
+    return e04.choice_at(name.span, PLACES[scope.place], label, help, declared)
 
 
 def _top(scope: Scope) -> str:
@@ -96,20 +84,15 @@ def none(name: Name, scope: Scope) -> Diagnostic:
     what = "layer" if scope.place == "layer" else "edge"
     help = f"write `none` alone: it takes the stride of its {what} by itself" if at_edge else None
     alone = "as an alternative of its own" if what == "layer" else "as an option of an edge into a `sum`"
-    label = Label(name.span, f"`none` is allowed only {alone}")
-    return Diagnostic("E0407", f"`none` cannot {where}", label, help=help)
+    return e04.none_at(name.span, where, f"`none` is allowed only {alone}", help)
 
 
 def mix_bn(expr: Name | Call, found: Span, scope: Scope) -> Diagnostic:
     """E0408 for `mix_bn`, or an op that holds one, outside an edge's operation."""
-    label = "`mix_bn` is allowed on an edge, and after the merge of a node or an output"
-    secondary: tuple[Label, ...] = ()
-    title = f"`mix_bn` cannot be used {PLACES[scope.place]}"
-    if found is not expr.span:
-        function = expr.id if isinstance(expr, Name) else expr.function.id
-        title = f"`{function}` cannot be used {PLACES[scope.place]}: it contains a `mix_bn`"
-        secondary = (Label(found, "here"),)
-    return Diagnostic("E0408", title, Label(expr.span, label), secondary, "outside cells, use `bn`")
+    if found is expr.span:
+        return e04.mix_bn_at(expr.span, PLACES[scope.place])
+    function = expr.id if isinstance(expr, Name) else expr.function.id
+    return e04.mix_bn_in(expr.span, function, PLACES[scope.place], found)
 
 
 def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
@@ -126,8 +109,7 @@ def width_or_stride(name: Name, scope: Scope) -> Diagnostic:
     else:
         help = "write a number"
         label = "only the body of an operation, an edge or an input has a `stride`"
-    title = f"`{name.id}` is not known {PLACES[scope.place]}"
-    return Diagnostic("E0409", title, Label(name.span, label), help=help, group=_group(name, scope))
+    return e04.unasked(name.span, name.id, PLACES[scope.place], label, help, _group(name, scope))
 
 
 def builtin(name: Name, want: ExprKind, scope: Scope) -> Diagnostic:
@@ -139,8 +121,7 @@ def builtin(name: Name, want: ExprKind, scope: Scope) -> Diagnostic:
     if name.id in RECURRENT:
         return recurrent(name)
     if name.id in MERGES and ExprKind.OPERATION.narrowed(want) is not None:
-        label = Label(name.span, f"write `{name.id}(a, b)`")
-        return Diagnostic("E0401", f"`{name.id}` needs the operations that it merges", label)
+        return e04_values.empty_merge(name.span, name.id)
     return mismatch(name, want, f"`{name.id}` is {meaning(name)}")
 
 
@@ -152,23 +133,15 @@ def recurrent(name: Name) -> Diagnostic:
 
 def call_of_value(call: Call, what: str) -> Diagnostic:
     """E0402 for arguments given to something that takes none."""
-    return Diagnostic(
-        "E0402",
-        f"`{call.function.id}` cannot be called",
-        Label(call.span, f"`{call.function.id}` is {what}, and takes no arguments"),
-    )
+    return e04_values.not_callable(call.span, call.function.id, what)
 
 
 def empty_merge(call: Call) -> Diagnostic:
-    name = call.function.id
-    return Diagnostic(
-        "E0401", f"`{name}` needs the operations that it merges", Label(call.span, f"write `{name}(a, b)`")
-    )
+    return e04_values.empty_merge(call.span, call.function.id)
 
 
 def named_branch(call: Call, argument: Argument) -> Diagnostic:
-    label = Label(argument.span, "its operations have no names")
-    return Diagnostic("E0401", f"`{call.function.id}` takes no named arguments", label)
+    return e04_values.named_branch(argument.span, call.function.id)
 
 
 def unknown_value(name: Name, scope: Scope) -> Diagnostic:
@@ -196,9 +169,9 @@ def _group(name: Name, scope: Scope) -> str:
 
 def subject(expr: Match) -> Diagnostic:
     later = expr.subject.span.source.version > 1
-    label = Label(expr.subject.span, f"only `stride` {'and `shape` ' if later else ''}can be matched")
-    expected = "expected `stride` or `shape`" if later else "expected `stride`"
-    return Diagnostic("E0402", expected, label, help="write `match stride { 1 => ..., 2 => ... }`")
+    label = f"only `stride` {'and `shape` ' if later else ''}can be matched"
+    what = "`stride` or `shape`" if later else "`stride`"
+    return e04_values.expected(expr.subject.span, what, label, "write `match stride { 1 => ..., 2 => ... }`")
 
 
 def arithmetic(expr: Binary, *, turned: bool) -> Diagnostic:
@@ -225,13 +198,12 @@ def stride(expr: Binary, is_ops: bool) -> Diagnostic | None:
     what = _strideless(expr.left, is_ops)
     if what is None:
         return None
-    label = Label(expr.span, "`/` applies to a name, a call or a repetition")
     help = "write the stride after the step that strides" if isinstance(expr.left, Chain) else None
     if is_ops or isinstance(expr.left, Choice):
         help = "write the stride after each of the operations"
-    twice = isinstance(expr.left, Binary)
-    title = "a stride cannot be given twice" if twice else f"{what} cannot be given a stride"
-    return Diagnostic("E0410", title, label, help=help)
+    if isinstance(expr.left, Binary):
+        return e04.second_stride(expr.span, help)
+    return e04.strideless(expr.span, what, help)
 
 
 def _strideless(expr: Expr, is_ops: bool) -> str | None:

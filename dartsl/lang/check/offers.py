@@ -13,7 +13,8 @@ from dartsl.lang.check.identity import Identities
 from dartsl.lang.check.kinds import ExprKind, Scope, use
 from dartsl.lang.check.model import Candidate
 from dartsl.lang.check.signatures import Signature
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e04
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax.ast import Binary, Call, Chain, Choice, Expr, Name, OpsDecl
@@ -157,10 +158,4 @@ def _spread(expr: Expr, within: bool) -> Iterator[Expr]:
 
 
 def _offered_twice(option: Option, first: Option) -> Diagnostic:
-    return Diagnostic(
-        "E0404",
-        f"`{option.candidate.label}` is offered twice",
-        Label(option.at, "again here"),
-        (Label(first.at, "already offered here"),),
-        "remove one of them",
-    )
+    return e04.offered_twice(option.at, option.candidate.label, first.at)

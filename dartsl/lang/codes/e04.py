@@ -156,3 +156,88 @@ def none_without_sum(none: Span, node: str, merge: str, merged: Span) -> Diagnos
     label = Label(none, "only a `sum` can do without an edge")
     help = f"leave `none` out, or merge `{node}` by `sum`"
     return Diagnostic("E0407", f"`none` cannot be offered on an edge into `{node}`", label, other, help)
+
+
+def offered_twice(again: Span, candidate: str, first: Span) -> Diagnostic:
+    """E0404 for a candidate."""
+    before = (Label(first, "already offered here"),)
+    return Diagnostic(
+        "E0404", f"`{candidate}` is offered twice", Label(again, "again here"), before, "remove one of them"
+    )
+
+
+def second_arm(again: Span, arm: str, first: Span) -> Diagnostic:
+    """E0404 for an arm, such as "stride 2"."""
+    before = (Label(first, "this arm is taken"),)
+    return Diagnostic("E0404", f"{arm} has two arms", Label(again, "again here"), before)
+
+
+def choice_at(span: Span, where: str, label: str, help: str, *others: Label) -> Diagnostic:
+    """E0406 for a choice that is not at the top of an edge or in `ops`."""
+    return Diagnostic("E0406", f"a choice is not allowed {where}", Label(span, label), others, help)
+
+
+def choice_as_op(span: Span, name: str) -> Diagnostic:
+    """E0406 for an `op` that is a choice and nothing else."""
+    label = Label(span, "an `op` is one operation, and this is a choice of several")
+    return Diagnostic(
+        "E0406", f"`{name}` is a choice", label, help=f"declare it with `ops`: `ops {name} = ...`"
+    )
+
+
+def none_at(span: Span, where: str, label: str, help: str | None) -> Diagnostic:
+    """E0407 for `none` that is not a candidate of its own."""
+    return Diagnostic("E0407", f"`none` cannot {where}", Label(span, label), help=help)
+
+
+def mix_bn_at(span: Span, where: str) -> Diagnostic:
+    """E0408 for `mix_bn` outside an edge's operation."""
+    return _mix_bn(span, f"`mix_bn` cannot be used {where}")
+
+
+def mix_bn_in(span: Span, operation: str, where: str, found: Span) -> Diagnostic:
+    """E0408 for an operation that holds a `mix_bn` outside an edge's operation."""
+    title = f"`{operation}` cannot be used {where}: it contains a `mix_bn`"
+    return _mix_bn(span, title, Label(found, "here"))
+
+
+def _mix_bn(span: Span, title: str, *others: Label) -> Diagnostic:
+    label = Label(span, "`mix_bn` is allowed on an edge, and after the merge of a node or an output")
+    return Diagnostic("E0408", title, label, others, "outside cells, use `bn`")
+
+
+def unasked(span: Span, name: str, where: str, label: str, help: str, group: str) -> Diagnostic:
+    """E0409 for `C`, `Cin`, `stride` or `shape` where nobody asks for one."""
+    return Diagnostic("E0409", f"`{name}` is not known {where}", Label(span, label), help=help, group=group)
+
+
+def strideless(span: Span, what: str, help: str | None) -> Diagnostic:
+    """E0410 for a `/` after something that it does not apply to."""
+    label = Label(span, "`/` applies to a name, a call or a repetition")
+    return Diagnostic("E0410", f"{what} cannot be given a stride", label, help=help)
+
+
+def second_stride(span: Span, help: str | None) -> Diagnostic:
+    """E0410 for a `/` after a `/`."""
+    label = Label(span, "`/` applies to a name, a call or a repetition")
+    return Diagnostic("E0410", "a stride cannot be given twice", label, help=help)
+
+
+def cannot_stride(span: Span, label: str, help: str | None, *others: Label) -> Diagnostic:
+    """E0410: a `/` after an operation that cannot stride."""
+    text = " ".join(span.text.split())
+    text = text if len(text) <= 40 else text[:37] + "..."
+    return Diagnostic("E0410", f"`{text}` cannot take a stride", Label(span, label), others, help)
+
+
+def no_owner(span: Span) -> Diagnostic:
+    """E0413 for `share` where no node has a matrix."""
+    label = Label(span, "no node of a recurrent cell owns a matrix here")
+    help = "share a matrix on the edges of a cell that `scan` runs"
+    return Diagnostic("E0413", "a matrix cannot be shared here", label, help=help)
+
+
+def unlike_shares(node: str, share: str, one: Label, other: Label) -> Diagnostic:
+    """E0413 for operations into one node that share a matrix and want it in different shapes, as the labels say."""
+    help = "give what arrives the same width, or leave `share` out"
+    return Diagnostic("E0413", f"operations into `{node}` cannot share `{share}`", one, (other,), help)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import Operation
+from dartsl.lang.codes import e04
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import too_large
 from dartsl.lang.codes.source import Span
@@ -29,7 +30,7 @@ from dartsl.lang.plan.evaluate import (
     whole,
 )
 from dartsl.lang.plan.merging import merge_branches
-from dartsl.lang.plan.op_faults import cannot_stride, passed_at, stride_text
+from dartsl.lang.plan.op_faults import passed_at, stride_text
 from dartsl.lang.plan.parts import Given, Part, called, merged, term, then
 from dartsl.lang.plan.terms import Merge
 from dartsl.lang.plan.width_faults import argument_fault
@@ -139,21 +140,21 @@ class Elaborator:
         """A name or call with a `/` written after it."""
         if not isinstance(target, Name | Call):
             help = "write `/` after the step that strides"
-            diagnostic = cannot_stride(target.span, "`/` applies to a name, a call or a repetition", help)
+            diagnostic = e04.cannot_stride(target.span, "`/` applies to a name, a call or a repetition", help)
             return self._poisoned(diagnostic, tensor)
         if not self._may_stride(target, scope):
-            return self._poisoned(cannot_stride(target.span, "it always has stride 1", None), tensor)
+            return self._poisoned(e04.cannot_stride(target.span, "it always has stride 1", None), tensor)
         try:
             part = self._apply(target, tensor, scope, asked)
         except NoArmError as error:
             label = Label(error.match.span, f"no arm for stride {error.stride}")
             return self._poisoned(
-                cannot_stride(target.span, f"asked for stride {asked}", None, label), tensor
+                e04.cannot_stride(target.span, f"asked for stride {asked}", None, label), tensor
             )
         if part.ok and asked != 1 and (part.stride == (1, 1) or not set(part.stride or ()) <= {1, asked}):
             label_text = f"asked for stride {asked}, gives {stride_text(part.stride)}"
             given = passed_at(target, scope)
-            return self._poisoned(cannot_stride(target.span, label_text, None, *given), part.output)
+            return self._poisoned(e04.cannot_stride(target.span, label_text, None, *given), part.output)
         return part
 
     def _may_stride(self, target: Name | Call, scope: Environment) -> bool:

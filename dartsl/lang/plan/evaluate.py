@@ -15,6 +15,7 @@ from typing import Any
 from dartsl.lang.check import constants
 from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import CHANGES, KEEPS, REACHING, Operation
+from dartsl.lang.codes import e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.records.accepted import wanted
@@ -88,8 +89,8 @@ def number(literal: Number) -> Fraction:
     """The value of a number literal, exactly. Raises FaultError when its exponent is absurd."""
     value = constants.number(literal)
     if value is None:
-        title = f"the number {literal.lexeme} is out of range"
-        raise FaultError(Diagnostic("E0405", title, Label(literal.span, "its exponent is too large")))
+        label = "its exponent is too large"
+        raise FaultError(e04_values.out_of_range(literal.span, literal.lexeme, label))
     return value
 
 
@@ -140,17 +141,14 @@ def evaluate(expr: Expr, scope: Environment) -> Value:
 def _arithmetic(expr: Binary, left: Value, right: Value) -> Value:
     for side, value in ((expr.left, left), (expr.right, right)):
         if isinstance(value, bool) or not isinstance(value, Fraction | Symbolic):
-            raise FaultError(
-                Diagnostic("E0402", "expected a number", Label(side.span, f"this is {kind_of(value)}"))
-            )
+            raise FaultError(e04_values.expected(side.span, "a number", f"this is {kind_of(value)}"))
     assert isinstance(left, Fraction | Symbolic)
     assert isinstance(right, Fraction | Symbolic)
     if expr.operator == "/" and right == 0:
-        raise FaultError(Diagnostic("E0405", "division by zero", Label(expr.right.span, "this is 0")))
+        raise FaultError(e04_values.by_zero(expr.right.span))
     value = _OPERATORS[expr.operator](left, right)
     if not is_small(value):
-        title = "this number is out of range"
-        raise FaultError(Diagnostic("E0405", title, Label(expr.span, "too long to be worked out")))
+        raise FaultError(e04_values.too_long(expr.span))
     return value
 
 
@@ -178,11 +176,9 @@ def whole(expr: Expr, scope: Environment, what: str, low: int = 1, high: int = 1
     written = scope.places.get(expr.id, expr.span) if isinstance(expr, Name) else expr.span
     used = () if written is expr.span else (Label(expr.span, f"{what} here"),)
     if isinstance(value, bool | str | Closure):
-        label = Label(written, f"this is {kind_of(value)}")
-        raise FaultError(Diagnostic("E0402", f"{what} must be a number", label, used))
+        raise FaultError(e04_values.must_be(written, what, "a number", kind_of(value), *used))
     if not isinstance(value, Fraction) or value.denominator != 1 or not low <= value <= high:
-        label = Label(written, f"this must be a whole number from {low}")
-        raise FaultError(Diagnostic("E0405", f"{what} cannot be {shown(value)}", label, used))
+        raise FaultError(e04_values.not_whole(written, what, shown(value), low, *used))
     return int(value)
 
 
@@ -228,12 +224,10 @@ def body_width(argument: Argument | None, scope: Environment) -> tuple[Width, Sp
         return scope.width, None
     value, place = evaluate(argument.value, scope), _place(argument.value, scope)
     if isinstance(value, bool | str | Closure):
-        label = Label(place, f"this is {kind_of(value)}")
-        raise FaultError(Diagnostic("E0402", "a width must be a number", label))
+        raise FaultError(e04_values.must_be(place, "a width", "a number", kind_of(value)))
     needed = wanted("width", value)
     if needed is not None:
-        label = Label(place, f"this must be {needed}")
-        raise FaultError(Diagnostic("E0503", f"a width cannot be {shown(value)}", label))
+        raise FaultError(e04_values.bad_width(place, shown(value), needed))
     return value, argument.span
 
 

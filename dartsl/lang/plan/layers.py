@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dartsl.lang.codes import e04
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, whole
-from dartsl.lang.plan.op_faults import cannot_stride
 from dartsl.lang.records.accepted import LARGEST_KERNEL
 from dartsl.lang.syntax.ast import Binary, Chain, Expr
 
@@ -57,7 +57,9 @@ class StageReader:
         except FaultError as error:
             self._faults.append(error.diagnostic)
         except NoArmError as error:
-            self._faults.append(cannot_stride(error.match.span, f"no arm for stride {error.stride}", None))
+            self._faults.append(
+                e04.cannot_stride(error.match.span, f"no arm for stride {error.stride}", None)
+            )
         return 1
 
     def _items(self, expr: Expr, stride: tuple[int, Span] | None) -> Iterator[Item]:
@@ -83,4 +85,4 @@ class StageReader:
 
     def _misplaced(self, expr: Expr) -> None:
         label = "`/` applies to a cell, an operation or a repetition"
-        self._faults.append(cannot_stride(expr.span, label, "write `/` after the layer that strides"))
+        self._faults.append(e04.cannot_stride(expr.span, label, "write `/` after the layer that strides"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from dartsl.lang.codes import e04
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Environment
@@ -20,9 +21,7 @@ def misused(
     """E0413 or E0508 for a `share` or a `tie` where there is no node, or no head, to take a matrix from."""
     given = dict(values)
     if given.get("share") and not shares:
-        label = Label(scope.places.get("share", call.span), "no node of a recurrent cell owns a matrix here")
-        help = "share a matrix on the edges of a cell that `scan` runs"
-        return Diagnostic("E0413", "a matrix cannot be shared here", label, help=help)
+        return e04.no_owner(scope.places.get("share", call.span))
     if given.get("tie") and not ties:
         label = Label(scope.places.get("tie", call.span), "only the head can take the embedding's matrix")
         return Diagnostic("E0508", "a matrix cannot be tied here", label)
@@ -36,13 +35,10 @@ def unlike_shares(node: str, terms: Iterable[Term]) -> Iterator[Diagnostic]:
         for step in steps(term):
             other = first.setdefault(step.share, step)
             if step.share and _matrix(other) != _matrix(step):
-                yield Diagnostic(
-                    "E0413",
-                    f"operations into `{node}` cannot share `{step.share}`",
-                    Label(step.span, f"this one needs {_matrix(step)}"),
-                    (Label(other.span, f"this one needs {_matrix(other)}"),),
-                    "give what arrives the same width, or leave `share` out",
+                one, first_one = (
+                    Label(each.span, f"this one needs {_matrix(each)}") for each in (step, other)
                 )
+                yield e04.unlike_shares(node, step.share, one, first_one)
 
 
 def _matrix(step: Step) -> str:

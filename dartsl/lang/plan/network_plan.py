@@ -10,6 +10,7 @@ from typing import Literal
 from dartsl.lang.check.model import Cell, Network, Spec, Stage
 from dartsl.lang.check.network_faults import too_small
 from dartsl.lang.check.scans import read_scan
+from dartsl.lang.codes import e04
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, arranged
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
@@ -20,7 +21,6 @@ from dartsl.lang.plan.evaluate import Environment, FaultError, Value
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.layers import Item, StageReader
 from dartsl.lang.plan.matrices import head_faults
-from dartsl.lang.plan.op_faults import cannot_stride
 from dartsl.lang.plan.parameters import number_of, values_of, written
 from dartsl.lang.plan.partial import narrowed
 from dartsl.lang.plan.parts import Part, term, term_size
@@ -222,11 +222,11 @@ class _Planner:
         tensor = self._newest.tensor
         if item.stride > 1 and self._takes.sequence:
             help = "every layer of a network of text gives a vector for each token"
-            self.faults.append(cannot_stride(item.span, "a sequence cannot be strided", help))
+            self.faults.append(e04.cannot_stride(item.span, "a sequence cannot be strided", help))
             raise _StopError
         if item.stride > 1 and not tensor.size:
             help = "every layer of a network of vectors gives a vector"
-            self.faults.append(cannot_stride(item.span, "a vector cannot be strided", help))
+            self.faults.append(e04.cannot_stride(item.span, "a vector cannot be strided", help))
             raise _StopError
         if item.stride > 1 and 1 in tensor.size[int(tensor.series) :]:
             self.faults.append(too_small(item.span, tensor, self._network.input))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
+from dartsl.lang.codes import e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Closure, Environment, Value, kind_of
 from dartsl.lang.records.accepted import kernel_help, wanted
 from dartsl.lang.records.primitives import called, even_pool
@@ -24,11 +25,6 @@ def stride_text(stride: Pair | None) -> str:
     return f"stride {stride[0]}" if stride[0] == stride[1] else f"stride {stride[0]}x{stride[1]}"
 
 
-def cannot_stride(span: Span, label: str, help: str | None, *secondary: Label) -> Diagnostic:
-    """E0410: a `/` after something that cannot stride."""
-    return Diagnostic("E0410", f"`{_short(span)}` cannot take a stride", Label(span, label), secondary, help)
-
-
 def bad_argument(
     primitive: Primitive, name: str, kind: ParameterKind, value: Value, call: Name | Call, scope: Environment
 ) -> Diagnostic | None:
@@ -38,41 +34,36 @@ def bad_argument(
     used = () if inside else (Label(call.span, f"`{primitive.name}` gets it here"),)
     expected = _EXPECTED.get(kind, "a number")
     if isinstance(value, Closure) or (expected != "a value" and kind_of(value) != expected):
-        title = f"`{name}` of `{primitive.name}` must be {expected}"
-        return Diagnostic("E0402", title, Label(place, f"this is {kind_of(value)}"), used)
+        what = f"`{name}` of `{primitive.name}`"
+        return e04_values.must_be(place, what, expected, kind_of(value), *used)
     needed = wanted(kind, value)
     if needed is not None:
         if kind == "width":
-            return Diagnostic(
-                "E0503", f"a width cannot be {shown(value)}", Label(place, f"this must be {needed}"), used
-            )
-        title = f"`{primitive.name}` cannot have {name} = {shown(value)}"
+            return e04_values.bad_width(place, shown(value), needed, *used)
         code = {"share": "E0413", "tie": "E0508"}.get(kind, "E0405")
         help = kernel_help(value) if kind in ("kernel", "patch") else None
-        return Diagnostic(code, title, Label(place, f"this must be {needed}"), used, help)
+        label = f"this must be {needed}"
+        return e04_values.bad_value(code, place, primitive.name, name, shown(value), label, help, *used)
+    bad = partial(e04_values.bad_value, "E0405", place, primitive.name, name, str(value))
     k = scope.names.get("k")
     if kind == "dilation" and value != 1 and isinstance(k, Fraction) and k % 2 == 0:
-        label = Label(place, "an even kernel is that of a patch, which is not dilated")
-        return Diagnostic("E0405", f"`{primitive.name}` cannot have dilation = {value}", label, used)
+        label = "an even kernel is that of a patch, which is not dilated"
+        return bad(label, None, *used)
     if kind not in ("kernel", "patch") or isinstance(value, Symbolic | str | bool):
         return None
     patches = kind == "patch" and call.span.source.version > 1
     if not patches and not even_pool(primitive, value):
         if value % 2:
             return None
-        title = f"`{primitive.name}` cannot have {name} = {value}"
         help = kernel_help(value)
         if value == 2 and primitive.has("pool"):
             help += f", or `{primitive.name}(2)/2`: the one even kernel is that of a pool with k = stride"
-        return Diagnostic("E0405", title, Label(place, "a kernel must be odd"), used, help)
+        return bad("a kernel must be odd", help, *used)
     if value == scope.stride or value % 2:
         return None
-    title = f"`{primitive.name}` cannot have {name} = {value}"
     what = "convolution" if patches else "pool"
-    label = Label(
-        place, f"an even kernel of a {what} needs stride {value}; the stride here is {scope.stride}"
-    )
-    return Diagnostic("E0405", title, label, used, f"write `{primitive.name}({value})/{value}`, or 3")
+    label = f"an even kernel of a {what} needs stride {value}; the stride here is {scope.stride}"
+    return bad(label, f"write `{primitive.name}({value})/{value}`, or 3", *used)
 
 
 def indivisible(
@@ -87,11 +78,13 @@ def indivisible(
         widths = {"arrive": tensor.width} | ({"are given": given.width} if dense else {})
         for verb, width in widths.items():
             if isinstance(width, Fraction) and width.denominator == 1 and width % parts:
-                title = f"`{called(primitive.name)}` cannot have {name} = {parts}"
-                label = Label(
-                    scope.places.get(name, call.span), f"{channels(width)} {verb}, which it must divide"
+                place, label = (
+                    scope.places.get(name, call.span),
+                    f"{channels(width)} {verb}, which it must divide",
                 )
-                return Diagnostic("E0405", title, label)
+                return e04_values.bad_value(
+                    "E0405", place, called(primitive.name), name, str(parts), label, None
+                )
     return None
 
 
@@ -144,11 +137,6 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
                 )
             return Diagnostic("E0504", small, label, help=help)
     return None
-
-
-def _short(span: Span) -> str:
-    text = " ".join(span.text.split())
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def passed_at(target: Name | Call, scope: Environment) -> tuple[Label, ...]:
