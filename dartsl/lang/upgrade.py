@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dartsl.lang.check.model import Spec
 from dartsl.lang.checker import diagnose
-from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.codes.source import HEADER, Source
+from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.parts import steps
+from dartsl.lang.plan.terms import CellLayer, Scan
+from dartsl.lang.records.primitives import owner
 from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
@@ -19,7 +24,7 @@ def upgraded(source: Source) -> str:
     """The text of a file in the latest version of the language, as it is written; comments are kept.
 
     Raises SpecError where it is no sound syntax, and for all that the latest version refuses in it and its own does
-    not, such as names that it keeps for itself.
+    not, such as names that it keeps for itself; UserError where it would give something another meaning.
     """
     file = parse(source)
     header = HEADER.match(source.text)
@@ -30,13 +35,45 @@ def upgraded(source: Source) -> str:
     # Of the same length, so that every fault is found at its place in the file.
     newer = replace(source, text=f"{source.text[:start]}{LATEST:0{end - start}}{source.text[end:]}")
     known = {_place(fault) for fault in diagnose(source).errors}
-    faults = [fault for fault in diagnose(newer).errors if _place(fault) not in known]
+    found = diagnose(newer)
+    faults = [fault for fault in found.errors if _place(fault) not in known]
     if faults:
         names = [fault for fault in faults if fault.code in NAMES]
         raise SpecError(names or faults)  # what else is wrong may follow from them
+    if found.spec is not None:
+        _require_same_dropout(found.spec)
     return print_file(replace(file, version=LATEST))
 
 
 def _place(fault: Diagnostic) -> tuple[str, str, int]:
     span = fault.primary.span
     return fault.code, span.source.name, span.start
+
+
+def _require_same_dropout(spec: Spec) -> None:
+    """Raise UserError where a dropout of a `scan` would act in more places than before."""
+    for network in spec.networks.values():
+        for layer in plan(spec, network, {}).layers:
+            if isinstance(layer, CellLayer) and layer.scan is not None and _drops_more(layer, layer.scan):
+                raise UserError(
+                    f"{spec.root.source.name} would mean something else in `darts {LATEST}`: there the dropouts of "
+                    f"`scan({layer.cell.name}, ...)` also act where the element or the carry enters a `linear` without "
+                    "`share`",
+                    help="leave it in its version, take the dropouts away, or share the matrix",
+                )
+
+
+def _drops_more(layer: CellLayer, scan: Scan) -> bool:
+    """Whether the element or the carry, which identity edges pass on, enters a matrix of its own under a dropout."""
+    if not scan.dropout_x and not scan.dropout_h:
+        return False
+    passing = {item.name for item in layer.cell.inputs}
+    for edge, terms in zip(layer.cell.edges, layer.edges, strict=True):  # in order of the nodes they lead to
+        if edge.source not in passing:
+            continue
+        found = [step for term in terms for step in steps(term)]
+        if any(owner(step.primitive).has("matrix") and not step.share for step in found):
+            return True
+        if any(candidate.label == "identity" for candidate in edge.candidates):
+            passing.add(edge.target)
+    return False

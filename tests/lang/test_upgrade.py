@@ -11,7 +11,7 @@ import dartsl
 from dartsl.graph.build import build
 from dartsl.graph.operations import info
 from dartsl.lang.checker import check
-from dartsl.lang.codes.diagnostics import SpecError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.syntax.loader import PRELUDES, read, read_file
@@ -45,6 +45,36 @@ def test_a_shipped_spec_means_the_same(name: str) -> None:
         newer_graph, graph = (build(plan(spec, spec.networks[each], {})) for spec in (new, old))
         assert list(newer_graph.nodes(data="op")) == list(graph.nodes(data="op"))
         assert info(newer_graph) == info(graph)
+
+
+SCAN = """darts 1
+
+cell step {
+  input  x, h
+  node   n : sum
+  node   m : sum
+  edge   x, h -> n : identity
+  edge   WHERE -> m : linear > tanh
+  output m
+}
+
+network net(H = 4, vocab = 9) {
+  input tokens(5)
+  stem  embedding(vocab, out = H)
+  stage scan(step, carry = "h"DROPOUT) width H
+  head  linear(vocab)
+}
+"""
+
+
+@pytest.mark.parametrize("where", ["x, n", "n"])
+def test_dropouts_that_would_act_in_more_places_are_refused(where: str) -> None:
+    text = SCAN.replace("WHERE", where)
+    assert upgraded(Source("x", text.replace("DROPOUT", ""))).startswith("darts 2\n")
+    with pytest.raises(
+        UserError, match="would mean something else in `darts 2`: there the dropouts of `scan"
+    ):
+        upgraded(Source("x", text.replace("DROPOUT", ", dropout_h = 0.5")))
 
 
 @pytest.mark.slow
