@@ -165,6 +165,13 @@ def test_the_preview_knows_the_cell_at_the_cursor() -> None:
 
 
 @pytest.mark.slow
+@needs_node
+def test_the_preview_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREVIEW", str(EXTENSION / "src" / "preview.js"))
+    assert "# pass 4" in run("node", "--test", "--test-reporter=tap", "tests/editors/preview.test.js")
+
+
+@pytest.mark.slow
 @needs_tools
 def test_the_package(tmp_path: Path) -> None:
     """What is installed in VS Code: the client in one file, the grammars, no sources, no modules."""

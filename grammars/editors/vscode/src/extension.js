@@ -8,9 +8,19 @@ const DRAW = "dartsl.draw"; // the server's: [uri, cell] -> the SVG, or null whe
 
 let client;
 let preview;
+let last = Promise.resolve(); // the start or stop that was asked for last: each waits for the one before
+
+function inTurn(step) {
+  last = last.then(step, step);
+  return last;
+}
+
+function executable() {
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? "";
+  return vscode.workspace.getConfiguration("dartsl").get("path").replaceAll("${workspaceFolder}", folder);
+}
 
 function newClient() {
-  const command = vscode.workspace.getConfiguration("dartsl").get("path");
   const middleware = {
     // The lens on a cell has the server's own command: what it answers is shown.
     executeCommand: async (name, given, next) => {
@@ -22,7 +32,7 @@ function newClient() {
   return new LanguageClient(
     "dartsl",
     "DARTS",
-    { command, args: ["lsp"] },
+    { command: executable(), args: ["lsp"] },
     { documentSelector: [{ language: "darts" }], middleware },
   );
 }
@@ -45,9 +55,11 @@ async function stop() {
   if (running?.isRunning()) await running.stop();
 }
 
-async function restart() {
-  await stop();
-  await start();
+function restart() {
+  return inTurn(async () => {
+    await stop();
+    await start();
+  });
 }
 
 // The SVG of a cell as the editor has it now, null where there is none.
@@ -66,7 +78,7 @@ function activate(context) {
       if (event.affectsConfiguration("dartsl.path")) return restart();
     }),
   );
-  return start();
+  return inTurn(start);
 }
 
-module.exports = { activate, deactivate: stop };
+module.exports = { activate, deactivate: () => inTurn(stop) };
