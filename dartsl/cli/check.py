@@ -11,6 +11,7 @@ import click
 
 from dartsl.cli.options import command, complete_spec, plugin_option
 from dartsl.cli.output import WRONG_USE, answer, coloured, current, note, rewrite, say_diagnostics
+from dartsl.cli.watch import require_watchable, watch, watch_option
 from dartsl.lang.codes.diagnostics import SpecError, UserError
 
 
@@ -20,9 +21,10 @@ from dartsl.lang.codes.diagnostics import SpecError, UserError
 @click.option(
     "--fix", "fixing", is_flag=True, help="Mend first what can have been meant in one way only, in the files."
 )
+@watch_option("Check again whenever one of the files, or what they import, changes.")
 @click.pass_context
 def check_command(
-    ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...], fixing: bool
+    ctx: click.Context, names: tuple[str, ...], plugins: tuple[Path, ...], fixing: bool, watching: bool
 ) -> None:
     """Check specs for errors.
 
@@ -37,7 +39,18 @@ def check_command(
       dartsl check --format json mine.darts other.darts
       dartsl check mine.darts --plugin my_ops.py
       dartsl check --fix mine.darts
+      dartsl check --watch mine.darts
     """
+    if watching:
+        if fixing:
+            raise click.UsageError("--watch and --fix do not go together: both would change a file.", ctx)
+        require_watchable(ctx, names)
+        watch(names, plugins, lambda: _check(names, plugins, fixing=False))
+    ctx.exit(1 if _check(names, plugins, fixing) else 0)
+
+
+def _check(names: tuple[str, ...], plugins: tuple[Path, ...], fixing: bool) -> int:
+    """Print what is wrong with specs; how many errors they have."""
     from dartsl.api.specs import diagnose
     from dartsl.lang.codes.render import report
 
@@ -55,7 +68,7 @@ def check_command(
             {"files": files},
             report(shown, faults, found.size, color=coloured(sys.stdout)),
         )
-    ctx.exit(1 if any(file["errors"] for file in files) else 0)
+    return sum(file["errors"] for file in files)
 
 
 def _fix(name: str) -> bool:

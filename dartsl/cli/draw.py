@@ -9,6 +9,7 @@ import click
 
 from dartsl.cli.options import command, complete_spec, output_option, read_spec, spec_argument
 from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, written
+from dartsl.cli.watch import require_watchable, watch, watch_option
 
 
 @command("draw")
@@ -22,8 +23,17 @@ from dartsl.cli.output import STDOUT, WRONG_USE, answer, current, deliver, writt
     help="Format, if no file name determines it. [dot]",
 )
 @output_option("The picture: .svg, .png, .pdf or .dot. Without it DOT text goes to stdout.")
+@watch_option("Draw again whenever the spec, or what it imports, changes; with -o FILE.")
+@click.pass_context
 def draw_command(
-    spec: str, cell: str | None, network: str | None, epoch: int | None, to: str | None, output: Path | None
+    ctx: click.Context,
+    spec: str,
+    cell: str | None,
+    network: str | None,
+    epoch: int | None,
+    to: str | None,
+    output: Path | None,
+    watching: bool,
 ) -> None:
     """Draw the cells of a SPEC, or of a run, from left to right.
 
@@ -37,7 +47,19 @@ def draw_command(
       dartsl draw darts_cnn --cell normal -o space.pdf
       dartsl draw runs/digits -o run.png
       dartsl draw digits --to svg -o - > digits.svg
+      dartsl draw mine.darts -o mine.svg --watch
     """
+    if watching:
+        if output in (None, STDOUT):
+            raise click.UsageError("--watch draws into a file: name one by -o.", ctx)
+        require_watchable(ctx, [spec])
+        watch([spec], (), lambda: _draw(spec, cell, network, epoch, to, output))
+    _draw(spec, cell, network, epoch, to, output)
+
+
+def _draw(
+    spec: str, cell: str | None, network: str | None, epoch: int | None, to: str | None, output: Path | None
+) -> None:
     from dartsl.api import draw
     from dartsl.graph.render import picture_format, render
 
