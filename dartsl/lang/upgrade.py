@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dartsl.lang.check.model import Spec
+from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.check.relisted import Relister
 from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
-from dartsl.lang.codes.source import HEADER, Source
+from dartsl.lang.codes.source import HEADER, Source, Span
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.parts import steps
 from dartsl.lang.plan.terms import CellLayer, Scan
 from dartsl.lang.records.primitives import owner
+from dartsl.lang.syntax.ast import CellDecl, Declaration, File
 from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
@@ -34,7 +36,8 @@ def upgraded(source: Source) -> str:
     start, end = header.span(1)
     # Of the same length, so that every fault is found at its place in the file.
     newer = replace(source, text=f"{source.text[:start]}{LATEST:0{end - start}}{source.text[end:]}")
-    known = {_place(fault) for fault in diagnose(source).errors}
+    old = diagnose(source)
+    known = {_place(fault) for fault in old.errors}
     found = diagnose(newer)
     faults = [fault for fault in found.errors if _place(fault) not in known]
     if faults:
@@ -42,12 +45,49 @@ def upgraded(source: Source) -> str:
         raise SpecError(names or faults)  # what else is wrong may follow from them
     if found.spec is not None:
         _require_same_dropout(found.spec)
-    return print_file(replace(file, version=LATEST))
+    text = print_file(_relisted(file))
+    if old.spec is not None:
+        _require_same_order(old.spec, diagnose(replace(source, text=text)).spec)
+    return text
 
 
 def _place(fault: Diagnostic) -> tuple[str, str, int]:
     span = fault.primary.span
     return fault.code, span.source.name, span.start
+
+
+def _relisted(file: File) -> File:
+    """The tree in the latest version. Raises UserError for an open cell that has no text there."""
+    declarations: list[Declaration] = []
+    for declaration in file.declarations:
+        if isinstance(declaration, CellDecl):
+            lists = Relister(declaration)
+            declaration = lists.cell()
+            if declaration.parameters and lists.unkept:  # nobody knows whether its edges are searched
+                raise _other_order(file.source, declaration.name.id, lists.unkept[0])
+        declarations.append(declaration)
+    return replace(file, version=LATEST, declarations=tuple(declarations))
+
+
+def _require_same_order(old: Spec, new: Spec | None) -> None:
+    """Raise UserError where rows of alphas, or what a node or an output merges, would stand in another order."""
+    for name, cell in old.cells.items():
+        if new is None or _orders(cell) != _orders(new.cells[name]):
+            raise _other_order(old.root.source, name, cell.span)
+
+
+def _orders(cell: Cell) -> object:
+    rows = [(edge.source, edge.target, edge.twin, edge.candidates) for edge in cell.searched_edges]
+    merged = [[(edge.source, edge.twin) for edge in cell.incoming(node.name)] for node in cell.nodes]
+    return rows, merged, cell.outputs
+
+
+def _other_order(source: Source, cell: str, span: Span) -> UserError:
+    return UserError(
+        f"{source.name}:{span.position[0]}: the cell `{cell}` would have another order in `darts {LATEST}`, where "
+        "lists stand as they are written and ranges as they are declared",
+        help="write its sources in order of declaration, and ranges where their names are declared counting up",
+    )
 
 
 def _require_same_dropout(spec: Spec) -> None:
