@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dartsl.api import info
-from dartsl.lang.check.model import Edge
+from dartsl.lang.check.model import Edge, Spec
 from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.parts import steps
@@ -94,10 +94,16 @@ def candidates(document: Document, edge: Edge, cell: str) -> list[Placed] | None
 
 def network_cost(document: Document, network: str) -> str | None:
     """What a network costs, in words; None where that is not known."""
-    if document.spec is None or network not in document.spec.networks:
+    if network not in document.costs:
+        document.costs[network] = _cost(document.spec, network)
+    return document.costs[network]
+
+
+def _cost(spec: Spec | None, network: str) -> str | None:
+    if spec is None or network not in spec.networks:
         return None
     try:
-        found = info(document.spec, network, memory="none")
+        found = info(spec, network, memory="none")
     except (SpecError, UserError):
         return None
     return f"{found.parameters:,} parameters, {found.multiply_adds:,} multiply-adds per {found.unit}"

@@ -116,6 +116,11 @@ class Document:
         plans = (planned(spec, network, {}, 1)[0] for network in networks)
         return tuple(plan for plan in plans if plan is not None)
 
+    @cached_property
+    def costs(self) -> dict[str, str | None]:
+        """What its networks cost, in words, those of which that was asked."""
+        return {}
+
     # ------------------------------------------------------------ its files
 
     def location(self, span: Span) -> tuple[str, Positions] | None:

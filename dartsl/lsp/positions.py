@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from lsprotocol import types as lsp
 
@@ -28,8 +29,15 @@ class Positions:
     encoding: str = "utf-16"
     mark: bool = False
 
+    @cached_property
+    def _even(self) -> bool:
+        """Whether each letter of the text is one code unit."""
+        return self.encoding != "utf-8" and max(self.source.text, default="") <= "\uffff"
+
     def position(self, offset: int) -> lsp.Position:
         line, column = self.source.position(offset)
+        if self._even:
+            return lsp.Position(line - 1, column - 1 + self._lead(line))
         before = units(self.source.line(line)[: column - 1], self.encoding)
         return lsp.Position(line - 1, before + self._lead(line))
 

@@ -93,6 +93,13 @@ def _follow_texts(server: DartsServer) -> None:
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
         server.check_all()
 
+    @server.feature(lsp.INITIALIZED)
+    def initialized(params: lsp.InitializedParams) -> None:
+        if _watches_files(server.client_capabilities):
+            specs = lsp.DidChangeWatchedFilesRegistrationOptions([lsp.FileSystemWatcher("**/*.darts")])
+            wanted = lsp.Registration("specs", lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, specs)
+            server.client_register_capability(lsp.RegistrationParams([wanted]))
+
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def files_changed(params: lsp.DidChangeWatchedFilesParams) -> None:
         server.check_all()
@@ -101,6 +108,12 @@ def _follow_texts(server: DartsServer) -> None:
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         server.documents.drop(params.text_document.uri)
         server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(params.text_document.uri, []))
+
+
+def _watches_files(client: lsp.ClientCapabilities) -> bool:
+    """Whether an editor tells of changed files if it is asked to."""
+    files = client.workspace.did_change_watched_files if client.workspace else None
+    return bool(files and files.dynamic_registration)
 
 
 def _answer_places(server: DartsServer) -> None:

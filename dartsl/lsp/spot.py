@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lark import Token
 
-from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.codes.source import HEADER, Source, Span
 from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.grammar import VERSIONS, Grammar, grammar
 from dartsl.lang.syntax.header import read_header
@@ -18,6 +18,7 @@ from dartsl.lsp.names import members
 
 NOWHERE = Span(Source("", ""), 0, 0)
 _WORD = re.compile(r"[A-Za-z0-9_]*\Z")
+_DECLARATION = re.compile(r"^(?:op|extern|ops|cell|network|search|train)\b", re.MULTILINE)
 _OPENERS, _CLOSERS = ("LPAR", "LBRACE", "LSQB"), ("RPAR", "RBRACE", "RSQB")
 
 
@@ -137,7 +138,7 @@ def spot_at(source: Source, offset: int) -> Spot:
     """What is known of a place in a text; all that stands after it does not count."""
     word = _WORD.search(source.text, 0, offset)
     start = word.start() if word else offset
-    head = Source(source.name, source.text[:start], source.path)
+    head = Source(source.name, _open_part(source.text[:start]), source.path)
     header = read_header(head)
     if header.version is None or header.faults:
         return Spot(start, headless=True)
@@ -150,6 +151,16 @@ def spot_at(source: Source, offset: int) -> Spot:
         open_string = found.strange.pop()
         return _spot(rules, head, found.kept, offset, header.version, str(open_string)[1:])
     return _spot(rules, head, found.kept, start, header.version, None)
+
+
+def _open_part(text: str) -> str:
+    """A text with blanks for all declarations but the last, which is all that a parser needs to know of the end."""
+    header = HEADER.match(text)
+    first = header.end() if header else 0
+    starts = [found.start() for found in _DECLARATION.finditer(text, first)]
+    if not starts:
+        return text
+    return text[:first] + " " * (starts[-1] - first) + text[starts[-1] :]
 
 
 def _spot(

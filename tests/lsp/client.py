@@ -22,6 +22,7 @@ class Client(LanguageClient):
         super().__init__("test", "1")
         self.found: dict[tuple[str, int | None], list[lsp.Diagnostic]] = {}
         self.errors: list[Exception] = []
+        self.registered: list[str] = []
         self.news = asyncio.Condition()
 
         @self.feature(lsp.WINDOW_LOG_MESSAGE)  # type: ignore[untyped-decorator]
@@ -37,6 +38,10 @@ class Client(LanguageClient):
             async with self.news:
                 self.found[params.uri, params.version] = list(params.diagnostics)
                 self.news.notify_all()
+
+        @self.feature(lsp.CLIENT_REGISTER_CAPABILITY)  # type: ignore[untyped-decorator]
+        def registered(params: lsp.RegistrationParams) -> None:
+            self.registered += [each.method for each in params.registrations]
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         self.errors.append(error)
@@ -63,7 +68,9 @@ async def client(folder: Path) -> AsyncIterator[Client]:
     """A client of a server that was started for it; the server has left by itself when this ends."""
     one = Client()
     await one.start_io(sys.executable, "-m", "dartsl", "lsp", "--stdio", cwd=folder)
-    asked = lsp.InitializeParams(capabilities=lsp.ClientCapabilities(), root_uri=folder.as_uri())
+    files = lsp.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
+    able = lsp.ClientCapabilities(lsp.WorkspaceClientCapabilities(did_change_watched_files=files))
+    asked = lsp.InitializeParams(capabilities=able, root_uri=folder.as_uri())
     async with asyncio.timeout(TIME):
         await one.initialize_async(asked)
         one.initialized(lsp.InitializedParams())

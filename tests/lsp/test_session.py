@@ -126,6 +126,7 @@ def test_a_session(tmp_path: Path) -> None:
             await outline(mine)
             await complete(mine)
             await mend(mine)
+            await follow(mine, tmp_path)
             await torch_is_not_there(mine)
             assert editor.errors == []
 
@@ -314,6 +315,18 @@ async def mend(mine: Text) -> None:
     asked = lsp.DocumentFormattingParams(mine.id, lsp.FormattingOptions(2, True))
     assert await mine.editor.text_document_formatting_async(asked) is None
     assert "edge" in await mine.complete("edge   all")  # a broken line above
+
+
+async def follow(mine: Text, folder: Path) -> None:
+    """A file that is imported changes on disk."""
+    assert mine.editor.registered == [lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES]
+    text = Text(mine.editor, folder / "other.darts", 'darts 1\nimport "./late"\n')
+    assert [each.code for each in await text.faults()] == ["E0204"]
+    (folder / "late.darts").write_text("darts 1\n", encoding="utf-8")
+    mine.editor.found.clear()
+    change = lsp.FileEvent((folder / "late.darts").as_uri(), lsp.FileChangeType.Created)
+    mine.editor.workspace_did_change_watched_files(lsp.DidChangeWatchedFilesParams([change]))
+    assert await text.faults() == []
 
 
 async def torch_is_not_there(mine: Text) -> None:
