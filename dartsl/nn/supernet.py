@@ -126,7 +126,7 @@ class Supernet(nn.Module):
     ) -> Any:
         """(B, C, H, W) images, (B, C, L) series or (B, F) vectors, all normalised -> (B, classes) logits.
 
-        A network of text: tokens (T, B), int64, and the state (B, H) of each scan (None: zeros) -> `TextOutput`.
+        A network of text: tokens (T, B), int64, and each carry (B, H) of the scans (None: zeros) -> `TextOutput`.
         Without a pass it is the usual one. Raises UserError for a tensor that is no batch of these.
         """
         require_batch(inputs, self.plan.input)
@@ -145,13 +145,13 @@ class Supernet(nn.Module):
         return TextOutput(logits, outputs, dropped, ends)
 
     def _carries(self, inputs: Tensor, carries: Sequence[Tensor] | None) -> Sequence[Tensor]:
-        """The state of each scan at the start of a window."""
+        """The carries of the scans at the start of a window."""
         if self._widths:
             require_whole(inputs, self.network)
         return self.carries(inputs.shape[1]) if carries is None else carries
 
     def carries(self, rows: int) -> list[Tensor]:
-        """The state (rows, H) of each scan at the start of a text: zeros."""
+        """The carries (rows, H) of the scans at the start of a text: zeros."""
         like = next(self.network.parameters())
         return [torch.zeros(rows, width, dtype=like.dtype, device=like.device) for width in self._widths]
 

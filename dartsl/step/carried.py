@@ -12,7 +12,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
 
-Carries = tuple[Tensor, ...] | None  # (B, H) for each scan; None: zeros
+Carries = tuple[Tensor, ...] | None  # (B, H) for each carry of each scan; None: zeros
 
 
 def gathered(share: Share, carries: Carries) -> list[Tensor] | None:

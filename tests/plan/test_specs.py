@@ -20,6 +20,7 @@ LINES = {
     "mobile": 20,
     "transformer": 12,
     "vit": 15,
+    "lstm": 24,
 }  # the most that each may take
 OPERATIONS = {
     "s3": "sep_conv_3x3",

@@ -14,13 +14,15 @@ import dartsl
 from tests.gpu.registry import Machine, Piece, case
 from tests.search.runs import same
 
-SPECS = {"digits": {"C": 2, "n": 1}, "text": {"H": 8}}
+SPECS = {"digits": {"C": 2, "n": 1}, "text": {"H": 8}, "lstm": {"H": 8}}
 
 
 @case(share=0.04, fresh=True)  # torch looks once in a process how cuBLAS is set up
 def deterministic(machine: Machine) -> Iterator[Piece]:
     """Images of both orders, and text."""
-    for spec, order in machine.choose((("text", "1"), ("digits", "1"), ("digits", "2")), small=1):
+    for spec, order in machine.choose(
+        (("text", "1"), ("lstm", "1"), ("digits", "1"), ("digits", "2")), small=1
+    ):
         yield f"{spec}, order {order}", partial(goes_on, machine, spec, order)
 
 
