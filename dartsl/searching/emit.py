@@ -98,9 +98,11 @@ def decided_text(
 ) -> str:
     """The text of decided cells, one for each of the network's, after the comment lines of `head`.
 
-    `weighed` says that the edges' weights stand beside them.
+    `weighed` says that the edges' weights stand beside them. It has the version of the file in which the network
+    stands, which knows all that it uses.
     """
     declared = _declared_network(spec, network.name)
+    version = network.span.source.version
     layers = DecidedLayers(spec, network, [each for each in cells if each.cell.layer])
     written = [each for each in cells if not each.cell.layer]
     frozen = replace(
@@ -110,11 +112,11 @@ def decided_text(
             for parameter in declared.parameters
         ),
     )
-    root = spec.root
+    root = replace(spec.root, version=version)
     train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
     top = replace(
         root,
-        imports=_library_imports(spec),
+        imports=_library_imports(spec, version),
         declarations=_operations(spec, written, frozen, layers.operations),
         comments=(),
     )
@@ -122,8 +124,8 @@ def decided_text(
     draft = [
         *head,
         print_file(top),
-        *(_cell_text(cell, weighed, root.version) for cell in written),
-        *layers.commented(print_file(bottom).removeprefix(f"darts {root.version}\n"), weighed),
+        *(_cell_text(cell, weighed, version) for cell in written),
+        *layers.commented(print_file(bottom).removeprefix(f"darts {version}\n"), weighed),
     ]
     return print_file(parse(Source("found.darts", "\n".join(draft))))
 
@@ -205,11 +207,11 @@ def _declared_network(spec: Spec, name: str) -> NetworkDecl:
     )
 
 
-def _library_imports(spec: Spec) -> tuple[Import, ...]:
-    """The library files that the spec or anything it imports names, each once."""
+def _library_imports(spec: Spec, version: int) -> tuple[Import, ...]:
+    """The library files that the files of this version and of earlier ones name, each once."""
     found: dict[str, Import] = {}
     for file in spec.files:
-        if not in_library(file.source):
+        if not in_library(file.source) and file.version <= version:
             for item in file.imports:
                 if item.path.value.startswith("std/"):
                     found.setdefault(item.path.value, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,12 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.flow import constant
 from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import CellLayer, Scan
+from dartsl.lang.syntax.loader import read
+from dartsl.searching.derive import found_text
+from dartsl.searching.readouts import Reading
 from tests.search.random_spaces import weights_of
-from tests.search.test_connected import derived, found
+from tests.search.test_connected import WHENCE, derived, found
 
 # The element comes to `h` by way of `c`, or of `d` and then `c`, an element later each.
 CELL = """darts 2
@@ -72,6 +77,31 @@ def test_a_found_file_has_all_outputs_in_order() -> None:
     assert not diff(written, again, isomorphic=True).equal
     renamed = check(Source("renamed.darts", written.root.source.text.replace("c2", "e2")))
     assert diff(written, renamed, isomorphic=True).equal
+
+
+def test_a_network_of_darts_1_is_found_in_darts_1(tmp_path: Path) -> None:
+    """There `dropout_x` leaves a `linear` without `share` alone, whatever imports the network."""
+    (tmp_path / "old.darts").write_text(
+        """darts 1
+        import "std/rnn"
+        cell r { input x, h node n, m : sum edge x, h -> n : linear | tanh edge n -> m : activations output m }
+        network old(H = 3, vocab = 5) {
+          input tokens(4)
+          stem  embedding(vocab, out = H)
+          stage scan(r, "h", 0.5) width H
+          head  linear(vocab)
+        }"""
+    )
+    (tmp_path / "new.darts").write_text('darts 2\nimport "./old"\nimport "std/blocks"\nop mine = silu\n')
+    spec = check(read(str(tmp_path / "new.darts")))
+    network, table = spec.networks["old"], [[0.6, 0.4]] * 2 + [[0.1, 0.6, 0.1, 0.1, 0.1]]
+    parameters = plan(spec, network).parameters
+    text = found_text(spec, network, parameters, {"r": Reading(table)}, WHENCE)
+    again = check(Source("found.darts", text))
+    assert again.root.version == 1
+    assert [each.path.value for each in again.root.imports] == ["std/rnn"]
+    layers = [layer for layer in plan(again, again.networks["old"]).layers if isinstance(layer, CellLayer)]
+    assert layers[0].scan == Scan(("h",), 0.5, 0.0, linears=False)
 
 
 def test_a_genotype_has_one_output() -> None:
