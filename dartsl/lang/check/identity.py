@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from dartsl.lang.check.constants import fold, number
+from dartsl.lang.check.matched import matched
 from dartsl.lang.syntax.ast import (
-    Argument,
     Binary,
     Boolean,
     Call,
@@ -50,9 +50,9 @@ class Identities:
     def _key(self, expr: Expr) -> Hashable:
         match expr:
             case Name(id):
-                return ("call", id, self._filled(id, ()))
-            case Call(function, arguments):
-                return ("call", function.id, self._filled(function.id, arguments))
+                return ("call", id, self._filled(id, expr))
+            case Call(function):
+                return ("call", function.id, self._filled(function.id, expr))
             case Boolean(flag):
                 return ("boolean", flag)
             case String(text):
@@ -73,14 +73,15 @@ class Identities:
     def _of_arm(self, value: Number | Name) -> Hashable:
         return number(value) if isinstance(value, Number) else value.id
 
-    def _filled(self, function: str, arguments: tuple[Argument, ...]) -> Hashable:
+    def _filled(self, function: str, expr: Name | Call) -> Hashable:
         parameters = self._parameters.get(function)
         if parameters is None:
+            arguments = expr.arguments if isinstance(expr, Call) else ()
             return tuple((a.name.id if a.name else None, self.of(a.value)) for a in arguments)
-        given = dict(parameters)
-        for place, argument in enumerate(arguments):
-            given[argument.name.id if argument.name else parameters[place][0]] = self.of(argument.value)
-        return tuple(given.items())
+        given = matched([name for name, _ in parameters], expr, width=True).given
+        return tuple(
+            {**dict(parameters), **{name: self.of(each.value) for name, each in given.items()}}.items()
+        )
 
 
 def flat(steps: tuple[Expr, ...]) -> list[Expr]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch
 from dartsl.lang.check.resolve import meaning
-from dartsl.lang.codes import e02, e04, e04_values
+from dartsl.lang.codes import e02, e04, e04_values, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -127,8 +127,7 @@ def builtin(name: Name, want: ExprKind, scope: Scope) -> Diagnostic:
 
 def recurrent(name: Name) -> Diagnostic:
     """E0607 for a part of recurrent cells at a wrong place."""
-    label = Label(name.span, f"`{name.id}` is {meaning(name)}")
-    return Diagnostic("E0607", f"`{name.id}` cannot be used here", label, help=RECURRENT[name.id])
+    return e06.misplaced(name.span, name.id, str(meaning(name)), RECURRENT[name.id])
 
 
 def call_of_value(call: Call, what: str) -> Diagnostic:

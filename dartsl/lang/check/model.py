@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
+from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 from dartsl.lang.records.inputs import INPUTS, Input
@@ -213,13 +214,10 @@ class Network:
             last = last.steps[-1]
         if not isinstance(last, Call) or last.function.id != "linear":
             return None
-        given = [
-            a.value
-            for n, a in enumerate(last.arguments)
-            if (n if a.name is None else a.name.id) in (0, "out")
-        ]
+        given = matched((WIDTH, "bias", "share", "tie"), last).given.get(WIDTH)
+        width = None if given is None else given.value
         known = {parameter.name.id for parameter in self.parameters}
-        return next((width.id for width in given if isinstance(width, Name) and width.id in known), None)
+        return width.id if isinstance(width, Name) and width.id in known else None
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dartsl.lang.check.model import Cell, Network
 from dartsl.lang.check.resolve import NamedDecl, noun
 from dartsl.lang.check.signatures import Signature
+from dartsl.lang.codes import e03, e04_values, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -26,60 +27,46 @@ ORDER = "a network has one `input`, then its stems, then its stages, then one `h
 
 def missing(network: Name, words: list[str]) -> Diagnostic:
     """E0308 for the items that a network must have and has not."""
-    title = f"network `{network.id}` has no {' and no '.join(words)}"
     help = "for example " + ", then ".join(f"`{EXAMPLES[word]}`" for word in words)
-    return Diagnostic("E0308", title, Label(network.span, ORDER), help=help)
+    return e03.missing_items(network.span, network.id, words, ORDER, help)
 
 
 def second(network: Name, word: str, span: Span, first: Span) -> Diagnostic:
     """E0308 for a second input or head."""
-    title = f"network `{network.id}` has more than one {word}"
-    return Diagnostic(
-        "E0308", title, Label(span, f"one {word} is accepted"), (Label(first, "the first one is here"),)
-    )
+    return e03.second_item(span, network.id, word, first)
 
 
 def order(word: str, latest: str, span: Span, before: Span) -> Diagnostic:
     """E0308 for an item after one that must follow it."""
-    title = f"a `{word}` cannot follow a `{latest}`"
-    first = (Label(before, f"after this {latest}"),)
-    group = f"after {latest} {before.start}"
-    return Diagnostic("E0308", title, Label(span, "move this up"), first, ORDER, group)
+    return e03.out_of_order(span, word, latest, before, ORDER)
 
 
 def no_default(parameter: Parameter) -> Diagnostic:
     """E0605 for a parameter of a network without a default."""
-    name = parameter.name.id
-    label = Label(parameter.span, f"write `{name} = 16`")
-    help = "`--set` can replace the default when a command runs"
-    title = f"the network parameter `{name}` has no default"
-    return Diagnostic("E0605", title, label, help=help, group="no default")
+    return e06.no_default(parameter.span, parameter.name.id)
 
 
 def bad_default(parameter: Parameter, default: Expr) -> Diagnostic:
     """E0605 for a default that is no number."""
-    title = f"the default of `{parameter.name.id}` must be a number"
     text = default.value if isinstance(default, String) and default.value.isdigit() else "16"
-    help = f"write a number: `{parameter.name.id} = {text}`"
-    return Diagnostic("E0605", title, Label(default.span, "this is not a number"), help=help)
+    return e06.bad_default(default.span, parameter.name.id, text)
 
 
 def not_an_input(call: Call) -> Diagnostic:
     """E0308 for the `input` of a network that is none of those there are."""
     known = inputs_of(call.span.source.version).values()
-    label = Label(call.span, f"write {any_of([each.form() for each in known])}")
-    title = f"the input of a network must be {any_of([each.one for each in known])}"
+    label = f"write {any_of([each.form() for each in known])}"
     later = INPUTS.get(call.function.id)
     help = None if later is None else f"`{later.word}` needs `darts {later.since}` at the top of the file"
-    return Diagnostic("E0308", title, label, help=help)
+    return e03.no_input(call.span, any_of([each.one for each in known]), label, help)
 
 
 def input_arguments(call: Call, found: type[Input]) -> Diagnostic:
     """E0401 for anything but the right count of numbers in their order."""
     count, takes = len(call.arguments), len(found.sizes)
-    title = f"`{found.word}` takes {takes} argument{'s' * (takes != 1)}"
-    title += f", not {count}" if count != takes else " without names"
-    return Diagnostic("E0401", title, Label(call.span, f"write {found.form()}"))
+    accepted = f"{takes} argument{'s' * (takes != 1)}"
+    accepted += f", not {count}" if count != takes else " without names"
+    return e04_values.input_arguments(call.span, found.word, accepted, found.form())
 
 
 def too_small(layer: Span, tensor: Tensor, image: Call) -> Diagnostic:
@@ -104,16 +91,12 @@ def _larger(image: Call) -> str:
 
 def scan_of_images(expr: Name | Call) -> Diagnostic:
     """E0609 for a `scan` in a network of images."""
-    label = Label(expr.span, "there is no sequence to run along")
-    help = "write `input tokens(length)`, or use the cell as a layer by its name"
-    return Diagnostic("E0609", "a cell cannot run along an image", label, help=help)
+    return e06.scan_of_images(expr.span)
 
 
 def image_cell(name: Name) -> Diagnostic:
     """E0609 for a cell as a layer of its own in a network of text."""
-    title = f"the cell `{name.id}` cannot be a layer of a network of text by itself"
-    label = Label(name.span, "cells run along the sequence here")
-    return Diagnostic("E0609", title, label, help=f'write `scan({name.id}, carry = "...")`')
+    return e06.cell_of_images(name.span, name.id)
 
 
 def recurrent_cell(name: Name, cell: Cell, text: bool) -> Diagnostic:
@@ -135,34 +118,25 @@ def recurrent_cell(name: Name, cell: Cell, text: bool) -> Diagnostic:
 
 def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:
     """E0402 for a `scan` of something else."""
-    label = Label(name.span, f"`{name.id}` is not a cell")
-    declared = (Label(declaration.name.span, f"{noun(declaration)} `{name.id}`"),)
-    return Diagnostic("E0402", "expected a cell", label, declared)
+    declared = Label(declaration.name.span, f"{noun(declaration)} `{name.id}`")
+    return e04_values.expected(name.span, "a cell", f"`{name.id}` is not a cell", None, declared)
 
 
 def cell_at_end(name: Name, place: str) -> Diagnostic:
     """E0606 for a cell as stem or head."""
-    title = f"the cell `{name.id}` cannot be part of a {place}"
-    label = Label(name.span, f"a {place} is an operation")
-    return Diagnostic("E0606", title, label, help="cells are layers of a `stage`")
+    return e06.cell_at_end(name.span, name.id, place)
 
 
 def choice_as_layer(span: Span, declared: OpsDecl | None = None) -> Diagnostic:
     """E0606 for a choice in a stage."""
     secondary = () if declared is None else (Label(declared.name.span, "declared as a choice here"),)
-    label = Label(span, "choices belong on the edges of a cell")
-    help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
-    return Diagnostic("E0606", "a choice cannot be a layer", label, secondary, help)
+    return e06.choice_as_layer(span, *secondary)
 
 
 def open_cell(expr: Name | Call, signature: Signature) -> Diagnostic:
     """E0606 for a cell whose parameters are open."""
     wanted = ", ".join(p.name.id for p in signature.parameters)
-    label = Label(expr.span, "name it first")
-    declared = (Label(signature.span, f"declared as {signature}"),)
-    help = f"write `cell mine = {signature.name}({wanted})`, and use `mine` here"
-    title = f"the cell `{signature.name}` has parameters, so it cannot be a layer"
-    return Diagnostic("E0606", title, label, declared, help, f"open {signature.name}")
+    return e06.open_cell(expr.span, signature.name, wanted, Label(signature.span, f"declared as {signature}"))
 
 
 def require_parameters(network: Network, given: Iterable[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dartsl.lang.check.matched import matched
 from dartsl.lang.check.model import Cell
+from dartsl.lang.codes import e03, e04_values, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.syntax.ast import Call, Expr, Name, String
 
@@ -30,24 +32,18 @@ class ScanCall:
 
 def read_scan(expr: Name | Call) -> ScanCall | Diagnostic:
     """The arguments of a `scan`, or E0401 or E0402 where they do not fit."""
-    values: dict[str, Expr] = {}
-    named = False
-    for place, argument in enumerate(expr.arguments if isinstance(expr, Call) else ()):
-        named = named or argument.name is not None
-        name = argument.name.id if argument.name else None if named else dict(enumerate(NAMES)).get(place)
-        if name not in NAMES or name in values:
-            title = "this argument does not fit `scan`"
-            return Diagnostic("E0401", title, Label(argument.span, "not accepted here"), help=FORM)
-        values[name] = argument.value
+    found = matched(NAMES, expr)
+    if found.misfits:
+        return e04_values.bad_scan_argument(found.misfits[0][0].span, FORM)
+    values = {name: argument.value for name, argument in found.given.items()}
     cell, carry = values.pop("cell", None), values.pop("carry", None)
     if cell is None or carry is None:
-        title = f"`scan` needs a value for `{'cell' if cell is None else 'carry'}`"
-        return Diagnostic("E0401", title, Label(expr.span, "it is missing here"), help=FORM)
+        return e04_values.incomplete_scan(expr.span, "cell" if cell is None else "carry", FORM)
     if not isinstance(cell, Name):
-        return Diagnostic("E0402", "expected a cell", Label(cell.span, "this is not a cell"), help=FORM)
+        return e04_values.expected(cell.span, "a cell", "this is not a cell", FORM)
     if not isinstance(carry, String):
-        label = Label(carry.span, "the name of an input of the cell, in double quotes")
-        return Diagnostic("E0402", "expected a string", label, help=FORM)
+        label = "the name of an input of the cell, in double quotes"
+        return e04_values.expected(carry.span, "a string", label, FORM)
     return ScanCall(cell, carry, values)
 
 
@@ -58,44 +54,43 @@ def cell_faults(call: ScanCall, cell: Cell) -> list[Diagnostic]:
         return faults
     for item in cell.inputs:
         if item.operation is not None:
-            title = f"the cell `{cell.name}` cannot run along a sequence"
-            label = Label(call.cell.span, f"its input `{item.name}` has an operation")
-            other = (Label(item.operation.span, "prepared here"),)
+            label, other = (
+                f"its input `{item.name}` has an operation",
+                Label(item.operation.span, "prepared here"),
+            )
             help = "put the operation on the edges, or into the network in front of the scan"
-            faults.append(Diagnostic("E0610", title, label, other, help))
+            faults.append(e06.cannot_run(call.cell.span, cell.name, label, help, other))
     names, carries = [item.name for item in cell.inputs], call.carries
     for place, name in enumerate(carries):
         again = name in carries[:place]
         if name in names and not again:
             continue
-        title = f"the cell `{cell.name}` has no input `{name}`"
-        label = Label(call.carry.span, "what the cell gives is to enter here at the next element")
-        if again:
-            title = f"`{name}` is named twice"
-            label = Label(call.carry.span, "each carry is an input of its own")
         help = "its inputs are " + ", ".join(f"`{each}`" for each in names[:-1]) + f" and `{names[-1]}`"
-        faults.append(Diagnostic("E0608", title, label, (Label(cell.span, "declared here"),), help))
+        place_of = call.carry.span
+        faults.append(
+            e06.second_carry(place_of, name, cell.span, help)
+            if again
+            else e06.no_carry(place_of, cell.name, name, cell.span, help)
+        )
     return faults
 
 
 def _miscounted(call: ScanCall, cell: Cell) -> Diagnostic | None:
     """E0610 for a cell that has not one input more than carries, or not as many outputs."""
-    title = f"the cell `{cell.name}` cannot run along a sequence"
-    declared = (Label(cell.span, "declared here"),)
+    declared = Label(cell.span, "declared here")
     inputs, outputs, carries = len(cell.inputs), len(cell.outputs), len(call.carries)
     if inputs == carries + 1 and outputs == carries:
         return None
     if carries == outputs == 1:
-        label = Label(call.cell.span, f"it has {inputs} input{'s' * (inputs != 1)}; one that runs has 2")
+        label = f"it has {inputs} input{'s' * (inputs != 1)}; one that runs has 2"
         help = "its inputs are the element and the carry"
         if inputs > 2 and call.carry.span.source.version > 1:
             help += '; one with several, `carry = "h, c"`, gives the next one of each: `output h2, c2`'
-        return Diagnostic("E0610", title, label, declared, help)
+        return e06.cannot_run(call.cell.span, cell.name, label, help, declared)
     counts = f"{inputs} input{'s' * (inputs != 1)} and {outputs} output{'s' * (outputs != 1)}"
-    label = Label(call.cell.span, f"it has {counts}")
     named = Label(call.carry.span, f"{carries} carr{'y is' if carries == 1 else 'ies are'} named here")
     help = "its inputs are the element and the carries, its outputs the next carries in order"
-    return Diagnostic("E0610", title, label, (named, *declared), help)
+    return e06.cannot_run(call.cell.span, cell.name, f"it has {counts}", help, named, declared)
 
 
 def merges_by_highway(cell: Cell) -> bool:
@@ -113,11 +108,9 @@ def highway_faults(cell: Cell) -> list[Diagnostic]:
         edges = cell.incoming(node.name)
         plain = all([c.label for c in edge.candidates] == ["identity"] for edge in edges)
         if len(inputs) != 2 or {edge.source for edge in edges} != inputs or len(edges) != 2 or not plain:
-            title = f"`{node.name}` does not merge the element and the carry"
-            label = Label(node.merge_span or node.item_span, "a `highway` merges both inputs of its cell")
             given = tuple(Label(edge.span, f"`{edge.source} -> {edge.target}`") for edge in edges[:3])
             help = "lead one `identity` edge from each of the two inputs to it, and nothing else"
             if len(inputs) > 2 and node.item_span.source.version > 1:
                 help = "a cell with a `highway` has two inputs, the element and one carry"
-            faults.append(Diagnostic("E0311", title, label, given, help))
+            faults.append(e03.bad_highway(node.merge_span or node.item_span, node.name, given, help))
     return faults

@@ -257,6 +257,45 @@ def no_merge(span: Span, help: str) -> Diagnostic:
     return Diagnostic("E0309", "a node needs a merge", Label(span, "this is not a merge"), help=help)
 
 
+def missing_items(network: Span, name: str, items: Sequence[str], order: str, help: str) -> Diagnostic:
+    """E0308 for the items that a network must have and has not; `order` says which there are."""
+    title = f"network `{name}` has no {' and no '.join(items)}"
+    return Diagnostic("E0308", title, Label(network, order), help=help)
+
+
+def second_item(again: Span, network: str, item: str, first: Span) -> Diagnostic:
+    """E0308 for a second input or head."""
+    before = (Label(first, "the first one is here"),)
+    title = f"network `{network}` has more than one {item}"
+    return Diagnostic("E0308", title, Label(again, f"one {item} is accepted"), before)
+
+
+def out_of_order(span: Span, item: str, latest: str, before: Span, help: str) -> Diagnostic:
+    """E0308 for an item after one that must follow it."""
+    first = (Label(before, f"after this {latest}"),)
+    group = f"after {latest} {before.start}"
+    title = f"a `{item}` cannot follow a `{latest}`"
+    return Diagnostic("E0308", title, Label(span, "move this up"), first, help, group)
+
+
+def no_input(span: Span, known: str, label: str, help: str | None) -> Diagnostic:
+    """E0308 for the `input` of a network that is none of those there are."""
+    return Diagnostic("E0308", f"the input of a network must be {known}", Label(span, label), help=help)
+
+
+def bad_highway(span: Span, node: str, edges: Sequence[Label], help: str) -> Diagnostic:
+    """E0311 for a `highway` that merges anything but the cell's two inputs, as they are."""
+    title = f"`{node}` does not merge the element and the carry"
+    return Diagnostic(
+        "E0311", title, Label(span, "a `highway` merges both inputs of its cell"), tuple(edges), help
+    )
+
+
+def too_nested(span: Span, depth: int) -> Diagnostic:
+    """E0310 for operations within one another."""
+    return Diagnostic("E0310", "operations nest too deep", Label(span, f"{depth} deep here"))
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = [f"`{name}`" for name in names[:8]]
     if len(names) > 8:

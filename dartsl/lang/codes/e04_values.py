@@ -10,6 +10,25 @@ from dartsl.lang.codes.source import Span
 # ------------------------------------------------------------ E0401: the arguments of a call
 
 
+def bad_scan_argument(argument: Span, help: str) -> Diagnostic:
+    """E0401 for an argument that a `scan` does not have."""
+    return Diagnostic(
+        "E0401", "this argument does not fit `scan`", Label(argument, "not accepted here"), help=help
+    )
+
+
+def incomplete_scan(span: Span, missing: str, help: str) -> Diagnostic:
+    """E0401."""
+    return Diagnostic(
+        "E0401", f"`scan` needs a value for `{missing}`", Label(span, "it is missing here"), help=help
+    )
+
+
+def input_arguments(span: Span, word: str, takes: str, form: str) -> Diagnostic:
+    """E0401 for the arguments of a network's input; `takes` is, for example, "3 arguments, not 2"."""
+    return Diagnostic("E0401", f"`{word}` takes {takes}", Label(span, f"write {form}"))
+
+
 def after_named(argument: Span) -> Diagnostic:
     """E0401 for an argument by place after one by name."""
     label = Label(argument, "name it, or move it before the named ones")

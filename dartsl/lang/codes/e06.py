@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
 
 CODES = {
     "E0601": Code(
@@ -130,3 +132,94 @@ its candidates must keep, and the stride must be 1 or 2. A cell that runs along 
 stage normal width 18     # no: 18 channels are not 4 equal parts""",
     ),
 }
+
+
+# ------------------------------------------------------------------------ faults
+
+
+def no_default(parameter: Span, name: str) -> Diagnostic:
+    """E0605 for a parameter of a network without a default."""
+    help = "`--set` can replace the default when a command runs"
+    title = f"the network parameter `{name}` has no default"
+    return Diagnostic("E0605", title, Label(parameter, f"write `{name} = 16`"), help=help, group="no default")
+
+
+def bad_default(default: Span, name: str, meant: str) -> Diagnostic:
+    """E0605 for a default that is no number; `meant` is one that it may have been meant for."""
+    title = f"the default of `{name}` must be a number"
+    return Diagnostic(
+        "E0605", title, Label(default, "this is not a number"), help=f"write a number: `{name} = {meant}`"
+    )
+
+
+def no_value(parameter: Span, name: str) -> Diagnostic:
+    """E0605 for a parameter of a network without a default, where its value is needed."""
+    return Diagnostic("E0605", f"the parameter `{name}` has no value", Label(parameter, "give it a default"))
+
+
+def no_number(code: str, span: Span) -> Diagnostic:
+    """E0605, or another code by the place, for what stands where a number is expected."""
+    return Diagnostic(code, "expected a number", Label(span, "this is not a number"))
+
+
+def cell_at_end(span: Span, cell: str, place: str) -> Diagnostic:
+    """E0606 for a cell as stem or head."""
+    title = f"the cell `{cell}` cannot be part of a {place}"
+    return Diagnostic(
+        "E0606", title, Label(span, f"a {place} is an operation"), help="cells are layers of a `stage`"
+    )
+
+
+def choice_as_layer(span: Span, *declared: Label) -> Diagnostic:
+    """E0606 for a choice in a stage."""
+    label = Label(span, "choices belong on the edges of a cell")
+    help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
+    return Diagnostic("E0606", "a choice cannot be a layer", label, declared, help)
+
+
+def open_cell(span: Span, cell: str, parameters: str, declared: Label) -> Diagnostic:
+    """E0606 for a cell whose parameters are open."""
+    help = f"write `cell mine = {cell}({parameters})`, and use `mine` here"
+    title = f"the cell `{cell}` has parameters, so it cannot be a layer"
+    return Diagnostic("E0606", title, Label(span, "name it first"), (declared,), help, f"open {cell}")
+
+
+def misplaced(span: Span, name: str, meaning: str, help: str) -> Diagnostic:
+    """E0607 for a part of recurrent cells at a wrong place."""
+    return Diagnostic(
+        "E0607", f"`{name}` cannot be used here", Label(span, f"`{name}` is {meaning}"), help=help
+    )
+
+
+def no_carry(carry: Span, cell: str, name: str, declared: Span, help: str) -> Diagnostic:
+    """E0608 for a carry that is no input of the cell."""
+    label = Label(carry, "what the cell gives is to enter here at the next element")
+    other = (Label(declared, "declared here"),)
+    return Diagnostic("E0608", f"the cell `{cell}` has no input `{name}`", label, other, help)
+
+
+def second_carry(carry: Span, name: str, declared: Span, help: str) -> Diagnostic:
+    """E0608 for a carry that is named twice."""
+    label = Label(carry, "each carry is an input of its own")
+    return Diagnostic("E0608", f"`{name}` is named twice", label, (Label(declared, "declared here"),), help)
+
+
+def scan_of_images(span: Span) -> Diagnostic:
+    """E0609 for a `scan` in a network of images."""
+    label = Label(span, "there is no sequence to run along")
+    help = "write `input tokens(length)`, or use the cell as a layer by its name"
+    return Diagnostic("E0609", "a cell cannot run along an image", label, help=help)
+
+
+def cell_of_images(span: Span, cell: str) -> Diagnostic:
+    """E0609 for a cell as a layer of its own in a network of text."""
+    title = f"the cell `{cell}` cannot be a layer of a network of text by itself"
+    label = Label(span, "cells run along the sequence here")
+    return Diagnostic("E0609", title, label, help=f'write `scan({cell}, carry = "...")`')
+
+
+def cannot_run(span: Span, cell: str, label: str, help: str, *others: Label) -> Diagnostic:
+    """E0610 for a cell that cannot run along a sequence; the label says why."""
+    return Diagnostic(
+        "E0610", f"the cell `{cell}` cannot run along a sequence", Label(span, label), others, help
+    )

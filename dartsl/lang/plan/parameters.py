@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from dartsl.lang.check.model import Network
 from dartsl.lang.check.network_faults import require_parameters
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e06
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, evaluate
 from dartsl.lang.syntax.ast import Binary, Expr, Number
@@ -27,8 +27,7 @@ def values_of(network: Network, overrides: Overrides) -> dict[str, Fraction]:
         if name in overrides:
             values[name] = Fraction(overrides[name])
         elif parameter.default is None:
-            title = f"the parameter `{name}` has no value"
-            raise FaultError(Diagnostic("E0605", title, Label(parameter.span, "give it a default")))
+            raise FaultError(e06.no_value(parameter.span, name))
         else:
             values[name] = number_of(parameter.default, Environment(dict(values), Fraction(1), 1), "E0605")
     return values
@@ -47,7 +46,7 @@ def number_of(expr: Expr, scope: Environment, code: str) -> Fraction:
     except NoArmError as error:
         value = error.stride == 0
     if isinstance(value, bool) or not isinstance(value, Fraction):
-        raise FaultError(Diagnostic(code, "expected a number", Label(expr.span, "this is not a number")))
+        raise FaultError(e06.no_number(code, expr.span))
     return value
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from dartsl.lang.check.model import Cell
 from dartsl.lang.check.scans import ScanCall
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e04_values
 from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, evaluate
 from dartsl.lang.plan.terms import Scan
 from dartsl.lang.records.accepted import wanted
@@ -28,11 +28,11 @@ def _rate(name: str, expr: Expr, scope: Environment) -> float:
     except NoArmError:
         value = False
     if isinstance(value, bool) or not isinstance(value, Fraction):
-        raise FaultError(Diagnostic("E0402", "expected a number", Label(expr.span, "this is not a number")))
+        raise FaultError(e04_values.expected(expr.span, "a number", "this is not a number"))
     needed = wanted("rate", value)
     if needed is not None:
-        title = f"`scan` cannot have {name} = {shown(value)}"
-        raise FaultError(Diagnostic("E0405", title, Label(expr.span, f"this must be {needed}")))
+        label = f"this must be {needed}"
+        raise FaultError(e04_values.bad_value("E0405", expr.span, "scan", name, shown(value), label, None))
     return float(value)
 
 
