@@ -42,6 +42,7 @@ NAMES = (
         "tokens",
         "scan",
     ),
+    *("Cin", "shape", "keeps", "out", "residual", "attention", "layer_norm", "position_embedding", "layer0"),
     *("global_avg_pool", "linear", "embedding", "epochs", "batch", "lr", "darts", "mix_bn", "classes"),
 )
 TOKENS = {

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import dartsl
@@ -13,7 +18,7 @@ from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
 from tests.passes.random_specs import spec_texts
-from tests.passes.same import CPU, assert_same
+from tests.passes.same import CPU, assert_same, planned_text
 from tests.passes.test_equal import EXAMPLES, few
 
 
@@ -35,3 +40,22 @@ def test_they_are_printed_and_decided(text: str, seed: int) -> None:
     assert found.decided(network)
     assert plan(found, network).decided
     assert print_file(parse(Source("drawn.darts", drawn))) == drawn
+
+
+@pytest.mark.slow
+@settings(few, max_examples=max(EXAMPLES // 4, 1))
+@given(text=spec_texts(largest=1, version=2), seed=st.integers(0, 99))
+def test_what_is_found_checks_and_trains(text: str, seed: int) -> None:
+    spec = check(Source("test.darts", text))
+    assume(not spec.decided(pick_network(spec, None)))
+    random, labels = np.random.default_rng(seed), np.arange(12) % 3
+    images = np.moveaxis(random.integers(0, 256, planned_text(text).input.batch(12), dtype=np.uint8), 1, -1)
+    with TemporaryDirectory() as folder:
+        data = Path(folder, "few.npz")
+        np.savez(data, x_train=images, y_train=labels, x_test=images, y_test=labels)
+        given = {"data": str(data), "quiet": True, "epochs": 1, "batch": 3, "crop": 0, "flip": False}
+        run = dartsl.search(spec, Path(folder, "run"), **given)  # type: ignore[arg-type]
+        found = check(Source("found.darts", run.found or ""))
+        assert found.decided(pick_network(found, None))
+        trained = dartsl.train(run.path, Path(folder, "trained"), **given)  # type: ignore[arg-type]
+        assert trained.finished

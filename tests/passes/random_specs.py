@@ -28,12 +28,35 @@ BODIES = (
     "noise",
 )
 
+# Of darts 2: operations with arguments, and calls of them, some of which offer a choice. All give the width asked of
+# them, at stride 1 and 2; {k} and {j} are different kernels, {f} and {g} different functions.
+OPERATIONS = """op one(f, k) = f > conv(k)/stride > bn
+op wide(k, r) = conv(1, out = r*Cin) > bn > relu6 > dwconv(k)/stride > bn > conv(1) > bn
+op through(f) = f(out = 2*C) > hard_swish > conv(1, groups = 2)/stride
+op kept(f) = match shape { keeps => mean(identity, f), changes => f > bn }
+""".splitlines()
+CALLS = (
+    "one({f} | {g}, {k} | {j})",
+    "one(k = {k} | {j}, f = {f} > {g})",
+    "wide({k}, 1/2 | 2)",
+    "wide({k} | {j}, 1)",
+    "through(conv({k}) | sep_conv({j}))",
+    "through(one({f}, {k}))",
+    "residual(one({f} | {g}, {k}))",
+    "kept(wide({k} | {j}, 1))",
+    "conv({k} | {j}, groups = 1 | 2)",
+    "sep_conv({k}, out = C)",
+)
+AFTER = (" > relu > conv(3) > bn", " > (one(relu, 3) | wide(3, 2))", " > bn")
+FUNCTIONS = ("relu", "tanh", "silu", "gelu", "hard_sigmoid", "identity", "layer_norm", "group_norm(2)")
+
 
 @st.composite
 def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
     """The text of a network of two or three cells with at most `largest` nodes each.
 
-    In version 2 operations may follow the merge of a node, and layers that offer a choice stand before the cells.
+    In version 2 operations may follow the merge of a node, layers that offer a choice stand before the cells, and there
+    are choices among arguments, widths as arguments, `Cin` and `match shape`.
     """
     names = [
         f"{draw(st.sampled_from(('op', 'max_pool', 'skip', 'x')))}_{i}"
@@ -51,6 +74,10 @@ def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
     if version == 2:  # before the cells, since what a pool gives is as wide as what reaches it
         stages = [_layer(draw, names) for _ in range(draw(st.integers(0, 2)))] + stages
     lines = [f"darts {version}", 'import "std/cnn"', ""]
+    if version == 2:
+        lines[2:] = ['import "std/blocks"', "", *OPERATIONS]
+        calls = draw(st.lists(st.sampled_from(CALLS), min_size=1, max_size=3, unique=True))
+        lines.append(f"ops offered = {' | '.join(_call(draw, each) for each in calls)} | conv(5)/stride > bn")
     lines += [f"op {name} = {body}" for name, body in zip(names, bodies, strict=True)]
     for cell in cells:
         lines += _cell(draw, cell, names, raw, largest, version)
@@ -74,8 +101,9 @@ def _body(draw: st.DrawFn) -> str:
 
 def _layer(draw: st.DrawFn, operations: list[str]) -> str:
     """A layer of a stage that offers a choice."""
-    stride = draw(st.sampled_from(("", "", "/2")))
-    return f"({_offer(draw, operations, True)} | relu > conv(3)/stride){stride}"
+    stride = draw(st.sampled_from(("", "", "/2", "*2")))
+    layer = draw(st.sampled_from(("offered", f"({_offer(draw, operations, True)} | relu > conv(3)/stride)")))
+    return f"{layer}{stride}"
 
 
 def _cell(
@@ -88,11 +116,18 @@ def _cell(
     edges = []
     for place, node in enumerate(nodes):
         merge = draw(st.sampled_from(("sum", "sum", "sum", "mean", "product", "sum > mix_bn")))
-        after = f" > ({_offer(draw, operations, True)})" if version == 2 and draw(st.booleans()) else ""
+        after = (
+            draw(st.sampled_from(("", *AFTER, f" > ({_offer(draw, operations, True)})")))
+            if version == 2
+            else ""
+        )
         lines.append(f"  node {node} : {merge}{after}")
         sources = [*inputs, *nodes[:place]]
         for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=4)):  # twins may occur
-            edges.append(f"  edge {source} -> {node} : {_offer(draw, operations, merge == 'sum')}")
+            offer = _offer(draw, operations, merge == "sum")
+            if version == 2:
+                offer = draw(st.sampled_from((offer, f"{offer} | one({draw(_FUNCTION)} > conv(1), 3 | 5)")))
+            edges.append(f"  edge {source} -> {node} : {offer}")
     ends = draw(st.lists(st.sampled_from(nodes), min_size=1, unique=True))
     if raw:
         output = ends[0] if len(ends) == 1 else f"{draw(st.sampled_from(('sum', 'mean')))}({', '.join(ends)})"
@@ -107,3 +142,12 @@ def _offer(draw: st.DrawFn, operations: list[str], summed: bool) -> str:
     if summed and draw(st.booleans()):
         offered.insert(draw(st.integers(0, len(offered))), "none")
     return " | ".join(offered)
+
+
+def _call(draw: st.DrawFn, form: str) -> str:
+    k, j = draw(st.permutations(KERNELS))[:2]
+    f, g = draw(st.permutations(FUNCTIONS))[:2]
+    return form.format(k=k, j=j, f=f, g=g)
+
+
+_FUNCTION = st.sampled_from(FUNCTIONS)
