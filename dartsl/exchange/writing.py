@@ -171,6 +171,8 @@ def _decided(plan: Plan, what: str) -> tuple[Cell, ...]:
         raise _not_expressed(what, "the network leaves choices open", "search first, and export the run")
     if not cells:
         raise _not_expressed(what, "the network has no cell")
+    if (nested := plan.nested()) is not None:
+        raise _not_expressed(what, f"cell `{nested[0]}` holds the cell `{nested[1]}`")
     for cell in cells:
         if cell.further:
             raise _not_expressed(what, f"cell `{cell.name}` has {len(cell.outputs)} outputs")

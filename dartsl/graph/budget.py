@@ -12,21 +12,27 @@ from dataclasses import dataclass
 from dartsl.graph.count import term_cost
 from dartsl.graph.tables import table_name
 from dartsl.lang.check.model import Cell, Node
-from dartsl.lang.plan.terms import CellLayer, Plan, Term
+from dartsl.lang.plan.terms import CellLayer, Plan, Term, held
 
 UNITS = ("parameters", "multiply_adds")
 
 
+Held = Mapping[tuple[int, int], tuple[float, float]]  # by the places of an edge and of its candidate
+
+
 @dataclass(frozen=True)
 class CellCosts:
-    """What the candidates of a cell's edges cost in all places where it stands: a row an edge, all edges.
+    """What the candidates of a cell's edges cost in all layers that it is, or wherever one candidate of another cell
+    holds it: a row an edge, all edges.
 
-    Into a node with `keep`, k of n edges stay: `shares` has k / n for each edge, 1 for others.
+    Into a node with `keep`, k of n edges stay: `shares` has k / n for each edge, 1 for others. `holder` is that
+    candidate: the place of its cell in the budget, and those of its edge and of itself there.
     """
 
     cell: Cell
     rows: tuple[tuple[float, ...], ...]
     shares: tuple[float, ...]
+    holder: tuple[int, int, int] | None = None
 
     @property
     def table(self) -> str:
@@ -51,29 +57,40 @@ class CellCosts:
         targets = [edge.target for edge in self.cell.edges if edge.searched]
         return [[float(one == other) for other in targets] for one in targets]
 
-    def span(self) -> tuple[float, float]:
-        """The least and the most that a derived cell costs."""
-        nodes = [self._node_span(node) for node in self.cell.nodes]
+    def chance(
+        self, edge: int, column: int, rows: Sequence[Sequence[float]], staying: Sequence[float]
+    ) -> float:
+        """How likely a candidate is taken, by the mixing weights of the searched edges and how much more likely each of
+        them stays since others were left out."""
+        if not self.cell.edges[edge].searched:
+            return self.shares[edge]
+        row = sum(each.searched for each in self.cell.edges[:edge])
+        return self.shares[edge] * staying[row] * rows[row][column]
+
+    def span(self, held: Held) -> tuple[float, float]:
+        """The least and the most that a derived cell costs; `held` has what its candidates hold, at least and most."""
+        nodes = [self._node_span(node, held) for node in self.cell.nodes]
         return sum(low for low, _ in nodes), sum(high for _, high in nodes)
 
-    def _node_span(self, node: Node) -> tuple[float, float]:
+    def _node_span(self, node: Node, held: Held) -> tuple[float, float]:
         able = [
             [
-                cost
-                for candidate, cost in zip(edge.candidates, row, strict=True)
+                [cost + more for more in held.get((place, column), (0, 0))]
+                for column, (candidate, cost) in enumerate(zip(edge.candidates, row, strict=True))
                 if node.keep is None or not candidate.is_none or not edge.searched
             ]
-            for edge, row in zip(self.cell.edges, self.rows, strict=True)
+            for place, (edge, row) in enumerate(zip(self.cell.edges, self.rows, strict=True))
             if edge.target == node.name
         ]
         kept = len(able) if node.keep is None else node.keep
-        low, high = sorted(min(row) for row in able), sorted(max(row) for row in able)
+        low = sorted(min(least for least, _ in row) for row in able)
+        high = sorted(max(most for _, most in row) for row in able)
         return sum(low[:kept]), sum(high[len(high) - kept :])
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a network costs: `fixed` outside of its cells' edges, and the cells."""
+    """What a network costs: `fixed` outside of its cells' edges, and the cells, each after what holds it."""
 
     fixed: float
     cells: tuple[CellCosts, ...]
@@ -82,27 +99,51 @@ class Budget:
         """The expected cost where each edge takes its candidates by its mixing weights, and where each edge into a node
         with `keep` is as likely to stay: of those that have a weight at all, where some were left out."""
         total = float(self.fixed)
+        chances: list[float] = []  # that a cell is there
+        stayings: list[list[float]] = []
         for each in self.cells:
-            total += each.fixed()
             rows = weights.get(each.table, ())
-            there = [any(row) for row in rows]
-            for row, cost, meeting in zip(rows, each.searched(), each.meeting(), strict=True):
-                left = sum(met for met, stays in zip(meeting, there, strict=True) if stays)
-                share = sum(meeting) / left if left else 1.0
-                total += share * sum(weight * value for weight, value in zip(row, cost, strict=True))
+            stayings.append(_staying(each, rows))
+            chance = 1.0
+            if each.holder is not None:
+                holder, edge, column = each.holder
+                of = self.cells[holder]
+                taken = of.chance(edge, column, weights.get(of.table, ()), stayings[holder])
+                chance = chances[holder] * taken
+            chances.append(chance)
+            total += chance * each.fixed()
+            for row, cost, share in zip(rows, each.searched(), stayings[-1], strict=True):
+                total += chance * share * sum(weight * value for weight, value in zip(row, cost, strict=True))
         return total
 
     def of(self, chosen: Mapping[str, Sequence[tuple[int, int]]]) -> float:
         """The cost of a derived network: of each cell the places of the edges that stay, and of their candidates."""
-        rows = {each.cell.name: each.rows for each in self.cells}
-        return self.fixed + sum(
-            rows[cell][edge][column] for cell, places in chosen.items() for edge, column in places
-        )
+        there: list[bool] = []
+        total = self.fixed
+        for each in self.cells:
+            stands = True
+            if each.holder is not None:
+                holder, *place = each.holder
+                stands = there[holder] and tuple(place) in chosen[self.cells[holder].cell.name]
+            there.append(stands)
+            if stands:
+                total += sum(each.rows[edge][column] for edge, column in chosen.get(each.cell.name, ()))
+        return total
 
     def span(self) -> tuple[float, float]:
-        """The least and the most that a derived network costs."""
-        spans = [each.span() for each in self.cells]
-        return self.fixed + sum(low for low, _ in spans), self.fixed + sum(high for _, high in spans)
+        """The least and the most that a derived network costs; where a cell stands within others, bounds of these: what
+        is cheapest at one place may not be at another."""
+        low = high = self.fixed
+        held: list[dict[tuple[int, int], tuple[float, float]]] = [{} for _ in self.cells]
+        for each, own in reversed(list(zip(self.cells, held, strict=True))):
+            least, most = each.span(own)
+            if each.holder is None:
+                low, high = low + least, high + most
+            else:
+                holder, edge, column = each.holder
+                before = held[holder].get((edge, column), (0, 0))
+                held[holder][edge, column] = (before[0] + least, before[1] + most)
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -111,7 +152,7 @@ class Prices:
 
     outside  of stems, heads and operations that are layers, by the layer's name, and of what prepares a cell's input,
              by `place`
-    edges    of each layer that is a cell, by its name: a row an edge, in order, a number a candidate
+    edges    of each cell, by the name of its place (`places`): a row an edge, in order, a number a candidate
     note     what is to be known besides, such as where it was measured
     """
 
@@ -148,6 +189,34 @@ def cell_layers(plan: Plan) -> Iterator[CellLayer]:
     return (layer for layer in plan.layers if isinstance(layer, CellLayer))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a cell stands: as a layer, by whose name it is called, or within another, named after the candidate.
+
+    `path` is of the cell and of what holds it: the cell's name, and before it the places of edge and candidate.
+    """
+
+    name: str
+    use: CellLayer
+    path: tuple[str | int, ...]
+
+
+def places(plan: Plan) -> Iterator[Place]:
+    """All places of a network's cells, each after that which holds it."""
+    for layer in cell_layers(plan):
+        yield from _within(Place(layer.name, layer, (layer.cell.name,)))
+
+
+def _within(at: Place) -> Iterator[Place]:
+    """A place and all those in it."""
+    yield at
+    for number, offered in enumerate(at.use.edges):
+        for column, term in enumerate(offered):
+            for turn, use in enumerate(held(term)):
+                path = (*at.path, number, column, use.cell.name)
+                yield from _within(Place(f"{at.name}.{number}.{column}.{turn}", use, path))
+
+
 def counted(plan: Plan, unit: str) -> Prices:
     """What the parts of a network of images cost, in one of `UNITS`."""
     part = UNITS.index(unit)
@@ -155,31 +224,41 @@ def counted(plan: Plan, unit: str) -> Prices:
         unit,
         {name: term_cost(term)[part] for name, term in outside(plan)},
         {
-            layer.name: [[term_cost(term)[part] for term in terms] for terms in layer.edges]
-            for layer in cell_layers(plan)
+            at.name: [[term_cost(term)[part] for term in terms] for terms in at.use.edges]
+            for at in places(plan)
         },
     )
 
 
 def budget(plan: Plan, prices: Prices) -> Budget:
     """What a network of images costs, whose parts have these prices."""
-    cells: dict[str, Cell] = {}
-    rows: dict[str, list[list[float]]] = {}
-    for layer in cell_layers(plan):
-        name = layer.cell.name
-        cells[name] = layer.cell
-        here = prices.edges[layer.name]
-        before = rows.get(name, [[0] * len(row) for row in here])
-        rows[name] = [
+    cells: dict[tuple[str | int, ...], Cell] = {}
+    rows: dict[tuple[str | int, ...], list[list[float]]] = {}
+    for at in places(plan):
+        cells[at.path] = at.use.cell
+        here = prices.edges[at.name]
+        before = rows.get(at.path, [[0] * len(row) for row in here])
+        rows[at.path] = [
             [a + b for a, b in zip(one, other, strict=True)] for one, other in zip(before, here, strict=True)
         ]
-    found = tuple(
-        CellCosts(
-            cell, tuple(map(tuple, rows[name])), tuple(_share(cell, edge.target) for edge in cell.edges)
-        )
-        for name, cell in cells.items()
-    )
-    return Budget(sum(prices.outside.values()), found)
+    numbers = {path: number for number, path in enumerate(cells)}
+    found = []
+    for path, cell in cells.items():
+        *above, edge, column, _ = path if len(path) > 1 else (*path, 0, 0, "")
+        holder = (numbers[tuple(above)], int(edge), int(column)) if len(path) > 1 else None
+        shares = tuple(_share(cell, each.target) for each in cell.edges)
+        found.append(CellCosts(cell, tuple(map(tuple, rows[path])), shares, holder))
+    return Budget(sum(prices.outside.values()), tuple(found))
+
+
+def _staying(costs: CellCosts, rows: Sequence[Sequence[float]]) -> list[float]:
+    """Of each searched edge, how much more likely it stays since others into its node have no weight left."""
+    there = [any(row) for row in rows]
+    found = []
+    for meeting in costs.meeting() if rows else ():
+        left = sum(met for met, stays in zip(meeting, there, strict=True) if stays)
+        found.append(sum(meeting) / left if left else 1.0)
+    return found
 
 
 def _share(cell: Cell, target: str) -> float:

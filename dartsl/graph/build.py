@@ -5,7 +5,7 @@ Nothing is simplified here: `none` is an application that gives zeros, and a nod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import networkx as nx
@@ -15,13 +15,14 @@ from dartsl.graph.channels import Channels
 from dartsl.graph.kinds import INPUT, MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, Value, application
 from dartsl.graph.paths import Paths, candidate_name, safe
-from dartsl.graph.recurrent import Loop, decoder_input, tied
+from dartsl.graph.recurrent import Loop, bundled, tied
 from dartsl.graph.skips import AUXILIARY_SKIP, SKIP_DROPOUT, skip_beside
 from dartsl.graph.tables import SHARE, SKIP, table_name, tables_of
 from dartsl.lang.check.model import Edge, Node
 from dartsl.lang.codes.diagnostics import SpecError
 from dartsl.lang.plan.skips import entering, is_skip, skip_faults
-from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.plan.terms import CellLayer, CellTerm, Merge, Plan, Step, Term
+from dartsl.lang.plan.terms import Sequence as Chain
 from dartsl.lang.records.primitives import built_in, called, owner, plugin
 from dartsl.lang.records.record import ModuleSpec, Primitive
 from dartsl.lang.records.tensors import Shape
@@ -64,6 +65,9 @@ class _Builder:
         self._paths = Paths()
         # Of each node of the cell at hand with operations after its merge, where its parts have their names.
         self._merging: dict[str, str] = {}
+        self._below = (
+            ""  # where the parts of the cell at hand have their names: that of its layer, or of its place
+        )
         self._given: dict[str, str] = {}  # the id of what each layer gives
         self._loop: Loop | None = None  # that of the scan layer at hand
         self._carries: list[str] = []
@@ -76,7 +80,8 @@ class _Builder:
         self._given[entry] = self._add(entry, Application(INPUT, (), (), plan.input.shape.dims, entry))
         for layer in plan.layers:
             if isinstance(layer, CellLayer):
-                self._given[layer.name] = self._cell(layer)
+                self._below = layer.name
+                self._given[layer.name] = self._cell(layer, [self._given[name] for name in layer.reads])
             else:
                 source = self._given[layer.reads[0]]
                 self._given[layer.name] = self._term(layer.term, source, layer.name, layer.name)
@@ -93,30 +98,21 @@ class _Builder:
         return self._graph
 
     def _bundle(self) -> str:
-        """All that a network of text gives: logits, the last scan's outputs, what enters the head's matrix, states."""
-        head = self._plan.layers[-1]
-        logits = self._given[head.name]
-        scans = [
-            self._given[layer.name]
-            for layer in self._plan.layers
-            if isinstance(layer, CellLayer) and layer.scan is not None
-        ]
-        dropped = decoder_input(self._graph, logits, head.name)
-        inputs = (logits, scans[-1] if scans else dropped, dropped, *self._states)
-        path = self._paths.claim(head.name, "output")
-        return self._add(path, Application("bundle", (), inputs, head.output.dims, head.name))
+        """All that a network of text gives."""
+        applied = bundled(self._graph, self._plan, self._given, self._states)
+        return self._add(self._paths.claim(applied.layer, "output"), applied)
 
     # ----------------------------------------------------------------- cells
 
-    def _cell(self, layer: CellLayer) -> str:
-        """The applications of a cell; the id of its output."""
+    def _cell(self, layer: CellLayer, reads: Sequence[str]) -> str:
+        """The applications of a cell that reads these; the id of its output."""
         cell, values = layer.cell, dict[str, str]()
         if layer.scan is not None:
-            self._loop = Loop(layer, self._given[layer.reads[0]], self._graph, self._add, self._paths)
+            self._loop = Loop(layer, reads[0], self._graph, self._add, self._paths)
             values.update(self._loop.enter())
             self._carries.extend(self._loop.carries)
         else:
-            values.update(self._inputs(layer))
+            values.update(self._inputs(layer, reads))
         rows = {id(edge): row for row, edge in enumerate(cell.searched_edges)}
         incoming: dict[str, list[tuple[Edge, tuple[Term, ...]]]] = {node.name: [] for node in cell.nodes}
         for edge, terms in zip(cell.edges, layer.built, strict=True):
@@ -139,13 +135,23 @@ class _Builder:
         self._states.extend(states)
         return states[0]
 
-    def _inputs(self, layer: CellLayer) -> dict[str, str]:
+    def _within(self, term: CellTerm, source: str, path: str, layer: str) -> str:
+        """A cell that stands as an operation: its parts have their names below its own."""
+        name = safe(term.use.cell.name)
+        at_hand = self._below, self._merging
+        self._below = path if path.rpartition(".")[2] == name else self._paths.claim(path, name)
+        self._merging = {}
+        given = self._cell(replace(term.use, name=layer), [source])
+        self._below, self._merging = at_hand
+        return given
+
+    def _inputs(self, layer: CellLayer, reads: Sequence[str]) -> dict[str, str]:
         """The inputs of a cell by their names, after the operations that the cell has for them."""
         values = {}
-        for item, read, term in zip(layer.cell.inputs, layer.reads, layer.inputs, strict=True):
-            values[item.name] = self._given[read]
+        for item, read, term in zip(layer.cell.inputs, reads, layer.inputs, strict=True):
+            values[item.name] = read
             if term is not None:
-                path = self._paths.claim(layer.name, safe(item.name))
+                path = self._paths.claim(self._below, safe(item.name))
                 values[item.name] = self._term(term, values[item.name], path, layer.name)
         return values
 
@@ -156,7 +162,7 @@ class _Builder:
             if output.merge is None:
                 found.append(values[output.nodes[0]])
                 continue
-            path = self._paths.claim(layer.name, "output")
+            path = self._paths.claim(self._below, "output")
             inputs = [values[name] for name in output.nodes]
             shape = layer.output if layer.scan is None else Shape(layer.output.channels, ())
             found.append(self._merge(output.merge, inputs, shape, path, layer.name, has_bn))
@@ -198,7 +204,7 @@ class _Builder:
             return layer.name
         if node.name in layer.cell.merging:
             return self._merging[node.name]
-        path = self._paths.claim(layer.name, safe(node.of or node.name))
+        path = self._paths.claim(self._below, safe(node.of or node.name))
         if node.of is not None:
             self._merging[node.of] = path
         return path
@@ -264,7 +270,7 @@ class _Builder:
 
     def _term(self, term: Term, source: str, path: str, layer: str) -> str:
         """The applications of a term on `source`, their names under `path`; the id of the last one."""
-        if isinstance(term, Sequence):
+        if isinstance(term, Chain):
             for part in term.terms:
                 source = self._term(part, source, path, layer)
             return source
@@ -272,6 +278,8 @@ class _Builder:
             inputs = tuple(self._term(branch, source, path, layer) for branch in term.branches)
             merged = self._paths.claim(path, term.kind)
             return self._add(merged, Application(term.kind, (), inputs, term.output.dims, layer))
+        if isinstance(term, CellTerm):
+            return self._within(term, source, path, layer)
         return self._leaf(term, source, path, layer)
 
     def _leaf(self, step: Step, source: str, path: str, layer: str) -> str:

@@ -11,7 +11,8 @@ import networkx as nx
 from dartsl.graph.operations import Application, application, info
 from dartsl.graph.tables import table_name
 from dartsl.lang.check.model import Cell, Node
-from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Step, Term
+from dartsl.lang.plan.parts import parts_of
+from dartsl.lang.plan.terms import CellLayer, CellTerm, Plan, Step, Term
 from dartsl.lang.records.primitives import owner
 from dartsl.lang.records.record import ModuleSpec
 
@@ -90,10 +91,14 @@ def candidate_costs(plan: Plan) -> dict[str, Costs]:
 
 
 def term_cost(term: Term) -> tuple[int, int]:
-    """Parameters and multiply-adds of a term in a network without choices."""
+    """Parameters and multiply-adds of a term in a network without choices.
+
+    Of a cell that stands in it what prepares its input: what its edges cost is counted by itself.
+    """
     if isinstance(term, Step):
         return (0, 0) if term.mixing else _step_cost(term)
-    costs = [term_cost(part) for part in (term.branches if isinstance(term, Merge) else term.terms)]
+    parts = (part for part in term.use.inputs if part) if isinstance(term, CellTerm) else parts_of(term)
+    costs = [term_cost(part) for part in parts]
     return sum(parameters for parameters, _ in costs), sum(adds for _, adds in costs)
 
 

@@ -18,6 +18,7 @@ import pydot
 from dartsl.graph.chain import Drawn, chained
 from dartsl.graph.legend import Legend, legend
 from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.check.within import held
 from dartsl.lang.records.record import heeds_order
 
 # The colours of the authors' own figures (arXiv 1806.09055): X11 names that Graphviz knows.
@@ -81,7 +82,7 @@ def draw(
     keeps; the others are dashed. `shares` has for each cell what its searched edges count at their nodes, which is
     written after the weight; empty where nothing is learnt of that. A cell of very many edges is drawn without their
     text, and of a run without those that are dropped; its title says so. Layers that are operations or choices are
-    drawn as one chain. Raises ValueError where a table does not fit
+    drawn as one chain, and a cell that stands in another within that one. Raises ValueError where a table does not fit
     its cell.
     """
     drawn = chained(Drawn(tuple(cells), weights, kept, shares))
@@ -97,14 +98,30 @@ def draw(
     if sum(len(cell.edges) for cell in shown) > MANY:
         for name, value in ROUGH.items():
             graph.set(name, value)
-    # a diagram from left to right is filled from below
-    for index, cell in reversed(list(enumerate(shown))):
+    clusters: dict[str, pydot.Subgraph] = {}
+    for index, cell in enumerate(shown):
         table = weights.get(cell.name) if weights is not None else None
         stays = cell.edges if kept is None else kept[cell.name]
         own = (shares or {}).get(cell.name, ())
         strong = strengths(cell, table, even, own) if table is not None else None
-        graph.add_subgraph(_cell_cluster(cell, f"c{index}", strong, stays))
+        clusters[cell.name] = _cell_cluster(cell, f"c{index}", strong, stays)
+    holders = _holders(shown)
+    # a diagram from left to right is filled from below
+    for name, cluster in reversed(clusters.items()):
+        if name in holders:
+            cluster.set("pencolor", _quoted(FAINT))
+        (clusters[holders[name]] if name in holders else graph).add_subgraph(cluster)
     return str(graph.to_string())
+
+
+def _holders(cells: Sequence[Cell]) -> dict[str, str]:
+    """Of each cell that stands in another as an operation, the first that it stands in."""
+    drawn = {cell.name for cell in cells}
+    found: dict[str, str] = {}
+    for cell in cells:
+        for name in held(cell, drawn):
+            found.setdefault(name.id, cell.name)
+    return found
 
 
 def _shown(cells: tuple[Cell, ...]) -> Iterable[Cell]:

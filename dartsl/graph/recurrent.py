@@ -8,7 +8,7 @@ that the graph has no cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import networkx as nx
@@ -16,7 +16,7 @@ import networkx as nx
 from dartsl.graph.kinds import CONCAT, PRODUCT, kind_of
 from dartsl.graph.operations import Application, Value, application
 from dartsl.graph.paths import Paths, safe
-from dartsl.lang.plan.terms import CellLayer, Step
+from dartsl.lang.plan.terms import CellLayer, Plan, Step
 from dartsl.lang.records.primitives import owner
 from dartsl.lang.records.record import Merge
 
@@ -129,6 +129,21 @@ class Loop:
 def tied(step: Step) -> bool:
     """Whether a linear layer takes the embedding's matrix."""
     return owner(step.primitive).has("matrix") and bool(dict(step.arguments).get("tie", ""))
+
+
+def bundled(graph: nx.DiGraph, plan: Plan, given: Mapping[str, str], states: Sequence[str]) -> Application:
+    """All that a network of text gives: logits, the last scan's outputs, what enters the head's matrix, states.
+
+    `given` has the id of what each layer gives.
+    """
+    head = plan.layers[-1]
+    logits = given[head.name]
+    scans = [
+        given[layer.name] for layer in plan.layers if isinstance(layer, CellLayer) and layer.scan is not None
+    ]
+    dropped = decoder_input(graph, logits, head.name)
+    inputs = (logits, scans[-1] if scans else dropped, dropped, *states)
+    return Application("bundle", (), inputs, head.output.dims, head.name)
 
 
 def decoder_input(graph: nx.DiGraph, logits: str, head: str) -> str:

@@ -23,7 +23,7 @@ from dartsl.graph.kinds import MIX, kind_of
 from dartsl.graph.operations import Application, GraphInfo, application, info
 from dartsl.nn import extern, fused, primitives
 from dartsl.nn.builders import Drawn, builder_of, function_of, module_builder
-from dartsl.nn.candidates import Owner, edge_of, owners_of, rows_of, write_choice
+from dartsl.nn.candidates import Owners, edge_of, owners_of, rows_of, write_choice
 from dartsl.nn.contract import Builder
 from dartsl.nn.draws import Draws
 from dartsl.nn.emit import emit_python
@@ -254,7 +254,7 @@ class _Lowering:
         self,
         scope: Scope,
         members: Mapping[str, Application],
-        owners: Mapping[str, Owner],
+        owners: Mapping[str, Owners],
         values: dict[str, fx.Node],
     ) -> None:
         """Write applications down, in order; those of one candidate alone stand in methods of their own."""

@@ -75,5 +75,11 @@ class Part:
 def parts_of(layer: fx.GraphModule) -> dict[str, Part]:
     """The candidates that the code of a layer calls as methods, by name; those of its plain code are not among them."""
     known = layer.parts() if isinstance(layer, Lowered) else {}
-    names = [str(node.target) for node in layer.graph.nodes if node.op == "get_attr"]
-    return {name: known[name] for name in names if name in known}
+    found: dict[str, Part] = {}
+    waiting = [layer.graph]
+    while waiting:
+        names = [str(node.target) for node in waiting.pop(0).nodes if node.op == "get_attr"]
+        new = {name: known[name] for name in names if name in known and name not in found}
+        found |= new
+        waiting += [part.graph for part in new.values()]  # of edges in a cell within a candidate
+    return found

@@ -17,8 +17,10 @@ from fractions import Fraction
 from dartsl.lang.check.model import Candidate, Cell, Edge, Network, Spec
 from dartsl.lang.plan.flow import DEPENDENT, layer_levels
 from dartsl.lang.plan.network_plan import plan
-from dartsl.lang.plan.terms import CellLayer, Layer, Plan
+from dartsl.lang.plan.terms import CellLayer, CellTerm, Layer, Merge, Plan, Term
+from dartsl.lang.plan.terms import Sequence as Chain
 from dartsl.searching.discretise import Columns, DerivedCell, derive, empty_nodes
+from dartsl.searching.ranked import Choices, likeliest
 from dartsl.searching.readouts import Reading, Table
 from dartsl.searching.routes import cheapest
 from dartsl.searching.rules import CONNECTED, DEFAULT_RULE, THRESHOLD, Rule
@@ -116,7 +118,16 @@ def _connected(
     if _depends(planned, plain):
         return as_they_are
     costs = {name: _costs(spec.cells[name], readings[name].weights, plain[name]) for name in network.cells}
-    columns = cheapest(planned, costs)
+
+    def lets_through(chosen: Choices) -> bool:
+        cells = {
+            name: derive(spec.cells[name], readings[name].weights, columns, readings[name].edges)
+            for name, columns in chosen.items()
+        }
+        return _depends(planned, cells)
+
+    columns: Mapping[str, Columns] | None
+    columns = cheapest(planned, costs) if planned.nested() is None else likeliest(costs, lets_through)
     if columns is None:
         return as_they_are
     found: list[DerivedCell] = []
@@ -141,19 +152,34 @@ def _depends(planned: Plan, found: Mapping[str, DerivedCell]) -> bool:
     layers: list[Layer] = []
     for layer in planned.layers:
         if isinstance(layer, CellLayer):
-            known = terms.setdefault(id(layer.edges), _decided(layer, found[layer.cell.name]))
+            known = terms.setdefault(id(layer.edges), _decided(layer, found))
             layer = replace(layer, cell=known.cell, edges=known.edges)
         layers.append(layer)
     levels = layer_levels(replace(planned, decided=True, layers=tuple(layers)))
     return levels[planned.layers[-1].name] == DEPENDENT
 
 
-def _decided(layer: CellLayer, found: DerivedCell) -> CellLayer:
-    """The layer with the found cell in it."""
+def _decided(layer: CellLayer, cells: Mapping[str, DerivedCell]) -> CellLayer:
+    """The layer with the found cell in it, and those that stand within."""
+    found = cells[layer.cell.name]
     terms = {id(edge): offered for edge, offered in zip(layer.cell.edges, layer.edges, strict=True)}
     edges = tuple(replace(kept.edge, candidates=(kept.candidate,)) for kept in found.edges)
-    taken = tuple((terms[id(kept.edge)][kept.edge.candidates.index(kept.candidate)],) for kept in found.edges)
+    taken = tuple(
+        (_with_cells(terms[id(kept.edge)][kept.edge.candidates.index(kept.candidate)], cells),)
+        for kept in found.edges
+    )
     return replace(layer, cell=replace(layer.cell, edges=edges), edges=taken)
+
+
+def _with_cells(term: Term, cells: Mapping[str, DerivedCell]) -> Term:
+    """A term whose cells are the found ones."""
+    if isinstance(term, CellTerm):
+        return replace(term, use=_decided(term.use, cells))
+    if isinstance(term, Chain):
+        return Chain(tuple(_with_cells(part, cells) for part in term.terms))
+    if isinstance(term, Merge):
+        return replace(term, branches=tuple(_with_cells(part, cells) for part in term.branches))
+    return term
 
 
 def _costs(cell: Cell, weights: Table, plain: DerivedCell) -> dict[int, dict[int, float]]:

@@ -26,24 +26,60 @@ MULTIPLY, HINGE = "mul", "hinge"
 
 
 @dataclass(frozen=True)
+class _Table:
+    """The costs of a cell as tensors.
+
+    fixed    of edges without a choice, (); `cost` of the others, (rows, columns), 0 in spare columns
+    meeting  which of the edges with a choice lead to one node, (rows, rows)
+    holder   of one within another cell that one's place, and the row (None: there is no choice), the column and the
+             share of the candidate
+    """
+
+    table: str
+    fixed: Tensor
+    cost: Tensor
+    meeting: Tensor
+    holder: tuple[int, int | None, int, float] | None
+
+    def chance(self, likely: Sequence[Tensor | None], chances: Sequence[Tensor | None]) -> Tensor | None:
+        """That the cell is there, (): None for one that is a layer."""
+        if self.holder is None:
+            return None
+        of, row, column, share = self.holder
+        above, candidates = chances[of], likely[of]
+        own = self.fixed.new_ones(()) if row is None or candidates is None else candidates[row, column]
+        return share * (own if above is None else above * own)
+
+
+@dataclass(frozen=True)
 class Expected:
     """E[cost], (), differentiable in the alphas, at some prices of a network."""
 
     prices: Callable[[Plan], Prices]
-    tables: dict[tuple[torch.device, torch.dtype], list[Tensor]] = field(default_factory=dict, compare=False)
+    tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, list[_Table]]] = field(
+        default_factory=dict, compare=False
+    )
 
     def __call__(self, model: Relaxed) -> Tensor:
         weights = model.expected_weights()
         like = next(iter(weights.values()))
         place = (like.device, like.dtype)
         if place not in self.tables:  # once, since nothing may be copied to a GPU while a step is captured
-            self.tables[place] = _tensors(budget(model.plan, self.prices(model.plan)), list(weights), like)
-        fixed, *tables = self.tables[place]
-        costs, meetings = tables[: len(weights)], tables[len(weights) :]
-        parts = [
-            (each * _staying(each, meeting) * cost).sum()
-            for each, cost, meeting in zip(weights.values(), costs, meetings, strict=True)
-        ]
+            self.tables[place] = _tables(budget(model.plan, self.prices(model.plan)), like)
+        fixed, tables = self.tables[place]
+        parts: list[Tensor] = []
+        likely: list[Tensor | None] = []  # of a cell's candidates, (rows, columns)
+        chances: list[Tensor | None] = []  # that a cell within another is there, ()
+        for each in tables:
+            rows = weights.get(each.table)
+            likely.append(None if rows is None else rows * _staying(rows, each.meeting))
+            chance = each.chance(likely, chances)
+            chances.append(chance)
+            if chance is not None:
+                parts.append(chance * each.fixed)
+            if (found := likely[-1]) is not None:
+                part = (found * each.cost).sum()
+                parts.append(part if chance is None else chance * part)
         return torch.stack(parts).sum() + fixed
 
 
@@ -82,13 +118,27 @@ def cost_term(config: SearchConfig) -> Cost | CostFactor:
     return Cost(expected, config.target, config.cost_weight, config.cost_mode == HINGE)
 
 
-def _tensors(costs: Budget, names: Sequence[str], like: Tensor) -> list[Tensor]:
-    """The fixed cost, (), the costs of each table, (rows, columns), 0 in spare columns, and which of its edges lead to
-    one node, (rows, rows)."""
-    fixed = costs.fixed + sum(each.fixed() for each in costs.cells)
-    cells = {each.table: each for each in costs.cells}
-    tables = [_padded(cells[name].searched()) for name in names]
-    return [like.new_tensor(each) for each in (fixed, *tables, *(cells[name].meeting() for name in names))]
+def _tables(costs: Budget, like: Tensor) -> tuple[Tensor, list[_Table]]:
+    """What does not depend on alphas, (), and the costs of the cells."""
+    fixed = costs.fixed + sum(each.fixed() for each in costs.cells if each.holder is None)
+    tables = []
+    for each in costs.cells:
+        holder = None
+        if each.holder is not None:
+            number, edge, column = each.holder
+            of = costs.cells[number]
+            row = sum(before.searched for before in of.cell.edges[:edge])
+            holder = (number, row if of.cell.edges[edge].searched else None, column, of.shares[edge])
+        tables.append(
+            _Table(
+                each.table,
+                like.new_tensor(each.fixed()),
+                like.new_tensor(_padded(each.searched())),
+                like.new_tensor(each.meeting()),
+                holder,
+            )
+        )
+    return like.new_tensor(fixed), tables
 
 
 def _staying(weights: Tensor, meeting: Tensor) -> Tensor:
@@ -99,7 +149,7 @@ def _staying(weights: Tensor, meeting: Tensor) -> Tensor:
 
 
 def _padded(rows: Sequence[Sequence[float]]) -> list[list[float]]:
-    longest = max(map(len, rows))
+    longest = max(map(len, rows), default=0)
     return [[*row, *[0.0] * (longest - len(row))] for row in rows]
 
 

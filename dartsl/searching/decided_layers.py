@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dartsl.lang.check.constants import names
 from dartsl.lang.check.model import REACHING, Network, Spec
+from dartsl.lang.check.within import cells_in
 from dartsl.lang.plan.layer_choices import layer_items, strided_layer
 from dartsl.lang.syntax.ast import Call, Expr, Name, NetworkDecl, NetworkItem, OpDecl, StageItem
 from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
@@ -18,7 +19,7 @@ class DecidedLayers:
     """The stages of a found network.
 
     A winner stands in place where it is a name or a call that means the same there; another is an operation of its
-    own, in `operations`, since a chain in a stage would be several layers.
+    own, in `operations`, or a cell, in `cells`, since a chain in a stage would be several layers.
     """
 
     def __init__(self, spec: Spec, network: Network, cells: Sequence[DerivedCell]) -> None:
@@ -28,19 +29,40 @@ class DecidedLayers:
         self._taken = {
             *spec.operations,
             *spec.choices,
+            *(spec.cells.keys() - self._won.keys()),
             *parameters,
-        }  # no cell that is written can be called so
+        }
+        self._spec = spec
         self._layers = {name: self._layer(name, kept) for name, kept in self._won.items()}
+        self._cells = {each.cell.name: each for each in cells}
         self._weights: list[KeptEdge | None] = []  # of each stage that is written, the layer that it is
 
     @property
     def operations(self) -> tuple[OpDecl, ...]:
-        """The winners that do not stand in place."""
+        """The winners that do not stand in place, and hold no cell."""
         return tuple(
             OpDecl(written, (), self._won[name].candidate.expr, span=written.span)
-            for name, written in self._layers.items()
-            if isinstance(written, Name) and written is not self._won[name].candidate.expr
+            for name, written in self._elsewhere()
+            if not self._holds(name)
         )
+
+    @property
+    def cells(self) -> tuple[DerivedCell, ...]:
+        """Those that hold a cell, which no operation can: cells of one edge."""
+        return tuple(
+            replace(self._cells[name], cell=replace(self._cells[name].cell, name=written.id))
+            for name, written in self._elsewhere()
+            if self._holds(name)
+        )
+
+    def _elsewhere(self) -> Iterator[tuple[str, Name]]:
+        for name, written in self._layers.items():
+            if isinstance(written, Name) and written is not self._won[name].candidate.expr:
+                yield name, written
+
+    def _holds(self, name: str) -> bool:
+        """Whether what won a layer holds a cell."""
+        return bool(cells_in(self._won[name].candidate.expr, self._spec.cells))
 
     def items(self, declared: NetworkDecl) -> NetworkDecl:
         """The network, each of its layers that offered a choice in a stage of its own."""
@@ -78,8 +100,10 @@ class DecidedLayers:
     def _layer(self, name: str, kept: KeptEdge) -> Expr:
         """What stands in the stage for a layer."""
         expr = kept.candidate.expr
-        if isinstance(expr, Name | Call) and not OF_THE_PLACE & {each.id for each in names(expr)}:
+        here = isinstance(expr, Name) or (isinstance(expr, Call) and not self._holds(name))
+        if here and not OF_THE_PLACE & {each.id for each in names(expr)}:
             return expr
+        name = f"{name}_cell" if self._holds(name) else name  # no cell can have the name of a layer
         while name in self._taken:
             name += "_"
         return Name(name, span=expr.span)

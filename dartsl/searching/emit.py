@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeVar
 
+from dartsl.lang.check.constants import names
 from dartsl.lang.check.model import Network, Node, Output, Spec
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.parameters import literal
@@ -19,6 +20,7 @@ from dartsl.lang.syntax.ast import (
     OpDecl,
     OpsDecl,
     SettingsDecl,
+    StageItem,
     Syntax,
 )
 from dartsl.lang.syntax.library import in_library, used
@@ -104,7 +106,6 @@ def decided_text(
     declared = _declared_network(spec, network.name)
     version = network.span.source.version
     layers = DecidedLayers(spec, network, [each for each in cells if each.cell.layer])
-    written = [each for each in cells if not each.cell.layer]
     frozen = replace(
         layers.items(declared),
         parameters=tuple(
@@ -112,6 +113,9 @@ def decided_text(
             for parameter in declared.parameters
         ),
     )
+    given = [*(each for each in cells if not each.cell.layer), *layers.cells]
+    written = _standing(frozen, given)
+    idle = [each.cell.name for each in given if each not in written]
     root = replace(spec.root, version=version)
     train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
     top = replace(
@@ -123,11 +127,26 @@ def decided_text(
     bottom = replace(root, imports=(), declarations=(frozen, *train), comments=())
     draft = [
         *head,
+        *(f"# note     cell {name} stands nowhere, and is left out" for name in idle),
         print_file(top),
         *(_cell_text(cell, weighed, version) for cell in written),
         *layers.commented(print_file(bottom).removeprefix(f"darts {version}\n"), weighed),
     ]
     return print_file(parse(Source("found.darts", "\n".join(draft))))
+
+
+def _standing(network: NetworkDecl, cells: Sequence[DerivedCell]) -> list[DerivedCell]:
+    """The cells that are layers of a network, and those within them; others were held by what did not win."""
+    known = {each.cell.name: each for each in cells}
+    stages = (item.layers for item in network.items if isinstance(item, StageItem))
+    waiting = [name.id for layers in stages for name in names(layers)]
+    found = set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in found:
+            found.add(name)
+            waiting += [each.id for kept in known[name].edges for each in names(kept.candidate.expr)]
+    return [each for each in cells if each.cell.name in found]
 
 
 def _cell_text(found: DerivedCell, weighed: bool, version: int) -> str:

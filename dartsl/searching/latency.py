@@ -26,7 +26,8 @@ from torch import Tensor
 from dartsl.graph.budget import cell_layers, outside
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.plan.terms import Merge, Plan, Sequence, Step, Term, TermLayer
+from dartsl.lang.plan.parts import parts_of
+from dartsl.lang.plan.terms import CellTerm, Merge, Plan, Sequence, Step, Term, TermLayer
 from dartsl.lang.records.inputs import Images
 from dartsl.lang.records.primitives import owner
 from dartsl.nn.ambient import undisturbed
@@ -104,6 +105,11 @@ def latencies(
         raise UserError(f"latencies are measured of networks of images, and this one is of {plan.input.kind}")
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"nothing is measured on the device `{device}`", "take cpu, or a GPU such as cuda:0")
+    if (nested := plan.nested()) is not None:
+        raise UserError(
+            f"latencies are measured of cells that are layers, and `{nested[0]}` holds the cell `{nested[1]}`",
+            "a search can count instead: --cost parameters or multiply_adds",
+        )
     timer = clock or (CudaGauge(device) if device.type == "cuda" else CpuClock())
     measure = partial(_measure, spec, plan, setup, plugins, timer)
     with kernels_of(str(device), deterministic=False), _threads(setup.threads) as threads:
@@ -167,6 +173,8 @@ def _decided(term: Term) -> Term:
         return replace(term, branches=tuple(map(_decided, term.branches)))
     if isinstance(term, Sequence):
         return Sequence(tuple(map(_decided, term.terms)))
+    if isinstance(term, CellTerm):
+        raise TypeError("a cell within another is not measured")
     if term.mixing:
         return _identity(term)
     norm = owner(term.primitive).has("batch_norm")
@@ -186,7 +194,7 @@ def _parts(term: Term) -> Iterator[Step | Merge]:
         return
     if isinstance(term, Merge):
         yield term
-    for each in term.branches if isinstance(term, Merge) else term.terms:
+    for each in parts_of(term):
         yield from _parts(each)
 
 

@@ -224,7 +224,8 @@ def _finish(folder: RunFolder, console: Console, closing: Sequence[str]) -> str:
     write_text(folder.found, text)
     derived = derivation(folder)
     found = shown(check(Source(str(folder.found), text, folder.found)), folder.info.network)
-    dot = draw([found.cells[each.cell.name] for each in derived.cells])
+    names = (each.cell.name for each in derived.cells)
+    dot = draw([found.cells[name] for name in names if name in found.cells])  # others stand nowhere any more
     write_text(folder.path / "found.dot", dot)
     notes = []
     try:

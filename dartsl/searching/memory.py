@@ -30,7 +30,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.build import DEFAULT, Build
-from dartsl.nn.candidates import Edge, edge_of, owners_of
+from dartsl.nn.candidates import Edge, Owner, Owners, edge_of, owners_of
 from dartsl.nn.contract import PluginError
 from dartsl.nn.passing import KINDS, Pass
 from dartsl.nn.plugins import Implementations, contract_error, resolve
@@ -231,7 +231,7 @@ def costliest_step(model: Supernet) -> int:
     graph = model.optimised.graph
     members = {node: application(graph, node) for node in graph}
     owners = owners_of(members, ())
-    written: dict[tuple[str, int], int] = {}  # by mix, and place of a candidate
+    written: dict[Owners, int] = {}  # by candidates, all of which are to be chosen
     for node, owner in owners.items():
         size = members[node].batch * math.prod(members[node].shape)
         written[owner] = written.get(owner, 0) + size
@@ -244,16 +244,16 @@ def costliest_step(model: Supernet) -> int:
 
 
 def _written(
-    edges: Sequence[Edge], written: Mapping[tuple[str, int], int], chosen: Mapping[str, Sequence[int]]
+    edges: Sequence[Edge], written: Mapping[Owners, int], chosen: Mapping[str, Sequence[int]]
 ) -> int:
     """Numbers for one image that the chosen operations write."""
-    found = 0
+    taken = set[Owner]()
     for edge in edges:
         row = edge.applied.attribute("row")
         column = chosen[str(edge.applied.attribute("table"))][int(str(row))]
         if column in edge.columns:
-            found += written.get((edge.mix, edge.columns.index(column)), 0)
-    return found
+            taken.add((edge.mix, edge.columns.index(column)))
+    return sum(size for owners, size in written.items() if taken.issuperset(owners))
 
 
 def _shadow(

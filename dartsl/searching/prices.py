@@ -25,7 +25,7 @@ from typing import Any
 
 from dartsl.graph.budget import UNITS, Prices, cell_layers, counted, outside
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.plan.terms import Merge, Plan, Step, Term
+from dartsl.lang.plan.terms import CellTerm, Merge, Plan, Step, Term
 from dartsl.run.files import parse_json, read_file
 from dartsl.run.layout import COSTS
 from dartsl.run.records import FRACTION, HASH
@@ -68,6 +68,11 @@ class CostTable:
 
     def prices(self, plan: Plan, name: object) -> Prices:
         """Those of a network. Raises UserError where its parts are not those of this file, called `name`."""
+        if (nested := plan.nested()) is not None:
+            raise UserError(
+                f"{name} has costs of layers, and `{nested[0]}` holds the cell `{nested[1]}`",
+                f"costs are counted there: --cost {UNITS[0]} or {UNITS[1]}",
+            )
         for fault in self._faults(plan):
             raise UserError(
                 f"{name} is of another network: {fault}", "measure this one: dartsl latency SPEC -o FILE"
@@ -171,4 +176,6 @@ def _tree(term: Term) -> Any:
         return [term.primitive, term.arguments, term.stride, term.input.dims, term.output.dims, term.mixing]
     if isinstance(term, Merge):
         return [term.kind, [_tree(each) for each in term.branches]]
+    if isinstance(term, CellTerm):
+        return [term.use.cell.name, [[_tree(each) for each in terms] for terms in term.use.edges]]
     return [_tree(each) for each in term.terms]

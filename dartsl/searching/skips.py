@@ -8,7 +8,7 @@ from dataclasses import replace
 from dartsl.graph.tables import table_name
 from dartsl.lang.check.model import Cell, Edge
 from dartsl.lang.plan.skips import is_skip
-from dartsl.lang.plan.terms import CellLayer, Plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
 from dartsl.searching.readouts import Reading
 
@@ -16,14 +16,10 @@ from dartsl.searching.readouts import Reading
 def skip_columns(plan: Plan, cell: Cell) -> dict[int, frozenset[int]]:
     """The columns of the candidates that are skip connections, by the place of their edge in the cell.
 
-    A skip connection gives what it takes, without a parameter, in each layer of the cell that has no stride; a cell
-    that has one wherever it stands, such as a reduction, has none.
+    A skip connection gives what it takes, without a parameter, wherever the cell stands without a stride; a cell that
+    has one in all its places, such as a reduction, has none.
     """
-    layers = [
-        layer
-        for layer in plan.layers
-        if isinstance(layer, CellLayer) and layer.cell.name == cell.name and layer.stride == 1
-    ]
+    layers = [use for use in plan.uses() if use.cell.name == cell.name and use.stride == 1]
     return {
         place: frozenset(
             column

@@ -86,3 +86,41 @@ def small(
     """The network of a spec's text at an image size."""
     text = text.replace("HEIGHT", str(height)).replace("WIDTH", str(width))
     return compile(check(Source("test.darts", text)), plugins=plugins or (), **settings)
+
+
+# Cells that stand as operations: with a stride, twice in a candidate, within a cell within a cell, in a layer's choice.
+NESTED = """
+darts 2
+import "std/cnn"
+
+ops primitive = none | skip_connect | conv(3)/stride > bn
+cell motif {
+  input  x
+  node   a, b : sum
+  edge   x -> a : primitive
+  edge   a -> b : max_pool(3)/stride > mix_bn | tanh
+  output b
+}
+cell twin = motif
+cell pair {
+  input  x : conv(1) > bn
+  node   a : sum
+  node   b : sum > relu > bn
+  edge   x -> a : motif | twin | sum(conv(1)/stride, motif/stride)
+  edge   a -> b : motif > twin | conv(1, out = C/2) > motif(out = C/2) > conv(1) | identity
+  output b
+}
+cell top {
+  input  x : conv(1) > bn
+  node   a, b : sum
+  edge   x -> a : pair | motif/stride > tanh
+    edge   a -> b : twin
+  output concat(a, b)
+}
+network nested(C = 2) {
+  input image(3, 6, 6)
+  stem  conv(3) > bn
+  stage top > (twin | conv(3)/stride > bn)/2 width C
+  head  global_avg_pool > linear(10)
+}
+"""

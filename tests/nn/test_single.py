@@ -19,7 +19,7 @@ from dartsl.nn.build import Build
 from dartsl.nn.emit import emit_python
 from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet
-from tests.nn.specs import RAGGED, SEARCHED, small
+from tests.nn.specs import NESTED, RAGGED, SEARCHED, small
 
 PASS = Pass(2, "train", scheduled=Scheduled(temperature=2.0))
 VARIANTS: list[dict[str, Any]] = [
@@ -70,11 +70,24 @@ def images(model: Supernet) -> Tensor:
 )
 @pytest.mark.parametrize("name", SPECS)
 def test_outputs_gradients_and_statistics(name: str, settings: dict[str, Any]) -> None:
-    model = hard(SPECS[name], **settings)
+    assert_same(SPECS[name], settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [VARIANTS[2], *(pytest.param(VARIANTS[at], marks=pytest.mark.slow) for at in (4, 5))], ids=str
+)
+def test_cells_within_cells(settings: dict[str, Any]) -> None:
+    """Of an edge within a cell within a candidate, too, one operation is computed."""
+    assert_same(NESTED, settings)
+
+
+def assert_same(text: str, settings: dict[str, Any]) -> None:
+    """Outputs, gradients and running statistics are those of the network that computes all candidates."""
+    model = hard(text, **settings)
     beside = {
         key: value for key, value in settings.items() if key in ("edge_weights", "auxiliary_skip", "partial")
     }
-    plain = small(SPECS[name], dtype="float64", level=0, **beside)
+    plain = small(text, dtype="float64", level=0, **beside)
     plain.load_state_dict(model.state_dict())
     inputs = images(model)
     taken = model._mixing(PASS)

@@ -17,11 +17,12 @@ from dartsl.lang.check.outline import Outline, outline
 from dartsl.lang.check.resolve import noun
 from dartsl.lang.check.scans import highway_faults
 from dartsl.lang.check.signatures import Signature, defaults
+from dartsl.lang.check.within import cell_uses, too_deep, use_faults
 from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import Budget
 from dartsl.lang.codes.source import Source
-from dartsl.lang.syntax.ast import AliasDecl, CellDecl, Expr, Name
+from dartsl.lang.syntax.ast import AliasDecl, CellDecl, Expr, Name, OpsDecl
 
 
 @dataclass
@@ -42,7 +43,8 @@ class CellReader:
         self.symbols = offers.checker.symbols
         self.budget = budget
         self.result = Cells()
-        self.outlines: dict[str, Outline] = {}
+        self.outlines: dict[str, Outline] = {}  # of sound cells with parameters
+        self.shapes: dict[str, Outline] = {}  # of all cells that are written out
 
     def read(self) -> Cells:
         """Every cell, those that others are made from first. Raises TooLargeError."""
@@ -55,19 +57,18 @@ class CellReader:
             if isinstance(alias, AliasDecl):
                 self._alias(name, alias)
         self.result.cells = {n: self.result.cells[n] for n in declared if n in self.result.cells}
+        self.checker.faults += use_faults(self.checker.cells, self.result.cells, self.result.open)
+        self.checker.cells.clear()
         return self.result
 
     def _alias_order(self, declared: Mapping[str, CellDecl | AliasDecl]) -> list[str]:
-        """Aliases after what they stand for; those in a loop are reported and left out."""
-        uses: dict[str, dict[str, Name]] = {name: {} for name in declared}
-        for name, declaration in declared.items():
-            if isinstance(declaration, AliasDecl):
-                target = _target(declaration)
-                if target.id in declared:
-                    uses[name][target.id] = target
+        """Cells after those that they stand for or hold; those in a loop are reported and left out."""
+        choices = {n: d for n, d in self.symbols.names.items() if isinstance(d, OpsDecl)}
+        uses = cell_uses(declared, choices, self.shapes)
         order, loops = ordered(uses)
-        self.checker.faults += [recursion(part, uses) for part in loops]
-        return order
+        self.checker.faults += [recursion(part, uses) for part in loops if part & declared.keys()]
+        self.checker.report(too_deep(order, uses))
+        return [name for name in order if name in declared]
 
     # ------------------------------------------------------------------ cells that are written out
 
@@ -75,6 +76,7 @@ class CellReader:
         before = len(self.checker.faults)
         shape = outline(declaration, self.budget)
         self.checker.faults += shape.faults
+        self.shapes[name] = shape
         self.result.edges[name] = len(shape.pairs)
         known: dict[str, Local] = {}
         for parameter in declaration.parameters:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from dartsl.lang.check import literals, misplaced
+from dartsl.lang.check import literals, misplaced, within
 from dartsl.lang.check.arguments import bind, wrong_kind
 from dartsl.lang.check.kinds import ExprKind, Scope, mismatch, use
 from dartsl.lang.check.model import REACHING
@@ -49,6 +49,7 @@ class Checker:
         self.symbols = symbols
         self.faults = faults
         self.signatures: dict[str, Signature] = {}
+        self.cells: list[Name | Call] = []  # those that stand as operations
 
     def report(self, fault: Diagnostic | None) -> None:
         if fault is not None:
@@ -180,6 +181,8 @@ class Checker:
             else:
                 self.report(misplaced.unknown_value(name, scope))
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
+        elif isinstance(declaration, CellDecl | AliasDecl) and name.span.source.version > 1:
+            self._cell(name, expr, declaration, want, scope)
         elif isinstance(declaration, CellDecl | AliasDecl) and want is not ExprKind.ANY:
             fault = mismatch(expr, want, f"`{name.id}` is a cell", misplaced.CELL_HELP)
             self.report(replace(fault, group="cell as operation" if want is ExprKind.OPERATION else ""))
@@ -206,6 +209,20 @@ class Checker:
             self.report(misplaced.mix_bn(expr, found, scope))
         if found is not None and scope.mix_bn is None:
             scope.mix_bn = found
+
+    def _cell(
+        self, name: Name, expr: Name | Call, declaration: CellDecl | AliasDecl, want: ExprKind, scope: Scope
+    ) -> None:
+        """A cell as an operation (darts 2). What else it must be is known once all cells are read."""
+        if not self._operation_fits(expr, want, f"the cell `{name.id}`"):
+            return
+        if scope.place not in ("edge", "layer"):
+            self.report(within.misplaced_cell(name, scope))
+        elif isinstance(declaration, CellDecl) and declaration.parameters:
+            self._stray(expr.arguments if isinstance(expr, Call) else (), scope)
+        else:
+            self.arguments(Signature(name.id, (), declaration.name.span, width=True), expr, scope)
+        self.cells.append(expr)
 
     def arguments(self, signature: Signature, expr: Name | Call, scope: Scope) -> Mapping[str, Expr] | None:
         """Check the arguments of a call; the values given, or None where something was wrong."""

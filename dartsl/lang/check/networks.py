@@ -14,6 +14,7 @@ from dartsl.lang.check.offers import Offers, offers_in_arguments
 from dartsl.lang.check.resolve import NamedDecl
 from dartsl.lang.check.scans import cell_faults, merges_by_highway, read_scan
 from dartsl.lang.check.signatures import Signature
+from dartsl.lang.check.within import cells_in, closed, scanned_cells, use_faults
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.records.inputs import INPUTS, inputs_of
 from dartsl.lang.syntax.ast import (
@@ -83,8 +84,14 @@ class NetworkReader:
                     self._layers(item.layers, Scope("stage", known), used)
                     self.checker.check(item.width, ExprKind.NUMBER, Scope("network", known))
                     stages.append(Stage(item.layers, item.width, item.span))
+        self.checker.faults += use_faults(self.checker.cells, self.cells.cells, self.cells.open)
+        self.checker.cells.clear()
         if len(self.checker.faults) > before or input is None:
             return None
+        offered = [each.expr for candidates in self._choices.values() for each in candidates]
+        chosen = [
+            name.id for expr in offered for name in cells_in(expr, self.cells.cells) if name.id not in known
+        ]
         return Network(
             declaration.name.id,
             declaration.parameters,
@@ -92,7 +99,7 @@ class NetworkReader:
             tuple(stems),
             tuple(stages),
             heads[0],
-            tuple(used),
+            closed([*used, *chosen], self.cells.cells),
             declaration.name.span,
             self._choices,
         )
@@ -228,7 +235,9 @@ class NetworkReader:
         else:
             used.setdefault(call.cell.id)
             cell = self.cells.cells.get(call.cell.id)
-            self.checker.faults += [] if cell is None else cell_faults(call, cell)
+            if cell is not None:
+                self.checker.faults += cell_faults(call, cell)
+                self.checker.faults += scanned_cells(cell, self.cells.cells)
 
 
 def _may_offer(expr: Expr) -> bool:

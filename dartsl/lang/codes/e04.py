@@ -130,6 +130,18 @@ that `scan` runs, and what arrives there over different edges must have the same
   linear(bias = false, share = "target") > sigmoid,
 )""",
     ),
+    "E0414": Code(
+        "a cell that cannot stand as an operation",
+        """From `darts 2` on a cell may stand on an edge, as a candidate or within one, and in the choice of a layer. It
+has one input and no open parameters; a cell with parameters is given its arguments under a name of its own. Bodies of
+operations, inputs, stems and heads are never searched, and a cell that `scan` runs goes step by step: cells cannot
+stand there.""",
+        """edge x -> a : motif | sum(identity, motif)   # yes
+op   twice = motif > motif                   # no: write it on the edge
+
+cell mine = block(conv(3) | identity)
+edge a -> b : mine                           # yes, and not block(conv(3) | identity)""",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import Operation
@@ -42,13 +43,27 @@ from dartsl.lang.records.widths import Width
 from dartsl.lang.syntax.ast import Binary, Call, Chain, Choice, Expr, Match, Name
 
 MAX_DEPTH = 120  # ops within ops; each level takes up to six of Python's frames
+CELL_DEPTH = 3  # what a cell within another counts, for the frames that it takes
 MAX_STEPS = 10_000  # primitives and merges of one candidate
+
+
+class CellsWithin(Protocol):
+    """Plans the cells that stand as operations."""
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a cell of this name."""
+
+    def part(
+        self, elaborator: Elaborator, name: str, span: Span, tensor: Tensor, width: Width, stride: int
+    ) -> tuple[Part, int]:
+        """What a cell is, asked for a width and a stride, and of how many primitives and merges."""
 
 
 class Elaborator:
     """Elaborates the expressions of one place: inside the cells of a network, or outside them.
 
-    `names` are the network's parameters (none inside a cell); found faults are appended to `faults`.
+    `names` are the network's parameters (none inside a cell), `within` plans the cells that stand as operations, where
+    they may; found faults are appended to `faults`.
     """
 
     def __init__(
@@ -57,11 +72,13 @@ class Elaborator:
         norms: Norms,
         faults: list[Diagnostic],
         names: Mapping[str, Value] | None = None,
+        within: CellsWithin | None = None,
     ) -> None:
         self.operations = operations
         self._primitives = Primitives(norms, faults)
         self._faults = faults
         self._names = dict(names or {})
+        self._within = within
         self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
         self._sound: dict[tuple[str, Tensor, Width, int], Part] = {}
         self._steps = 0
@@ -81,8 +98,9 @@ class Elaborator:
             return self._sound[alike]
         key = (id(expr), tensor, width, stride)
         if key not in self._known:
-            self._steps = self._depth = 0
-            self._path, self._named = [], [Counter()]
+            # Of the candidate that holds a cell, which asks this.
+            at_hand = self._steps, self._path, self._named
+            self._steps, self._path, self._named = 0, [], [Counter()]
             scope = Environment(self._names, width, stride, reaching=tensor.width)
             try:
                 part = self._body(expr, tensor, scope)
@@ -90,6 +108,7 @@ class Elaborator:
                 part = Part((), tensor, None, missing=error.match)
             except FaultError as error:
                 part = self._poisoned(error.diagnostic, tensor)
+            self._steps, self._path, self._named = at_hand
             self._known[key] = (expr, part)
             if label and part.ok and part.missing is None and part.output.width == width:
                 self._sound[alike] = part
@@ -204,6 +223,8 @@ class Elaborator:
                 branches = [self._element(a.value, tensor, scope) for a in expr.arguments]
                 return self._merged(expr, branches, tensor)
             operation = self.operations.get(name)
+            if operation is None and self._within is not None and name in self._within:
+                return self._cell(name, self._within, expr, tensor, scope, asked)
             if operation is None:
                 raise FaultError(
                     Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
@@ -240,6 +261,26 @@ class Elaborator:
         part = self._body(value.expr, tensor, inner)
         return part if written is None else self._as_wide(part, expr, width)
 
+    def _cell(
+        self,
+        name: str,
+        within: CellsWithin,
+        expr: Name | Call,
+        tensor: Tensor,
+        scope: Environment,
+        asked: int,
+    ) -> Part:
+        """A cell that stands as an operation."""
+        try:
+            width, written = body_width(matched((), expr, width=True).given.get(WIDTH), scope)
+        except FaultError as error:
+            return self._poisoned(error.diagnostic, tensor)
+        self._depth += CELL_DEPTH
+        part, size = within.part(self, name, expr.span, tensor, width, asked)
+        self._depth -= CELL_DEPTH
+        self._count(expr.span, size)
+        return part if written is None else self._as_wide(part, expr, width)
+
     def _as_wide(self, part: Part, call: Name | Call, width: Width) -> Part:
         """The part of a call that says its width by `out`: E0502 where it has another."""
         if not part.ok or part.missing is not None:
@@ -269,7 +310,7 @@ class Elaborator:
         self._faults.append(diagnostic)
         return Part((), tensor, None, ok=False)
 
-    def _count(self, span: Span) -> None:
-        self._steps += 1
+    def _count(self, span: Span, steps: int = 1) -> None:
+        self._steps += steps
         if self._steps > MAX_STEPS:
             raise FaultError(too_large(span, "operations in one candidate", self._steps, MAX_STEPS))

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Scan, Step, Term, TermLayer
+from dartsl.lang.plan.terms import CellLayer, CellTerm, Merge, Plan, Scan, Step, Term, TermLayer
 from dartsl.lang.plan.terms import Sequence as Chain
 
 CONSTANT_OUTPUT = "W0510"
@@ -52,6 +52,10 @@ def flow_of(term: Term, *, decided: bool) -> Flow:
     if isinstance(term, Merge):
         branches = [flow_of(branch, decided=decided) for branch in term.branches]
         zero, constant, dependent = (merged(term.kind, levels) for levels in zip(*branches, strict=True))
+        return (zero, constant, dependent)
+    if isinstance(term, CellTerm):
+        flows = _flows_of(term.use, decided)
+        zero, constant, dependent = (_cell_levels(term.use, flows, [level])[0] for level in Level)
         return (zero, constant, dependent)
     return _step_flow(term, decided)
 
@@ -103,12 +107,13 @@ def layer_levels(plan: Plan) -> Mapping[str, Level]:
 
 def _layer_level(layer: CellLayer, given: Sequence[Level], decided: bool) -> Level:
     """Of a cell, or of one that runs along a sequence: the last of its outputs, the first carries being zero."""
+    flows = _flows_of(layer, decided)
     if layer.scan is None:
-        return _cell_levels(layer, given, decided)[0]
+        return _cell_levels(layer, flows, given)[0]
     carries = dict.fromkeys(layer.scan.carries, ZERO)
     for _ in range(steps_to_rise(layer.scan)):
         read = [carries.get(item.name, given[0]) for item in layer.cell.inputs]
-        carries = dict(zip(carries, _cell_levels(layer, read, decided), strict=True))
+        carries = dict(zip(carries, _cell_levels(layer, flows, read), strict=True))
     return carries[layer.scan.carries[0]]
 
 
@@ -117,17 +122,24 @@ def steps_to_rise(scan: Scan) -> int:
     return len(scan.carries) * (len(Level) - 1) + 1
 
 
-def _cell_levels(layer: CellLayer, given: Sequence[Level], decided: bool) -> list[Level]:
+_Flows = tuple[list[Flow], list[list[Flow]]]  # of what prepares each input, and of each edge's candidates
+
+
+def _flows_of(layer: CellLayer, decided: bool) -> _Flows:
+    return (
+        [PASSES if term is None else flow_of(term, decided=decided) for term in layer.inputs],
+        [[flow_of(term, decided=decided) for term in terms] for terms in layer.edges],
+    )
+
+
+def _cell_levels(layer: CellLayer, flows: _Flows, given: Sequence[Level]) -> list[Level]:
     """Those of all outputs of a cell."""
     cell = layer.cell
-    levels: dict[str, Level] = {}
-    for item, term, level in zip(cell.inputs, layer.inputs, given, strict=True):
-        levels[item.name] = level if term is None else flow_of(term, decided=decided)[level]
-    terms = {id(edge): found for edge, found in zip(cell.edges, layer.edges, strict=True)}
+    levels = {item.name: flow[level] for item, flow, level in zip(cell.inputs, flows[0], given, strict=True)}
+    offered = {id(edge): found for edge, found in zip(cell.edges, flows[1], strict=True)}
     for node in cell.nodes:
         brought = [
-            max(flow_of(term, decided=decided)[levels[edge.source]] for term in terms[id(edge)])
-            for edge in cell.incoming(node.name)
+            max(flow[levels[edge.source]] for flow in offered[id(edge)]) for edge in cell.incoming(node.name)
         ]
         levels[node.name] = merged(node.merge, brought)
     return [merged(each.merge or "sum", [levels[name] for name in each.nodes]) for each in cell.outputs]
@@ -156,5 +168,7 @@ def constant(plan: Plan) -> Diagnostic | None:
 
 def _span(term: Term) -> Span:
     while not isinstance(term, Step):
+        if isinstance(term, CellTerm):
+            return term.span
         term = term.terms[0] if isinstance(term, Chain) else term.branches[0]
     return term.span

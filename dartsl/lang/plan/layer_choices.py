@@ -14,6 +14,7 @@ from fractions import Fraction
 from dartsl.lang.check.constants import substitute
 from dartsl.lang.check.model import Candidate, Cell, CellInput, Edge, Network, Node, Output, Spec, Stage
 from dartsl.lang.check.scans import read_scan
+from dartsl.lang.check.within import closed
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
 from dartsl.lang.codes.limits import MAX_LAYERS
 from dartsl.lang.codes.source import Span
@@ -48,9 +49,10 @@ def laid_out(
         faults.append(error.diagnostic)
     if faults:
         raise SpecError(faults)
-    new = replace(network, stages=tuple(stages), cells=tuple(layout.used), choices={}, unlaid=network)
-    networks = {**spec.networks, network.name: new}
-    return replace(spec, cells={**spec.cells, **layout.cells}, networks=networks), new
+    cells = {**spec.cells, **layout.cells}
+    used = closed(layout.used, cells)
+    new = replace(network, stages=tuple(stages), cells=used, choices={}, unlaid=network)
+    return replace(spec, cells=cells, networks={**spec.networks, network.name: new}), new
 
 
 def shown(spec: Spec, name: str | None = None) -> Spec:

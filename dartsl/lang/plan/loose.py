@@ -9,6 +9,7 @@ from dartsl.lang.check.scans import merges_by_highway
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.plan.applied import Norms
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Use
+from dartsl.lang.plan.cell_terms import CellTerms
 from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.records.tensors import Tensor, Unknown
 from dartsl.lang.records.widths import symbol
@@ -21,7 +22,7 @@ def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
     says what a cell in no network is for.
     """
     found: list[Diagnostic] = []
-    elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
+    elaborator = _elaborator(spec, found)
     for cell in cells:
         before = len(found)
         if not merges_by_highway(cell):
@@ -36,8 +37,13 @@ def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
         elif len(cell.inputs) == 2 and not recurrent:
             del found[before:]
             # What it said of an operation is said again for the next cell that uses it.
-            elaborator = Elaborator(spec.operations, Norms(affine=False, mixing=True), found)
+            elaborator = _elaborator(spec, found)
     return found
+
+
+def _elaborator(spec: Spec, found: list[Diagnostic]) -> Elaborator:
+    within = CellTerms(spec.cells, found, mixing=True)
+    return Elaborator(spec.operations, Norms(affine=False, mixing=True), found, within=within)
 
 
 def _check(elaborator: Elaborator, found: list[Diagnostic], cell: Cell, tensor: Tensor) -> None:

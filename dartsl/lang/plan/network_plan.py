@@ -16,6 +16,7 @@ from dartsl.lang.codes.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.applied import Norms
 from dartsl.lang.plan.cell_plan import CellPlanner, Feed, Planned, Use
+from dartsl.lang.plan.cell_terms import CellTerms, cell_layer
 from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.plan.evaluate import Environment, FaultError, Value
 from dartsl.lang.plan.layer_choices import laid_out
@@ -26,7 +27,7 @@ from dartsl.lang.plan.partial import narrowed
 from dartsl.lang.plan.parts import Part, term, term_size
 from dartsl.lang.plan.scan_terms import input_tensors, scan_of
 from dartsl.lang.plan.stride_faults import stride_fault
-from dartsl.lang.plan.terms import CellLayer, Layer, Plan, Scan, TermLayer
+from dartsl.lang.plan.terms import Layer, Plan, Scan, TermLayer
 from dartsl.lang.plan.width_faults import bad_width, width_fault
 from dartsl.lang.records.accepted import wanted
 from dartsl.lang.records.inputs import Input
@@ -94,7 +95,8 @@ class _Planner:
         norms = Norms(
             affine=self._decided, mixing=not self._decided, shares=self._takes.sequence, general=self._general
         )
-        self._inside = Elaborator(spec.operations, norms, self.faults)
+        within = CellTerms(spec.cells, self.faults, mixing=not self._decided)
+        self._inside = Elaborator(spec.operations, norms, self.faults, within=within)
         self._done: list[_Done] = []
         self._layers: list[Layer | None] = []
         self._known: dict[Use, Planned] = {}
@@ -271,26 +273,7 @@ class _Planner:
         self._cost += parts.steps
         mixing = not self._decided
         output = parts.output if scan is None else self._newest.tensor.to(parts.output.width)
-        shapes = [tensor.shape() for tensor in (*parts.input_tensors, *parts.node_tensors, output)]
-        known = [shape for shape in shapes if shape is not None]
-        layer: CellLayer | None = None
-        if len(known) == len(shapes):
-            layer = CellLayer(
-                name,
-                cell,
-                int(use.width) if isinstance(use.width, Fraction) else 0,
-                use.stride,
-                reads,
-                parts.inputs,
-                tuple(known[: len(cell.inputs)]),
-                parts.edges,
-                tuple(known[len(cell.inputs) : -1]),
-                tuple(node.mix_bn and mixing for node in cell.nodes),
-                tuple(output.mix_bn and mixing for output in cell.outputs),
-                known[-1],
-                scan,
-            )
-        self._layers.append(layer)
+        self._layers.append(cell_layer(name, cell, use, reads, parts, output, mixing=mixing, scan=scan))
         self._done.append(_Done(name, output, (use.stride, use.stride)))
 
     def _feeds(self, count: int) -> tuple[tuple[str, ...], tuple[Feed, ...]]:

@@ -59,8 +59,9 @@ class _Narrowing:
         key = id(layer.edges)
         if key not in self.known:
             edges = zip(layer.cell.edges, layer.edges, strict=True)
+            holds = next(layer.within(), None) is not None  # which is refused, with a choice there or without
             self.known[key] = tuple(
-                self.edge(layer, edge, terms) if edge.searched else () for edge, terms in edges
+                self.edge(layer, edge, terms) if edge.searched or holds else () for edge, terms in edges
             )
         found = self.known[key]
         self.cost += sum(term_size(each) for terms in found for each in terms)
@@ -93,6 +94,9 @@ class _Narrowing:
 
     def refused(self, layer: CellLayer, before: Shape, after: Shape, stride: int) -> tuple[str, str] | None:
         """Why an edge cannot have partial channels, and what helps; None where it can."""
+        held = next((use.cell.name for use in layer.within()), None)
+        if held is not None:
+            return f"it stands in `{layer.cell.name}`, which holds the cell `{held}`", OFF
         if layer.scan is not None:
             return f"`{layer.cell.name}` runs along a sequence: its vectors have no maps to spare", OFF
         if {before.channels, after.channels} != {layer.width}:

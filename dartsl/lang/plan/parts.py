@@ -7,7 +7,7 @@ from collections.abc import Sequence as Parts
 from dataclasses import dataclass, replace
 
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.terms import Merge, Sequence, Step, Term
+from dartsl.lang.plan.terms import CellTerm, Merge, Sequence, Step, Term
 from dartsl.lang.records.tensors import Pair, Shape, Tensor
 from dartsl.lang.records.widths import Width
 from dartsl.lang.syntax.ast import Match
@@ -83,13 +83,22 @@ def term_size(whole: Term) -> int:
     """How many applications of primitives and merges a term stands for."""
     if isinstance(whole, Sequence):
         return sum(term_size(t) for t in whole.terms)
+    if isinstance(whole, CellTerm):
+        return whole.size
     return 1 + sum(term_size(t) for t in whole.branches) if isinstance(whole, Merge) else 1
 
 
 def steps(whole: Term) -> Iterator[Step]:
-    """The primitive steps of a term, in order."""
+    """The primitive steps of a term, in order; of all candidates, where a cell stands in it."""
     if isinstance(whole, Step):
         yield whole
     else:
-        for inner in whole.terms if isinstance(whole, Sequence) else whole.branches:
+        for inner in parts_of(whole):
             yield from steps(inner)
+
+
+def parts_of(whole: Sequence | Merge | CellTerm) -> tuple[Term, ...]:
+    """What a term consists of."""
+    if isinstance(whole, CellTerm):
+        return tuple(whole.use.terms())
+    return whole.terms if isinstance(whole, Sequence) else whole.branches

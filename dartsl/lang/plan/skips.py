@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
-from dartsl.lang.plan.terms import CellLayer, Merge, Plan, Sequence, Step, Term
+from dartsl.lang.plan.terms import Merge, Plan, Sequence, Step, Term
 from dartsl.lang.records.tensors import Shape, strided
 
 STRIDE = 2  # of the factorised reduction
@@ -25,7 +25,7 @@ def is_skip(term: Term) -> bool:
     """Whether a term gives what it takes, without a parameter, in the layer where it stands."""
     if isinstance(term, Step):
         return term.primitive == "identity" or term.mixing
-    return not isinstance(term, Merge) and all(is_skip(part) for part in term.terms)
+    return isinstance(term, Sequence) and all(is_skip(part) for part in term.terms)
 
 
 def skip_stride(before: Shape, after: Shape) -> int | None:
@@ -39,14 +39,14 @@ def skip_stride(before: Shape, after: Shape) -> int | None:
 def skip_faults(plan: Plan) -> Iterator[Diagnostic]:
     """E0611 for each edge with a choice that no skip connection can stand beside, once an edge."""
     seen = set()
-    for layer in plan.layers:
-        if not isinstance(layer, CellLayer):
-            continue
+    for layer in plan.uses():
         for edge, terms in zip(layer.cell.edges, layer.built, strict=True):
             before, after = entering(terms[0]), terms[0].output
             if edge.searched and id(edge) not in seen and skip_stride(before, after) is None:
                 seen.add(id(edge))
-                where = f"it leads from {_text(before)} to {_text(after)} in `{layer.name}`"
+                where = (
+                    f"it leads from {_text(before)} to {_text(after)} in `{layer.name or layer.cell.name}`"
+                )
                 yield Diagnostic(
                     "E0611",
                     f"no skip connection fits beside {layer.cell.called(edge)}",

@@ -11,6 +11,7 @@ from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.op_faults import stride_text
 from dartsl.lang.plan.parts import Part
 from dartsl.lang.records.primitives import PRIMITIVES
+from dartsl.lang.records.record import MERGES
 from dartsl.lang.syntax.ast import Call, Chain, Expr, Name
 from dartsl.lang.syntax.printer import print_expr
 from dartsl.lang.syntax.spelling import spell
@@ -50,7 +51,11 @@ def _help(text: str, expr: Expr, part: Part, operations: Mapping[str, Operation]
 def _strider(expr: Expr, operations: Mapping[str, Operation], home: str) -> tuple[str, str] | None:
     """The first step of an operation that can stride, and the `op` whose body it stands in."""
     if isinstance(expr, Chain):
-        steps = (step for step in expr.steps if _can_stride(step, operations))
+        steps = (
+            step
+            for step in expr.steps
+            if _can_stride(step, operations) or (not home and _is_cell(step, operations))
+        )
         return next(((print_expr(step), home) for step in steps), None)
     operation = operations.get(_called(expr))
     if operation is None or operation.body is None or operation.name == home:
@@ -67,6 +72,12 @@ def _can_stride(expr: Expr, operations: Mapping[str, Operation], depth: int = 0)
         return not operation.builtin or PRIMITIVES[operation.name].can_stride
     uses_stride = re.search(r"\bstride\b", print_expr(operation.body)) is not None
     return uses_stride or _can_stride(operation.body, operations, depth + 1)
+
+
+def _is_cell(expr: Expr, operations: Mapping[str, Operation]) -> bool:
+    """Whether a step of a candidate is a cell: a name that is neither an operation nor a merge."""
+    name = _called(expr)
+    return name != "" and name not in operations and name not in MERGES
 
 
 def _called(expr: Expr) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -61,7 +61,22 @@ class Merge:
     output: Shape
 
 
-Term = Step | Sequence | Merge
+@dataclass(frozen=True)
+class CellTerm:
+    """A cell that stands as an operation (darts 2): at its place, which has no name of its own, on an input of shape
+    `input`. Its alphas are those of the cell's name. `size` counts the primitives and merges in it."""
+
+    use: CellLayer
+    input: Shape
+    size: int
+    span: Span = field(compare=False, repr=False)
+
+    @property
+    def output(self) -> Shape:
+        return self.use.output
+
+
+Term = Step | Sequence | Merge | CellTerm
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class CellLayer:
-    """A cell at one place of the network, with the term of each part of it.
+    """A cell at one place of the network, with the term of each part of it: a layer, or what stands within another.
 
     `reads` names what each cell input takes: an earlier layer, oldest first. `inputs` and `input_shapes`
     run along `cell.inputs` (None: no operation; the shape is the one after the operation), `edges` along
@@ -117,6 +132,19 @@ class CellLayer:
         """The terms of each edge as they are built: those of `narrow` where there are some."""
         pairs = zip(self.edges, self.narrow or ((),) * len(self.edges), strict=True)
         return tuple(narrow or whole for whole, narrow in pairs)
+
+    def terms(self) -> Iterator[Term]:
+        """The terms of its inputs, and of its edges as they are built."""
+        yield from (term for term in self.inputs if term is not None)
+        for offered in self.built:
+            yield from offered
+
+    def within(self) -> Iterator[CellLayer]:
+        """The cells that stand in it as operations, and those within them, each as often as it stands."""
+        for term in self.terms():
+            for use in held(term):
+                yield use
+                yield from use.within()
 
 
 @dataclass(frozen=True)
@@ -156,5 +184,31 @@ class Plan:
 
     def cells(self) -> tuple[Cell, ...]:
         """Each cell of the network once, in order of first use."""
-        found = {layer.cell.name: layer.cell for layer in self.layers if isinstance(layer, CellLayer)}
+        found: dict[str, Cell] = {}
+        for use in self.uses():
+            found.setdefault(use.cell.name, use.cell)
         return tuple(found.values())
+
+    def nested(self) -> tuple[str, str] | None:
+        """The names of the first cell that holds another, and of that one; None where none does."""
+        for layer in self.layers:
+            if isinstance(layer, CellLayer):
+                for use in layer.within():
+                    return layer.cell.name, use.cell.name
+        return None
+
+    def uses(self) -> Iterator[CellLayer]:
+        """Every place where a cell stands: as a layer, and before the next layer all that stand within it."""
+        for layer in self.layers:
+            if isinstance(layer, CellLayer):
+                yield layer
+                yield from layer.within()
+
+
+def held(term: Term) -> Iterator[CellLayer]:
+    """The cells that stand in a term, without those within them."""
+    if isinstance(term, CellTerm):
+        yield term.use
+    elif not isinstance(term, Step):
+        for part in term.terms if isinstance(term, Sequence) else term.branches:
+            yield from held(part)
