@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from dartsl.lsp.documents import Document, Documents, uri_of
 from dartsl.lsp.names import Symbol
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MOST_FILES = 200  # beside a file that are looked through for uses of what it declares
+MOST_FILES = 200  # and folders, beside a file, that are looked through for uses of what it declares
 
 
 def symbol_at(document: Document, offset: int) -> Symbol | None:
@@ -74,9 +75,15 @@ def references(
 def _uses(
     documents: Documents, document: Document, symbol: Symbol
 ) -> Iterator[tuple[tuple[Span, bool], Document]]:
-    """Each place of a symbol, with whether it is declared there, and the text whose spec the place is of."""
+    """Each place of a symbol, with whether it is declared there, and the text whose spec the place is of; each file
+    once, the document's own as it is in the editor."""
+    seen: set[Path] = set()
     for owner in (document, *_importers(documents, document)):
         for file in owner.loaded.files:
+            path = resolved(file.source.path) if file.source.path else Path()
+            if path in seen:
+                continue
+            seen.add(path)
             for one in owner.names_in(file):
                 if one.symbol == symbol:
                     yield (one.span, one.declares), owner
@@ -88,14 +95,25 @@ def _importers(documents: Documents, document: Document) -> Iterator[Document]:
     if path is None or not path.is_file():
         return
     own = resolved(path)
-    for index, other in enumerate(sorted(path.parent.rglob("*.darts"))):
-        if index >= MOST_FILES:
-            return
+    for other in _beside(path.parent):
         if resolved(other) == own:
             continue
         reader = documents.get(uri_of(other))
         if any(f.source.path is not None and resolved(f.source.path) == own for f in reader.loaded.files):
             yield reader
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """The specs of a folder and of those in it, as far as they are few: it may be one with everything in it."""
+    count = 0
+    for walked, (place, folders, names) in enumerate(os.walk(folder)):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(".darts"):
+                yield Path(place, name)
+                count += 1
+        if count > MOST_FILES or walked > MOST_FILES:
+            return
 
 
 # ---------------------------------------------------------------------- rename
@@ -104,11 +122,21 @@ def _importers(documents: Documents, document: Document) -> Iterator[Document]:
 def renamed(documents: Documents, document: Document, offset: int, name: str) -> lsp.WorkspaceEdit:
     """The edits that give what stands at a place another name. Raises UserError, which says why not."""
     symbol = require_renamable(document, offset)
-    _require_free(document, symbol, name)
+    for reader in (document, *_importers(documents, document)):
+        if not reader.sound:
+            raise UserError(
+                f"mend the syntax of {reader.source.name} first: what cannot be read would keep the name"
+            )
+        _require_free(reader, symbol, name)
     changes: dict[str, list[lsp.TextEdit]] = {}
     for (span, _), owner in _uses(documents, document, symbol):
         place = _location(owner, span)
         if place is not None and span.text == symbol.name:
+            if (
+                place.uri != document.uri
+                and Document(place.uri, documents.text_of(place.uri)).source.text != span.source.text
+            ):
+                raise UserError(f"save {span.source.name} first")
             edit = lsp.TextEdit(place.range, name)
             edits = changes.setdefault(place.uri, [])
             if edit not in edits:

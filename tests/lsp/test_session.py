@@ -211,10 +211,23 @@ async def rename(mine: Text, folder: Path) -> None:
     assert edit.changes is not None
     assert mine.after(edit.changes[mine.uri]) == SPEC.replace("last", "end")
     parts = Text(mine.editor, folder / "parts.darts", PARTS)
+    parts.change("darts 1", "darts 1 ")
+    with pytest.raises(JsonRpcException, match=r"save parts.darts first"):
+        await named("twice", "thrice")
+    parts.change("darts 1 ", "darts 1")
     both = (await named("twice", "thrice", parts)).changes
     assert both is not None
     assert mine.after(both[mine.uri]) == SPEC.replace("twice", "thrice")
     assert parts.after(both[parts.uri]) == PARTS.replace("twice", "thrice")
+    (folder / "reader.darts").write_text('darts 1\nimport "./mine"\nop taken = relu\n', encoding="utf-8")
+    with pytest.raises(
+        JsonRpcException, match="the name `taken` is taken"
+    ):  # in a file that imports this one
+        await named("one", "taken")
+    (folder / "reader.darts").write_text('darts 1\nimport "./mine"\nop = relu\n', encoding="utf-8")
+    with pytest.raises(JsonRpcException, match=r"mend the syntax of reader.darts first"):
+        await named("one", "two")
+    (folder / "reader.darts").unlink()
     for piece, name, why in (
         ("last", "sum", "reserved"),
         ("last", "edge", "reserved"),
