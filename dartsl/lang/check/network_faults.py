@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dartsl.lang.check.model import Cell, Network
 from dartsl.lang.check.resolve import NamedDecl, noun
 from dartsl.lang.check.signatures import Signature
-from dartsl.lang.codes import e03, e04_values, e06
+from dartsl.lang.codes import e03, e04_values, e05, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
@@ -73,10 +73,10 @@ def too_small(layer: Span, tensor: Tensor, image: Call) -> Diagnostic:
     """E0504 for a layer that strides an image, or a series, that it cannot halve."""
     this, size = ("series", f"of {tensor.size_text()}") if tensor.series else ("image", tensor.size_text())
     title = f"the {this} is too {'short' if tensor.series else 'small'} for this stride"
-    label = Label(layer, f"the {this} is {size} when it reaches this layer")
-    start = (Label(image.span, f"the {this} at the start"),)
+    label = f"the {this} is {size} when it reaches this layer"
+    start = Label(image.span, f"the {this} at the start")
     help = "use longer series, or fewer layers that stride" if tensor.series else _larger(image)
-    return Diagnostic("E0504", title, label, start, help)
+    return e05.too_small(layer, title, label, help, start)
 
 
 def _larger(image: Call) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dartsl.lang.codes.code import Code
+from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.source import Span
 
 CODES = {
     "E0501": Code(
@@ -104,3 +108,103 @@ changes the choices that cost least.""",
 }""",
     ),
 }
+
+
+# ------------------------------------------------------------------------ faults
+
+MAY_BE_MEANT = "a `concat` takes any width; where this one is meant, write `# dartsl: allow W0502`"
+
+
+def no_arm(span: Span, operation: str, asked: int, arms: Span, known: str) -> Diagnostic:
+    """E0501 for an operation whose `match stride` has no arm for the stride; `known` are those it has."""
+    title = f"`{operation}` cannot be used with stride {asked}"
+    label = Label(span, f"asked for stride {asked}, has no arm for it")
+    help = f"use it with stride {known}, or give the `match stride` an arm for {asked}"
+    knows = (Label(arms, "the strides that it knows"),)
+    return Diagnostic("E0501", title, label, knows, help, group=f"no arm for stride {asked}")
+
+
+def other_stride(span: Span, operation: str, asked: int, gives: str, help: str | None) -> Diagnostic:
+    """E0501 for an operation that gives another stride than the one asked of it."""
+    title = f"`{operation}` cannot be used with stride {asked}"
+    return Diagnostic("E0501", title, Label(span, f"asked for stride {asked}, gives {gives}"), help=help)
+
+
+def other_width(
+    span: Span, operation: str, asked: str, gives: str, steps: tuple[Label, ...], help: str
+) -> Diagnostic:
+    """E0502 for an operation that gives another width than the one asked; `steps` decide it."""
+    title = f"`{operation}` does not give the width asked of it"
+    return Diagnostic("E0502", title, Label(span, f"asked for {asked}, gives {gives}"), steps, help)
+
+
+def raw_input(item: Span, name: str, asked: str, has: str, keeps: Label) -> Diagnostic:
+    """E0502 for an input that nothing prepares, whose width an operation keeps."""
+    title = f"the input `{name}` does not have the width asked for"
+    help = f"give it an operation with C channels: `input {name} : preprocess` (of std/cnn)"
+    return Diagnostic("E0502", title, Label(item, f"asked for {asked}, has {has}"), (keeps,), help)
+
+
+def as_warning(fault: Diagnostic) -> Diagnostic:
+    """W0502: an E0502 on an edge into a `concat`."""
+    return replace(fault, code="W0502", help=MAY_BE_MEANT)
+
+
+def unlike_widths(what: str, one: Label, *others: Label) -> Diagnostic:
+    """E0502 for widths that must agree, as the labels say."""
+    return Diagnostic("E0502", f"{what} do not have the same width", one, others)
+
+
+def bad_width(span: Span, what: str, value: str, needed: str, help: str | None) -> Diagnostic:
+    """E0503 for a width that a network asks for."""
+    return Diagnostic("E0503", f"{what} cannot be {value}", Label(span, f"this must be {needed}"), help=help)
+
+
+def too_small(span: Span, title: str, label: str, help: str, *others: Label) -> Diagnostic:
+    """E0504 for an image, or a series, that cannot be halved."""
+    return Diagnostic("E0504", title, Label(span, label), others, help)
+
+
+def arity(
+    merge: str, wanted: str, count: int, label: Label, others: tuple[Label, ...], help: str | None
+) -> Diagnostic:
+    """E0505 for a merge that cannot take so many inputs."""
+    return Diagnostic("E0505", f"`{merge}` merges {wanted}, not {count}", label, others, help)
+
+
+def unlike_sizes(merge: str, one: Label, other: Label) -> Diagnostic:
+    """E0506 for branches, as the labels say."""
+    title = f"the branches of `{merge}` do not have the same size"
+    return Diagnostic("E0506", title, one, (other,), "give the branches the same strides")
+
+
+def cannot_apply(span: Span, operation: str, what: str, label: str, help: str | None = None) -> Diagnostic:
+    """E0507 for an operation that cannot take what reaches it."""
+    return Diagnostic("E0507", f"`{operation}` cannot be applied to {what}", Label(span, label), help=help)
+
+
+def cannot_stride_over(span: Span, operation: str, what: str) -> Diagnostic:
+    """E0507 for an operation that strides where there is no size."""
+    label = Label(span, f"{what} arrives here, which has no size to be strided")
+    return Diagnostic("E0507", f"`{operation}` cannot stride over {what}", label)
+
+
+def nothing_to_tie(span: Span) -> Diagnostic:
+    """E0508 for `tie` outside a head."""
+    label = Label(span, "only the head can take the embedding's matrix")
+    return Diagnostic("E0508", "a matrix cannot be tied here", label)
+
+
+def cannot_tie(span: Span, label: str, others: tuple[Label, ...], help: str | None = None) -> Diagnostic:
+    """E0508 for a head that the embedding's matrix does not fit."""
+    return Diagnostic(
+        "E0508", "the head cannot take the embedding's matrix", Label(span, label), others, help
+    )
+
+
+def other_vocabulary(head: Span, outputs: str, embedding: Span, words: str) -> Diagnostic:
+    """E0509."""
+    title = "the head and the embedding do not have the same vocabulary"
+    other = (Label(embedding, f"this knows {words} words"),)
+    help = "a head has an output for each word: write the same number, or one parameter, in both"
+    return Diagnostic("E0509", title, Label(head, f"this gives {outputs} outputs"), other, help)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dartsl.lang.codes import e04
+from dartsl.lang.codes import e04, e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Environment
@@ -23,8 +23,7 @@ def misused(
     if given.get("share") and not shares:
         return e04.no_owner(scope.places.get("share", call.span))
     if given.get("tie") and not ties:
-        label = Label(scope.places.get("tie", call.span), "only the head can take the embedding's matrix")
-        return Diagnostic("E0508", "a matrix cannot be tied here", label)
+        return e05.nothing_to_tie(scope.places.get("tie", call.span))
     return None
 
 
@@ -60,22 +59,15 @@ def _vocabulary_faults(outputs: Width, span: Span, embeddings: list[Step]) -> It
     for embedding in embeddings:
         words = embedding.argument("vocab")
         if words != outputs:
-            title = "the head and the embedding do not have the same vocabulary"
-            label = Label(span, f"this gives {outputs} outputs")
-            other = (Label(embedding.span, f"this knows {words} words"),)
-            help = "a head has an output for each word: write the same number, or one parameter, in both"
-            yield Diagnostic("E0509", title, label, other, help)
+            yield e05.other_vocabulary(span, str(outputs), embedding.span, str(words))
             return
 
 
 def _tie_faults(step: Step, embeddings: list[Step]) -> Iterator[Diagnostic]:
-    title = "the head cannot take the embedding's matrix"
     if len(embeddings) != 1:
-        label = Label(
-            step.span, f"the stems have {len(embeddings) or 'no'} embedding{'s' * bool(embeddings)}"
-        )
+        label = f"the stems have {len(embeddings) or 'no'} embedding{'s' * bool(embeddings)}"
         places = tuple(Label(e.span, "one of them") for e in embeddings)
-        yield Diagnostic("E0508", title, label, places)
+        yield e05.cannot_tie(step.span, label, places)
         return
     embedding = embeddings[0]
     words, width = embedding.argument("vocab"), embedding.output.channels
@@ -83,4 +75,4 @@ def _tie_faults(step: Step, embeddings: list[Step]) -> Iterator[Diagnostic]:
         needs = f"this needs {step.output.channels} x {step.input.channels}"
         other = (Label(embedding.span, f"the embedding has {words} x {width}"),)
         help = f"give the head {words} outputs, and what reaches it {width} channels"
-        yield Diagnostic("E0508", title, Label(step.span, needs), other, help)
+        yield e05.cannot_tie(step.span, needs, other, help)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dartsl.lang.codes import e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.records.record import MERGES
 from dartsl.lang.records.tensors import Pair, Tensor
@@ -53,7 +54,7 @@ def arity_fault(kind: str, count: int, label: Label, secondary: tuple[Label, ...
         "lerp": "lerp(x, y, t) is x + t * (y - x)",
         "highway": "highway merges the element and the carry",
     }.get(kind)
-    return Diagnostic("E0505", f"`{kind}` merges {wanted}, not {count}", label, secondary, help)
+    return e05.arity(kind, wanted, count, label, secondary, help)
 
 
 def _arity(expr: Call, kind: str) -> Iterator[Diagnostic]:
@@ -78,12 +79,9 @@ def _widths(expr: Call, kind: str, branches: Sequence[Branch]) -> Iterator[Diagn
     first, width = sound[0]
     for value, other in sound[1:]:
         if other != width:
-            yield Diagnostic(
-                "E0502",
-                f"the branches of `{kind}` do not have the same width",
-                Label(value.span, f"this one gives {channels(other)}"),
-                (Label(first.span, f"this one gives {channels(width)}"),),
-            )
+            one = Label(value.span, f"this one gives {channels(other)}")
+            against = Label(first.span, f"this one gives {channels(width)}")
+            yield e05.unlike_widths(f"the branches of `{kind}`", one, against)
 
 
 def _sizes(expr: Call, kind: str, branches: Sequence[Branch]) -> Iterator[Diagnostic]:
@@ -95,13 +93,8 @@ def _sizes(expr: Call, kind: str, branches: Sequence[Branch]) -> Iterator[Diagno
         if not ok or (tensor.is_point and lead[0].is_map):
             continue
         if tensor.size != lead[0].size or (None not in (stride, lead[1]) and stride != lead[1]):
-            yield Diagnostic(
-                "E0506",
-                f"the branches of `{kind}` do not have the same size",
-                Label(argument.value.span, f"this one gives {_size(tensor, stride)}"),
-                (Label(at, f"this one gives {_size(lead[0], lead[1])}"),),
-                "give the branches the same strides",
-            )
+            one = Label(argument.value.span, f"this one gives {_size(tensor, stride)}")
+            yield e05.unlike_sizes(kind, one, Label(at, f"this one gives {_size(lead[0], lead[1])}"))
 
 
 def _size(tensor: Tensor, stride: Pair | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import partial
 
-from dartsl.lang.codes import e04_values
+from dartsl.lang.codes import e04_values, e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.plan.evaluate import Closure, Environment, Value, kind_of
 from dartsl.lang.records.accepted import kernel_help, wanted
@@ -94,38 +94,37 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
     arrives = tensor.size_text()
     kind = "a series" if tensor.series else "a map"
     if tensor.tokens is not (primitive.takes == "tokens"):
-        label = Label(call.span, f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here")
+        label = f"{arrives} {'arrive' if tensor.tokens else 'arrives'} here"
         help = "the first stem of a network of text begins with `embedding(vocab)`"
         what = arrives if not tensor.is_map else kind
-        return Diagnostic("E0507", f"`{name}` cannot be applied to {what}", label, help=help)
+        return e05.cannot_apply(call.span, name, what, label, help)
     if primitive.takes == "map" and not tensor.is_map:
-        label = Label(call.span, f"{name} needs a map of the image, and {arrives} arrives here")
+        label = f"{name} needs a map of the image, and {arrives} arrives here"
         vectors = "in a network of vectors, `linear` takes the place of a convolution"
         remedy = None if tensor.size or call.span.source.version == 1 else vectors
-        return Diagnostic("E0507", f"`{name}` cannot be applied to {arrives}", label, help=remedy)
+        return e05.cannot_apply(call.span, name, arrives, label, remedy)
     if tensor.series and (name == "conv_down" or primitive.has("opaque")):
-        label = Label(call.span, f"{tensor.what} arrives here, which has one axis")
+        label = f"{tensor.what} arrives here, which has one axis"
         remedy = "`conv` and `conv_across` go along a series" if name == "conv_down" else None
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a series", label, help=remedy)
+        return e05.cannot_apply(call.span, name, "a series", label, remedy)
     if primitive.takes == "single" and tensor.is_sequence:
-        label = Label(call.span, f"{name} needs a map or a vector, and a sequence arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a sequence", label)
+        label = f"{name} needs a map or a vector, and a sequence arrives here"
+        return e05.cannot_apply(call.span, name, "a sequence", label)
     if primitive.takes == "places" and not tensor.size:
-        label = Label(call.span, f"{name} needs a map or a sequence, and a vector arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to a vector", label)
+        label = f"{name} needs a map or a sequence, and a vector arrives here"
+        return e05.cannot_apply(call.span, name, "a vector", label)
     if primitive.takes == "vectors" and tensor.is_map:
-        label = Label(call.span, f"{tensor.what} arrives here")
-        return Diagnostic("E0507", f"`{name}` cannot be applied to {kind}", label)
+        label = f"{tensor.what} arrives here"
+        return e05.cannot_apply(call.span, name, kind, label)
     if primitive.takes == "linear" and tensor.is_map and not tensor.is_point:
-        label = Label(call.span, f"{tensor.what} arrives here")
+        label = f"{tensor.what} arrives here"
         help = "in a head, put `global_avg_pool >` before it; on an edge, `conv(1)` is linear in the channels"
-        return Diagnostic("E0507", f"`{name}` cannot be applied to {kind}", label, help=help)
+        return e05.cannot_apply(call.span, name, kind, label, help)
     if max(stride) > 1 and not tensor.is_map:
-        label = Label(call.span, f"{arrives} arrives here, which has no size to be strided")
-        return Diagnostic("E0507", f"`{name}` cannot stride over {arrives}", label)
+        return e05.cannot_stride_over(call.span, name, arrives)
     for axis, by in list(zip(tensor.size, stride, strict=False))[int(tensor.series) :]:
         if axis == 1 and by > 1:
-            label = Label(call.span, f"stride {by} on {tensor.what}")
+            label = f"stride {by} on {tensor.what}"
             help, small = (
                 "use larger images, or fewer steps that stride",
                 "the image is too small for this stride",
@@ -135,7 +134,7 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
                     help.replace("larger images", "longer series"),
                     "the series is too short for this stride",
                 )
-            return Diagnostic("E0504", small, label, help=help)
+            return e05.too_small(call.span, small, label, help)
     return None
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from dartsl.lang.check.model import Operation
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e05
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.op_faults import stride_text
 from dartsl.lang.plan.parts import Part
@@ -23,16 +24,11 @@ def stride_fault(
     text: str, expr: Expr, span: Span, part: Part, asked: int, operations: Mapping[str, Operation]
 ) -> Diagnostic:
     """E0501 for an operation that gives another stride than the one asked, or has no arm for it."""
-    title = f"`{text}` cannot be used with stride {asked}"
     if part.missing is not None:
-        label = Label(span, f"asked for stride {asked}, has no arm for it")
-        knows = (Label(part.missing.span, "the strides that it knows"),)
         known = " or ".join(spell(arm.value) for arm in part.missing.arms[:4])
-        help = f"use it with stride {known}, or give the `match stride` an arm for {asked}"
-        return Diagnostic("E0501", title, label, knows, help, group=f"no arm for stride {asked}")
-    label = Label(span, f"asked for stride {asked}, gives {stride_text(part.stride)}")
+        return e05.no_arm(span, text, asked, part.missing.span, known)
     remedy = _help(text, expr, part, operations) if asked != 1 else None
-    return Diagnostic("E0501", title, label, help=remedy)
+    return e05.other_stride(span, text, asked, stride_text(part.stride), remedy)
 
 
 def _help(text: str, expr: Expr, part: Part, operations: Mapping[str, Operation]) -> str:

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 from dartsl.lang.check.constants import names
 from dartsl.lang.check.model import CellInput
+from dartsl.lang.codes import e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.parts import Part
 from dartsl.lang.records.widths import Width, channels, shown
 from dartsl.lang.syntax.ast import Expr
 
-MAY_BE_MEANT = "a `concat` takes any width; where this one is meant, write `# dartsl: allow W0502`"
 SHOWN = 4  # of the steps that decide a width
 
 
@@ -28,11 +28,9 @@ def means_its_width(part: Part) -> bool:
 
 def width_fault(text: str, span: Span, part: Part, asked: Width, warns: bool = False) -> Diagnostic:
     """E0502 for an operation, called `text`, at `span`; W0502 where it only `warns`."""
-    label = Label(span, f"asked for {channels(asked)}, gives {channels(part.output.width)}")
-    title = f"`{text}` does not give the width asked of it"
-    return Diagnostic(
-        _code(warns), title, label, _steps(part, span), MAY_BE_MEANT if warns else _help(text, part, asked)
-    )
+    gives, help = channels(part.output.width), _help(text, part, asked)
+    fault = e05.other_width(span, text, channels(asked), gives, _steps(part, span), help)
+    return e05.as_warning(fault) if warns else fault
 
 
 def argument_fault(name: str, call: Span, part: Part, asked: Width) -> Diagnostic:
@@ -41,20 +39,17 @@ def argument_fault(name: str, call: Span, part: Part, asked: Width) -> Diagnosti
     help = f"`{name}` keeps the width of its input: leave `out` out"
     if part.given:
         help = f"`{name}` gives {gives} whatever is asked of it: let its last step give C channels"
-    label = Label(call, f"asked for {channels(asked)}, gives {gives}")
-    title = f"`{' '.join(call.text.split())}` does not give the width asked of it"
-    return Diagnostic("E0502", title, label, _steps(part, call), help)
+    text = " ".join(call.text.split())
+    return e05.other_width(call, text, channels(asked), gives, _steps(part, call), help)
 
 
 def raw_input(
     item: CellInput, text: str, span: Span, part: Part, asked: Width, warns: bool = False
 ) -> Diagnostic:
     """The same where the operation keeps the width of an input that nothing prepares: the input is to be mended."""
-    title = f"the input `{item.name}` does not have the width asked for"
-    label = Label(item.span, f"asked for {channels(asked)}, has {channels(part.output.width)}")
     keeps = Label(span, f"`{text}` keeps the width of its input")
-    help = f"give it an operation with C channels: `input {item.name} : preprocess` (of std/cnn)"
-    return Diagnostic(_code(warns), title, label, (keeps,), MAY_BE_MEANT if warns else help)
+    fault = e05.raw_input(item.span, item.name, channels(asked), channels(part.output.width), keeps)
+    return e05.as_warning(fault) if warns else fault
 
 
 def bad_width(what: str, expr: Expr, value: Fraction, needed: str, known: Mapping[str, object]) -> Diagnostic:
@@ -63,12 +58,7 @@ def bad_width(what: str, expr: Expr, value: Fraction, needed: str, known: Mappin
         f"`{name}` is {known[name]}" for name in dict.fromkeys(n.id for n in names(expr)) if name in known
     ]
     help = f"{' and '.join(used)} here: choose numbers that come out whole" if used else None
-    title = f"{what} cannot be {shown(value)}"
-    return Diagnostic("E0503", title, Label(expr.span, f"this must be {needed}"), help=help)
-
-
-def _code(warns: bool) -> str:
-    return "W0502" if warns else "E0502"
+    return e05.bad_width(expr.span, what, shown(value), needed, help)
 
 
 def _steps(part: Part, whole: Span) -> tuple[Label, ...]:
