@@ -92,12 +92,13 @@ def _plain(words: Iterable[str], kind: Kind) -> Iterator[lsp.CompletionItem]:
 
 def _declared(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
     """Operations, choices where they may stand, cells in stages and aliases; those of the library with their import."""
-    cells = spot.where in ("network stage", "cell")
+    edges = ("cell edge", "ops") if spot.version > 1 else ()  # where cells are operations
+    cells = spot.where in ("network stage", "cell", *edges)
     choices = spot.where in ("cell edge", "ops") or (spot.where == "cell" and spot.last in ("LPAR", "COMMA"))
     kinds = {"operation", *(("cell",) if cells else ()), *(("choice",) if choices else ())}
     for name, declaration in document.declared.items():
         is_open = isinstance(declaration, CellDecl) and bool(declaration.parameters)
-        if kind_of(declaration) in kinds and not (is_open and spot.where == "network stage"):
+        if kind_of(declaration) in kinds and not (is_open and spot.where != "cell"):
             yield _item(declaration, comment_of(document.loaded.files, declaration), _FIRST + name)
     if not document.readable:
         return

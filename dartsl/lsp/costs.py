@@ -10,7 +10,7 @@ from dartsl.lang.check.model import Edge, Spec
 from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.parts import steps
-from dartsl.lang.plan.terms import CellLayer, Plan, Term, TermLayer
+from dartsl.lang.plan.terms import CellLayer, Plan, Term, TermLayer, held
 from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.printer import print_expr
 from dartsl.lsp.documents import Document
@@ -29,9 +29,13 @@ class Placed:
         """`normal of layer0: (8, 8, 8) to (8, 8, 8), 432 parameters, 27,648 multiply-adds`"""
         from dartsl.graph.count import term_cost
 
-        parameters, multiply_adds = term_cost(self.term)
         first = next(steps(self.term), None)
         before = "" if first is None else f"{first.input.outer} to "
+        if (
+            next(held(self.term), None) is not None
+        ):  # a cell: what it costs is not settled before its own choices are
+            return f"{self.where}: {before}{self.term.output.outer}"
+        parameters, multiply_adds = term_cost(self.term)
         once = "" if self.decided else " once found"
         counts = f"{parameters:,} parameters{once}, {multiply_adds:,} multiply-adds"
         return f"{self.where}: {before}{self.term.output.outer}, {counts}"
@@ -68,27 +72,31 @@ def _terms(plan: Plan) -> Iterator[tuple[str, Span | None, Term]]:
 
 
 def _candidates(plan: Plan) -> Iterator[tuple[str, ast.Expr, Term]]:
-    for layer in plan.layers:
-        if isinstance(layer, TermLayer):
-            continue
-        place = f"{layer.cell.name}, {layer.name} of {plan.network.name}"
-        for entry, before in zip(layer.cell.inputs, layer.inputs, strict=True):
+    for name, use in _uses(plan):
+        place = f"{use.cell.name}, {name} of {plan.network.name}"
+        for entry, before in zip(use.cell.inputs, use.inputs, strict=True):
             if entry.operation is not None and before is not None:
                 yield f"on the input {entry.name} of {place}", entry.operation, before
-        for edge, terms in zip(layer.cell.edges, layer.edges, strict=True):
+        for edge, terms in zip(use.cell.edges, use.edges, strict=True):
             for candidate, term in zip(edge.candidates, terms, strict=True):
                 yield f"on {edge.source} -> {edge.target} of {place}", candidate.expr, term
+
+
+def _uses(plan: Plan) -> Iterator[tuple[str, CellLayer]]:
+    """Each place where a cell stands, with the name of the layer."""
+    for layer in plan.layers:
+        if isinstance(layer, CellLayer):
+            yield from ((layer.name, use) for use in (layer, *layer.within()))
 
 
 def candidates(document: Document, edge: Edge, cell: str) -> list[Placed] | None:
     """What each candidate of an edge comes to where its cell first stands in a network; None where it is in none."""
     for plan in document.plans:
-        for layer in plan.layers:
-            if isinstance(layer, CellLayer) and layer.cell.name == cell:
-                for other, terms in zip(layer.cell.edges, layer.edges, strict=True):
-                    if (other.source, other.target, other.twin) == (edge.source, edge.target, edge.twin):
-                        where = f"in {layer.name} of {plan.network.name}"
-                        return [Placed(where, term, plan.decided) for term in terms]
+        for name, use in _uses(plan):
+            for other, terms in zip(use.cell.edges, use.edges, strict=True):
+                if use.cell.name == cell and other == edge:
+                    where = f"in {name} of {plan.network.name}"
+                    return [Placed(where, term, plan.decided) for term in terms]
     return None
 
 

@@ -91,6 +91,11 @@ CELL = "cell one {\n  input a, b\n  node n0..n1 : sum\n"
         ("darts 1\n" + CELL + "  edge n0 -> ", {"a", "n0", "n1"}, {"relu"}),
         ("darts 1\n" + CELL + "  edge oops oops\n  ", {"edge", "output"}, {"cell"}),
         ("darts 1\n" + CELL + "  edge oops oops\n  edge a -> n0 : ", {"relu", "conv"}, {"n0"}),
+        (
+            "darts 2\n" + CELL + "  output b\n}\ncell two {\n  input x\n  edge x -> y : ",
+            {"one", "relu"},
+            {"x"},
+        ),
         ("darts 1\nsearch {\n  lr = 1\n  ", {"epochs"}, {"lr", "true"}),
         ("darts 1\nsearch {\n  flip = ", {"true", "false"}, {"epochs"}),
         ("darts 1\nsearch {\n  temperature = ", {"linear", "cosine"}, {"epochs"}),
