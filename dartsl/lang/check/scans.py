@@ -12,6 +12,7 @@ from dartsl.lang.syntax.ast import Call, Expr, Name, String
 
 NAMES = ("cell", "carry", "dropout_x", "dropout_h")
 FORM = 'write `scan(cell, carry = "h", dropout_x = 0, dropout_h = 0)`; the dropouts may be left out'
+SEVERAL = FORM + '; several carries stand in one string, `carry = "h, c"`'  # darts 2
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,19 @@ class ScanCall:
 
 def read_scan(expr: Name | Call) -> ScanCall | Diagnostic:
     """The arguments of a `scan`, or E0401 or E0402 where they do not fit."""
+    form = FORM if expr.span.source.version == 1 else SEVERAL
     found = matched(NAMES, expr)
     if found.misfits:
-        return e04_values.bad_scan_argument(found.misfits[0][0].span, FORM)
+        return e04_values.bad_scan_argument(found.misfits[0][0].span, form)
     values = {name: argument.value for name, argument in found.given.items()}
     cell, carry = values.pop("cell", None), values.pop("carry", None)
     if cell is None or carry is None:
-        return e04_values.incomplete_scan(expr.span, "cell" if cell is None else "carry", FORM)
+        return e04_values.incomplete_scan(expr.span, "cell" if cell is None else "carry", form)
     if not isinstance(cell, Name):
-        return e04_values.expected(cell.span, "a cell", "this is not a cell", FORM)
+        return e04_values.expected(cell.span, "a cell", "this is not a cell", form)
     if not isinstance(carry, String):
         label = "the name of an input of the cell, in double quotes"
-        return e04_values.expected(carry.span, "a string", label, FORM)
+        return e04_values.expected(carry.span, "a string", label, form)
     return ScanCall(cell, carry, values)
 
 
