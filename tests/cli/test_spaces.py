@@ -25,6 +25,7 @@ SPACES: dict[str, dict[str, int]] = {
     "transformer": {"D": 8, "L": 1},
     "vit": {"D": 8, "L": 1},
     "lstm": {"H": 4},
+    "hierarchical": {"C": 2},
 }
 STORY = "the cat sat on a red mat\n"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import dartsl
 from dartsl.graph.budget import budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
@@ -282,6 +285,47 @@ def network_of(stage: str) -> str:
   head  global_avg_pool > linear(3)
 }}
 """
+
+
+def test_planted_motifs_are_found(tmp_path: Path) -> None:
+    """Bars of equal brightness, upright or level: a window of 3 x 3, which is in the motif alone, tells them apart."""
+    text = """darts 2
+cell motif {
+  input  x
+  node   a, y : sum
+  edge   x -> a : conv(1) > bn > relu | conv(3) > bn > relu
+  edge   a -> y : none | conv(1) > bn > relu
+  output y
+}
+cell block {
+  input  x
+  node   y : sum
+  edge   x -> y : none | conv(1) > bn > relu | motif
+  output y
+}
+network bars {
+  input image(1, 6, 6)
+  stem  conv(1, out = 8)
+  stage block width 8
+  head  global_avg_pool > linear(2)
+}
+"""
+    random = np.random.default_rng(0)
+    images, labels = np.zeros((120, 6, 6), np.uint8), np.arange(120) % 2
+    for image, label in zip(images, labels, strict=True):
+        down, across = random.integers(1, 3, 2)
+        image[(slice(down, down + 3), across) if label else (down, slice(across, across + 3))] = 255
+    np.savez(tmp_path / "bars.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    run = dartsl.search(
+        check(Source("test.darts", text)), tmp_path / "run", data=str(tmp_path / "bars.npz"), quiet=True,
+        epochs=8, batch=10, alphas_lr=0.05, crop=0, flip=False,
+    )  # fmt: skip
+    edges = [line.split("  #")[0].strip() for line in (run.found or "").splitlines() if "edge" in line]
+    assert edges == [
+        "edge   x -> y : motif",
+        "edge   x -> a : conv(3) > bn > relu",
+        "edge   a -> y : conv(1) > bn > relu",
+    ]
 
 
 def test_partial_channels_do_not_go_with_cells_within_cells() -> None:
