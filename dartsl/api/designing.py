@@ -15,7 +15,7 @@ from dartsl.api.table_use import require_expressed, table_use
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
-from dartsl.lang.settings.methods import DARTS
+from dartsl.lang.settings.methods import CROSS_ENTROPY, DARTS
 from dartsl.lang.settings.values import CONFIGS, SearchConfig, TrainConfig, option_text, typed
 from dartsl.run.job import Job
 from dartsl.run.names import absolute
@@ -91,7 +91,7 @@ class _Maker:
             require_expressed(self.job, self.table[0])
             return self._looked_up(self.table[0], seeds, arms, search, searches)
         recipes = recipes_of(self._several("train", "recipes"))
-        train = self._train_settings(recipes[0], search["data"], searches[arms[0].slug].target_column)
+        train = self._train_settings(recipes[0], search["data"], searches[arms[0].slug])
         trains = {recipe.name: self._train({**train, **recipe.settings}) for recipe in recipes}
         first = trains[recipes[0].name]
         select = self._select(first)
@@ -146,11 +146,13 @@ class _Maker:
         costs = {"cost": one.cost} if is_file(one.cost) else {}
         return {"epochs": str(one.epochs), **found, "data": absolute(one.data), **costs}
 
-    def _train_settings(self, recipe: Recipe, data: str, target: str) -> dict[str, str]:
-        """Those of all trainings, written out as those of searches are; `data` and the `target` column are theirs."""
+    def _train_settings(self, recipe: Recipe, data: str, search: SearchConfig) -> dict[str, str]:
+        """Those of all trainings, written out as those of searches are; `data`, the loss and the target column are
+        theirs."""
         found = self._texts("train", self.asked.get("train") or {}, self.asked.get("train_epochs"))
         one = self._train({**found, **recipe.settings})
-        column = {"target_column": target} if target else {}
+        column = {"target_column": search.target_column} if search.target_column else {}
+        column |= {"loss": search.loss} if search.loss != CROSS_ENTROPY else {}
         own = absolute(one.data) if one.data else data
         return {"epochs": str(one.epochs), **column, **found, "data": own}
 

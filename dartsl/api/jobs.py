@@ -11,6 +11,7 @@ from typing import Any
 
 from dartsl.api import types
 from dartsl.api.arguments import exact, require
+from dartsl.api.settings import LossName
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
 from dartsl.lang.check.model import Spec
 from dartsl.lang.check.network_faults import require_parameters
@@ -19,7 +20,7 @@ from dartsl.lang.checker import pick_network
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.records.inputs import Input
-from dartsl.lang.settings.methods import COST
+from dartsl.lang.settings.methods import COST, MSE
 from dartsl.lang.settings.values import Config, SearchConfig, TrainConfig, usable
 from dartsl.lang.settings.values import search_config as of_search
 from dartsl.lang.settings.values import train_config as of_training
@@ -108,10 +109,12 @@ def init_of(path: RunLike | None, alphas: bool = False) -> Init | None:
 def given_of(
     data: str | Path | types.Data | None,
     settings: Mapping[str, Any],
-    loss: types.Loss | None = None,
+    loss: types.Loss | LossName | None = None,
     metrics: Mapping[str, types.Metric] | None = None,
 ) -> tuple[Given, Mapping[str, Any]]:
-    """What is given from Python, and the settings, in which data that are named by a text have their place."""
+    """What is given from Python, and the settings, in which named data and a named loss have their place."""
+    if isinstance(loss, str):  # a setting, as `data` may be
+        loss, settings = None, {**settings, "loss": loss}
     if data is None:
         return Given(None, loss, metrics or {}), settings
     if isinstance(data, str | Path):
@@ -166,7 +169,9 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
             help=f"let it end first: {command_line('dartsl', 'search', '--resume', folder.path)}",
         )
     settings = folder.info.settings
-    inherited: dict[str, Any] = {name: settings[name] for name in OF_DATA if name in settings}
+    inherited: dict[str, Any] = {
+        name: settings[name] for name in (*OF_DATA, "loss") if name in settings
+    }
     checked = check(folder.found)
     # A recipe for the data of the spec's own search is one for those of this search, which may have been others.
     if settings.get("data") and checked.train.get("data") == check(folder.spec).search.get("data"):
@@ -178,6 +183,7 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
     """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
     unknown or bad, or of another kind of network, and for some that do not go together."""
+    _require_loss(spec, settings, spec.search)
     config = settled(of_search, pick_network(spec, network).takes, settings, spec.search)
     require_together(config)
     return _with_costs(config, spec, "cost" in settings)
@@ -204,7 +210,30 @@ def train_config(
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """
     takes = pick_network(spec, network).takes
-    return settled(of_training, takes, settings, usable(TrainConfig, takes, inherited or {}), spec.train)
+    before = usable(TrainConfig, takes, inherited or {})
+    _require_loss(spec, settings, {**before, **spec.train})
+    config = settled(of_training, takes, settings, before, spec.train)
+    require_together(config)
+    return config
+
+
+def _require_loss(spec: Spec, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for
+    one that its version of the language has not."""
+    asked, name = settings.get("loss"), spec.root.source.name
+    said = before.get("loss", asked)
+    if asked is not None and said != asked:
+        raise UserError(
+            f"{name} says `loss = {said}`, and `{asked}` is asked for",
+            "a search and the training of what it has found have one loss: change it in the spec",
+            exit_code=2,
+        )
+    if asked == MSE and spec.root.version < 2:
+        raise UserError(
+            f"`loss = {MSE}` is known from `darts 2` on, and {name} is written in darts {spec.root.version}",
+            "begin it with `darts 2`",
+            exit_code=2,
+        )
 
 
 def settled(

@@ -11,7 +11,7 @@ from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import beside, console_of, given_of, init_of, job_of, located, search_config
 from dartsl.api.runs import Run, ended
-from dartsl.api.settings import SearchSettings
+from dartsl.api.settings import LossName, SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
@@ -32,7 +32,7 @@ def search(
     data: str | Path | types.Data | None = None,
     init: RunLike | None = None,
     init_alphas: bool = False,
-    loss: types.Loss | None = None,
+    loss: types.Loss | LossName | None = None,
     metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.search(...)",
     console: types.Console | None = None,
@@ -55,7 +55,8 @@ def search(
     init        the folder of another search of this network, whose weights this one begins with, by name: those of
                 its last checkpoint, running statistics too; a head of another shape begins afresh. Alphas begin afresh,
                 unless `init_alphas` says otherwise
-    loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
+    loss        `cross_entropy` or `mse`, the setting; or a function of logits (B, classes) and labels (B,) that gives
+                the mean loss, in place of the cross entropy
     metrics     of the same two a number, by name: measured on the validation batches, as loss and accuracy are
     command     what the run records as its command
     console     where progress goes; by default standard output
@@ -148,7 +149,7 @@ def check_gradients(
     parameters: Parameters | None = None,
     plugins: Plugins = (),
     data: str | Path | types.Data | None = None,
-    loss: types.Loss | None = None,
+    loss: types.Loss | LossName | None = None,
     **settings: Unpack[SearchSettings],
 ) -> types.Comparison:
     """The alpha gradients of a search's first step by first, second and exact order, and how far apart they are.

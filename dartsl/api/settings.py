@@ -8,9 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypedDict
 
+LossName = Literal["cross_entropy", "mse"]
+
 
 class SearchSettings(TypedDict, total=False):
-    """Those of `dartsl.search`: the fields of `SearchConfig`, `data` apart."""
+    """Those of `dartsl.search`: the fields of `SearchConfig`, `data` and `loss` apart."""
 
     method: str
     order: Literal["1", "2", "exact", 1, 2]
@@ -100,7 +102,7 @@ class SearchSettings(TypedDict, total=False):
 
 
 class TrainSettings(TypedDict, total=False):
-    """Those of `dartsl.train`: the fields of `TrainConfig`, `data` apart."""
+    """Those of `dartsl.train`: the fields of `TrainConfig`, `data` and `loss` apart."""
 
     epochs: int
     batch: int

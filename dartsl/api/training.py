@@ -11,7 +11,7 @@ from dartsl.api import types
 from dartsl.api.arguments import require
 from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, located, train_config, trainable
 from dartsl.api.runs import Run, all_ended, ended
-from dartsl.api.settings import TrainSettings
+from dartsl.api.settings import LossName, TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, path_of
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.syntax.paths import exists
@@ -28,7 +28,7 @@ def train(
     plugins: Plugins = (),
     init: RunLike | None = None,
     data: str | Path | types.Data | None = None,
-    loss: types.Loss | None = None,
+    loss: types.Loss | LossName | None = None,
     metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.train(...)",
     console: types.Console | None = None,
@@ -51,7 +51,8 @@ def train(
                 label): one, of which the part `validation` is set apart, or (training, validation), or (training,
                 validation, test). Images are tensors (C, H, W): floating, which the network gets as they are, or
                 uint8, which are normalised and augmented. dartsl draws the order, and keys what a data set draws
-    loss        of logits (B, classes) and labels (B,) the mean loss, in place of the cross entropy
+    loss        `cross_entropy` or `mse`, the setting; or a function of logits (B, classes) and labels (B,) that gives
+                the mean loss, in place of the cross entropy
     metrics     of the same two a number, by name: measured where validation and test errors are
     command     what the run records as its command
     console     where progress goes; by default standard output; quiet=True prints nothing
@@ -86,7 +87,7 @@ def train_seeds(
     plugins: Plugins = (),
     init: RunLike | None = None,
     data: str | Path | types.Data | None = None,
-    loss: types.Loss | None = None,
+    loss: types.Loss | LossName | None = None,
     metrics: Mapping[str, types.Metric] | None = None,
     command: str = "dartsl.train_seeds(...)",
     console: types.Console | None = None,
@@ -173,18 +174,19 @@ def predict(
     run: RunLike | types.Trained,
     images: types.Images,
     *,
-    top_k: int = 1,
+    top_k: int | None = None,
     device: str | None = None,
     plugins: Plugins = (),
 ) -> list[types.Prediction]:
-    """The likeliest classes of each image, by a trained run's network, with the weights that `evaluate` measures.
+    """The likeliest classes of each image, `top_k` or one, by a trained run's network, with the weights that `evaluate`
+    measures; or the numbers that it predicts, in their own units.
 
     `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`; or an
     array, uint8 (N, H, W, C), or (N, H, W) of one channel. Raises UserError.
     """
     from dartsl.training import predict as prediction
 
-    require(top_k=top_k, plugins=plugins)
+    require(plugins=plugins, **({} if top_k is None else {"top_k": top_k}))
     return prediction.predictions(trained(run, device=device, plugins=plugins), images, top_k)
 
 

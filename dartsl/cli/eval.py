@@ -21,14 +21,15 @@ from dartsl.lang.syntax.paths import printable
 @device_option
 @plugin_option
 def eval_command(run: Path, data: str | None, device: str, plugins: tuple[Path, ...]) -> None:
-    """Report the test error or perplexity of a trained RUN.
+    """Report the test error or perplexity of a trained RUN; of numbers, errors and R2.
 
     Each figure comes with its 95 % confidence interval.
 
     The weights are those of the last checkpoint: of the last epoch if the training is finished, and averaged if
     it averages them. The interval of an error is Wilson's, in which the test images are the only source of
     chance. That of a loss is normal, from the variance of the mean losses of the test windows, taken as
-    independent; the ends for a perplexity are their exponentials.
+    independent; the ends for a perplexity are their exponentials. Of a RUN that predicts numbers (`loss = "mse"`)
+    they are normal, over the test examples; R2 has none.
 
     \b
     Examples:

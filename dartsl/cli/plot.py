@@ -19,7 +19,7 @@ from dartsl.cli.output import STDOUT, deliver, written
 )
 @output_option("The picture: .svg, .png or .pdf. [curves.svg in the run's folder]")
 def plot_command(run: Path, to: str | None, output: Path | None) -> None:
-    """Plot the learning curves of a RUN: loss, accuracy or perplexity per epoch.
+    """Plot the learning curves of a RUN: loss, accuracy, R2 or perplexity per epoch.
 
     For a search, also the entropy of each cell, the weight of each operation over the edges of a cell (a
     skip_connect that gains on all others is a search that collapses), and the mixing weights of the candidates of

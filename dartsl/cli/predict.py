@@ -51,10 +51,10 @@ def predict_command(
     """Classify images, or continue a text, with a trained RUN.
 
     FILES are images, folders of images, or .npz files with an array `x_test` or `x`. Each image is resized,
-    cropped and normalised as in `dartsl eval`; its likeliest class is shown with its probability. If one file
-    cannot be read, nothing is shown. A RUN trained on text continues --prompt, or the text of one file (`-`:
-    stdin) without its last line break. Words that are not in the vocabulary are read as <unk>, if it has that
-    word.
+    cropped and normalised as in `dartsl eval`; its likeliest class is shown with its probability. (A RUN that
+    predicts numbers, by `loss = "mse"`, shows these.) If one file cannot be read, nothing is shown. A RUN trained
+    on text continues --prompt, or the text of one file (`-`: stdin) without its last line break. Words that are
+    not in the vocabulary are read as <unk>, if it has that word.
 
     The weights are those that `dartsl eval` measures. No data set is needed.
 
@@ -80,7 +80,7 @@ def predict_command(
     if kind is not None:
         _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
     network = _trained(run, device, plugins)
-    found = predict(network, files, top_k=top_k or 1)
+    found = predict(network, files, top_k=top_k)
     records = [each.record() for each in found]
     answer({"epochs": network.epochs, "images": records}, "\n".join(_lines(found)))
 
@@ -128,8 +128,10 @@ def _continue(network: Trained, prompt: str, settings: dict[str, Any]) -> None:
 
 
 def _lines(found: Sequence[Prediction]) -> list[str]:
-    """A line for each image, its classes in columns."""
+    """A line for each image, its classes or numbers in columns."""
     names = [printable(each.image) for each in found]
+    if any(each.targets for each in found):
+        return _numbers(names, found)
     rows = [[printable(name) for name in each.classes] for each in found]
     first = max(map(len, names), default=0)
     width = max((len(name) for row in rows for name in row), default=0)
@@ -140,4 +142,17 @@ def _lines(found: Sequence[Prediction]) -> list[str]:
             for known, chance in zip(row, each.probabilities, strict=True)
         ]
         lines.append("   ".join([f"{name:<{first}}", *parts]))
+    return lines
+
+
+def _numbers(names: Sequence[str], found: Sequence[Prediction]) -> list[str]:
+    """The same where numbers are predicted; of several targets each with its name."""
+    first = max(map(len, names))
+    lines = []
+    for name, each in zip(names, found, strict=True):
+        shown = [
+            f"{f'{printable(target)} ' if len(each.targets) > 1 else ''}{value:.6g}"
+            for target, value in each.targets.items()
+        ]
+        lines.append("   ".join([f"{name:<{first}}", *shown]))
     return lines

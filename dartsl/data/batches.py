@@ -33,12 +33,21 @@ def split_by_index(labels: Tensor, part: float = 0.5, several: str = "images") -
             f"{count} training {several} split at {part:g} leave none for the {lacking}",
             f"weights and alphas are trained on different {several}: add {several}, or change `split`",
         )
-    if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
+    if is_sorted(labels):
         raise UserError(
-            f"the training {several} are sorted by class, so weights and alphas would see different classes",
+            f"the training {several} are sorted by class, so weights and alphas would see different classes"
+            if not labels.is_floating_point()
+            else f"the training {several} are sorted by target, so weights and alphas would see different ones",
             f"shuffle {several} and labels together, once, and store them in that order",
         )
     return torch.arange(first), torch.arange(first, count)
+
+
+def is_sorted(labels: Tensor) -> bool:
+    """Whether more than two labels (N,), or one of their targets (N, T), only rise, and are not all the same."""
+    rows = labels.reshape(len(labels), -1)
+    rising = (rows[1:] >= rows[:-1]).all(dim=0) & (rows[0] != rows[-1])  # (T,)
+    return len(rows) > 2 and bool(rising.any())
 
 
 class Batches:

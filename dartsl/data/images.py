@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dartsl.data.labels import class_numbers, count_classes, renumbering
 from dartsl.data.named import wrong_head
+from dartsl.data.targets import count_targets, target_names, target_values
 from dartsl.lang.codes.diagnostics import UserError
 
 Array = NDArray[Any]
@@ -56,11 +57,11 @@ def kind_of(shape: Sequence[int]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """A data set for classification, on one device.
+    """A data set with what is to be predicted, on one device.
 
     Images are uint8 or float32 of shape (N, H, W, C), series float32 (N, L, C), vectors float32 (N, F); labels int64 of
-    shape (N,) in 0 .. classes - 1. Each part holds at least one example, and all have one shape and type. There is a
-    validation part only where the data set brings one of its own.
+    shape (N,) in 0 .. classes - 1, or targets float32 of shape (N, classes). Each part holds at least one example, and
+    all have one shape and type. There is a validation part only where the data set brings one of its own.
     `names` are those of the classes, in the order of their numbers; empty where the data set gives none. `notes` are
     what a user should know about how the data set was understood, a sentence each. `columns` are those of a table, of
     which the vectors are made.
@@ -80,7 +81,9 @@ class ImageData:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes; their numbers where the data set gives none."""
+        """The names of the classes, or targets; their numbers where the data set gives none."""
+        if self.numbers:
+            return target_names(self.names, self.classes)
         return self.names or tuple(str(number) for number in range(self.classes))
 
     @property
@@ -93,6 +96,11 @@ class ImageData:
         """That of an example as a network takes it: channels (or features), then height and width, or length."""
         _, *size, channels = self.train_images.shape
         return (channels, *size)
+
+    @property
+    def numbers(self) -> bool:
+        """Whether numbers are to be predicted, and not classes."""
+        return self.train_labels.is_floating_point()
 
     @property
     def floats(self) -> bool:
@@ -134,22 +142,29 @@ def assemble(
     notes: Sequence[str] = (),
     form: Form = IMAGE,
     columns: Sequence[Column] = (),
+    numbers: bool = False,
 ) -> ImageData:
     """Check what a reader found and make tensors of it.
 
     `train`, `test` and `valid` are (images, labels): uint8 or float32 (N, H, W, C) or (N, H, W), integers (N,) or
     (N, 1); or series or vectors in place of images, as `form` says.
     Without `classes` their number is that of their `names`, or else the largest training label and one.
-    Raises UserError.
+    With `numbers` labels are targets, (N,) or (N, T). Raises UserError.
     """
     parts = {"training": train, "test": test} | ({} if valid is None else {"validation": valid})
     images = {part: _examples(name, part, found[0], form) for part, found in parts.items()}
-    labels = {part: class_numbers(name, part, found[1]) for part, found in parts.items()}
+    labels = {
+        part: target_values(name, part, found[1], form.several)
+        if numbers
+        else class_numbers(name, part, found[1])
+        for part, found in parts.items()
+    }
+    what = "target" if numbers else "label"
     for part, x in images.items():
         if len(x) != len(labels[part]):
             raise UserError(
-                f"{name}: {len(x)} {part} {form.several}, but {len(labels[part])} labels",
-                f"each {form.one} needs one label, in the same order",
+                f"{name}: {len(x)} {part} {form.several}, but {len(labels[part])} {what}s",
+                f"each {form.one} needs one {what}, in the same order",
             )
         if x.shape[1:] != images["training"].shape[1:]:
             raise UserError(
@@ -161,7 +176,11 @@ def assemble(
                 f"{name}: training {form.several} are {images['training'].dtype}, {part} {form.several} {x.dtype}",
                 f"all {form.several} of a data set must have one type",
             )
-    count, found_notes = count_classes(name, labels, classes or len(names) or None)
+    found_notes: tuple[str, ...] = ()
+    if numbers:
+        count = count_targets(name, labels, names)
+    else:
+        count, found_notes = count_classes(name, labels, classes or len(names) or None)
     return ImageData(
         name=name,
         train_images=torch.from_numpy(images["training"]),  # (N, H, W, C)
@@ -205,10 +224,9 @@ def check_expected(data: ImageData, expect: Expected, parameter: str | None = No
             f"write `{written}` in the network, or name other data by --data{turn}",
         )
     if data.classes != classes:
-        raise wrong_head(
-            data.name, "classes", data.classes, classes, parameter,
-            renumbering(data.train_labels.cpu().numpy(), classes),
-        )  # fmt: skip
+        what = "targets" if data.numbers else "classes"
+        help_ = None if data.numbers else renumbering(data.train_labels.cpu().numpy(), classes)
+        raise wrong_head(data.name, what, data.classes, classes, parameter, help_)
 
 
 def _examples(name: str, part: str, found: Array, form: Form) -> Array:

@@ -56,8 +56,8 @@ OF_VECTORS = DataKind(
     "data set",
     "a data set of vectors",
     "vectors",
-    ("breast_cancer",),
-    "`breast_cancer`, a .csv file with a header, or an .npz file with x_train, y_train, x_test and y_test",
+    ("breast_cancer", "diabetes"),
+    "`breast_cancer`, `diabetes`, a .csv file with a header, or an .npz file with x_train, y_train, x_test and y_test",
 )
 DATA: Mapping[str, DataKind] = {
     Images.kind: OF_IMAGES,
@@ -108,11 +108,12 @@ def wrong_head(
     """
     head = (
         f"let the head end in `linear({count})`"
-        if what == "classes"
+        if what in ("classes", "targets")
         else f"let embedding and head have {count}"
     )
     advice = head if parameter is None else f"try --set {parameter}={count}"
+    shown = what if count != 1 else what.removesuffix("s")
     return UserError(
-        f"{name}: the data has {count:,} {what}, and the network's head gives {outputs:,}",
+        f"{name}: the data has {count:,} {shown}, and the network's head gives {outputs:,}",
         help or f"{advice}, or name other data by --data",
     )

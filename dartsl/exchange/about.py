@@ -19,7 +19,7 @@ class About:
 
     inputs      what the run has kept; None for fresh weights, which were never given an image
     vocabulary  of a network of text
-    normalised  whether the program normalises images itself
+    normalised  whether the program normalises images itself, and gives numbers in their own units
     uint8       whether it takes them as uint8, and else as floats of `dtype`
     """
 
@@ -75,9 +75,20 @@ class About:
                 "mean": list(self.inputs.mean),
                 "std": list(self.inputs.std),
                 "resize": self.inputs.resize,
-                "classes": list(self.inputs.classes),
+                **self._answers(self.inputs),
             }
         return found
+
+    def _answers(self, inputs: ImageInputs) -> dict[str, Any]:
+        """What the outputs stand for."""
+        if not inputs.numbers:
+            return {"classes": list(inputs.classes)}
+        return {
+            "targets": list(inputs.classes),
+            "target_mean": list(inputs.target_mean),
+            "target_std": list(inputs.target_std),
+            "outputs": "in the targets' own units" if self.normalised else "standardised",
+        }
 
     def texts(self) -> dict[str, str]:
         """The same for metadata that only hold text: what is not a string stands as JSON."""

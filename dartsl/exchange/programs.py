@@ -20,7 +20,7 @@ from dartsl.exchange.extras import needed
 from dartsl.graph.operations import application
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.supernet import Supernet
-from dartsl.run.inputs import ImageInputs
+from dartsl.run.inputs import TARGETS, ImageInputs
 
 TOLERANCE = 1e-4  # of float32; other programs order their sums differently
 BATCHES = (2, 3)  # images of the example, and of the check
@@ -28,10 +28,13 @@ EXTRA_FILE = "dartsl.json"  # of a torch.export program
 
 
 class Program(nn.Module):
-    """A network and what comes before it: images (B, C, H, W), as `about` says, -> (B, classes) logits."""
+    """A network, what comes before it and what after it: images (B, C, H, W), as `about` says, -> (B, classes) logits,
+    or the numbers that are predicted, (B, T)."""
 
     mean: Tensor
     std: Tensor
+    target_mean: Tensor
+    target_std: Tensor
 
     def __init__(self, model: Supernet, about: About) -> None:
         super().__init__()
@@ -45,6 +48,10 @@ class Program(nn.Module):
                 self.register_buffer(
                     name, torch.tensor(values, dtype=self._dtype).view(-1, *[1] * axes)
                 )  # (C, 1, 1)
+        self._numbers = _numbers(about)
+        if self._numbers is not None:
+            for name, values in zip(TARGETS, self._numbers, strict=True):
+                self.register_buffer(name, torch.tensor(values, dtype=self._dtype))  # (T,)
 
     def forward(self, images: Tensor) -> Tensor:
         if self._uint8:
@@ -52,7 +59,24 @@ class Program(nn.Module):
         if self._normalised:
             images = (images - self.mean) / self.std
         logits: Tensor = self.model(images)
-        return logits
+        return logits if self._numbers is None else logits * self.target_std + self.target_mean
+
+
+def _numbers(about: About) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The mean and deviation of the numbers that the program predicts in their own units; None: it does not."""
+    inputs = about.inputs
+    if not about.normalised or not isinstance(inputs, ImageInputs) or not inputs.numbers:
+        return None
+    return inputs.target_mean, inputs.target_std
+
+
+def _own(outputs: Tensor, about: About) -> Tensor:
+    """What the model gives, as the program does."""
+    found = _numbers(about)
+    if found is None:
+        return outputs
+    mean, std = (torch.tensor(values, dtype=outputs.dtype) for values in found)
+    return outputs * std + mean
 
 
 def torch_program(model: Supernet, about: About) -> bytes:
@@ -72,12 +96,13 @@ def torch_program(model: Supernet, about: About) -> bytes:
         again = torch.export.load(content).module()
         given, wanted = examples(model, about, BATCHES[1])
         with torch.no_grad():
-            _check(again(given), model(wanted))
+            _check(again(given), _own(model(wanted), about))
     return content.getvalue()
 
 
 def onnx_bytes(model: Supernet, about: About) -> bytes:
-    """An ONNX file of the same, its input `images` and its output `logits`, checked with onnxruntime.
+    """An ONNX file of the same, its input `images` and its output `logits` (of numbers
+    `predictions`), checked with onnxruntime.
 
     What it takes stands in its metadata. Raises UserError where a package is missing, the network cannot be
     exported, or the outputs differ.
@@ -94,7 +119,7 @@ def onnx_bytes(model: Supernet, about: About) -> bytes:
             dynamo=True,
             external_data=False,
             input_names=["images"],
-            output_names=["logits"],
+            output_names=["logits" if _numbers(about) is None else "predictions"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
@@ -103,7 +128,7 @@ def onnx_bytes(model: Supernet, about: About) -> bytes:
         given, wanted = examples(model, about, BATCHES[1])
         (logits,) = session.run(None, {"images": given.numpy()})
         with torch.no_grad():
-            _check(torch.from_numpy(logits), model(wanted))
+            _check(torch.from_numpy(logits), _own(model(wanted), about))
     return data
 
 

@@ -14,7 +14,10 @@ from dartsl.run.files import Row
 
 (
     LOSS,
+    SQUARES,
     ACCURACY,
+    R2,
+    ABSOLUTE,
     PERPLEXITY,
     ENTROPY,
     PENALTY,
@@ -29,7 +32,10 @@ from dartsl.run.files import Row
     SECONDS,
 ) = (
     "loss",
+    "mean squared error",
     "accuracy",
+    "R2",
+    "mean absolute error",
     "perplexity",
     "entropy",
     "penalty",
@@ -54,6 +60,12 @@ _ENTRIES = (
     (ACCURACY, "validation", ("validation_accuracy",)),
     (ACCURACY, "validation", ("validation", "val_acc")),
     (ACCURACY, "top 5", ("validation", "val_top5")),
+    (R2, "training", ("train_r2",)),
+    (R2, "validation", ("validation_r2",)),
+    (R2, "validation", ("validation", "val_r2")),
+    (ABSOLUTE, "training", ("train_mae",)),
+    (ABSOLUTE, "validation", ("validation_mae",)),
+    (ABSOLUTE, "validation", ("validation", "val_mae")),
     (PERPLEXITY, "training", ("train_perplexity",)),
     (PERPLEXITY, "validation", ("validation_perplexity",)),
     (PERPLEXITY, "validation", ("validation", "val_ppl")),
@@ -153,7 +165,7 @@ def curves(rows: Sequence[Row]) -> list[Panel]:
     for epoch, row in zip(epochs, rows, strict=True):
         for title, name, value in _numbers(row):
             panels.setdefault(title, {}).setdefault(name, []).append((epoch, value))
-    order = dict.fromkeys(title for title, _, _ in _ENTRIES)
+    order = dict.fromkeys([LOSS, SQUARES, *(title for title, _, _ in _ENTRIES)])
     return [
         Panel(title, tuple(Line(name, tuple(points)) for name, points in panels[title].items()))
         for title in order
@@ -196,4 +208,4 @@ def _numbers(row: Row) -> Iterator[tuple[str, str, float]]:
             except OverflowError:
                 raise ValueError(f"`{place[0]}` of epoch {row['epoch']} is too large") from None
             if abs(value) < LARGEST:  # NaN is not
-                yield title, line, value
+                yield SQUARES if title == LOSS and "train_mae" in row else title, line, value

@@ -14,6 +14,7 @@ from dartsl.run.files import parse_json, read_file
 LEVELS = ("word", "char")
 AXES = {"images": 3, "series": 2, "vectors": 1}  # of an example, by its kind
 
+TARGETS = ("target_mean", "target_std")
 BEYOND = 3.5e38  # no float32 number, and so no mean or deviation of some, is as large
 
 
@@ -29,6 +30,8 @@ class ImageInputs:
     prepared   the user's own code made of images what the network takes: mean, std and resize say nothing
     floats     images are float32, and else uint8
     columns    of a table, of which vectors are made: their names and categories (none of a column of numbers)
+    target_mean, target_std  of each number that is predicted, whose names are then in `classes`: its standardised
+               value times std, and mean, is the number; empty: outputs stand for classes
     """
 
     shape: tuple[int, ...]
@@ -40,6 +43,13 @@ class ImageInputs:
     prepared: bool = False
     floats: bool = False
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+
+    @property
+    def numbers(self) -> bool:
+        """Whether outputs stand for numbers, and not for classes."""
+        return bool(self.target_std)
 
     def fit(self, plan: Plan) -> bool:
         """Whether they are those of such a network."""
@@ -111,8 +121,22 @@ def _image_inputs(record: Mapping[str, Any]) -> ImageInputs:
     if min(std) <= 0:
         raise ValueError("std")
     prepared, floats = (_flag(record, name) for name in ("prepared", "floats"))
+    scale = (_numbers(record, name, len(classes)) if record.get(name) else () for name in TARGETS)
+    target_mean, target_std = scale
+    if len(target_mean) != len(target_std) or min(target_std, default=1) <= 0:
+        raise ValueError("target_std")
     return ImageInputs(
-        tuple(shape), mean, std, tuple(classes), resize, kind, prepared, floats, _columns(record)
+        tuple(shape),
+        mean,
+        std,
+        tuple(classes),
+        resize,
+        kind,
+        prepared,
+        floats,
+        _columns(record),
+        target_mean,
+        target_std,
     )
 
 

@@ -13,6 +13,7 @@ from dartsl.lang.records.inputs import Images, Series, Tokens, Vector
 from dartsl.lang.settings.values import SearchConfig, TrainConfig
 from dartsl.run.commands import command_line
 from dartsl.run.curves import (
+    ABSOLUTE,
     ACCURACY,
     CANDIDATES,
     COST,
@@ -22,9 +23,11 @@ from dartsl.run.curves import (
     LOSS,
     PENALTY,
     PERPLEXITY,
+    R2,
     RATE,
     SCHEDULE,
     SKIPS,
+    SQUARES,
 )
 from dartsl.run.schema import Check, either, many, maybe, number, one_of, real, record, table, text, whole
 
@@ -83,7 +86,12 @@ _OF_SEARCH = {
     "selection": record({"drawn": whole(1), "different": whole(1), "number": whole()}),
 }
 _OF_TRAINING = {"train_loss": _FIGURE}
-_IMAGES_VALIDATION = maybe(record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}))
+_IMAGES_VALIDATION = maybe(
+    either(
+        record({"val_loss": real, "val_acc": real}, {"val_top5": _FIGURE}),
+        record({"val_loss": real, "val_r2": _FIGURE, "val_mae": real}),
+    )
+)
 _TEXT_VALIDATION = record({"val_loss": real, "val_ppl": real})
 
 SEARCH = RunKind(
@@ -96,7 +104,10 @@ SEARCH = RunKind(
     },
     panels=(
         LOSS,
+        SQUARES,
         ACCURACY,
+        R2,
+        ABSOLUTE,
         PERPLEXITY,
         ENTROPY,
         PENALTY,
@@ -128,7 +139,7 @@ TRAIN = RunKind(
             _EPOCH | {"averaged": one_of(True, False), "validation": _TEXT_VALIDATION}, _OF_TRAINING
         ),
     },
-    panels=(LOSS, ACCURACY, PERPLEXITY, RATE),
+    panels=(LOSS, SQUARES, ACCURACY, R2, ABSOLUTE, PERPLEXITY, RATE),
     outcome=(RESULT,),
     beside={},
 )

@@ -17,7 +17,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from dartsl.run.curves import CURVATURE, ENTROPY, LOSS, PERPLEXITY, SKIPS, CellShares, EdgeShares, Line, Panel
+from dartsl.run.curves import (
+    ABSOLUTE,
+    CURVATURE,
+    ENTROPY,
+    LOSS,
+    PERPLEXITY,
+    SKIPS,
+    SQUARES,
+    CellShares,
+    EdgeShares,
+    Line,
+    Panel,
+)
 
 FORMATS = ("svg", "png", "pdf")
 PNG_DPI = 144
@@ -31,6 +43,8 @@ FIXED = {"none": FAINT} | dict.fromkeys(("skip_connect", "identity", "gate(ident
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 UNITS = {
     LOSS: "loss, nats",
+    SQUARES: "mean squared error, of standardised targets",
+    ABSOLUTE: "mean absolute error, in the targets' own units",
     ENTROPY: "entropy of the mixing weights, nats",
     CURVATURE: "largest eigenvalue of the Hessian in the alphas",
     SKIPS: "skip connections that would be derived",

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from dartsl.run.schema import Check, MisfitError, anything, many, maybe, number, record, table, whole
 
-TALLY = record({"loss": number(), "correct": whole(), "count": whole()}, closed=True)
+TALLY = record(
+    {"loss": number(), "correct": whole(), "count": whole()}, {"errors": many(many(number()), 4)}, closed=True
+)
 # What an optimiser is made with. The learning rate is set anew in each epoch; other versions of torch have more.
 MADE_WITH = ("momentum", "dampening", "nesterov", "weight_decay", "betas", "eps", "amsgrad", "maximize")
 

@@ -15,7 +15,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.settings.methods import COST, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
+from dartsl.lang.settings.methods import COST, CROSS_ENTROPY, LATER, PERTURBATION, SAMPLED, SOFTMAX, UNIFORM
 from dartsl.lang.syntax.loader import read
 from dartsl.run.commands import command_line
 from dartsl.run.files import Row, read_rows
@@ -167,12 +167,13 @@ def rederive(path: Path, epoch: int | None = None, rule: str | None = None) -> s
         command=run.info.command,
     )
     whole = {name: found.get(name, Reading([])) for name in network.cells}
+    loss = str(run.info.settings.get("loss", CROSS_ENTROPY))
     try:
         given = spec, network, run.values(network), whole
         if COST in run.info.settings.get("penalty", ()):
             cells = derive_network(*given, _rule(run, rule)).cells
             provenance = replace(provenance, cost=_cost(run, plan(*given[:3]), cells))
-        return found_text(*given, provenance, _rule(run, rule))
+        return found_text(*given, provenance, _rule(run, rule), loss)
     except ValueError as error:
         raise UserError(f"the alphas in {path} do not fit its spec: {error}") from None
 

@@ -9,18 +9,23 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeVar
 
+from dartsl.lang.check.blocks import LOSS
 from dartsl.lang.check.constants import names
 from dartsl.lang.check.model import Network, Node, Output, Spec
-from dartsl.lang.codes.source import Source
+from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.plan.parameters import literal
+from dartsl.lang.settings.methods import CROSS_ENTROPY
 from dartsl.lang.syntax.ast import (
     ExternDecl,
     Import,
+    Name,
     NetworkDecl,
     OpDecl,
     OpsDecl,
+    Setting,
     SettingsDecl,
     StageItem,
+    String,
     Syntax,
 )
 from dartsl.lang.syntax.library import in_library, used
@@ -73,8 +78,9 @@ def found_text(
     readings: Mapping[str, Reading],
     provenance: Provenance,
     rule: Rule = DEFAULT_RULE,
+    loss: str = CROSS_ENTROPY,
 ) -> str:
-    """The found file: provenance, imports, the operations in use, cells, network, `train {}`.
+    """The found file: provenance, imports, the operations in use, cells, network, `train {}` with the search's loss.
 
     `parameters` are all of the network's, as used; `readings` are those of each of its cells, and `rule` says what
     is made of them; what it changes is reported too. What other
@@ -87,7 +93,7 @@ def found_text(
         *(f"# changed  {change.text()}" for change in derivation.changes),
         *(f"# note     {note}" for note in derivation.notes),
     ]
-    return decided_text(spec, network, parameters, derivation.cells, head, weighed=True)
+    return decided_text(spec, network, parameters, derivation.cells, head, weighed=True, loss=loss)
 
 
 def decided_text(
@@ -97,11 +103,12 @@ def decided_text(
     cells: Sequence[DerivedCell],
     head: Sequence[str],
     weighed: bool = False,
+    loss: str = CROSS_ENTROPY,
 ) -> str:
     """The text of decided cells, one for each of the network's, after the comment lines of `head`.
 
-    `weighed` says that the edges' weights stand beside them. It has the version of the file in which the network
-    stands, which knows all that it uses.
+    `weighed` says that the edges' weights stand beside them. `loss` is the search's, where the spec says none. The text
+    has the version of the file in which the network stands, which knows all that it uses.
     """
     declared = _declared_network(spec, network.name)
     version = network.span.source.version
@@ -117,7 +124,10 @@ def decided_text(
     written = _standing(frozen, given)
     idle = [each.cell.name for each in given if each not in written]
     root = replace(spec.root, version=version)
-    train = tuple(d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train")
+    train = [d for d in root.declarations if isinstance(d, SettingsDecl) and d.kind == "train"]
+    keeps = str(spec.train.get(LOSS, loss))
+    if keeps != CROSS_ENTROPY:
+        train = [_with_loss(train, keeps, root.span)]
     top = replace(
         root,
         imports=_library_imports(spec, version),
@@ -147,6 +157,15 @@ def _standing(network: NetworkDecl, cells: Sequence[DerivedCell]) -> list[Derive
             found.add(name)
             waiting += [each.id for kept in known[name].edges for each in names(kept.candidate.expr)]
     return [each for each in cells if each.cell.name in found]
+
+
+def _with_loss(blocks: Sequence[SettingsDecl], loss: str, span: Span) -> SettingsDecl:
+    """The `train {}` among these, or an empty one, with a loss."""
+    block = blocks[0] if blocks else SettingsDecl("train", (), span=span)
+    if any(setting.name.id == LOSS for setting in block.settings):
+        return block
+    setting = Setting(Name(LOSS, span=block.span), String(loss, span=block.span), span=block.span)
+    return replace(block, settings=(setting, *block.settings))
 
 
 def _cell_text(found: DerivedCell, weighed: bool, version: int) -> str:

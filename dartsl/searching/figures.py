@@ -21,18 +21,27 @@ OF_METRIC = record({"loss": real, "correct": whole(), "count": whole()}, closed=
 class EpochFigures:
     """Sums over the steps of an epoch so far, on the device.
 
-    `measure` is what is reported beside the loss, a property of `dartsl.step.tally.Figures`; `terms` are those of the
-    method, `metrics` what a user measures besides, on the validation batches.
+    `measures` are what is reported beside the loss, properties of `dartsl.step.tally.Figures`; `terms` are those of the
+    method, `metrics` what a user measures besides, on the validation batches; `targets` counts the numbers predicted.
     """
 
-    def __init__(self, device: str, measure: str, terms: Iterable[str], metrics: Iterable[str] = ()) -> None:
-        self._measure = measure
+    def __init__(
+        self,
+        device: str,
+        measures: Iterable[str],
+        terms: Iterable[str],
+        metrics: Iterable[str] = (),
+        targets: int = 0,
+    ) -> None:
+        self._measures = tuple(measures)
         self._means = {
             "penalties": {name: f"penalty_{name}" for name in terms},
             "metrics": {name: f"metric_{name}" for name in metrics},
         }
         means = (key for keys in self._means.values() for key in keys.values())
-        self._tallies = {name: Tally(device) for name in (*BATCHES, *means)}
+        self._tallies = {
+            name: Tally(device, targets if name in BATCHES else 0) for name in (*BATCHES, *means)
+        }
 
     def add(self, taken: Taken) -> None:
         """Count one more step."""
@@ -52,9 +61,9 @@ class EpochFigures:
         train, valid = (self._tallies[name].read() for name in BATCHES)
         return {
             "train_loss": train.mean_loss,
-            f"train_{self._measure}": getattr(train, self._measure),
+            **{f"train_{name}": getattr(train, name) for name in self._measures},
             "validation_loss": valid.mean_loss,
-            f"validation_{self._measure}": getattr(valid, self._measure),
+            **{f"validation_{name}": getattr(valid, name) for name in self._measures},
             **{column: self._read(keys) for column, keys in self._means.items() if keys},
         }
 

@@ -25,7 +25,8 @@ from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
-from dartsl.run.given import NOTHING, Given
+from dartsl.run.given import NOTHING, Given, require_classes
+from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, record, text
 from dartsl.run.state import batches, generator, random_bytes
@@ -33,7 +34,10 @@ from dartsl.searching.images import AsGiven, Images, InMemory, Streamed, inputs_
 from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
 from dartsl.searching.spans import Span
-from dartsl.step.batches import Batch, ImageBatch, Outcome, objective
+from dartsl.step.batches import Batch, ImageBatch, Outcome, Passed, objective
+from dartsl.step.targets import Scale, squared_error
+
+Objective = Callable[[Tensor, Tensor], Passed]
 
 
 class Chosen(NamedTuple):
@@ -61,6 +65,7 @@ class ImageSession(SearchSession[Tensor]):
     """
 
     batches: Batches
+    inputs: ImageInputs
 
     def __init__(
         self,
@@ -86,10 +91,10 @@ class ImageSession(SearchSession[Tensor]):
             self.images = InMemory(data, config)
         self.augment = self.images.augment
         self.inputs = inputs_of(data, self.augment)
-        loss = given.loss or F.cross_entropy
+        require_classes(given, self.inputs.numbers)
         self.own_code = given.own_code
         self.metrics = tuple(given.metrics)
-        self._objective, self._validated = objective(loss, {}), objective(loss, given.metrics)
+        self._objective, self._validated = self._objectives(config, given)
         ours, theirs = _halves(data, config.split)
         self._theirs = theirs
         batches = Batches(ours, config.batch, stream_seed(config.seed, "training order"))
@@ -100,6 +105,18 @@ class ImageSession(SearchSession[Tensor]):
         schedule = Cosine(config.epochs, config.lr, config.lr_min, config.warmup, start)
         super().__init__(model, config, batches, group, schedule, span)
         _require_batch_norm(model, config, len(ours), len(theirs))
+
+    def _objectives(self, config: SearchConfig, given: Given) -> tuple[Objective, Objective]:
+        """What training and validation batches are judged by."""
+        inputs = self.inputs
+        if inputs.numbers:
+            self.measures, self.targets = {"r2": "R2", "mae": "MAE"}, len(inputs.classes)
+            scale = Scale.of(
+                inputs.target_mean, inputs.target_std, torch_dtype(config.dtype), torch.device(config.device)
+            )
+            return squared_error(scale), squared_error(scale, given.metrics)
+        loss = given.loss or F.cross_entropy
+        return objective(loss, {}), objective(loss, given.metrics)
 
     def begin_epoch(self) -> None:
         super().begin_epoch()

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from dartsl.data import Augment, ImageData, load
+from dartsl.data.augment import measure
 from dartsl.data.device import home, moved, picked
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.data.given import GivenImages, Prepared, given_images
 from dartsl.data.images import IMAGE, kind_of
 from dartsl.lang.plan.terms import Plan
+from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.values import SearchConfig
-from dartsl.run.given import NOTHING, Given, sets_of
+from dartsl.run.given import NOTHING, Given, require_classes, sets_of
 from dartsl.run.inputs import ImageInputs
 
 Images = ImageData | FolderData | GivenImages
@@ -28,17 +30,23 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
     Raises UserError.
     """
     expect = (*plan.input.shape.outer, plan.classes)
+    numbers = config.loss == MSE
     if given.data is not None:
+        require_classes(given, numbers)
         return given_images(given.names()["data"], sets_of(given.data), expect)
     parameter = plan.network.outputs_parameter
     large = None
-    if plan.input.kind == IMAGE.several:
+    if plan.input.kind == IMAGE.several and not numbers:
         large = large_folder(config.data, config.stream, expect, parameter=parameter)
-    return large or load(config.data, expect=expect, parameter=parameter, target=config.target_column)
+    return large or load(
+        config.data, expect=expect, parameter=parameter, target=config.target_column, numbers=numbers
+    )
 
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
-    """What the network takes, for `run.json`."""
+    """What the network takes and gives, for `run.json`."""
+    numbers = isinstance(data, ImageData) and data.numbers
+    scale = measure(data.train_labels) if isinstance(data, ImageData) and numbers else ((), ())
     prepared, floats = isinstance(augment, Prepared), isinstance(data, ImageData) and data.floats
     return ImageInputs(
         data.shape,
@@ -49,6 +57,8 @@ def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
         prepared=prepared,
         floats=floats,
         columns=data.columns if isinstance(data, ImageData) else (),
+        target_mean=scale[0],
+        target_std=scale[1],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from types import MappingProxyType
 from typing import Any, Generic
 
 import torch
@@ -58,8 +59,9 @@ class SearchSession(Verified[Place | Trial], Generic[Place]):
     """
 
     inputs: Inputs
-    measure = "accuracy"  # what is reported beside the loss: a property of Figures, and its name in a display
-    short = "acc"
+    # What is reported beside the loss: properties of Figures, and their names in a display.
+    measures: Mapping[str, str] = MappingProxyType({"accuracy": "acc"})
+    targets = 0  # numbers that are predicted, in place of classes
     usual_clip = 5.0  # DARTS's
     metrics: Sequence[str] = ()  # what a user measures besides, on the validation batches
     own_code = False  # whether a loss or metrics are a user's own
@@ -100,7 +102,7 @@ class SearchSession(Verified[Place | Trial], Generic[Place]):
         self.rollback = Rollback(model, self.stepper.weights, self.stepper.alphas, config)
         self.following = phase_of(model, config, self.validation_batches)
         self.past: list[After] = []  # those after each epoch, where the stop rule reads them
-        self.sums = EpochFigures(config.device, self.measure, self.method.terms, self.metrics)
+        self.sums = EpochFigures(config.device, self.measures, self.method.terms, self.metrics, self.targets)
         self._state = [*model.parameters(), *model.buffers()]
 
     def make_stepper(self) -> SearchStep:
@@ -322,9 +324,9 @@ class SearchSession(Verified[Place | Trial], Generic[Place]):
         row, entropy = self.sums.row(), self.standing.entropy()
         return {
             "loss": row["train_loss"],
-            self.short: row[f"train_{self.measure}"],
+            **{short: row[f"train_{name}"] for name, short in self.measures.items()},
             "val loss": row["validation_loss"],
-            f"val {self.short}": row[f"validation_{self.measure}"],
+            **{f"val {short}": row[f"validation_{name}"] for name, short in self.measures.items()},
             "entropy": sum(entropy.values()) / len(entropy),
             **{f"penalty {name}": value for name, value in row.get("penalties", {}).items()},
             **self.standing.cost(),

@@ -6,6 +6,7 @@ Source: Liu, Simonyan and Yang, "DARTS" (arXiv 1806.09055), A.2, and the authors
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -38,8 +39,7 @@ class TextSession(SearchSession[Window]):
     Processes share the rows of text: each reads its own to the end, and keeps their states.
     """
 
-    measure = "perplexity"
-    short = "ppl"
+    measures: Mapping[str, str] = MappingProxyType({"perplexity": "ppl"})
     usual_clip = 0.25
     batches: Windows
 

@@ -44,8 +44,9 @@ class SearchModel(Model, Protocol):
 class Outcome:
     """What one pass gave, on its device: the mean loss () over `count` predictions, and how many were right, ().
 
-    Of text nobody counts what was right (None); `carries` (B, H) are the states that the next window starts from;
-    `metrics` are means, (), of what a user measures besides.
+    Of text and of numbers nobody counts what was right (None); `carries` (B, H) are the states that the next window
+    starts from; `metrics` are means, (), of what a user measures besides. `errors` are sums, (4, T), of numbers alone:
+    see `dartsl.step.targets`.
     """
 
     loss: Tensor
@@ -53,6 +54,7 @@ class Outcome:
     count: int
     carries: tuple[Tensor, ...] = ()
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    errors: Tensor | None = None
 
     def over_all(self, share: Share) -> Outcome:
         """That of the whole batch, where this is the one of a share; the carries stay those of its rows."""
@@ -62,13 +64,14 @@ class Outcome:
         right = torch.zeros_like(weighed) if self.correct is None else self.correct.to(weighed.dtype)
         means = [wide(value) * share.weight for value in self.metrics.values()]
         sums = torch.stack((weighed, right * float(share.counts), *means))  # (2 + metrics,)
-        share.sum_([sums])
+        errors = None if self.errors is None else self.errors * float(share.counts)
+        share.sum_([sums] if errors is None else [sums, errors])
         correct = None if self.correct is None else sums[1].to(torch.int64)
         count, metrics = (
             self.count // share.size * share.whole,
             dict(zip(self.metrics, sums[2:], strict=True)),
         )
-        return Outcome(sums[0], correct, count, self.carries, metrics)
+        return Outcome(sums[0], correct, count, self.carries, metrics, errors)
 
 
 def together(outcomes: Sequence[tuple[Outcome, float]]) -> Outcome:
@@ -82,12 +85,14 @@ def together(outcomes: Sequence[tuple[Outcome, float]]) -> Outcome:
         return torch.stack([wide(each) * part for each, part in zip(values, portions, strict=True)]).sum()
 
     right = [outcome.correct for outcome in found if outcome.correct is not None]
+    errors = [outcome.errors for outcome in found if outcome.errors is not None]
     return Outcome(
         mean(outcome.loss for outcome in found),
         torch.stack(right).sum() if right else None,
         sum(outcome.count for outcome in found),
         found[-1].carries,
         {name: mean(outcome.metrics[name] for outcome in found) for name in found[0].metrics},
+        torch.stack(errors).sum(dim=0) if errors else None,
     )
 
 
@@ -159,7 +164,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> ImagePassed:
 
 
 class ImageBatch(NamedTuple):
-    """Images (B, C, H, W), floating, and their labels (B,), int64.
+    """Images (B, C, H, W), floating, and their labels (B,), int64, or targets (B, T), floating.
 
     objective  makes a loss of what the network gives, and of the labels
     """
@@ -167,7 +172,7 @@ class ImageBatch(NamedTuple):
     images: Tensor
     labels: Tensor
     share: Share = WHOLE
-    objective: Callable[[Tensor, Tensor], ImagePassed] = cross_entropy
+    objective: Callable[[Tensor, Tensor], Passed] = cross_entropy
 
     @property
     def device(self) -> torch.device:
@@ -177,7 +182,7 @@ class ImageBatch(NamedTuple):
     def size(self) -> int:
         return len(self.labels)
 
-    def take(self, model: Model, pass_: Pass) -> ImagePassed:
+    def take(self, model: Model, pass_: Pass) -> Passed:
         return self.objective(model(self.images, pass_=pass_), self.labels)
 
 

@@ -27,6 +27,7 @@ from dartsl.run.plot import MOST_RUNS, picture
 from dartsl.searching.derive import rederive
 from dartsl.training.measured import read_result
 
+NUMBERS = {"mse": "mean squared error", "mae": "mean absolute error"}  # of a test, by their keys
 RUN, PARAMETER, SETTING, VERSION = "run", "parameter", "setting", "version"
 
 
@@ -220,6 +221,10 @@ def _reached(side: _Side) -> dict[str, float]:
     test = result["test"]
     if test is None:
         return last
+    if "mse" in test:
+        known = {} if test["r2"] is None else {"test R2": test["r2"]}
+        squares, absolute = ({f"test {name}": test[key]["value"]} for key, name in NUMBERS.items())
+        return last | squares | known | absolute
     if "tokens" in test:
         return last | {"test perplexity": test["perplexity"]["value"], "test loss": test["loss"]["value"]}
     return last | {"test error": test["top1"]["error"], "test loss": test["loss"]}

@@ -29,7 +29,7 @@ class Picked:
 
 @dataclass(frozen=True)
 class Row:
-    """An arm under a recipe. Figures are test errors, parts of one, or perplexities: lower is better.
+    """An arm under a recipe. Figures are test errors, parts of one, perplexities or squared errors: lower is better.
 
     planned               final trainings
     seeds, figures        of those that are done
@@ -93,7 +93,7 @@ class Time:
 class Evidence:
     """All that a report says in words and numbers.
 
-    measure      `test error` or `test perplexity`
+    measure      `test error`, `test perplexity` or `test mean squared error`
     comparisons  how many differences to random there are in all tables
     command      what made the sweep, without the name of its folder
     times        None where they are left out

@@ -24,16 +24,16 @@ from dartsl.lang.syntax.paths import exists
 from dartsl.run.files import Row, parse_json, read_file, read_rows
 from dartsl.run.kinds import RESULT
 from dartsl.run.layout import HISTORY, RUN
-from dartsl.run.schema import Check, MisfitError, either, maybe, real, record, table, text, whole
+from dartsl.run.schema import Check, MisfitError, maybe, real, record, table, text, whole
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.looking import figures_of, planned_network
 from dartsl.sweeping.plan import SEARCH, Arm, Job, Protocol, SweepPlan
-from dartsl.training.measured import OF_IMAGES, OF_TEXT
+from dartsl.training.measured import OF_TEST
 
-ERROR, PERPLEXITY = "test error", "test perplexity"
+ERROR, PERPLEXITY, SQUARES = "test error", "test perplexity", "test mean squared error"
 TABLE_ERROR, TABLE_FIGURE = "error in the table", "figure in the table"  # of accuracies; as they stand
 
-_RESULT: Check = record({"parameters": whole(), "test": maybe(either(OF_IMAGES, OF_TEXT))})
+_RESULT: Check = record({"parameters": whole(), "test": maybe(OF_TEST)})
 _PICKED: Check = record({"score": table(maybe(real)), "picked": whole(high=None)})
 _VERSIONS: Check = record({"versions": table(text)})
 
@@ -42,8 +42,9 @@ _VERSIONS: Check = record({"versions": table(text)})
 class Outcome:
     """What a final training has come to, or a lookup in its place.
 
-    figure      its test error, a part of one, or its test perplexity: lower is better. None where the data have no
-                test set, or the figure is not finite. Or what a table says in place of a training
+    figure      its test error, a part of one, its test perplexity, or, of numbers, the mean squared error of the
+                standardised targets: lower is better. None where the data have no test set, or the figure is not
+                finite. Or what a table says in place of a training
     low, high   the figure's own 95 % interval, over the test set; None of a table's figures
     parameters  of the network
     """
@@ -104,8 +105,8 @@ class ArmResults:
 class Results:
     """All of a sweep.
 
-    measure   what is compared: `test error`, a part of one, or `test perplexity`; of a table `error in the table`, a
-              part of one, or `figure in the table`
+    measure   what is compared: `test error`, a part of one, `test perplexity` or `test mean squared error`; of a table
+              `error in the table`, a part of one, or `figure in the table`
     failed    jobs whose last try has failed, with its exit code; not those that were stopped
     missing   other jobs that are not done
     seconds   of all tries of each job, as far as they are known
@@ -234,9 +235,11 @@ class _Reader:
     def _figure(self, test: Mapping[str, Any] | None) -> tuple[float | None, float | None, float | None]:
         if test is None:
             return None, None, None
-        if "tokens" in test:
-            self.measure = PERPLEXITY
-        part, name = (test["perplexity"], "value") if "tokens" in test else (test["top1"], "error")
+        part, name = test.get("top1"), "error"
+        for key, measure in (("perplexity", PERPLEXITY), ("mse", SQUARES)):
+            if key in test:
+                self.measure, part, name = measure, test[key], "value"
+        assert part is not None
         figure, low, high = (_finite(part[each]) for each in (name, "low", "high"))
         return figure, low, high
 

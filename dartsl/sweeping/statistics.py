@@ -1,6 +1,7 @@
 """What a few figures allow to be said: means, differences with their confidence intervals, the best of several.
 
-All figures are such that lower is better (errors, perplexities). What cannot be computed is None, never NaN.
+All figures are such that lower is better (errors, perplexities, squared errors). What cannot be computed is None,
+never NaN.
 """
 
 from __future__ import annotations

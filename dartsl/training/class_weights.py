@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import Given
@@ -48,7 +49,7 @@ def loss_of(config: TrainConfig, feed: Feed, given: Given) -> Loss:
             "leave them out, or let the loss that is given see to them",
             exit_code=2,
         )
-    return Loss(config.label_smoothing, weights, given.loss)
+    return Loss(config.label_smoothing, weights, F.mse_loss if config.loss == MSE else given.loss)
 
 
 class Loss:
@@ -62,7 +63,7 @@ class Loss:
         self, smoothing: float, weights: Tensor | None, own: Callable[[Tensor, Tensor], Tensor] | None = None
     ) -> None:
         """`weights` (classes,), of the logits' type and on their device; None: all count the same. `own` stands in
-        place of the cross entropy."""
+        place of the cross entropy: a user's, or the mean squared error of targets (B, T) in place of labels."""
         self._own = own
         self._smoothing = smoothing
         self._weights = weights

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from dartsl.data import Augment, ImageData
+from dartsl.data.augment import measure
+from dartsl.data.batches import is_sorted
 from dartsl.data.device import home, moved, one_ahead, picked
 from dartsl.data.folders import image_folder
 from dartsl.data.given import Prepared
@@ -81,9 +83,10 @@ def set_apart(
             f"{count} training {several} with validation {config.validation:g} leave none to {lacking}",
             help="another --validation, or --final, which trains on all of them",
         )
-    if count > 2 and bool((labels[1:] >= labels[:-1]).all()) and bool(labels[0] != labels[-1]):
+    if len(labels) and is_sorted(labels):
+        what = ("target", "targets") if labels.is_floating_point() else ("class", "classes")
         raise UserError(
-            f"the training {several} are sorted by class, so the validation part would be of other classes",
+            f"the training {several} are sorted by {what[0]}, so the validation part would be of other {what[1]}",
             f"shuffle {several} and labels together, once, and store them in that order",
         )
     return torch.arange(first), torch.arange(first, count)
@@ -154,6 +157,7 @@ class MemoryFeed:
             flip=config.flip,
             cutout=config.cutout,
         )
+        scale = measure(data.train_labels[self._ours]) if data.numbers else ((), ())
         # `resize` is for a streamed folder alone: in memory images are resized to the network's size as they are.
         self.inputs = ImageInputs(
             data.shape,
@@ -163,6 +167,8 @@ class MemoryFeed:
             kind=data.form.several,
             floats=data.floats,
             columns=data.columns,
+            target_mean=scale[0],
+            target_std=scale[1],
         )
         self.notes = data.notes
         folder = bool(config.data) and data.form is IMAGE and image_folder(config.data) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,17 +12,8 @@ from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import RESULT
 from dartsl.run.schema import Check, either, maybe, real, record, table, text, whole
 from dartsl.step.perplexity import perplexity
-
-Z95 = 1.959963984540054  # the standard normal's 97.5 % quantile
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An error, a part of 1, with the 95 % interval of Wilson (1927)."""
-
-    error: float
-    low: float
-    high: float
+from dartsl.training.intervals import OF_INTERVAL, OF_RANGE, Z95, Interval, Range, wilson
+from dartsl.training.numbers import OF_NUMBERS, NumbersMeasured, measured_numbers
 
 
 @dataclass(frozen=True)
@@ -62,15 +52,6 @@ class Measured:
         own: dict[str, Any] = {"metrics": dict(self.metrics)} if self.metrics else {}
         own |= {"of": self.of} if self.of != "images" else {}
         return {"images": self.images, "loss": self.loss, "top1": asdict(self.top1), "top5": top5, **own}
-
-
-@dataclass(frozen=True)
-class Range:
-    """A quantity with a 95 % interval, whose ends are None where it is unknown."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -125,26 +106,16 @@ class TextMeasured:
         }
 
 
-Tested = Measured | TextMeasured
+Tested = Measured | TextMeasured | NumbersMeasured
 
 
-def wilson(wrong: int, count: int, z: float = Z95) -> Interval:
-    """The score interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 1927): it stays within 0 .. 1."""
-    share = wrong / count
-    scale = 1 + z * z / count
-    centre = (share + z * z / (2 * count)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return Interval(share, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
-
-
-_INTERVAL = record({"error": real, "low": real, "high": real})
-_RANGE = record({"value": real, "low": maybe(real), "high": maybe(real)})
 OF_IMAGES = record(
-    {"images": whole(1), "loss": real, "top1": _INTERVAL, "top5": maybe(_INTERVAL)},
+    {"images": whole(1), "loss": real, "top1": OF_INTERVAL, "top5": maybe(OF_INTERVAL)},
     {"metrics": table(real), "of": text},
 )
-OF_TEXT = record({"tokens": whole(1), "windows": whole(1), "loss": _RANGE, "perplexity": _RANGE})
-_RESULT: Check = record({"test": maybe(either(OF_IMAGES, OF_TEXT))})
+OF_TEXT = record({"tokens": whole(1), "windows": whole(1), "loss": OF_RANGE, "perplexity": OF_RANGE})
+OF_TEST = either(OF_IMAGES, OF_TEXT, OF_NUMBERS)
+_RESULT: Check = record({"test": maybe(OF_TEST)})
 
 
 def read_result(folder: RunFolder) -> dict[str, Any]:
@@ -164,6 +135,8 @@ def tested(found: Mapping[str, Any]) -> Tested:
         loss = found["loss"]
         error = None if loss["high"] is None else (loss["high"] - loss["value"]) / Z95
         return TextMeasured(found["tokens"], loss["value"], found["windows"], error)
+    if "mse" in found:
+        return measured_numbers(found)
     right = [
         None if part is None else found["images"] - round(part["error"] * found["images"])
         for part in (found["top1"], found["top5"])

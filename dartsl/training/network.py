@@ -13,6 +13,7 @@ from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.passing import PLAIN, Pass
 from dartsl.nn.supernet import Supernet
 from dartsl.step.batches import ImagePassed
+from dartsl.step.targets import Scale, TargetPassed
 from dartsl.training.class_weights import Loss
 from dartsl.training.compiling import drawn_ahead
 from dartsl.training.evaluation import autocast
@@ -56,13 +57,19 @@ class Objective:
     """What a training minimises: a loss of the network's logits and, beside it, `auxiliary` times that of its other
     head's."""
 
-    def __init__(self, loss: Loss, classes: int, auxiliary: float) -> None:
+    def __init__(self, loss: Loss, classes: int, auxiliary: float, scale: Scale | None = None) -> None:
+        """`scale` is that of the numbers that are predicted; None: classes are."""
         self.loss = loss
+        self._scale = scale
         self._classes = classes
         self._auxiliary = auxiliary
 
-    def __call__(self, output: Tensor, labels: Tensor) -> ImagePassed:
-        """Of both heads' logits (B, classes) or (B, 2 * classes), and labels (B,), int64."""
+    def __call__(self, output: Tensor, labels: Tensor) -> ImagePassed | TargetPassed:
+        """Of both heads' logits (B, classes) or (B, 2 * classes), and labels (B,), int64, or targets (B, classes)."""
+        wanted = labels if self._scale is None else self._scale.standard(labels)
         logits, *others = torch.split(output, self._classes, dim=1)
-        penalties = [self._auxiliary * self.loss(other, labels) for other in others]
-        return ImagePassed(self.loss(logits, labels), logits, labels, penalties[0] if penalties else None)
+        penalties = [self._auxiliary * self.loss(other, wanted) for other in others]
+        penalty, loss = penalties[0] if penalties else None, self.loss(logits, wanted)
+        if self._scale is None:
+            return ImagePassed(loss, logits, labels, penalty)
+        return TargetPassed(loss, logits, wanted, self._scale, penalty)

@@ -21,12 +21,12 @@ from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.values import TrainConfig
-from dartsl.run.given import Given, sets_of
+from dartsl.run.given import Given, require_classes, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
 from dartsl.run.names import absolute
+from dartsl.training.answers import answers_of
 from dartsl.training.data import StreamFeed
-from dartsl.training.evaluation import measured
 from dartsl.training.feed import Feed, MemoryFeed
 from dartsl.training.given import TEST, GivenFeed
 from dartsl.training.measured import Tested, TextMeasured
@@ -65,7 +65,12 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
             f"{feed.name} is no table, and {run.folder.path} was trained on one", "give a .csv file"
         )
     theirs = feed.inputs.classes
-    if theirs != inputs.classes and _named_classes(theirs) and _named_classes(inputs.classes):
+    if (
+        not inputs.numbers
+        and theirs != inputs.classes
+        and _named_classes(theirs)
+        and _named_classes(inputs.classes)
+    ):
         differ = next(
             (ours, their) for ours, their in zip(inputs.classes, theirs, strict=True) if ours != their
         )
@@ -79,7 +84,7 @@ def _on_images(run: Trained, data: str, given: Given) -> Other:
             return run.model(images).to(images.dtype)  # type: ignore[no-any-return]  # (B, classes)
 
     with own_generators(run.config.device):
-        test = measured(run.model, logits, feed.test(), given)
+        test = answers_of(inputs, run.config, given).measure(run.model, logits, feed.test())
     assert test is not None
     if inputs.prepared:
         return Other(feed.name, test, f"{inputs.kind} as the data set gives them")
@@ -104,11 +109,11 @@ def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
     if config.data.lower().endswith(".csv"):
         return MemoryFeed(_table(run, inputs, config), config, "")
     large = None
-    if inputs.kind == IMAGE.several:
+    if inputs.kind == IMAGE.several and not inputs.numbers:
         large = large_folder(config.data, "auto", expect, must=inputs.resize > 0)
     if large is not None:
         return StreamFeed(large, config)
-    return MemoryFeed(load(config.data, expect=expect), config, "")
+    return MemoryFeed(load(config.data, expect=expect, numbers=inputs.numbers), config, "")
 
 
 def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
@@ -117,11 +122,12 @@ def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
     assert path is not None
     if not inputs.columns:
         raise UserError(f"{path}: a table, and {run.folder.path} was not trained on one", "give an .npz file")
-    return table.read_like(path, config.target_column, inputs.columns, inputs.classes)
+    return table.read_like(path, config.target_column, inputs.columns, inputs.classes, inputs.numbers)
 
 
 def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
     """A data set that is given: one is the test set, of three it is the last."""
+    require_classes(given, inputs.numbers)
     assert given.data is not None
     sets = sets_of(given.data)
     if len(sets) == 2:

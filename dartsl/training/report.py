@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Protocol
 
 from dartsl.run.commands import command_line
-from dartsl.training.measured import Interval, Range, Tested, TextMeasured
+from dartsl.training.intervals import interval_text, range_text
+from dartsl.training.measured import Measured, Tested, TextMeasured
+from dartsl.training.numbers import NumbersMeasured, lines_of
 
 
 class Result(Protocol):
@@ -47,13 +49,15 @@ def _with_head(result: Result) -> str:
 
 
 def test_lines(test: Tested) -> list[str]:
-    """The test error, or loss and perplexity, with its interval."""
+    """The test error, or loss and perplexity, or what was measured of numbers, with intervals."""
     if isinstance(test, TextMeasured):
         return [
-            f"test        perplexity {range_text(test.perplexity_range, 3)}",
-            f"            loss {range_text(test.loss_range, 4)} on {test.tokens:,} predictions",
+            f"test        perplexity {range_text(test.perplexity_range, '.3f')}",
+            f"            loss {range_text(test.loss_range, '.4f')} on {test.tokens:,} predictions",
             f"95 %        normal, over the mean losses of {test.windows:,} windows, taken as independent",
         ]
+    if isinstance(test, NumbersMeasured):
+        return lines_of(test)
     lines = [f"test error  {interval_text(test.top1)} on {test.images:,} {test.of}"]
     if test.top5 is not None:
         lines.append(f"top 5       {interval_text(test.top5)}")
@@ -62,10 +66,9 @@ def test_lines(test: Tested) -> list[str]:
 
 
 def seeds_report(tests: Sequence[Tested], path: Path) -> str:
-    """Mean and deviation of the test errors, or perplexities, of several seeds."""
-    figures = [test.perplexity if isinstance(test, TextMeasured) else 100 * test.top1.error for test in tests]
-    text = isinstance(tests[0], TextMeasured)
-    what, digits, unit = ("perplexity", 3, "") if text else ("test errors", 2, " %")
+    """Mean and deviation of the test errors, perplexities or mean squared errors of several seeds."""
+    figures = [_figure(test) for test in tests]
+    what, digits, unit = _NAMES[type(tests[0])]
     each = ", ".join(f"{figure:.{digits}f}{unit}" for figure in figures)
     spread = f" +- {stdev(figures):.{digits}f}" if len(figures) > 1 else ""
     return "\n".join(
@@ -78,17 +81,15 @@ def seeds_report(tests: Sequence[Tested], path: Path) -> str:
     )
 
 
-def interval_text(found: Interval) -> str:
-    """As `2.76 % (95 %: 2.46 to 3.10)`."""
-    return f"{_percent(found.error)} (95 %: {100 * found.low:.2f} to {100 * found.high:.2f})"
+_NAMES: Mapping[type[Tested], tuple[str, int, str]] = {
+    TextMeasured: ("perplexity", 3, ""),
+    NumbersMeasured: ("mean squared errors", 4, ""),
+    Measured: ("test errors", 2, " %"),
+}
 
 
-def range_text(found: Range, digits: int) -> str:
-    """As `3.412 (95 %: 3.380 to 3.445)`; without the interval where it is unknown."""
-    if found.low is None or found.high is None:
-        return f"{found.value:.{digits}f}"
-    return f"{found.value:.{digits}f} (95 %: {found.low:.{digits}f} to {found.high:.{digits}f})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+def _figure(test: Tested) -> float:
+    """What is reported of a seed, lower is better."""
+    if isinstance(test, TextMeasured):
+        return test.perplexity
+    return test.mse.value if isinstance(test, NumbersMeasured) else 100 * test.top1.error

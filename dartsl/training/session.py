@@ -29,12 +29,14 @@ from dartsl.step.graphs import Graphs, Step
 from dartsl.step.optimisers import sgd
 from dartsl.step.tally import Tally
 from dartsl.step.verified import Verified
+from dartsl.training.answers import answers_of, of_figures, of_validation
 from dartsl.training.class_weights import loss_of
 from dartsl.training.compiling import explained
-from dartsl.training.evaluation import autocast, measured
+from dartsl.training.evaluation import autocast
 from dartsl.training.feed import Feed
 from dartsl.training.measured import Measured
 from dartsl.training.network import Objective, TrainedNetwork
+from dartsl.training.numbers import NumbersMeasured
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 
 
@@ -73,11 +75,13 @@ class ImageSession(Verified[list[ImageBatch]]):
         self.network = TrainedNetwork(model, config)
         self.given = given
         self.graphs = Graphs.of(config.device, config.graphs, self._obstacles(group))
-        self._objective = Objective(loss_of(config, feed, given), model.plan.classes, config.auxiliary)
+        self._answers = answers_of(feed.inputs, config, given)
+        loss = loss_of(config, feed, given)
+        self._objective = Objective(loss, model.plan.classes, config.auxiliary, self._answers.scale)
         self._state = [*model.parameters(), *model.buffers()]
         self.epoch = 0
         self.place = 0
-        self.tally = Tally(config.device)
+        self.tally = Tally(config.device, self._answers.targets)
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -196,7 +200,7 @@ class ImageSession(Verified[list[ImageBatch]]):
     def end_epoch(self) -> EpochEnd:
         """Look at the validation images, count the epoch as done. Raises NonFiniteError."""
         self.verify()
-        validation = _validation(self.measure(self.feed.validation()))
+        validation = of_validation(self.measure(self.feed.validation()))
         self.epoch += 1
         found = self.tally.read()
         row = {
@@ -204,7 +208,7 @@ class ImageSession(Verified[list[ImageBatch]]):
             "lr": float(self.optimizer.param_groups[0]["lr"]),
             "drop_path": self.drop_path,
             "train_loss": found.mean_loss,
-            "train_accuracy": found.accuracy,
+            **{f"train_{name}": value for name, value in of_figures(self._answers, found).items()},
             "validation": validation or None,
             "seconds": round(self.seconds, 3),
         }
@@ -213,15 +217,15 @@ class ImageSession(Verified[list[ImageBatch]]):
         self.seconds, self.place = 0.0, 0
         return EpochEnd(row, figures=shown)
 
-    def measure(self, batches: Iterator[ImageBatch]) -> Measured | None:
+    def measure(self, batches: Iterator[ImageBatch]) -> Measured | NumbersMeasured | None:
         """The network on some images, with its averaged weights where it has them; None where there are none.
 
         Of several processes each looks at all of them.
         """
         with self.average.in_place() if self.average is not None else nullcontext():
-            return measured(self.model, self._logits, batches, self.given)
+            return self._answers.measure(self.model, self._logits, batches)
 
-    def test(self) -> Measured | None:
+    def test(self) -> Measured | NumbersMeasured | None:
         """The network on the test images; to be asked once, when nothing is left to choose."""
         return self.measure(self.feed.test())
 
@@ -229,14 +233,12 @@ class ImageSession(Verified[list[ImageBatch]]):
         """What to say of a training whose history is given, beside parameters and test figures: lines."""
         last = history[-1]
         lines = [
-            f"trained on  {self.feed.counts[0]:,} {self.model.plan.input.kind}, {epochs_of(last['epoch'])}; "
+            f"trained on  {self.feed.counts[0]:,} {self.inputs.kind}, {epochs_of(last['epoch'])}; "
             "the weights are those of the last one"
         ]
         if last["validation"]:
-            error = 100 * (1 - last["validation"]["val_acc"])
-            lines.append(
-                f"validation  {self.feed.counts[1]:,} {self.model.plan.input.kind}, error {error:.2f} %"
-            )
+            said = self._answers.said(last["validation"])
+            lines.append(f"validation  {self.feed.counts[1]:,} {self.inputs.kind}, {said}")
         return lines
 
     def read(self) -> dict[str, float | None]:
@@ -244,7 +246,7 @@ class ImageSession(Verified[list[ImageBatch]]):
         found = self.tally.read()
         return {
             "loss": found.mean_loss,
-            "acc": found.accuracy,
+            **{self._answers.shown[name]: value for name, value in of_figures(self._answers, found).items()},
             "lr": float(self.optimizer.param_groups[0]["lr"]),
         }
 
@@ -296,14 +298,6 @@ class ImageSession(Verified[list[ImageBatch]]):
         with autocast(self.config):
             both: Tensor = self.model(images)
         return both[:, : self.model.plan.classes].to(images.dtype)
-
-
-def _validation(found: Measured | None) -> dict[str, float | None]:
-    if found is None:
-        return {}
-    top5 = None if found.top5 is None else 1 - found.top5.error
-    own = {f"val_{name}": value for name, value in found.metrics.items()}
-    return {"val_loss": found.loss, "val_acc": found.accuracy, "val_top5": top5, **own}
 
 
 def _require_usable(model: Supernet, config: TrainConfig, feed: Feed) -> None:

@@ -23,7 +23,8 @@ from dartsl.step.batches import ImageBatch
 from dartsl.step.tally import Figures
 from dartsl.training.data import feed_of
 from dartsl.training.evaluation import measured
-from dartsl.training.measured import Measured, wilson
+from dartsl.training.intervals import wilson
+from dartsl.training.measured import Measured
 from dartsl.training.regularisers import Average, drop_path, learning_rate
 from dartsl.training.report import seeds_report
 from dartsl.training.session import ImageSession

@@ -18,7 +18,19 @@ def read_breast_cancer() -> ImageData:
 
     found = load_breast_cancer()
     values, labels = found["data"].astype(np.float32), found["target"]  # (N, 30), (N,)
-    train, test = parted(labels.tolist())
     names = [str(name) for name in found["target_names"]]
-    parts = [(values[places], labels[places]) for places in (train, test)]
-    return assemble("breast_cancer", parts[0], parts[1], names=names, form=FORMS[1])
+    train, test = ((values[places], labels[places]) for places in parted(labels.tolist()))
+    return assemble("breast_cancer", train, test, names=names, form=FORMS[1])
+
+
+def read_diabetes() -> ImageData:
+    """10 measures of 442 patients, and how far the disease has come a year later, a number (Efron et al. 2004).
+
+    A fifth, by a fixed seed, is the test part.
+    """
+    from sklearn.datasets import load_diabetes  # as above
+
+    found = load_diabetes(scaled=False)
+    values, targets = found["data"].astype(np.float32), found["target"]  # (N, 10), (N,)
+    train, test = ((values[places], targets[places]) for places in parted([0] * len(targets)))
+    return assemble("diabetes", train, test, names=["progression"], form=FORMS[1], numbers=True)

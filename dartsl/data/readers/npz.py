@@ -23,6 +23,7 @@ from dartsl.lang.codes.diagnostics import UserError
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 NAMES = ("class_names", "label_names")
+TARGETS = ("target_names",)
 _HEADER = 1 << 16  # bytes within which a header ends
 _ENCRYPTED = 0x1  # in a member's flags
 
@@ -36,11 +37,11 @@ class _Header(NamedTuple):
     size: int
 
 
-def read(path: Path, form: Form = IMAGE) -> ImageData:
+def read(path: Path, form: Form = IMAGE, numbers: bool = False) -> ImageData:
     """Images uint8 or float32 (N, H, W, C) or (N, H, W), or what else `form` says, and labels, integers (N,) or (N, 1).
 
-    Names of classes, strings (classes,), are in `class_names` or `label_names`, if there are any. Other arrays are
-    ignored.
+    Names of classes, strings (classes,), are in `class_names` or `label_names`, if there are any. With `numbers`
+    targets stand in the place of labels, (N,) or (N, T), and their names in `target_names`. Other arrays are ignored.
 
     Raises UserError.
     """
@@ -52,11 +53,11 @@ def read(path: Path, form: Form = IMAGE) -> ImageData:
                 f"{path}: has no {', '.join(missing)} (it has {', '.join(members) or 'nothing'})",
                 f"a data set needs the arrays {', '.join(KEYS)}",
             )
-        named = [key for key in NAMES if key in members][:1]
+        named = [key for key in (TARGETS if numbers else NAMES) if key in members][:1]
         arrays = {key: _read_member(path, archive, members[key], key) for key in (*KEYS, *named)}
     train, test = ((arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test"))
     names = _class_names(path, arrays[named[0]] if named else None)
-    return assemble(path.name, train, test, names=names, form=form)
+    return assemble(path.name, train, test, names=names, form=form, numbers=numbers)
 
 
 def read_array(path: Path, keys: Sequence[str]) -> Array:
@@ -152,7 +153,7 @@ def _class_names(path: Path, names: Array | None) -> tuple[str, ...]:
         return ()
     if names.ndim != 1 or names.dtype.kind != "U" or not all(names):
         raise UserError(
-            f"{path}: its names of classes are {names.dtype} of shape {names.shape}",
+            f"{path}: its names are {names.dtype} of shape {names.shape}",
             "store them as an array of strings, one for each class: numpy.array(['cat', 'dog'])",
         )
     return tuple(str(name) for name in names)

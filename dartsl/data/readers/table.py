@@ -92,10 +92,10 @@ class Table:
         return UserError(f"{self.path}: row {row}, column `{column}`: {what}", help)
 
 
-def read(path: Path, target: str) -> ImageData:
-    """The vectors of a table, whose column `target` has the classes, by the order of their names.
+def read(path: Path, target: str, numbers: bool = False) -> ImageData:
+    """The vectors of a table, whose column `target` has the classes, by the order of their names, or `numbers`.
 
-    A fifth of each class, by a fixed seed, is the test part. Raises UserError.
+    A fifth of each class (or of all rows), by a fixed seed, is the test part. Raises UserError.
     """
     found = read_table(path)
     _require_target(found, target)
@@ -103,29 +103,32 @@ def read(path: Path, target: str) -> ImageData:
         raise UserError(
             f"{path}: no column but `{target}`, which is to be predicted", "add columns to predict it from"
         )
+    names: Sequence[str] = [target] if numbers else _classes(found, target)
+    labels = found.numeric(target) if numbers else _labels(found, target, names)  # (N,)
+    columns = [_column(found, name) for name in found.names if name != target]
+    values = encoded(found, columns)
+    parts = parted([0] * len(labels) if numbers else labels.tolist())
+    if not parts[1]:
+        each = "the rows" if numbers else "each class"
+        raise UserError(f"{path}: too few rows to set a fifth of {each} apart as test rows", "add rows")
+    train, test = ((values[places], labels[places]) for places in parts)
+    return assemble(path.name, train, test, names=names, form=FORMS[1], columns=columns, numbers=numbers)
+
+
+def _classes(found: Table, target: str) -> list[str]:
+    """The classes that a column has. Raises UserError where it does not repeat them."""
     answers = [value.text for value in found.column(target)]
     classes = sorted(set(answers), key=_order)
     if len(classes) > len(answers) // 2:
         raise UserError(
-            f"{path}: the column `{target}` has {len(classes):,} classes in {len(answers):,} rows",
-            "a column of classes repeats them; is it the right one?",
+            f"{found.path}: the column `{target}` has {len(classes):,} classes in {len(answers):,} rows",
+            "a column of classes repeats them; numbers are predicted with `loss = mse`",
         )
-    columns = [_column(found, name) for name in found.names if name != target]
-    values = encoded(found, columns)
-    numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers[answer] for answer in answers])
-    parts = parted(labels.tolist())
-    if not parts[1]:
-        raise UserError(f"{path}: too few rows to set a fifth of each class apart as test rows", "add rows")
-    train, test = ((values[places], labels[places]) for places in parts)
-    return assemble(path.name, train, test, names=classes, form=FORMS[1], columns=columns)
+    return classes
 
 
-def read_like(path: Path, target: str, columns: Sequence[Column], classes: Sequence[str]) -> ImageData:
-    """All rows of another table as test part (and as training part, since there must be one), by the columns,
-    categories and classes of the one that a network was trained on. Raises UserError."""
-    found = read_table(path)
-    _require_target(found, target)
+def _labels(found: Table, target: str, classes: Sequence[str]) -> Array:
+    """The number of each row's class, (N,). Raises UserError for one that is none of `classes`."""
     numbers = {name: number for number, name in enumerate(classes)}
     answers = found.column(target)
     for value in answers:
@@ -136,9 +139,18 @@ def read_like(path: Path, target: str, columns: Sequence[Column], classes: Seque
                 f"`{_shown(value.text)}` is none of the classes",
                 f"the network knows {', '.join(classes[:20])}",
             )
-    labels = np.array([numbers[value.text] for value in answers])
-    both = encoded(found, columns), labels
-    return assemble(path.name, both, both, names=classes, form=FORMS[1], columns=columns)
+    return np.array([numbers[value.text] for value in answers])
+
+
+def read_like(
+    path: Path, target: str, columns: Sequence[Column], classes: Sequence[str], numbers: bool = False
+) -> ImageData:
+    """All rows of another table as test part (and as training part, since there must be one), by the columns,
+    categories and classes of the one that a network was trained on. Raises UserError."""
+    found = read_table(path)
+    _require_target(found, target)
+    both = encoded(found, columns), found.numeric(target) if numbers else _labels(found, target, classes)
+    return assemble(path.name, both, both, names=classes, form=FORMS[1], columns=columns, numbers=numbers)
 
 
 def _require_target(found: Table, target: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import Field, fields
 from fractions import Fraction
 from typing import Any
@@ -32,6 +31,7 @@ from dartsl.lang.syntax.ast import (
     String,
 )
 
+LOSS = "loss"  # the setting that counts for search and training
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true"}
 _BOOLEANS |= {"false": "false", "no": "false", "off": "false", "0": "false"}
 
@@ -57,12 +57,43 @@ def read_settings(root: File, faults: list[Diagnostic]) -> dict[str, dict[str, S
             if written := list(stage_faults(setting)):
                 faults += written
                 continue
-            value = _value(block.kind, setting)
+            value = _value(block.kind, setting, root.version)
             if isinstance(value, Diagnostic):
                 faults.append(value)
             else:
                 found[block.kind][name] = value
+    _share_loss(root, found, faults)
     return found
+
+
+def _share_loss(root: File, found: dict[str, dict[str, SettingLiteral]], faults: list[Diagnostic]) -> None:
+    """Let a `loss` that one block gives count for the other one; E0612 where they differ."""
+    values = {kind: settings[LOSS] for kind, settings in found.items() if LOSS in settings}
+    if len(set(values.values())) == 2:
+        first, second = (Label(span_of(root, kind, LOSS), f"`{values[kind]}` here") for kind in values)
+        faults.append(
+            Diagnostic(
+                "E0612",
+                "a search and a training with different losses",
+                second,
+                (first,),
+                "a `loss` in one of the blocks counts for both",
+            )
+        )
+    for settings in found.values():
+        if values:
+            settings.setdefault(LOSS, next(iter(values.values())))
+
+
+def span_of(root: File, kind: str, name: str) -> Span:
+    """The place of a setting that the block of a kind gives."""
+    return next(
+        setting.span
+        for block in root.declarations
+        if isinstance(block, SettingsDecl) and block.kind == kind
+        for setting in block.settings
+        if setting.name.id == name
+    )
 
 
 def _second(block: SettingsDecl, before: SettingsDecl) -> Diagnostic:
@@ -79,12 +110,12 @@ def _opening(block: SettingsDecl) -> Span:
     return Span(block.span.source, block.span.start, block.span.start + len(block.kind))
 
 
-def _value(kind: str, setting: Setting) -> SettingLiteral | Diagnostic:
+def _value(kind: str, setting: Setting, version: int) -> SettingLiteral | Diagnostic:
     """The value of a setting in the type of its field."""
     name = setting.name.id
-    known = {field.name: field for field in fields(CONFIGS[kind])}
+    known = _known(kind, version)
     if name not in known:
-        return _unknown(kind, setting, known)
+        return _unknown(kind, setting, version)
     meant = foreign.value(name, setting.value.value) if isinstance(setting.value, String) else None
     try:
         if isinstance(setting.value, String) and isinstance(known[name].default, Schedule):
@@ -137,15 +168,20 @@ def _retyped(given: SettingValue, field: Field[Any]) -> str | None:
     return None
 
 
-def _unknown(kind: str, setting: Setting, known: Mapping[str, object]) -> Diagnostic:
-    name = setting.name.id
+def _known(kind: str, version: int) -> dict[str, Field[Any]]:
+    """The settings of a kind that a version of the language has, by their names."""
+    return {each.name: each for each in fields(CONFIGS[kind]) if each.metadata["since"] <= version}
+
+
+def _unknown(kind: str, setting: Setting, version: int) -> Diagnostic:
+    name, known = setting.name.id, _known(kind, version)
     meant = foreign.setting(name) or name
     (other,) = (config for config in CONFIGS if config != kind)
     near = close(name, known)
     help = f"`dartsl {kind} --help` lists the settings"
     if meant in known:
         help = f"did you mean `{meant}`?"
-    elif meant in {f.name for f in fields(CONFIGS[other])}:
+    elif meant in _known(other, version):
         help = f"move it into `{other} {{ }}`: `{meant}` is a setting of that block"
     elif (advice := foreign.no_setting(name)) is not None:
         help = advice

@@ -1,10 +1,11 @@
-"""Which settings of a search do not go together: one table, for `search {}` in a spec and for a search that begins."""
+"""Which settings do not go together: a table for searches and one for trainings, for a spec and a run that begins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from dartsl.lang.check.model import Spec
 from dartsl.lang.check.stage_faults import parameter_faults
@@ -17,6 +18,7 @@ from dartsl.lang.settings.methods import (
     DIRICHLET,
     KL,
     LATER,
+    MSE,
     NEVER,
     NO_PERTURBATION,
     PERTURBATION,
@@ -27,7 +29,14 @@ from dartsl.lang.settings.methods import (
 )
 from dartsl.lang.settings.presets import PRESETS
 from dartsl.lang.settings.stages import CARRIED
-from dartsl.lang.settings.values import SearchConfig, search_config, usable, written
+from dartsl.lang.settings.values import (
+    SearchConfig,
+    TrainConfig,
+    configure,
+    search_config,
+    usable,
+    written,
+)
 from dartsl.lang.syntax.ast import SettingsDecl
 
 
@@ -36,13 +45,13 @@ class Rule:
     """Settings that do not go together.
 
     settings  the names of those it is about; a diagnostic points at the first of them that the spec gives
-    broken    whether the settings of a search, all of them, are against it
+    broken    whether the settings of a search or a training, all of them, are against it
     why       the message, in which `{name}` stands for the value of a setting
     help      what may be done about it, likewise
     """
 
     settings: tuple[str, ...]
-    broken: Callable[[SearchConfig], bool]
+    broken: Callable[[Any], bool]
     why: str
     help: str
 
@@ -53,6 +62,16 @@ def _of_alphas(name: str, asks: Callable[[SearchConfig], bool]) -> Rule:
         (name, "relaxation"),
         lambda config: config.relaxation == UNIFORM and asks(config),
         f"{name} is about alphas, and the relaxation `{{relaxation}}` learns none",
+        "leave one of them out",
+    )
+
+
+def _of_classes(name: str, asks: Callable[[Any], bool]) -> Rule:
+    """A setting of a training that asks for something of classes."""
+    return Rule(
+        (name, "loss"),
+        lambda config: config.loss == MSE and asks(config),
+        f"{name} is about classes, and `loss = {{loss}}` has none",
         "leave one of them out",
     )
 
@@ -219,6 +238,11 @@ RULES = (
     ),
 )
 
+TRAIN_RULES = (
+    _of_classes("label_smoothing", lambda config: config.label_smoothing > 0),
+    _of_classes("class_weights", lambda config: config.class_weights != "none"),
+)
+
 # These are about a spec alone: what a search is asked for goes over what its spec says.
 IN_A_SPEC = (
     Rule(
@@ -230,13 +254,14 @@ IN_A_SPEC = (
 )
 
 
-def broken(config: SearchConfig) -> Iterator[Rule]:
-    """The rules that the settings of a search are against."""
-    return (rule for rule in RULES if rule.broken(config))
+def broken(config: SearchConfig | TrainConfig) -> Iterator[Rule]:
+    """The rules that the settings of a search or a training are against."""
+    rules = RULES if isinstance(config, SearchConfig) else TRAIN_RULES
+    return (rule for rule in rules if rule.broken(config))
 
 
-def require_together(config: SearchConfig) -> None:
-    """Raises UserError (exit code 2) for settings of a search that do not go together."""
+def require_together(config: SearchConfig | TrainConfig) -> None:
+    """Raises UserError (exit code 2) for settings of a search or a training that do not go together."""
     for rule in broken(config):
         why, help = _words(rule, config)
         raise UserError(why, help, exit_code=2)
@@ -267,16 +292,31 @@ def together_faults(spec: Spec) -> list[Diagnostic]:
             configs.append(config_of(spec, takes))
         except UserError as fault:
             faults.append(fault)
-    given = {
-        setting.name.id: setting.span
-        for block in spec.root.declarations
-        if isinstance(block, SettingsDecl) and block.kind == "search"
-        for setting in block.settings
-    }
+    given = _spans(spec, "search")
     if not configs:
         return [Diagnostic("E0612", faults[0].message, Label(given["method"]), help=faults[0].help)]
     found = [rule for rule in (*RULES, *IN_A_SPEC) if all(rule.broken(config) for config in configs)]
-    return [*parameter_faults(spec), *(_fault(rule, configs[0], given) for rule in found)]
+    return [
+        *parameter_faults(spec),
+        *(_fault(rule, configs[0], given) for rule in found),
+        *_training_faults(spec),
+    ]
+
+
+def _training_faults(spec: Spec) -> Iterator[Diagnostic]:
+    """The same for what its `train {}` is against; a loss of the search counts there, too."""
+    config, given = configure(TrainConfig(), spec.train), {**_spans(spec, "search"), **_spans(spec, "train")}
+    return (_fault(rule, config, given) for rule in broken(config))
+
+
+def _spans(spec: Spec, kind: str) -> dict[str, Span]:
+    """The place of each setting that the spec's block of a kind gives."""
+    return {
+        setting.name.id: setting.span
+        for block in spec.root.declarations
+        if isinstance(block, SettingsDecl) and block.kind == kind
+        for setting in block.settings
+    }
 
 
 def _narrows(partials: Sequence[int]) -> bool:
@@ -289,12 +329,12 @@ def _shortest(config: SearchConfig) -> int:
     return config.stages.shortest(config.epochs) if config.stages else config.epochs
 
 
-def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagnostic:
+def _fault(rule: Rule, config: SearchConfig | TrainConfig, given: Mapping[str, Span]) -> Diagnostic:
     """The diagnostic at the first of a rule's settings that is given. Below stand the others that are, and the method
     where it stands for some."""
     why, help = _words(rule, config)
     places = [Label(given[name]) for name in rule.settings if name in given]
-    chosen = PRESETS[config.method].settings(Images.kind)
+    chosen = PRESETS[config.method].settings(Images.kind) if isinstance(config, SearchConfig) else {}
     stands = [
         f"{name} = {written(getattr(config, name))}"
         for name in rule.settings
@@ -305,6 +345,6 @@ def _fault(rule: Rule, config: SearchConfig, given: Mapping[str, Span]) -> Diagn
     return Diagnostic("E0612", why, places[0], tuple(places[1:]), help)
 
 
-def _words(rule: Rule, config: SearchConfig) -> tuple[str, str]:
+def _words(rule: Rule, config: SearchConfig | TrainConfig) -> tuple[str, str]:
     values = vars(config)
     return rule.why.format_map(values), rule.help.format_map(values)

@@ -111,11 +111,12 @@ needs an even one.""",
 edge n -> m : none | conv(1)   # no skip connection leads from 2*C to C channels""",
     ),
     "E0612": Code(
-        "settings of a search that do not go together",
+        "settings that do not go together",
         """Most parts of a search combine, and some exclude each other: one would fail, or do nothing. The
 settings are looked at over what `method` stands for and the defaults, since a spec is searched as it
 is; options on the command line are judged with the spec's settings once both are known. A method that
-is for another kind of network is refused here, too.""",
+is for another kind of network is refused here, too. So are a few settings of a training, and a `loss` that is another
+in `search {}` than in `train {}`: it counts for both.""",
         """search { penalty = "kl" }   # no: it is of Dirichlet distributions, in place of the decay
 search {
   relaxation   = "dirichlet"

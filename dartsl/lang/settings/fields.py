@@ -21,6 +21,7 @@ def setting(
     suffix: str = "",
     names: Part | None = None,
     only: tuple[str, ...] | None = None,
+    since: int = 1,
     **by_kind: Any,
 ) -> Any:
     """A dataclass field with what a checker and a command line need to know about it.
@@ -29,10 +30,10 @@ def setting(
     of a file whose name ends so may be given in place of one of `values`. `names` says of which part of
     `dartsl.lang.settings.methods` the value is a name, or each of several names. `only` are the kinds of input
     (`dartsl.lang.records.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
-    `text=20.0`.
+    `text=20.0`. `since` is the version of the language from which on a spec may have it.
     """
     meta: dict[str, Any] = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
-    meta |= {"suffix": suffix, "names": names, "only": only, "by_kind": by_kind}
+    meta |= {"suffix": suffix, "names": names, "only": only, "since": since, "by_kind": by_kind}
     return field(default=default, metadata=meta)
 
 

@@ -31,6 +31,8 @@ NO_PERTURBATION, RANDOM, ADVERSARIAL = (
 PERTURBATION = "perturbation"  # the derivation by what the network loses without a candidate
 SAMPLED = "sampled"  # that by which of many random architectures does best
 LATER = (PERTURBATION, SAMPLED)  # derivations that decide in epochs of their own, after those of the search
+CROSS_ENTROPY, MSE = "cross_entropy", "mse"  # losses; DARTS's is the first
+LOSSES = (CROSS_ENTROPY, MSE)
 NEVER = "none"  # the rule by which a search runs for all its epochs
 
 NAMES: Mapping[Part, dict[str, str]] = {

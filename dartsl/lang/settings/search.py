@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from dartsl.lang.settings.fields import of_images, of_labelled, of_maps, of_text, of_vectors, setting
 from dartsl.lang.settings.methods import (
     ADVERSARIAL,
+    CROSS_ENTROPY,
     DARTS,
+    LOSSES,
     NEVER,
     NO_PERTURBATION,
     NORMAL,
@@ -260,6 +262,13 @@ class SearchConfig:
         values=(FRESH, CARRIED),
     )
     seed: int = setting(0, "seed of everything random", low=0)
+    loss: str = of_labelled(
+        CROSS_ENTROPY,
+        "what is minimised: cross_entropy, of classes; mse: the mean squared error of numbers, of which the head gives "
+        "one a target. It counts for search and training alike",
+        values=LOSSES,
+        since=2,
+    )
     target_column: str = of_vectors("", "column of a table (.csv) that is to be predicted")
     data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
     device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU if there is one")
