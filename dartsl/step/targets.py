@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dartsl.step.batches import Outcome
 from dartsl.step.finite import wide
@@ -43,6 +42,14 @@ class Scale:
     def own(self, outputs: Tensor) -> Tensor:
         """What a network gives, (B, T), in the targets' own units."""
         return outputs * self.std + self.mean
+
+
+def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean, (), over examples and targets, of standardised (B, T).
+
+    torch's own mse_loss has no derivative in forward mode of its gradient, which the exact order takes.
+    """
+    return (outputs - targets).square().mean()
 
 
 def errors(outputs: Tensor, targets: Tensor, scale: Scale) -> Tensor:
@@ -107,6 +114,8 @@ def squared_error(
 
     def objective(outputs: Tensor, targets: Tensor) -> TargetPassed:
         wanted = scale.standard(targets)
-        return TargetPassed(F.mse_loss(outputs, wanted), outputs, wanted, scale, metrics=dict(metrics or {}))
+        return TargetPassed(
+            mean_squared_error(outputs, wanted), outputs, wanted, scale, metrics=dict(metrics or {})
+        )
 
     return objective

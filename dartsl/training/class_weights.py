@@ -16,6 +16,7 @@ from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import Given
 from dartsl.step.finite import quotient, wide
 from dartsl.step.own import mean_loss
+from dartsl.step.targets import mean_squared_error
 from dartsl.training.feed import Feed
 
 
@@ -49,7 +50,7 @@ def loss_of(config: TrainConfig, feed: Feed, given: Given) -> Loss:
             "leave them out, or let the loss that is given see to them",
             exit_code=2,
         )
-    return Loss(config.label_smoothing, weights, F.mse_loss if config.loss == MSE else given.loss)
+    return Loss(config.label_smoothing, weights, mean_squared_error if config.loss == MSE else given.loss)
 
 
 class Loss:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dartsl.api.jobs import search_config
+from dartsl.api.jobs import search_config, train_config
 from dartsl.lang.check.together import RULES, broken
 from dartsl.lang.checker import check, diagnose
 from dartsl.lang.codes.diagnostics import UserError
@@ -81,3 +81,61 @@ def test_settings_are_judged_over_the_defaults_of_every_kind_of_network() -> Non
 def test_nothing_is_said_while_another_mistake_hides_what_is_meant() -> None:
     assert codes(IMAGES + "search { warmup = 50 epochs = many }")[0] != "E0612"
     assert "E0612" not in codes(IMAGES + 'search { warmup = 50 epochs = "60" }')
+
+
+OF_NUMBERS = """darts 2
+cell normal {
+  input  x
+  node   n : sum
+  edge   x -> n : identity | linear
+  output n
+}
+network small(D = 4) {
+  input vector(3)
+  stem  linear
+  stage normal width D
+  head  linear(1)
+}
+"""
+
+
+@pytest.mark.parametrize("block", ["search", "train"])
+def test_a_loss_in_one_block_counts_for_both(block: str) -> None:
+    spec = check(Source("spec.darts", f'{OF_NUMBERS}{block} {{ loss = "mse" }}'))
+    assert (spec.search["loss"], spec.train["loss"]) == ("mse", "mse")
+    assert search_config(spec, {}).loss == "mse"
+    assert train_config(spec, {}).loss == "mse"
+
+
+def test_two_losses_are_refused_at_the_second() -> None:
+    text = f'{OF_NUMBERS}search {{ loss = "mse" }}\ntrain {{ loss = "cross_entropy" }}'
+    (fault,) = diagnose(Source("spec.darts", text)).errors
+    assert (fault.code, fault.primary.span.start) == ("E0612", text.index('loss = "cross'))
+    assert fault.secondary[0].span.start == text.index('loss = "mse')
+
+
+@pytest.mark.parametrize("setting", ["label_smoothing = 0.1", 'class_weights = "balanced"'])
+def test_what_is_about_classes_does_not_go_with_numbers(setting: str) -> None:
+    """Also where the loss stands in the other block."""
+    name = setting.split(" ")[0]
+    text = f'{OF_NUMBERS}search {{ loss = "mse" }}\ntrain {{ {setting} }}'
+    (fault,) = diagnose(Source("spec.darts", text)).errors
+    assert (fault.code, fault.primary.span.start) == ("E0612", text.index(setting))
+    assert fault.title == f"{name} is about classes, and `loss = mse` has none"
+    spec = check(Source("spec.darts", f'{OF_NUMBERS}search {{ loss = "mse" }}'))
+    value = 0.1 if name == "label_smoothing" else "balanced"
+    with pytest.raises(UserError, match=f"{name} is about classes"):
+        train_config(spec, {name: value})
+
+
+def test_darts_1_has_no_setting_loss() -> None:
+    assert codes(IMAGES + '\nsearch { loss = "mse" }') == ["E0602"]
+    with pytest.raises(UserError, match="known from `darts 2` on"):
+        search_config(check(Source("spec.darts", IMAGES)), {"loss": "mse"})
+
+
+def test_a_loss_that_is_asked_for_is_the_specs() -> None:
+    spec = check(Source("spec.darts", f'{OF_NUMBERS}train {{ loss = "mse" }}'))
+    assert search_config(spec, {"loss": "mse"}).loss == "mse"
+    with pytest.raises(UserError, match="says `loss = mse`, and `cross_entropy` is asked for"):
+        search_config(spec, {"loss": "cross_entropy"})
