@@ -169,9 +169,7 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
             help=f"let it end first: {command_line('dartsl', 'search', '--resume', folder.path)}",
         )
     settings = folder.info.settings
-    inherited: dict[str, Any] = {
-        name: settings[name] for name in (*OF_DATA, "loss") if name in settings
-    }
+    inherited: dict[str, Any] = {name: settings[name] for name in (*OF_DATA, "loss") if name in settings}
     checked = check(folder.found)
     # A recipe for the data of the spec's own search is one for those of this search, which may have been others.
     if settings.get("data") and checked.train.get("data") == check(folder.spec).search.get("data"):

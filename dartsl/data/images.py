@@ -159,23 +159,7 @@ def assemble(
         else class_numbers(name, part, found[1])
         for part, found in parts.items()
     }
-    what = "target" if numbers else "label"
-    for part, x in images.items():
-        if len(x) != len(labels[part]):
-            raise UserError(
-                f"{name}: {len(x)} {part} {form.several}, but {len(labels[part])} {what}s",
-                f"each {form.one} needs one {what}, in the same order",
-            )
-        if x.shape[1:] != images["training"].shape[1:]:
-            raise UserError(
-                f"{name}: training {form.several} are {_size(images['training'])}, {part} {form.several} {_size(x)}",
-                f"all {form.several} of a data set must have one size",
-            )
-        if x.dtype != images["training"].dtype:
-            raise UserError(
-                f"{name}: training {form.several} are {images['training'].dtype}, {part} {form.several} {x.dtype}",
-                f"all {form.several} of a data set must have one type",
-            )
+    _require_alike(name, images, labels, form, "target" if numbers else "label")
     found_notes: tuple[str, ...] = ()
     if numbers:
         count = count_targets(name, labels, names)
@@ -194,6 +178,28 @@ def assemble(
         notes=(*notes, *found_notes),
         columns=tuple(columns),
     )
+
+
+def _require_alike(
+    name: str, images: Mapping[str, Array], labels: Mapping[str, Array], form: Form, what: str
+) -> None:
+    """Raises UserError where a part has not a label (`what`) each, or not the size or the type of training."""
+    for part, x in images.items():
+        if len(x) != len(labels[part]):
+            raise UserError(
+                f"{name}: {len(x)} {part} {form.several}, but {len(labels[part])} {what}s",
+                f"each {form.one} needs one {what}, in the same order",
+            )
+        if x.shape[1:] != images["training"].shape[1:]:
+            raise UserError(
+                f"{name}: training {form.several} are {_size(images['training'])}, {part} {form.several} {_size(x)}",
+                f"all {form.several} of a data set must have one size",
+            )
+        if x.dtype != images["training"].dtype:
+            raise UserError(
+                f"{name}: training {form.several} are {images['training'].dtype}, {part} {form.several} {x.dtype}",
+                f"all {form.several} of a data set must have one type",
+            )
 
 
 def data_hash(data: ImageData, *, valid: bool = False) -> str:

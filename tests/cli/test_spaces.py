@@ -22,6 +22,7 @@ SPACES: dict[str, dict[str, int]] = {
     "nb1shot1": {"C": 2},
     "mobile": {"C": 1},
     "series": {"C": 2},
+    "tabular": {"D": 4, "n": 2, "features": 6, "classes": 10},
     "transformer": {"D": 8, "L": 1},
     "vit": {"D": 8, "L": 1},
     "lstm": {"H": 4},
