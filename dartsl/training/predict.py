@@ -58,7 +58,7 @@ def predictions(run: Trained, images: Images, top_k: int | None) -> list[Predict
     inputs = run.inputs
     if not isinstance(inputs, ImageInputs):
         raise UserError(
-            f"{run.folder.path} is a training on text, which has nothing to classify",
+            f"{run.folder.path} is a training on text, which has no images to classify",
             help="--prompt TEXT lets it continue a text; from Python: dartsl.generate",
             exit_code=2,
         )
