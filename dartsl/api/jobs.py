@@ -13,7 +13,7 @@ from dartsl.api import types
 from dartsl.api.arguments import exact, require
 from dartsl.api.settings import LossName
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
-from dartsl.lang.check.model import Spec
+from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.check.network_faults import require_parameters
 from dartsl.lang.check.together import require_together
 from dartsl.lang.checker import pick_network
@@ -181,8 +181,9 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
     """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
     unknown or bad, or of another kind of network, and for some that do not go together."""
-    _require_loss(spec, settings, spec.search)
-    config = settled(of_search, pick_network(spec, network).takes, settings, spec.search)
+    picked = pick_network(spec, network)
+    _require_loss(picked, settings, spec.search)
+    config = settled(of_search, picked.takes, settings, spec.search)
     require_together(config)
     return _with_costs(config, spec, "cost" in settings)
 
@@ -207,28 +208,29 @@ def train_config(
 
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """
-    takes = pick_network(spec, network).takes
+    picked = pick_network(spec, network)
+    takes = picked.takes
     before = usable(TrainConfig, takes, inherited or {})
-    _require_loss(spec, settings, {**before, **spec.train})
+    _require_loss(picked, settings, {**before, **spec.train})
     config = settled(of_training, takes, settings, before, spec.train)
     require_together(config)
     return config
 
 
-def _require_loss(spec: Spec, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for
-    one that its version of the language has not."""
-    asked, name = settings.get("loss"), spec.root.source.name
+def _require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for one that
+    the version of the language has not in which the network is written: what is found keeps both."""
+    source, asked = network.span.source, settings.get("loss")
     said = before.get("loss", asked)
     if asked is not None and said != asked:
         raise UserError(
-            f"{name} says `loss = {said}`, and `{asked}` is asked for",
+            f"{source.name} says `loss = {said}`, and `{asked}` is asked for",
             "a search and the training of what it has found have one loss: change it in the spec",
             exit_code=2,
         )
-    if asked == MSE and spec.root.version < 2:
+    if said == MSE and source.version < 2:
         raise UserError(
-            f"`loss = {MSE}` is known from `darts 2` on, and {name} is written in darts {spec.root.version}",
+            f"`loss = {MSE}` is known from `darts 2` on, and {source.name} is written in darts {source.version}",
             "begin it with `darts 2`",
             exit_code=2,
         )
