@@ -218,8 +218,8 @@ def train_config(
 
 
 def _require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for one that
-    the version of the language has not in which the network is written: what is found keeps both."""
+    """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for one
+    that is unknown in the version in which the network is written: what is found keeps both."""
     source, asked = network.span.source, settings.get("loss")
     said = before.get("loss", asked)
     if asked is not None and said != asked:
