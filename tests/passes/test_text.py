@@ -25,7 +25,9 @@ def test_levels(name: str, level: int) -> None:
     assert_same(SPECS[name], passes_of(level, CPU))
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name", [name for name in SPECS if name != "gated"]
+)  # the random cells have several carries
 @pytest.mark.parametrize("each", PASSES.values(), ids=PASSES)
 def test_each_pass_alone_and_after_what_comes_first(each: type[Pass], name: str) -> None:
     assert_same(SPECS[name], [each()])
