@@ -71,7 +71,7 @@ async def client(folder: Path) -> AsyncIterator[Client]:
     files = lsp.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
     able = lsp.ClientCapabilities(lsp.WorkspaceClientCapabilities(did_change_watched_files=files))
     asked = lsp.InitializeParams(capabilities=able, root_uri=folder.as_uri())
-    async with asyncio.timeout(TIME):
+    async with asyncio.timeout(5 * TIME):  # a whole session, on a machine that is busy
         await one.initialize_async(asked)
         one.initialized(lsp.InitializedParams())
         yield one
