@@ -18,7 +18,8 @@ from dartsl.lang.check.networks import NetworkReader
 from dartsl.lang.check.offers import Offers
 from dartsl.lang.check.resolve import Symbols, declare, reserved_names
 from dartsl.lang.check.together import together_faults
-from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, UserError, arranged
+from dartsl.lang.codes import e06
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError, arranged
 from dartsl.lang.codes.limits import Budget, TooLargeError
 from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source, Span
@@ -117,8 +118,7 @@ def _no_network(spec: Spec) -> Diagnostic:
     help = "add a `network`; `dartsl new` writes a spec to start from"
     if spec.networks:
         help = _listed("its imports have some; pick one with --network:", spec.networks)
-    label = Label(_header(spec.root), "a network is needed to build anything")
-    return Diagnostic("E0601", "this file has no network", label, help=help)
+    return e06.no_network(_header(spec.root), help)
 
 
 def _header(file: File) -> Span:

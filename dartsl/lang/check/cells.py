@@ -18,8 +18,8 @@ from dartsl.lang.check.resolve import noun
 from dartsl.lang.check.scans import highway_faults
 from dartsl.lang.check.signatures import Signature, defaults
 from dartsl.lang.check.within import cell_uses, too_deep, use_faults
-from dartsl.lang.codes import e02
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e02, e04_values
+from dartsl.lang.codes.diagnostics import Label
 from dartsl.lang.codes.limits import Budget
 from dartsl.lang.codes.source import Source
 from dartsl.lang.syntax.ast import AliasDecl, CellDecl, Expr, Name, OpsDecl
@@ -159,9 +159,9 @@ class CellReader:
             self.checker.report(self.symbols.unknown(target, "cell", (CellDecl, AliasDecl)))
             return
         if not isinstance(declaration, CellDecl | AliasDecl):
-            label = Label(target.span, f"`{target.id}` is declared as an operation or a choice")
-            declared = (Label(declaration.name.span, f"{noun(declaration)} `{target.id}`"),)
-            self.checker.report(Diagnostic("E0402", "expected a cell", label, declared))
+            label = f"`{target.id}` is declared as an operation or a choice"
+            declared = Label(declaration.name.span, f"{noun(declaration)} `{target.id}`")
+            self.checker.report(e04_values.expected(target.span, "a cell", label, None, declared))
             return
         count = self.result.edges.get(target.id, 0)
         self.result.edges[name] = count

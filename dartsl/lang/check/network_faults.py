@@ -102,18 +102,14 @@ def image_cell(name: Name) -> Diagnostic:
 def recurrent_cell(name: Name, cell: Cell, text: bool) -> Diagnostic:
     """E0607 for a cell with a highway, or with several outputs, as a layer by itself; `text`: of a network of text."""
     if cell.further:
-        title = f"the cell `{name.id}` has {len(cell.outputs)} outputs, so it cannot be a layer by itself"
         span = cell.output.span.to(cell.further[-1].span)
-        further = (Label(span, "each but the first is a carry alone"),)
         help = f'write `scan({name.id}, carry = "...")`' if text else "join them, `output concat(a, b)`"
-        return Diagnostic("E0607", title, Label(name.span, "it has no carries here"), further, help)
+        return e06.further_outputs(name.span, name.id, len(cell.outputs), span, help)
     spans = [
         node.merge_span for node in cell.nodes if node.merge == "highway" and node.merge_span is not None
     ]
-    title = f"the recurrent cell `{name.id}` cannot be a layer of images"
     other = tuple(Label(span, "only cells that run along a sequence have a highway") for span in spans[:1])
-    help = "a network of text runs it with `scan`"
-    return Diagnostic("E0607", title, Label(name.span, "it has no carry here"), other, help)
+    return e06.recurrent_layer(name.span, name.id, other)
 
 
 def no_cell(name: Name, declaration: NamedDecl) -> Diagnostic:

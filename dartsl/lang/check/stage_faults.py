@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from dartsl.lang.check.model import Spec
-from dartsl.lang.codes import e02
+from dartsl.lang.codes import e02, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.settings.stages import EPOCHS, KEEP, OWN, require_entry
 from dartsl.lang.syntax.ast import ListLiteral, Setting, SettingsDecl, StageEntry, StageLiteral
-
-TITLE = "bad value for the setting `{}`"
 
 
 def stages_of(setting: Setting) -> list[StageLiteral]:
@@ -25,7 +23,7 @@ def stage_faults(setting: Setting) -> Iterator[Diagnostic]:
     """E0603 for values that no stage can have, for one that keeps more candidates than that before, and where only some
     say their epochs; E0202 for a name that one has twice."""
     stages = stages_of(setting)
-    title, most, before = TITLE.format(setting.name.id), None, None
+    name_of, most, before = setting.name.id, None, None
     lengths = [_entry(stage, EPOCHS) for stage in stages]
     for stage, length in zip(stages, lengths, strict=True):
         seen: dict[str, StageEntry] = {}
@@ -37,18 +35,18 @@ def stage_faults(setting: Setting) -> Iterator[Diagnostic]:
             try:
                 require_entry(name, Fraction(entry.value.lexeme))
             except ValueError as wanted:
-                yield Diagnostic("E0603", title, Label(entry.value.span, f"this must be {wanted}"))
+                yield e06.bad_stages(entry.value.span, name_of, f"this must be {wanted}")
         if length is None and any(lengths):
-            label = Label(stage.span, "this one does not say its `epochs`")
-            yield Diagnostic(
-                "E0603", title, label, help="give the epochs of each stage, or of none: all are as long then"
-            )
+            label = "this one does not say its `epochs`"
+            help = "give the epochs of each stage, or of none: all are as long then"
+            yield e06.bad_stages(stage.span, name_of, label, help)
         keep = _entry(stage, KEEP)
         if before is not None and most is not None and (keep is None or _above(keep, most)):
             count = "all candidates" if keep is None else f"{keep.value.lexeme} candidates"
-            label = Label(stage.span if keep is None else keep.span, f"this keeps {count}")
-            earlier = (Label(before.span, "the stage before keeps fewer"),)
-            yield Diagnostic("E0603", title, label, earlier, "what one stage drops, none after it has")
+            place = stage.span if keep is None else keep.span
+            earlier = Label(before.span, "the stage before keeps fewer")
+            help = "what one stage drops, none after it has"
+            yield e06.bad_stages(place, name_of, f"this keeps {count}", help, earlier)
         most, before = keep or most, keep or before
 
 
@@ -72,8 +70,7 @@ def parameter_faults(spec: Spec) -> Iterator[Diagnostic]:
         near = close(name, [*known, *OWN])
         own = ", ".join(f"`{each}`" for each in sorted(known)) or "none"
         help = f"did you mean `{near}`?" if near else f"parameters of the network: {own}"
-        label = Label(entry.name.span, "no parameter of the network")
-        yield Diagnostic("E0603", TITLE.format("stages"), label, help=help)
+        yield e06.bad_stages(entry.name.span, "stages", "no parameter of the network", help)
 
 
 def _entry(stage: StageLiteral, name: str) -> StageEntry | None:

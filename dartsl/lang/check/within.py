@@ -10,6 +10,7 @@ from dartsl.lang.check.misplaced import PLACES
 from dartsl.lang.check.model import Candidate, Cell
 from dartsl.lang.check.outline import Outline
 from dartsl.lang.check.signatures import Signature
+from dartsl.lang.codes import e03, e04
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.syntax.ast import AliasDecl, Call, CellDecl, Expr, Name, OpsDecl
 
@@ -82,8 +83,7 @@ def too_deep(order: Iterable[str], uses: Mapping[str, Mapping[str, Name]]) -> Di
         deepest = max(uses[name], key=lambda used: depths.get(used, 0), default=None)
         depths[name] = 1 if deepest is None else depths.get(deepest, 0) + 1
         if deepest is not None and depths[name] > MAX_CELLS:
-            label = Label(uses[name][deepest].span, f"{MAX_CELLS} deep here")
-            return Diagnostic("E0310", "cells stand within one another too deep", label)
+            return e03.cells_too_nested(uses[name][deepest].span, MAX_CELLS)
     return None
 
 
@@ -111,12 +111,10 @@ def _open(expr: Name | Call, signature: Signature) -> Diagnostic:
 
 def misplaced_cell(name: Name, scope: Scope) -> Diagnostic:
     """E0414 for a cell in the body of an operation, on an input, in a stem or a head."""
-    title = f"the cell `{name.id}` cannot stand {PLACES[scope.place]}"
     help = PLACE_HELP
     if scope.place == "stage":
         help = "give it a cell of its own, with one edge that has this operation, and use that as the layer"
-    label = Label(name.span, f"`{name.id}` is a cell")
-    return Diagnostic("E0414", title, label, help=help, group=f"cell {scope.place}")
+    return e04.cell_at(name.span, name.id, PLACES[scope.place], help, scope.place)
 
 
 def scanned_cells(cell: Cell, cells: Mapping[str, Cell]) -> Iterator[Diagnostic]:
@@ -127,5 +125,4 @@ def scanned_cells(cell: Cell, cells: Mapping[str, Cell]) -> Iterator[Diagnostic]
 
 
 def _fault(name: Name, label: Label, more: tuple[Label, ...], help: str) -> Diagnostic:
-    title = f"the cell `{name.id}` cannot stand as an operation"
-    return Diagnostic("E0414", title, label, more, help, f"cell {name.id} {help}")
+    return e04.cell_as_operation(name.id, label, more, help)

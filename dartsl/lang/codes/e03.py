@@ -296,6 +296,11 @@ def too_nested(span: Span, depth: int) -> Diagnostic:
     return Diagnostic("E0310", "operations nest too deep", Label(span, f"{depth} deep here"))
 
 
+def cells_too_nested(span: Span, depth: int) -> Diagnostic:
+    """E0310 for cells within one another."""
+    return Diagnostic("E0310", "cells stand within one another too deep", Label(span, f"{depth} deep here"))
+
+
 def _listed(names: Sequence[str]) -> str:
     shown = [f"`{name}`" for name in names[:8]]
     if len(names) > 8:

@@ -184,7 +184,7 @@ def second_arm(again: Span, arm: str, first: Span) -> Diagnostic:
     return Diagnostic("E0404", f"{arm} has two arms", Label(again, "again here"), before)
 
 
-def choice_at(span: Span, where: str, label: str, help: str, *others: Label) -> Diagnostic:
+def choice_at(span: Span, where: str, label: str, help: str | None, *others: Label) -> Diagnostic:
     """E0406 for a choice that is not at the top of an edge or in `ops`."""
     return Diagnostic("E0406", f"a choice is not allowed {where}", Label(span, label), others, help)
 
@@ -253,3 +253,15 @@ def unlike_shares(node: str, share: str, one: Label, other: Label) -> Diagnostic
     """E0413 for operations into one node that share a matrix and want it in different shapes, as the labels say."""
     help = "give what arrives the same width, or leave `share` out"
     return Diagnostic("E0413", f"operations into `{node}` cannot share `{share}`", one, (other,), help)
+
+
+def cell_at(span: Span, cell: str, where: str, help: str, place: str) -> Diagnostic:
+    """E0414 for a cell where no cell can stand; `place` is the kind of place, of which one report is enough."""
+    label, title = Label(span, f"`{cell}` is a cell"), f"the cell `{cell}` cannot stand {where}"
+    return Diagnostic("E0414", title, label, help=help, group=f"cell {place}")
+
+
+def cell_as_operation(cell: str, label: Label, others: tuple[Label, ...], help: str) -> Diagnostic:
+    """E0414 for a cell that is no operation, as the label says."""
+    title = f"the cell `{cell}` cannot stand as an operation"
+    return Diagnostic("E0414", title, label, others, help, f"cell {cell} {help}")

@@ -208,3 +208,38 @@ def other_vocabulary(head: Span, outputs: str, embedding: Span, words: str) -> D
     other = (Label(embedding, f"this knows {words} words"),)
     help = "a head has an output for each word: write the same number, or one parameter, in both"
     return Diagnostic("E0509", title, Label(head, f"this gives {outputs} outputs"), other, help)
+
+
+def cannot_prepare(item: Span, name: str, between: str) -> Diagnostic:
+    """E0501 for an input of a cell for which no stride is the right one."""
+    label = Label(item, f"between what it reads and the newest layer: {between}")
+    return Diagnostic("E0501", f"the input `{name}` cannot be prepared", label)
+
+
+def needs_stride(item: Span, name: str, asked: int, help: str, group: str) -> Diagnostic:
+    """E0501 for an input of a cell that nothing prepares, and that is larger than the others."""
+    label = Label(item, f"what it reads is {asked} times as large as the output of the newest layer")
+    title = f"the input `{name}` needs an operation with stride {asked}"
+    return Diagnostic("E0501", title, label, help=help, group=group)
+
+
+def no_next_carry(output: Span, cell: str, carry: str, gives: str, has: str) -> Diagnostic:
+    """E0502 for an output of a recurrent cell that is not as wide as the carry that it is next."""
+    title = f"the output of `{cell}` cannot be its next `{carry}`"
+    return Diagnostic("E0502", title, Label(output, f"this gives {gives}, and the carry has {has}"))
+
+
+def must_give(span: Span, what: str, wanted: str, gives: str, help: str | None) -> Diagnostic:
+    """E0507 for a stem or a head that gives something else than it has to."""
+    return Diagnostic("E0507", f"{what} must give {wanted}", Label(span, f"this gives {gives}"), help=help)
+
+
+def constant_output(network: Span, name: str, last: Span, layer: str) -> Diagnostic:
+    """W0510; the input's way ends in a layer, at `last`."""
+    return Diagnostic(
+        "W0510",
+        f"the output of network `{name}` does not depend on its input",
+        Label(network, "nothing of the input is left at its end"),
+        (Label(last, f"the input ends here, in {layer}"),),
+        "every way from the input to the output leads through `none` or `noise`",
+    )

@@ -224,3 +224,43 @@ def cannot_run(span: Span, cell: str, label: str, help: str, *others: Label) -> 
     return Diagnostic(
         "E0610", f"the cell `{cell}` cannot run along a sequence", Label(span, label), others, help
     )
+
+
+def no_network(header: Span, help: str) -> Diagnostic:
+    """E0601."""
+    return Diagnostic(
+        "E0601", "this file has no network", Label(header, "a network is needed to build anything"), help=help
+    )
+
+
+def bad_stages(span: Span, setting: str, label: str, help: str | None = None, *others: Label) -> Diagnostic:
+    """E0603 for the stages of a search."""
+    return Diagnostic("E0603", f"bad value for the setting `{setting}`", Label(span, label), others, help)
+
+
+def further_outputs(span: Span, cell: str, outputs: int, further: Span, help: str) -> Diagnostic:
+    """E0607 for a cell with several outputs as a layer by itself."""
+    title = f"the cell `{cell}` has {outputs} outputs, so it cannot be a layer by itself"
+    other = (Label(further, "each but the first is a carry alone"),)
+    return Diagnostic("E0607", title, Label(span, "it has no carries here"), other, help)
+
+
+def recurrent_layer(span: Span, cell: str, highways: tuple[Label, ...]) -> Diagnostic:
+    """E0607 for a cell with a highway as a layer of a network of images."""
+    title = f"the recurrent cell `{cell}` cannot be a layer of images"
+    return Diagnostic(
+        "E0607", title, Label(span, "it has no carry here"), highways, "a network of text runs it with `scan`"
+    )
+
+
+def no_skip(edge: Span, name: str, where: str) -> Diagnostic:
+    """E0611 for an edge that no skip connection can stand beside."""
+    help = "set `auxiliary_skip = false`, or let the edge keep its width, with stride 1 or 2"
+    return Diagnostic("E0611", f"no skip connection fits beside {name}", Label(edge, where), help=help)
+
+
+def no_parts(edge: Span, name: str, label: str, help: str, group: str) -> Diagnostic:
+    """E0613 for an edge that cannot run on a part of its channels."""
+    return Diagnostic(
+        "E0613", f"partial channels do not fit {name}", Label(edge, label), help=help, group=group
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from dartsl.lang.check.model import Candidate, Cell, Edge, Node, Output
+from dartsl.lang.codes import e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.elaborate import Elaborator
@@ -97,20 +98,12 @@ class CellPlanner:
         prepared = Label(item.span, f"`{item.name}` is prepared here")
         self._tensors[item.name] = feed.tensor
         if asked is None:
-            label = Label(
-                item.span, f"between what it reads and the newest layer: {stride_text(feed.stride)}"
-            )
-            self._report(
-                Diagnostic("E0501", f"the input `{item.name}` cannot be prepared", label), *self._place()
-            )
+            fault = e05.cannot_prepare(item.span, item.name, stride_text(feed.stride))
+            self._report(fault, *self._place())
             return None
         if item.operation is None:
             if asked != 1:
-                label = Label(
-                    item.span, f"what it reads is {asked} times as large as the output of the newest layer"
-                )
-                title = f"the input `{item.name}` needs an operation with stride {asked}"
-                fault = Diagnostic("E0501", title, label, help=self._prepare(), group=self._raw())
+                fault = e05.needs_stride(item.span, item.name, asked, self._prepare(), self._raw())
                 self._report(fault, *self._place())
             return None
         part = self._elaborate(item.operation, feed.tensor, asked, prepared)
@@ -219,14 +212,14 @@ class CellPlanner:
     ) -> None:
         other, first, expected = reference
         if node.merge == "concat":
-            title = f"the candidates of {self._name(edge)} do not have the same width"
+            what = f"the candidates of {self._name(edge)}"
             rule: tuple[Label, ...] = ()
         else:
-            title = f"the edges into `{node.name}` do not have the same width"
+            what = f"the edges into `{node.name}`"
             rule = (Label(node.merge_span or node.item_span, f"all edges of a `{node.merge}` must agree"),)
         label = Label(candidate.span, _gives(candidate, width, edge))
         against = Label(first.span, _gives(first, expected, other))
-        self._report(Diagnostic("E0502", title, label, (*rule, against)), *self._place("width"))
+        self._report(e05.unlike_widths(what, label, *rule, against), *self._place("width"))
 
     # ---------------------------------------------------------------- output
 
@@ -247,21 +240,18 @@ class CellPlanner:
                         Label(spans[first], f"`{first}` has {channels(widths[0])}"),
                         Label(spans[name], f"`{name}` has {channels(width)}"),
                     )
-                    title = "the nodes of the output do not have the same width"
                     label = Label(output.span, f"all nodes of a `{output.merge}` must agree")
-                    self._report(Diagnostic("E0502", title, label, labels), *self._place("width"))
+                    fault = e05.unlike_widths("the nodes of the output", label, *labels)
+                    self._report(fault, *self._place("width"))
                     break
         return self._like.to(merged_width(output.merge, widths), size)
 
     def _carried(self, output: Output, carry: str, gives: Tensor) -> None:
         """An output must be as wide as the carry that it is next."""
         if gives.width != self._use.width:
-            title = f"the output of `{self._cell.name}` cannot be its next `{carry}`"
-            label = Label(
-                output.span,
-                f"this gives {channels(gives.width)}, and the carry has {channels(self._use.width)}",
-            )
-            self._report(Diagnostic("E0502", title, label), *self._place("width"))
+            given, has = channels(gives.width), channels(self._use.width)
+            fault = e05.no_next_carry(output.span, self._cell.name, carry, given, has)
+            self._report(fault, *self._place("width"))
 
     # --------------------------------------------------------------- helpers
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dartsl.lang.check.matched import WIDTH, matched
 from dartsl.lang.check.model import Operation
-from dartsl.lang.codes import e04
+from dartsl.lang.codes import e03, e04, e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import too_large
 from dartsl.lang.codes.source import Span
@@ -139,13 +139,10 @@ class Elaborator:
             case Binary(operator="/"):
                 return self._divided(expr, tensor, scope)
             case Choice():
-                title = "a choice is not allowed here"
                 raise FaultError(
-                    Diagnostic("E0406", title, Label(expr.span, "only the whole of an edge can be chosen"))
+                    e04.choice_at(expr.span, "here", "only the whole of an edge can be chosen", None)
                 )
-        raise FaultError(
-            Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
-        )
+        raise FaultError(e04_values.expected(expr.span, "an operation", "this is not an operation"))
 
     def _divided(self, expr: Binary, tensor: Tensor, scope: Environment) -> Part:
         """`x/s`: the stride of a name, a call, or the first element of a repetition."""
@@ -206,9 +203,7 @@ class Elaborator:
         """A name or a call, asked for a stride: a passed operation, a merge, an op or a primitive."""
         name = expr.id if isinstance(expr, Name) else expr.function.id
         if self._depth >= MAX_DEPTH:
-            raise FaultError(
-                Diagnostic("E0310", "operations nest too deep", Label(expr.span, f"{MAX_DEPTH} deep here"))
-            )
+            raise FaultError(e03.too_nested(expr.span, MAX_DEPTH))
         self._depth += 1
         merges = name in MERGES and name not in scope.names and isinstance(expr, Call)
         if not merges:  # branches stand in the body around their merge
@@ -226,9 +221,7 @@ class Elaborator:
             if operation is None and self._within is not None and name in self._within:
                 return self._cell(name, self._within, expr, tensor, scope, asked)
             if operation is None:
-                raise FaultError(
-                    Diagnostic("E0402", "expected an operation", Label(expr.span, "this is not an operation"))
-                )
+                raise FaultError(e04_values.expected(expr.span, "an operation", "this is not an operation"))
             try:
                 bound = bind(operation, expr, scope, asked, tensor.width)
             except FaultError as error:
@@ -251,8 +244,7 @@ class Elaborator:
     ) -> Part:
         """A parameter that stands for an operation."""
         if not isinstance(value, Closure):
-            label = Label(expr.span, f"this is {kind_of(value)}")
-            raise FaultError(Diagnostic("E0402", "expected an operation", label))
+            raise FaultError(e04_values.expected(expr.span, "an operation", f"this is {kind_of(value)}"))
         try:
             width, written = body_width(matched((), expr, width=True).given.get(WIDTH), scope)
         except FaultError as error:

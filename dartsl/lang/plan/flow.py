@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e05
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.terms import CellLayer, CellTerm, Merge, Plan, Scan, Step, Term, TermLayer
 from dartsl.lang.plan.terms import Sequence as Chain
@@ -157,13 +158,7 @@ def constant(plan: Plan) -> Diagnostic | None:
         if levels[layer.name] != DEPENDENT and any(levels[name] == DEPENDENT for name in layer.reads)
     )
     where = last.cell.output.span if isinstance(last, CellLayer) else _span(last.term)
-    return Diagnostic(
-        CONSTANT_OUTPUT,
-        f"the output of network `{network.name}` does not depend on its input",
-        Label(network.span, "nothing of the input is left at its end"),
-        (Label(where, f"the input ends here, in {last.name}"),),
-        "every way from the input to the output leads through `none` or `noise`",
-    )
+    return e05.constant_output(network.span, network.name, where, last.name)
 
 
 def _span(term: Term) -> Span:

@@ -10,8 +10,8 @@ from typing import Literal
 from dartsl.lang.check.model import Cell, Network, Spec, Stage
 from dartsl.lang.check.network_faults import too_small
 from dartsl.lang.check.scans import read_scan
-from dartsl.lang.codes import e04
-from dartsl.lang.codes.diagnostics import Diagnostic, Label, SpecError, arranged
+from dartsl.lang.codes import e04, e05
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, arranged
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.applied import Norms
@@ -161,9 +161,8 @@ class _Planner:
             self._missing_arm(part, stem, 1)
             self._add_term(f"stem{place}", "stem", part, stem.span)
             if len(part.output.size) != len(input.shape.size):
-                label = Label(stem.span, f"this gives {part.output.size_text()}")
-                title = f"a stem must give {input.stem}"
-                raise FaultError(Diagnostic("E0507", title, label, help=input.stem_help))
+                gives = part.output.size_text()
+                raise FaultError(e05.must_give(stem.span, "a stem", input.stem, gives, input.stem_help))
             if part.output.tokens:
                 raise _StopError  # the first step could not take them, which is reported
         del self._done[0]  # cells read the outputs of layers, never the input itself
@@ -175,9 +174,8 @@ class _Planner:
         part = elaborator.run(head, newest.tensor, newest.tensor.width, 1)
         self._missing_arm(part, head, 1)
         if part.ok and part.missing is None and part.output.is_map:
-            label = Label(head.span, f"this gives {part.output.what}")
             help = "end it with `global_avg_pool > linear(classes)`"
-            self.faults.append(Diagnostic("E0507", "a head must give a vector", label, help=help))
+            self.faults.append(e05.must_give(head.span, "a head", "a vector", part.output.what, help))
         self._add_term("head", "head", part, head.span)
         stems = [x.term for x in self._layers if isinstance(x, TermLayer) and x.kind == "stem"]
         if part.ok and len(stems) == len(self._network.stems):

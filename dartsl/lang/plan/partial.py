@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from dartsl.lang.check.model import Edge, Spec
+from dartsl.lang.codes import e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.codes.limits import MAX_APPLICATIONS, too_large
 from dartsl.lang.plan.applied import Norms
@@ -113,10 +114,9 @@ class _Narrowing:
         return None
 
     def report(self, layer: CellLayer, edge: Edge, why: str, help: str) -> None:
-        title = f"partial channels do not fit {layer.cell.called(edge)}"
-        label = Label(edge.span, f"{why} in `{layer.name}`")
         group = f"partial {layer.cell.name} {help}"
-        self.faults.append(Diagnostic("E0613", title, label, help=help, group=group))
+        name, label = layer.cell.called(edge), f"{why} in `{layer.name}`"
+        self.faults.append(e06.no_parts(edge.span, name, label, help, group))
 
     def placed(self, fault: Diagnostic, layer: CellLayer, edge: Edge, part: Shape) -> Diagnostic:
         """A fault of an operation, with the place where it is asked for this width."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes import e06
+from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.plan.terms import Merge, Plan, Sequence, Step, Term
 from dartsl.lang.records.tensors import Shape, strided
 
@@ -47,12 +48,7 @@ def skip_faults(plan: Plan) -> Iterator[Diagnostic]:
                 where = (
                     f"it leads from {_text(before)} to {_text(after)} in `{layer.name or layer.cell.name}`"
                 )
-                yield Diagnostic(
-                    "E0611",
-                    f"no skip connection fits beside {layer.cell.called(edge)}",
-                    Label(edge.span, where),
-                    help="set `auxiliary_skip = false`, or let the edge keep its width, with stride 1 or 2",
-                )
+                yield e06.no_skip(edge.span, layer.cell.called(edge), where)
 
 
 def _text(shape: Shape) -> str:
