@@ -36,7 +36,7 @@ def test_commands_print_what_the_page_says(tmp_path: Path, monkeypatch: pytest.M
             assert result.exit_code == 1
             assert result.output.replace(str(tmp_path), "/home/me") == output
             seen += 1
-    assert seen == 3
+    assert seen == 4
 
 
 def test_the_letters_are_read(tmp_path: Path) -> None:
