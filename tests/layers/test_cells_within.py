@@ -11,12 +11,14 @@ import pytest
 import torch
 
 import dartsl
+from dartsl.exchange.writing import genotype_text
 from dartsl.graph.budget import budget, counted
 from dartsl.graph.build import build
 from dartsl.graph.passes import apply, passes_of
 from dartsl.graph.target import TARGETS
 from dartsl.lang.check.model import Spec
 from dartsl.lang.checker import check, diagnose
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.flow import constant
 from dartsl.lang.plan.layer_choices import laid_out
@@ -26,6 +28,8 @@ from dartsl.nn.supernet import compile
 from dartsl.searching.connected import derive_network
 from dartsl.searching.cost import Expected
 from dartsl.searching.derive import Provenance, found_text
+from dartsl.searching.latency import Setup, latencies
+from dartsl.searching.prices import CostTable, digest, parameters_of
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
 from tests.nn.specs import NESTED
@@ -332,3 +336,18 @@ def test_partial_channels_do_not_go_with_cells_within_cells() -> None:
     found = diagnose(Source("test.darts", SPEC + "search { partial = 2 }\n")).errors
     assert {fault.code for fault in found} == {"E0613"}
     assert "it stands in `top`, which holds the cell `motif`" in found[0].primary.text
+
+
+def test_what_others_cannot_say_of_cells_within_cells_is_refused() -> None:
+    """A genotype, and costs that were measured layer by layer."""
+    spec = derived(read(), WEIGHTS)
+    decided = plan(spec, spec.networks["net"])
+    with pytest.raises(UserError, match="cell `top` holds the cell `motif`"):
+        genotype_text(spec, decided)
+    searched = read()
+    planned = plan(searched, searched.networks["net"])
+    with pytest.raises(UserError, match="latencies are measured of cells that are layers"):
+        latencies(searched, planned, Setup(Build(level=0)))
+    table = CostTable("ms", "net", parameters_of(planned), digest(planned), {"device": "here"}, {}, {})
+    with pytest.raises(UserError, match="costs of layers, and `top` holds the cell `motif`"):
+        table.prices(planned, "costs.json")
