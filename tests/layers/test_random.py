@@ -17,6 +17,7 @@ from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
+from tests.passes.random_sequences import sequence_texts
 from tests.passes.random_specs import spec_texts
 from tests.passes.same import CPU, assert_same, planned_text
 from tests.passes.test_equal import EXAMPLES, few
@@ -29,7 +30,13 @@ def test_all_levels_compute_the_same(text: str, seed: int) -> None:
 
 
 @few
-@given(text=spec_texts(version=2), seed=st.integers(0, 99))
+@given(text=sequence_texts(), seed=st.integers(0, 99))
+def test_all_levels_compute_the_same_of_text(text: str, seed: int) -> None:
+    assert_same(text, passes_of(2, CPU), seed=seed)
+
+
+@few
+@given(text=spec_texts(version=2) | sequence_texts(), seed=st.integers(0, 99))
 def test_they_are_printed_and_decided(text: str, seed: int) -> None:
     """What is printed is read as it was; what is drawn of the space checks, is decided, and has a plan."""
     tree = parse(Source("test.darts", text))
