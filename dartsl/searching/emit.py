@@ -128,6 +128,8 @@ def decided_text(
     keeps = str(spec.train.get(LOSS, loss))
     if keeps != CROSS_ENTROPY:
         train = [_with_loss(train, keeps, root.span)]
+    elif version == 1:
+        train = [_without_loss(block) for block in train]
     top = replace(
         root,
         imports=_library_imports(spec, version),
@@ -166,6 +168,11 @@ def _with_loss(blocks: Sequence[SettingsDecl], loss: str, span: Span) -> Setting
         return block
     setting = Setting(Name(LOSS, span=block.span), String(loss, span=block.span), span=block.span)
     return replace(block, settings=(setting, *block.settings))
+
+
+def _without_loss(block: SettingsDecl) -> SettingsDecl:
+    """The same `train {}` without its loss, which darts 1 does not know."""
+    return replace(block, settings=tuple(each for each in block.settings if each.name.id != LOSS))
 
 
 def _cell_text(found: DerivedCell, weighed: bool, version: int) -> str:

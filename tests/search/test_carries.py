@@ -92,13 +92,17 @@ def test_a_network_of_darts_1_is_found_in_darts_1(tmp_path: Path) -> None:
           head  linear(vocab)
         }"""
     )
-    (tmp_path / "new.darts").write_text('darts 2\nimport "./old"\nimport "std/blocks"\nop mine = silu\n')
+    (tmp_path / "new.darts").write_text(
+        'darts 2\nimport "./old"\nimport "std/blocks"\nop mine = silu\n'
+        'train {\n  loss = "cross_entropy"\n  epochs = 2\n}\n'
+    )
     spec = check(read(str(tmp_path / "new.darts")))
     network, table = spec.networks["old"], [[0.6, 0.4]] * 2 + [[0.1, 0.6, 0.1, 0.1, 0.1]]
     parameters = plan(spec, network).parameters
     text = found_text(spec, network, parameters, {"r": Reading(table)}, WHENCE)
     again = check(Source("found.darts", text))
     assert again.root.version == 1
+    assert again.train == {"epochs": 2}  # a loss is known from darts 2 on, and this one is the default
     assert [each.path.value for each in again.root.imports] == ["std/rnn"]
     layers = [layer for layer in plan(again, again.networks["old"]).layers if isinstance(layer, CellLayer)]
     assert layers[0].scan == Scan(("h",), 0.5, 0.0, linears=False)
