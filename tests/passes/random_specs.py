@@ -33,7 +33,7 @@ BODIES = (
 OPERATIONS = """op one(f, k) = f > conv(k)/stride > bn
 op wide(k, r) = conv(1, out = r*Cin) > bn > relu6 > dwconv(k)/stride > bn > conv(1) > bn
 op through(f) = f(out = 2*C) > hard_swish > conv(1, groups = 2)/stride
-op kept(f) = match shape { keeps => mean(identity, f), changes => f > bn }
+op kept(f) = match shape { keeps => mean(identity, f), changes => f/stride > bn }
 """.splitlines()
 CALLS = (
     "one({f} | {g}, {k} | {j})",
@@ -48,6 +48,22 @@ CALLS = (
     "sep_conv({k}, out = C)",
 )
 AFTER = (" > relu > conv(3) > bn", " > (one(relu, 3) | wide(3, 2))", " > bn")
+# What a cell may stand in as an operation; `knot` takes any width.
+USES = {
+    "motif": (
+        "residual(motif)",
+        "{f} > motif/stride",
+        "motif/stride > {f}",
+        "one(motif, {k})",
+        "kept(motif)",
+    ),
+    "knot": (
+        "residual({f} > knot/stride)",
+        "knot(out = 2*C)/stride > conv({k}) > bn",
+        "through(knot)",
+        "one(knot, {k})",
+    ),
+}
 FUNCTIONS = ("relu", "tanh", "silu", "gelu", "hard_sigmoid", "identity", "layer_norm", "group_norm(2)")
 
 
@@ -56,7 +72,8 @@ def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
     """The text of a network of two or three cells with at most `largest` nodes each.
 
     In version 2 operations may follow the merge of a node, layers that offer a choice stand before the cells, and there
-    are choices among arguments, widths as arguments, `Cin` and `match shape`.
+    are choices among arguments, widths as arguments, `Cin` and `match shape`. Half of the texts have cells that
+    stand as operations, one within the other.
     """
     names = [
         f"{draw(st.sampled_from(('op', 'max_pool', 'skip', 'x')))}_{i}"
@@ -71,8 +88,9 @@ def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
         f"{draw(st.sampled_from(cells))}{draw(st.sampled_from(('', '/2')))}"
         for _ in range(draw(st.integers(2, 3)))
     ]
+    motifs, offered = _motifs(draw, names) if version == 2 and draw(st.booleans()) else ([], names)
     if version == 2:  # before the cells, since what a pool gives is as wide as what reaches it
-        stages = [_layer(draw, names) for _ in range(draw(st.integers(0, 2)))] + stages
+        stages = [_layer(draw, offered) for _ in range(draw(st.integers(0, 2)))] + stages
         strided = [place for place, stage in enumerate(stages) if stage.endswith("/2")]
         for place in strided[3:]:  # three strides leave one of five pixels
             stages[place] = stages[place].removesuffix("/2")
@@ -82,8 +100,9 @@ def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
         calls = draw(st.lists(st.sampled_from(CALLS), min_size=1, max_size=3, unique=True))
         lines.append(f"ops offered = {' | '.join(_call(draw, each) for each in calls)} | conv(5)/stride > bn")
     lines += [f"op {name} = {body}" for name, body in zip(names, bodies, strict=True)]
+    lines += motifs
     for cell in cells:
-        lines += _cell(draw, cell, names, raw, largest, version)
+        lines += _cell(draw, cell, offered, raw, largest, version)
     lines += [
         "",
         f"network tested(C = {width}) {{",
@@ -107,6 +126,20 @@ def _layer(draw: st.DrawFn, operations: list[str]) -> str:
     stride = draw(st.sampled_from(("", "", "/2", "*2")))
     layer = draw(st.sampled_from(("offered", f"({_offer(draw, operations, True)} | relu > conv(3)/stride)")))
     return f"{layer}{stride}"
+
+
+def _motifs(draw: st.DrawFn, operations: list[str]) -> tuple[list[str], list[str]]:
+    """Two cells, of which one stands in the other, which takes any width; and operations, these cells among them."""
+    inner = _cell(draw, "motif", operations[:2], True, 1, 1)
+    outer = _cell(draw, "knot", [operations[0], *_uses(draw, "motif")], True, 1, 1)
+    outer[2] += " : conv(1) > bn"
+    return [*inner, *outer], [*operations, *_uses(draw, "motif"), *_uses(draw, "knot")]
+
+
+def _uses(draw: st.DrawFn, cell: str) -> list[str]:
+    """The cell as an operation, and within one."""
+    k, f = draw(st.sampled_from(KERNELS)), draw(_FUNCTION)
+    return [cell, draw(st.sampled_from(USES[cell])).format(k=k, f=f)]
 
 
 def _cell(
