@@ -109,7 +109,7 @@ def _beside(folder: Path) -> Iterator[Path]:
     for walked, (place, folders, names) in enumerate(os.walk(folder)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(".darts"):
+            if name.endswith(".darts") and Path(place, name).is_file():
                 yield Path(place, name)
                 count += 1
         if count > MOST_FILES or walked > MOST_FILES:

@@ -35,9 +35,16 @@ class DartsServer(LanguageServer):
         super().__init__(
             "dartsl", dartsl.__version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
         )  # changes of parts are left to the editor: its lines are counted in one way only
-        self.documents = Documents(lambda uri: self.workspace.get_text_document(uri).source)
+        self.documents = Documents(self.text_of)
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.took = 0.0
+
+    def text_of(self, uri: str) -> str:
+        """A text as the editor has it, or as it is on disk; an empty one where it is not open and cannot be read."""
+        try:
+            return self.workspace.get_text_document(uri).source
+        except (OSError, ValueError):  # not there, or not UTF-8
+            return ""
 
     def document(self, uri: str) -> Document:
         self.documents.encoding = str(

@@ -119,3 +119,12 @@ def test_what_the_library_has_brings_its_import() -> None:
     (item,) = (item for item in items if item.label == "sep_conv")
     (edit,) = item.additional_text_edits or ()
     assert edit == lsp.TextEdit(lsp.Range(lsp.Position(0, 7), lsp.Position(0, 7)), '\n\nimport "std/cnn"')
+
+
+def test_a_file_of_the_library_that_is_open_keeps_its_own_tree() -> None:
+    path = shipped_specs()["std/cnn"]
+    text = path.read_text(encoding="utf-8") + "op wrong = nowhere\n"
+    for _ in range(2):  # typed, taken back, typed again
+        document = Document(uri_of(path), text)
+        assert document.root is not None
+        assert diagnostics(document)[0].range.start.line == text.count("\n") - 1

@@ -227,7 +227,15 @@ async def rename(mine: Text, folder: Path) -> None:
     (folder / "reader.darts").write_text('darts 1\nimport "./mine"\nop = relu\n', encoding="utf-8")
     with pytest.raises(JsonRpcException, match=r"mend the syntax of reader.darts first"):
         await named("one", "two")
+    (folder / "reader.darts").write_bytes(b'darts 1\n# \xe9\nimport "./mine"\n')  # which no check can read
+    (folder / "link.darts").symlink_to("nowhere")
+    edit = await named("last", "end")
+    assert edit.changes is not None
+    assert mine.after(edit.changes[mine.uri]) == SPEC.replace("last", "end")
+    (folder / "link.darts").unlink()
     (folder / "reader.darts").unlink()
+    gone = lsp.ExecuteCommandParams("dartsl.draw", [(folder / "gone.darts").as_uri(), None])
+    assert await mine.editor.workspace_execute_command_async(gone) is None
     for piece, name, why in (
         ("last", "sum", "reserved"),
         ("last", "edge", "reserved"),

@@ -176,7 +176,10 @@ class _Loader:
                 self.files.append(visit.file)
 
     def _enter(self, source: Source, via: Import | None) -> None:
-        shipped = source.path is not None and source.path.is_relative_to(self.library)
+        inside = source.path is not None and source.path.is_relative_to(self.library)
+        shipped = (
+            inside and source is not self.root
+        )  # whose tree stands in the source that was given, not in its equal
         file, faults = (_parsed_once if shipped else parse_recovering)(source)
         self.diagnostics += faults
         key = resolved(source.path) if source.path else None
