@@ -17,6 +17,7 @@ from dartsl.lang.syntax.foreign import plain
 
 ROUNDS = 20  # of mending and checking again: what a mistake hides is found once it is mended
 _NEAR = re.compile(r"did you mean `([^`]+)`\?")
+_HERE = re.compile(r"\Awrite `(\w+)`\Z")  # what a name of other tools is called here
 _MISSING = re.compile(r'(?:add|It needs) `import "([^"]+)"`')
 _PATH = re.compile(
     r'a (?:shipped spec is imported without `\./`:|file beside this one is imported as) `import "([^"]+)"`'
@@ -46,7 +47,7 @@ class Fix:
 def fix_of(fault: Diagnostic) -> Fix | None:
     """What mends a fault in its own file; None where that is left to its author."""
     help, span = fault.help or "", fault.primary.span
-    near, missing, path = _NEAR.search(help), _MISSING.search(help), _PATH.search(help)
+    near, missing, path = _NEAR.search(help) or _HERE.match(help), _MISSING.search(help), _PATH.search(help)
     if path is not None:
         return Fix(f'import "{path[1]}"', (Edit(span, f'"{path[1]}"'),), True)
     edits: list[Edit] = []

@@ -70,6 +70,11 @@ CELL = """cell one {
             id="one mistake behind another, and names that differ in case",
         ),
         pytest.param(
+            "darts 2\n" + CELL % "ReLU | swish" + "search { unrolled = True }\n",
+            "darts 2\n" + CELL % "relu | swish" + "search { unrolled = true }\n",
+            id="words of other tools, of which one differs in case alone",
+        ),
+        pytest.param(
             'darts 1\nimport "std/cnn"\n' + CELL % "sep_cnov(3)",
             'darts 1\nimport "std/cnn"\n' + CELL % "sep_cnov(3)",
             id="a guess is left to its author",
