@@ -15,13 +15,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import fx, nn
-from torch.fx._symbolic_trace import is_fx_symbolic_tracing
-from torch.nn.modules import module as torch_module
+from torch.fx import _symbolic_trace
 from torch.nn.modules.batchnorm import _NormBase
 
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.nn.running import put_together
-from dartsl.nn.watch import Baseline, Watch, at, hooked, settle
+from dartsl.nn.watch import Baseline, Watch, at, hooked, hooked_everywhere, settle
 
 Code = Callable[..., Any]
 
@@ -210,11 +209,11 @@ vars(_settle)["_dynamo_marked_constant"] = True
 
 def _seen() -> bool:
     """Whether each module has to be called, so that others see it."""
-    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+    if torch.compiler.is_compiling():  # as it is in an export, too
         return True
     functions: Any = torch._C._functorch  # torch leaves these without types
-    everywhere: Any = torch_module._has_any_global_hook
-    return bool(is_fx_symbolic_tracing() or functions.peek_interpreter_stack() is not None or everywhere())
+    traced = _symbolic_trace._is_fx_tracing_flag  # its reader has other names in older versions
+    return bool(traced or functions.peek_interpreter_stack() is not None or hooked_everywhere())
 
 
 def _state(layer: Lowered) -> dict[str, Any]:

@@ -18,9 +18,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 from torch.nn.modules.batchnorm import _NormBase
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+EVERYWHERE: tuple[Mapping[int, object], ...] = tuple(
+    getattr(torch_module, f"_global{name}") for name in HOOKS
+)
 OF_TORCH = frozenset(vars(nn.Module()))  # what each module has: its tensors, modules and hooks
 # Settings of a batch norm that code reads at each pass, of one for all that it stands for.
 SHARED = ("training", "eps", "momentum", "track_running_stats")
@@ -62,6 +66,11 @@ class Made:
 def hooked(module: nn.Module) -> bool:
     """Whether a call of a module would run hooks."""
     return any(getattr(module, name) for name in HOOKS)
+
+
+def hooked_everywhere() -> bool:
+    """Whether a call of any module would run hooks."""
+    return any(EVERYWHERE)
 
 
 def _equal(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:

@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dartsl.nn.ahead import Stock
 from dartsl.nn.lowered import Lowered
-from dartsl.nn.watch import hooked
+from dartsl.nn.watch import hooked, hooked_everywhere
 
 Given = TypeVar("Given")
 COPIES = (torch.ops.aten._to_copy, torch.ops.aten.copy_, torch.ops.aten.to)
@@ -76,8 +75,7 @@ class ObstacleError(RuntimeError):
 
 def require_visible(model: nn.Module) -> None:
     """Raise ObstacleError for what a model does that a replay would pass over."""
-    everywhere: Any = torch_module._has_any_global_hook  # torch leaves it without types
-    if everywhere() or any(hooked(module) for module in model.modules()):
+    if hooked_everywhere() or any(hooked(module) for module in model.modules()):
         raise ObstacleError("modules have hooks")
     # All are looked at, so that no look is left for a capture, where the host cannot read.
     looks = [layer.untouched() for layer in model.modules() if isinstance(layer, Lowered)]
