@@ -16,7 +16,9 @@ from tests.citizen.networks import KINDS, LEVELS, inputs, logits, made, numbers,
 
 State = dict[str, Tensor]
 EVERYWHERE = pytest.mark.parametrize("kind", KINDS)
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # in torch's own jvp
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script` is (deprecated|not supported)"
+)  # in torch's own jvp
 
 
 def parts(model: Supernet) -> tuple[State, State]:

@@ -163,7 +163,7 @@ def test_two_derivatives(calls: list[tuple[int, ...]]) -> None:
     assert calls
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # in torch's own jvp
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is (deprecated|not supported)")  # in torch's own jvp
 def test_torch_computes_what_kernels_do_not_know(calls: list[tuple[int, ...]]) -> None:
     passed(network(DECIDED, 2, torch.float64))
     model = network(DECIDED, 2, torch.float32)

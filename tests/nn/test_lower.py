@@ -195,7 +195,7 @@ def test_gradients_reach_weights_and_mixing_weights(double_backward: bool) -> No
 
 
 # torch itself imports something scripted when the first dual number is made.
-@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is (deprecated|not supported):DeprecationWarning")
 def test_forward_over_reverse_gives_the_exact_product() -> None:
     """functional_call with dual weights: the tangent of grad_alpha L along v equals the double backward."""
     network = lower(mixed(), dtype=torch.float64)

@@ -20,7 +20,7 @@ from dartsl.lang.records.primitives import declarations
 from dartsl.lang.syntax.ast import File, Import
 from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.parser import parse_recovering
-from dartsl.lang.syntax.paths import reason, resolved
+from dartsl.lang.syntax.paths import is_there, reason, resolved
 from dartsl.lang.syntax.resources import shipped_specs, specs_dir
 from dartsl.lang.syntax.syntax_faults import shown
 
@@ -258,9 +258,10 @@ class _Loader:
         if not any(home and real.is_relative_to(home) for home in (self.folder, self.library)):
             self._outside(node, "outside the folder of the root file")
             return None
-        if path.is_file():
+        there = is_there(path)
+        if there and path.is_file():
             return path, self._display(visit.source, node.path.value)
-        if path.exists():
+        if there:
             self._missing(
                 node, f"`{self._display(visit.source, node.path.value)}` is not a regular file", None
             )
