@@ -68,7 +68,25 @@ def _with_generator(func: torch._ops.OpOverload[..., Any]) -> Callable[..., Any]
     wanted = {argument.name for argument in func._schema.arguments} | {"generator"}
     packet = func.overloadpacket
     overloads = (getattr(packet, name) for name in (func._overloadname, *packet.overloads()))
-    return next((each for each in overloads if {a.name for a in each._schema.arguments} == wanted), None)
+    found = next((each for each in overloads if {a.name for a in each._schema.arguments} == wanted), None)
+    return found or _like(func._schema.name)
+
+
+def _like(name: str) -> Callable[..., Any] | None:
+    """`rand_like` and its kin with a generator, as torch has them in C++: before torch 2.10 they take none."""
+    fills: dict[str, Callable[..., Tensor]] = {
+        "aten::rand_like": Tensor.uniform_,
+        "aten::randn_like": Tensor.normal_,
+        "aten::randint_like": lambda made, *limits, **given: made.random_(*(0, *limits)[-2:], **given),
+    }
+    fill = fills.get(name)
+    if fill is None:
+        return None
+
+    def drawing(like: Tensor, *limits: int, generator: torch.Generator, **given: Any) -> Tensor:
+        return fill(torch.empty_like(like, **given), *limits, generator=generator)
+
+    return drawing
 
 
 def seed_torch(seed: int, device: torch.device | None = None) -> None:

@@ -21,7 +21,7 @@ from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from tests.nn.specs import NESTED, RAGGED, SEARCHED, small
 
-PASS = Pass(2, "train", scheduled=Scheduled(temperature=2.0))
+PASS = Pass(1, "train", scheduled=Scheduled(temperature=2.0))
 VARIANTS: list[dict[str, Any]] = [
     {"level": 0},
     {"level": 1},
