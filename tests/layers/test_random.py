@@ -23,7 +23,7 @@ from tests.passes.same import CPU, assert_same, planned_text
 from tests.passes.test_equal import EXAMPLES, few
 
 
-@settings(few, max_examples=max(EXAMPLES * 3 // 4, 1))
+@settings(few, max_examples=max(EXAMPLES // 2, 1))
 @given(text=spec_texts(largest=1, version=2), seed=st.integers(0, 99))
 def test_all_levels_compute_the_same(text: str, seed: int) -> None:
     assert_same(text, passes_of(2, CPU), seed=seed)

@@ -163,6 +163,30 @@ def test_unique_ones_are_all_that_there_are() -> None:
         dartsl.sample(space, count=17, unique=True)
 
 
+def test_cells_within_cells_count_where_they_stand() -> None:
+    """Three architectures with the inner cell, and one without it, whatever was drawn there."""
+    cells = """darts 2
+import "std/cnn"
+cell inner {
+  input  x
+  node   n : sum
+  edge   x -> n : conv(1)/stride | conv(3)/stride | conv(5)/stride
+  output n
+}
+cell one {
+  input  x
+  node   y : sum
+  edge   x -> y : inner | max_pool_3x3
+  output y
+}
+"""
+    space = Source("space.darts", cells + BODY.replace("one > two/2", "one/2"))
+    drawn = dartsl.sample(space, count=4, unique=True)
+    assert sorted(text.count("cell inner {") for text in drawn) == [0, 1, 1, 1]
+    with pytest.raises(dartsl.UserError, match="once 4 architectures were found"):
+        dartsl.sample(space, count=5, unique=True)
+
+
 def test_command_writes_a_folder_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("space.darts").write_text(SPACE + BODY)
