@@ -70,8 +70,8 @@ CELL = """cell one {
             id="one mistake behind another, and names that differ in case",
         ),
         pytest.param(
-            "darts 2\n" + CELL % "ReLU | swish" + "search { unrolled = True }\n",
-            "darts 2\n" + CELL % "relu | swish" + "search { unrolled = true }\n",
+            'darts 2\nimport "std/cnn"\n' + CELL % "ReLU | Sigmoid | swish" + "search { unrolled = True }\n",
+            'darts 2\nimport "std/cnn"\n' + CELL % "relu | sigmoid | swish" + "search { unrolled = true }\n",
             id="words of other tools, of which one differs in case alone",
         ),
         pytest.param(

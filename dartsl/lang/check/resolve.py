@@ -169,7 +169,7 @@ class Symbols:
         if OpDecl in kinds and name.span.source.version > 1:
             if (advice := foreign.later_operation(name.id)) is not None:
                 return advice
-            if (near := close(name.id, LATER)) is not None:
+            if (near := close(name.id, PRIMITIVES)) in LATER:
                 return f"did you mean `{near}`? ({place(self.names[near].name.span)})"
         advice = foreign.operation(name.id) if OpDecl in kinds else foreign.cell(name.id)
         if advice is not None:
