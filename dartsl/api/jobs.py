@@ -182,7 +182,7 @@ def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None =
     """`settings` over the spec's own over the defaults for its network. Raises UserError for one that is
     unknown or bad, or of another kind of network, and for some that do not go together."""
     picked = pick_network(spec, network)
-    _require_loss(picked, settings, spec.search)
+    require_loss(picked, settings, spec.search)
     config = settled(of_search, picked.takes, settings, spec.search)
     require_together(config)
     return _with_costs(config, spec, "cost" in settings)
@@ -211,13 +211,13 @@ def train_config(
     picked = pick_network(spec, network)
     takes = picked.takes
     before = usable(TrainConfig, takes, inherited or {})
-    _require_loss(picked, settings, {**before, **spec.train})
+    require_loss(picked, settings, {**before, **spec.train})
     config = settled(of_training, takes, settings, before, spec.train)
     require_together(config)
     return config
 
 
-def _require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Raises UserError (exit code 2) for a loss that is not the one that the spec, or the search, says, and for one
     that is unknown in the version in which the network is written: what is found keeps both."""
     source, asked = network.span.source, settings.get("loss")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dartsl
 from dartsl.api.arguments import require
-from dartsl.api.jobs import job_of, of_run
+from dartsl.api.jobs import job_of, of_run, require_loss
 from dartsl.api.specs import Parameters, SpecLike, check, names_a_run
 
 
@@ -37,6 +37,7 @@ def sample(
     network, parameters = of_run(spec, network, parameters)
     job = job_of(check(_space(spec)), network, parameters)
     checked = job.spec
+    require_loss(job.picked(), {}, checked.train)  # what is drawn keeps it
     values = plan(checked, job.picked(), job.parameters).parameters
     if unique:
         require_enough(checked, job.picked(), count)

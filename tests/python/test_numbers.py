@@ -163,6 +163,10 @@ def test_the_loss_is_asked_for_by_name_or_as_a_function(tmp_path: Path) -> None:
     one = one.replace("head  linear", "head  global_avg_pool > linear")
     with pytest.raises(dartsl.UserError, match="known from `darts 2` on"):
         dartsl.search(dartsl.Source("tiny", one), tmp_path / "o", loss="mse", **QUIET)
+    (tmp_path / "one.darts").write_text(one)
+    (tmp_path / "two.darts").write_text('darts 2\nimport "./one"\nsearch {\n  loss = "mse"\n}\n')
+    with pytest.raises(dartsl.UserError, match=r"on, and .*one\.darts is written in darts 1"):
+        dartsl.sample(tmp_path / "two.darts", network="tiny")
     with pytest.raises(dartsl.UserError, match="says `loss = mse`, and `cross_entropy` is asked for"):
         dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "o", loss="cross_entropy", **settings)
     with pytest.raises(dartsl.UserError, match="a loss from Python"):
