@@ -21,7 +21,8 @@ from dartsl.nn.passing import Pass, Scheduled
 from dartsl.nn.supernet import Supernet
 from tests.nn.specs import NESTED, RAGGED, SEARCHED, small
 
-PASS = Pass(1, "train", scheduled=Scheduled(temperature=2.0))
+# A step at which each spec draws what all versions of torch leave something to test in: their draws differ.
+PASS = Pass(6, "train", scheduled=Scheduled(temperature=2.0))
 VARIANTS: list[dict[str, Any]] = [
     {"level": 0},
     {"level": 1},
