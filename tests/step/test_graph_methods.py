@@ -72,7 +72,7 @@ def growing(model: Relaxed, moment: Moment) -> Tensor:
 def penalised() -> SearchSession[Any]:
     session = searched_images(batch=3)
     session.stepper.method = session.method = replace(session.method, terms={"growing": growing})
-    session.sums = EpochFigures("cpu", "accuracy", session.method.terms)
+    session.sums = EpochFigures("cpu", ("accuracy",), session.method.terms)
     return session
 
 
