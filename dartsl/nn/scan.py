@@ -78,9 +78,16 @@ def scan_parts(applied: Mapping[str, Application]) -> ScanParts:
         invariant=_once(source for source in read if place.get(source, "constant") == "constant"),
         element=element,
         bodies=bodies,
-        carried=tuple(sorted(carried, key=lambda node: str(applied[node].attribute("index")))),
+        carried=tuple(sorted(carried, key=lambda node: _index(applied[node]))),
         sequence=sequence,
     )
+
+
+def _index(carried: Application) -> int:
+    """The place of a carry among those of its cell."""
+    index = carried.attribute("index")
+    assert isinstance(index, int)
+    return index
 
 
 def _once(nodes: Iterable[str]) -> tuple[str, ...]:

@@ -72,6 +72,25 @@ def test_the_plain_cell_is_torchs_lstm() -> None:
     torch.testing.assert_close(torch.cat(mine[5:]), wanted[3])
 
 
+def test_many_carries_stand_in_order() -> None:
+    """A shift register of twelve: after a window they are its last twelve elements, the last one first."""
+    count = 12
+    carries = ", ".join(f"h{i}" for i in range(count))
+    nodes = ", ".join(f"n{i}" for i in range(count))
+    shifts = "".join(f"  edge h{i} -> n{i + 1} : identity\n" for i in range(count - 1))
+    text = (
+        f"darts 2\ncell register {{\n  input {carries}, x\n  node {nodes} : sum\n  edge x -> n0 : identity\n{shifts}"
+        f"  output {nodes}  # dartsl: allow W0303\n}}\n"
+        "network text(H = 3, vocab = 7) {\n  input tokens(15)\n  stem embedding(vocab, out = H)\n"
+        f'  stage scan(register, carry = "{carries}") width H\n  head linear(vocab)\n}}\n'
+    )
+    supernet = compile(check(Source("register.darts", text)), dtype="float64")
+    x = torch.randint(7, (15, 2), generator=torch.Generator().manual_seed(0))
+    given = supernet(x)
+    elements = F.embedding(x, supernet.network.stem0.embedding.weight)  # (T, B, 3)
+    torch.testing.assert_close(torch.stack(given.carries), elements.flip(0)[:count])
+
+
 def masked(graph: nx.DiGraph) -> set[str]:
     """What is under a mask as it enters something: the names below the layer, without that of the mask."""
     return {node.removeprefix("layer0.") for node in graph if node.endswith("_masked")}
