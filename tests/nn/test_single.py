@@ -78,7 +78,9 @@ def test_outputs_gradients_and_statistics(name: str, settings: dict[str, Any]) -
     "settings", [VARIANTS[2], *(pytest.param(VARIANTS[at], marks=pytest.mark.slow) for at in (4, 5))], ids=str
 )
 def test_cells_within_cells(settings: dict[str, Any]) -> None:
-    """Of an edge within a cell within a candidate, too, one operation is computed."""
+    """Of an edge within a cell within a candidate, too, one operation is computed. Its widths change where it
+    strides, so that no skip connection fits beside it."""
+    settings = {key: value for key, value in settings.items() if key != "auxiliary_skip"}
     assert_same(NESTED, settings)
 
 
