@@ -73,6 +73,8 @@ search {
 """
 NAMES = list(PRESETS)
 QUICK = ("drnas", "pc_darts")  # which go on with the ordinary tests, the others with the slow ones
+# One of each kind: what processes agree on, as draws, masks, attacks, stages, curvature, decisions. All take long.
+SHARED = ("darts", "drnas", "gdas", "pc_darts", "sdarts_adv", "p_darts", "robust_es", "oles", "darts_pt")
 STEPS = 2
 
 
@@ -166,7 +168,7 @@ def work(folder: Path, method: str, name: str) -> Work:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("method", SHARED)
 def test_two_processes_search_as_one(method: str, folder: Path) -> None:
     shared, alone = (work(folder, method, f"{method}-{name}") for name in ("shared", "alone"))
     together([shared], folder)
