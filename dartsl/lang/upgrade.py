@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from dartsl.lang.check.model import Cell, Spec
+from dartsl.lang.check.model import Cell, Edge, Node, Spec
 from dartsl.lang.check.relisted import Relister
 from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.codes.source import HEADER, Source, Span
 from dartsl.lang.plan.network_plan import plan
-from dartsl.lang.plan.parts import steps
-from dartsl.lang.plan.terms import CellLayer, Scan
+from dartsl.lang.plan.parts import parts_of
+from dartsl.lang.plan.skips import is_skip
+from dartsl.lang.plan.terms import CellLayer, Merge, Scan, Sequence, Step, Term
 from dartsl.lang.records.primitives import owner
 from dartsl.lang.syntax.ast import CellDecl, Declaration, File
 from dartsl.lang.syntax.grammar import VERSIONS
@@ -104,16 +106,41 @@ def _require_same_dropout(spec: Spec) -> None:
 
 
 def _drops_more(layer: CellLayer, scan: Scan) -> bool:
-    """Whether the element or the carry, which identity edges pass on, enters a matrix of its own under a dropout."""
-    if not scan.dropout_x and not scan.dropout_h:
-        return False
-    passing = {item.name for item in layer.cell.inputs}
-    for edge, terms in zip(layer.cell.edges, layer.edges, strict=True):  # in order of the nodes they lead to
-        if edge.source not in passing:
-            continue
-        found = [step for term in terms for step in steps(term)]
-        if any(owner(step.primitive).has("matrix") and not step.share for step in found):
-            return True
-        if any(candidate.label == "identity" for candidate in edge.candidates):
-            passing.add(edge.target)
+    """Whether the element or the carry enters a matrix of its own under a dropout, in the cell or in one that its
+    search may find: what `Loop.entering` of dartsl/graph/recurrent.py does, known before there is a graph."""
+    cell, carry = layer.cell, scan.carries[0]
+    rates = {item.name: scan.dropout_h if item.name == carry else scan.dropout_x for item in cell.inputs}
+    masked = {name for name, rate in rates.items() if scan.linears and rate > 0}
+    terms = {id(edge): offered for edge, offered in zip(cell.edges, layer.edges, strict=True)}
+    for node in cell.nodes:
+        edges = cell.incoming(node.name)
+        for edge in edges:
+            found = [_entering(term, edge.source in masked) for term in terms[id(edge)]]
+            if any(enters for enters, _ in found):
+                return True
+            if any(stays for _, stays in found) and (node.merge == "concat" or _may_be_alone(edge, edges, node)):
+                masked.add(node.name)
     return False
+
+
+def _entering(term: Term, masked: bool) -> tuple[bool, bool]:
+    """Whether what is `masked` enters a matrix within a term, and whether it leaves the term as it is, or joined."""
+    if isinstance(term, Step):
+        enters = owner(term.primitive).has("matrix") and not term.share
+        return masked and enters, masked and is_skip(term)
+    enters = False
+    if isinstance(term, Sequence):
+        for part in term.terms:
+            within, masked = _entering(part, masked)
+            enters = enters or within
+        return enters, masked
+    found = [_entering(part, masked) for part in parts_of(term)]
+    joined = isinstance(term, Merge) and (term.kind == "concat" or len(found) == 1)
+    return any(enters for enters, _ in found), joined and any(stays for _, stays in found)
+
+
+def _may_be_alone(edge: Edge, edges: Iterable[Edge], node: Node) -> bool:
+    """Whether an edge is the only one into its node, or may be once a search has chosen."""
+    others = [each for each in edges if each is not edge]
+    may_go = all(any(candidate.is_none for candidate in other.candidates) for other in others)
+    return node.keep == 1 or (node.keep is None and may_go)

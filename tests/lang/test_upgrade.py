@@ -121,14 +121,76 @@ network net(H = 4, vocab = 9) {
 """
 
 
-@pytest.mark.parametrize("where", ["x, n", "n"])
-def test_dropouts_that_would_act_in_more_places_are_refused(where: str) -> None:
-    text = SCAN.replace("WHERE", where)
-    assert upgraded(Source("x", text.replace("DROPOUT", ""))).startswith("darts 2\n")
-    with pytest.raises(
-        UserError, match="would mean something else in `darts 2`: there the dropouts of `scan"
-    ):
-        upgraded(Source("x", text.replace("DROPOUT", ", dropout_h = 0.5")))
+SAME = "identity"
+MEANS_MORE = "would mean something else in `darts 2`: there the dropouts of `scan"
+
+
+def scan_of(n: str, to_n: str, to_m: str, dropouts: str) -> Source:
+    """A cell of x and h with a node n that they lead to, and m behind it; edges of m are the lines of `to_m`."""
+    text = SCAN.replace("DROPOUT", f", {dropouts}").replace("node   n : sum", f"node   n : {n}")
+    text = text.replace("edge   x, h -> n : identity", f"edge   x, h -> n : {to_n}")
+    return Source("x", text.replace("edge   WHERE -> m : linear > tanh", to_m))
+
+
+BOTH = "dropout_x = 0.5, dropout_h = 0.5"
+
+
+@pytest.mark.parametrize("dropouts", ["dropout_x = 0.5", "dropout_h = 0.5", BOTH, "dropout_h = 0"])
+@pytest.mark.parametrize(
+    ("n", "to_n", "to_m"),
+    [
+        ("sum", SAME, "edge x, n -> m : linear > tanh"),
+        ("sum", SAME, "edge n -> m : linear > tanh"),  # what is computed from both is not dropped
+        ("product", SAME, "edge n -> m : linear"),
+        ("concat", SAME, "edge n -> m : linear"),
+        ("concat", SAME, "edge n -> m : relu > linear"),
+        ("concat", "relu", "edge n -> m : linear\n edge h -> m : identity"),
+        ("sum", SAME, "edge n -> m : identity\n edge h -> m : tanh > linear"),
+        ("sum", SAME, "edge n -> m : identity\n edge h -> m : identity > linear"),
+        ("sum", SAME, "edge n -> m : identity\n edge x -> m : sum(identity) > linear"),
+        ("sum", SAME, "edge n -> m : identity\n edge x -> m : sum(identity, identity) > linear"),
+        ("sum", SAME, "edge n -> m : identity\n edge x -> m : concat(tanh, identity) > linear"),
+        ("sum", SAME, 'edge n -> m : identity\n edge x -> m : linear(share = "target")'),
+    ],
+)
+def test_dropouts_that_would_act_in_more_places_are_refused(
+    n: str, to_n: str, to_m: str, dropouts: str
+) -> None:
+    """Those are refused, and no others, whose operation graph would be another one."""
+    old = scan_of(n, to_n, to_m, dropouts)
+    new = Source("x", old.text.replace("darts 1", "darts 2"))
+    graphs = [build(plan(spec, spec.networks["net"], {})) for spec in map(check, (old, new))]
+    if dict(graphs[0].nodes(data="op")) == dict(graphs[1].nodes(data="op")):
+        assert upgraded(old).startswith("darts 2\n")
+    else:
+        with pytest.raises(UserError, match=MEANS_MORE):
+            upgraded(old)
+
+
+@pytest.mark.parametrize(
+    ("n", "to_n", "refused"),
+    [
+        ("sum keep 1", "identity | tanh", True),
+        ("sum", "identity | none", True),
+        ("sum", "identity | tanh", False),
+        ("sum keep 1", "relu | tanh", False),
+    ],
+)
+def test_dropouts_that_would_act_in_what_a_search_may_find(n: str, to_n: str, refused: bool) -> None:
+    """The element may be alone in n once edges are left out."""
+    old = scan_of(n, to_n, "edge n -> m : linear", BOTH)
+    if refused:
+        with pytest.raises(UserError, match=MEANS_MORE):
+            upgraded(old)
+    else:
+        assert upgraded(old).startswith("darts 2\n")
+
+
+def test_a_scan_of_an_imported_file_keeps_its_version(tmp_path: Path) -> None:
+    (tmp_path / "old.darts").write_text(scan_of("concat", SAME, "edge n -> m : linear", BOTH).text)
+    root = tmp_path / "root.darts"
+    root.write_text('darts 1\nimport "./old"\n')
+    assert upgraded(read_file(root, "root.darts")) == 'darts 2\n\nimport "./old"\n'
 
 
 @pytest.mark.slow
