@@ -118,7 +118,9 @@ def _drops_more(layer: CellLayer, scan: Scan) -> bool:
             found = [_entering(term, edge.source in masked) for term in terms[id(edge)]]
             if any(enters for enters, _ in found):
                 return True
-            if any(stays for _, stays in found) and (node.merge == "concat" or _may_be_alone(edge, edges, node)):
+            if any(stays for _, stays in found) and (
+                node.merge == "concat" or _may_be_alone(edge, edges, node)
+            ):
                 masked.add(node.name)
     return False
 
