@@ -22,7 +22,16 @@ from dartsl.lsp.documents import Document
 from dartsl.lsp.faults import text_edit
 from dartsl.lsp.names import kind_of
 from dartsl.lsp.spot import Spot, spot_at
-from dartsl.lsp.wording import about_setting, about_value, block, comment_of, settings, signature
+from dartsl.lsp.wording import (
+    ARMS,
+    OF_SCAN,
+    about_setting,
+    about_value,
+    block,
+    comment_of,
+    settings,
+    signature,
+)
 
 Kind = lsp.CompletionItemKind
 _KINDS = {"operation": Kind.Function, "choice": Kind.Enum, "cell": Kind.Class}
@@ -46,7 +55,8 @@ def _keywords(spot: Spot) -> Iterator[lsp.CompletionItem]:
     rules, block = grammar(spot.version), spot.where.rpartition(" ")[2]
     for kind in sorted(spot.accepts):
         word = rules.spelling.get(kind, "")
-        idle = kind in ("TRUE", "FALSE") and spot.called is None and block not in CONFIGS
+        argument = spot.called is not None or (spot.last == "EQUAL" and spot.depth > 0)
+        idle = kind in ("TRUE", "FALSE") and not argument and block not in CONFIGS
         if word.isidentifier() and not idle:
             yield lsp.CompletionItem(word, kind=Kind.Keyword, sort_text=_SECOND + word)
 
@@ -58,21 +68,31 @@ def _names(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
         yield from _settings(document, spot, block)
     if "NAME" not in spot.accepts or block in CONFIGS:
         return
+    if spot.arm:
+        yield from _plain(ARMS, Kind.Keyword)
+        return
     yield from _arguments(document, spot)
     match spot.where:
         case "cell edge" if not spot.after("COLON"):
             yield from _plain(spot.members, Kind.Variable)
+        case "cell output" if spot.after("MORETHAN"):
+            yield from _plain(["mix_bn"], Kind.Function)
         case "cell output":
             yield from _plain(MERGES, Kind.Keyword)
             yield from _plain(spot.members, Kind.Variable)
         case "cell node" if not spot.after("MORETHAN"):
             yield from _plain(MERGES, Kind.Keyword)
+        case "network input" if spot.depth:
+            yield from _plain(dict.fromkeys([*spot.parameters, "C"]), Kind.TypeParameter)
         case "network input":
             yield from _plain((w for w, each in INPUTS.items() if each.since <= spot.version), Kind.Keyword)
         case "network stage" if spot.after("WIDTH"):
             yield from _plain(dict.fromkeys([*spot.parameters, "C"]), Kind.TypeParameter)
         case _:
             yield from _plain(_demanded(spot), Kind.TypeParameter)
+            yield from _plain((word for word, merge in MERGES.items() if not merge.state), Kind.Function)
+            if spot.where == "network stage":
+                yield from _plain(["scan"], Kind.Function)
             yield from _declared(document, spot)
 
 
@@ -94,7 +114,9 @@ def _declared(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
     """Operations, choices where they may stand, cells in stages and aliases; those of the library with their import."""
     edges = ("cell edge", "ops") if spot.version > 1 else ()  # where cells are operations
     cells = spot.where in ("network stage", "cell", *edges)
-    choices = spot.where in ("cell edge", "ops") or (spot.where == "cell" and spot.last in ("LPAR", "COMMA"))
+    offered = ("cell node", "network stage") if spot.version > 1 else ()  # as in edges
+    choices = spot.where in ("cell edge", "ops", *offered)
+    choices = choices or (spot.where == "cell" and spot.last in ("LPAR", "COMMA"))
     kinds = {"operation", *(("cell",) if cells else ()), *(("choice",) if choices else ())}
     for name, declaration in document.declared.items():
         is_open = isinstance(declaration, CellDecl) and bool(declaration.parameters)
@@ -124,13 +146,19 @@ def _item(declaration: NamedDecl, comment: str, sort: str) -> lsp.CompletionItem
 
 def _arguments(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
     """The parameters of the call in whose brackets the cursor is, as named arguments."""
+    if spot.called == "scan":
+        yield from (_argument(name, spot) for name in OF_SCAN)
+        return
     called = document.declared.get(spot.called or "")
     for parameter in getattr(called, "parameters", ()):
-        name = parameter.name.id
-        yield lsp.CompletionItem(
-            f"{name} =", kind=Kind.Field, insert_text=f"{name} = ", filter_text=name, sort_text=_FIRST + name,
-            detail=f"of {spot.called}",
-        )  # fmt: skip
+        yield _argument(parameter.name.id, spot)
+
+
+def _argument(name: str, spot: Spot) -> lsp.CompletionItem:
+    return lsp.CompletionItem(
+        f"{name} =", kind=Kind.Field, insert_text=f"{name} = ", filter_text=name, sort_text=_FIRST + name,
+        detail=f"of {spot.called}",
+    )  # fmt: skip
 
 
 # -------------------------------------------------------------------- settings

@@ -19,6 +19,7 @@ from dartsl.lang.plan.network_plan import planned
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.loader import Loaded, decode, load
+from dartsl.lang.syntax.parser import parse_recovering
 from dartsl.lang.syntax.paths import resolved
 from dartsl.lsp.names import Occurrence, declared, occurrences
 from dartsl.lsp.positions import MARK, Positions
@@ -65,10 +66,14 @@ class Document:
         """What `dartsl check` finds."""
         return diagnose(self.source, self.loaded) if self.readable else Report(None, self.faults, Size())
 
-    @property
+    @cached_property
     def root(self) -> ast.File | None:
+        """Its tree; that of the prelude, which comes before the files of a spec, is read by itself."""
         files = self.loaded.files
-        return files[-1] if files and files[-1].source is self.source else None
+        if files and files[-1].source is self.source:
+            return files[-1]
+        prelude = self.source.path is not None and bool(files) and files[-1].source.path == self.source.path
+        return parse_recovering(self.source)[0] if prelude else None
 
     @property
     def sound(self) -> bool:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from lsprotocol import types as lsp
 
-from dartsl.lang.check.resolve import RESERVED, RESERVED_2
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax import ast
 from dartsl.lsp.costs import candidates, first_use, network_cost, placed
 from dartsl.lsp.documents import Document
 from dartsl.lsp.names import Occurrence, parameter_scope
-from dartsl.lsp.wording import about_setting, block, comment_of, expanded, settings, signature
+from dartsl.lsp.wording import WORDS, about_setting, block, comment_of, expanded, settings, signature
 
 MOST_EDGES = 3  # of a statement whose candidates are listed
 
@@ -48,7 +47,7 @@ def _about(document: Document, one: Occurrence) -> str:
             network = next(each for each in document.networks if each.name.id == symbol.name)
             return "\n\n".join(filter(None, (block(f"network {signature(network)}"), cost)))
         case "built-in":
-            return f"`{symbol.name}`: {RESERVED.get(symbol.name) or RESERVED_2[symbol.name]}"
+            return f"`{symbol.name}`: {WORDS[symbol.name]}"
         case "parameter":
             return _about_parameter(document, one)
         case "input" | "node":

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dartsl.lang.check.members import expand
 from dartsl.lang.check.resolve import NamedDecl, meaning
+from dartsl.lang.check.scans import ScanCall, read_scan
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import Budget, TooLargeError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax import ast
+from dartsl.lsp.wording import ARMS, OF_SCAN
 
 Kind = Literal[
     "operation", "choice", "cell", "network", "parameter", "input", "node", "setting", "built-in", "import"
@@ -20,6 +23,7 @@ Scope = tuple[
     str, ...
 ]  # whose name it is: () of the spec, ("network",), ("op", "sep_conv"), ("cell", "normal")
 Declared = Mapping[str, NamedDecl]
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -201,9 +205,13 @@ class _Walk:
                     if argument.name is not None:
                         self._argument(expr.function, argument.name)
                     self.expression(argument.value)
+                if expr.function.id == "scan":
+                    self._carries(expr)
             case ast.Match():
                 self._name(expr.subject)
                 for arm in expr.arms:
+                    if isinstance(arm.value, ast.Name) and arm.value.id in ARMS:
+                        self.add(Symbol("built-in", arm.value.id), arm.value.span)
                     self.expression(arm.body)
             case ast.Binary():
                 self.expression(expr.left)
@@ -220,8 +228,34 @@ class _Walk:
         elif meaning(name) is not None:
             self.add(Symbol("built-in", name.id), name.span)
 
+    def _carries(self, call: ast.Call) -> None:
+        """The inputs of its cell that a `scan` names in a string."""
+        scan = read_scan(call)
+        cell = self._cell_of(scan.cell.id) if isinstance(scan, ScanCall) else None
+        if cell is None or not isinstance(scan, ScanCall):
+            return
+        names = [name for item in cell.items if isinstance(item, ast.InputItem) for name in item.names]
+        inputs = {member for name in names for member in members(name)}
+        source, start = scan.carry.span.source, scan.carry.span.start
+        for found in _WORD.finditer(scan.carry.span.text):
+            if found[0] in inputs:
+                span = Span(source, start + found.start(), start + found.end())
+                self.add(Symbol("input", found[0], parameter_scope(cell)), span)
+
+    def _cell_of(self, name: str) -> ast.CellDecl | None:
+        """The cell that a name stands for, through the cells that are copies of it."""
+        passed: set[str] = set()
+        found = self.known.get(name)
+        while isinstance(found, ast.AliasDecl) and found.name.id not in passed:
+            passed.add(found.name.id)
+            value = found.value.function if isinstance(found.value, ast.Call) else found.value
+            found = self.known.get(value.id)
+        return found if isinstance(found, ast.CellDecl) else None
+
     def _argument(self, function: ast.Name, name: ast.Name) -> None:
         called = self.known.get(function.id)
+        if function.id == "scan" and name.id in OF_SCAN:
+            self.add(Symbol("built-in", name.id), name.span)
         if called is not None and function.id not in self.local and _has(called, name.id):
             self.add(Symbol("parameter", name.id, parameter_scope(called)), name.span)
 

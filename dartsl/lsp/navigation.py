@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lsprotocol import types as lsp
 
-from dartsl.lang.check.resolve import meaning
+from dartsl.lang.check.resolve import LAYER, meaning
 from dartsl.lang.checker import target_of
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Span
@@ -173,13 +173,15 @@ def _require_free(document: Document, symbol: Symbol, name: str) -> None:
         )
     version = document.source.version
     span = Span(document.source, 0, 0)
-    if name in keywords(version if version in VERSIONS else VERSIONS[-1]) or meaning(
-        ast.Name(name, span=span)
-    ):
+    width = name == "C" and symbol.kind == "parameter" and symbol.scope[:1] == ("network",)
+    kept = symbol.kind != "network" and not width and meaning(ast.Name(name, span=span)) is not None
+    layer = symbol.kind == "cell" and version > 1 and LAYER.fullmatch(name) is not None
+    if kept or layer or name in keywords(version if version in VERSIONS else VERSIONS[-1]):
         raise UserError(f"`{name}` is reserved")
     if name == symbol.name:
         return
-    spec_wide = name in document.declared and symbol.kind != "network"
+    known = {each.name.id for each in document.networks} if symbol.kind == "network" else document.declared
+    spec_wide = name in known
     taken = {each.symbol for each in document.names if each.symbol.name == name}
     local = any(
         each.scope == symbol.scope or (not symbol.scope and each.kind in ("parameter", "input", "node"))

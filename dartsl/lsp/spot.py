@@ -54,11 +54,26 @@ class Spot:
     def names_something(self) -> bool:
         """Whether a new name is asked for, which nothing can suggest."""
         if self.where in ("cell input", "cell node"):
-            return not self.after("COLON")
+            return self.last in ("INPUT", "NODE", "COMMA", "_TO") and not self.after("COLON")
         return self.last in ("OP", "OPS", "CELL", "NETWORK") or (
             self.last in ("LPAR", "COMMA")
             and self.where in ("op", "extern", "cell", "network")
             and not self.after("EQUAL")
+        )
+
+    @property
+    def depth(self) -> int:
+        """How many brackets of the open statement are open."""
+        return sum((token.type in _OPENERS) - (token.type in _CLOSERS) for token in self.tokens)
+
+    @property
+    def arm(self) -> bool:
+        """Whether an arm of `match shape` may start."""
+        return (
+            self.version > 1
+            and self.last in ("LBRACE", "COMMA")
+            and {"INT", "NAME"} <= self.accepts
+            and not {"STRING", "LPAR"} & self.accepts
         )
 
     def after(self, kind: str) -> bool:

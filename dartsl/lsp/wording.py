@@ -7,7 +7,8 @@ from dataclasses import Field, fields, replace
 from typing import Any
 
 from dartsl.lang.check.matched import matched
-from dartsl.lang.check.resolve import NamedDecl
+from dartsl.lang.check.model import CHANGES, KEEPS
+from dartsl.lang.check.resolve import RESERVED, RESERVED_2, NamedDecl
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.records.inputs import INPUTS
 from dartsl.lang.settings.methods import NAMES
@@ -16,6 +17,16 @@ from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.printer import print_expr
 
 LONGEST = 12  # lines of a declaration that are shown
+ARMS: Mapping[str, str] = {
+    KEEPS: "the arm of `match shape` where the stride asked for is 1 and `Cin` is `C`",
+    CHANGES: "the arm of `match shape` where a stride is asked for, or `Cin` is not `C`",
+}
+OF_SCAN: Mapping[str, str] = {
+    "carry": 'the input of the cell that takes what it gave for the element before; several as `"h, c"`',
+    "dropout_x": "the part of the element that `scan` zeroes, by one mask for the whole sequence",
+    "dropout_h": "the part of the carry that `scan` zeroes, by one mask for the whole sequence",
+}
+WORDS: Mapping[str, str] = {**OF_SCAN, **ARMS, **RESERVED_2, **RESERVED}  # what is the language's own
 
 
 def block(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from lark import Lark, Token, lexer
@@ -62,6 +63,7 @@ class Grammar:
     def __init__(self, version: int) -> None:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
         self._tokens = Tokens()
+        self._lock = Lock()  # the lexer reports to one place, and a language server asks from several threads
         callbacks = dict.fromkeys(("COMMENT", "FOREIGN", "UNCLOSED", "STRANGE"), self._skip)
         # `basic` keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
         with _no_search_for_collisions():
@@ -83,16 +85,17 @@ class Grammar:
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of a text, as far as it is read."""
-        found = self._tokens = Tokens()
-        state = self._lark.parse_interactive(text)
-        try:
-            for token in state.lexer_thread.lex(state.parser_state):  # type: ignore[no-untyped-call]
-                found.kept.append(token)
-                if len(found.kept) + len(found.comments) > MAX_TOKENS:
-                    break
-        except _FullError:
-            pass
-        return found
+        with self._lock:
+            found = self._tokens = Tokens()
+            state = self._lark.parse_interactive(text)
+            try:
+                for token in state.lexer_thread.lex(state.parser_state):  # type: ignore[no-untyped-call]
+                    found.kept.append(token)
+                    if len(found.kept) + len(found.comments) > MAX_TOKENS:
+                        break
+            except _FullError:
+                pass
+            return found
 
     def start(self) -> InteractiveParser:
         """A parser that tokens are fed to one by one."""
