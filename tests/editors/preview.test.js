@@ -15,7 +15,8 @@ const vscode = {
   ViewColumn: { Beside: -2 },
   window: {
     createWebviewPanel() {
-      panel = { webview: {}, onDidDispose: (closed) => (panel.dispose = closed) };
+      panel = { webview: {}, revealed: 0, onDidDispose: (closed) => (panel.dispose = closed) };
+      panel.reveal = () => panel.revealed++;
       return panel;
     },
     onDidChangeTextEditorSelection: listen("moved"),
@@ -81,6 +82,7 @@ test("an answer that comes late is dropped", async () => {
   waiting.b("<svg>B</svg>");
   waiting.a("<svg>A</svg>");
   await Promise.all([first, second]);
+  assert.equal(panel.revealed, 1);
   assert.match(panel.webview.html, /<svg>B/);
 });
 

@@ -172,6 +172,13 @@ def test_the_preview_follows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@needs_node
+def test_the_client_starts_and_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTENSION", str(EXTENSION / "src" / "extension.js"))
+    assert "# pass 3" in run("node", "--test", "--test-reporter=tap", "tests/editors/extension.test.js")
+
+
+@pytest.mark.slow
 @needs_tools
 def test_the_package(tmp_path: Path) -> None:
     """What is installed in VS Code: the client in one file, the grammars, no sources, no modules."""

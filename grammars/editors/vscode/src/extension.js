@@ -25,7 +25,7 @@ function newClient() {
     // The lens on a cell has the server's own command: what it answers is shown.
     executeCommand: async (name, given, next) => {
       const answer = await next(name, given);
-      if (name === DRAW && answer) await preview.open(vscode.Uri.parse(given[0]), given[1]);
+      if (name === DRAW) await preview.open(vscode.Uri.parse(given[0]), given[1]); // which says what cannot be drawn
       return answer;
     },
   };
@@ -44,8 +44,10 @@ async function start() {
   } catch (error) {
     const open = "Open Settings";
     const message = `The language server did not start (${error.message}). \`pip install 'dartsl[lsp]'\` installs it.`;
-    const chosen = await vscode.window.showErrorMessage(message, open);
-    if (chosen) await vscode.commands.executeCommand("workbench.action.openSettings", "dartsl.path");
+    // Not waited for: it stands until the reader closes it, and a restart must not wait for that.
+    vscode.window.showErrorMessage(message, open).then((chosen) => {
+      if (chosen) return vscode.commands.executeCommand("workbench.action.openSettings", "dartsl.path");
+    });
   }
 }
 

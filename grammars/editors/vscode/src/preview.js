@@ -30,7 +30,9 @@ class Preview {
   }
 
   async open(uri, cell) {
-    if (!this.panel) {
+    if (this.panel) {
+      this.panel.reveal(undefined, true); // it may stand behind another tab; the text keeps the focus
+    } else {
       const beside = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
       this.panel = vscode.window.createWebviewPanel("dartsl.preview", "Diagram", beside, { enableScripts: false });
       this.panel.onDidDispose(() => {
