@@ -21,6 +21,7 @@ from dartsl.lang.plan.layer_choices import laid_out, shown
 from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
+from tests.layers.bars import found_of_bars
 from tests.passes.same import CPU, assert_same
 
 SPEC = """darts 2
@@ -254,7 +255,6 @@ def test_the_space_is_the_product_of_what_layers_offer() -> None:
 
 
 def test_a_planted_chain_is_found(tmp_path: Path) -> None:
-    """Bars of equal brightness, upright or level: windows of 3 x 3 alone tell them apart, and zeros teach nothing."""
     text = """darts 2
 network bars {
   input image(1, 6, 6)
@@ -263,23 +263,12 @@ network bars {
   head  global_avg_pool > linear(2)
 }
 """
-    random = np.random.default_rng(0)
-    images, labels = np.zeros((120, 6, 6), np.uint8), np.arange(120) % 2
-    for image, label in zip(images, labels, strict=True):
-        down, across = random.integers(1, 3, 2)
-        image[(slice(down, down + 3), across) if label else (down, slice(across, across + 3))] = 255
-    np.savez(tmp_path / "bars.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    run_of = dartsl.search(
-        check(Source("test.darts", text)), tmp_path / "run", data=str(tmp_path / "bars.npz"), quiet=True,
-        epochs=8, batch=10, alphas_lr=0.05, crop=0, flip=False,
-    )  # fmt: skip
-    assert [
-        line.split("  #")[0] for line in (run_of.found or "").splitlines() if "stage" in line or "op " in line
-    ] == [
+    found = found_of_bars(text, tmp_path)
+    assert [line for line in found if line.startswith(("op ", "stage"))] == [
         "op layer0 = conv(3) > bn > relu",
         "op layer1 = conv(1) > bn > relu",
-        "  stage layer0 width 8",
-        "  stage layer1 width 8",
+        "stage layer0 width 8",
+        "stage layer1 width 8",
     ]
 
 
@@ -300,12 +289,34 @@ network one {
     assert counts == {"pool > (pool | identity)": 2, "pool > identity": 0}
 
 
+EQUAL = """darts 2
+op f(k, w) = conv(k, out = w) > relu > conv(1)
+network two(C = 2, D = 3) {
+  input image(1, 6, 6)
+  stem  conv(3)
+  stage f(1 | 3, C) > f(D, 1 | 2)/S width 4*C
+  stage f(1 | 3, C) > f(D, 1 | 2)   width 2*C
+  head  global_avg_pool > linear(3)
+}
+"""
+
+
+def test_equal_choices_of_two_stages_name_the_parameters_of_the_network() -> None:
+    first, second = ["f(1, 2)", "f(3, 2)"], ["f(3, 1)", "f(3, 2)"]
+    text = EQUAL.replace("/S", "")
+    assert offered(text) == {"layer0": first, "layer1": second, "layer2": first, "layer3": second}
+
+
+def test_what_is_wrong_in_one_of_two_equal_choices_is_reported_there() -> None:
+    found = diagnose(Source("test.darts", EQUAL.replace("/S", "/2"))).errors
+    assert {(fault.code, fault.primary.span.position) for fault in found} == {("E0501", (6, 23))}
+
+
 def test_a_cell_cannot_have_the_name_of_a_layer(tmp_path: Path) -> None:
     """It would stand in the place of a layer that offers a choice; one of an imported file of darts 1 too."""
     cell = "cell layer0 {\n  input a\n  node n : sum\n  edge a -> n : relu\n  output n\n}\n"
-    (fault,) = diagnose(
-        Source("test.darts", SPEC.replace("network mobile", f"{cell}\nnetwork mobile"))
-    ).errors
+    used = f"{cell}cell other = layer0\n\nnetwork mobile"
+    (fault,) = diagnose(Source("test.darts", SPEC.replace("network mobile", used))).errors
     assert (fault.code, fault.title) == ("E0203", "a cell cannot be called `layer0`")
     (tmp_path / "old.darts").write_text(f"darts 1\n{cell}")
     new = tmp_path / "new.darts"

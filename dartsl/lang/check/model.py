@@ -186,8 +186,8 @@ class Stage:
 class Network:
     """A network. `cells` are the names of the cells that its stages use, in order of first use.
 
-    `choices` has, for each layer of its stages that offers a choice, what it offers (darts 2). It is empty once these
-    layers are laid out as cells (`dartsl.lang.plan.layer_choices`); `unlaid` is then the network before that.
+    `choices` has each layer of its stages that offers a choice, as it is written, with what it offers (darts 2). There are
+    none once these layers are laid out as cells (`dartsl.lang.plan.layer_choices`); `unlaid` is then the network before.
     """
 
     name: str
@@ -198,7 +198,7 @@ class Network:
     head: Expr
     cells: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
-    choices: Mapping[Expr, tuple[Candidate, ...]] = field(default_factory=dict)
+    choices: tuple[tuple[Expr, tuple[Candidate, ...]], ...] = ()
     unlaid: Network | None = None
 
     @property
@@ -248,5 +248,5 @@ class Spec:
 
     def decided(self, network: Network) -> bool:
         """Whether no edge of any of the network's cells, and no layer, offers a choice (language rule 10)."""
-        layers = any(len(offered) > 1 for offered in network.choices.values())
+        layers = any(len(offered) > 1 for _, offered in network.choices)
         return not layers and not any(self.cells[name].searched_edges for name in network.cells)

@@ -55,12 +55,12 @@ class NetworkReader:
         self.checker = offers.checker
         self.offers = offers
         self.cells = cells
-        self._choices: dict[Expr, tuple[Candidate, ...]] = {}
+        self._choices: list[tuple[Expr, tuple[Candidate, ...]]] = []
 
     def read(self, declaration: NetworkDecl) -> Network | None:
         """A network; None where it has a fault."""
         before = len(self.checker.faults)
-        self._choices = {}
+        self._choices = []
         known = self._parameters(declaration.parameters)
         entries = [item.value.function.id for item in declaration.items if isinstance(item, ShapeItem)]
         self._sequence = any(INPUTS[entry].sequence for entry in entries if entry in INPUTS)
@@ -88,7 +88,7 @@ class NetworkReader:
         self.checker.cells.clear()
         if len(self.checker.faults) > before or input is None:
             return None
-        offered = [each.expr for candidates in self._choices.values() for each in candidates]
+        offered = [each.expr for _, candidates in self._choices for each in candidates]
         chosen = [
             name.id for expr in offered for name in cells_in(expr, self.cells.cells) if name.id not in known
         ]
@@ -101,7 +101,7 @@ class NetworkReader:
             heads[0],
             closed([*used, *chosen], self.cells.cells),
             declaration.name.span,
-            self._choices,
+            tuple(self._choices),
         )
 
     def _parameters(self, parameters: Sequence[Parameter]) -> dict[str, Local]:
@@ -203,7 +203,7 @@ class NetworkReader:
     def _choice(self, expr: Expr, scope: Scope) -> None:
         """A layer that offers a choice: what an edge may offer (darts 2)."""
         offer = self.offers.read(expr, Scope("layer", scope.locals))
-        self._choices[expr] = offer.candidates
+        self._choices.append((expr, offer.candidates))
 
     def _plain(self, name: Name) -> None:
         """A cell as a layer of its own: of images, and from version 2 on of whole sequences."""

@@ -245,7 +245,7 @@ def _declare(declaration: Declaration, symbols: Symbols) -> list[Diagnostic]:
         if (fault := reserved(declaration.name)) is not None:
             return [*faults, fault]
         if _is_layer(declaration) and declaration.span.source.version > 1:
-            return [*faults, e02.called_as_a_layer(declaration.name.span, declaration.name.id)]
+            faults.append(e02.called_as_a_layer(declaration.name.span, declaration.name.id))
         first = symbols.names.setdefault(declaration.name.id, declaration)
         if _reserved_later(declaration.name) is not None and symbols.builtin(
             symbols.names[declaration.name.id]

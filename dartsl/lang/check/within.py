@@ -90,12 +90,17 @@ def too_deep(order: Iterable[str], uses: Mapping[str, Mapping[str, Name]]) -> Di
 def use_faults(
     uses: Iterable[Name | Call], cells: Mapping[str, Cell], opened: Mapping[str, Signature]
 ) -> Iterator[Diagnostic]:
-    """E0414 for each cell that stands as an operation and cannot: it has parameters, or not one input."""
+    """E0414 for each cell that stands as an operation and cannot: it is open, or has not one input and one output."""
     for expr in uses:
         name = expr if isinstance(expr, Name) else expr.function
         cell = cells.get(name.id)
         if name.id in opened:
             yield _open(expr, opened[name.id])
+        elif cell is not None and cell.further:
+            label = Label(name.span, f"it has {len(cell.outputs)} outputs, and an operation has one")
+            yield _fault(
+                name, label, (Label(cell.span, "declared here"),), "join them, `output concat(a, b)`"
+            )
         elif cell is not None and len(cell.inputs) != 1:
             label = Label(name.span, f"it has {len(cell.inputs)} inputs, and an operation has one")
             yield _fault(name, label, (Label(cell.span, "declared here"),), "use it as a layer of a `stage`")

@@ -133,9 +133,9 @@ that `scan` runs, and what arrives there over different edges must have the same
     "E0414": Code(
         "a cell that cannot stand as an operation",
         """From `darts 2` on a cell may stand on an edge, as a candidate or within one, and in the choice of a layer. It
-has one input and no open parameters; a cell with parameters is given its arguments under a name of its own. Bodies of
-operations, inputs, stems and heads are never searched, and a cell that `scan` runs goes step by step: cells cannot
-stand there.""",
+has one input, one output and no open parameters; a cell with parameters is given its arguments under a name of its
+own. Bodies of operations, inputs, stems and heads are never searched, and a cell that `scan` runs goes step by step:
+cells cannot stand there.""",
         """edge x -> a : motif | sum(identity, motif)   # yes
 op   twice = motif > motif                   # no: write it on the edge
 

@@ -51,7 +51,7 @@ def laid_out(
         raise SpecError(faults)
     cells = {**spec.cells, **layout.cells}
     used = closed(layout.used, cells)
-    new = replace(network, stages=tuple(stages), cells=used, choices={}, unlaid=network)
+    new = replace(network, stages=tuple(stages), cells=used, choices=(), unlaid=network)
     return replace(spec, cells=cells, networks={**spec.networks, network.name: new}), new
 
 
@@ -95,7 +95,8 @@ class _Layout:
         self.cells: dict[str, Cell] = {}
         self.used: dict[str, None] = {}  # the names of all cells, in order of first use
         self._spec = spec
-        self._choices = network.choices
+        # By their places: equal layers of two stages may name a parameter, each in its own text.
+        self._choices = {expr.span: offered for expr, offered in network.choices}
         self._values = values
         self._reader = reader
         self._operations = operations
@@ -104,7 +105,7 @@ class _Layout:
     def stage(self, stage: Stage) -> Stage:
         """A stage with names of cells for its layers that offer a choice; as it is where none does."""
         items = self._reader.items(stage.layers, MAX_LAYERS - self._count)
-        chosen = self._operations or any(item.expr in self._choices for item in items)
+        chosen = self._operations or any(item.expr.span in self._choices for item in items)
         steps = tuple(self._layer(item, stage) for item in items)
         if not chosen:
             return stage
@@ -114,7 +115,7 @@ class _Layout:
         name, expr = f"layer{self._count}", item.expr
         self._count += 1
         cell = self._cell_of(expr)
-        found = self._choices.get(expr, ())
+        found = self._choices.get(expr.span, ())
         if self._operations and not found and cell is None:
             meant = self._meant(name, expr)
             found = (Candidate(print_expr(meant), meant, expr.span),)
