@@ -17,6 +17,7 @@ from dartsl.docs.guide import guide
 from dartsl.docs.page import REPOSITORY, Page, relative
 from dartsl.docs.specs import specs
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import reason
 from dartsl.sweeping.pages.markup import Markup, element
 
 ASSETS = ("style.css", "site.js")
@@ -63,7 +64,8 @@ def build(root: Path) -> dict[str, bytes]:
 
 
 def write(files: Mapping[str, bytes], path: Path) -> None:
-    """Write a site, in place of an earlier one. Raises UserError for a folder that holds anything else."""
+    """Write a site, in place of an earlier one. Raises UserError for a folder that holds anything else, or cannot be
+    written."""
     if path.exists() and not (path / MARK).exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path} exists and is no site that was written before", "name another folder")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -75,6 +77,8 @@ def write(files: Mapping[str, bytes], path: Path) -> None:
         if path.exists():
             shutil.rmtree(path)
         temporary.rename(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

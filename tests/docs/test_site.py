@@ -150,3 +150,5 @@ def test_a_site_replaces_a_site_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no site"):
         write({MARK: b""}, path)
     assert [each.name for each in tmp_path.iterdir()] == ["site"]
+    with pytest.raises(UserError, match="cannot write"):
+        write({MARK: b""}, path / "a" / "new.html" / "site")
