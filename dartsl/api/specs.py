@@ -86,7 +86,7 @@ def fmt(spec: SpecLike, *, upgrade: bool = False) -> str:
     from dartsl.lang.upgrade import upgraded
 
     require(upgrade=upgrade)
-    return upgraded(source_of(spec)) if upgrade else print_file(parse(spec))
+    return upgraded(source_of(spec)) if upgrade else print_file(parse(spec), as_read=True)
 
 
 def fix(spec: SpecLike) -> str:

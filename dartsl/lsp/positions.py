@@ -35,11 +35,13 @@ class Positions:
         return self.encoding != "utf-8" and max(self.source.text, default="") <= "\uffff"
 
     def position(self, offset: int) -> lsp.Position:
+        return lsp.Position(*self.place(offset))
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The line and the code unit of an offset, both from 0."""
         line, column = self.source.position(offset)
-        if self._even:
-            return lsp.Position(line - 1, column - 1 + self._lead(line))
-        before = units(self.source.line(line)[: column - 1], self.encoding)
-        return lsp.Position(line - 1, before + self._lead(line))
+        before = column - 1 if self._even else units(self.source.line(line)[: column - 1], self.encoding)
+        return line - 1, before + self._lead(line)
 
     def range(self, span: Span) -> lsp.Range:
         """The range of a span, which is of this source."""

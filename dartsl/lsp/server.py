@@ -12,6 +12,7 @@ from pygls.lsp.server import LanguageServer
 
 import dartsl
 from dartsl.lang.codes.diagnostics import SpecError, UserError
+from dartsl.lang.syntax.printer import print_file
 from dartsl.lsp import faults, navigation, outline
 from dartsl.lsp.completion import completion
 from dartsl.lsp.costs import network_cost
@@ -199,7 +200,7 @@ def formatted(document: Document) -> list[lsp.TextEdit] | None:
     """The edit that writes a text as `dartsl fmt` does; none where it is so, None where it has syntax faults."""
     if not document.sound or document.root is None:
         return None
-    text = dartsl.fmt(document.source)
+    text = print_file(document.root, as_read=True)
     return [] if text == document.text else [lsp.TextEdit(document.positions.whole(), text)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lsprotocol import types as lsp
 
-from dartsl.lang.codes.source import HEADER, Span
+from dartsl.lang.codes.source import HEADER
 from dartsl.lang.syntax.grammar import VERSIONS, grammar
 from dartsl.lsp.documents import Document
 from dartsl.lsp.names import Occurrence
@@ -37,18 +37,23 @@ def semantic_tokens(document: Document) -> lsp.SemanticTokens:
     """All tokens of a text, each with its distance from the one before, as the protocol has them."""
     data: list[int] = []
     line = column = 0
-    for span, kind, modifiers in sorted(_tokens(document), key=lambda each: each[0].start):
-        place = document.positions.range(span)
-        if place.start.line != place.end.line or span.end == span.start:
+    place = document.positions.place
+    for start, end, kind, modifiers in sorted(_tokens(document)):
+        (first, left), (last, right) = place(start), place(end)
+        if first != last or start == end:
             continue
-        below = place.start.line - line
-        after = place.start.character - (0 if below else column)
-        data += [below, after, place.end.character - place.start.character, TYPES.index(kind), modifiers]
-        line, column = place.start.line, place.start.character
+        data += [
+            first - line,
+            left - (0 if first > line else column),
+            right - left,
+            TYPES.index(kind),
+            modifiers,
+        ]
+        line, column = first, left
     return lsp.SemanticTokens(data)
 
 
-def _tokens(document: Document) -> Iterator[tuple[Span, str, int]]:
+def _tokens(document: Document) -> Iterator[tuple[int, int, str, int]]:
     source = document.source
     header = HEADER.match(source.text)
     rules = grammar(source.version if source.version in VERSIONS else VERSIONS[-1])
@@ -60,20 +65,20 @@ def _tokens(document: Document) -> Iterator[tuple[Span, str, int]]:
     found = rules.tokens(source.text)
     for token in [*found.kept, *found.comments]:
         start, end = token.start_pos or 0, token.end_pos or 0
-        span, known = Span(source, start, end), named.get((start, end))
+        known = named.get((start, end))
         if known is not None:
-            yield span, _OF_NAMES[known.symbol.kind], _modifiers(document, known)
+            yield start, end, _OF_NAMES[known.symbol.kind], _modifiers(document, known)
         elif token.type == "NAME" and (start in ends or end in ends):
-            yield span, "variable", 0
+            yield start, end, "variable", 0
         elif token.type == "COMMENT":
-            yield span, "comment", 0
+            yield start, end, "comment", 0
         elif token.type == "HEADER" or str(token) in rules.keywords:
             if token.type != "HEADER" or header is not None:
-                yield span, "keyword", 0
+                yield start, end, "keyword", 0
         elif token.type in _OF_KINDS:
-            yield span, _OF_KINDS[token.type], 0
+            yield start, end, _OF_KINDS[token.type], 0
         elif str(token) in _OPERATORS:
-            yield span, "operator", 0
+            yield start, end, "operator", 0
 
 
 def _modifiers(document: Document, one: Occurrence) -> int:

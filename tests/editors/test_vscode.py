@@ -74,7 +74,10 @@ def coloured(line: str) -> Iterator[tuple[str, int, str]]:
 def test_specs_have_the_tokens_of_their_grammar(name: str) -> None:
     source = Source(name, shipped_specs()[name].read_text(encoding="utf-8"))
     tokens = grammar(source.version).tokens(source.text).kept
-    expected = [(token.line, token.column, str(token)) for token in tokens if token.type != "HEADER"]
+    places = [source.position(token.start_pos or 0) for token in tokens]
+    expected = [
+        (*place, str(token)) for place, token in zip(places, tokens, strict=True) if token.type != "HEADER"
+    ]
     found = []
     for number, line in enumerate(source.text.splitlines(), 1):
         for scope, at, text in coloured(line):

@@ -106,7 +106,9 @@ class CellPlanner:
                 fault = e05.needs_stride(item.span, item.name, asked, self._prepare(), self._raw())
                 self._report(fault, *self._place())
             return None
-        part = self._elaborate(item.operation, feed.tensor, asked, prepared)
+        before = len(self._faults)
+        part = self._elaborator.run(item.operation, feed.tensor, self._use.width, asked)
+        self._placed(before, prepared)
         text = _text(item.operation.span)
         why = Label(item.span, f"so `{item.name}` is read with stride {asked}")
         self._check_stride(part, text, item.operation, item.operation.span, asked, why)
@@ -177,9 +179,13 @@ class CellPlanner:
         from_input = edge.source in self._inputs
         asked = self._use.stride if from_input else 1
         source = self._tensors[edge.source]
-        part = self._elaborate(candidate.expr, source, asked, self._where(edge), candidate.label)
-        why = Label(edge.span, f"{'so ' if asked != 1 else ''}{self._name(edge)} has stride {asked}")
-        self._check_stride(part, candidate.label, candidate.expr, candidate.span, asked, why)
+        before = len(self._faults)
+        part = self._elaborator.run(candidate.expr, source, self._use.width, asked, candidate.label)
+        if len(self._faults) > before:
+            self._placed(before, self._where(edge))
+        if part.ok and not part.gives(asked):
+            why = Label(edge.span, f"{'so ' if asked != 1 else ''}{self._name(edge)} has stride {asked}")
+            self._check_stride(part, candidate.label, candidate.expr, candidate.span, asked, why)
         return part
 
     def _width_asked(self, edge: Edge, candidate: Candidate, part: Part, warns: bool = False) -> None:
@@ -255,15 +261,13 @@ class CellPlanner:
 
     # --------------------------------------------------------------- helpers
 
-    def _elaborate(self, expr: Expr, tensor: Tensor, asked: int, place: Label, label: str = "") -> Part:
-        before = len(self._faults)
-        part = self._elaborator.run(expr, tensor, self._use.width, asked, label)
+    def _placed(self, before: int, place: Label) -> None:
+        """Say of the faults of shapes that were found since where they arise."""
         for number in range(before, len(self._faults)):
             fault = self._faults[number]
             if fault.code in _OF_SHAPES:
                 labels = (*fault.secondary, place, *self._place("width"))
                 self._faults[number] = replace(fault, secondary=labels)
-        return part
 
     def _name(self, edge: Edge) -> str:
         """An edge, or the layer that it is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dartsl.lang.check.matched import WIDTH, matched
@@ -59,6 +59,17 @@ class CellsWithin(Protocol):
         """What a cell is, asked for a width and a stride, and of how many primitives and merges."""
 
 
+_Question = tuple[Tensor, Width, int]  # what arrives, the width and the stride that are asked for
+
+
+@dataclass
+class _Answers:
+    """The parts that expressions are, asked one question: by their id, and the sound ones by their label."""
+
+    known: dict[int, tuple[Expr, Part]] = field(default_factory=dict)
+    sound: dict[str, Part] = field(default_factory=dict)
+
+
 class Elaborator:
     """Elaborates the expressions of one place: inside the cells of a network, or outside them.
 
@@ -79,8 +90,8 @@ class Elaborator:
         self._faults = faults
         self._names = dict(names or {})
         self._within = within
-        self._known: dict[tuple[int, Tensor, Width, int], tuple[Expr, Part]] = {}
-        self._sound: dict[tuple[str, Tensor, Width, int], Part] = {}
+        self._answers: dict[_Question, _Answers] = {}
+        self._asked: tuple[_Question | None, _Answers] = (None, _Answers())
         self._steps = 0
         self._depth = 0
         # Where in nested bodies a call stands: the names that lead there, and how often each body named what.
@@ -93,11 +104,10 @@ class Elaborator:
         The same question is answered once, so its faults are reported once. Expressions printed alike, by their
         `label`, share their answer too, unless it has a fault, which belongs to the place of each.
         """
-        alike = (label, tensor, width, stride)
-        if label and alike in self._sound:
-            return self._sound[alike]
-        key = (id(expr), tensor, width, stride)
-        if key not in self._known:
+        answers = self._answers_of((tensor, width, stride))
+        if label and label in answers.sound:
+            return answers.sound[label]
+        if id(expr) not in answers.known:
             # Of the candidate that holds a cell, which asks this.
             at_hand = self._steps, self._path, self._named
             self._steps, self._path, self._named = 0, [], [Counter()]
@@ -109,10 +119,22 @@ class Elaborator:
             except FaultError as error:
                 part = self._poisoned(error.diagnostic, tensor)
             self._steps, self._path, self._named = at_hand
-            self._known[key] = (expr, part)
+            answers.known[id(expr)] = (expr, part)
             if label and part.ok and part.missing is None and part.output.width == width:
-                self._sound[alike] = part
-        return self._known[key][1]
+                answers.sound[label] = part
+        return answers.known[id(expr)][1]
+
+    def _answers_of(self, question: _Question) -> _Answers:
+        """The answers to a question so far. The candidates of an edge ask the very same one, which is found without
+        comparing tensors and widths."""
+        last, answers = self._asked
+        same = (
+            last is not None and last[0] is question[0] and last[1] is question[1] and last[2] == question[2]
+        )
+        if not same:
+            answers = self._answers.setdefault(question, _Answers())
+            self._asked = (question, answers)
+        return answers
 
     # ----------------------------------------------------------- expressions
 

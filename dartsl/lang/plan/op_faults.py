@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import partial
 
 from dartsl.lang.codes import e04_values, e05
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
@@ -44,7 +43,10 @@ def bad_argument(
         help = kernel_help(value) if kind in ("kernel", "patch") else None
         label = f"this must be {needed}"
         return e04_values.bad_value(code, place, primitive.name, name, shown(value), label, help, *used)
-    bad = partial(e04_values.bad_value, "E0405", place, primitive.name, name, str(value))
+
+    def bad(label: str, help: str | None, *more: Label) -> Diagnostic:
+        return e04_values.bad_value("E0405", place, primitive.name, name, str(value), label, help, *more)
+
     k = scope.names.get("k")
     if kind == "dilation" and value != 1 and isinstance(k, Fraction) and k % 2 == 0:
         label = "an even kernel is that of a patch, which is not dilated"

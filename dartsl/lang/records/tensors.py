@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
-from dartsl.lang.records.widths import Width
+from dartsl.lang.records.widths import Symbolic, Width
 
 Pair = tuple[int, int]  # (down, across)
 
@@ -64,9 +65,16 @@ class Tensor:
     tokens: bool = False
     series: bool = False
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.width, self.size, self.tokens, self.series))
+
+    def __hash__(self) -> int:
+        return self._hash  # fractions take long
+
     def to(self, width: Width, size: tuple[Axis, ...] | None = None) -> Tensor:
         """Numbers of the same kind, of another width and perhaps of another size."""
-        return replace(self, width=width, size=self.size if size is None else size, tokens=False)
+        return Tensor(width, self.size if size is None else size, False, self.series)
 
     @property
     def is_map(self) -> bool:
@@ -83,8 +91,10 @@ class Tensor:
 
     def shape(self) -> Shape | None:
         """The same in whole numbers; None while something in it is a symbol or a fraction."""
+        if isinstance(self.width, Symbolic) or self.width.denominator != 1:
+            return None
         size = tuple(axis for axis in self.size if isinstance(axis, int))
-        if not isinstance(self.width, Fraction) or self.width.denominator != 1 or len(size) != len(self.size):
+        if len(size) != len(self.size):
             return None
         return Shape(int(self.width), size, self.tokens, self.series)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from math import gcd, lcm
 
 MAX_BITS = 1000  # of a numerator or a denominator
@@ -16,6 +17,7 @@ MAX_EXPONENT = 40  # of a number such as 1e9; far above any width, and quick to 
 Coefficients = tuple[Fraction, ...]  # of C**0, C**1, ...; the last one is not zero; () is the polynomial 0
 
 
+@lru_cache(maxsize=1000)
 def exact(text: str) -> Fraction | None:
     """The exact value of `36`, `1/2` or `3e-4`; None when its exponent is out of reach.
 
@@ -37,6 +39,13 @@ class Symbolic:
 
     numerator: Coefficients
     denominator: Coefficients
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.numerator, self.denominator))
+
+    def __hash__(self) -> int:
+        return self._hash  # fractions take long
 
     def __add__(self, other: Width) -> Width:
         right = _lift(other)
@@ -148,10 +157,11 @@ def _divide(a: Coefficients, b: Coefficients) -> tuple[Coefficients, Coefficient
 
 
 def _quotient(top: Coefficients, below: Coefficients) -> Width:
-    a, b = top, below
-    while b:  # Euclid: the greatest common divisor of both polynomials
-        a, b = b, _divide(a, b)[1]
-    top, below = _divide(top, a)[0], _divide(below, a)[0]
+    if len(below) > 1:
+        a, b = top, below
+        while b:  # Euclid: the greatest common divisor of both polynomials
+            a, b = b, _divide(a, b)[1]
+        top, below = _divide(top, a)[0], _divide(below, a)[0]
     lead = below[-1]
     top, below = tuple(c / lead for c in top), tuple(c / lead for c in below)
     if len(top) <= 1 and len(below) == 1:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Lock
-from typing import TYPE_CHECKING
 
 from lark import Lark, Token, lexer
-from lark.lexer import PatternStr
+from lark.lexer import PatternStr, TerminalDef
 
 from dartsl.lang.codes.limits import MAX_STRANGE, MAX_TOKENS
+from dartsl.lang.syntax.automaton import Automaton, Table
 from dartsl.lang.syntax.resources import grammars_dir
-
-if TYPE_CHECKING:
-    from lark.parsers.lalr_interactive_parser import InteractiveParser
+from dartsl.lang.syntax.tree import Builder
 
 VERSIONS = (1, 2)
+_STRANGE = frozenset(("FOREIGN", "UNCLOSED", "STRANGE"))
 
 
 @contextmanager
@@ -53,53 +52,49 @@ class Tokens:
         return few and len(self.strange) <= MAX_STRANGE
 
 
-class _FullError(Exception):
-    """Stops the lexer."""
-
-
 class Grammar:
     """A grammar with its lexer; the tokens that Lark skips (comments, what is no token) are kept apart."""
 
     def __init__(self, version: int) -> None:
         text = (grammars_dir() / f"darts_{version}.lark").read_text(encoding="utf-8")
-        self._tokens = Tokens()
-        self._lock = Lock()  # the lexer reports to one place, and a language server asks from several threads
-        callbacks = dict.fromkeys(("COMMENT", "FOREIGN", "UNCLOSED", "STRANGE"), self._skip)
         # `basic` keeps keywords reserved everywhere; the contextual lexer reads `opset = x` as `op set = x`.
         with _no_search_for_collisions():
-            self._lark = Lark(
-                text, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=False,
-                lexer_callbacks=callbacks,
-            )  # fmt: skip
+            lark = Lark(text, parser="lalr", lexer="basic", maybe_placeholders=False)
         # How a token type is spelt, for those that have one spelling.
-        self.spelling = {
-            t.name: t.pattern.value for t in self._lark.terminals if isinstance(t.pattern, PatternStr)
-        }
+        self.spelling = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
         self.keywords = {text: name for name, text in self.spelling.items() if text.isidentifier()}
-
-    def _skip(self, token: Token) -> Token:
-        (self._tokens.comments if token.type == "COMMENT" else self._tokens.strange).append(token)
-        if not self._tokens.whole:
-            raise _FullError
-        return token
+        conf = lark.parse_interactive("").parser_state.parse_conf
+        self._table = Table.of(conf, lark.rules)
+        self._pattern = _pattern([t for t in lark.terminals if t.name not in self.keywords.values()])
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of a text, as far as it is read."""
-        with self._lock:
-            found = self._tokens = Tokens()
-            state = self._lark.parse_interactive(text)
-            try:
-                for token in state.lexer_thread.lex(state.parser_state):  # type: ignore[no-untyped-call]
-                    found.kept.append(token)
-                    if len(found.kept) + len(found.comments) > MAX_TOKENS:
-                        break
-            except _FullError:
-                pass
-            return found
+        found = Tokens()
+        kept, comments, strange, keywords = found.kept, found.comments, found.strange, self.keywords
+        for match in self._pattern.finditer(text):
+            kind = match.lastgroup or ""
+            if kind == "WS":
+                continue
+            word, (start, end) = match[0], match.span()
+            if kind == "NAME":
+                kind = keywords.get(word, kind)
+            into = strange if kind in _STRANGE else comments if kind == "COMMENT" else kept
+            into.append(Token(kind, word, start, None, None, None, None, end))
+            if len(strange) > MAX_STRANGE or len(kept) + len(comments) > MAX_TOKENS:
+                break
+        return found
 
-    def start(self) -> InteractiveParser:
-        """A parser that tokens are fed to one by one."""
-        return self._lark.parse_interactive("")
+    def start(self, builder: Builder | None = None) -> Automaton:
+        """A parser that tokens are fed to one by one, and that has a builder make what they stand for, if anything."""
+        return Automaton(self._table, builder)
+
+
+def _pattern(terminals: list[TerminalDef]) -> re.Pattern[str]:
+    """All tokens in one expression, in the order in which Lark's lexer tries them. It leaves out no character."""
+    order = sorted(
+        terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
+    )
+    return re.compile("|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in order))
 
 
 @cache

@@ -48,15 +48,15 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
     faults += no_token(source, found.strange)
     if not found.whole:
         return None, grouped([_unread(source, found), *faults])
-    run = Recovery(source, rules, tokens, [token.start_pos or 0 for token in found.strange])
-    tree = run.parse()
+    builder = Builder(source, header.version)
+    run = Recovery(source, rules, tokens, [token.start_pos or 0 for token in found.strange], builder)
+    read = run.parse()
     skipped = sorted([*run.skipped, *comments_of_others])
     faults = [fault for fault in faults if not _within(fault.primary.span.start, skipped)] + run.faults
     if not header.meant:  # of a file without a header not much more can be said
         faults = list(header.faults)
-    builder = Builder(source, header.version)
     comments = tuple(_comment(source, token) for token in found.comments)
-    file = builder.file(tree, comments)
+    file = builder.file(read, comments)
     faults += [e01.too_deep(span, MAX_DEPTH) for span in builder.too_deep]
     return file, grouped(sorted(faults, key=lambda fault: (fault.primary.span.start, fault.code)))
 

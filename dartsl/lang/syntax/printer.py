@@ -28,13 +28,14 @@ def print_expr(expr: s.Expr) -> str:
     return spell(expr)
 
 
-def print_file(file: s.File) -> str:
+def print_file(file: s.File, *, as_read: bool = False) -> str:
     """The canonical text of a file, with its comments.
 
     The text is parsed again and compared. Raises ValueError where that gives another tree: such a tree was
     not read from a text and says what no text can say (a keyword as a name, a choice of one option).
+    Of a file `as_read`, which is all that its source says, a text that is canonical need not be parsed again.
     """
-    text = ""
+    text = file.source.text if as_read else ""
     latest = file
     for _ in range(_ROUNDS):
         before, text = text, _Printer(latest).file()

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from copy import copy
 from dataclasses import dataclass, replace
 
-from lark import Token, Tree, UnexpectedToken
-from lark.parsers.lalr_analysis import Shift
+from lark import Token
 
 from dartsl.lang.codes import e01
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
@@ -31,7 +29,7 @@ from dartsl.lang.syntax.syntax_faults import (
     slipped,
     unexpected,
 )
-from dartsl.lang.syntax.tree import MAX_DEPTH
+from dartsl.lang.syntax.tree import MAX_DEPTH, Builder, Value
 
 MAX_INTEGER = 10**9
 SYNC = DECLARATIONS | ITEMS | {"IMPORT"}  # what starts a statement
@@ -51,13 +49,20 @@ class _Bracket:
 class Recovery:
     """One parse with recovery."""
 
-    def __init__(self, source: Source, rules: Grammar, tokens: list[Token], strange: list[int]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        rules: Grammar,
+        tokens: list[Token],
+        strange: list[int],
+        builder: Builder | None = None,
+    ) -> None:
         self.source = source
         self.rules = rules
         self.tokens = tokens
         self.strange = strange
         self.faults: list[Diagnostic] = []
-        self.parser = rules.start()
+        self.parser = rules.start(builder)
         self.brackets: list[_Bracket] = []
         end = len(source.text.rstrip()) if not tokens else tokens[-1].end_pos or 0
         self.end = Token("$END", "", start_pos=end, end_pos=end)
@@ -72,20 +77,19 @@ class Recovery:
         start the next one."""
         self.goes_on = True
         self._read()
-        return frozenset(self.parser.accepts())  # type: ignore[no-untyped-call]
+        return self.parser.accepts()
 
-    def parse(self) -> Tree[Token]:
-        """Feeds all tokens; the tree of everything that could be read."""
+    def parse(self) -> Value:
+        """Feeds all tokens; what the builder made of everything that could be read."""
         self._read()
-        try:
-            return self._finish()
-        except UnexpectedToken:
-            accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
+        if not self.parser.feed(self.end):
+            accepts = self.parser.accepts()
             end = len(self.tokens)
             self._report(end, accepts, self._slip(end, accepts))
             self.whole = False
             self._unwind("$END")
-            return self._finish()
+            self.parser.feed(self.end)
+        return self.parser.values[-1]
 
     def _read(self) -> None:
         index = 0
@@ -95,10 +99,8 @@ class Recovery:
                 self.faults.append(e01.too_deep(self._span(token), MAX_DEPTH))
                 index = self._resume(index)
                 continue
-            try:
-                token = self._as_schedule(index)
-                self.parser.feed_token(token)
-            except UnexpectedToken:
+            token = self._as_schedule(index)
+            if not self.parser.feed(token):
                 index = self._fault(index)
                 continue
             self._check_number(token)
@@ -110,14 +112,8 @@ class Recovery:
         token = self.tokens[index]
         if token.type != "NAME" or self._at(index + 1).type != "LPAR":
             return token
-        state = self.parser.parser_state
-        takes = "SCHEDULE" in state.parse_conf.states[state.position]
+        takes = "SCHEDULE" in self.parser.choices
         return Token.new_borrow_pos("SCHEDULE", str(token), token) if takes else token
-
-    def _finish(self) -> Tree[Token]:
-        tree = self.parser.feed_token(self.end)
-        assert isinstance(tree, Tree)
-        return tree
 
     def _span(self, token: Token) -> Span:
         return Span(self.source, token.start_pos or 0, token.end_pos or 0)
@@ -135,7 +131,7 @@ class Recovery:
     def _fault(self, index: int) -> int:
         """Reports the token that does not fit; where to go on."""
         token = self.tokens[index]
-        accepts = self.parser.accepts()  # type: ignore[no-untyped-call]
+        accepts = self.parser.accepts()
         found = None if index == self.resumed else self._slip(index, accepts)
         if found is None and token in self.rules.keywords and self._meant_as_name(index, accepts):
             self.faults.append(e01.keyword(self._span(token), str(token)))
@@ -154,7 +150,7 @@ class Recovery:
         self.resumed = resumed
         return resumed
 
-    def _report(self, index: int, accepts: set[str], found: slips.Finding | None) -> None:
+    def _report(self, index: int, accepts: frozenset[str], found: slips.Finding | None) -> None:
         if self._is_strange(index, accepts):
             return  # what is no token stands before it and has its own report
         token = self._at(index)
@@ -167,7 +163,7 @@ class Recovery:
             fault = replace(fault, secondary=(Label(brace, "this `{` is still open"),))
         self.faults.append(fault)
 
-    def _slip(self, index: int, accepts: set[str]) -> slips.Finding | None:
+    def _slip(self, index: int, accepts: frozenset[str]) -> slips.Finding | None:
         if (
             len(self.faults) > MAX_SUGGESTIONS
         ):  # what follows is read by nobody, and to look for slips takes long
@@ -176,11 +172,11 @@ class Recovery:
             return None
         return slips.find(self._site(index, accepts))
 
-    def _place(self, index: int, accepts: set[str]) -> Place:
+    def _place(self, index: int, accepts: frozenset[str]) -> Place:
         token = self._at(index)
         return Place(self.rules, token, self._span(token), accepts, self._starts_line(index))
 
-    def _is_strange(self, index: int, accepts: set[str]) -> bool:
+    def _is_strange(self, index: int, accepts: frozenset[str]) -> bool:
         """Whether what is no token stands before a token: just before it, or in the statement that it is in."""
         before = self.tokens[index - 1].end_pos or 0 if index else 0
         if not self._between(index, accepts) and not self.statements.where().startswith("in "):
@@ -189,7 +185,7 @@ class Recovery:
         place = bisect_left(self.strange, before)
         return place < len(self.strange) and self.strange[place] <= here
 
-    def _site(self, index: int, accepts: set[str]) -> slips.Site:
+    def _site(self, index: int, accepts: frozenset[str]) -> slips.Site:
         """The surroundings of a token that does not fit."""
         here = self._at(index).start_pos or 0
         last = self.tokens[index - 1].end_pos or 0 if index else 0
@@ -199,7 +195,7 @@ class Recovery:
         before = _COMMENTS.sub(lambda comment: " " * len(comment[0]), text[start:here])
         return slips.Site(where, before, text[here : here + slips.CONTEXT], here - last)
 
-    def _between(self, index: int, accepts: set[str]) -> bool:
+    def _between(self, index: int, accepts: frozenset[str]) -> bool:
         """Whether a token starts a line, and the statement before it may be whole."""
         return bool(accepts & NEXT) and self._starts_line(index)
 
@@ -215,7 +211,7 @@ class Recovery:
                 return place + 1
         return index
 
-    def _meant_as_name(self, index: int, accepts: set[str]) -> bool:
+    def _meant_as_name(self, index: int, accepts: frozenset[str]) -> bool:
         """Whether a keyword stands for a name; after an unfinished statement it may start the next one."""
         token = self.tokens[index]
         if "NAME" not in accepts:
@@ -224,19 +220,7 @@ class Recovery:
             return True
         following = self._at(index + 1)
         same_line = not self._starts_line(index) or following.type == "EQUAL"
-        return same_line and self._fits(Token("NAME", str(token)), following)
-
-    def _fits(self, *tokens: Token) -> bool:
-        """Whether these tokens could come next, tried on a copy that builds no tree."""
-        probe = self.parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
-        probe.parser_state.parse_conf = copy(probe.parser_state.parse_conf)
-        probe.parser_state.parse_conf.callbacks = {}
-        try:
-            for token in tokens:
-                probe.feed_token(token)
-        except UnexpectedToken:
-            return False
-        return True
+        return same_line and self.parser.fits("NAME", following.type)
 
     def _check_number(self, token: Token) -> None:
         if token.type not in ("INT", "FLOAT"):
@@ -252,8 +236,8 @@ class Recovery:
     def _track(self, token: Token) -> None:
         """Keeps the open brackets in step with a token that the parser took."""
         if token.type in _OPENERS:
-            body = token.type == "LBRACE" and self._is_body(self.parser.parser_state.position)
-            height = len(self.parser.parser_state.state_stack)
+            body = token.type == "LBRACE" and self._is_body(self.parser.states[-1])
+            height = len(self.parser.states)
             self.brackets.append(_Bracket(_OPENERS[token.type], body, height))
             if body:
                 self.statements.enter(token)
@@ -302,17 +286,17 @@ class Recovery:
 
     def _unwind(self, kind: str) -> bool:
         """Takes unfinished statements off the parser's stack until this kind of token can follow."""
-        state = self.parser.parser_state
+        states, values = self.parser.states, self.parser.values
         lowest: float = 1
         if kind in ITEMS or kind in ("NAME", "RBRACE"):  # inside the braces that are open
             lowest = max((bracket.height for bracket in self.brackets if bracket.body), default=float("inf"))
-        for height in range(len(state.state_stack), 0, -1):
+        for height in range(len(states), 0, -1):
             if height < lowest:
                 return False
-            whole = height == len(state.state_stack) and self.whole and self._fits(Token(kind, ""))
-            if whole or self._ready(state.state_stack[height - 1], kind):
-                del state.state_stack[height:]
-                del state.value_stack[height - 1 :]
+            whole = height == len(states) and self.whole and self.parser.fits(kind)
+            if whole or self._ready(states[height - 1], kind):
+                del states[height:]
+                del values[height - 1 :]
                 while self.brackets and self.brackets[-1].height > height:
                     self.brackets.pop()
                 return True
@@ -320,16 +304,16 @@ class Recovery:
 
     def _ready(self, position: int, kind: str) -> bool:
         """Whether a state of the parser stands between two statements and takes a token of this kind."""
-        actions = self.parser.parser_state.parse_conf.states[position]
-        if kind in ("NAME", "RBRACE"):
-            return self._is_body(position) and kind in actions and actions[kind][0] is Shift
+        if kind in ("NAME", "RBRACE") and not self._is_body(position):
+            return False
         if (
             kind in DECLARATIONS or kind == "$END"
         ):  # only `cell` tells the top level from what follows `extern`
             kind = "CELL"
-        return kind in actions and actions[kind][0] is Shift
+        return isinstance(self.parser.choices_in(position).get(kind), int)
 
     def _is_body(self, position: int) -> bool:
-        actions = self.parser.parser_state.parse_conf.states[position]
-        shifts = {kind for kind, (action, _) in actions.items() if action is Shift}
-        return "RBRACE" in shifts and bool(shifts & {"INPUT", "NAME"})
+        choices = self.parser.choices_in(position)
+        return isinstance(choices.get("RBRACE"), int) and any(
+            isinstance(choices.get(kind), int) for kind in ("INPUT", "NAME")
+        )
