@@ -44,7 +44,7 @@ def words(document: Document) -> Iterator[tuple[Token, list[Occurrence]]]:
 def test_each_name_has_a_meaning_and_a_declaration(name: str) -> None:
     document = opened(name)
     for token, known in words(document):
-        assert known or token.type != "NAME", (token.line, str(token))
+        assert known or token.type != "NAME", (token.start_pos, str(token))
     for one in {one.symbol: one for one in document.names}.values():
         kind = one.symbol.kind
         assert kind == "import" or hover(document, one.span.start) is not None, one.symbol
@@ -58,7 +58,7 @@ def test_each_word_is_offered_where_it_stands(name: str) -> None:
         if any(one.declares for one in known):
             continue
         labels = {item.label.removesuffix(" =") for item in completion(document, token.start_pos or 0)}
-        assert str(token) in labels, (token.line, str(token))
+        assert str(token) in labels, (token.start_pos, str(token))
 
 
 def after(text: str, edits: object) -> str:
