@@ -186,8 +186,8 @@ class Stage:
 class Network:
     """A network. `cells` are the names of the cells that its stages use, in order of first use.
 
-    `choices` has each layer of its stages that offers a choice, as it is written, with what it offers (darts 2). There are
-    none once these layers are laid out as cells (`dartsl.lang.plan.layer_choices`); `unlaid` is then the network before.
+    `choices` has each layer of its stages that offers a choice, as it is written, and what it offers (darts 2). It is
+    empty once these layers are laid out as cells (`dartsl.lang.plan.layer_choices`); `unlaid` is the network before.
     """
 
     name: str
