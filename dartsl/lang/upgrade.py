@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from dartsl.lang.check import scans
+from dartsl.lang.check.constants import names
+from dartsl.lang.check.matched import matched
 from dartsl.lang.check.model import Cell, Edge, Node, Spec
 from dartsl.lang.check.relisted import Relister
 from dartsl.lang.checker import diagnose
@@ -15,7 +18,7 @@ from dartsl.lang.plan.parts import parts_of
 from dartsl.lang.plan.skips import is_skip
 from dartsl.lang.plan.terms import CellLayer, Merge, Scan, Sequence, Step, Term
 from dartsl.lang.records.primitives import owner
-from dartsl.lang.syntax.ast import CellDecl, Declaration, File
+from dartsl.lang.syntax.ast import Binary, Call, CellDecl, Chain, Declaration, Expr, File, Name, Number
 from dartsl.lang.syntax.grammar import VERSIONS
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
@@ -43,8 +46,8 @@ def upgraded(source: Source) -> str:
     found = diagnose(newer)
     faults = [fault for fault in found.errors if _place(fault) not in known]
     if faults:
-        names = [fault for fault in faults if fault.code in NAMES]
-        raise SpecError(names or faults)  # what else is wrong may follow from them
+        of_names = [fault for fault in faults if fault.code in NAMES]
+        raise SpecError(of_names or faults)  # what else is wrong may follow from them
     if found.spec is not None:
         _require_same_dropout(found.spec)
     text = print_file(_relisted(file))
@@ -93,9 +96,10 @@ def _other_order(source: Source, cell: str, span: Span) -> UserError:
 
 
 def _require_same_dropout(spec: Spec) -> None:
-    """Raise UserError where a dropout of a `scan` would act in more places than before."""
+    """Raise UserError where a dropout of a `scan` would act in more places than before, or may with `--set`."""
     for network in spec.networks.values():
-        for layer in plan(spec, network, {}).layers:
+        stages = (replace(stage, layers=_dropping(stage.layers)) for stage in network.stages)
+        for layer in plan(spec, replace(network, stages=tuple(stages)), {}).layers:
             if isinstance(layer, CellLayer) and layer.scan is not None and _drops_more(layer, layer.scan):
                 raise UserError(
                     f"{spec.root.source.name} would mean something else in `darts {LATEST}`: there the dropouts of "
@@ -103,6 +107,23 @@ def _require_same_dropout(spec: Spec) -> None:
                     "`share`",
                     help="leave it in its version, take the dropouts away, or share the matrix",
                 )
+
+
+def _dropping(layers: Expr) -> Expr:
+    """Layers of a stage, in which each dropout that hangs on parameters is above 0."""
+    match layers:
+        case Chain(steps):
+            return replace(layers, steps=tuple(map(_dropping, steps)))
+        case Binary(_, left):
+            return replace(layers, left=_dropping(left))
+        case Call(Name("scan"), arguments):
+            given = matched(scans.NAMES, layers).given
+            open = [given[name] for name in scans.DROPOUTS if name in given and names(given[name].value)]
+            some = Number("0.5", span=layers.span)
+            return replace(
+                layers, arguments=tuple(replace(a, value=some) if a in open else a for a in arguments)
+            )
+    return layers
 
 
 def _drops_more(layer: CellLayer, scan: Scan) -> bool:

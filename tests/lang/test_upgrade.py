@@ -73,6 +73,7 @@ def cell_of(sources: str = "a, b", into: str = "n1, n0", row: str = "relu", outp
         (cell_of(sources="b, a"), "edge   a, b   -> n1, n0 : mine"),
         (cell_of(output="concat(n0..n1, m)"), "output concat(n0, n1, m)"),
         (cell_of(output="concat(n1, n0, m)"), "output concat(n1, n0, m)"),
+        (cell_of(output="concat(n0..n1) > mix_bn"), "output concat(n0, n1) > mix_bn"),
         (
             cell_of(into="n0, n1"),
             "edge   n0, n1 -> m      : relu",
@@ -90,6 +91,12 @@ def test_lists_are_written_as_they_are_meant(given: Source, line: str) -> None:
     merged = [[edge.source for edge in cell.incoming("m")] for cell in (old, new)]
     assert merged[0] == merged[1]
     assert new.outputs == old.outputs
+
+
+def test_an_open_cell_is_written_as_it_is_meant() -> None:
+    text = cell_of(output="concat(n0..n1, m) > mix_bn").text.replace("cell c {", "cell c(mine) {")
+    text = upgraded(Source("x", text.replace("ops mine = relu | tanh\n", "")))
+    assert "  output concat(n0, n1, m) > mix_bn\n" in text
 
 
 @pytest.mark.parametrize("header", ["cell c {", "cell c(mine) {"])
@@ -184,6 +191,14 @@ def test_dropouts_that_would_act_in_what_a_search_may_find(n: str, to_n: str, re
             upgraded(old)
     else:
         assert upgraded(old).startswith("darts 2\n")
+
+
+@pytest.mark.parametrize("dropouts", ["dropout_h = p", "dropout_x = 0, dropout_h = p + 0"])
+def test_dropouts_that_a_parameter_may_give_are_refused(dropouts: str) -> None:
+    """They are 0 as the file stands; `--set p=0.5` changes what is computed."""
+    old = scan_of("concat", SAME, "edge n -> m : linear", dropouts)
+    with pytest.raises(UserError, match=MEANS_MORE):
+        upgraded(Source("x", old.text.replace("vocab = 9)", "vocab = 9, p = 0)")))
 
 
 def test_a_scan_of_an_imported_file_keeps_its_version(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from dartsl.lang.syntax.ast import (
     Call,
     CellDecl,
     CellItem,
+    Chain,
     EdgeItem,
     Expr,
     InputItem,
@@ -65,6 +66,8 @@ class Relister:
         return item
 
     def _output(self, value: Expr) -> Expr:
+        if isinstance(value, Chain):  # a merge and the `mix_bn` that follows it
+            return replace(value, steps=(self._output(value.steps[0]), *value.steps[1:]))
         if not isinstance(value, Call):
             return value
         names = [each.value for each in value.arguments if each.name is None]

@@ -10,7 +10,8 @@ from dartsl.lang.codes import e03, e04_values, e06
 from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.syntax.ast import Call, Expr, Name, String
 
-NAMES = ("cell", "carry", "dropout_x", "dropout_h")
+DROPOUTS = ("dropout_x", "dropout_h")
+NAMES = ("cell", "carry", *DROPOUTS)
 FORM = 'write `scan(cell, carry = "h", dropout_x = 0, dropout_h = 0)`; the dropouts may be left out'
 SEVERAL = FORM + '; several carries stand in one string, `carry = "h, c"`'  # darts 2
 
