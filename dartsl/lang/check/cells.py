@@ -123,7 +123,8 @@ class CellReader:
         for operation in inputs.values():
             self.checker.check(operation, ExprKind.OPERATION, Scope("input", known))
         after = {
-            node: self.offers.read(substitute(expr, values), scope) for node, expr in shape.after.items()
+            node: self.offers.read(substitute(expr, values), Scope("node", known))
+            for node, expr in shape.after.items()
         }
         self.budget.take_edges(len(after), at.span)
         self.budget.take_candidates(sum(len(offer.options) for offer in after.values()), at.span)

@@ -216,7 +216,7 @@ class Checker:
         """A cell as an operation (darts 2). What else it must be is known once all cells are read."""
         if not self._operation_fits(expr, want, f"the cell `{name.id}`"):
             return
-        if scope.place not in ("edge", "layer"):
+        if scope.place not in ("edge", "node", "layer"):
             self.report(within.misplaced_cell(name, scope))
         elif isinstance(declaration, CellDecl) and declaration.parameters:
             self._stray(expr.arguments if isinstance(expr, Call) else (), scope)

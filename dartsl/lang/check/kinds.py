@@ -43,7 +43,7 @@ class Local:
     used: Span | None = None
 
 
-Place = Literal["op", "edge", "layer", "input", "stem", "head", "stage", "network", "default"]
+Place = Literal["op", "edge", "node", "layer", "input", "stem", "head", "stage", "network", "default"]
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Scope:
 
     @property
     def is_body(self) -> bool:
-        return self.place in ("op", "edge", "layer", "input", "default")
+        return self.place in ("op", "edge", "node", "layer", "input", "default")
 
     @property
     def calls_parameters(self) -> bool:
@@ -73,7 +73,7 @@ class Scope:
 
     @property
     def takes_mix_bn(self) -> bool:
-        return self.place in ("op", "edge", "layer", "default")
+        return self.place in ("op", "edge", "node", "layer", "default")
 
 
 def mismatch(expr: Expr, want: ExprKind, is_: str, help: str | None = None) -> Diagnostic:

@@ -20,7 +20,11 @@ CHOICE_HELP = (
     "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
 )
 
-LAYER_HELP = "offer whole operations, `a > b | a > c`"
+# From version 2 on:
+OFFERED = "all that an edge, a node, a layer or an `ops` offers"
+WHOLE_HELP = "offer whole operations, `a > b | a > c`"
+OP_HELP = "give the op a parameter, and choose where it is used: `f(a | b)`"
+END_HELP = "inputs, stems and heads are not searched: offer the choice on an edge, or in a layer"
 
 RECURRENT = {
     "highway": "in a recurrent cell, a node merges its two inputs: `node s0 : highway`",
@@ -31,6 +35,7 @@ RECURRENT = {
 PLACES = {
     "op": "in the body of an op",
     "edge": "inside an operation of an edge",
+    "node": "inside an operation of a node",
     "layer": "inside an operation of a layer",
     "input": "on an input",
     "stem": "in a stem",
@@ -42,20 +47,21 @@ PLACES = {
 
 
 def choice(expr: Choice, scope: Scope) -> Diagnostic:
-    """E0406 for `a | b` that is not at the top of an edge or in `ops`."""
-    where = PLACES[scope.place]
-    label = f"a choice is allowed only {_top(scope)} and in `ops`"
-    help = LAYER_HELP if scope.place == "layer" else CHOICE_HELP
+    """E0406 for `a | b` that is not at the top of an edge or in `ops` (darts 2: nor an argument of a call there)."""
+    label, help = "a choice is allowed only at the top of an edge's operation and in `ops`", CHOICE_HELP
+    if expr.span.source.version > 1:
+        label = f"a choice is {OFFERED}, or an argument of a call there"
+        help = _advice(scope) or WHOLE_HELP
     if scope.is_network:
         help = f"to chain operations, write `{' > '.join(print_expr(option) for option in expr.options)}`"
-    return e04.choice_at(expr.span, where, label, help)
+    return e04.choice_at(expr.span, _inside(expr, scope), label, help)
 
 
 def choice_of_values(expr: Choice, scope: Scope) -> Diagnostic:
     """E0406 for a choice of numbers or of words that is not among the arguments of what is offered (darts 2)."""
-    label = "values are chosen among the arguments of calls: on an edge, in `ops`, and in a layer"
+    label = "values are chosen among the arguments of calls that an edge, a node, a layer or an `ops` offers"
     options = " or ".join(f"`{print_expr(option)}`" for option in expr.options)
-    return e04.choice_at(expr.span, PLACES[scope.place], label, f"write one of them, {options}")
+    return e04.choice_at(expr.span, _inside(expr, scope), label, f"write one of them, {options}")
 
 
 def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
@@ -65,25 +71,38 @@ def choice_as_op(declaration: OpDecl, expr: Choice) -> Diagnostic:
 
 def ops(name: Name, declaration: OpsDecl, scope: Scope) -> Diagnostic:
     """E0406 for the name of an `ops` that is not at the top of an edge or in `ops`."""
-    label = f"`{name.id}` is a choice, which is allowed only {_top(scope)} and in `ops`"
-    help = f"{LAYER_HELP}, or write the choice as an argument of a call: `f(a | b)`"
-    help = CHOICE_HELP if name.span.source.version == 1 else help
+    label = f"`{name.id}` is a choice, which is allowed only at the top of an edge's operation and in `ops`"
+    help = CHOICE_HELP
+    if name.span.source.version > 1:
+        label = f"`{name.id}` is a choice: it may be {OFFERED}"
+        argument = f"{WHOLE_HELP}, or write the choice as an argument of a call: `f(a | b)`"
+        help = _advice(scope) or argument
     declared = Label(declaration.name.span, "declared here")
-    return e04.choice_at(name.span, PLACES[scope.place], label, help, declared)
+    return e04.choice_at(name.span, _inside(name, scope), label, help, declared)
 
 
-def _top(scope: Scope) -> str:
-    """Where a choice of operations may stand, of the kind of place that an expression is in."""
-    return "at the top of a layer" if scope.place == "layer" else "at the top of an edge's operation"
+def _advice(scope: Scope) -> str | None:
+    """What to do with a choice where none can be (darts 2)."""
+    if scope.place in ("input", "stem", "head"):
+        return END_HELP
+    return OP_HELP if scope.place in ("op", "default") else None
+
+
+def _inside(expr: Expr, scope: Scope) -> str:
+    """Where a choice stands that cannot: from version 2 on a layer may be one."""
+    layer = scope.place == "stage" and expr.span.source.version > 1
+    return PLACES["layer" if layer else scope.place]
 
 
 def none(name: Name, scope: Scope) -> Diagnostic:
     """E0407 for `none` that is not a candidate of its own."""
-    at_edge = scope.place in ("edge", "layer")
-    where = "be part of an operation" if at_edge else f"be used {PLACES[scope.place]}"
-    what = "layer" if scope.place == "layer" else "edge"
-    help = f"write `none` alone: it takes the stride of its {what} by itself" if at_edge else None
-    alone = "as an alternative of its own" if what == "layer" else "as an option of an edge into a `sum`"
+    offered = scope.place in ("edge", "node", "layer")
+    where = "be part of an operation" if offered else f"be used {PLACES[scope.place]}"
+    strides = "" if scope.place == "node" else f": it takes the stride of its {scope.place} by itself"
+    alone = "as an option of an edge into a `sum`"
+    if scope.place in ("node", "layer"):
+        alone = "as an alternative of its own"
+    help = f"write `none` alone{strides}" if offered else None
     return e04.none_at(name.span, where, f"`none` is allowed only {alone}", help)
 
 

@@ -13,7 +13,7 @@ from dartsl.lang.codes.source import Span
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.records.record import MERGES
 from dartsl.lang.syntax import foreign
-from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name, NodeItem, Range, String
+from dartsl.lang.syntax.ast import Binary, Call, Chain, Choice, Expr, Name, NodeItem, Range, String
 from dartsl.lang.syntax.printer import print_expr
 
 SHOWN = "`sum`, `concat`, `mean`, `product`, `lerp` and, in recurrent cells, `highway`"
@@ -72,9 +72,21 @@ def read_merge(item: NodeItem) -> NodeMerge | Diagnostic:
         first = merge.steps[0]
         if isinstance(first, Name) and first.id in MERGES:
             return e03.after_merge(_unwanted(merge))
+    if isinstance(merge, Choice) and (whole := _in_brackets(merge)) is not None:
+        help = f"write the choice in brackets: `{whole}`"
     if isinstance(merge, Call) and merge.function.id in MERGES:
         return e03.merge_arguments(merge.span, merge.function.id)
     return e03.no_merge(merge.span, help)
+
+
+def _in_brackets(choice: Choice) -> str | None:
+    """A merge and the choice that follows it, where the choice lacks its brackets (darts 2)."""
+    first = choice.options[0]
+    if choice.span.source.version == 1 or not isinstance(first, Chain):
+        return None
+    merge, *steps = map(print_expr, first.steps)
+    rest = map(print_expr, choice.options[1:])
+    return f"{merge} > ({' | '.join([' > '.join(steps), *rest])})" if merge in MERGES else None
 
 
 def _with_operations(merge: Name, steps: list[Expr]) -> NodeMerge:

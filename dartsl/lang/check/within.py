@@ -15,7 +15,9 @@ from dartsl.lang.codes.diagnostics import Diagnostic, Label
 from dartsl.lang.syntax.ast import AliasDecl, Call, CellDecl, Expr, Name, OpsDecl
 
 MAX_CELLS = 30  # within one another; an alias of one, and an `ops` that names one, count too
-PLACE_HELP = "a cell may stand on an edge, as or within a candidate, and in the choice of a layer"
+PLACE_HELP = (
+    "a cell may stand on an edge or after a merge, as or within a candidate, and in the choice of a layer"
+)
 
 
 def cells_in(expr: Expr, cells: Container[str]) -> list[Name]:

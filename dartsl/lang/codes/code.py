@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """The meaning of a code: a title, a paragraph, and an example (spec text) that shows fault and remedy."""
+    """The meaning of a code: a title, paragraphs, and an example (spec text) that shows fault and remedy."""
 
     title: str
     explanation: str

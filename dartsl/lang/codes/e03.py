@@ -91,10 +91,13 @@ then at least one `stage`, then one `head`, in this order.""",
         "a node needs a merge",
         """After the `:` of a node comes the merge of the edges that end at it: `sum`, `concat`,
 `mean`, `product` or `lerp` (in recurrent cells also `highway`), without arguments; only `mix_bn`
-may follow it. Operations belong on edges.""",
+may follow it. Operations belong on edges.
+
+From `darts 2` on operations may follow the merge, as a chain or as one choice in brackets.""",
         """node n0 : relu           # no
 node n0 : sum            # yes
-node n1 : sum > mix_bn   # yes""",
+node n1 : sum > mix_bn   # yes
+node n2 : sum > (relu | conv(3) > bn)   # from darts 2 on""",
     ),
     "E0311": Code(
         "a highway that does not merge the inputs of its cell",

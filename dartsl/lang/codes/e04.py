@@ -47,7 +47,7 @@ edge c0 -> n0 : sep_conv(3) | sep_conv_3x3      # accepted: another name""",
     "E0405": Code(
         "a number out of range",
         """Kernels are odd, so that an operation keeps the middle of the image in place; the one
-even form is a pool with k = stride. Kernels, dilations, repetitions and strides are whole numbers
+even form is a pool with k = stride (from `darts 2` on also a `conv`, of patches). Kernels, dilations, repetitions and strides are whole numbers
 from 1; a dropout is the part that is set to zero, from 0 to less than 1. Numbers with an exponent stay within 1e40.""",
         """conv(4)        # no
 max_pool(2)/2  # yes
@@ -55,11 +55,19 @@ conv(3)*0      # no""",
     ),
     "E0406": Code(
         "a choice where it cannot be searched",
-        """Alphas belong to edges, so choices are allowed only at the top of an edge's operation and in the
-`ops` that it names; from `darts 2` on in a layer too, and among the arguments of a call there. Inside a
-chain, an op's body, a stem or a head they are reserved for a later version. Offer whole operations.""",
-        """edge a -> p : relu > (conv(3) | conv(5))           # no
-edge a -> p : relu > conv(3) | relu > conv(5)      # yes""",
+        """In `darts 1` alphas belong to edges, so choices are allowed only at the top of an edge's operation and in
+the `ops` that it names.
+
+From `darts 2` on a choice is also all that a node offers after its merge, or a layer of a stage, and the argument of a
+call in what an edge, a node, a layer or an `ops` offers: `f(a | b)` is `f(a) | f(b)`. The name of an `ops` stands by
+itself there, never as an argument.
+
+Inside a chain, an op's body, a stem or a head choices are reserved for a later version. Offer whole operations.""",
+        """edge  a -> p : relu > (conv(3) | conv(5))        # no
+edge  a -> p : relu > conv(3) | relu > conv(5)   # yes
+edge  a -> p : relu > conv(3 | 5)                # from darts 2 on: the same
+node  p : sum > (relu | tanh)                    # from darts 2 on
+stage (conv(3) | conv(5)) > relu width C         # from darts 2 on""",
     ),
     "E0407": Code(
         "`none` or `keep` where it has no meaning",
@@ -75,7 +83,8 @@ edge a -> s : none | relu   # yes""",
         "`mix_bn` outside a cell's edges",
         """`mix_bn` is a batch norm while its network has choices to search, and nothing once it
 is decided. It is allowed in an edge's operation, and after the merge of a node or an output. Stems,
-heads, layers and the operations of inputs are never searched: use `bn` there.""",
+heads, layers and the operations of inputs are never searched: use `bn` there. From `darts 2` on layers can be
+searched, and have it, too.""",
         """stem max_pool_3x3               # no: it holds a mix_bn
 stem max_pool(3) > bn           # yes
 node n0 : sum > mix_bn          # yes""",
@@ -132,8 +141,8 @@ that `scan` runs, and what arrives there over different edges must have the same
     ),
     "E0414": Code(
         "a cell that cannot stand as an operation",
-        """From `darts 2` on a cell may stand on an edge, as a candidate or within one, and in the choice of a layer. It
-has one input, one output and no open parameters; a cell with parameters is given its arguments under a name of its
+        """From `darts 2` on a cell may stand on an edge or after a merge, as a candidate or within one, and in the choice
+of a layer. It has one input, one output and no open parameters; a cell with parameters is given its arguments under a name of its
 own. Bodies of operations, inputs, stems and heads are never searched, and a cell that `scan` runs goes step by step:
 cells cannot stand there.""",
         """edge x -> a : motif | sum(identity, motif)   # yes

@@ -47,8 +47,8 @@ fractions. `factorized_reduce` of std/cnn halves C.""",
         """network n(C = 9) { ... }   # factorized_reduce would have 9/2 channels""",
     ),
     "E0504": Code(
-        "the image is too small to be strided",
-        """A stride above 1 needs at least two pixels on its axis. Each `/2` halves the image (rounding up), so an image
+        "the image, or the series, is too small to be strided",
+        """A stride above 1 needs at least two pixels, or samples, on its axis. Each `/2` halves the image (rounding up), so an image
 of 8x8 is 1x1 after three of them, and a fourth has nothing left to halve. Use larger images or fewer
 reductions.""",
         """input image(1, 4, 4)   # with three stages of reduction/2""",
@@ -70,7 +70,11 @@ same strides. A 1x1 image (after `global_avg_pool`) is the exception: it is broa
         """Convolutions, pools and shifts work on a map (channels, height, width); `linear` works on a vector, on a
 map of 1x1, or on each vector of a sequence. `global_avg_pool` makes a map of 1x1 of any map. A stem gives a map, a
 head a vector with one entry per class. In a network of text, `embedding` makes a sequence of vectors of the tokens;
-all that follows works on sequences, and inside a cell on vectors.""",
+all that follows works on sequences, and inside a cell that `scan` runs on vectors.
+
+From `darts 2` on convolutions, pools and shifts work along a series too, and `conv` and `dwconv` along a sequence, where
+nothing sees later elements. Vectors, of a table for example, take `linear`, norms, dropout and functions. `attention` and
+`position_embedding` work on maps, series and sequences.""",
         """head linear(10)   # of a map: write global_avg_pool > linear(10)""",
     ),
     "E0508": Code(

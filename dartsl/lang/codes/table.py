@@ -20,13 +20,14 @@ for _family in (e01, e02, e03, e04, e05, e06):
 
 
 def explain(code: str) -> str:
-    """What a code means: title, paragraph, example. Raises UserError (exit code 2) on an unknown code."""
+    """What a code means: title, paragraphs, example. Raises UserError (exit code 2) on an unknown code."""
     known = CODES.get(code.upper())
     if known is None:
         near = get_close_matches(code.upper(), CODES, n=1)
         help = f"did you mean {near[0]}?" if near else "`dartsl explain` lists them all"
         raise UserError(f"there is no code `{code}`", help, exit_code=2)
-    text = f"{code.upper()}: {known.title}\n\n{fill(known.explanation, 88)}\n"
+    paragraphs = [fill(part, 88) for part in known.explanation.split("\n\n")]
+    text = "\n\n".join((f"{code.upper()}: {known.title}", *paragraphs)) + "\n"
     if not known.example:
         return text
     lines = (f"    {line}".rstrip() for line in known.example.strip("\n").splitlines())

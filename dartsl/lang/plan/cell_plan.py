@@ -266,7 +266,8 @@ class CellPlanner:
         for number in range(before, len(self._faults)):
             fault = self._faults[number]
             if fault.code in _OF_SHAPES:
-                labels = (*fault.secondary, place, *self._place("width"))
+                asked = "stride" if fault.code == "E0501" else "width"
+                labels = (*fault.secondary, place, *self._place(asked))
                 self._faults[number] = replace(fault, secondary=labels)
 
     def _name(self, edge: Edge) -> str:

@@ -13,7 +13,7 @@ from dartsl.lang.plan.op_faults import stride_text
 from dartsl.lang.plan.parts import Part
 from dartsl.lang.records.primitives import PRIMITIVES
 from dartsl.lang.records.record import MERGES
-from dartsl.lang.syntax.ast import Call, Chain, Expr, Name
+from dartsl.lang.syntax.ast import Binary, Call, Chain, Expr, Name
 from dartsl.lang.syntax.printer import print_expr
 from dartsl.lang.syntax.spelling import spell
 
@@ -36,27 +36,38 @@ def _help(text: str, expr: Expr, part: Part, operations: Mapping[str, Operation]
         return "it gives one value for the whole image: it belongs in a head or in a branch of a merge"
     if part.stride[0] != part.stride[1]:
         return "it strides along one axis only: chain `conv_across(k)/stride > conv_down(k)/stride`"
-    found = _strider(expr, operations, "")
-    if found is None:
-        short = text if len(text) <= _SHOWN else "..."
-        return f"no step of it can stride: write `max_pool(3)/stride > {short}`, or `match stride`"
-    step, home = found
-    return f"write `{step}/stride` in `op {home}`" if home else f"write `{step}/stride`"
+    if part.stride != (1, 1):
+        return "write `/stride` in place of the strides that are written in it, or `match stride`"
+    short = text if len(text) <= _SHOWN else "..."
+    none = f"no step of it can stride: write `max_pool(3)/stride > {short}`, or `match stride`"
+    return _remedy(expr, operations, "") or none
 
 
-def _strider(expr: Expr, operations: Mapping[str, Operation], home: str) -> tuple[str, str] | None:
-    """The first step of an operation that can stride, and the `op` whose body it stands in."""
-    if isinstance(expr, Chain):
-        steps = (
-            step
-            for step in expr.steps
-            if _can_stride(step, operations) or (not home and _is_cell(step, operations))
-        )
-        return next(((print_expr(step), home) for step in steps), None)
+def _remedy(expr: Expr, operations: Mapping[str, Operation], home: str) -> str | None:
+    """What to write where a step can stride; `home` is the `op` whose body the expression is."""
+    place = f" in `op {home}`" if home else ""
+    for step in _steps(expr) if isinstance(expr, Chain | Binary) else ():
+        if _strides(step, operations, home):
+            return f"write `{print_expr(step)}/stride`{place}"
+    if isinstance(expr, Call) and expr.function.id in MERGES:
+        branches = [step for each in expr.arguments for step in _steps(each.value)]
+        strided = any(_strides(step, operations, home) for step in branches)
+        return f"write `/stride` in each branch of the `{expr.function.id}`{place}" if strided else None
     operation = operations.get(_called(expr))
     if operation is None or operation.body is None or operation.name == home:
         return None
-    return _strider(operation.body, operations, operation.name)
+    return _remedy(operation.body, operations, operation.name)
+
+
+def _steps(expr: Expr) -> tuple[Expr, ...]:
+    return expr.steps if isinstance(expr, Chain) else (expr,)
+
+
+def _strides(expr: Expr, operations: Mapping[str, Operation], home: str) -> bool:
+    """Whether a step strides where a `/` after it asks for that; a repetition's first element does."""
+    while isinstance(expr, Binary) and expr.operator == "*":
+        expr = expr.left
+    return _can_stride(expr, operations) or (not home and _is_cell(expr, operations))
 
 
 def _can_stride(expr: Expr, operations: Mapping[str, Operation], depth: int = 0) -> bool:
