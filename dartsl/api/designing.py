@@ -16,7 +16,15 @@ from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
 from dartsl.lang.settings.methods import CROSS_ENTROPY, DARTS
-from dartsl.lang.settings.values import CONFIGS, SearchConfig, TrainConfig, option_text, typed
+from dartsl.lang.settings.values import (
+    COLUMNS,
+    CONFIGS,
+    SearchConfig,
+    TrainConfig,
+    names_table,
+    option_text,
+    typed,
+)
 from dartsl.run.job import Job
 from dartsl.run.names import absolute
 from dartsl.run.notes import log_warnings
@@ -147,14 +155,14 @@ class _Maker:
         return {"epochs": str(one.epochs), **found, "data": absolute(one.data), **costs}
 
     def _train_settings(self, recipe: Recipe, data: str, search: SearchConfig) -> dict[str, str]:
-        """Those of all trainings, written out as those of searches are; `data`, the loss and the target column are
-        theirs."""
+        """Those of all trainings, written out as those of searches are; `data`, the loss and the columns are theirs."""
         found = self._texts("train", self.asked.get("train") or {}, self.asked.get("train_epochs"))
         one = self._train({**found, **recipe.settings})
-        column = {"target_column": search.target_column} if search.target_column else {}
-        column |= {"loss": search.loss} if search.loss != CROSS_ENTROPY else {}
         own = absolute(one.data) if one.data else data
-        return {"epochs": str(one.epochs), **column, **found, "data": own}
+        columns = {name: option_text(getattr(search, name)) for name in COLUMNS if names_table(own)}
+        kept = {name: text for name, text in columns.items() if text}
+        kept |= {"loss": search.loss} if search.loss != CROSS_ENTROPY else {}
+        return {"epochs": str(one.epochs), **kept, **found, "data": own}
 
     def _seeds(self) -> tuple[int, ...]:
         seeds, first = self.asked.get("seeds", 3), self.asked.get("first_seed", 0)

@@ -21,7 +21,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.records.inputs import Input
 from dartsl.lang.settings.methods import COST, MSE
-from dartsl.lang.settings.values import Config, SearchConfig, TrainConfig, usable
+from dartsl.lang.settings.values import COLUMNS, Config, SearchConfig, TrainConfig, names_table, usable
 from dartsl.lang.settings.values import search_config as of_search
 from dartsl.lang.settings.values import train_config as of_training
 from dartsl.nn.plugin_files import Files
@@ -32,7 +32,7 @@ from dartsl.run.init import Init
 from dartsl.run.job import Job
 from dartsl.run.notes import log_warnings
 
-OF_DATA = ("data", "target_column", "level")  # what settings say of data
+OF_DATA = ("data", *COLUMNS, "level")  # what settings say of data
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,25 @@ def located(job: Job, config: Config) -> Config:
     from dartsl.data.named import locate
     from dartsl.searching.prices import is_file, pricing
 
+    if job.given.data is not None:
+        _require_no_columns(config)
     if isinstance(config, SearchConfig) and COST in config.penalty and is_file(config.cost):
         pricing(config.cost)(job.plan())
     # A training without any is not refused yet: a network that leaves choices open cannot be trained on any.
     if config.data or (isinstance(config, SearchConfig) and job.given.data is None):
         locate(config.data, job.picked().takes)
     return config
+
+
+def _require_no_columns(config: Config) -> None:
+    """Raises UserError (exit code 2) for settings about a table where data sets are given."""
+    for name in COLUMNS:
+        if getattr(config, name):
+            raise UserError(
+                f"{name} names columns of a table, and data sets are given",
+                f"name a .csv file by `data`, or leave {name} out",
+                exit_code=2,
+            )
 
 
 def beside(spec: Spec, plugins: Plugins) -> Files:
@@ -243,7 +256,8 @@ def settled(
     *layers: Mapping[str, Any],
 ) -> Config:
     """`settings` over `layers` over the defaults for a network that takes such an input, by `complete`, which is
-    `dartsl.lang.settings.values.search_config` or `train_config`.
+    `dartsl.lang.settings.values.search_config` or `train_config`. What a layer says of the columns of a table does not
+    count where a later one names data that are none.
 
     Raises UserError for a setting that is unknown or bad, or of another kind of network.
     """
@@ -256,4 +270,11 @@ def settled(
             raise UserError(
                 f"`{value}` is not a value for the setting `{name}`", f"give {fault}", 2
             ) from None
-    return complete(takes, *layers, settings)
+    every = [*layers, settings]
+    last = max((place for place, layer in enumerate(every) if _no_table(layer)), default=0)
+    before = [{name: each for name, each in layer.items() if name not in COLUMNS} for layer in every[:last]]
+    return complete(takes, *before, *every[last:])
+
+
+def _no_table(layer: Mapping[str, Any]) -> bool:
+    return "data" in layer and not names_table(str(layer["data"]))

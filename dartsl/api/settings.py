@@ -89,7 +89,8 @@ class SearchSettings(TypedDict, total=False):
     stages: str | Sequence[str | Mapping[str, float]]
     stages_start: Literal["fresh", "kept"]
     seed: int
-    target_column: str
+    target_column: str | tuple[str, ...] | list[str]
+    drop_column: str | tuple[str, ...] | list[str]
     device: str
     dtype: Literal["float32", "float64"]
     optimise: int
@@ -131,7 +132,8 @@ class TrainSettings(TypedDict, total=False):
     asgd: bool
     nonmono: int
     seed: int
-    target_column: str
+    target_column: str | tuple[str, ...] | list[str]
+    drop_column: str | tuple[str, ...] | list[str]
     device: str
     validation: float
     final: bool

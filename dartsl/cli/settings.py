@@ -82,6 +82,10 @@ def _setting_option(spec: Field[Any]) -> Callable[[Command], Command]:
     if values is not None and not suffix:
         return click.option(f"--{flag}", spec.name, type=click.Choice(values), help=help_)
     metavar = "|".join([*values, f"FILE{suffix}"]) if suffix else METAVARS[type(spec.default)]
+    if spec.metadata["words"]:
+        return click.option(
+            f"--{flag}", spec.name, metavar="NAME", multiple=True, callback=_joined(spec), help=help_
+        )
     if spec.metadata["names"] is not None:
         metavar = "NAMES" if isinstance(spec.default, tuple) else "NAME"
         help_ = f"{_help(spec)[:-1]}: {', '.join(accepted(spec) or ())}. [{_default(spec)}]"
@@ -110,6 +114,15 @@ def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | 
             return typed(spec, text)
         except ValueError as fault:
             raise click.BadParameter(f"'{text}' is not {fault}.", ctx, param) from None
+
+    return convert
+
+
+def _joined(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, Sequence[str]], Any]:
+    """The names that an option has, given once with commas, or several times; None where it is not given."""
+
+    def convert(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> Any:
+        return _judge(spec)(ctx, param, ",".join(texts) if texts else None)
 
     return convert
 

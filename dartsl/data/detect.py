@@ -9,9 +9,10 @@ from dartsl.data.images import FORMS, IMAGE, Expected, Form, ImageData, check_ex
 from dartsl.data.named import DATA, OF_IMAGES, locate
 from dartsl.data.readers import cifar_binary, cifar_python, digits, embedded, folder, idx, npz, table
 from dartsl.data.readers.layout import is_image_folder, unwrapped
-from dartsl.data.targets import require_answers
+from dartsl.data.targets import CLASSES, Wanted, require_answers
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.records.inputs import Images, Input, Series, Vector
+from dartsl.lang.settings.values import names_table
 
 # By the kind of a network's input, and name.
 EMBEDDED: dict[tuple[str, str], Callable[[], ImageData]] = {
@@ -29,20 +30,19 @@ def load(
     *,
     expect: Expected | None = None,
     parameter: str | None = None,
-    target: str = "",
-    numbers: bool = False,
+    wanted: Wanted = CLASSES,
 ) -> ImageData:
     """Read an embedded data set by its name, or a file or folder, whose format is found out.
 
     `expect` is (channels, height, width, classes) of the network that will use it (or (channels, length, classes), or
-    (features, classes)), and `parameter` that of the network which sets its classes, if there is one. `target` is the
-    column of a table that holds the classes, or the `numbers` that are to be predicted in their place. A folder of
-    images is resized to what is expected, other formats must fit.
+    (features, classes)), and `parameter` that of the network which sets its classes, if there is one. A folder of
+    images is resized to what is expected, other formats must fit. `wanted` says whether classes or numbers are to be
+    predicted, and which columns of a table they are.
     Raises UserError where there is no such data set, where it is damaged or holds anything else than examples and
     labels, where it does not fit `expect`, and where it is too small to be halved.
     """
-    data = _read(name_or_path, expect, target, numbers)
-    require_answers(data.name, data.numbers, numbers)
+    data = _read(name_or_path, expect, wanted)
+    require_answers(data.name, data.numbers, wanted.numbers)
     if expect is not None:
         check_expected(data, expect, parameter)
     if len(data.train_images) < 2:
@@ -53,7 +53,7 @@ def load(
     return data
 
 
-def _read(name_or_path: str, expect: Expected | None, target: str, numbers: bool) -> ImageData:
+def _read(name_or_path: str, expect: Expected | None, wanted: Wanted) -> ImageData:
     takes = Images if expect is None else KINDS[len(expect) - 1]
     path = locate(name_or_path, takes)
     if path is None:
@@ -64,22 +64,22 @@ def _read(name_or_path: str, expect: Expected | None, target: str, numbers: bool
             raise UserError(
                 f"{path}: a folder, and the network takes {form.several}", "name an .npz file of them"
             )
-        return _read_folder(path, expect) if path.is_dir() else _read_file(path, form, target, numbers)
+        return _read_folder(path, expect) if path.is_dir() else _read_file(path, form, wanted)
     except OSError as error:  # not allowed, or gone
         raise UserError(
             f"{name_or_path}: cannot be read ({error})", "check the path and its permissions"
         ) from None
 
 
-def _read_file(path: Path, form: Form, target: str, numbers: bool) -> ImageData:
-    if path.suffix.lower() == ".csv":
+def _read_file(path: Path, form: Form, wanted: Wanted) -> ImageData:
+    if names_table(path.name):
         if form is not FORMS[1]:
             raise UserError(
                 f"{path}: a table, and the network takes {form.several}", "`input vector(features)`"
             )
-        return table.read(path, target, numbers)
+        return table.read(path, wanted)
     if path.suffix.lower() == ".npz":
-        return npz.read(path, form, numbers)
+        return npz.read(path, form, wanted.numbers)
     if path.name.endswith(_ARCHIVES):
         raise UserError(f"{path}: an archive", "unpack it and name the folder it holds")
     if "ubyte" in path.name or path.name.startswith(("data_batch", "test_batch")):

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from dartsl.nn.placing import wide_type
+
 Value = TypeVar("Value")
 PART = 0.25  # of the memory that is free on a GPU: what images may take of it, to lie there
 
@@ -21,6 +23,11 @@ def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
     if tensor.numel() and tensor.device.type == "cpu" and torch.device(device).type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
+
+
+def labels_on(labels: Tensor, device: torch.device | str) -> Tensor:
+    """Labels (N,) on a device, or targets (N, T), float64 where the device has that type."""
+    return labels.to(device, wide_type(device)) if labels.is_floating_point() else labels.to(device)
 
 
 def home(count: int, device: torch.device | str) -> torch.device:

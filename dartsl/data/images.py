@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dartsl.data.device import labels_on
 from dartsl.data.labels import class_numbers, count_classes, renumbering
 from dartsl.data.named import wrong_head
 from dartsl.data.targets import count_targets, target_names, target_values
@@ -60,7 +61,7 @@ class ImageData:
     """A data set with what is to be predicted, on one device.
 
     Images are uint8 or float32 of shape (N, H, W, C), series float32 (N, L, C), vectors float32 (N, F); labels int64 of
-    shape (N,) in 0 .. classes - 1, or targets float32 of shape (N, classes). Each part holds at least one example, and
+    shape (N,) in 0 .. classes - 1, or targets float64 of shape (N, classes). Each part holds at least one example, and
     all have one shape and type. There is a validation part only where the data set brings one of its own.
     `names` are those of the classes, in the order of their numbers; empty where the data set gives none. `notes` are
     what a user should know about how the data set was understood, a sentence each. `columns` are those of a table, of
@@ -123,11 +124,11 @@ class ImageData:
         return replace(
             self,
             train_images=self.train_images.to(device),
-            train_labels=self.train_labels.to(device),
+            train_labels=labels_on(self.train_labels, device),
             test_images=self.test_images.to(device),
-            test_labels=self.test_labels.to(device),
+            test_labels=labels_on(self.test_labels, device),
             valid_images=None if self.valid_images is None else self.valid_images.to(device),
-            valid_labels=None if self.valid_labels is None else self.valid_labels.to(device),
+            valid_labels=None if self.valid_labels is None else labels_on(self.valid_labels, device),
         )
 
 

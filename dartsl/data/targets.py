@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.methods import MSE
+from dartsl.lang.settings.values import Config
 
 Array = NDArray[Any]
 
 
+class Wanted(NamedTuple):
+    """What of some data is to be predicted, and from what.
+
+    target   the columns of a table that are predicted: the one of the classes, or those of the numbers
+    drop     its columns that are left out
+    numbers  numbers are predicted, and not classes
+    """
+
+    target: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    numbers: bool = False
+
+    @classmethod
+    def of(cls, config: Config) -> Wanted:
+        """What the settings of a search or a training say, of a network of any kind."""
+        return cls(config.target_column, config.drop_column, config.loss == MSE)
+
+
+CLASSES = Wanted()
+MOST = float(np.finfo(np.float32).max)  # in size; a network computes no larger number
+
+
 def target_values(name: str, part: str, found: Array, several: str) -> Array:
-    """The targets of a part, float32 (N, T), from numbers (N,) or (N, T); `several` is what examples are called.
+    """The targets of a part, float64 (N, T), from numbers (N,) or (N, T); `several` is what examples are called.
 
     Raises UserError.
     """
@@ -28,9 +52,10 @@ def target_values(name: str, part: str, found: Array, several: str) -> Array:
             f"{name}: {part} targets have shape {found.shape}",
             f"store one number for each of the {several}, or one row of them: ({several}, targets)",
         )
-    with np.errstate(over="ignore"):
-        values = found.reshape(len(found), -1).astype(np.float32)  # (N, T)
-    wrong = np.argwhere(~np.isfinite(values))
+    values = found.reshape(len(found), -1).astype(
+        np.float64
+    )  # (N, T): float32 cannot tell 1e9 and 1e9 + 1 apart
+    wrong = np.argwhere(~(np.abs(values) <= MOST))
     if len(wrong):
         place = tuple(map(int, wrong[0]))
         raise UserError(

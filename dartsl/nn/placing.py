@@ -31,3 +31,8 @@ def torch_dtype(dtype: str | torch.dtype) -> torch.dtype:
     if dtype not in DTYPES:
         raise UserError(f"no floating type `{dtype}`", help="one of " + ", ".join(DTYPES))
     return DTYPES[dtype]
+
+
+def wide_type(device: torch.device | str) -> torch.dtype:
+    """The type in which sums are kept: float64, where the device has it (Apple's GPUs have not)."""
+    return torch.float32 if torch.device(device).type == "mps" else torch.float64

@@ -111,9 +111,7 @@ class ImageSession(SearchSession[Tensor]):
         inputs = self.inputs
         if inputs.numbers:
             self.measures, self.targets = {"r2": "R2", "mae": "MAE"}, len(inputs.classes)
-            scale = Scale.of(
-                inputs.target_mean, inputs.target_std, torch_dtype(config.dtype), torch.device(config.device)
-            )
+            scale = Scale.of(inputs.target_mean, inputs.target_std, config.device)
             return squared_error(scale), squared_error(scale, given.metrics)
         loss = given.loss or F.cross_entropy
         return objective(loss, {}), objective(loss, given.metrics)

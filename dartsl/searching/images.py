@@ -11,12 +11,12 @@ from torch import Tensor
 
 from dartsl.data import Augment, ImageData, load
 from dartsl.data.augment import measure
-from dartsl.data.device import home, moved, picked
+from dartsl.data.device import home, labels_on, moved, picked
 from dartsl.data.folders import Ahead, FolderData, large_folder, sample
 from dartsl.data.given import GivenImages, Prepared, given_images
 from dartsl.data.images import IMAGE, kind_of
+from dartsl.data.targets import Wanted
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.given import NOTHING, Given, require_classes, sets_of
 from dartsl.run.inputs import ImageInputs
@@ -30,17 +30,15 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
     Raises UserError.
     """
     expect = (*plan.input.shape.outer, plan.classes)
-    numbers = config.loss == MSE
+    wanted = Wanted.of(config)
     if given.data is not None:
-        require_classes(given, numbers)
+        require_classes(given, wanted.numbers)
         return given_images(given.names()["data"], sets_of(given.data), expect)
     parameter = plan.network.outputs_parameter
     large = None
-    if plan.input.kind == IMAGE.several and not numbers:
+    if plan.input.kind == IMAGE.several and not wanted.numbers:
         large = large_folder(config.data, config.stream, expect, parameter=parameter)
-    return large or load(
-        config.data, expect=expect, parameter=parameter, target=config.target_column, numbers=numbers
-    )
+    return large or load(config.data, expect=expect, parameter=parameter, wanted=wanted)
 
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
@@ -77,7 +75,7 @@ class InMemory:
         self._device = config.device
         self.size = data.shape[1:]
         there = home(data.train_images.nbytes, config.device)
-        self._images, self._labels = data.train_images.to(there), data.train_labels.to(there)
+        self._images, self._labels = data.train_images.to(there), labels_on(data.train_labels, there)
 
     def take(self, places: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         """Images (B, H, W, C) and labels (B,) at places among the training images, int64 (B,), on the device.

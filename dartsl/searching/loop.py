@@ -71,7 +71,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
     and for a loss or gradient that is not finite: the state before that step is then saved.
     """
     require_tensorboard(config.tensorboard, job.out or RUNS / stem(job.source))
-    config = replace(config, data=absolute(config.data), device=chosen(config.device))
+    config = replace(config, device=chosen(config.device))
     with joined(config.device) as group:
         console = group.console(job.console)
         with group.together():
@@ -89,7 +89,7 @@ def search(job: Job, config: SearchConfig) -> SearchResult:
             with group.together():
                 kept = copies(config.cost) if COST in config.penalty else {}
             group.require_same("costs", "".join(kept.values()))
-            asked = replace(config, cost=COSTS) if kept else config
+            asked = replace(config, data=absolute(config.data), cost=COSTS if kept else config.cost)
             info = run_info(SEARCH, job, asked, model, found, course.session.inputs, group, kept)
             del model  # the stages that follow need its memory
             with begun(job.out or free_name(RUNS, stem(job.source)), job.spec, info, group, kept) as folder:

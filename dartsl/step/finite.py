@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dartsl.lang.codes.diagnostics import Error
+from dartsl.nn.placing import wide_type
 
 Blame = Callable[[], tuple[str, float]]
 
@@ -96,8 +97,8 @@ def no_parameter() -> tuple[str, float]:
 
 
 def wide(number: Tensor) -> Tensor:
-    """A number in which sums are kept: float64, where the device has that type (Apple's GPUs have not)."""
-    return number.detach().to(torch.float32 if number.device.type == "mps" else torch.float64)
+    """A number in the type in which sums are kept."""
+    return number.detach().to(wide_type(number.device))
 
 
 def quotient(numerator: float, denominator: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dartsl.nn.placing import wide_type
 from dartsl.step.batches import Outcome
 from dartsl.step.finite import wide
 from dartsl.step.own import metric_value
@@ -23,39 +24,40 @@ ALIKE = 1e-12  # a spread that is a smaller part of the targets' squares is roun
 
 @dataclass(frozen=True)
 class Scale:
-    """The mean and the deviation of each target, (T,) each, on the network's device and in its type."""
+    """The mean and the deviation of each target, (T,) each, on the network's device; float64, since a mean may be large
+    beside the deviation."""
 
     mean: Tensor
     std: Tensor
 
     @classmethod
-    def of(
-        cls, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype, device: torch.device | str
-    ) -> Scale:
+    def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device | str) -> Scale:
         """The one of these numbers."""
+        dtype = wide_type(device)
         return cls(*(torch.tensor(tuple(each), dtype=dtype, device=device) for each in (mean, std)))
 
     def standard(self, targets: Tensor) -> Tensor:
-        """Targets (B, T) in their own units, of any floating type, as the network learns them."""
-        return (targets.to(self.mean.dtype) - self.mean) / self.std
+        """Targets (B, T) in their own units, of any floating type, as the network learns them, but in float64."""
+        return (wide(targets) - self.mean) / self.std
 
     def own(self, outputs: Tensor) -> Tensor:
-        """What a network gives, (B, T), in the targets' own units."""
-        return outputs * self.std + self.mean
+        """What a network gives, (B, T), in the targets' own units: float64."""
+        return wide(outputs) * self.std + self.mean
 
 
 def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean, (), over examples and targets, of standardised (B, T).
+    """The mean, (), over examples and targets, of standardised (B, T), in the type of the outputs.
 
     torch's own mse_loss has no derivative in forward mode of its gradient, which the exact order takes.
     """
-    return (outputs - targets).square().mean()
+    return (outputs - targets.to(outputs.dtype)).square().mean()
 
 
 def errors(outputs: Tensor, targets: Tensor, scale: Scale) -> Tensor:
     """Of standardised (B, T) the sums over a batch, (4, T): squared errors, absolute errors in the targets' own units,
     targets, and their squares."""
-    apart, wanted = wide(outputs - targets), wide(targets)
+    wanted = wide(targets)
+    apart = wide(outputs) - wanted
     absolute = apart.abs() * scale.std
     return torch.stack([each.sum(dim=0) for each in (apart.square(), absolute, wanted, wanted.square())])
 

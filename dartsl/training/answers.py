@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from dartsl.lang.settings.values import TrainConfig
-from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import Given
 from dartsl.run.inputs import ImageInputs
 from dartsl.step.batches import ImageBatch
@@ -68,8 +66,7 @@ class Numbers:
     def __init__(self, inputs: ImageInputs, config: TrainConfig, given: Given) -> None:
         self._inputs, self._given = inputs, given
         self.targets = len(inputs.classes)
-        dtype, device = torch_dtype(config.dtype), torch.device(config.device)
-        self.scale: Scale | None = Scale.of(inputs.target_mean, inputs.target_std, dtype, device)
+        self.scale: Scale | None = Scale.of(inputs.target_mean, inputs.target_std, config.device)
 
     def measure(
         self, model: nn.Module, forward: Forward, batches: Iterable[ImageBatch]

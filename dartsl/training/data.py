@@ -15,10 +15,10 @@ from dartsl.data.given import given_images
 from dartsl.data.images import IMAGE, data_hash
 from dartsl.data.large import require_bounds
 from dartsl.data.stream import FolderImages, Reading, batches
+from dartsl.data.targets import Wanted
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.effects import Found
-from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.placing import torch_dtype
 from dartsl.run.given import NOTHING, Given, require_classes, sets_of
@@ -42,18 +42,18 @@ def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given 
     """The images, given or named by the settings, of the size and classes that the network takes. Raises UserError."""
     require_bounds(config.jitter)
     expect = (*plan.input.shape.outer, plan.classes)
-    numbers = config.loss == MSE
-    require_classes(given, numbers)
+    wanted = Wanted.of(config)
+    require_classes(given, wanted.numbers)
     if given.data is not None:
         return GivenFeed(given_images(given.names()["data"], sets_of(given.data), expect), config, group)
     parameter = plan.network.outputs_parameter
     must = config.resized_crop or bool(config.jitter)
     large = None
-    if plan.input.kind == IMAGE.several and not numbers:
+    if plan.input.kind == IMAGE.several and not wanted.numbers:
         large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
     if large is not None:
         return StreamFeed(large, config, group)
-    data = load(config.data, expect=expect, parameter=parameter, target=config.target_column, numbers=numbers)
+    data = load(config.data, expect=expect, parameter=parameter, wanted=wanted)
     return MemoryFeed(data, config, data_hash(data, valid=True), group)
 
 

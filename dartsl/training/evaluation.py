@@ -15,6 +15,7 @@ from dartsl.lang.settings.values import TrainConfig
 from dartsl.run.given import NOTHING, Given
 from dartsl.run.inputs import ImageInputs
 from dartsl.step.batches import ImageBatch
+from dartsl.step.finite import wide
 from dartsl.step.own import mean_loss, metric_value
 from dartsl.step.targets import Scale, errors, fits, mean_fit
 from dartsl.training.measured import Measured
@@ -84,10 +85,10 @@ def measured_numbers(
     try:
         for batch in batches:
             outputs = forward(batch.images)  # (B, T)
-            scale = Scale.of(inputs.target_mean, inputs.target_std, outputs.dtype, outputs.device)
+            scale = Scale.of(inputs.target_mean, inputs.target_std, outputs.device)
             count += len(outputs)
             squares.add(outputs, scale.standard(batch.labels), scale)
-            own = scale.own(outputs), batch.labels.to(outputs.dtype)
+            own = scale.own(outputs), wide(batch.labels)
             for name, metric in given.metrics.items():
                 sums[name] += float(metric_value(name, metric, *own)) * len(outputs)
     finally:
@@ -110,7 +111,7 @@ class Squares:
         """Of standardised (B, T)."""
         sums = errors(outputs, targets, scale).cpu()
         self._errors = sums if self._errors is None else self._errors + sums
-        apart = (outputs - targets).double()
+        apart = wide(outputs) - wide(targets)
         squared, absolute = apart.square().mean(dim=1), (apart.abs() * scale.std).mean(dim=1)  # (B,)
         self._each += torch.stack(
             [squared.sum(), squared.square().sum(), absolute.sum(), absolute.square().sum()]

@@ -72,7 +72,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
     saved.
     """
     require_tensorboard(config.tensorboard, job.out or RUNS / stem(job.source))
-    config = replace(config, data=absolute(config.data), device=chosen(config.device))
+    config = replace(config, device=chosen(config.device))
     planned = decided_plan(job)
     with joined(config.device) as group:
         console = group.console(job.console)
@@ -88,7 +88,8 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
                 session = session_of(model, here, data, group, job.given)
             found = data_hash(data)
             group.require_same("data", found)
-            info = run_info(TRAIN, job, config, model, found, session.inputs, group)
+            asked = replace(config, data=absolute(config.data))
+            info = run_info(TRAIN, job, asked, model, found, session.inputs, group)
             before()
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:

@@ -16,15 +16,15 @@ from dartsl.data.given import given_images
 from dartsl.data.images import IMAGE, ImageData
 from dartsl.data.named import locate
 from dartsl.data.readers import table
+from dartsl.data.targets import Wanted
 from dartsl.data.text import in_rows
 from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
 from dartsl.lang.codes.diagnostics import UserError
-from dartsl.lang.settings.values import TrainConfig
+from dartsl.lang.settings.values import TrainConfig, names_table
 from dartsl.run.given import Given, require_classes, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
-from dartsl.run.names import absolute
 from dartsl.training.answers import answers_of
 from dartsl.training.data import StreamFeed
 from dartsl.training.feed import Feed, MemoryFeed
@@ -103,17 +103,17 @@ def _named(run: Trained, inputs: ImageInputs, data: str) -> Feed:
     expect = (*inputs.shape, plan.classes)
     config = replace(
         run.config,
-        data=absolute(data), mean=inputs.mean, std=inputs.std, resize=inputs.resize, resized_crop=False, jitter=(),
+        data=data, mean=inputs.mean, std=inputs.std, resize=inputs.resize, resized_crop=False, jitter=(),
         final=True,
     )  # fmt: skip
-    if config.data.lower().endswith(".csv"):
+    if names_table(data):
         return MemoryFeed(_table(run, inputs, config), config, "")
     large = None
     if inputs.kind == IMAGE.several and not inputs.numbers:
         large = large_folder(config.data, "auto", expect, must=inputs.resize > 0)
     if large is not None:
         return StreamFeed(large, config)
-    return MemoryFeed(load(config.data, expect=expect, numbers=inputs.numbers), config, "")
+    return MemoryFeed(load(data, expect=expect, wanted=Wanted(numbers=inputs.numbers)), config, "")
 
 
 def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
@@ -122,7 +122,7 @@ def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
     assert path is not None
     if not inputs.columns:
         raise UserError(f"{path}: a table, and {run.folder.path} was not trained on one", "give an .npz file")
-    return table.read_like(path, config.target_column, inputs.columns, inputs.classes, inputs.numbers)
+    return table.read_like(path, Wanted.of(config), inputs.columns, inputs.classes)
 
 
 def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:

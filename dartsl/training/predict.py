@@ -96,7 +96,7 @@ def _outputs(run: Trained, inputs: ImageInputs, batch: Pictures) -> Tensor:
 
 def _estimated(run: Trained, inputs: ImageInputs, batch: Pictures) -> list[Prediction]:
     outputs = _outputs(run, inputs, batch)
-    scale = Scale.of(inputs.target_mean, inputs.target_std, outputs.dtype, outputs.device)
+    scale = Scale.of(inputs.target_mean, inputs.target_std, outputs.device)
     return [
         Prediction(name, (), (), dict(zip(inputs.classes, values, strict=True)))
         for name, values in zip(batch.names, scale.own(outputs).tolist(), strict=True)

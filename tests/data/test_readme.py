@@ -34,7 +34,7 @@ def test_commands_print_what_the_page_says(tmp_path: Path, monkeypatch: pytest.M
             assert name == "dartsl"
             result = CliRunner().invoke(cli, arguments, prog_name="dartsl")
             assert result.exit_code == 1
-            assert result.output.replace(str(tmp_path), "/home/me") == output
+            assert result.output == output
             seen += 1
     assert seen == 4
 

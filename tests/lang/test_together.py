@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dartsl.api.jobs import search_config, train_config
-from dartsl.lang.check.together import RULES, broken
+from dartsl.lang.check.rules import RULES
+from dartsl.lang.check.together import broken
 from dartsl.lang.checker import check, diagnose
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source

@@ -92,6 +92,8 @@ def _accepts(hint: Any, field: Field[Any]) -> bool:
         return hint == float | str
     if isinstance(field.default, Stages):
         return hint == str | Sequence[str | Mapping[str, float]]
+    if field.metadata["words"]:
+        return hint == str | tuple[str, ...] | list[str]
     if not isinstance(field.default, tuple):
         return hint is type(field.default)
     item = float if field.metadata["names"] is None else str

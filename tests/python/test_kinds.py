@@ -169,7 +169,7 @@ def test_a_table_of_large_numbers_keeps_its_target_from_search_to_prediction(tmp
     data = {"data": str(tmp_path / "t.csv"), **QUIET}
     run = dartsl.search(spec, tmp_path / "searched", target_column="answer", **data)
     trained = dartsl.train(run, tmp_path / "trained", **QUIET)
-    assert trained.settings["target_column"] == "answer"
+    assert trained.settings["target_column"] == ["answer"]
     assert len(dartsl.predict(trained, tmp_path / "t.csv")) == 40
 
 

@@ -115,6 +115,68 @@ def test_a_table_of_numbers(tmp_path: Path) -> None:
         dartsl.evaluate(trained, data=str(tmp_path / "o.csv"))
 
 
+def test_large_numbers_with_a_small_spread(tmp_path: Path) -> None:
+    """1e9 and some, which float32 would make one number: figures as NumPy has them of what is predicted."""
+    x = RNG.normal(size=(60, 5)).astype("float32")
+    y = np.stack([1e9 + x[:, 0].astype("float64"), x[:, 1]], axis=1)
+    np.savez(tmp_path / "own.npz", x_train=x[20:], y_train=y[20:], x_test=x[:20], y_test=y[:20])
+    settings = {**QUIET, "data": str(tmp_path / "own.npz")}
+    run = dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "s", **settings)
+    assert 0 < run.history[-1]["train_mae"] < 3
+    trained = dartsl.train(run, tmp_path / "t", **QUIET | {"epochs": 8, "lr": 0.1})
+    inputs = dartsl.trained(trained).inputs
+    np.testing.assert_allclose(inputs.target_std, y[20:56].std(0), rtol=1e-7)  # 4 of 40 validate
+    np.testing.assert_allclose(inputs.target_mean, y[20:56].mean(0), rtol=1e-15)
+    made = np.array([list(each.targets.values()) for each in dartsl.predict(trained, x[:20])])
+    test: Any = trained.test
+    r2 = 1 - ((made - y[:20]) ** 2).sum(0) / ((y[:20] - y[:20].mean(0)) ** 2).sum(0)
+    mae = np.abs(made - y[:20]).mean(0)
+    assert test.r2 == pytest.approx(r2.mean(), rel=1e-5)
+    assert [fit["r2"] for fit in test.targets.values()] == pytest.approx(list(r2), rel=1e-5)
+    assert [fit["mae"] for fit in test.targets.values()] == pytest.approx(list(mae), rel=1e-5)
+    assert r2[0] > 0.3
+
+
+def test_columns_of_a_table_go_with_the_run(tmp_path: Path) -> None:
+    """Several targets, and columns that are dropped, from a search to what is measured and predicted."""
+    rows = [f"k{n},{n % 7},{n % 5},{n % 7 * 2.5 + n % 5},{n % 3}" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,size,age,price,rooms", *rows]) + "\n")
+    text = OF_MSE.replace("vector(5)", "vector(2)")
+    settings: dict[str, Any] = {**QUIET, "data": str(tmp_path / "t.csv"), "target_column": ["price", "rooms"]}
+    run = dartsl.search(dartsl.Source("tiny", text), tmp_path / "s", **settings, drop_column="id")
+    trained = dartsl.train(run, tmp_path / "t", **QUIET)
+    assert trained.settings["target_column"] == ["price", "rooms"]
+    assert trained.settings["drop_column"] == ["id"]
+    (tmp_path / "o.csv").write_text("rooms,price,age,size\n1,3.5,2,1\n2,7,4,2\n")
+    test: Any = dartsl.evaluate(trained, data=str(tmp_path / "o.csv")).test
+    made = dartsl.predict(trained, tmp_path / "o.csv")
+    assert list(made[0].targets) == ["price", "rooms"]
+    apart = [abs(each.targets["price"] - price) for each, price in zip(made, (3.5, 7), strict=True)]
+    assert test.targets["price"]["mae"] == pytest.approx(sum(apart) / 2, rel=1e-5)
+    # Data of another kind take the place of the table, columns and all; asked for, they are refused.
+    x = RNG.normal(size=(40, 2)).astype("float32")
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=x, x_test=x, y_test=x)
+    other = dartsl.train(run, tmp_path / "o", **QUIET, data=str(tmp_path / "own.npz"))
+    assert (other.settings["target_column"], other.settings["drop_column"]) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["target_column", "drop_column"])
+def test_columns_of_what_is_no_table_are_refused(tmp_path: Path, name: str) -> None:
+    source = dartsl.Source("tiny", SPEC.replace("vector(5)", "vector(30)"))
+    settings: Any = {**QUIET, name: "price"}
+    with pytest.raises(
+        dartsl.UserError, match=f"{name} names columns of a table, and the data `breast_cancer`"
+    ):
+        dartsl.search(source, tmp_path / "s", data="breast_cancer", **settings)
+    given = torch.utils.data.TensorDataset(torch.zeros(8, 30), torch.arange(8) % 2)
+    with pytest.raises(dartsl.UserError, match=f"{name} names columns of a table, and data sets are given"):
+        dartsl.search(source, tmp_path / "s", data=given, **settings)
+    text = SPEC + f'search {{\n  data = "own.npz"\n  {name} = "price"\n}}\n'
+    with pytest.raises(dartsl.SpecError, match="E0612"):
+        dartsl.check(dartsl.Source("tiny", text))
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize(
     ("data", "text", "message"),
     [

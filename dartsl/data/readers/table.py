@@ -7,7 +7,6 @@ value, a word among numbers, and a number among words are refused with their row
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,15 @@ import numpy as np
 
 from dartsl.data.images import FORMS, Array, Column, ImageData, assemble
 from dartsl.data.readers.parts import parted
+from dartsl.data.targets import MOST, Wanted
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.suggestions import close
 
 BYTES, COLUMNS, CATEGORIES = 1 << 28, 10_000, 100  # the most that are read
 SHOWN = 40  # characters of a value, in a message
+LOST = 1e-3  # of a column's deviation: the most that float32 may round its numbers by
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "missing"})  # in lower case
+_WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
 _NUMBER = re.compile(
     r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE
 )  # float takes `1_000`, too
@@ -60,9 +62,8 @@ class Table:
         return found
 
     def numeric(self, name: str) -> Array:
-        """The numbers of a column, float32 (N,). Raises UserError for what is none."""
-        found = [self._number(name, value) for value in self.column(name)]
-        return np.array(found, dtype=np.float32)
+        """The numbers of a column, float64 (N,), which float32 can hold. Raises UserError for what is none."""
+        return np.array([self._number(name, value) for value in self.column(name)])
 
     def _number(self, name: str, value: Value) -> float:
         number = _number(value.text)
@@ -73,9 +74,8 @@ class Table:
                 f"`{_shown(value.text)}` is no number, and others of the column are",
                 "write a number, or words in the whole column",
             )
-        with np.errstate(over="ignore"):
-            if not math.isfinite(np.float32(number)):
-                raise self.fault(name, value.row, f"`{_shown(value.text)}` is beyond all float32 numbers")
+        if not abs(number) <= MOST:
+            raise self.fault(name, value.row, f"`{_shown(value.text)}` is beyond all float32 numbers")
         return number
 
     def require(self, name: str, why: str) -> None:
@@ -92,21 +92,25 @@ class Table:
         return UserError(f"{self.path}: row {row}, column `{column}`: {what}", help)
 
 
-def read(path: Path, target: str, numbers: bool = False) -> ImageData:
-    """The vectors of a table, whose column `target` has the classes, by the order of their names, or `numbers`.
+def read(path: Path, wanted: Wanted) -> ImageData:
+    """The vectors of a table, but for its columns with the classes, by the order of their names, or the numbers that
+    are wanted, and those that are dropped.
 
     A fifth of each class (or of all rows), by a fixed seed, is the test part. Raises UserError.
     """
-    found = read_table(path)
-    _require_target(found, target)
-    if len(found.names) == 1:
+    found, numbers = read_table(path), wanted.numbers
+    _require_columns(found, wanted)
+    sources = [name for name in found.names if name not in (*wanted.target, *wanted.drop)]
+    if not sources:
+        predicted = ", ".join(f"`{name}`" for name in wanted.target)
         raise UserError(
-            f"{path}: no column but `{target}`, which is to be predicted", "add columns to predict it from"
+            f"{path}: no column is left to predict {predicted} from",
+            "add columns, or drop fewer" if wanted.drop else "add columns",
         )
-    names: Sequence[str] = [target] if numbers else _classes(found, target)
-    labels = found.numeric(target) if numbers else _labels(found, target, names)  # (N,)
-    columns = [_column(found, name) for name in found.names if name != target]
-    values = encoded(found, columns)
+    names = wanted.target if numbers else _classes(found, wanted.target[0])
+    labels = _answers(found, wanted, names)
+    columns = [_column(found, name) for name in sources]
+    values = encoded(found, columns, trains=True)
     parts = parted([0] * len(labels) if numbers else labels.tolist())
     if not parts[1]:
         each = "the rows" if numbers else "each class"
@@ -118,7 +122,10 @@ def read(path: Path, target: str, numbers: bool = False) -> ImageData:
 def _classes(found: Table, target: str) -> list[str]:
     """The classes that a column has. Raises UserError where it does not repeat them."""
     answers = [value.text for value in found.column(target)]
-    classes = sorted(set(answers), key=_order)
+    spelt: dict[float | str, str] = {}
+    for text in sorted(set(answers), key=lambda text: (len(text), text)):
+        spelt.setdefault(_class_key(text), text)
+    classes = sorted(spelt.values(), key=_order)
     if len(classes) > len(answers) // 2:
         raise UserError(
             f"{found.path}: the column `{target}` has {len(classes):,} classes in {len(answers):,} rows",
@@ -129,37 +136,78 @@ def _classes(found: Table, target: str) -> list[str]:
 
 def _labels(found: Table, target: str, classes: Sequence[str]) -> Array:
     """The number of each row's class, (N,). Raises UserError for one that is none of `classes`."""
-    numbers = {name: number for number, name in enumerate(classes)}
+    numbers = {_class_key(name): number for number, name in enumerate(classes)}
     answers = found.column(target)
     for value in answers:
-        if value.text not in numbers:
+        if _class_key(value.text) not in numbers:
             raise found.fault(
                 target,
                 value.row,
                 f"`{_shown(value.text)}` is none of the classes",
                 f"the network knows {', '.join(classes[:20])}",
             )
-    return np.array([numbers[value.text] for value in answers])
+    return np.array([numbers[_class_key(value.text)] for value in answers])
 
 
-def read_like(
-    path: Path, target: str, columns: Sequence[Column], classes: Sequence[str], numbers: bool = False
-) -> ImageData:
+def _class_key(text: str) -> float | str:
+    """What two spellings of one class have in common: `1` and `1.0` are one number. Whole numbers are taken exactly."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    number = _number(text)
+    return text if number is None else number
+
+
+def _answers(found: Table, wanted: Wanted, classes: Sequence[str]) -> Array:
+    """What is to be predicted of each row: the number of its class, (N,), or numbers, float64 (N, T)."""
+    if wanted.numbers:
+        return np.stack([found.numeric(name) for name in wanted.target], axis=1)
+    return _labels(found, wanted.target[0], classes)
+
+
+def read_like(path: Path, wanted: Wanted, columns: Sequence[Column], classes: Sequence[str]) -> ImageData:
     """All rows of another table as test part (and as training part, since there must be one), by the columns,
     categories and classes of the one that a network was trained on. Raises UserError."""
     found = read_table(path)
-    _require_target(found, target)
-    both = encoded(found, columns), found.numeric(target) if numbers else _labels(found, target, classes)
-    return assemble(path.name, both, both, names=classes, form=FORMS[1], columns=columns, numbers=numbers)
+    for name in wanted.target:
+        found.require(name, ", which the network predicts")
+    both = encoded(found, columns), _answers(found, wanted, classes)
+    return assemble(
+        path.name, both, both, names=classes, form=FORMS[1], columns=columns, numbers=wanted.numbers
+    )
 
 
-def _require_target(found: Table, target: str) -> None:
+def _require_columns(found: Table, wanted: Wanted) -> None:
+    """Raises UserError where there are no such columns, or they cannot be told from one another."""
+    target, drop = wanted.target, wanted.drop
     if not target:
         raise UserError(
             f"{found.path}: which column is to be predicted?",
             f"--target-column names one of its columns: {', '.join(found.names[:20])}",
         )
-    found.require(target, "")
+    for name in (*target, *drop):
+        found.require(name, "")
+    if len(target) > 1 and not wanted.numbers:
+        raise UserError(
+            f"{found.path}: the classes are in one column, and {len(target)} are named",
+            "name one of them; several columns of numbers are predicted with `loss = mse`",
+        )
+    both = next((name for name in target if name in drop), None)
+    if both is not None:
+        raise UserError(
+            f"{found.path}: the column `{both}` is to be predicted, and to be dropped",
+            "leave out one of the two",
+        )
+
+
+def _require_told_apart(found: Table, name: str, numbers: Array) -> None:
+    """Raises UserError for a column whose numbers (N,) float32, in which networks compute, would make nearly alike."""
+    lost = float(np.abs(numbers.astype(np.float32) - numbers).max())
+    if np.ptp(numbers) > 0 and lost > LOST * numbers.std():
+        raise UserError(
+            f"{found.path}: the column `{name}`: float32 rounds its numbers by up to {lost:.2g}, and they deviate by "
+            f"{numbers.std():.2g}",
+            "subtract one number from the whole column, such as its smallest, or leave it out (--drop-column)",
+        )
 
 
 def read_table(path: Path) -> Table:
@@ -209,13 +257,17 @@ def _require_names(path: Path, names: Sequence[str]) -> None:
         raise UserError(f"{path}: has the column `{twice[0]}` twice", "give each column a name of its own")
 
 
-def encoded(found: Table, columns: Sequence[Column]) -> Array:
-    """The rows as vectors float32 (N, F), by columns that are known. Raises UserError for what they have not."""
+def encoded(found: Table, columns: Sequence[Column], *, trains: bool = False) -> Array:
+    """The rows as vectors float32 (N, F), by columns that are known. Raises UserError for what they have not, and for
+    those of a table that `trains` a network, but float32 cannot hold."""
     parts: list[Array] = []
     for name, categories in columns:
         found.require(name, ", which the network was trained on")
         if not categories:
-            parts.append(found.numeric(name)[:, None])
+            numbers = found.numeric(name)
+            if trains:
+                _require_told_apart(found, name, numbers)
+            parts.append(numbers.astype(np.float32)[:, None])  # (N, 1)
             continue
         values = found.column(name)
         for value in values:
@@ -250,7 +302,7 @@ def _column(found: Table, name: str) -> Column:
         raise UserError(
             f"{found.path}: the column `{name}` has {len(categories):,} different words, and at most {CATEGORIES} "
             "are read",
-            "leave it out of the file, or store it as numbers",
+            f"leave it out (--drop-column {name}), or store it as numbers",
         )
     return name, tuple(categories)
 

@@ -20,6 +20,7 @@ def setting(
     values: tuple[Any, ...] | None = None,
     suffix: str = "",
     names: Part | None = None,
+    words: bool = False,
     only: tuple[str, ...] | None = None,
     since: int = 1,
     **by_kind: Any,
@@ -28,12 +29,19 @@ def setting(
 
     `low` and `high` bound a number (each number of a list); `open_low` leaves `low` itself out. With `suffix`, the path
     of a file whose name ends so may be given in place of one of `values`. `names` says of which part of
-    `dartsl.lang.settings.methods` the value is a name, or each of several names. `only` are the kinds of input
-    (`dartsl.lang.records.inputs`) whose networks have the setting; `by_kind` has the defaults that differ, as
-    `text=20.0`. `since` is the version of the language from which on a spec may have it.
+    `dartsl.lang.settings.methods` the value is a name, or each of several names; of `words` it is a list of any.
+    `only` are the kinds of input (`dartsl.lang.records.inputs`) whose networks have the setting; `by_kind` has the
+    defaults that differ, as `text=20.0`. `since` is the version of the language from which on a spec may have it.
     """
     meta: dict[str, Any] = {"help": help, "low": low, "high": high, "open_low": open_low, "values": values}
-    meta |= {"suffix": suffix, "names": names, "only": only, "since": since, "by_kind": by_kind}
+    meta |= {
+        "suffix": suffix,
+        "names": names,
+        "words": words,
+        "only": only,
+        "since": since,
+        "by_kind": by_kind,
+    }
     return field(default=default, metadata=meta)
 
 

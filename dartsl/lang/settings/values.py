@@ -6,6 +6,8 @@ Every field carries its help, its bounds and, where it is one of few, its values
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields, replace
 from math import isfinite
@@ -23,6 +25,7 @@ from dartsl.lang.settings.stages import EPOCHS, Stages
 from dartsl.lang.settings.train import TrainConfig
 
 __all__ = [
+    "COLUMNS",
     "CONFIGS",
     "MOST",
     "Config",
@@ -31,6 +34,7 @@ __all__ = [
     "accepted",
     "coerce",
     "configure",
+    "names_table",
     "number_of",
     "option_text",
     "search_config",
@@ -42,6 +46,8 @@ __all__ = [
 
 
 CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}
+
+COLUMNS = ("target_column", "drop_column")  # settings about a table
 
 Config = TypeVar("Config", SearchConfig, TrainConfig)
 
@@ -70,6 +76,8 @@ def coerce(spec: Field[Any], value: object) -> Any:
         return _schedule(value, meta)
     if kind is Stages:
         return Stages.of(value)
+    if meta["words"]:
+        return _words(value)
     if kind is tuple:
         items = value if isinstance(value, tuple | list) else (value,)
         if default and len(items) != len(default):
@@ -97,6 +105,17 @@ def _one_of(value: object, values: Sequence[str], suffix: str = "") -> str:
         *most, last = (*map(_shown, values), *files)
         raise ValueError(f"{', '.join(most)} or {last}" if most else last)
     return text
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """A list of names, of which an empty one says nothing; one alone needs no list."""
+    items = value if isinstance(value, tuple | list) else (value,)
+    if not all(isinstance(item, str) for item in items):
+        raise ValueError("a name in double quotes, or a list of names")
+    found = tuple(str(item) for item in items if item)
+    if len(set(found)) < len(found):
+        raise ValueError("a list in which each name stands once")
+    return found
 
 
 def _shown(value: str) -> str:
@@ -140,6 +159,8 @@ def _number(value: Any, kind: type, meta: Mapping[str, Any]) -> Any:
 def typed(spec: Field[Any], text: str) -> Any:
     """The value of a setting from its text on a command line, `true` or `false` of a flag. Raises ValueError, with what
     would be accepted, where it does not fit."""
+    if spec.metadata["words"]:
+        return coerce(spec, split_words(text))
     kind = type(spec.default)
     value: Any = text if kind is str else number_of(text)
     if kind is bool:
@@ -148,6 +169,16 @@ def typed(spec: Field[Any], text: str) -> Any:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         value = tuple(number_of(part) if spec.metadata["names"] is None else part for part in parts)
     return coerce(spec, value)
+
+
+def split_words(text: str) -> list[str]:
+    """The names in a text with commas, as a line of a .csv file has them: one with a comma stands in quotes."""
+    return [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line]
+
+
+def names_table(data: str) -> bool:
+    """Whether the setting `data` is the path of a table."""
+    return data.lower().endswith(".csv")
 
 
 def number_of(text: str) -> int | float | str:
@@ -163,7 +194,9 @@ def number_of(text: str) -> int | float | str:
 def option_text(value: object) -> str:
     """The value of a setting as a command line has it: what `typed` reads."""
     if isinstance(value, tuple | list):
-        return ",".join(map(option_text, value))
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(map(option_text, value))
+        return line.getvalue()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
