@@ -22,7 +22,7 @@ OUTPUTS = torch.tensor([[1.1], [1.9], [3.2], [3.8]], dtype=WIDE)
 
 
 def scale(*pairs: tuple[float, float]) -> Scale:
-    return Scale.of(*zip(*pairs, strict=True), dtype=WIDE, device="cpu")
+    return Scale.of(*zip(*pairs, strict=True), device="cpu")
 
 
 def test_known_numbers() -> None:
