@@ -22,8 +22,16 @@ def lsp_command(stdio: bool) -> None:
     Examples:
       dartsl lsp
     """
-    if find_spec("pygls") is None:
-        raise UserError("the language server needs pygls", 'install it: pip install "dartsl[lsp]"')
+    if not _has_pygls():
+        raise UserError("the language server needs pygls 2", 'install it: pip install "dartsl[lsp]"')
     from dartsl.lsp.server import make_server
 
     make_server().start_io()
+
+
+def _has_pygls() -> bool:
+    """Whether pygls is installed, and not an older one, which has its server elsewhere."""
+    try:
+        return find_spec("pygls.lsp.server") is not None
+    except ModuleNotFoundError:
+        return False
