@@ -48,17 +48,27 @@ def completion(document: Document, offset: int) -> list[lsp.CompletionItem]:
         return list(_in_string(document, spot, offset))
     if spot.names_something:
         return []
-    return [*_names(document, spot), *_keywords(spot)]
+    found = {
+        item.label: item for item in (*_keywords(spot), *_names(document, spot))
+    }  # a name before a keyword
+    return list(found.values())
 
 
 def _keywords(spot: Spot) -> Iterator[lsp.CompletionItem]:
     rules, block = grammar(spot.version), spot.where.rpartition(" ")[2]
     for kind in sorted(spot.accepts):
         word = rules.spelling.get(kind, "")
-        argument = spot.called is not None or (spot.last == "EQUAL" and spot.depth > 0)
-        idle = kind in ("TRUE", "FALSE") and not argument and block not in CONFIGS
+        idle = kind in ("TRUE", "FALSE") and not _takes_booleans(spot, block)
         if word.isidentifier() and not idle:
             yield lsp.CompletionItem(word, kind=Kind.Keyword, sort_text=_SECOND + word)
+
+
+def _takes_booleans(spot: Spot, block: str) -> bool:
+    """Whether a boolean has a meaning at a place; the grammar takes one wherever it takes a number."""
+    if block in CONFIGS:
+        spec = settings(block).get(spot.setting or "")
+        return spec is not None and isinstance(spec.default, bool)
+    return spot.called is not None or (spot.last == "EQUAL" and spot.depth > 0)
 
 
 def _names(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
@@ -166,7 +176,7 @@ def _argument(name: str, spot: Spot) -> lsp.CompletionItem:
 
 def _settings(document: Document, spot: Spot, kind: str) -> Iterator[lsp.CompletionItem]:
     """The names of settings that are not given yet, or the values of the one that is."""
-    known = settings(kind)
+    known = {name: spec for name, spec in settings(kind).items() if spec.metadata["since"] <= spot.version}
     if spot.called == "stage":
         parameters = (p.name.id for network in document.networks for p in network.parameters)
         yield from _plain(dict.fromkeys([*OWN, *parameters]), Kind.Field)
@@ -174,9 +184,7 @@ def _settings(document: Document, spot: Spot, kind: str) -> Iterator[lsp.Complet
     given = spot.setting
     if given is not None:
         spec = known.get(given)
-        values = [] if spec is None else [f'"{value}"' for value in accepted(spec) or ()]
-        if spec is not None and isinstance(spec.default, bool):
-            return  # `true` and `false` are keywords
+        values = [] if spec is None else [written(value) for value in accepted(spec) or ()]
         yield from _plain([each for each in values if "STRING" in spot.accepts], Kind.EnumMember)
         if "SCHEDULE" in spot.accepts and spec is not None and spec.default.__class__.__name__ == "Schedule":
             yield from _plain(SHAPES, Kind.Function)

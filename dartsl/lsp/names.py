@@ -14,7 +14,7 @@ from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import Budget, TooLargeError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax import ast
-from dartsl.lsp.wording import ARMS, OF_SCAN
+from dartsl.lsp.wording import ARMS, OF_SCAN, OF_STAGE
 
 Kind = Literal[
     "operation", "choice", "cell", "network", "parameter", "input", "node", "setting", "built-in", "import"
@@ -138,6 +138,9 @@ class _Walk:
         for setting in node.settings:
             self.add(Symbol("setting", setting.name.id, (node.kind,)), setting.name.span)
             for entry in _entries(setting.value):
+                if entry.name.id in OF_STAGE:
+                    self.add(Symbol("built-in", entry.name.id), entry.name.span)
+                    continue
                 owners = [each for each in self.networks if _has(each, entry.name.id)]
                 if len(owners) == 1:
                     self.add(Symbol("parameter", entry.name.id, parameter_scope(owners[0])), entry.name.span)

@@ -12,6 +12,7 @@ from dartsl.lang.check.resolve import RESERVED, RESERVED_2, NamedDecl
 from dartsl.lang.check.signatures import Signature
 from dartsl.lang.records.inputs import INPUTS
 from dartsl.lang.settings.methods import NAMES
+from dartsl.lang.settings.stages import EPOCHS, KEEP, PARTIAL, SKIP_DROPOUT
 from dartsl.lang.settings.values import CONFIGS, accepted, written
 from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.printer import print_expr
@@ -26,7 +27,19 @@ OF_SCAN: Mapping[str, str] = {
     "dropout_x": "the part of the element that `scan` zeroes, by one mask for the whole sequence",
     "dropout_h": "the part of the carry that `scan` zeroes, by one mask for the whole sequence",
 }
-WORDS: Mapping[str, str] = {**OF_SCAN, **ARMS, **RESERVED_2, **RESERVED}  # what is the language's own
+OF_STAGE: Mapping[str, str] = {
+    KEEP: "the most candidates that an edge has in this stage",
+    EPOCHS: "how long this stage is; its share of the epochs, where the run has others than its stages together",
+    SKIP_DROPOUT: "the setting of that name, in this stage",
+    PARTIAL: "the setting of that name, in this stage",
+}
+WORDS: Mapping[str, str] = {
+    **OF_STAGE,
+    **OF_SCAN,
+    **ARMS,
+    **RESERVED_2,
+    **RESERVED,
+}  # what is the language's own
 
 
 def block(text: str) -> str:

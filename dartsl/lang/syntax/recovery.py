@@ -244,7 +244,9 @@ class Recovery:
         elif token.type in _CLOSERS:
             if self.brackets.pop().body:
                 self.statements.leave(token)
-        elif token.type in SYNC:
+        elif token.type in SYNC and (
+            not self.brackets or self.brackets[-1].body
+        ):  # no `stage(...)` in a list
             self.statements.begin(token)
 
     def _resume(self, index: int) -> int:
