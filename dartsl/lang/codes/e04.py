@@ -46,9 +46,10 @@ edge c0 -> n0 : sep_conv(3) | sep_conv_3x3      # accepted: another name""",
     ),
     "E0405": Code(
         "a number out of range",
-        """Kernels are odd, so that an operation keeps the middle of the image in place; the one
-even form is a pool with k = stride (from `darts 2` on also a `conv`, of patches). Kernels, dilations, repetitions and strides are whole numbers
-from 1; a dropout is the part that is set to zero, from 0 to less than 1. Numbers with an exponent stay within 1e40.""",
+        """Kernels are odd, so that an operation keeps the middle of the image in place; the one even form is a pool
+with k = stride (from `darts 2` on also a `conv`, of patches). Kernels, dilations, repetitions and strides are whole
+numbers from 1; a dropout is the part that is set to zero, from 0 to less than 1. Numbers with an exponent stay
+within 1e40.""",
         """conv(4)        # no
 max_pool(2)/2  # yes
 conv(3)*0      # no""",
@@ -58,9 +59,9 @@ conv(3)*0      # no""",
         """In `darts 1` alphas belong to edges, so choices are allowed only at the top of an edge's operation and in
 the `ops` that it names.
 
-From `darts 2` on a choice is also all that a node offers after its merge, or a layer of a stage, and the argument of a
-call in what an edge, a node, a layer or an `ops` offers: `f(a | b)` is `f(a) | f(b)`. The name of an `ops` stands by
-itself there, never as an argument.
+From `darts 2` on a choice is also all that a node offers after its merge, or a layer of a stage, and the argument
+of a call in what an edge, a node, a layer or an `ops` offers: `f(a | b)` is `f(a) | f(b)`. The name of an `ops`
+stands by itself there, never as an argument.
 
 Inside a chain, an op's body, a stem or a head choices are reserved for a later version. Offer whole operations.""",
         """edge  a -> p : relu > (conv(3) | conv(5))        # no
@@ -121,10 +122,10 @@ drawing and formatting need none.""",
     "E0412": Code(
         "an implementation that breaks its contract",
         """An implementation is a function `name(in_channels, out_channels, stride, affine, **args)` with the name
-of the operation, and returns a torch module whose output has out_channels channels and ceil(H/stride) by ceil(W/stride)
-pixels; of vectors (B, C) it gives vectors, of a sequence (T, B, C) a sequence. An `extern op` gives C channels, or
-those that its parameter `out` says: `out = Cin` keeps what reaches it. It is tried before the network is lowered, and
-by `dartsl check SPEC --plugin FILE.py`.""",
+of the operation, and returns a torch module whose output has out_channels channels and ceil(H/stride) by
+ceil(W/stride) pixels; of vectors (B, C) it gives vectors, of a sequence (T, B, C) a sequence. An `extern op` gives
+C channels, or those that its parameter `out` says: `out = Cin` keeps what reaches it. It is tried before the
+network is lowered, and by `dartsl check SPEC --plugin FILE.py`.""",
         """def my_conv(in_channels, out_channels, stride, affine, k):   # for: extern op my_conv(k)
     return nn.Conv2d(in_channels, out_channels, k, stride, k // 2)""",
     ),
@@ -141,10 +142,10 @@ that `scan` runs, and what arrives there over different edges must have the same
     ),
     "E0414": Code(
         "a cell that cannot stand as an operation",
-        """From `darts 2` on a cell may stand on an edge or after a merge, as a candidate or within one, and in the choice
-of a layer. It has one input, one output and no open parameters; a cell with parameters is given its arguments under a name of its
-own. Bodies of operations, inputs, stems and heads are never searched, and a cell that `scan` runs goes step by step:
-cells cannot stand there.""",
+        """From `darts 2` on a cell may stand on an edge or after a merge, as a candidate or within one, and in the
+choice of a layer. It has one input, one output and no open parameters; a cell with parameters is given its
+arguments under a name of its own. Bodies of operations, inputs, stems and heads are never searched, and a cell that
+`scan` runs goes step by step: cells cannot stand there.""",
         """edge x -> a : motif | sum(identity, motif)   # yes
 op   twice = motif > motif                   # no: write it on the edge
 

@@ -34,8 +34,8 @@ op q = concat(conv(1, out = C/2) > sep_conv(3), conv(1, out = C/2))   # sep_conv
     "W0502": Code(
         "an operation into a `concat` does not give the width asked of it",
         """Every operation on an edge is asked for C channels, the width of the cell. A `concat` takes any width, so
-another one is no error there, but it makes the node, and perhaps the cell's output, wider or narrower than edges of C
-channels would.""",
+another one is no error there, but it makes the node, and perhaps the cell's output, wider or narrower than edges of
+C channels would.""",
         """node n : concat
 edge a, b -> n : conv(1, out = C/2)   # n has C channels, where edges of C channels make it 2*C""",
     ),
@@ -48,9 +48,9 @@ fractions. `factorized_reduce` of std/cnn halves C.""",
     ),
     "E0504": Code(
         "the image, or the series, is too small to be strided",
-        """A stride above 1 needs at least two pixels, or samples, on its axis. Each `/2` halves the image (rounding up), so an image
-of 8x8 is 1x1 after three of them, and a fourth has nothing left to halve. Use larger images or fewer
-reductions.""",
+        """A stride above 1 needs at least two pixels, or samples, on its axis. Each `/2` halves the image (rounding
+up), so an image of 8x8 is 1x1 after three of them, and a fourth has nothing left to halve. Use larger images or
+fewer reductions.""",
         """input image(1, 4, 4)   # with three stages of reduction/2""",
     ),
     "E0505": Code(
@@ -72,9 +72,9 @@ map of 1x1, or on each vector of a sequence. `global_avg_pool` makes a map of 1x
 head a vector with one entry per class. In a network of text, `embedding` makes a sequence of vectors of the tokens;
 all that follows works on sequences, and inside a cell that `scan` runs on vectors.
 
-From `darts 2` on convolutions, pools and shifts work along a series too, and `conv` and `dwconv` along a sequence, where
-nothing sees later elements. Vectors, of a table for example, take `linear`, norms, dropout and functions. `attention` and
-`position_embedding` work on maps, series and sequences.""",
+From `darts 2` on convolutions, pools and shifts work along a series too, and `conv` and `dwconv` along a sequence,
+where nothing sees later elements. Vectors, of a table for example, take `linear`, norms, dropout and functions.
+`attention` and `position_embedding` work on maps, series and sequences.""",
         """head linear(10)   # of a map: write global_avg_pool > linear(10)""",
     ),
     "E0508": Code(
