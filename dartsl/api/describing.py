@@ -34,9 +34,10 @@ ASSUMED = (
 
 @dataclass(frozen=True)
 class CellInfo:
-    """One cell: how much there is in it, and how much there is to choose.
+    """One cell as it is written: how much there is in it, and how much there is to choose.
 
-    `candidates` are those of all searched edges together; `space_size` is the number of cells that
+    `searched_nodes` offer a choice after their merge. `candidates` are those of all searched edges and nodes together;
+    `space_size` is the number of cells that
     discretisation can give. A `layer` that offers a choice counts as a cell of one edge.
     """
 
@@ -45,6 +46,7 @@ class CellInfo:
     nodes: int
     edges: int
     searched_edges: int
+    searched_nodes: int
     candidates: int
     space_size: int
     layer: bool = False
@@ -256,12 +258,14 @@ def describe_cell(cell: Cell) -> CellInfo:
     from dartsl.graph.count import space_size
 
     searched = cell.searched_edges
+    follow = sum(edge.follows for edge in searched)
     return CellInfo(
         cell.name,
         len(cell.inputs),
-        len(cell.nodes),
-        len(cell.edges),
-        len(searched),
+        len(cell.nodes) - len(cell.merging),
+        len(cell.edges) - len(cell.merging),
+        len(searched) - follow,
+        follow,
         sum(len(edge.candidates) for edge in searched),
         space_size((cell,)),
         cell.layer,

@@ -145,11 +145,12 @@ def as_text(info: Info) -> str:
 
 
 def _cell_lines(cell: CellInfo) -> list[str]:
-    searched = f"  searched edges {cell.searched_edges}, candidates {cell.candidates}"
+    nodes = f"nodes with a choice {cell.searched_nodes}, " if cell.searched_nodes else ""
+    searched = f"  searched edges {cell.searched_edges}, {nodes}candidates {cell.candidates}"
     return [
         f"cell {cell.name}",
         f"  inputs {cell.inputs}, nodes {cell.nodes}, edges {cell.edges}",
-        *([searched] if cell.searched_edges else []),
+        *([searched] if cell.candidates else []),
         f"  space {_architectures(cell.space_size)}",
     ]
 

@@ -111,11 +111,12 @@ def _statements(cell: Cell, identities: Identities, mixing: bool) -> Iterator[St
         operation = "" if item.operation is None else f" : {print_expr(item.operation)}"
         key = None if item.operation is None else identities.of(item.operation)
         yield Statement(("input", place, item.name, key), f"input {item.name}{operation}")
-    searched = bool(cell.searched_edges)
     for node in cell.nodes:
-        yield _node_statement(node, searched, mixing)
+        if node.name not in cell.merging:
+            yield _node_statement(node, cell, mixing, identities)
         for place, edge in enumerate(cell.incoming(node.name)):
-            yield _edge_statement(edge, node, place, identities)
+            if not edge.follows:
+                yield _edge_statement(edge, node, place, identities)
     values = [_output(output, mixing) for output in cell.outputs]
     yield Statement(
         ("output", *(value.key for value in values)), f"output {', '.join(value.text for value in values)}"
@@ -131,19 +132,28 @@ def _output(output: Output, mixing: bool) -> Statement:
     return Statement((merge, ordered, mix_bn), f"{value}{' > mix_bn' if mix_bn else ''}")
 
 
-def _node_statement(node: Node, searched: bool, mixing: bool) -> Statement:
-    """In a cell without a choice `keep` has no say: it keeps every edge there is."""
-    keep = node.keep if searched else None
+def _node_statement(node: Node, cell: Cell, mixing: bool, identities: Identities) -> Statement:
+    """A node, with what follows its merge. In a cell without a choice `keep` has no say: it keeps every edge."""
+    keep = node.keep if cell.searched_edges else None
     mix_bn = node.mix_bn and mixing
-    text = f"node {node.name} : {node.merge}{' > mix_bn' if mix_bn else ''}"
+    text = f"node {node.of or node.name} : {node.merge}{' > mix_bn' if mix_bn else ''}"
+    after: Hashable = None
+    if node.of is not None:
+        (edge,) = cell.incoming(node.of)
+        after = frozenset(identities.of(each.expr) for each in edge.candidates)
+        text += f" > {_offered(edge)}" if len(edge.candidates) == 1 else f" > ({_offered(edge)})"
     return Statement(
-        ("node", node.name, node.merge, mix_bn, keep),
+        ("node", node.name, node.merge, mix_bn, keep, after),
         text + (f" keep {keep}" if keep is not None else ""),
     )
 
 
+def _offered(edge: Edge) -> str:
+    return " | ".join(candidate.label for candidate in edge.candidates)
+
+
 def _edge_statement(edge: Edge, node: Node, place: int, identities: Identities) -> Statement:
-    text = f"edge {edge.source} -> {edge.target} : " + " | ".join(c.label for c in edge.candidates)
+    text = f"edge {edge.source} -> {edge.node} : {_offered(edge)}"
     key: Hashable = (edge.source, edge.target, frozenset(identities.of(c.expr) for c in edge.candidates))
     if heeds_order(node.merge):
         return Statement(("edge", key, place), f"{text}  (number {place + 1} into {node.merge})")

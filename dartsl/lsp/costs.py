@@ -79,7 +79,7 @@ def _candidates(plan: Plan) -> Iterator[tuple[str, ast.Expr, Term]]:
                 yield f"on the input {entry.name} of {place}", entry.operation, before
         for edge, terms in zip(use.cell.edges, use.edges, strict=True):
             for candidate, term in zip(edge.candidates, terms, strict=True):
-                yield f"on {edge.source} -> {edge.target} of {place}", candidate.expr, term
+                yield f"on {edge.name} of {place}", candidate.expr, term
 
 
 def _uses(plan: Plan) -> Iterator[tuple[str, CellLayer]]:

@@ -96,14 +96,14 @@ def _about_edge(document: Document, item: ast.EdgeItem) -> Iterator[str]:
         return
     edges = [edge for edge in cell.edges if edge.span == item.span]
     first, count = edges[0], len(edges)
-    shown = ", ".join(f"`{edge.source} -> {edge.target}`" for edge in edges[:MOST_EDGES])
+    shown = ", ".join(f"`{edge.name}`" for edge in edges[:MOST_EDGES])
     more = f" and {count - MOST_EDGES} more" if count > MOST_EDGES else ""
     yield f"{count} edge{'s' * (count > 1)} of `{cell.name}`: {shown}{more}"
     places = candidates(document, first, cell.name)
     if places is None:
         yield "\n".join(f"* `{each.label}`" for each in first.candidates)
         return
-    yield f"candidates, on `{first.source} -> {first.target}`:"
+    yield f"candidates, on `{first.name}`:"
     pairs = zip(first.candidates, places, strict=True)
     yield "\n".join(f"* `{candidate.label}` {place.text()}" for candidate, place in pairs)
 

@@ -12,7 +12,6 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.run.folder import RunFolder
 from dartsl.searching.derive import mixing_weights, recorded, run_network
 from dartsl.searching.readouts import Table
-from dartsl.searching.skips import edge_name
 
 EdgesByName = dict[str, dict[str, float]]  # cell -> edge -> number
 ByName = dict[str, dict[str, dict[str, float]]]  # cell -> edge, such as "c0 -> n1" -> candidate -> number
@@ -54,7 +53,7 @@ def edge_weights_by_name(run: RunFolder, epoch: int | None = None) -> EdgesByNam
         )
     return {
         cell.name: {
-            edge_name(edge): share for edge, share in zip(cell.searched_edges, shares[cell.name], strict=True)
+            edge.name: share for edge, share in zip(cell.searched_edges, shares[cell.name], strict=True)
         }
         for cell in cells
     }
@@ -73,7 +72,7 @@ def _by_name(
     try:
         return {
             cell.name: {
-                edge_name(edge): dict(
+                edge.name: dict(
                     zip((edge.candidates[column].label for column in columns), map(float, row), strict=True)
                 )
                 for edge, row, columns in zip(

@@ -40,9 +40,8 @@ class Change:
 
     def text(self) -> str:
         """In one line."""
-        twin = f" ({self.edge.twin + 1})" if self.edge.twin else ""
         return (
-            f"cell {self.cell}, edge {self.edge.source} -> {self.edge.target}{twin}: {self.taken.label} "
+            f"cell {self.cell}, {self.edge.called}: {self.taken.label} "
             f"({self.taken_weight:.3g}) in place of {self.winner.label} ({self.winner_weight:.3g})"
         )
 

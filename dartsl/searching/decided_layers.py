@@ -10,7 +10,7 @@ from dartsl.lang.check.model import REACHING, Network, Spec
 from dartsl.lang.check.within import cells_in
 from dartsl.lang.plan.layer_choices import layer_items, strided_layer
 from dartsl.lang.syntax.ast import Call, Expr, Name, NetworkDecl, NetworkItem, OpDecl, StageItem
-from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
+from dartsl.searching.discretise import DerivedCell, KeptEdge
 
 OF_THE_PLACE = {"C", REACHING, "stride"}  # names that mean in an operation's body what they do nowhere else
 
@@ -80,7 +80,7 @@ class DecidedLayers:
             yield held + weight if statement else held
             weight = "" if statement else weight
             if line.startswith("  stage ") and (kept := next(weights, None)) is not None and weighed:
-                weight = f"  # {weight_text(kept.weight)}"
+                weight = f"  # {kept.weight_text}"
             held = line
         yield held
 

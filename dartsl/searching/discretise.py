@@ -13,12 +13,6 @@ from dartsl.lang.check.model import Candidate, Cell, Edge, Node
 from dartsl.lang.syntax.ast import Name
 from dartsl.searching.readouts import Table
 
-
-def weight_text(weight: float) -> str:
-    """A weight as it is written: `1.0` where nothing was chosen, else with two digits."""
-    return "1.0" if weight == 1.0 else f"{weight:.2f}"
-
-
 Columns = Mapping[
     int, int
 ]  # of edges, by their places in the cell: which candidate is taken, whatever it weighs
@@ -38,6 +32,13 @@ class KeptEdge:
     weight: float
     over_operation: float | None = None
     over_edge: float | None = None
+
+    @property
+    def weight_text(self) -> str:
+        """The weight as it is written; nothing where the edge offered nothing else."""
+        if not self.edge.searched:
+            return ""
+        return "1.0" if self.weight == 1.0 else f"{self.weight:.2f}"
 
     @property
     def stays(self) -> bool:

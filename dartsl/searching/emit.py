@@ -34,7 +34,7 @@ from dartsl.lang.syntax.paths import printable
 from dartsl.lang.syntax.printer import print_expr, print_file
 from dartsl.searching.connected import derive_network
 from dartsl.searching.decided_layers import DecidedLayers
-from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
+from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import DEFAULT_RULE, Rule
 
@@ -206,7 +206,7 @@ def _node_text(nodes: Sequence[Node], after: Mapping[str, KeptEdge], weighed: bo
 
 
 def _comment(kept: KeptEdge, weighed: bool) -> str:
-    return f"  # {weight_text(kept.weight)}" if weighed else ""
+    return f"  # {kept.weight_text}" if weighed and kept.weight_text else ""
 
 
 def edge_text(kept: KeptEdge) -> str:
@@ -215,7 +215,7 @@ def edge_text(kept: KeptEdge) -> str:
     expr = print_expr(kept.candidate.expr)
     if merge:
         return f"node {node} : {merge} > {expr}"
-    return f"edge {kept.edge.source} -> {kept.edge.target.partition('.')[0]} : {expr}"
+    return f"edge {kept.edge.source} -> {kept.edge.node} : {expr}"
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -40,7 +40,6 @@ from dartsl.run.determinism import kernels_of
 from dartsl.run.folder import versions
 from dartsl.searching.bench_gpu import CudaGauge
 from dartsl.searching.prices import CostTable, digest, parameters_of
-from dartsl.searching.skips import edge_name
 
 UNIT = "ms"
 DIGITS = 6  # of a number in the file
@@ -134,7 +133,7 @@ def latencies(
         {
             layer.name: [
                 _entry(
-                    edge_name(edge),
+                    edge.name,
                     {each.label: cost(term) for each, term in zip(edge.candidates, terms, strict=True)},
                 )
                 for edge, terms in zip(layer.cell.edges, layer.edges, strict=True)

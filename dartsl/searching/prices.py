@@ -30,7 +30,6 @@ from dartsl.run.files import parse_json, read_file
 from dartsl.run.layout import COSTS
 from dartsl.run.records import FRACTION, HASH
 from dartsl.run.schema import MisfitError, many, number, one_of, record, table, text
-from dartsl.searching.skips import edge_name
 
 FORMAT = 1
 _COST = number(0)
@@ -97,11 +96,11 @@ class CostTable:
         yield from _difference("layer", self.edges, [layer.name for layer in cell_layers(plan)])
         for layer in cell_layers(plan):
             found = self.edges[layer.name]
-            names = [edge_name(edge) for edge in layer.cell.edges]
+            names = [edge.name for edge in layer.cell.edges]
             if [entry["edge"] for entry in found] != names:
                 yield f"the edges of {layer.name} are not {', '.join(names)}"
             for edge, entry in zip(layer.cell.edges, found, strict=True):
-                where = f"on edge {edge_name(edge)} of {layer.name}"
+                where = f"on {edge.called} of {layer.name}"
                 labels = [each.label for each in edge.candidates]
                 yield from _difference("candidate", entry["candidates"], labels, where)
         if self.network_hash != digest(plan):
@@ -165,9 +164,7 @@ def digest(plan: Plan) -> str:
     parts: list[Any] = [[name, _tree(term)] for name, term in outside(plan)]
     for layer in cell_layers(plan):
         edges = zip(layer.cell.edges, layer.edges, strict=True)
-        parts.append(
-            [layer.name, [[edge_name(edge), [_tree(each) for each in terms]] for edge, terms in edges]]
-        )
+        parts.append([layer.name, [[edge.name, [_tree(each) for each in terms]] for edge, terms in edges]])
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 

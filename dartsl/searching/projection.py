@@ -24,7 +24,6 @@ from dartsl.nn.projection import changed, decide
 from dartsl.nn.supernet import Supernet
 from dartsl.run.schema import Check, many, number, record, text, whole
 from dartsl.searching.phase import Phase, Trial, cells_of, require_choices
-from dartsl.searching.skips import edge_name
 from dartsl.step.batches import Outcome
 from dartsl.step.tally import Tally
 
@@ -226,11 +225,11 @@ class Projection(Phase):
             edge = edges[decision.rows[0]]
             labels = [edge.candidates[column].label for column in decision.options]
             kept: Any = edge.candidates[decision.kept[0]].label
-            what = {"edge": edge_name(edge)}
+            what = {"edge": edge.name}
         else:
-            labels = [edge_name(edges[row]) for row in decision.options]
-            kept = [edge_name(edges[row]) for row in decision.kept]
-            what = {"node": edges[decision.rows[0]].target}
+            labels = [edges[row].name for row in decision.options]
+            kept = [edges[row].name for row in decision.kept]
+            what = {"node": edges[decision.rows[0]].node}
         scores = [abs(score) for score in decision.scores]
         without = {f"{decision.measure}_without": dict(zip(labels, scores, strict=True))}
         return {"cell": cell.name, **what, "kept": kept, **without}

@@ -10,7 +10,7 @@ from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.flow import CONSTANT_OUTPUT
 from dartsl.run.commands import command_line
 from dartsl.searching.connected import Derivation
-from dartsl.searching.discretise import DerivedCell, KeptEdge, weight_text
+from dartsl.searching.discretise import DerivedCell, KeptEdge
 from dartsl.searching.emit import edge_text
 
 
@@ -66,7 +66,7 @@ def _table(title: str, rows: Sequence[tuple[str, KeptEdge]]) -> str:
     width = max((len(text) for text, _ in rows), default=0)
     lines = [title, f"  {'':<{width}}  weight  over operation  over edge"]
     for text, kept in rows:
-        lines.append(f"  {text:<{width}}  {weight_text(kept.weight):>6}  {_margins(kept)}")
+        lines.append(f"  {text:<{width}}  {kept.weight_text or '-':>6}  {_margins(kept)}")
     return "\n".join([*lines, ""])
 
 

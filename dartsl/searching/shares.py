@@ -20,7 +20,6 @@ from dartsl.searching.derive import (
 )
 from dartsl.searching.discretise import KeptEdge, edge_winner
 from dartsl.searching.readouts import READOUTS, Table
-from dartsl.searching.skips import edge_name
 
 
 def cell_shares(run: RunFolder) -> list[CellShares]:
@@ -92,7 +91,7 @@ def _edge_shares(
     free = next(node.keep is None for node in cell.nodes if node.name == edge.target)
     won = kept or edge_winner(edge, rows[-1], free).kept()
     return EdgeShares(
-        name=edge_name(edge),
+        name=edge.name,
         target=edge.target,
         labels=tuple(candidate.label for candidate in edge.candidates),
         weights=tuple(zip(*rows, strict=True)),

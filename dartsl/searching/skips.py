@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dartsl.graph.tables import table_name
-from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.check.model import Cell
 from dartsl.lang.plan.skips import is_skip
 from dartsl.lang.plan.terms import Plan
 from dartsl.searching.discretise import DerivedCell, KeptEdge, derive
@@ -92,13 +92,7 @@ def without_weakest(
     weights = [list(each) for each in reading.weights]
     weights[row][weakest.edge.candidates.index(weakest.candidate)] = 0.0
     note = (
-        f"cell {cell.name}, edge {edge_name(weakest.edge)}: {weakest.candidate.label} ({weakest.weight:.3g}) taken "
+        f"cell {cell.name}, {weakest.edge.called}: {weakest.candidate.label} ({weakest.weight:.3g}) taken "
         f"out, at most {most} may stay"
     )
     return replace(reading, weights=weights), note
-
-
-def edge_name(edge: Edge) -> str:
-    """`c0 -> n1`, with (2), (3), ... where a pair of nodes has several edges."""
-    twin = f" ({edge.twin + 1})" if edge.twin else ""
-    return f"{edge.source} -> {edge.target}{twin}"

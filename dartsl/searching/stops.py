@@ -18,7 +18,7 @@ from dartsl.lang.settings.values import SearchConfig
 from dartsl.run.schema import many, maybe, number, record, table
 from dartsl.searching.readouts import Reading
 from dartsl.searching.rules import Rule
-from dartsl.searching.skips import edge_name, kept_skips
+from dartsl.searching.skips import kept_skips
 
 Readings = Mapping[str, Reading]  # by table
 _READING = record({"weights": many(many(number())), "edges": many(number())}, closed=True)
@@ -108,7 +108,7 @@ class Skips:
             if not cell.searched_edges:
                 continue
             found = [
-                edge_name(kept.edge)
+                kept.edge.name
                 for kept in kept_skips(plan, cell, past[-1].readings[table_name(cell)], self.floor)
             ]
             if len(found) >= self.limit:

@@ -12,10 +12,12 @@ from torch.nn import functional as F
 import dartsl
 from dartsl.graph.passes import passes_of
 from dartsl.lang.checker import check, diagnose
-from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.source import Source
 from dartsl.nn.build import Build
 from dartsl.nn.supernet import compile
+from dartsl.searching.discretise import derive
+from dartsl.searching.report import cell_report
 from tests.passes.same import CPU, assert_same
 
 SPEC = """darts 2
@@ -49,6 +51,30 @@ def test_rows_of_nodes_follow_all_rows_of_edges() -> None:
         ["conv(1)", "identity"], ["conv(1)", "identity"], ["identity", "conv(3)"], ["conv(1)", "avg_pool(3)"],
     ]  # fmt: skip
     assert {node.name: node.keep for node in cell.nodes} == {"u.sum": None, "u": None, "v.sum": 1, "v": None}
+
+
+def test_what_is_counted_compared_and_named_is_what_is_written() -> None:
+    spec = check(Source("test.darts", TEXT))
+    (cell,) = dartsl.info(spec, memory="none").cells
+    assert (cell.nodes, cell.edges, cell.searched_edges, cell.searched_nodes) == (2, 3, 3, 1)
+    assert cell.candidates == 8
+    size = diagnose(Source("test.darts", TEXT)).size
+    assert (size.edges, size.nodes) == (cell.edges, cell.searched_nodes)
+    other = TEXT.replace("(conv(1) | avg_pool(3))", "avg_pool(3)").replace(
+        "> relu > conv(3)", "> silu > conv(3)"
+    )
+    (found, *_) = dartsl.diff(spec, check(Source("other.darts", other))).cells
+    assert found.removed == (
+        "node u : sum > relu > conv(3) > bn",
+        "node v : sum > (conv(1) | avg_pool(3)) keep 1",
+    )
+    assert found.added == ("node u : sum > silu > conv(3) > bn", "node v : sum > avg_pool(3) keep 1")
+    swapped = TEXT.replace("conv(1) | avg_pool(3)", "avg_pool(3) | conv(1)")
+    assert dartsl.diff(spec, check(Source("other.darts", swapped))).equal
+    strided = diagnose(Source("test.darts", TEXT.replace("one > conv(1)", "one/2"))).errors
+    assert "so the edge `a -> u` has stride 2" in [label.text for label in strided[0].secondary]
+    with pytest.raises(SpecError, match="do not fit the node v, after its merge"):
+        dartsl.info(spec, memory="none", partial=4)
 
 
 def test_all_levels_compute_the_same() -> None:
@@ -94,13 +120,16 @@ def test_what_is_found_is_written_at_the_node_and_trains(tmp_path: Path) -> None
     given = {"data": str(data), "quiet": True, "epochs": 1, "batch": 3}
     run = dartsl.search(check(Source("test.darts", TEXT)), tmp_path / "run", **given)  # type: ignore[arg-type]
     lines = [" ".join(line.split()) for line in (run.found or "").splitlines()]
-    assert "node u : sum > relu > conv(3) > bn # 1.0" in lines
+    assert "node u : sum > relu > conv(3) > bn" in lines
     assert sum(
         line.startswith(("node v : sum > conv(1) # 0.5", "node v : sum > avg_pool(3) # 0.5"))
         for line in lines
     )
     assert sum(line.startswith("edge") for line in lines) == 2
-    assert list(run.alphas()["one"]) == ["a -> u.sum", "a -> v.sum", "u -> v.sum", "v.sum -> v"]
+    assert list(run.alphas()["one"]) == ["a -> u", "a -> v", "u -> v", "v"]
+    said = cell_report(derive(run.spec.cells["one"], [[0.3, 0.7]] * 4))
+    rows = [line.split() for line in said.splitlines()[2:]]
+    assert {row[1]: row[-3] for row in rows if row and row[0] == "node"} == {"u": "-", "v": "0.70"}
     trained = dartsl.train(tmp_path / "run", tmp_path / "trained", **given)  # type: ignore[arg-type]
     assert trained.finished
     assert "v.sum" in dartsl.draw(run)

@@ -100,6 +100,29 @@ class Edge:
         """Whether there is something to choose, so that the edge has a row of alphas."""
         return len(self.candidates) > 1
 
+    @property
+    def follows(self) -> bool:
+        """Whether nobody wrote it as an edge: it stands for the operations after a node's merge (`Node.of`)."""
+        return "." in self.source
+
+    @property
+    def node(self) -> str:
+        """The node that it leads into, as it is written."""
+        return self.target.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """As it is written: `c0 -> n1`, with (2), (3), ... where a pair of nodes has several edges; for the operations
+        after a node's merge the node, `n1`."""
+        if self.follows:
+            return self.target
+        return f"{self.source} -> {self.node}{f' ({self.twin + 1})' if self.twin else ''}"
+
+    @property
+    def called(self) -> str:
+        """What messages call it: `edge c0 -> n1`, `node n1, after its merge`."""
+        return f"node {self.name}, after its merge" if self.follows else f"edge {self.name}"
+
 
 @dataclass(frozen=True)
 class Output:
@@ -142,7 +165,7 @@ class Cell:
 
     def called(self, edge: Edge) -> str:
         """What messages call one of its edges."""
-        return f"the layer `{self.name}`" if self.layer else f"the edge {edge.source} -> {edge.target}"
+        return f"the layer `{self.name}`" if self.layer else f"the {edge.called}"
 
     def incoming(self, node: str) -> tuple[Edge, ...]:
         """The edges into a node in the order in which it merges them: as written where its merge heeds the order,

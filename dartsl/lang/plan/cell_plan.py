@@ -276,7 +276,7 @@ class CellPlanner:
             return f"the layer `{self._cell.name}`"
         if edge.target in self._cell.merging:
             return f"the node `{edge.target}`, after its merge"
-        return f"the edge `{edge.source} -> {edge.target}`"
+        return f"the edge `{edge.source} -> {edge.node}`"
 
     def _where(self, edge: Edge) -> Label:
         return Label(edge.span, f"{'in' if self._cell.layer else 'on'} {self._name(edge)}")
@@ -307,7 +307,7 @@ class CellPlanner:
 
 
 def _gives(candidate: Candidate, width: Width, edge: Edge) -> str:
-    return f"`{candidate.label}` gives {channels(width)} on `{edge.source} -> {edge.target}`"
+    return f"`{candidate.label}` gives {channels(width)} on `{edge.name}`"
 
 
 def _text(span: Span) -> str:
