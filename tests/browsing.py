@@ -56,11 +56,15 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 def opened(browser: webdriver.Chrome, page: Path, width: int = 1100, scheme: str = "light") -> None:
+    viewed(browser, width, scheme)
+    browser.get(page.as_uri())
+
+
+def viewed(browser: webdriver.Chrome, width: int, scheme: str = "light") -> None:
     metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    browser.get(page.as_uri())
 
 
 def fetched(browser: webdriver.Chrome) -> list[str]:

@@ -51,7 +51,7 @@ def draw(
     elif epoch is not None:
         raise UserError("only a run has epochs", "name a run's folder", exit_code=2)
     else:
-        cells, weights, kept, even = _cells_of_spec(check(spec), network), None, None, drawing.equal_shares
+        cells, weights, kept, even = drawn_cells(check(spec), network), None, None, drawing.equal_shares
         shares = None
     text = drawing.draw(_picked(cells, cell), weights, kept, even, shares)
     if path is not None:
@@ -160,8 +160,9 @@ def _cells_of_run(
     return [found.cell for found in derived], weights, kept, READOUTS.of(relaxation_of(folder)).even, shares
 
 
-def _cells_of_spec(spec: Spec, network: str | None) -> list[Cell]:
-    """Those of the network that is named; else those that the root file declares, or its networks use."""
+def drawn_cells(spec: Spec, network: str | None = None) -> list[Cell]:
+    """Those of the network that is named; else those that the root file declares, or its networks use. Raises
+    UserError."""
     from dartsl.lang.checker import pick_network
 
     spec = shown(spec, network)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dartsl.docs.live import words
 from dartsl.docs.site import build, write
 from dartsl.lang.codes.diagnostics import UserError
 
@@ -21,13 +22,23 @@ from dartsl.lang.codes.diagnostics import UserError
     type=click.Path(path_type=Path),
     help="Folder.",
 )
-def main(output: Path) -> None:
-    """Write the documentation of this clone as HTML pages, which open without a server or a network."""
+@click.option(
+    "--runtime",
+    "modules",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A folder node_modules with Pyodide and Viz.js, which the playground then fetches from the site itself.",
+)
+def main(output: Path, modules: Path | None) -> None:
+    """Write the documentation of this clone as HTML pages, which open without a server or a network.
+
+    The playground alone needs a server, and the network for Pyodide and Viz.js.
+    """
     try:
-        files = build(Path(__file__).resolve().parents[2])
+        files = build(Path(__file__).resolve().parents[2], modules)
         write(files, output)
     except UserError as fault:
-        click.echo(f"error: {fault.message}" + (f"\n  = help: {fault.help}" if fault.help else ""), err=True)
+        click.echo(words(fault), err=True)
         sys.exit(fault.exit_code)
     pages = sum(name.endswith(".html") for name in files)
     click.echo(f"wrote {pages} pages; open {output / 'index.html'}")

@@ -25,13 +25,15 @@ class Heading:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says; `url` is its place in the site, such as `explain/E0101.html`, `about` a sentence on it."""
+    """What a page says; `url` is its place in the site, such as `explain/E0101.html`, `about` a sentence on it. A
+    `wide` one takes all the room that there is."""
 
     url: str
     title: str
     body: Markup
     about: str = ""
     headings: tuple[Heading, ...] = ()
+    wide: bool = False
 
     @property
     def section(self) -> str:

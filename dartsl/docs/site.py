@@ -15,12 +15,13 @@ from dartsl.docs.commands import commands
 from dartsl.docs.diagnostics import diagnostics
 from dartsl.docs.guide import guide
 from dartsl.docs.page import REPOSITORY, Page, relative
+from dartsl.docs.playground import ARCHIVE, URL, archive, playground, runtime
 from dartsl.docs.specs import specs
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.syntax.paths import reason
 from dartsl.sweeping.pages.markup import Markup, element
 
-ASSETS = ("style.css", "site.js")
+ASSETS = ("style.css", "site.js", "playground.js")
 INDEX = "search-index.js"
 MARK = ".dartsl-site"  # an earlier site has it, and is replaced
 REFERENCE = (
@@ -47,20 +48,22 @@ WORDS = 220  # characters of a text by which it is found
 CONTENTS = 3  # headings from which on a page lists them
 
 
-def build(root: Path) -> dict[str, bytes]:
-    """The files of the site of a checkout, by their places. Raises UserError, also for a link that leads nowhere."""
+def build(root: Path, modules: Path | None = None) -> dict[str, bytes]:
+    """The files of the site of a checkout, by their places. `modules`, a folder `node_modules`, has Pyodide and Viz.js
+    for a site that fetches nothing from elsewhere. Raises UserError, also for a link that leads nowhere."""
     if not (root / "README.md").is_file():
         raise UserError(f"{root} has no README.md", "the site is built from a clone of the repository")
     written, pictures = guide(root)
     by_url = {page.url: page for page in written}
-    pages = [*written, *commands(), *diagnostics(root)]
+    pages = [*written, *commands(), *diagnostics(root), playground(local=modules is not None)]
     for index, made in (("specs/index.html", specs), ("api/index.html", api)):
         pages.remove(by_url[index])
         pages += made(by_url[index])
     groups = _groups(pages)
     found = {page.url: _framed(page, pages, groups).encode() for page in pages}
     found |= {name: (files(__package__) / "assets" / name).read_bytes() for name in ASSETS}
-    return {**found, **pictures, INDEX: _search_index(pages).encode(), MARK: b""}
+    found |= pictures | ({} if modules is None else runtime(modules))
+    return {**found, ARCHIVE: archive(root), INDEX: _search_index(pages).encode(), MARK: b""}
 
 
 def write(files: Mapping[str, bytes], path: Path) -> None:
@@ -89,7 +92,7 @@ def _groups(pages: Sequence[Page]) -> dict[str, list[Page]]:
     use = [known[url] for name in USE if (url := f"guide/{name}.html") in known]
     inner = [page for page in pages if page.url.startswith("guide/") and page not in use]
     return {
-        "": [known["index.html"]],
+        "": [known["index.html"], known[URL]],
         "Reference": [known[url] for url in REFERENCE],
         "Guides": use,
         "Inside dartsl": inner,
@@ -119,6 +122,7 @@ def _framed(page: Page, pages: Sequence[Page], groups: Mapping[str, Sequence[Pag
         _navigation(page, pages, groups),
         element("footer", element("p", f"dartsl {dartsl.__version__}, Apache-2.0. ", _source_link())),
         data_root=relative(".", start),
+        class_="wide" if page.wide else None,
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 

@@ -8,10 +8,12 @@ import dartsl
 from dartsl.api.drawing import svg
 from dartsl.cli.info import as_text
 from dartsl.docs.code import block
+from dartsl.docs.live import figure
 from dartsl.docs.page import Heading, Page, definitions, link, prose
+from dartsl.docs.playground import URL as PLAYGROUND
+from dartsl.docs.playground import examples
 from dartsl.lang.check.model import Spec
 from dartsl.lang.syntax.resources import shipped_specs
-from dartsl.sweeping.pages.diagrams import POINT, diagram
 from dartsl.sweeping.pages.markup import Markup, element, joined
 
 
@@ -38,24 +40,23 @@ def _page(name: str, about: str) -> Page:
         *pictured(dartsl.check(name)),
         element("h2", "The spec", id="text"),
         block(text, "darts"),
+        *opened(name, url),
         *costs(name),
     ]
     return Page(url, f"{name}: a spec", joined(parts), about)
 
 
+def opened(name: str, url: str) -> list[Markup]:
+    """A link to the playground with this spec, where that has it."""
+    if name not in examples():
+        return []
+    return [element("p", link(f"{PLAYGROUND}#{name}", "Open it in the playground", url))]
+
+
 def pictured(spec: Spec) -> list[Markup]:
     """Its cells, in the colours of the page; nothing for a spec without cells."""
     drawn = svg(spec)
-    if drawn is None:
-        return []
-    found = diagram("cells", drawn.encode())
-    stored = element(
-        "svg", element("defs", found.stored()), class_="stored", aria_hidden="true", width=0, height=0
-    )
-    shown = found.shown(f"The cells of {spec.root.source.name}")
-    width = f"--width: {round(found.box[2] * POINT)}px"  # below a part of which nothing could be read
-    paper = element("div", shown, class_="paper", style=width, tabindex=0, role="region", aria_label="Cells")
-    return [stored, element("figure", paper)]
+    return [] if drawn is None else [figure(drawn, f"The cells of {spec.root.source.name}")]
 
 
 def costs(name: str) -> list[Markup]:

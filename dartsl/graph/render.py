@@ -11,8 +11,6 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from dartsl.lang.codes.diagnostics import UserError
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -56,12 +54,7 @@ def render(dot: str, kind: str) -> bytes:
     """
     if kind == "dot":
         return dot.encode()
-    lines = len(re.findall(r"^\S+ -> \S+", dot, re.MULTILINE))
-    if lines > MOST_LINES:
-        raise UserError(
-            f"{lines:,} edges are too many for a picture: {MOST_LINES:,} can be drawn",
-            "draw one cell of several by --cell, or what a search found in place of its space",
-        )
+    require_drawable(dot)
     options = [f"-T{kind}", *([f"-Gdpi={PNG_DPI}"] if kind == "png" else [])]
     picture, complaints = _first_that_draws(dot, options)
     if picture is None and kind == "pdf":
@@ -74,6 +67,16 @@ def render(dot: str, kind: str) -> bytes:
             "the diagram could not be drawn (" + "; ".join(complaints) + ")", f"try again with {INSTALL}"
         )
     raise UserError(f"nothing here can draw a .{kind}: Graphviz is missing", f"install {INSTALL}")
+
+
+def require_drawable(dot: str) -> None:
+    """Raises UserError for DOT text with so many edges that its picture would take too long."""
+    lines = len(re.findall(r"^\S+ -> \S+", dot, re.MULTILINE))
+    if lines > MOST_LINES:
+        raise UserError(
+            f"{lines:,} edges are too many for a picture: {MOST_LINES:,} can be drawn",
+            "draw one cell of several by --cell, or what a search found in place of its space",
+        )
 
 
 def _first_that_draws(dot: str, options: Sequence[str]) -> tuple[bytes | None, list[str]]:
@@ -99,6 +102,8 @@ def _first_line(words: str) -> str:
 
 
 def _pdf_of_png(png: bytes) -> bytes:
+    from PIL import Image  # which is not there in a browser
+
     page = io.BytesIO()
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         image.convert("RGB").save(page, "PDF", resolution=PRINT_DPI)

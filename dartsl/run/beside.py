@@ -5,7 +5,6 @@ from __future__ import annotations
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.codes.source import Source
 from dartsl.nn.plugin_files import Files, Named
-from dartsl.run.folder import RunFolder
 from dartsl.run.kinds import FOUND
 from dartsl.run.layout import RUN, SPEC
 
@@ -18,7 +17,13 @@ def plugins_beside(source: Source) -> Files:
     path = source.path
     if path is None or path.name not in (FOUND, SPEC) or not (path.parent / RUN).exists():
         return ()
-    return lambda: RunFolder.open(path.parent).plugins()
+
+    def asked() -> Named:
+        from dartsl.run.folder import RunFolder  # and what reads and locks folders: few specs lie in one
+
+        return RunFolder.open(path.parent).plugins()
+
+    return asked
 
 
 def allowed(files: Files) -> Files:

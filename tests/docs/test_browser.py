@@ -26,6 +26,7 @@ PAGES = (
     "explain/E0201.html",
     "specs/zoo/darts_v2.html",
     "api/Run.html",
+    "playground.html",
 )
 
 

@@ -111,8 +111,8 @@ def test_an_option_a_code_and_a_parameter_are_described(site: Site) -> None:
 
 
 def test_a_spec_is_drawn_and_counted() -> None:
-    stored, figure = specs.pictured(dartsl.check("zoo/darts_v2"))
-    assert "sep_conv_3x3" in stored
+    (figure,) = specs.pictured(dartsl.check("zoo/darts_v2"))
+    assert "sep_conv_3x3" in figure
     assert 'href="#cells"' in figure
     heading, block = specs.costs("zoo/rnn_v2")
     assert "Its size" in heading
