@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from lsprotocol import types as lsp
@@ -20,7 +21,7 @@ from dartsl.lsp.documents import Document, Documents, uri_of
 from dartsl.lsp.names import Symbol
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MOST_FILES = 200  # and folders, beside a file, that are looked through for uses of what it declares
+MOST_FILES = 200  # that are looked through for uses of what a file declares
 
 
 def symbol_at(document: Document, offset: int) -> Symbol | None:
@@ -57,7 +58,7 @@ def _location(document: Document, span: Span) -> lsp.Location | None:
 def references(
     documents: Documents, document: Document, offset: int, declaration: bool
 ) -> list[lsp.Location]:
-    """The places of a name in the files of its spec, and in those beside it that import them."""
+    """The places of a name in the files of its spec, and in those beside and above it that import them."""
     symbol = symbol_at(document, offset)
     if symbol is None:
         return []
@@ -90,12 +91,12 @@ def _uses(
 
 
 def _importers(documents: Documents, document: Document) -> Iterator[Document]:
-    """The specs beside a file, open or not, that import it."""
+    """The specs beside a file and above it, open or not, that import it."""
     path = document.source.path
     if path is None or not path.is_file():
         return
     own = resolved(path)
-    for other in _beside(path.parent):
+    for other in _above(path):
         if resolved(other) == own:
             continue
         reader = documents.get(uri_of(other))
@@ -103,17 +104,10 @@ def _importers(documents: Documents, document: Document) -> Iterator[Document]:
             yield reader
 
 
-def _beside(folder: Path) -> Iterator[Path]:
-    """The specs of a folder and of those in it, as far as they are few: it may be one with everything in it."""
-    count = 0
-    for walked, (place, folders, names) in enumerate(os.walk(folder)):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.endswith(".darts") and Path(place, name).is_file():
-                yield Path(place, name)
-                count += 1
-        if count > MOST_FILES or walked > MOST_FILES:
-            return
+def _above(path: Path) -> Iterator[Path]:
+    """The specs beside a file and in the folders above it, as far as they are few: no other ones can import it."""
+    found = (each for folder in path.parents for each in sorted(folder.glob("*.darts")))
+    return islice((each for each in found if os.path.isfile(each)), MOST_FILES)
 
 
 # ---------------------------------------------------------------------- rename

@@ -106,3 +106,21 @@ def test_a_name_that_would_be_an_error_is_refused(old: str, name: str, tmp_path:
     read = Documents(lambda uri: (path_of(uri) or Path()).read_text(encoding="utf-8"))
     with pytest.raises(UserError, match=f"`{name}` is (reserved|taken)"):
         renamed(read, document, text.index(old), name)
+
+
+def test_a_name_is_another_one_in_the_specs_above_that_import_its_file(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    ops, below, above = (
+        tmp_path / "parts" / "ops.darts",
+        tmp_path / "parts" / "more.darts",
+        tmp_path / "mine.darts",
+    )
+    ops.write_text("darts 1\nop old = relu\n", encoding="utf-8")
+    below.write_text('darts 1\nimport "./ops"\nop two = old > old\n', encoding="utf-8")
+    above.write_text('darts 1\nimport "./parts/more"\nop three = old > two\n', encoding="utf-8")
+    read = Documents(lambda uri: (path_of(uri) or Path()).read_text(encoding="utf-8"))
+    edit = renamed(read, read.get(uri_of(ops)), ops.read_text().index("old"), "new")
+    assert edit.changes is not None
+    assert {uri: len(edits) for uri, edits in edit.changes.items()} == {
+        uri_of(ops): 1, uri_of(below): 2, uri_of(above): 1
+    }  # fmt: skip
