@@ -23,6 +23,8 @@ from dartsl.nn.plugin_files import Files
 from dartsl.run.job import Job
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from dartsl.graph.unused import Unused
 
 NO_IMPLEMENTATION = "E0411"
@@ -210,19 +212,17 @@ def describe(
     described = tuple(describe_cell(cell) for cell in cells)
     if plan is None:
         return Info(described, space_size(cells))
-    from dartsl.graph import count
-    from dartsl.graph.build import build as build_graph
-    from dartsl.graph.unused import running, unused
+    from dartsl.graph.unused import unused
 
-    graph = build_graph(plan, auxiliary_skip=build.auxiliary_skip, skip_dropout=build.skip_dropout)
+    graph, parameters, multiply_adds = _counted(plan, build)
     return Info(
         described,
         space_size(cells),
         plan.network.name,
         plan.parameters,
         len(plan.layers),
-        count.parameters(graph),
-        count.multiply_adds(running(graph)),
+        parameters,
+        multiply_adds,
         None if build.memory == "none" else _memory(plan, batch, order, build, plugins, curvature),
         batch,
         order,
@@ -235,6 +235,26 @@ def describe(
         plan.input.unit,
         _found(plan, cost),
     )
+
+
+def _counted(plan: Plan, build: Build) -> tuple[nx.DiGraph, int, int]:
+    """The graph of a network, its parameters, and the multiply-adds of what runs."""
+    from dartsl.graph import count
+    from dartsl.graph.build import build as build_graph
+    from dartsl.graph.unused import running
+
+    graph = build_graph(plan, auxiliary_skip=build.auxiliary_skip, skip_dropout=build.skip_dropout)
+    return graph, count.parameters(graph), count.multiply_adds(running(graph))
+
+
+def counts(spec: Spec, network: str) -> tuple[int, int, str]:
+    """The parameters and multiply-adds of a network of a checked spec, and for what they are counted, as `info` has
+    them, which takes longer. Raises SpecError, UserError."""
+    job = job_of(spec, network, None)
+    config = search_config(job.picked().takes, spec.search)
+    plan = job.plan(config.partial)
+    _, parameters, multiply_adds = _counted(plan, Build.of(config))
+    return parameters, multiply_adds, plan.input.unit
 
 
 def _found(plan: Plan, cost: str | None) -> Mapping[str, tuple[float, float]] | None:

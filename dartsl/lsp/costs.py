@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dartsl.api import info
+from dartsl.api.describing import counts
 from dartsl.lang.check.model import Edge, Spec
 from dartsl.lang.codes.diagnostics import SpecError, UserError
 from dartsl.lang.codes.source import Span
@@ -111,7 +111,7 @@ def _cost(spec: Spec | None, network: str) -> str | None:
     if spec is None or network not in spec.networks:
         return None
     try:
-        found = info(spec, network, memory="none")
+        parameters, multiply_adds, unit = counts(spec, network)
     except (SpecError, UserError):
         return None
-    return f"{found.parameters:,} parameters, {found.multiply_adds:,} multiply-adds per {found.unit}"
+    return f"{parameters:,} parameters, {multiply_adds:,} multiply-adds per {unit}"
