@@ -94,7 +94,7 @@ def fix(spec: SpecLike) -> str:
     comes with dartsl; what is left is for `check`. Raises SpecError where it is not UTF-8, UserError."""
     from dartsl.lang.fixes import mended
 
-    return mended(source_of(spec))[0].text
+    return mended(source_of(spec)).source.text
 
 
 def check(spec: SpecLike) -> Spec:

@@ -30,8 +30,11 @@ def check_command(
 
     Names, the graph, shapes and settings are checked without building anything. With --plugin, the `extern op`s
     of specs without errors are also built and tried. `-` reads stdin. For the folder of a run, what it found is
-    checked, or else its spec. The exit code is 1 if there is an error; warnings alone leave it at 0. --fix adds the
-    imports of shipped specs that are missing and corrects names that differ in case or underscores alone.
+    checked, or else its spec. The exit code is 1 if there is an error; warnings alone leave it at 0.
+
+    --fix adds the imports of shipped specs that are missing, and corrects names that differ in case or underscores
+    alone, or by one letter (too few, too many, another, or two swapped) where no other name of at least four letters is
+    as near. It says of each other fault why it is left. Line ends and a byte-order mark stay.
 
     \b
     Examples:
@@ -73,7 +76,10 @@ def _check(names: tuple[str, ...], plugins: tuple[Path, ...], fixing: bool) -> i
 
 def _fix(name: str) -> bool:
     """Mend a file; whether there was anything to mend. Raises UserError for what is no file of the user's."""
-    from dartsl.api.specs import fix, source_of
+    from dartsl.api.specs import source_of
+    from dartsl.lang.fixes import mended
+    from dartsl.lang.syntax.loader import encode
+    from dartsl.run.files import read_file
 
     if name == "-" or Path(name).is_dir():
         raise UserError(f"--fix rewrites files, and `{name}` is none", "name a .darts file", WRONG_USE)
@@ -81,12 +87,15 @@ def _fix(name: str) -> bool:
         source = source_of(name)
     except SpecError:  # not UTF-8, which the check reports
         return False
-    text = fix(source)
-    if text == source.text:
-        return False
-    rewrite(source, name, text)
-    note(f"fixed {name}")
-    return True
+    done = mended(source)
+    if done.count:
+        before = b"" if source.path is None else read_file(source.path)
+        rewrite(source, name, encode(done.source.text, before))
+        note(f"fixed {name}")
+    for fault, fix, why in done.left:
+        place = ":".join(map(str, (name, *fault.primary.span.position)))
+        note(f"left {place}: " + (why if fix is None else f"{fix.title}? {why}"))
+    return done.count > 0
 
 
 @command("explain")

@@ -33,9 +33,10 @@ def fmt_command(
 ) -> None:
     """Format specs; comments are kept.
 
-    Files are rewritten in place. `-` reads stdin and writes to stdout. With --upgrade a file that the latest version
-    of the language refuses, such as one that defines a name which that keeps for itself, stays as it is. Upgrade a
-    file before those that it imports: an import may be older than what imports it, never newer.
+    Files are rewritten in place, with line feeds as line ends and without a byte-order mark. `-` reads stdin and
+    writes to stdout. With --upgrade a file that the latest version of the language refuses, such as one that defines a
+    name which that keeps for itself, stays as it is. Upgrade a file before those that it imports: an import may be
+    older than what imports it, never newer.
 
     \b
     Examples:
@@ -45,6 +46,7 @@ def fmt_command(
       dartsl fmt --upgrade mine.darts
     """
     from dartsl.api.specs import fmt, source_of
+    from dartsl.run.files import encoded
 
     if output is not None and (len(files) > 1 or check_only or show_diff):
         raise click.UsageError("--output takes the text of one FILE, without --check or --diff.", ctx)
@@ -65,7 +67,7 @@ def fmt_command(
         elif source.path is None:
             entry["text"] = shown = text
         elif differs:
-            rewrite(source, name, text)
+            rewrite(source, name, encoded(text))
             note(f"reformatted {name}")
         done.append(entry)
         answer({"files": done}, shown)

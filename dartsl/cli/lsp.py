@@ -6,11 +6,10 @@ from importlib.util import find_spec
 
 import click
 
-from dartsl.cli.options import command
 from dartsl.lang.codes.diagnostics import UserError
 
 
-@command("lsp")
+@click.command("lsp")
 @click.option("--stdio", is_flag=True, help="Talk over stdin and stdout, as it does in any case.")
 def lsp_command(stdio: bool) -> None:
     """Serve an editor: diagnostics, fixes, completion, hovers, and more.

@@ -111,13 +111,13 @@ def deliver(content: str | bytes, output: Path | None, remark: str = "", **facts
         note(f"{name} {fact}")
 
 
-def rewrite(source: Source, name: str, text: str) -> None:
-    """Replace the file of a spec, atomically. Raises UserError for a spec that comes with dartsl."""
-    from dartsl.run.files import write_text
+def rewrite(source: Source, name: str, data: bytes) -> None:
+    """Replace what the file of a spec holds, atomically. Raises UserError for a spec that comes with dartsl."""
+    from dartsl.run.files import write_bytes
 
     if source.path is None or not Path(name).is_file():
         raise UserError(f"`{name}` is a spec that comes with dartsl; it stays as it is", exit_code=WRONG_USE)
-    write_text(source.path, text)
+    write_bytes(source.path, data)
 
 
 def written(paths: Iterable[Path], remark: str = "") -> None:

@@ -1,20 +1,29 @@
 """What mends a fault: the edits that its help asks for. `dartsl check --fix` and editors make them.
 
 They are read from the words of the help, which say each remedy in one way only, so that what is offered to a reader
-and what is done for him cannot differ.
+and what is done for him cannot differ. A fix is safe where nothing else can have been meant: an import that is missing,
+a name that differs in case or underscores alone, and one with a single slip of the keyboard, in no digit, of at least
+MIN_LETTERS, that no other name of the spec, of the library, of the language or of the settings is as near to.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, fields, replace
 
 from dartsl.lang.checker import Report, diagnose
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.source import HEADER, Source, Span
+from dartsl.lang.codes.suggestions import one_slip
+from dartsl.lang.settings.values import CONFIGS
+from dartsl.lang.syntax import library
+from dartsl.lang.syntax.ast import File
 from dartsl.lang.syntax.foreign import plain
+from dartsl.lang.syntax.grammar import keywords
+from dartsl.lang.syntax.loader import load
 
+MIN_LETTERS = 4
 ROUNDS = 20  # of mending and checking again: what a mistake hides is found once it is mended
 _NEAR = re.compile(r"did you mean `([^`]+)`\?")
 _HERE = re.compile(r"\Awrite `(\w+)`\Z")  # what a name of other tools is called here
@@ -37,32 +46,56 @@ class Edit:
 
 @dataclass(frozen=True)
 class Fix:
-    """The edits that mend one fault. It is `safe` where nothing else can have been meant."""
+    """The edits that mend one fault. It is `safe` where nothing else can have been meant; else `doubt` says why not."""
 
     title: str
     edits: tuple[Edit, ...]
-    safe: bool
+    doubt: str = ""
+
+    @property
+    def safe(self) -> bool:
+        return not self.doubt
 
 
-def fix_of(fault: Diagnostic) -> Fix | None:
-    """What mends a fault in its own file; None where that is left to its author."""
+def known_names(files: Iterable[File]) -> frozenset[str]:
+    """All that a misspelt word in the files of a spec can have meant."""
+    read = tuple(files)
+    settings = (each.name for config in CONFIGS.values() for each in fields(config))
+    own = library.names(each for file in read for each in (*file.imports, *file.declarations))
+    return frozenset((*own, *keywords(), *settings, *library.declared()))
+
+
+def fix_of(fault: Diagnostic, known: Set[str] = frozenset()) -> Fix | None:
+    """What mends a fault in its own file, whose `known_names` are given; None where that is left to its author."""
     help, span = fault.help or "", fault.primary.span
     near, missing, path = _NEAR.search(help) or _HERE.match(help), _MISSING.search(help), _PATH.search(help)
     if path is not None:
-        return Fix(f'import "{path[1]}"', (Edit(span, f'"{path[1]}"'),), True)
+        return Fix(f'import "{path[1]}"', (Edit(span, f'"{path[1]}"'),))
     edits: list[Edit] = []
-    title, safe = [], True
+    title, doubt = [], ""
     if near is not None:
         word = _word(fault)
         edits += _replacements(fault, word, near[1])
         if not edits:
             return None
         title.append(f"change to `{near[1]}`")
-        safe = plain(word) == plain(near[1])
+        doubt = _doubt(word, near[1], known)
     if missing is not None:
         edits.append(import_edit(span.source, missing[1]))
         title.append(f'add `import "{missing[1]}"`')
-    return Fix(" and ".join(title), tuple(edits), safe) if edits else None
+    return Fix(" and ".join(title), tuple(edits), doubt) if edits else None
+
+
+def _doubt(word: str, near: str, known: Set[str]) -> str:
+    """Why another name than the near one may have been meant; nothing where it cannot."""
+    if plain(word) == plain(near):
+        return ""
+    if near not in known or not one_slip(word, near):
+        return "it differs in more than one letter"
+    if len(near) < MIN_LETTERS:
+        return "the name is short"
+    others = [f"`{name}`" for name in sorted(known) if name not in (word, near) and one_slip(word, name)]
+    return f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} as near" if others else ""
 
 
 def _word(fault: Diagnostic) -> str:
@@ -115,29 +148,53 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     return text
 
 
-def mended(source: Source) -> tuple[Source, int]:
-    """A text after all its safe fixes, and how many these were.
+@dataclass(frozen=True)
+class Mended:
+    """A text after all its safe fixes, how many these were, and what is left: each fault, its fix where one is known,
+    and why it was not made."""
+
+    source: Source
+    count: int
+    left: tuple[tuple[Diagnostic, Fix | None, str], ...]
+
+
+def mended(source: Source) -> Mended:
+    """Make all the safe fixes of a text.
 
     It is checked again after each round, since one mistake may hide others; a round whose imports bring in faults of
     their own is taken back.
     """
-    report, done = diagnose(source), 0
+    (report, fixes), done, taken_back = _fixes(source), 0, False
     for _ in range(ROUNDS):
-        fixes = [fix for fault in report.diagnostics if (fix := _safe(fault, source)) is not None]
-        text = edited(source.text, (edit for fix in fixes for edit in fix.edits))
+        safe = [fix for _, fix in fixes if fix is not None and fix.safe]
+        text = edited(source.text, (edit for fix in safe for edit in fix.edits))
         if text == source.text:
             break
         after = replace(source, text=text)
-        found = diagnose(after)
-        if _brought(found) > _brought(report):
+        found, following = _fixes(after)
+        taken_back = _brought(found) > _brought(report)
+        if taken_back:
             break
-        source, report, done = after, found, done + len(fixes)
-    return source, done
+        source, report, fixes, done = after, found, following, done + len(safe)
+    return Mended(source, done, tuple((fault, fix, _why(fix, taken_back)) for fault, fix in fixes))
 
 
-def _safe(fault: Diagnostic, source: Source) -> Fix | None:
-    fix = fix_of(fault) if fault.primary.span.source is source else None
-    return fix if fix is not None and fix.safe else None
+def _fixes(source: Source) -> tuple[Report, list[tuple[Diagnostic, Fix | None]]]:
+    """What is wrong with a spec, and the fixes of what is wrong in its own text."""
+    loaded = load(source)
+    report = diagnose(source, loaded)
+    known = known_names(loaded.files)
+    own = (fault for fault in report.diagnostics if fault.primary.span.source is source)
+    return report, [(fault, fix_of(fault, known)) for fault in own]
+
+
+def _why(fix: Fix | None, taken_back: bool) -> str:
+    """Why a fault is left."""
+    if fix is None:
+        return "nothing mends it that is known"
+    return fix.doubt or (
+        "what it imports has faults of its own here" if taken_back else "other fixes come first"
+    )
 
 
 def _brought(report: Report) -> int:

@@ -15,6 +15,7 @@ from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
 from dartsl.lang.codes.limits import MAX_BYTES
 from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source, Span
+from dartsl.lang.fixes import known_names
 from dartsl.lang.plan.network_plan import planned
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.syntax import ast
@@ -103,6 +104,11 @@ class Document:
     def at(self, offset: int) -> list[Occurrence]:
         """The names at a place; several where it is in a range."""
         return [one for one in self.names if one.span.start <= offset <= one.span.end]
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """All names that a misspelt word in it can have meant."""
+        return known_names(self.loaded.files)
 
     # ------------------------------------------------------------ what it builds
 

@@ -70,12 +70,12 @@ def actions(document: Document, place: lsp.Range, only: Iterable[str] | None) ->
         for fault in document.report.diagnostics:
             span = fault.primary.span
             if span.source is document.source and span.start <= end and start <= span.end:
-                fix = fix_of(fault)
+                fix = fix_of(fault, document.known)
                 found += [] if fix is None else [_action(document, fault, fix)]
     if wanted is not None and _asks_for(wanted, FIX_ALL):
-        source, count = mended(document.source) if document.readable else (document.source, 0)
-        if count:
-            edit = lsp.TextEdit(document.positions.whole(), source.text)
+        done = mended(document.source) if document.readable else None
+        if done is not None and done.count:
+            edit = lsp.TextEdit(document.positions.whole(), done.source.text)
             found.append(
                 _edit("mend all that can have been meant in one way only", FIX_ALL, document, [edit])
             )

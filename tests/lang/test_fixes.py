@@ -9,6 +9,7 @@ import pytest
 from dartsl.api import fix
 from dartsl.lang.checker import diagnose
 from dartsl.lang.codes.source import Source
+from dartsl.lang.codes.suggestions import one_slip
 from dartsl.lang.fixes import edited, fix_of
 from dartsl.lang.syntax.loader import read_file
 
@@ -75,9 +76,26 @@ CELL = """cell one {
             id="words of other tools, of which one differs in case alone",
         ),
         pytest.param(
-            'darts 1\nimport "std/cnn"\n' + CELL % "sep_cnov(3)",
-            'darts 1\nimport "std/cnn"\n' + CELL % "sep_cnov(3)",
+            'darts 1\nimport "std/cnn"\n' + CELL % "sep_cnov(3) | skp_connect | nonne | avg_poool_3x3",
+            'darts 1\nimport "std/cnn"\n' + CELL % "sep_conv(3) | skip_connect | none | avg_pool_3x3",
+            id="one slip of the keyboard",
+        ),
+        pytest.param(
+            'darts 1\nimport "std/cnn"\n' + CELL % "spcnov(3) | sep_conv_3x4 | rel",
+            'darts 1\nimport "std/cnn"\n' + CELL % "spcnov(3) | sep_conv_3x4 | relu",
             id="a guess is left to its author",
+        ),
+        pytest.param(
+            'darts 1\nimport "std/cnn"\nop first = relu\nop fist = tanh\n' + CELL % "firt | firsts",
+            'darts 1\nimport "std/cnn"\nop first = relu\nop fist = tanh\n' + CELL % "firt | first",
+            id="and so is what is as near to another name",
+        ),
+        pytest.param(
+            'darts 1\nimport "std/cnn"\n'
+            + (CELL % "relu").replace("output n", "outptu n")
+            + "search { epohcs = 3 }\n",
+            'darts 1\nimport "std/cnn"\n' + (CELL % "relu") + "search { epochs = 3 }\n",
+            id="words of the language, and settings",
         ),
         pytest.param(
             "darts 1\nop sep_conv(k) = conv(k)\n" + CELL % "dil_conv(3)",
@@ -88,3 +106,27 @@ CELL = """cell one {
 )
 def test_fix(before: str, after: str, tmp_path: Path) -> None:
     assert fix(Source("mine.darts", before, tmp_path / "mine.darts")) == after
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "slip"),
+    [
+        ("skip_conect", "skip_connect", True),
+        ("skip_connnect", "skip_connect", True),
+        ("skip_connekt", "skip_connect", True),
+        ("skip_conncet", "skip_connect", True),
+        ("kip_connect", "skip_connect", True),
+        ("skip_connectt", "skip_connect", True),
+        ("skip_connect", "skip_connect", False),
+        ("skip_conct", "skip_connect", False),
+        ("skip_cnonecct", "skip_connect", False),
+        ("conv_3x4", "conv_3x3", False),
+        ("conv_3x", "conv_3x3", False),
+        ("conv_x33", "conv_3x3", False),
+        ("", "a", True),
+        ("", "", False),
+    ],
+)
+def test_one_slip(word: str, name: str, slip: bool) -> None:
+    assert one_slip(word, name) is slip
+    assert one_slip(name, word) is slip

@@ -36,16 +36,16 @@ def used(by: Iterable[Syntax], declarations: Mapping[str, Syntax]) -> set[str]:
     waiting = list(by)
     found: set[str] = set()
     while waiting:
-        for name in _names(waiting.pop()):
+        for name in names((waiting.pop(),)):
             if name in declarations and name not in found:
                 found.add(name)
                 waiting.append(declarations[name])
     return found
 
 
-def _names(tree: Syntax) -> Iterator[str]:
-    """Every name that occurs in a tree, parameters too: they can bring in too much, never too little."""
-    waiting: list[object] = [tree]
+def names(trees: Iterable[Syntax]) -> Iterator[str]:
+    """Every name that occurs in some trees, parameters too: they can bring in too much, never too little."""
+    waiting: list[object] = [*trees]
     while waiting:
         item = waiting.pop()
         if isinstance(item, Name):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -100,6 +102,19 @@ def decode(name: str, data: bytes, path: Path | None) -> Source:
         span = Span(source, len(good), len(good) + 1)
         raise SpecError([e01.not_utf8(span, error.object[error.start])]) from error
     return Source(name, _lines(text), path)
+
+
+def encode(text: str, before: bytes) -> bytes:
+    """The bytes of a file that had others `before`: with its byte-order mark, and of each line that stays its line end.
+    A new line has that of the line in whose place it stands, or else that of the first one."""
+    ends = re.findall(r"\r\n|\r|\n", before.decode("utf-8-sig")) or ["\n"]
+    old, new = (each.split("\n") for each in (_lines(before.decode("utf-8-sig")), text))
+    kept = [ends[0]] * len(new)
+    for _, start, stop, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for place in range(min(stop - start, last - first)):
+            kept[first + place] = ends[min(start + place, len(ends) - 1)]
+    mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
+    return mark + "".join(line + end for line, end in zip(new, [*kept[:-1], ""], strict=True)).encode()
 
 
 def _lines(text: str) -> str:
