@@ -134,5 +134,12 @@ def load_ipython_extension(shell: Any) -> None:
     load(shell)
 
 
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext dartsl`: without it again."""
+    from dartsl.notebook.magic import unload
+
+    unload(shell)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

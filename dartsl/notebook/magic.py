@@ -25,6 +25,11 @@ def load(shell: Any) -> None:
     shell.register_magic_function(partial(darts, shell), "cell", "darts")
 
 
+def unload(shell: Any) -> None:
+    """`%unload_ext dartsl`: take the magic away."""
+    shell.magics_manager.magics["cell"].pop("darts", None)
+
+
 def darts(shell: Any, line: str, cell: str) -> None:
     """Check the spec that the cell holds, draw it, and bind it to NAME: a Spec, for dartsl.info, search, train, ...
 

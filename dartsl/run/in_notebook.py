@@ -1,4 +1,5 @@
-"""A run in a notebook: a bar, its figures and its learning curves in a cell's output, which change while it works.
+"""A run or a sweep in a notebook: a bar, and of a run its figures and learning curves, in a cell's output, which change
+while it works.
 
 IPython is imported only where rich has found a notebook, which has it.
 """
@@ -17,14 +18,14 @@ BETWEEN = 0.25  # seconds from one change of the bar to the next
 SHARE = 0.1  # of a run's time, at most, in which curves are drawn
 PANELS = 3  # the first of a run's curves: loss, accuracy or perplexity, and what a search watches
 FIGURES = "margin: 0; white-space: pre-wrap"
-BAR = '<progress value="{done:.4f}" max="{epochs}" style="width: 20em; max-width: 100%"></progress>'
+BAR = '<progress value="{done:.4f}" max="{whole:g}" style="width: 20em; max-width: 100%"></progress>'
 
 
 class CellOutput:
-    """The output of one run, through `epochs` epochs. `panels` gives its curves as they are now."""
+    """The output of one run, through `whole` epochs, or of a sweep. `panels` gives a run's curves as they are now."""
 
-    def __init__(self, epochs: int, panels: Callable[[], Sequence[Panel]]) -> None:
-        self._epochs = epochs
+    def __init__(self, whole: float, panels: Callable[[], Sequence[Panel]] = tuple) -> None:
+        self._whole = whole
         self._panels = panels
         self._bar: Any = None
         self._curves: Any = None
@@ -37,7 +38,7 @@ class CellOutput:
         self._bar = _display(*self._texts())
 
     def show(self, done: float, place: str, figures: str) -> None:
-        """The bar at `done` of the epochs, with the words of where that is, and a line of figures below it."""
+        """The bar at `done` of the whole, with the words of where that is, and a line of figures below it."""
         self._now = (done, place, figures)
         if time.monotonic() - self._shown >= BETWEEN:
             self._update()
@@ -59,7 +60,7 @@ class CellOutput:
 
     def _texts(self) -> tuple[str, str]:
         done, place, figures = self._now
-        bar = BAR.format(done=done, epochs=self._epochs)
+        bar = BAR.format(done=done, whole=self._whole)
         words = f'{bar} {html.escape(place)}<pre style="{FIGURES}">{html.escape(figures)}</pre>'
         return f"<div>{words}</div>", f"{place}  {figures}".strip()
 

@@ -1,4 +1,4 @@
-"""What a sweep shows while it works: one bar over all jobs on a terminal, else a line for each job that ends."""
+"""What a sweep shows at work: a line for each job that ends, and on a terminal or in a notebook a bar over all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from dartsl.run.in_notebook import CellOutput
 from dartsl.run.progress import duration
 from dartsl.sweeping.plan import Job
 
@@ -26,8 +27,9 @@ class SweepProgress:
         self._running: Mapping[str, float] = {}
         self._first = self._sum()
         self._began = time.monotonic()
+        self._cell = CellOutput(self._whole) if console.is_jupyter and not console.quiet else None
         self._live: _Bar | None = None
-        if console.is_terminal and not console.is_dumb_terminal and not console.quiet:
+        if self._cell is None and console.is_terminal and not console.is_dumb_terminal and not console.quiet:
             self._live = _Bar(
                 TextColumn("{task.fields[jobs]}"),
                 BarColumn(bar_width=24),
@@ -42,6 +44,8 @@ class SweepProgress:
         self._began = time.monotonic()
         if self._live is not None:
             self._live.start()
+        if self._cell is not None:
+            self._cell.start()
         return self
 
     def __exit__(
@@ -49,6 +53,8 @@ class SweepProgress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+        if self._cell is not None:
+            self._cell.stop()
 
     def running(self, parts: Mapping[str, float]) -> None:
         """What runs now, and the part of each that is over, from 0 to 1."""
@@ -90,12 +96,13 @@ class SweepProgress:
 
     def _show(self) -> None:
         """Bring the bar to where the sweep is."""
-        if self._live is None:
-            return
-        self._live.names = ", ".join(f"{name} {100 * part:.0f} %" for name, part in self._running.items())
-        self._live.update(
-            self._task, completed=self._sum(), jobs=f"{self.count}/{len(self._costs)}", left=self.left()
-        )
+        names = ", ".join(f"{name} {100 * part:.0f} %" for name, part in self._running.items())
+        jobs = f"{self.count}/{len(self._costs)}"
+        if self._cell is not None:
+            self._cell.show(self._sum(), f"{jobs}  left {self.left()}", names)
+        if self._live is not None:
+            self._live.names = names
+            self._live.update(self._task, completed=self._sum(), jobs=jobs, left=self.left())
 
     def _sum(self) -> float:
         parts = {**self._running, **self._over}

@@ -29,11 +29,15 @@ def test_a_notebook(tmp_path: Path) -> None:
         TYPO,
         "'mine' in globals()",
         "%%darts 3\ndarts 1",
+        "%unload_ext dartsl",
+        SPEC,
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     options = {"kernel_name": "python3", "allow_errors": True, "timeout": 120}
     nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, **options).execute()
-    loaded, spec, search, run, decided, typo, bound, unnamed = [cell.outputs for cell in notebook.cells]
+    loaded, spec, search, run, decided, typo, bound, unnamed, unloaded, without = [
+        cell.outputs for cell in notebook.cells
+    ]
     assert loaded == []
     assert spec[0].text.splitlines()[0] == "mine: 0 errors, 0 warnings, 5 edges"
     bar, curves, report = [output.data for output in search]
@@ -49,3 +53,5 @@ def test_a_notebook(tmp_path: Path) -> None:
     assert "Traceback" not in "\n".join(typo[0].traceback)
     assert bound[0].data["text/plain"] == "False"
     assert "%%darts mine" in unnamed[0].text
+    assert unloaded == []
+    assert "%%darts` not found" in "\n".join(output.get("text", "") for output in without)

@@ -11,6 +11,8 @@ import dartsl
 from dartsl.run import in_notebook
 from dartsl.run.curves import Line, Panel
 from dartsl.run.progress import RunProgress
+from dartsl.sweeping.plan import Job
+from dartsl.sweeping.progress import SweepProgress
 
 
 class Handle:
@@ -75,6 +77,25 @@ def test_a_quiet_run_shows_nothing(shown: list[Handle]) -> None:
         progress.step(1, 1, {})
         progress.epoch(1, {})
     assert shown == []
+
+
+def test_a_sweep_shows_a_bar_over_its_jobs(shown: list[Handle], monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(SweepProgress, "say", lambda self, line: lines.append(line))
+    jobs = [
+        Job(name, "train", "a", 0, "", (), name, cost=cost)
+        for name, cost in (("first", 3.0), ("second", 1.0))
+    ]
+    with SweepProgress(Console(force_jupyter=True), jobs, ()) as progress:
+        progress.running({"first": 0.5})
+        progress.done("first")
+        progress.line("first", "done", 61)
+    (bar,) = shown
+    assert '<progress value="1.5000" max="4"' in bar.shown[1][0]
+    assert bar.shown[1][1].endswith("first 50 %")
+    assert '<progress value="3.0000" max="4"' in bar.shown[-1][0]
+    assert bar.shown[-1][1].startswith("1/2  left ")
+    assert lines[0].startswith("1/2  first  done, 1:01")
 
 
 def test_specs_and_cells_are_pictures() -> None:
