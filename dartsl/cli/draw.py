@@ -23,7 +23,7 @@ from dartsl.cli.watch import require_watchable, watch, watch_option
     help="Format, if no file name determines it. [dot]",
 )
 @output_option("The picture: .svg, .png, .pdf or .dot. Without it DOT text goes to stdout.")
-@watch_option("Draw again whenever the spec, or what it imports, changes; with -o FILE.")
+@watch_option("Draw again whenever the spec, what it imports, or the run changes; with -o FILE.")
 @click.pass_context
 def draw_command(
     ctx: click.Context,
@@ -48,11 +48,12 @@ def draw_command(
       dartsl draw runs/digits -o run.png
       dartsl draw digits --to svg -o - > digits.svg
       dartsl draw mine.darts -o mine.svg --watch
+      dartsl draw runs/digits -o now.svg --watch
     """
     if watching:
         if output in (None, STDOUT):
             raise click.UsageError("--watch draws into a file: name one by -o.", ctx)
-        require_watchable(ctx, [spec])
+        require_watchable(ctx, [spec], runs=True)
         watch([spec], (), lambda: _draw(spec, cell, network, epoch, to, output))
     _draw(spec, cell, network, epoch, to, output)
 

@@ -1,4 +1,4 @@
-"""`--watch`: a command that runs again whenever a file of its specs changes."""
+"""`--watch`: a command that runs again whenever a file of its specs, or of a run, changes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,23 @@ def watch_option(help: str) -> Callable[[Command], Command]:
     return click.option("--watch", "watching", is_flag=True, help=f"{help} Ctrl-C ends it.")
 
 
-def require_watchable(ctx: click.Context, names: Iterable[str]) -> None:
-    """Raises UsageError for what cannot be watched."""
+def require_watchable(ctx: click.Context, names: Iterable[str], *, runs: bool = False) -> None:
+    """Raises UsageError for what cannot be watched: standard input, and folders but those of `runs`, where they may be
+    given."""
     if current().json:
         raise click.UsageError("--watch prints again and again, which one JSON document cannot hold.", ctx)
     for name in names:
-        if name == str(STDOUT) or Path(name).is_dir():
-            raise click.UsageError(f"--watch is for spec files, and '{name}' is none.", ctx)
+        if name == str(STDOUT) or (Path(name).is_dir() and not (runs and _of_run(Path(name))[0].exists())):
+            what = "spec files and the folders of runs" if runs else "spec files"
+            raise click.UsageError(f"--watch is for {what}, and '{name}' is none.", ctx)
+
+
+def _of_run(folder: Path) -> list[Path]:
+    """The files of a run that change as it goes on."""
+    from dartsl.run.kinds import ALPHAS
+    from dartsl.run.layout import HISTORY, RUN
+
+    return [folder / name for name in (RUN, HISTORY, ALPHAS)]
 
 
 def watch(names: Iterable[str], others: Iterable[Path], run: Callable[[], object]) -> None:
@@ -77,13 +87,17 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _files(names: Iterable[str]) -> set[Path]:
-    """The files of specs: their own, and those that they import, which need not be there yet. Raises UserError."""
+    """The files of specs: their own, and those that they import, which need not be there yet; and of runs what changes.
+    Raises UserError."""
     from dartsl.api.specs import source_of
     from dartsl.lang.checker import target_of
     from dartsl.lang.syntax.loader import load
 
     found: set[Path] = set()
     for name in names:
+        if Path(name).is_dir():
+            found.update(_of_run(Path(name)))
+            continue
         try:
             source = source_of(name)
         except SpecError:  # not UTF-8

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from dartsl.cli import watch
+from dartsl.run.kinds import ALPHAS
+from dartsl.run.layout import HISTORY
 from tests.cli.conftest import GOOD, Dartsl
 
 Changes = Callable[..., None]
@@ -87,10 +89,33 @@ def test_draw_again_after_each_change(dartsl: Dartsl, tmp_path: Path, changes: C
     assert "E0100" in done.stderr
 
 
+def test_draw_a_run_again_after_each_epoch(dartsl: Dartsl, tmp_path: Path, changes: Changes) -> None:
+    run, picture, clock = tmp_path / "run", tmp_path / "now.dot", iter(range(100))
+    two = ("--epochs", "2", "--batch", "700", "--set", "C=2", "--out", str(run))
+    assert dartsl("search", "digits", *two).exit_code == 0
+    rows = {name: (run / name).read_text(encoding="utf-8").splitlines(True) for name in (HISTORY, ALPHAS)}
+    drawn: list[str] = []
+
+    def epochs(count: int) -> None:
+        for name, lines in rows.items():
+            save(run / name, "".join(lines[:count]), clock)
+
+    def look(count: int) -> None:
+        drawn.append(picture.read_text(encoding="utf-8") if picture.exists() else "")
+        epochs(count)
+
+    epochs(0)
+    changes(lambda: look(1), lambda: look(2), lambda: look(2))
+    assert dartsl("draw", str(run), "-o", str(picture), "--watch").exit_code == 130
+    assert len(set(drawn)) == 3
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("check", "--watch", "-"),
+        ("check", "--watch", "."),
+        ("draw", "--watch", ".", "-o", "now.svg"),
         ("check", "--watch", "--fix", "mine.darts"),
         ("check", "--watch", "--format", "json", "digits"),
         ("draw", "--watch", "digits"),
