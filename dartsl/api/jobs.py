@@ -15,12 +15,12 @@ from dartsl.api.settings import LossName
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, names_a_run, path_of, source_of
 from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.check.network_faults import require_parameters
-from dartsl.lang.check.together import require_together
+from dartsl.lang.check.together import require_together, too_early
 from dartsl.lang.checker import pick_network
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.records.inputs import Input
-from dartsl.lang.settings.methods import COST, MSE
+from dartsl.lang.settings.methods import COST
 from dartsl.lang.settings.values import COLUMNS, Config, SearchConfig, TrainConfig, names_table, usable
 from dartsl.lang.settings.values import search_config as of_search
 from dartsl.lang.settings.values import train_config as of_training
@@ -241,12 +241,8 @@ def require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[
             "a search and the training of what it has found have one loss: change it in the spec",
             exit_code=2,
         )
-    if said == MSE and source.version < 2:
-        raise UserError(
-            f"`loss = {MSE}` is known from `darts 2` on, and {source.name} is written in darts {source.version}",
-            "begin it with `darts 2`",
-            exit_code=2,
-        )
+    if (unknown := too_early(network, said)) is not None:
+        raise unknown
 
 
 def settled(

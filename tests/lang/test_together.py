@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +141,38 @@ def test_a_loss_that_is_asked_for_is_the_specs() -> None:
     assert search_config(spec, {"loss": "mse"}).loss == "mse"
     with pytest.raises(UserError, match="says `loss = mse`, and `cross_entropy` is asked for"):
         search_config(spec, {"loss": "cross_entropy"})
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("tar = 1", "the setting `tar` is for networks of text, and this one is of images"),
+        (
+            'target_column = "x"',
+            "the setting `target_column` is for networks of vectors, and this one is of images",
+        ),
+    ],
+)
+def test_a_setting_that_no_network_has_is_refused_by_a_check(setting: str, said: str) -> None:
+    """As by a search; in darts 1 by that alone, as ever, and never where one of the networks has it."""
+    block = f"\nsearch {{ {setting} }}\n"
+    assert codes(IMAGES + block) == []
+    later = IMAGES.replace("darts 1", "darts 2")
+    (fault,) = diagnose(Source("spec.darts", later + block)).errors
+    assert (fault.code, fault.title, fault.primary.span.text) == ("E0612", said, setting)
+    with pytest.raises(UserError, match=said):
+        complete(INPUTS["image"], check(Source("spec.darts", IMAGES + block)).search)
+    if setting.startswith("tar "):
+        assert codes(later + TEXT + block) == []
+
+
+def test_a_loss_that_no_network_knows_is_refused_by_a_check(tmp_path: Path) -> None:
+    """Those of an imported file of darts 1."""
+    (tmp_path / "old.darts").write_text(IMAGES)
+    text = 'darts 2\nimport "./old"\nsearch { loss = "mse" }\ntrain { loss = "mse" }\n'
+    (fault,) = diagnose(Source("new.darts", text, tmp_path / "new.darts")).errors
+    said = "`loss = mse` is known from `darts 2` on, and old.darts is written in darts 1"
+    assert (fault.code, fault.title, fault.primary.span.text) == ("E0612", said, 'loss = "mse"')
+    own = OF_NUMBERS.replace("darts 2\n", "").replace("normal", "other").replace("small", "numbers")
+    both = Source("new.darts", text + own, tmp_path / "new.darts")
+    assert diagnose(both).errors == ()

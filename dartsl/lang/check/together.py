@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
-from dartsl.lang.check.model import Spec
+from dartsl.lang.check.blocks import LOSS
+from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.check.rules import IN_A_SPEC, RULES, TRAIN_RULES, Rule
 from dartsl.lang.check.stage_faults import parameter_faults
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
 from dartsl.lang.codes.source import Span
 from dartsl.lang.records.inputs import Images, Input
+from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.presets import PRESETS
 from dartsl.lang.settings.values import (
+    CONFIGS,
     SearchConfig,
     TrainConfig,
     configure,
+    of_another_kind,
     search_config,
     usable,
     written,
@@ -68,6 +73,7 @@ def together_faults(spec: Spec) -> list[Diagnostic]:
         *parameter_faults(spec),
         *(_fault(rule, configs[0], given) for rule in found),
         *_training_faults(spec),
+        *_unusable(spec),
     ]
 
 
@@ -75,6 +81,34 @@ def _training_faults(spec: Spec) -> Iterator[Diagnostic]:
     """The same for what its `train {}` is against; a loss of the search counts there, too."""
     config, given = configure(TrainConfig(), spec.train), {**_spans(spec, "search"), **_spans(spec, "train")}
     return (_fault(rule, config, given) for rule in broken(config))
+
+
+def _unusable(spec: Spec) -> Iterator[Diagnostic]:
+    """E0612 for each setting that every network of the spec refuses, with what the first one says (darts 2)."""
+    networks = tuple(spec.networks.values()) if spec.root.source.version > 1 else ()
+    for kind, given in (("search", spec.search), ("train", spec.train)):
+        known = {each.name: each.metadata for each in fields(CONFIGS[kind])}
+        for name, place in _spans(spec, kind).items():
+            found = [
+                of_another_kind(name, known[name], network.takes)
+                or (too_early(network, given.get(name)) if name == LOSS else None)
+                for network in networks
+            ]
+            if found and found[0] is not None and all(found):
+                group = f"{name} {found[0].message}"
+                yield Diagnostic("E0612", found[0].message, Label(place), help=found[0].help, group=group)
+
+
+def too_early(network: Network, loss: object) -> UserError | None:
+    """What is said of a loss that the version does not know in which a network is written: what is found keeps both."""
+    source = network.span.source
+    if loss != MSE or source.version > 1:
+        return None
+    return UserError(
+        f"`{LOSS} = {MSE}` is known from `darts 2` on, and {source.name} is written in darts {source.version}",
+        "begin it with `darts 2`",
+        exit_code=2,
+    )
 
 
 def _spans(spec: Spec, kind: str) -> dict[str, Span]:

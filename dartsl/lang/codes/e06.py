@@ -115,7 +115,8 @@ edge n -> m : none | conv(1)   # no skip connection leads from 2*C to C channels
         """Most parts of a search combine, and some exclude each other: one would fail, or do nothing. The
 settings are looked at over what `method` stands for and the defaults, since a spec is searched as it
 is; options on the command line are judged with the spec's settings once both are known. A method that
-is for another kind of network is refused here, too. So are a few settings of a training, and a `loss` that is another
+is for another kind of network is refused here, too, and in a file of `darts 2` a setting that is for none of its
+networks. So are a few settings of a training, and a `loss` that is another
 in `search {}` than in `train {}`: it counts for both.""",
         """search { penalty = "kl" }   # no: it is of Dirichlet distributions, in place of the decay
 search {

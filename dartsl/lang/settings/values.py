@@ -36,6 +36,7 @@ __all__ = [
     "configure",
     "names_table",
     "number_of",
+    "of_another_kind",
     "option_text",
     "search_config",
     "train_config",
@@ -274,6 +275,17 @@ def any_of(words: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
+def of_another_kind(name: str, meta: Mapping[str, Any], takes: type[Input]) -> UserError | None:
+    """What is said of a setting of other networks than those that take such an input."""
+    if goes_with(meta, takes.kind):
+        return None
+    return UserError(
+        f"the setting `{name}` is for networks of {any_of(meta['only'])}, and this one is of {takes.kind}",
+        "leave it out: it would do nothing",
+        exit_code=2,
+    )
+
+
 def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, object]]) -> Config:
     """The defaults for a network that takes such an input, and each layer over those before.
 
@@ -282,13 +294,8 @@ def _settled(base: Config, takes: type[Input], layers: Sequence[Mapping[str, obj
     """
     known = {spec.name: spec.metadata for spec in fields(base)}
     for name in (name for layer in layers for name in layer):
-        theirs = known[name]["only"]
-        if not goes_with(known[name], takes.kind):
-            raise UserError(
-                f"the setting `{name}` is for networks of {any_of(theirs)}, and this one is of {takes.kind}",
-                "leave it out: it would do nothing",
-                exit_code=2,
-            )
+        if (misfit := of_another_kind(name, known[name], takes)) is not None:
+            raise misfit
     defaults = {name: meta["by_kind"] for name, meta in known.items() if takes.kind in meta["by_kind"]}
     base = configure(base, {name: by_kind[takes.kind] for name, by_kind in defaults.items()})
     for layer in layers:
