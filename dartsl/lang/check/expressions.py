@@ -167,9 +167,10 @@ class Checker:
         if not call.arguments:
             self.report(misplaced.empty_merge(call))
         for argument in call.arguments:
-            if argument.name is not None:
+            named = argument.name is not None
+            if named:
                 self.report(misplaced.named_branch(call, argument))
-            self.check(argument.value, ExprKind.OPERATION, scope)
+            self.check(argument.value, ExprKind.ANY if named else ExprKind.OPERATION, scope)
 
     def _global(self, name: Name, expr: Name | Call, want: ExprKind, scope: Scope) -> None:
         """A name, perhaps with arguments, that a file declares."""

@@ -102,8 +102,7 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
         return e05.cannot_apply(call.span, name, what, label, help)
     if primitive.takes == "map" and not tensor.is_map:
         label = f"{name} needs a map of the image, and {arrives} arrives here"
-        vectors = "in a network of vectors, `linear` takes the place of a convolution"
-        remedy = None if tensor.size or call.span.source.version == 1 else vectors
+        remedy = None if call.span.source.version == 1 else _no_map(primitive, tensor)
         return e05.cannot_apply(call.span, name, arrives, label, remedy)
     if tensor.series and (name == "conv_down" or primitive.has("opaque")):
         label = f"{tensor.what} arrives here, which has one axis"
@@ -111,7 +110,9 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
         return e05.cannot_apply(call.span, name, "a series", label, remedy)
     if primitive.takes == "single" and tensor.is_sequence:
         label = f"{name} needs a map or a vector, and a sequence arrives here"
-        return e05.cannot_apply(call.span, name, "a sequence", label)
+        norm = "`layer_norm` is the norm of each element by itself"
+        remedy = None if call.span.source.version == 1 else norm
+        return e05.cannot_apply(call.span, name, "a sequence", label, remedy)
     if primitive.takes == "places" and not tensor.size:
         label = f"{name} needs a map or a sequence, and a vector arrives here"
         return e05.cannot_apply(call.span, name, "a vector", label)
@@ -138,6 +139,15 @@ def unfit(primitive: Primitive, call: Name | Call, tensor: Tensor, stride: Pair)
                 )
             return e05.too_small(call.span, small, label, help)
     return None
+
+
+def _no_map(primitive: Primitive, tensor: Tensor) -> str | None:
+    """What takes the place of a primitive of maps where a vector or a sequence arrives (darts 2)."""
+    if primitive.has("convolution") or primitive.has("filters"):
+        here = "`conv` and `dwconv` go along a sequence"
+        return here if tensor.size else "on vectors, `linear` takes the place of a convolution"
+    pools = primitive.gives == "point" and not tensor.size
+    return "a vector has no pixels to average: leave it out" if pools else None
 
 
 def passed_at(target: Name | Call, scope: Environment) -> tuple[Label, ...]:
