@@ -19,9 +19,11 @@ from dartsl.docs.playground import ARCHIVE, URL, archive, playground, runtime
 from dartsl.docs.specs import specs
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.syntax.paths import reason
+from dartsl.sweeping.pages.diagrams import style
 from dartsl.sweeping.pages.markup import Markup, element
 
-ASSETS = ("style.css", "site.js", "playground.js")
+STYLE = "style.css"
+ASSETS = (STYLE, "site.js", "playground.js")
 INDEX = "search-index.js"
 MARK = ".dartsl-site"  # an earlier site has it, and is replaced
 REFERENCE = (
@@ -62,6 +64,7 @@ def build(root: Path, modules: Path | None = None) -> dict[str, bytes]:
     groups = _groups(pages)
     found = {page.url: _framed(page, pages, groups).encode() for page in pages}
     found |= {name: (files(__package__) / "assets" / name).read_bytes() for name in ASSETS}
+    found[STYLE] = style().encode() + found[STYLE]
     found |= pictures | ({} if modules is None else runtime(modules))
     return {**found, ARCHIVE: archive(root), INDEX: _search_index(pages).encode(), MARK: b""}
 
@@ -109,7 +112,7 @@ def _framed(page: Page, pages: Sequence[Page], groups: Mapping[str, Sequence[Pag
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="description", content=_words(page.about)),
         element("title", title),
-        Markup(f'<link rel="stylesheet" href="{relative("style.css", start)}"/>'),
+        Markup(f'<link rel="stylesheet" href="{relative(STYLE, start)}"/>'),
         Markup('<link rel="icon" href="data:,"/>'),
         *(element("script", src=relative(name, start), defer="") for name in (INDEX, "site.js")),
     )

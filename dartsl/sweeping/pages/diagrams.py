@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from xml.etree import ElementTree
 
 from dartsl.graph.draw import FAINT, INPUT_COLOUR, LINE, NODE_COLOUR, OUTPUT_COLOUR, SOFT_TEXT, draw
@@ -80,6 +81,11 @@ class Diagrams:
             return Markup("")
         parts = element("defs", *(each.stored() for each in self._known.values()))
         return element("svg", parts, class_="stored", aria_hidden="true", width=0, height=0)
+
+
+def style() -> str:
+    """The rules for diagrams, with which the style sheet of a page that has some begins."""
+    return (files(__package__) / "diagrams.css").read_text(encoding="utf-8")
 
 
 def without_comments(text: str) -> str:

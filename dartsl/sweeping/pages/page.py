@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from dartsl.sweeping.evidence import Evidence, Table
+from dartsl.sweeping.pages.diagrams import style
 from dartsl.sweeping.pages.figures import cells, cost_plot, distribution, searches
 from dartsl.sweeping.pages.markup import Markup, element, items, joined
 from dartsl.sweeping.pages.tables import costs, differences, figures, times
@@ -52,7 +53,7 @@ def html(found: Evidence, results: Results) -> str:
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        element("style", Markup(_shipped("report.css"))),
+        element("style", Markup(style() + _shipped("report.css"))),
     )
     script = element("script", Markup(_shipped("report.js")))
     return f"<!DOCTYPE html>\n{element('html', head, element('body', skip, top, body, end, script), lang='en')}\n"
