@@ -28,7 +28,6 @@ from dartsl.lsp.wording import (
     about_setting,
     about_value,
     block,
-    comment_of,
     settings,
     signature,
 )
@@ -131,7 +130,7 @@ def _declared(document: Document, spot: Spot) -> Iterator[lsp.CompletionItem]:
     for name, declaration in document.declared.items():
         is_open = isinstance(declaration, CellDecl) and bool(declaration.parameters)
         if kind_of(declaration) in kinds and not (is_open and spot.where != "cell"):
-            yield _item(declaration, comment_of(document.loaded.files, declaration), _FIRST + name)
+            yield _item(declaration, document.comment_of(declaration), _FIRST + name)
     if not document.readable:
         return
     for name, (file, other) in library.declared().items():

@@ -24,6 +24,7 @@ from dartsl.lang.syntax.parser import parse_recovering
 from dartsl.lang.syntax.paths import resolved
 from dartsl.lsp.names import Occurrence, declared, occurrences
 from dartsl.lsp.positions import MARK, Positions
+from dartsl.lsp.wording import comment_of, comments_by_line
 
 
 def path_of(uri: str) -> Path | None:
@@ -88,6 +89,11 @@ class Document:
         return declared(self.loaded.files)
 
     @cached_property
+    def comments(self) -> Mapping[int, Mapping[int, ast.Comment]]:
+        """The comments of each file by their lines; by the `id` of its source."""
+        return {id(file.source): comments_by_line(file) for file in self.loaded.files}
+
+    @cached_property
     def networks(self) -> tuple[ast.NetworkDecl, ...]:
         found = (each for file in self.loaded.files for each in file.declarations)
         return tuple(each for each in found if isinstance(each, ast.NetworkDecl))
@@ -96,6 +102,10 @@ class Document:
     def names(self) -> list[Occurrence]:
         """The names in its text."""
         return self.names_in(self.root) if self.root else []
+
+    def comment_of(self, declaration: NamedDecl) -> str:
+        """What stands above a declaration, or behind it."""
+        return comment_of(self.comments.get(id(declaration.span.source), {}), declaration)
 
     def names_in(self, file: ast.File) -> list[Occurrence]:
         """The names in one of its files."""

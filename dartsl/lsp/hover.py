@@ -11,7 +11,7 @@ from dartsl.lang.syntax import ast
 from dartsl.lsp.costs import candidates, first_use, network_cost, placed
 from dartsl.lsp.documents import Document
 from dartsl.lsp.names import Occurrence, parameter_scope
-from dartsl.lsp.wording import WORDS, about_setting, block, comment_of, expanded, settings, signature
+from dartsl.lsp.wording import WORDS, about_setting, block, expanded, settings, signature
 
 MOST_EDGES = 3  # of a statement whose candidates are listed
 
@@ -59,7 +59,7 @@ def _about_declared(document: Document, one: Occurrence) -> Iterator[str]:
     declaration = document.declared[one.symbol.name]
     shown = declaration.span.text or f"extern op {signature(declaration)}"
     yield block(shown)
-    comment = comment_of(document.loaded.files, declaration)
+    comment = document.comment_of(declaration)
     if comment:
         yield comment
     if one.symbol.kind != "operation":

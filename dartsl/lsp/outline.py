@@ -89,14 +89,14 @@ def _lines(document: Document, span: Span) -> tuple[int, int, str]:
 
 
 def _comments(document: Document, root: ast.File) -> Iterator[tuple[int, int, str]]:
-    lines = [root.source.position(each.start)[0] - 1 for each in root.comments if each.own_line]
-    for index, line in enumerate(lines):
-        if index and lines[index - 1] == line - 1:
-            continue
-        end = line
-        while end + 1 in lines[index:]:
-            end += 1
-        yield line, end, "comment"
+    runs: list[list[int]] = []  # the first and the last line of each
+    for each in root.comments:
+        line = root.source.position(each.start)[0] - 1
+        if each.own_line and runs and line == runs[-1][1] + 1:
+            runs[-1][1] = line
+        elif each.own_line:
+            runs.append([line, line])
+    yield from ((start, end, "comment") for start, end in runs)
 
 
 # ---------------------------------------------------------------------- lenses

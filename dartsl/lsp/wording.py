@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, fields, replace
 from typing import Any
 
@@ -55,14 +55,14 @@ def signature(declaration: NamedDecl | ast.NetworkDecl) -> str:
     return str(Signature(declaration.name.id, parameters, declaration.name.span))
 
 
-def comment_of(files: Iterable[ast.File], declaration: NamedDecl | ast.NetworkDecl) -> str:
+def comments_by_line(file: ast.File) -> dict[int, ast.Comment]:
+    return {file.source.position(comment.start)[0]: comment for comment in file.comments}
+
+
+def comment_of(lines: Mapping[int, ast.Comment], declaration: NamedDecl | ast.NetworkDecl) -> str:
     """The comment behind a declaration on its last line, else those on the lines just above it."""
-    file = next((each for each in files if each.source is declaration.span.source), None)
-    if file is None:
-        return ""
-    source, span = file.source, declaration.span
+    source, span = declaration.span.source, declaration.span
     first, last = source.position(span.start)[0], source.position(max(span.end - 1, span.start))[0]
-    lines = {source.position(comment.start)[0]: comment for comment in file.comments}
     if last in lines and not lines[last].own_line and lines[last].start >= span.end:
         return lines[last].text.lstrip("# ")
     above: list[str] = []

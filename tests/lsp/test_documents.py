@@ -16,6 +16,7 @@ from dartsl.lang.syntax.resources import shipped_specs
 from dartsl.lsp.completion import completion
 from dartsl.lsp.documents import Document, uri_of
 from dartsl.lsp.faults import diagnostics
+from dartsl.lsp.outline import folding
 from dartsl.lsp.positions import Positions
 from dartsl.lsp.server import drawing
 from dartsl.lsp.tokens import semantic_tokens
@@ -142,3 +143,9 @@ def test_a_file_of_the_library_that_is_open_keeps_its_own_tree() -> None:
         document = Document(uri_of(path), text)
         assert document.root is not None
         assert diagnostics(document)[0].range.start.line == text.count("\n") - 1
+
+
+def test_comments_that_stand_together_fold() -> None:
+    text = "# a\n# b\ndarts 1\n# c\nop f = relu  # d\n# e\n# f\n\n# g\n" + "# h\n" * 9000
+    folds = folding(Document("untitled:mine", text))
+    assert [(each.start_line, each.end_line) for each in folds] == [(0, 1), (5, 6), (8, 9008)]
