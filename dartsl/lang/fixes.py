@@ -21,7 +21,7 @@ from dartsl.lang.syntax import library
 from dartsl.lang.syntax.ast import File
 from dartsl.lang.syntax.foreign import plain
 from dartsl.lang.syntax.grammar import keywords
-from dartsl.lang.syntax.loader import load
+from dartsl.lang.syntax.loader import Reader, load, read_file
 
 MIN_LETTERS = 4
 ROUNDS = 20  # of mending and checking again: what a mistake hides is found once it is mended
@@ -158,20 +158,20 @@ class Mended:
     left: tuple[tuple[Diagnostic, Fix | None, str], ...]
 
 
-def mended(source: Source) -> Mended:
-    """Make all the safe fixes of a text.
+def mended(source: Source, read: Reader = read_file) -> Mended:
+    """Make all the safe fixes of a text. `read` gives the texts that it imports.
 
     It is checked again after each round, since one mistake may hide others; a round whose imports bring in faults of
     their own is taken back.
     """
-    (report, fixes), done, taken_back = _fixes(source), 0, False
+    (report, fixes), done, taken_back = _fixes(source, read), 0, False
     for _ in range(ROUNDS):
         safe = [fix for _, fix in fixes if fix is not None and fix.safe]
         text = edited(source.text, (edit for fix in safe for edit in fix.edits))
         if text == source.text:
             break
         after = replace(source, text=text)
-        found, following = _fixes(after)
+        found, following = _fixes(after, read)
         taken_back = _brought(found) > _brought(report)
         if taken_back:
             break
@@ -179,9 +179,9 @@ def mended(source: Source) -> Mended:
     return Mended(source, done, tuple((fault, fix, _why(fix, taken_back)) for fault, fix in fixes))
 
 
-def _fixes(source: Source) -> tuple[Report, list[tuple[Diagnostic, Fix | None]]]:
+def _fixes(source: Source, read: Reader) -> tuple[Report, list[tuple[Diagnostic, Fix | None]]]:
     """What is wrong with a spec, and the fixes of what is wrong in its own text."""
-    loaded = load(source)
+    loaded = load(source, read)
     report = diagnose(source, loaded)
     known = known_names(loaded.files)
     own = (fault for fault in report.diagnostics if fault.primary.span.source is source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from dartsl.lang.fixes import known_names
 from dartsl.lang.plan.network_plan import planned
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.syntax import ast
-from dartsl.lang.syntax.loader import Loaded, decode, load
+from dartsl.lang.syntax.library import in_library
+from dartsl.lang.syntax.loader import Loaded, decode, load, read_file
 from dartsl.lang.syntax.parser import parse_recovering
 from dartsl.lang.syntax.paths import resolved
 from dartsl.lsp.names import Occurrence, declared, occurrences
@@ -38,15 +39,26 @@ def uri_of(path: Path) -> str:
 
 
 class Document:
-    """A text, its spec as far as it can be read, and what `dartsl check` says of it."""
+    """A text, its spec as far as it can be read, and what `dartsl check` says of it.
 
-    def __init__(self, uri: str, text: str, encoding: str = "utf-16") -> None:
+    What it imports is read as it is in the editor, where `opened` has it, else as it is on disk.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        text: str,
+        encoding: str = "utf-16",
+        opened: Callable[[Path], str | None] = lambda _: None,
+    ) -> None:
         self.uri = uri
         self.text = text
         self.encoding = encoding
+        self.opened = opened
+        self.imported: set[Path] = set()  # the files that were read for it
         path = path_of(uri)
         name = path.name if path else uri.rpartition("/")[2]
-        data = text.encode("utf-8", "surrogatepass")
+        data = _bytes(text)
         self.readable = len(data) <= MAX_BYTES
         self.faults: tuple[Diagnostic, ...] = ()
         try:
@@ -56,12 +68,18 @@ class Document:
             self.source = fault.diagnostics[0].primary.span.source
         self.positions = Positions(self.source, encoding, text.startswith(MARK))
 
+    def read(self, path: Path, name: str) -> Source:
+        """The text of a file that it imports. Raises OSError and SpecError."""
+        self.imported.add(resolved(path))
+        text = self.opened(path)
+        return read_file(path, name) if text is None else decode(name, _bytes(text), path)
+
     # ------------------------------------------------------------ what it says
 
     @cached_property
     def loaded(self) -> Loaded:
         """The files of its spec. Without its own where nothing can be read of it."""
-        return load(self.source) if self.readable else Loaded((), ())
+        return load(self.source, self.read) if self.readable else Loaded((), ())
 
     @cached_property
     def report(self) -> Report:
@@ -148,7 +166,7 @@ class Document:
         """The URI of the file in which a span stands, and its positions; None where it is not in a file."""
         if span.source is self.source:
             return self.uri, self.positions
-        if span.source.path is None or span.start >= _length(span.source.path):
+        if span.source.path is None or (in_library(span.source) and span.start >= _length(span.source.path)):
             return None  # a primitive that Python has added to the prelude stands in no file
         return uri_of(span.source.path), Positions(span.source, self.encoding)
 
@@ -167,6 +185,10 @@ class Document:
         return None
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # what is no UTF-8 is reported when it is decoded
+
+
 def _length(path: Path) -> int:
     try:
         return len(path.read_text(encoding="utf-8"))
@@ -175,10 +197,11 @@ def _length(path: Path) -> int:
 
 
 class Documents:
-    """The texts that are open, as the editor has them."""
+    """The texts that are open, as the editor has them; `opened` has their URIs."""
 
-    def __init__(self, text_of: Callable[[str], str]) -> None:
+    def __init__(self, text_of: Callable[[str], str], opened: Callable[[], Iterable[str]] = tuple) -> None:
         self.text_of = text_of
+        self.opened = opened
         self.encoding = "utf-16"
         self._known: dict[str, Document] = {}
 
@@ -186,8 +209,28 @@ class Documents:
         text = self.text_of(uri)
         known = self._known.get(uri)
         if known is None or known.text != text or known.encoding != self.encoding:
-            known = self._known[uri] = Document(uri, text, self.encoding)
+            known = self._known[uri] = Document(uri, text, self.encoding, self._open_text)
         return known
+
+    def _open_text(self, path: Path) -> str | None:
+        """The text of a file that is open."""
+        own = resolved(path)
+        for uri in self.opened():
+            other = path_of(uri)
+            if other is not None and resolved(other) == own:
+                return self.text_of(uri)
+        return None
+
+    def changed(self, uri: str) -> list[str]:
+        """An open text is another now, or is open no longer: forget what was read of it for others; their URIs."""
+        path = path_of(uri)
+        own = None if path is None else resolved(path)
+        found = [
+            other for other, document in self._known.items() if own in document.imported and other != uri
+        ]
+        for each in found:
+            del self._known[each]
+        return found
 
     def drop(self, uri: str) -> None:
         self._known.pop(uri, None)

@@ -73,7 +73,7 @@ def actions(document: Document, place: lsp.Range, only: Iterable[str] | None) ->
                 fix = fix_of(fault, document.known)
                 found += [] if fix is None else [_action(document, fault, fix)]
     if wanted is not None and _asks_for(wanted, FIX_ALL):
-        done = mended(document.source) if document.readable else None
+        done = mended(document.source, document.read) if document.readable else None
         if done is not None and done.count:
             edit = lsp.TextEdit(document.positions.whole(), done.source.text)
             found.append(

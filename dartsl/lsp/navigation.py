@@ -17,6 +17,7 @@ from dartsl.lang.codes.source import Span
 from dartsl.lang.syntax import ast
 from dartsl.lang.syntax.grammar import VERSIONS, keywords
 from dartsl.lang.syntax.paths import resolved
+from dartsl.lang.syntax.resources import specs_dir
 from dartsl.lsp.documents import Document, Documents, uri_of
 from dartsl.lsp.names import Symbol
 
@@ -79,7 +80,7 @@ def _uses(
     """Each place of a symbol, with whether it is declared there, and the text whose spec the place is of; each file
     once, the document's own as it is in the editor."""
     seen: set[Path] = set()
-    for owner in (document, *_importers(documents, document)):
+    for owner in _readers(documents, document, symbol):
         for file in owner.loaded.files:
             path = resolved(file.source.path) if file.source.path else Path()
             if path in seen:
@@ -90,18 +91,32 @@ def _uses(
                     yield (one.span, one.declares), owner
 
 
-def _importers(documents: Documents, document: Document) -> Iterator[Document]:
-    """The specs beside a file and above it, open or not, that import it."""
-    path = document.source.path
+def _readers(documents: Documents, document: Document, symbol: Symbol) -> Iterator[Document]:
+    """A text, and the specs, open or not, that import the file in which a symbol of it is declared."""
+    yield document
+    path = _declaring(document, symbol)
     if path is None or not path.is_file():
         return
-    own = resolved(path)
+    declaring, own = resolved(path), document.source.path
     for other in _above(path):
-        if resolved(other) == own:
+        if own is not None and resolved(other) == resolved(own):
             continue
         reader = documents.get(uri_of(other))
-        if any(f.source.path is not None and resolved(f.source.path) == own for f in reader.loaded.files):
+        if any(
+            f.source.path is not None and resolved(f.source.path) == declaring for f in reader.loaded.files
+        ):
             yield reader
+
+
+def _declaring(document: Document, symbol: Symbol) -> Path | None:
+    """The file of the user's in which a symbol is declared; the text's own where that comes with dartsl, or is none."""
+    shipped = resolved(specs_dir())
+    for file in document.loaded.files:
+        path = file.source.path
+        own = path is not None and not resolved(path).is_relative_to(shipped)
+        if own and any(one.declares and one.symbol == symbol for one in document.names_in(file)):
+            return path
+    return document.source.path
 
 
 def _above(path: Path) -> Iterator[Path]:
@@ -116,7 +131,7 @@ def _above(path: Path) -> Iterator[Path]:
 def renamed(documents: Documents, document: Document, offset: int, name: str) -> lsp.WorkspaceEdit:
     """The edits that give what stands at a place another name. Raises UserError, which says why not."""
     symbol = require_renamable(document, offset)
-    for reader in (document, *_importers(documents, document)):
+    for reader in _readers(documents, document, symbol):
         if not reader.sound:
             raise UserError(
                 f"mend the syntax of {reader.source.name} first: what cannot be read would keep the name"
@@ -130,7 +145,8 @@ def renamed(documents: Documents, document: Document, offset: int, name: str) ->
                 place.uri != document.uri
                 and Document(place.uri, documents.text_of(place.uri)).source.text != span.source.text
             ):
-                raise UserError(f"save {span.source.name} first")
+                documents.forget()
+                raise UserError(f"{span.source.name} has changed on disk meanwhile: try again")
             edit = lsp.TextEdit(place.range, name)
             edits = changes.setdefault(place.uri, [])
             if edit not in edits:

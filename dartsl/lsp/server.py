@@ -36,7 +36,7 @@ class DartsServer(LanguageServer):
         super().__init__(
             "dartsl", dartsl.__version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
         )  # changes of parts are left to the editor: its lines are counted in one way only
-        self.documents = Documents(self.text_of)
+        self.documents = Documents(self.text_of, lambda: list(self.workspace.text_documents))
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.took = 0.0
 
@@ -71,6 +71,12 @@ class DartsServer(LanguageServer):
         self.took = time.perf_counter() - begun
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, text.version))
 
+    def check_importers(self, uri: str) -> None:
+        """Check what imports a text that was opened, changed or closed."""
+        for other in self.documents.changed(uri):
+            if other in self.workspace.text_documents:
+                self.check_soon(other)
+
     def check_all(self) -> None:
         """Read all open texts anew: a file has changed that they may import."""
         self.documents.forget()
@@ -92,10 +98,12 @@ def _follow_texts(server: DartsServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: lsp.DidOpenTextDocumentParams) -> None:
         server.check_soon(params.text_document.uri)
+        server.check_importers(params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: lsp.DidChangeTextDocumentParams) -> None:
         server.check_soon(params.text_document.uri)
+        server.check_importers(params.text_document.uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: lsp.DidSaveTextDocumentParams) -> None:
@@ -115,6 +123,7 @@ def _follow_texts(server: DartsServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: lsp.DidCloseTextDocumentParams) -> None:
         server.documents.drop(params.text_document.uri)
+        server.check_importers(params.text_document.uri)
         server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(params.text_document.uri, []))
 
 

@@ -6,7 +6,7 @@ import codecs
 import errno
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
@@ -28,6 +28,9 @@ from dartsl.lang.syntax.syntax_faults import shown
 
 # The primitives of each version of the language: always imported.
 PRELUDES = {1: "std/prelude", 2: "std/prelude_2"}
+
+
+Reader = Callable[[Path, str], Source]  # the text of a file, by the name that diagnostics give it
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,12 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def load(root: Source) -> Loaded:
-    """A root file with everything that it imports. Syntax faults and bad imports become diagnostics."""
-    loader = _Loader(root)
+def load(root: Source, read: Reader = read_file) -> Loaded:
+    """A root file with everything that it imports. Syntax faults and bad imports become diagnostics.
+
+    `read` gives the text of a file that is imported, as `read_file` does.
+    """
+    loader = _Loader(root, read)
     loader.run()
     return Loaded(tuple(loader.files), tuple(loader.diagnostics))
 
@@ -147,8 +153,9 @@ class _Visit:
 
 
 class _Loader:
-    def __init__(self, root: Source) -> None:
+    def __init__(self, root: Source, read: Reader) -> None:
         self.root = root
+        self.read = read
         self.library = specs_dir().resolve()
         self.folder = resolved(root.path).parent if root.path else None
         self.files: list[File] = []
@@ -220,7 +227,7 @@ class _Loader:
                 self.done.add(key)
                 self.diagnostics.append(too_large(node.path.span, "files", MAX_FILES + 1, MAX_FILES))
                 return
-            source = self._taken(read_file(path, name))
+            source = self._taken(self.read(path, name))
             if not self._is_later(visit, node, name, source.version):
                 self._enter(source, node)
         except SpecError as error:
