@@ -82,6 +82,10 @@ test("a server that does not start is said, and a restart does not wait until th
 test("the lens of a cell shows its picture, and that it has none", async () => {
   await activate({ subscriptions: [] });
   const [client] = clients;
+  assert.deepEqual(
+    client.options.documentSelector.map((each) => each.scheme),
+    ["file", "untitled"],
+  );
   const { executeCommand } = client.options.middleware;
   await executeCommand("dartsl.draw", ["file:///some.darts", "a"], async () => "<svg>A</svg>");
   assert.match(panel.webview.html, /<svg>A/);

@@ -4,6 +4,7 @@ const vscode = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 const { Preview } = require("./preview");
 
+const SCHEMES = ["file", "untitled"]; // not `git`, whose old texts have no files beside them to import
 const DRAW = "dartsl.draw"; // the server's: [uri, cell] -> the SVG, or null where the cell cannot be drawn
 
 let client;
@@ -33,7 +34,7 @@ function newClient() {
     "dartsl",
     "DARTS",
     { command: executable(), args: ["lsp"] },
-    { documentSelector: [{ language: "darts" }], middleware },
+    { documentSelector: SCHEMES.map((scheme) => ({ scheme, language: "darts" })), middleware },
   );
 }
 
