@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from lsprotocol import types as lsp
@@ -34,6 +35,7 @@ from dartsl.lsp.wording import (
 
 Kind = lsp.CompletionItemKind
 _KINDS = {"operation": Kind.Function, "choice": Kind.Enum, "cell": Kind.Class}
+_REST = re.compile(r'[\w./-]*(?=")')  # what stands behind the cursor in a string that is closed
 _FIRST, _SECOND, _LAST = "0", "1", "2"  # how items are sorted: what is at hand before keywords, imports last
 
 
@@ -204,7 +206,9 @@ def _settings(document: Document, spot: Spot, kind: str) -> Iterator[lsp.Complet
 def _in_string(document: Document, spot: Spot, offset: int) -> Iterator[lsp.CompletionItem]:
     """The paths of an import, or the values of a setting."""
     quoted = spot.quoted or ""
-    place = document.positions.range(Span(document.source, offset - len(quoted), offset))
+    rest = _REST.match(document.source.text, offset)
+    end = rest.end() if rest else offset
+    place = document.positions.range(Span(document.source, offset - len(quoted), end))
     if spot.last == "IMPORT":
         for path in _paths(document):
             yield lsp.CompletionItem(path, kind=Kind.File, text_edit=lsp.TextEdit(place, path))

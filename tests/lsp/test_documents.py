@@ -145,6 +145,18 @@ def test_a_file_of_the_library_that_is_open_keeps_its_own_tree() -> None:
         assert diagnostics(document)[0].range.start.line == text.count("\n") - 1
 
 
+@pytest.mark.parametrize(("rest", "taken"), [('cnn"\n', 7), ('"\n', 4), ("\n", 4), ("cnn\n", 4)])
+def test_a_path_takes_the_place_of_the_whole_string(rest: str, taken: int) -> None:
+    text = 'darts 1\nimport "std/'
+    (item,) = (
+        each
+        for each in completion(Document("untitled:mine", text + rest), len(text))
+        if each.label == "std/rnn"
+    )
+    place = lsp.Range(lsp.Position(1, 8), lsp.Position(1, 8 + taken))
+    assert item.text_edit == lsp.TextEdit(place, "std/rnn")
+
+
 def test_comments_that_stand_together_fold() -> None:
     text = "# a\n# b\ndarts 1\n# c\nop f = relu  # d\n# e\n# f\n\n# g\n" + "# h\n" * 9000
     folds = folding(Document("untitled:mine", text))
