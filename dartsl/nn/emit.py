@@ -110,6 +110,7 @@ def _header(network: fx.GraphModule, record: GraphInfo) -> str:
 
 def _layer_class(name: str, cell: str | None, layer: fx.GraphModule, record: GraphInfo) -> str:
     what = f"an instance of the cell `{cell}`" if cell is not None else "outside the cells"
+    what = "which offers a choice" if cell == name else what
     lines = [
         f"class {type(layer).__name__}(nn.Module):",
         f'{INDENT}"""Layer `{name}`, {what}."""',

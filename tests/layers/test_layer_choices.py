@@ -20,6 +20,7 @@ from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.layer_choices import laid_out, shown
 from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
+from dartsl.nn.emit import emit_python
 from dartsl.nn.supernet import compile
 from tests.layers.bars import found_of_bars
 from tests.passes.same import CPU, assert_same
@@ -355,3 +356,8 @@ def test_stages_of_a_search_cannot_change_how_many_layers_offer_choices(folder: 
     assert "stage 2 has other layers that offer a choice" in output
     assert "leave out `L`" in output
     assert not (folder / "stages").exists()
+
+
+def test_the_python_text_says_what_a_layer_is() -> None:
+    model = dartsl.compile(check(Source("test.darts", SPEC)), parameters={"L": 1}, level=0)
+    assert '"""Layer `layer0`, which offers a choice."""' in emit_python(model.network)
