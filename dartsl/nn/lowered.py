@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable
 from operator import is_not
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import torch
 from torch import fx, nn
@@ -35,6 +36,8 @@ class Recipe(Protocol):
         """The same without passes."""
 
 
+_LIVING: WeakValueDictionary[int, Lowered] = WeakValueDictionary()  # by id
+
 # What belongs to the code of a layer: the same for every copy of it.
 CODE = ("_plain", "_baseline", "_recipe", "_lineno_map", "_prologue_start", "_code")
 
@@ -51,6 +54,11 @@ class Lowered(fx.GraphModule):
     _watch: Watch | None = None
     _recipe: Recipe | None = None
     _edited = False
+
+    def __new__(cls, *args: Any, **named: Any) -> Lowered:
+        made: Lowered = super().__new__(cls, *args, **named)
+        _LIVING[id(made)] = made
+        return made
 
     def recompile(self) -> Any:
         """Write the code anew from `graph`."""
@@ -194,13 +202,14 @@ def _forward(self: Lowered, *inputs: Any, **named: Any) -> Any:
 def _unwatched(self: Lowered) -> bool:
     seen = _seen()
     if seen:  # nothing has looked, then, at what lies in `_modules`
-        _settle(self)
+        _settle(id(self))
     return seen
 
 
-def _settle(layer: Lowered) -> None:
-    """`settle`, which torch.compile leaves out of what it records."""
-    settle(layer)
+def _settle(number: int) -> None:
+    """`settle` of the layer with this id, which torch.compile leaves out of what it records. In torch 2.9 it takes
+    a number as a constant, but no module."""
+    settle(_LIVING[number])
 
 
 # All that `torch.compiler.assume_constant_result` does, which would import torch's recorder: a second at every start.

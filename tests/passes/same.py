@@ -114,7 +114,9 @@ def same_state(other: Supernet, plain: Supernet, tolerance: float = TOLERANCE) -
 def same(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], tolerance: float = TOLERANCE) -> None:
     """Equal up to `tolerance` of each tensor's largest number, or of a thousandth of the largest of all."""
     assert ours.keys() == theirs.keys()
-    largest = max((float(value.abs().max()) for value in theirs.values() if value.numel()), default=0.0)
+    largest = max(
+        (float(value.detach().abs().max()) for value in theirs.values() if value.numel()), default=0.0
+    )
     for name, value in theirs.items():
         assert ours[name].shape == value.shape, name
         apart = float((ours[name] - value).abs().max())
