@@ -17,16 +17,18 @@ from dartsl.lang.check.model import Network, Operation, SettingLiteral, Spec
 from dartsl.lang.check.networks import NetworkReader
 from dartsl.lang.check.offers import Offers
 from dartsl.lang.check.resolve import Symbols, declare, reserved_names
-from dartsl.lang.check.together import together_faults
+from dartsl.lang.check.together import search_of, together_faults
 from dartsl.lang.codes import e06
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError, arranged
 from dartsl.lang.codes.limits import Budget, TooLargeError
 from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.codes.suggestions import close
-from dartsl.lang.plan import plan_faults
-from dartsl.lang.plan.flow import CONSTANT_OUTPUT
+from dartsl.lang.plan.flow import CONSTANT_OUTPUT, constant
 from dartsl.lang.plan.layer_choices import laid_out
+from dartsl.lang.plan.loose import loose_cells
+from dartsl.lang.plan.network_plan import planned
+from dartsl.lang.plan.skips import skip_faults
 from dartsl.lang.syntax import loader, resources
 from dartsl.lang.syntax.ast import File, Import, NetworkDecl
 from dartsl.lang.syntax.paths import resolved
@@ -71,12 +73,31 @@ def diagnose(root: Source, loaded: loader.Loaded | None = None) -> Report:
     reading = _Reading(loaded, faults)
     spec = reading.read()
     if not _has_errors(faults):
-        faults += [*together_faults(spec), *plan_faults.faults(spec)]
+        faults += [*together_faults(spec), *_plan_faults(spec)]
     found = tuple(arranged(silenced(loaded.files, arranged(faults, order)), [*order, root]))
     if _has_errors(faults):
         return Report(None, found, Size(reading.edges))
     first = sorted(found, key=lambda fault: fault.code != CONSTANT_OUTPUT)  # what makes all else idle
     return Report(replace(spec, warnings=tuple(first)), found, size_of(spec, reading.edges))
+
+
+def _plan_faults(spec: Spec) -> list[Diagnostic]:
+    """Every fault of widths, strides and sizes: each network at its defaults, each cell that stands in none
+    with its width a symbol, at stride 1. One report a (code, primary span), in order of the files. And a warning
+    for each network whose output does not depend on its input."""
+    found: list[Diagnostic] = []
+    for network in spec.networks.values():
+        config = search_of(spec, network.takes)
+        for parts in dict.fromkeys(config.stages.partials(config.partial)):
+            result, own = planned(spec, network, {}, parts)
+            found.extend(own)
+        warning = None if result is None else constant(result)
+        found += [] if warning is None else [warning]
+        if result is not None and config.auxiliary_skip:
+            found += skip_faults(result)
+    placed = {name for network in spec.networks.values() for name in network.cells}
+    found += loose_cells(spec, [cell for name, cell in spec.cells.items() if name not in placed])
+    return arranged(found, [file.source for file in spec.files])
 
 
 def size_of(spec: Spec, edges: int) -> Size:

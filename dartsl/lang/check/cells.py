@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from dartsl.lang.check.after_merges import with_operations
 from dartsl.lang.check.arguments import bind
+from dartsl.lang.check.catalogue import ordered, recursion
 from dartsl.lang.check.cell_faults import cell_faults
 from dartsl.lang.check.constants import substitute
 from dartsl.lang.check.kinds import ExprKind, Local, Scope
-from dartsl.lang.check.model import Cell, Edge
+from dartsl.lang.check.model import Candidate, Cell, Edge, Node
 from dartsl.lang.check.offers import Offer, Offers
-from dartsl.lang.check.order import ordered, recursion
 from dartsl.lang.check.outline import Outline, outline
 from dartsl.lang.check.resolve import noun
 from dartsl.lang.check.scans import highway_faults
@@ -145,7 +144,7 @@ class CellReader:
             at.span,
             further=tuple(shape.outputs[1:]),
         )
-        cell = with_operations(cell, {node: offer.candidates for node, offer in after.items()})
+        cell = _with_operations(cell, {node: offer.candidates for node, offer in after.items()})
         if known:  # candidates are open: each cell that fills them in is judged
             return cell
         self.checker.faults += highway_faults(cell)
@@ -203,3 +202,31 @@ def count_edges(cells: Cells, offers: Offers, root: Source) -> int:
         for name, count in cells.edges.items()
         if name not in cells.open or names[name].span.source is root
     )
+
+
+def _with_operations(cell: Cell, after: Mapping[str, tuple[Candidate, ...]]) -> Cell:
+    """A cell in which each node of `after` goes through what it offers there once its edges are merged (darts 2).
+
+    It is two nodes then, with what it offers as the edge between them; the one that merges has a name that cannot be
+    written. The rows of nodes follow all rows of edges, in order of the nodes.
+    """
+    if not after:
+        return cell
+    merging = {node.name: f"{node.name}.{node.merge}" for node in cell.nodes if node.name in after}
+    edges = [replace(edge, target=merging.get(edge.target, edge.target)) for edge in cell.edges]
+    last = len(cell.edges)  # a statement after all others
+    for node in cell.nodes:
+        if node.name in after:
+            offered = after[node.name]
+            edges.append(Edge(merging[node.name], node.name, 0, offered, node.item_span, (last, 0)))
+    return replace(
+        cell, nodes=tuple(part for node in cell.nodes for part in _parts(node, merging)), edges=tuple(edges)
+    )
+
+
+def _parts(node: Node, merging: Mapping[str, str]) -> Iterator[Node]:
+    if node.name in merging:
+        yield replace(node, name=merging[node.name], of=node.name)
+        yield replace(node, merge="sum", mix_bn=False, keep=None)
+    else:
+        yield node

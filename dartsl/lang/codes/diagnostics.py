@@ -10,6 +10,15 @@ from dartsl.lang.codes.source import Source, Span
 
 
 @dataclass(frozen=True)
+class Code:
+    """The meaning of a code: a title, paragraphs, and an example (spec text) that shows fault and remedy."""
+
+    title: str
+    explanation: str
+    example: str = ""
+
+
+@dataclass(frozen=True)
 class Label:
     """A span with the words that stand under it (which may be empty)."""
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dartsl.lang.codes.code import Code
-from dartsl.lang.codes.diagnostics import Diagnostic, Label
+from dartsl.lang.codes.diagnostics import Code, Diagnostic, Label
 from dartsl.lang.codes.source import Span
 
 CODES = {

@@ -6,8 +6,7 @@ from difflib import get_close_matches
 from textwrap import fill
 
 from dartsl.lang.codes import e01, e02, e03, e04, e05, e06
-from dartsl.lang.codes.code import Code
-from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.codes.diagnostics import Code, UserError
 
 __all__ = ["CODES", "Code", "explain", "page"]
 

@@ -1,16 +1,23 @@
-"""A stage's expression as the layers it stands for: chains, repetitions and strides of cells and ops."""
+"""A stage's expression as the layers it stands for: chains, repetitions and strides of cells and ops. And a `scan`: its
+dropouts worked out, and what the inputs of its cell hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
-from dartsl.lang.codes import e04
+from dartsl.lang.check.model import Cell
+from dartsl.lang.check.scans import ScanCall
+from dartsl.lang.codes import e04, e04_values
 from dartsl.lang.codes.diagnostics import Diagnostic
 from dartsl.lang.codes.limits import MAX_LAYERS, too_large
 from dartsl.lang.codes.source import Span
-from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, whole
-from dartsl.lang.records.accepted import LARGEST_KERNEL
+from dartsl.lang.plan.evaluate import Environment, FaultError, NoArmError, evaluate, whole
+from dartsl.lang.plan.terms import Scan
+from dartsl.lang.records.accepted import LARGEST_KERNEL, wanted
+from dartsl.lang.records.tensors import Tensor
+from dartsl.lang.records.widths import Width, shown
 from dartsl.lang.syntax.ast import Binary, Chain, Expr
 
 
@@ -86,3 +93,29 @@ class StageReader:
     def _misplaced(self, expr: Expr) -> None:
         label = "`/` applies to a cell, an operation or a repetition"
         self._faults.append(e04.cannot_stride(expr.span, label, "write `/` after the layer that strides"))
+
+
+def scan_of(call: ScanCall, scope: Environment) -> Scan:
+    """The scan that a sound call asks for. Raises FaultError (E0402, E0405) for a dropout out of 0 to 1."""
+    rates = {name: _rate(name, value, scope) for name, value in call.dropouts.items()}
+    dropouts = rates.get("dropout_x", 0.0), rates.get("dropout_h", 0.0)
+    return Scan(call.carries, *dropouts, linears=call.carry.span.source.version > 1)
+
+
+def _rate(name: str, expr: Expr, scope: Environment) -> float:
+    try:
+        value = evaluate(expr, scope)
+    except NoArmError:
+        value = False
+    if isinstance(value, bool) or not isinstance(value, Fraction):
+        raise FaultError(e04_values.expected(expr.span, "a number", "this is not a number"))
+    needed = wanted("rate", value)
+    if needed is not None:
+        label = f"this must be {needed}"
+        raise FaultError(e04_values.bad_value("E0405", expr.span, "scan", name, shown(value), label, None))
+    return float(value)
+
+
+def input_tensors(cell: Cell, carries: tuple[str, ...], element: Width, width: Width) -> tuple[Tensor, ...]:
+    """What the inputs of a cell hold at each step: vectors, in the order of its inputs."""
+    return tuple(Tensor(width if item.name in carries else element, ()) for item in cell.inputs)

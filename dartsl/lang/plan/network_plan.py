@@ -20,12 +20,11 @@ from dartsl.lang.plan.cell_terms import CellTerms, cell_layer
 from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.plan.evaluate import Environment, FaultError, Value
 from dartsl.lang.plan.layer_choices import laid_out
-from dartsl.lang.plan.layers import Item, StageReader
+from dartsl.lang.plan.layers import Item, StageReader, input_tensors, scan_of
 from dartsl.lang.plan.matrices import head_faults
 from dartsl.lang.plan.parameters import number_of, values_of, written
 from dartsl.lang.plan.partial import narrowed
 from dartsl.lang.plan.parts import Part, term, term_size
-from dartsl.lang.plan.scan_terms import input_tensors, scan_of
 from dartsl.lang.plan.stride_faults import stride_fault
 from dartsl.lang.plan.terms import Layer, Plan, Scan, TermLayer
 from dartsl.lang.plan.width_faults import bad_width, width_fault
