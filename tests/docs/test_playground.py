@@ -185,14 +185,20 @@ def test_every_spec_in_a_browsers_python(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a site that fetches nothing from elsewhere."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that fetches nothing from elsewhere."""
     folder = tmp_path_factory.mktemp("docs") / "site"
     with pytest.MonkeyPatch.context() as patch:
         for part in ("pictured", "costs"):
             patch.setattr(specs, part, lambda spec: [])
         write(build(ROOT, MODULES), folder)
-    handler = functools.partial(Quiet, directory=str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(site: Path) -> Iterator[str]:
+    """Its address."""
+    handler = functools.partial(Quiet, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -244,3 +250,14 @@ class TestInABrowser:
                 assert browser.execute_script(CONTRAST) >= 4.5, (width, scheme)
         assert browser.get_log("browser") == []
         assert [each for each in fetched(browser) if served not in each] == []
+
+    def test_a_file_that_is_another_is_refused(
+        self, browser: webdriver.Chrome, site: Path, served: str
+    ) -> None:
+        wasm = next(site.rglob("*.wasm"))
+        wasm.write_bytes(wasm.read_bytes() + b" ")
+        browser.execute_cdp_cmd("Network.clearBrowserCache", {})
+        browser.get(f"{served}playground.html?again")
+        state = browser.find_element(By.ID, "play-state")
+        WebDriverWait(browser, 60).until(lambda _: "could not be loaded" in state.text)
+        assert any("digest" in entry["message"] for entry in browser.get_log("browser"))

@@ -109,9 +109,18 @@ function page() {
 function work() {
   let answer = null;
 
+  function broken(fault) {
+    console.error(fault);
+    postMessage({ broken: answer ? "dartsl has failed on this text." : "Python could not be loaded: is there a network?" });
+  }
+
   async function load({ base, archive, digests }) {
     const plain = fetch;
-    self.fetch = (url, options) => plain(url, { ...options, integrity: digests[url] ?? "" });
+    self.fetch = (url, options) => {
+      const found = plain(url, { ...options, integrity: digests[url] ?? "" });
+      found.catch(broken); // for some of them Pyodide would wait for ever
+      return found;
+    };
     const named = (end) => Object.keys(digests).find((url) => url.endsWith(end));
     const module = async (end) => {
       const code = new Blob([await (await fetch(named(end))).text()], { type: "text/javascript" });
@@ -139,8 +148,7 @@ function work() {
         postMessage({});
       }
     } catch (fault) {
-      console.error(fault);
-      postMessage({ broken: answer ? "dartsl has failed on this text." : "Python could not be loaded: is there a network?" });
+      broken(fault);
     }
   };
 }
