@@ -148,11 +148,12 @@ def _lines(found: Sequence[Prediction]) -> list[str]:
 def _numbers(names: Sequence[str], found: Sequence[Prediction]) -> list[str]:
     """The same where numbers are predicted; of several targets each with its name."""
     first = max(map(len, names))
-    lines = []
-    for name, each in zip(names, found, strict=True):
-        shown = [
-            f"{f'{printable(target)} ' if len(each.targets) > 1 else ''}{value:.6g}"
-            for target, value in each.targets.items()
-        ]
-        lines.append("   ".join([f"{name:<{first}}", *shown]))
-    return lines
+    rows = [[f"{value:.6g}" for value in each.targets.values()] for each in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    targets = [f"{printable(name)} " if len(widths) > 1 else "" for name in found[0].targets]
+    return [
+        "   ".join(
+            [f"{name:<{first}}", *(f"{t}{v:>{w}}" for t, v, w in zip(targets, row, widths, strict=True))]
+        )
+        for name, row in zip(names, rows, strict=True)
+    ]

@@ -212,7 +212,9 @@ class ImageSession(Verified[list[ImageBatch]]):
             "validation": validation or None,
             "seconds": round(self.seconds, 3),
         }
-        shown = {**self.read(), **{name.replace("_", " "): value for name, value in validation.items()}}
+        short = {f"val_{name}": f"val {said}" for name, said in self._answers.shown.items()}
+        named = {short.get(name, name.replace("_", " ")): value for name, value in validation.items()}
+        shown = {**self.read(), **named}
         self.tally.clear()
         self.seconds, self.place = 0.0, 0
         return EpochEnd(row, figures=shown)

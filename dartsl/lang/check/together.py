@@ -10,7 +10,7 @@ from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.check.rules import IN_A_SPEC, RULES, TRAIN_RULES, Rule
 from dartsl.lang.check.stage_faults import parameter_faults
 from dartsl.lang.codes.diagnostics import Diagnostic, Label, UserError
-from dartsl.lang.codes.source import Span
+from dartsl.lang.codes.source import Source, Span
 from dartsl.lang.records.inputs import Images, Input
 from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.presets import PRESETS
@@ -25,6 +25,7 @@ from dartsl.lang.settings.values import (
     written,
 )
 from dartsl.lang.syntax.ast import SettingsDecl
+from dartsl.lang.syntax.resources import shipped_specs
 
 
 def broken(config: SearchConfig | TrainConfig) -> Iterator[Rule]:
@@ -106,8 +107,19 @@ def too_early(network: Network, loss: object) -> UserError | None:
         return None
     return UserError(
         f"`{LOSS} = {MSE}` is known from `darts 2` on, and {source.name} is written in darts {source.version}",
-        "begin it with `darts 2`",
+        _as_latest(source),
         exit_code=2,
+    )
+
+
+def _as_latest(source: Source) -> str:
+    """How to have a file, or a copy of a shipped one, in the latest version of the language."""
+    shipped = next((name for name, path in shipped_specs().items() if path == source.path), None)
+    if shipped is None:
+        return f"`dartsl fmt --upgrade {source.name}` makes it one of `darts 2`"
+    return (
+        f"copy it (`dartsl new mine --from {shipped}`), and make the copy one of `darts 2` "
+        "(`dartsl fmt --upgrade mine.darts`)"
     )
 
 

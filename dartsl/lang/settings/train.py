@@ -87,7 +87,10 @@ class TrainConfig:
         (), "column of a table (.csv) that is to be predicted; of numbers there may be several", words=True
     )
     drop_column: tuple[str, ...] = of_vectors((), "columns of a table (.csv) that are left out", words=True)
-    data: str = setting("", "data set: `digits`, text: `markov`, or the path of a file or folder")
+    data: str = setting(
+        "",
+        "data set: `digits`, table: `breast_cancer`, `diabetes`, text: `markov`, or the path of a file or folder",
+    )
     device: str = setting("auto", "torch device, such as `cpu` or `cuda:0`; auto: a GPU if there is one")
     validation: float = of_labelled(
         0.1, "fraction of the training data, its last images, held out for validation", low=0, high=1
