@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,10 @@ def predict_command(
     network = _trained(run, device, plugins)
     found = predict(network, files, top_k=top_k)
     records = [each.record() for each in found]
-    answer({"epochs": network.epochs, "images": records}, "\n".join(_lines(found)))
+    answer(
+        {"epochs": network.epochs, "images": records},
+        "\n".join(_lines(found, getattr(network.inputs, "target_std", ()))),
+    )
 
 
 def _trained(run: Path, device: str, plugins: tuple[Path, ...]) -> Trained:
@@ -127,11 +131,11 @@ def _continue(network: Trained, prompt: str, settings: dict[str, Any]) -> None:
     answer({"epochs": network.epochs, **found.record()}, found.text)
 
 
-def _lines(found: Sequence[Prediction]) -> list[str]:
-    """A line for each image, its classes or numbers in columns."""
+def _lines(found: Sequence[Prediction], std: Sequence[float]) -> list[str]:
+    """A line for each image, its classes or numbers in columns; `std` are the deviations of numbers."""
     names = [printable(each.image) for each in found]
     if any(each.targets for each in found):
-        return _numbers(names, found)
+        return _numbers(names, found, std)
     rows = [[printable(name) for name in each.classes] for each in found]
     first = max(map(len, names), default=0)
     width = max((len(name) for row in rows for name in row), default=0)
@@ -145,10 +149,14 @@ def _lines(found: Sequence[Prediction]) -> list[str]:
     return lines
 
 
-def _numbers(names: Sequence[str], found: Sequence[Prediction]) -> list[str]:
+def _numbers(names: Sequence[str], found: Sequence[Prediction], std: Sequence[float]) -> list[str]:
     """The same where numbers are predicted; of several targets each with its name."""
     first = max(map(len, names))
-    rows = [[f"{value:.6g}" for value in each.targets.values()] for each in found]
+    columns = list(zip(*(each.targets.values() for each in found), strict=True))
+    digits = [_digits(values, each) for values, each in zip(columns, std, strict=True)]
+    rows = [
+        [f"{value:.{n}g}" for value, n in zip(each.targets.values(), digits, strict=True)] for each in found
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     targets = [f"{printable(name)} " if len(widths) > 1 else "" for name in found[0].targets]
     return [
@@ -157,3 +165,9 @@ def _numbers(names: Sequence[str], found: Sequence[Prediction]) -> list[str]:
         )
         for name, row in zip(names, rows, strict=True)
     ]
+
+
+def _digits(values: Sequence[float], std: float) -> int:
+    """Those that show a thousandth of a deviation of the largest value, six or more."""
+    largest = max(map(abs, values))
+    return 6 if largest <= std else min(17, max(6, 4 + math.ceil(math.log10(largest / std))))

@@ -75,6 +75,7 @@ class About:
                 "mean": list(self.inputs.mean),
                 "std": list(self.inputs.std),
                 "resize": self.inputs.resize,
+                **({"columns": [list(each) for each in self.inputs.columns]} if self.inputs.columns else {}),
                 **self._answers(self.inputs),
             }
         return found

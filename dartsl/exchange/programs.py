@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,9 @@ from dartsl.nn.supernet import Supernet
 from dartsl.run.inputs import TARGETS, ImageInputs
 
 TOLERANCE = 1e-4  # of float32; other programs order their sums differently
+TOLD_APART = (
+    1e-3  # of a target's deviation: how far apart numbers beside its mean may be in the network's type
+)
 BATCHES = (2, 3)  # images of the example, and of the check
 EXTRA_FILE = "dartsl.json"  # of a torch.export program
 
@@ -50,8 +53,9 @@ class Program(nn.Module):
                 )  # (C, 1, 1)
         self._numbers = _numbers(about)
         if self._numbers is not None:
+            self._own_dtype = _own_dtype(*self._numbers, self._dtype)
             for name, values in zip(TARGETS, self._numbers, strict=True):
-                self.register_buffer(name, torch.tensor(values, dtype=self._dtype))  # (T,)
+                self.register_buffer(name, torch.tensor(values, dtype=self._own_dtype))  # (T,)
 
     def forward(self, images: Tensor) -> Tensor:
         if self._uint8:
@@ -59,7 +63,9 @@ class Program(nn.Module):
         if self._normalised:
             images = (images - self.mean) / self.std
         logits: Tensor = self.model(images)
-        return logits if self._numbers is None else logits * self.target_std + self.target_mean
+        if self._numbers is None:
+            return logits
+        return logits.to(self._own_dtype) * self.target_std + self.target_mean
 
 
 def _numbers(about: About) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -70,13 +76,11 @@ def _numbers(about: About) -> tuple[tuple[float, ...], tuple[float, ...]] | None
     return inputs.target_mean, inputs.target_std
 
 
-def _own(outputs: Tensor, about: About) -> Tensor:
-    """What the model gives, as the program does."""
-    found = _numbers(about)
-    if found is None:
-        return outputs
-    mean, std = (torch.tensor(values, dtype=outputs.dtype) for values in found)
-    return outputs * std + mean
+def _own_dtype(mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> torch.dtype:
+    """The type of the targets' own units: the network's, or float64 where that could not tell them apart."""
+    eps = torch.finfo(dtype).eps
+    lost = any(eps * abs(m) > TOLD_APART * s for m, s in zip(mean, std, strict=True))
+    return torch.float64 if lost else dtype
 
 
 def torch_program(model: Supernet, about: About) -> bytes:
@@ -96,7 +100,7 @@ def torch_program(model: Supernet, about: About) -> bytes:
         again = torch.export.load(content).module()
         given, wanted = examples(model, about, BATCHES[1])
         with torch.no_grad():
-            _check(again(given), _own(model(wanted), about))
+            _check(again(given), model(wanted), about)
     return content.getvalue()
 
 
@@ -128,7 +132,7 @@ def onnx_bytes(model: Supernet, about: About) -> bytes:
         given, wanted = examples(model, about, BATCHES[1])
         (logits,) = session.run(None, {"images": given.numpy()})
         with torch.no_grad():
-            _check(torch.from_numpy(logits), _own(model(wanted), about))
+            _check(torch.from_numpy(logits), model(wanted), about)
     return data
 
 
@@ -166,9 +170,17 @@ def examples(model: Supernet, about: About, batch: int) -> tuple[Tensor, Tensor]
     return planes if about.uint8 else planes.to(dtype) / 255, wanted
 
 
-def _check(given: Tensor, wanted: Tensor) -> None:
-    found = float((given - wanted).abs().max() / wanted.abs().max().clamp_min(1e-12))
-    if not found <= TOLERANCE:
+def _check(given: Tensor, wanted: Tensor, about: About) -> None:
+    """Raises UserError where a program gives others than the model, (B, classes) each; of numbers that are predicted,
+    the program in their own units, the model standardised."""
+    rounded, found_scale = 0.0, _numbers(about)
+    if found_scale is not None:
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in found_scale)
+        rounded = 2 * torch.finfo(given.dtype).eps * float((given.double().abs() / std).max())
+        given = (given.double() - mean) / std
+    largest = wanted.abs().max().clamp_min(1e-12)
+    found = float((given - wanted).abs().max() / largest)
+    if not found <= TOLERANCE + rounded / float(largest):
         raise UserError(
             f"the exported program's outputs differ from the model's by {found:.1e} of the largest"
         )

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dartsl.lang.settings.methods import MSE
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.ambient import undisturbed
 from dartsl.nn.build import Build
@@ -35,8 +36,9 @@ from dartsl.searching.method import Constant, Method
 from dartsl.searching.step import SearchStep, alpha_step
 from dartsl.searching.terms import Moment
 from dartsl.step.autograd import slopes
-from dartsl.step.batches import Batch, random_batches
+from dartsl.step.batches import Batch, ImageBatch, random_batches
 from dartsl.step.gradients import gradients_of
+from dartsl.step.targets import Scale, squared_error
 
 CASES = ("forward_backward", "first", "second", "exact")
 LEVELS: Mapping[str, Build] = {
@@ -57,10 +59,15 @@ class Trial:
     batch: int
     threads: int = field(default_factory=torch.get_num_threads)
 
+    @property
+    def numbers(self) -> bool:
+        """Whether the network predicts numbers, and not classes."""
+        return self.job.spec.search.get("loss") == MSE
+
     def stepper(self, level: str) -> Stepper:
         job = self.job
         model = from_plan(job.spec, job.plan(), LEVELS[level], job.plugins or plugins_beside(job.source))
-        return Stepper(model, everything=level == "O0")
+        return Stepper(model, everything=level == "O0", numbers=self.numbers)
 
 
 @dataclass(frozen=True)
@@ -82,11 +89,12 @@ class Stepper:
     """A supernet with DARTS's optimisers, which takes the steps that are measured: the search's own.
 
     With `everything` the first-order step takes all gradients in both its passes, and the optimiser weight after
-    weight, as the authors' code does.
+    weight, as the authors' code does. With `numbers` the network predicts these, and not classes.
     """
 
-    def __init__(self, model: Supernet, *, everything: bool) -> None:
+    def __init__(self, model: Supernet, *, everything: bool, numbers: bool = False) -> None:
         config = SearchConfig()
+        self.numbers = numbers
         self.model = model
         self.everything = everything
         method = Method.of(config, Constant(config.lr))
@@ -124,10 +132,20 @@ class Stepper:
         step.weights.zero_grad()
 
     def batches(self, size: int) -> tuple[Batch, Batch]:
-        """Random normal images or random tokens, the same for all levels."""
-        like = next(self.model.parameters())
-        train, validation = random_batches(self.model.plan, size, like, torch.Generator().manual_seed(0))
+        """Random normal images and classes (or targets), or random tokens, the same for all levels."""
+        like, generator = next(self.model.parameters()), torch.Generator().manual_seed(0)
+        train, validation = random_batches(self.model.plan, size, like, generator)
+        if self.numbers:
+            return self._of_numbers(train, generator), self._of_numbers(validation, generator)
         return train, validation
+
+    def _of_numbers(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The batch of images with targets (B, T) of mean 0 and deviation 1."""
+        assert isinstance(batch, ImageBatch)
+        count = self.model.plan.classes
+        scale = Scale.of([0.0] * count, [1.0] * count, batch.device)
+        targets = torch.randn((batch.size, count), generator=generator).to(scale.mean)
+        return batch._replace(labels=targets, objective=squared_error(scale))
 
 
 class OperationCount(TorchDispatchMode):

@@ -164,7 +164,7 @@ def _row(trial: Trial, device: str, case: str, name: str, gauge: Gauge, repeats:
         model = from_plan(job.spec, job.plan(), build, job.plugins or plugins_beside(job.source))
         if case in ORDERS and not model.alpha_parameters():
             return None
-        stepper = Stepper(model, everything=name == "O0")
+        stepper = Stepper(model, everything=name == "O0", numbers=trial.numbers)
         told: list[str] = []
         graphs = Graphs.of(device, variant.graphs and case in ORDERS, obstacles(model, ALONE, own_code=False))
         graphs.say = told.append

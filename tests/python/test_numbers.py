@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import dartsl
+from dartsl.cli import cli
 from tests.python.test_kinds import QUIET, VECTORS
 
 RNG = np.random.default_rng(2)
@@ -135,6 +140,34 @@ def test_large_numbers_with_a_small_spread(tmp_path: Path) -> None:
     assert [fit["r2"] for fit in test.targets.values()] == pytest.approx(list(r2), rel=1e-5)
     assert [fit["mae"] for fit in test.targets.values()] == pytest.approx(list(mae), rel=1e-5)
     assert r2[0] > 0.3
+    dartsl.export(trained, to="torch", output=tmp_path / "model.pt2")
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    np.testing.assert_allclose(program(torch.from_numpy(x[:20])).detach(), made, rtol=1e-14, atol=1e-4)
+    shown = CliRunner().invoke(cli, ["predict", str(trained.path), str(tmp_path / "own.npz")]).output
+    assert float(shown.split()[3]) == pytest.approx(made[0, 0], abs=0.01)
+
+
+def test_an_export_of_a_table_says_how_its_rows_are_read(tmp_path: Path) -> None:
+    """By its metadata alone, and an independent reader, a program predicts what dartsl does."""
+    rows = [f"{n % 7},{'red' if n % 3 else 'blue'},{n % 7 * 2.5 + n % 3}" for n in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,colour,price", *rows]) + "\n")
+    text = OF_MSE.replace("vector(5)", "vector(3)").replace("linear(2)", "linear(1)")
+    settings = {**QUIET, "data": str(tmp_path / "t.csv"), "target_column": "price"}
+    run = dartsl.search(dartsl.Source("tiny", text), tmp_path / "s", **settings)
+    trained = dartsl.train(run, tmp_path / "t", **QUIET)
+    dartsl.export(trained, to="torch", output=tmp_path / "model.pt2")
+    extra = {"dartsl.json": ""}
+    program = torch.export.load(tmp_path / "model.pt2", extra_files=extra).module()
+    features = [
+        [float(row[name])] if not categories else [float(row[name] == word) for word in categories]
+        for row in csv.DictReader(["size,colour,price", *rows])
+        for name, categories in json.loads(extra["dartsl.json"])["columns"]
+    ]
+    made = program(torch.tensor(list(chain.from_iterable(features))).reshape(40, 3))
+    wanted = [each.targets["price"] for each in dartsl.predict(trained, tmp_path / "t.csv")]
+    torch.testing.assert_close(
+        made[:, 0].double(), torch.tensor(wanted, dtype=torch.float64), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_columns_of_a_table_go_with_the_run(tmp_path: Path) -> None:
