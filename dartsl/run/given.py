@@ -26,9 +26,10 @@ class Given:
     """What is given, each in place of what the settings say.
 
     data     a data set of (image, label), or (training, validation), or (training, validation, test)
-    loss     of logits (B, classes) and labels (B,) the mean loss (), in place of the cross entropy
-    metrics  of the same two a number, by name: their means are reported beside loss and accuracy. Where numbers are
-             predicted they are functions of predictions and targets (B, T), in the targets' own units
+    loss     of logits (B, classes) and labels (B,) the mean loss (), in place of the cross entropy; where numbers are
+             predicted of outputs and targets (B, T), both standardised, in place of the mean squared error
+    metrics  of logits and labels a number, by name: their means are reported beside loss and accuracy. Where numbers
+             are predicted they are functions of predictions and targets (B, T), in the targets' own units
     """
 
     data: Data | None = None
@@ -97,17 +98,6 @@ def require_none(given: Given) -> None:
         raise UserError(
             f"{', '.join(names)} from Python are for networks of images, and this one reads text",
             "name a text by the setting `data`",
-        )
-
-
-def require_classes(given: Given, numbers: bool) -> None:
-    """Raise UserError where data sets or a loss are given for a network that predicts `numbers`."""
-    if numbers and (given.data is not None or given.loss is not None):
-        what = "data sets" if given.data is not None else "a loss"
-        raise UserError(
-            f"{what} from Python are of classes, and `loss = mse` is of numbers",
-            "name an .npz or .csv file of numbers by the setting `data`; metrics may be given",
-            exit_code=2,
         )
 
 

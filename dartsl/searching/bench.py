@@ -38,7 +38,7 @@ from dartsl.searching.terms import Moment
 from dartsl.step.autograd import slopes
 from dartsl.step.batches import Batch, ImageBatch, random_batches
 from dartsl.step.gradients import gradients_of
-from dartsl.step.targets import Scale, squared_error
+from dartsl.step.targets import Scale, of_targets
 
 CASES = ("forward_backward", "first", "second", "exact")
 LEVELS: Mapping[str, Build] = {
@@ -145,7 +145,7 @@ class Stepper:
         count = self.model.plan.classes
         scale = Scale.of([0.0] * count, [1.0] * count, batch.device)
         targets = torch.randn((batch.size, count), generator=generator).to(scale.mean)
-        return batch._replace(labels=targets, objective=squared_error(scale))
+        return batch._replace(labels=targets, objective=of_targets(scale))
 
 
 class OperationCount(TorchDispatchMode):

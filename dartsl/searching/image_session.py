@@ -25,7 +25,7 @@ from dartsl.nn.draws import stream_seed
 from dartsl.nn.placing import torch_dtype
 from dartsl.nn.share import Share
 from dartsl.nn.supernet import Supernet
-from dartsl.run.given import NOTHING, Given, require_classes
+from dartsl.run.given import NOTHING, Given
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check, record, text
@@ -35,7 +35,7 @@ from dartsl.searching.method import Cosine
 from dartsl.searching.session import SearchSession
 from dartsl.searching.spans import Span
 from dartsl.step.batches import Batch, ImageBatch, Outcome, Passed, objective
-from dartsl.step.targets import Scale, squared_error
+from dartsl.step.targets import Scale, mean_squared_error, of_targets
 
 Objective = Callable[[Tensor, Tensor], Passed]
 
@@ -91,7 +91,6 @@ class ImageSession(SearchSession[Tensor]):
             self.images = InMemory(data, config)
         self.augment = self.images.augment
         self.inputs = inputs_of(data, self.augment)
-        require_classes(given, self.inputs.numbers)
         self.own_code = given.own_code
         self.metrics = tuple(given.metrics)
         self._objective, self._validated = self._objectives(config, given)
@@ -112,7 +111,8 @@ class ImageSession(SearchSession[Tensor]):
         if inputs.numbers:
             self.measures, self.targets = {"r2": "R2", "mae": "MAE"}, len(inputs.classes)
             scale = Scale.of(inputs.target_mean, inputs.target_std, config.device)
-            return squared_error(scale), squared_error(scale, given.metrics)
+            loss = given.loss or mean_squared_error
+            return of_targets(scale, loss), of_targets(scale, loss, given.metrics)
         loss = given.loss or F.cross_entropy
         return objective(loss, {}), objective(loss, given.metrics)
 
@@ -210,7 +210,7 @@ def _halves(data: Images, part: float) -> tuple[Tensor, Tensor]:
     train, valid, _ = data.sizes
     if valid:
         return torch.arange(train), torch.arange(train, train + valid)
-    return split_by_index(data.labels(), part, kind_of_data(data.shape))
+    return split_by_index(data.labels, part, kind_of_data(data.shape))
 
 
 def _require_batch_norm(model: Supernet, config: SearchConfig, ours: int, theirs: int) -> None:

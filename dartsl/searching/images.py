@@ -18,7 +18,7 @@ from dartsl.data.images import IMAGE, kind_of
 from dartsl.data.targets import Wanted
 from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.values import SearchConfig
-from dartsl.run.given import NOTHING, Given, require_classes, sets_of
+from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 
 Images = ImageData | FolderData | GivenImages
@@ -32,8 +32,7 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
     expect = (*plan.input.shape.outer, plan.classes)
     wanted = Wanted.of(config)
     if given.data is not None:
-        require_classes(given, wanted.numbers)
-        return given_images(given.names()["data"], sets_of(given.data), expect)
+        return given_images(given.names()["data"], sets_of(given.data), expect, numbers=wanted.numbers)
     parameter = plan.network.outputs_parameter
     large = None
     if plan.input.kind == IMAGE.several and not wanted.numbers:
@@ -43,8 +42,9 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:
     """What the network takes and gives, for `run.json`."""
-    numbers = isinstance(data, ImageData) and data.numbers
-    scale = measure(data.train_labels) if isinstance(data, ImageData) and numbers else ((), ())
+    scale: tuple[tuple[float, ...], tuple[float, ...]] = (), ()
+    if not isinstance(data, FolderData) and data.numbers:
+        scale = measure(data.labels if isinstance(data, GivenImages) else data.train_labels)
     prepared, floats = isinstance(augment, Prepared), isinstance(data, ImageData) and data.floats
     return ImageInputs(
         data.shape,

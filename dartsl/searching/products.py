@@ -10,6 +10,7 @@ w + e v, the ordinary gradient in alpha is taken of the dual loss, and its tange
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import get_total_norm
 
 from dartsl.graph.operations import info
+from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.records.primitives import owner
 from dartsl.nn.passing import Pass
 from dartsl.step.autograd import constant, restored, shift, slopes
@@ -110,7 +112,10 @@ def _gradient_along(
         }
         # A buffer that a pass writes to in place would become dual itself: the pass gets copies.
         replaced.update((name, buffer.clone()) for name, buffer in step_of.named_buffers())
-        gradients = torch.func.functional_call(step_of, replaced, (batch, pass_))
+        try:
+            gradients = torch.func.functional_call(step_of, replaced, (batch, pass_))
+        except NotImplementedError as fault:
+            raise _without_forward_mode(fault) from fault
         tangents = [_tangent(gradient) for gradient in gradients]
     product = [
         torch.zeros_like(alpha) if tangent is None else tangent.detach()
@@ -118,6 +123,17 @@ def _gradient_along(
     ]
     batch.share.sum_(product)
     return product
+
+
+def _without_forward_mode(fault: NotImplementedError) -> Exception:
+    """What to tell of a function of a user's own loss or operation that torch cannot derive in forward mode."""
+    found = re.search(r"forward AD with (\w+)", str(fault))
+    if found is None:
+        return fault
+    return UserError(
+        f"exact products take derivatives in forward mode, and torch has none of `{found[1]}`",
+        "give order 1 or 2, and no curvature; or make the loss (or operation) that calls it of others",
+    )
 
 
 class _AlphaGradient(nn.Module):

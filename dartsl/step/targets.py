@@ -17,7 +17,7 @@ from torch import Tensor
 from dartsl.nn.placing import wide_type
 from dartsl.step.batches import Outcome
 from dartsl.step.finite import wide
-from dartsl.step.own import metric_value
+from dartsl.step.own import Loss, mean_loss, metric_value
 
 ALIKE = 1e-12  # a spread that is a smaller part of the targets' squares is rounding
 
@@ -46,11 +46,11 @@ class Scale:
 
 
 def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The mean, (), over examples and targets, of standardised (B, T), in the type of the outputs.
+    """The mean, (), over examples and targets, of standardised (B, T).
 
     torch's own mse_loss has no derivative in forward mode of its gradient, which the exact order takes.
     """
-    return (outputs - targets.to(outputs.dtype)).square().mean()
+    return (outputs - targets).square().mean()
 
 
 def errors(outputs: Tensor, targets: Tensor, scale: Scale) -> Tensor:
@@ -109,15 +109,16 @@ class TargetPassed:
         return Outcome(self.loss.detach(), None, len(outputs), (), metrics, sums)
 
 
-def squared_error(
-    scale: Scale, metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] | None = None
+def of_targets(
+    scale: Scale,
+    loss: Loss = mean_squared_error,
+    metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] | None = None,
 ) -> Callable[[Tensor, Tensor], TargetPassed]:
-    """The mean squared error of what a network gives, (B, T), and of targets (B, T) in their own units."""
+    """The mean `loss` of what a network gives, (B, T), and of targets (B, T) in their own units."""
 
     def objective(outputs: Tensor, targets: Tensor) -> TargetPassed:
         wanted = scale.standard(targets)
-        return TargetPassed(
-            mean_squared_error(outputs, wanted), outputs, wanted, scale, metrics=dict(metrics or {})
-        )
+        found = mean_loss(loss, outputs, wanted.to(outputs.dtype))
+        return TargetPassed(found, outputs, wanted, scale, metrics=dict(metrics or {}))
 
     return objective

@@ -50,7 +50,9 @@ def loss_of(config: TrainConfig, feed: Feed, given: Given) -> Loss:
             "leave them out, or let the loss that is given see to them",
             exit_code=2,
         )
-    return Loss(config.label_smoothing, weights, mean_squared_error if config.loss == MSE else given.loss)
+    return Loss(
+        config.label_smoothing, weights, given.loss or (mean_squared_error if config.loss == MSE else None)
+    )
 
 
 class Loss:

@@ -21,7 +21,7 @@ from dartsl.lang.plan.terms import Plan
 from dartsl.lang.settings.effects import Found
 from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.placing import torch_dtype
-from dartsl.run.given import NOTHING, Given, require_classes, sets_of
+from dartsl.run.given import NOTHING, Given, sets_of
 from dartsl.run.inputs import ImageInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.step.batches import ImageBatch
@@ -43,9 +43,9 @@ def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given 
     require_bounds(config.jitter)
     expect = (*plan.input.shape.outer, plan.classes)
     wanted = Wanted.of(config)
-    require_classes(given, wanted.numbers)
     if given.data is not None:
-        return GivenFeed(given_images(given.names()["data"], sets_of(given.data), expect), config, group)
+        found = given_images(given.names()["data"], sets_of(given.data), expect, numbers=wanted.numbers)
+        return GivenFeed(found, config, group)
     parameter = plan.network.outputs_parameter
     must = config.resized_crop or bool(config.jitter)
     large = None

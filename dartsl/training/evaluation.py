@@ -21,6 +21,8 @@ from dartsl.step.targets import Scale, errors, fits, mean_fit
 from dartsl.training.measured import Measured
 from dartsl.training.numbers import NumbersMeasured, mean_range
 
+LOSS = "loss"  # which no metric may be called
+
 
 def autocast(config: TrainConfig) -> AbstractContextManager[Any]:
     """The shorter type that the setting `amp` asks for; else nothing."""
@@ -78,16 +80,20 @@ def measured_numbers(
     given: Given = NOTHING,
 ) -> NumbersMeasured | None:
     """The same of a model that predicts numbers, which `inputs` name and scale; metrics that are given are functions of
-    predictions and targets in their own units."""
+    predictions and targets in their own units. A loss that is given stands among them, as `loss`."""
     before = model.training
     model.eval()
-    count, squares, sums = 0, Squares(), dict.fromkeys(given.metrics, 0.0)
+    names = [*given.metrics, *([] if given.loss is None else [LOSS])]
+    count, squares, sums = 0, Squares(), dict.fromkeys(names, 0.0)
     try:
         for batch in batches:
             outputs = forward(batch.images)  # (B, T)
             scale = Scale.of(inputs.target_mean, inputs.target_std, outputs.device)
             count += len(outputs)
-            squares.add(outputs, scale.standard(batch.labels), scale)
+            wanted = scale.standard(batch.labels)
+            squares.add(outputs, wanted, scale)
+            if given.loss is not None:
+                sums[LOSS] += float(mean_loss(given.loss, outputs, wanted.to(outputs.dtype))) * len(outputs)
             own = scale.own(outputs), wide(batch.labels)
             for name, metric in given.metrics.items():
                 sums[name] += float(metric_value(name, metric, *own)) * len(outputs)

@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from dartsl.data.device import moved, one_ahead
+from dartsl.data.augment import measure
+from dartsl.data.device import labels_on, moved, one_ahead
 from dartsl.data.given import GivenImages, Prepared
 from dartsl.data.images import kind_of
 from dartsl.lang.codes.diagnostics import UserError
@@ -41,25 +42,32 @@ class GivenFeed:
         self._data = data
         self._config = config
         self._group = group
-        self._labels: Tensor | None = None
         names = ("mean", "std", "crop", "flip", "cutout")
         self._augment = data.augment({name: getattr(config, name) for name in names})
         mean, std, prepared = self._augment.mean, self._augment.std, isinstance(self._augment, Prepared)
-        self.inputs = ImageInputs(
-            data.shape, mean, std, data.class_names, prepared=prepared, kind=kind_of(data.shape)
-        )
         train, valid, test = data.sizes
         self.found = Found(prepared=prepared, apart=valid > 0)
         self._apart = VALIDATION if valid else TRAIN
         # Whether labels are sorted matters where the last training images are set apart, and there alone.
-        labels = torch.zeros(0) if valid or config.final or not config.validation else self._all_labels()
+        labels = torch.zeros(0) if valid or config.final or not config.validation else data.labels
         self._ours, self._theirs = set_apart(train, config, labels, valid or None, kind_of(data.shape))
         self.counts = (len(self._ours), len(self._theirs), test)
+        scale = measure(self.labels) if data.numbers and train else ((), ())
+        self.inputs = ImageInputs(
+            data.shape,
+            mean,
+            std,
+            data.class_names,
+            prepared=prepared,
+            kind=kind_of(data.shape),
+            target_mean=scale[0],
+            target_std=scale[1],
+        )
 
     @property
     def labels(self) -> Tensor:
-        """Of the images that train, int64 (N,): the whole data set is read for them."""
-        return self._all_labels()[self._ours]
+        """Of the images that train, int64 (N,), or targets (N, T): the whole data set is read for them."""
+        return self._data.labels[self._ours]
 
     def train(self, epoch: int, step: int) -> Iterator[list[ImageBatch]]:
         """The batches of an epoch after its first `step`, augmented; on a GPU one is prepared ahead."""
@@ -93,9 +101,4 @@ class GivenFeed:
         """On the device; what is random in reading is keyed by the epoch (-1: of evaluation) and the image."""
         seed = stream_seed(self._config.seed, "given", epoch)
         images, labels = self._data.read(part, places, seed)
-        return moved(images, self._config.device), moved(labels, self._config.device)
-
-    def _all_labels(self) -> Tensor:
-        if self._labels is None:
-            self._labels = self._data.labels()
-        return self._labels
+        return moved(images, self._config.device), labels_on(labels, self._config.device)

@@ -67,9 +67,10 @@ class Objective:
     def __call__(self, output: Tensor, labels: Tensor) -> ImagePassed | TargetPassed:
         """Of both heads' logits (B, classes) or (B, 2 * classes), and labels (B,), int64, or targets (B, classes)."""
         wanted = labels if self._scale is None else self._scale.standard(labels)
+        answers = labels if self._scale is None else wanted.to(output.dtype)
         logits, *others = torch.split(output, self._classes, dim=1)
-        penalties = [self._auxiliary * self.loss(other, wanted) for other in others]
-        penalty, loss = penalties[0] if penalties else None, self.loss(logits, wanted)
+        penalties = [self._auxiliary * self.loss(other, answers) for other in others]
+        penalty, loss = penalties[0] if penalties else None, self.loss(logits, answers)
         if self._scale is None:
             return ImagePassed(loss, logits, labels, penalty)
         return TargetPassed(loss, logits, wanted, self._scale, penalty)

@@ -22,7 +22,7 @@ from dartsl.data.text.corpus import UNKNOWN
 from dartsl.data.text.detect import test_words
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.values import TrainConfig, names_table
-from dartsl.run.given import Given, require_classes, sets_of
+from dartsl.run.given import Given, sets_of
 from dartsl.run.inputs import ImageInputs, TextInputs, read_vocabulary
 from dartsl.run.loop import own_generators
 from dartsl.training.answers import answers_of
@@ -127,7 +127,6 @@ def _table(run: Trained, inputs: ImageInputs, config: TrainConfig) -> ImageData:
 
 def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
     """A data set that is given: one is the test set, of three it is the last."""
-    require_classes(given, inputs.numbers)
     assert given.data is not None
     sets = sets_of(given.data)
     if len(sets) == 2:
@@ -135,7 +134,7 @@ def _given(run: Trained, inputs: ImageInputs, given: Given) -> Feed:
             "two data sets are (training, validation): none is for testing", "give the test set alone"
         )
     expect = (*inputs.shape, run.model.plan.classes)
-    found = given_images(given.names()["data"], (sets[-1],), expect, parts=("test",))
+    found = given_images(given.names()["data"], (sets[-1],), expect, parts=("test",), numbers=inputs.numbers)
     if found.prepared != inputs.prepared:
         kinds = ("floating", "uint8") if found.prepared else ("uint8", "floating")
         raise UserError(

@@ -65,7 +65,12 @@ def predictions(run: Trained, images: Images, top_k: int | None) -> list[Predict
     if inputs.prepared:
         raise UserError(
             f"{run.folder.path} was trained on {inputs.kind} that code of its user prepared, which is not known here",
-            help="prepare them alike, and call the network: dartsl.trained(run).model(images)",
+            help="prepare them alike, and call the network: dartsl.trained(run).model(images)"
+            + (
+                "; its outputs times inputs.target_std, and target_mean, are numbers"
+                if inputs.numbers
+                else ""
+            ),
         )
     if inputs.numbers and top_k is not None:
         raise UserError(

@@ -264,7 +264,64 @@ def test_the_loss_is_asked_for_by_name_or_as_a_function(tmp_path: Path) -> None:
         dartsl.sample(tmp_path / "two.darts", network="tiny")
     with pytest.raises(dartsl.UserError, match="says `loss = mse`, and `cross_entropy` is asked for"):
         dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "o", loss="cross_entropy", **settings)
-    with pytest.raises(dartsl.UserError, match="a loss from Python"):
-        dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "o", loss=torch.nn.L1Loss(), **settings)
     with pytest.raises(dartsl.UserError, match="label_smoothing is about classes"):
         dartsl.train(run, tmp_path / "o", **QUIET, label_smoothing=0.1)
+
+
+class Own(torch.utils.data.Dataset[tuple[torch.Tensor, Any]]):
+    """Vectors and what follows from them, as tensors (T,), arrays or lists."""
+
+    def __init__(self, count: int, kind: Any) -> None:
+        draws = np.random.default_rng(count)
+        self.x = draws.normal(size=(count, 5)).astype("float32")
+        self.y = np.stack([1e9 + self.x[:, 0].astype("float64"), 3 * self.x[:, 1]], axis=1)
+        self.kind = kind
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, Any]:
+        return torch.from_numpy(self.x[place]), self.kind(self.y[place])
+
+
+def test_data_and_loss_of_ones_own(tmp_path: Path) -> None:
+    """The loss is of standardised outputs and targets, and is what `val_loss` says; R2 and MAE are as of a file."""
+    huber = torch.nn.HuberLoss(delta=0.5)
+    train, test = Own(40, torch.from_numpy), Own(16, list)
+    source = dartsl.Source("tiny", OF_MSE)
+    searched = dartsl.search(source, tmp_path / "s", data=train, loss=huber, **QUIET, order="2")
+    with pytest.raises(
+        dartsl.UserError, match="in forward mode, and torch has none of `huber_loss_backward`"
+    ):
+        dartsl.search(source, tmp_path / "e", data=train, loss=huber, **QUIET, order="exact")
+    given: dict[str, Any] = {"data": (train, Own(12, np.asarray), test), "loss": huber}
+    trained = dartsl.train(searched, tmp_path / "t", **given, **QUIET | {"epochs": 4, "lr": 0.1})
+    inputs: Any = dartsl.trained(trained).inputs
+    np.testing.assert_allclose(inputs.target_mean, train.y.mean(0), rtol=1e-15)
+    np.testing.assert_allclose(inputs.target_std, train.y.std(0), rtol=1e-7)
+    outputs = trained.model(device="cpu")(torch.from_numpy(test.x)).detach().double()
+    wanted = torch.from_numpy((test.y - train.y.mean(0)) / train.y.std(0))
+    found: Any = trained.test
+    assert found.metrics["loss"] == pytest.approx(float(huber(outputs, wanted)), rel=1e-4)
+    assert found.mse.value == pytest.approx(float((outputs - wanted).square().mean()), rel=1e-4)
+    r2 = 1 - ((outputs - wanted) ** 2).sum(0) / ((wanted - wanted.mean(0)) ** 2).sum(0)
+    assert found.r2 == pytest.approx(float(r2.mean()), rel=1e-4)
+    assert trained.history[-1]["validation"]["val_loss"] > 0
+    assert dartsl.evaluate(trained, **given).test == found
+    assert dartsl.evaluate(trained, data=test, loss=huber).test == found
+    assert dartsl.resume(trained, epochs=5, quiet=True, **given).finished
+    with pytest.raises(dartsl.UserError, match="code of its user prepared"):
+        dartsl.predict(trained, test.x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (lambda y: y[:1], "has 1 target, and the network's head gives 2"),
+        (lambda y: [1.0, np.inf], "the target of training image . is inf"),
+        (lambda y: "much", "is not .image, target."),
+    ],
+)
+def test_targets_of_ones_own_that_are_none_are_refused(tmp_path: Path, kind: Any, message: str) -> None:
+    with pytest.raises(dartsl.UserError, match=message):
+        dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "s", data=Own(16, kind), **QUIET)

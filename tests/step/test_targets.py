@@ -12,7 +12,7 @@ from dartsl.graph.build import build
 from dartsl.searching.bilevel import Unroll, alpha_gradient
 from dartsl.step.batches import ImageBatch, Outcome, together
 from dartsl.step.tally import Tally
-from dartsl.step.targets import Scale, errors, fits, mean_fit, squared_error
+from dartsl.step.targets import Scale, errors, fits, mean_fit, of_targets
 from tests.passes.same import model, planned_text
 
 WIDE = torch.float64
@@ -52,7 +52,7 @@ def test_targets_that_do_not_differ_have_no_r2() -> None:
 
 
 def outcome(rows: slice) -> Outcome:
-    return squared_error(scale((0, 1)))(OUTPUTS[rows], TARGETS[rows]).outcome()
+    return of_targets(scale((0, 1)))(OUTPUTS[rows], TARGETS[rows]).outcome()
 
 
 def test_batches_and_parts_of_one_sum_to_the_whole() -> None:
@@ -120,7 +120,7 @@ def batch(seed: int) -> ImageBatch:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randn(6, 4, generator=generator, dtype=WIDE)
     targets = torch.randn(6, 2, generator=generator) * 4  # as data sets have them, float32
-    return ImageBatch(rows, targets, objective=squared_error(OWN))
+    return ImageBatch(rows, targets, objective=of_targets(OWN))
 
 
 def test_the_loss_and_its_gradient_are_those_of_plain_torch(network: Any) -> None:
