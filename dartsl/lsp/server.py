@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any
+from urllib.parse import unquote
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.workspace import TextDocument
 
 import dartsl
 from dartsl.lang.codes.diagnostics import SpecError, UserError
@@ -36,9 +38,17 @@ class DartsServer(LanguageServer):
         super().__init__(
             "dartsl", dartsl.__version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
         )  # changes of parts are left to the editor: its lines are counted in one way only
-        self.documents = Documents(self.text_of, lambda: list(self.workspace.text_documents))
+        self.documents = Documents(self.text_of, self.open_uris)
         self.waiting: dict[str, asyncio.TimerHandle] = {}
         self.took = 0.0
+
+    def open_text(self, uri: str) -> TextDocument | None:
+        found: TextDocument | None = self.workspace.text_documents.get(unquote(uri))  # pygls keeps no escapes
+        return found
+
+    def open_uris(self) -> list[str]:
+        """Those of the texts that are open, as the editor writes them."""
+        return [text.uri for text in list(self.workspace.text_documents.values())]
 
     def text_of(self, uri: str) -> str:
         """A text as the editor has it, or as it is on disk; an empty one where it is not open and cannot be read."""
@@ -63,7 +73,7 @@ class DartsServer(LanguageServer):
     def check(self, uri: str) -> None:
         """Publish what is wrong with a text."""
         self.waiting.pop(uri, None)
-        text = self.workspace.text_documents.get(uri)
+        text = self.open_text(uri)
         if text is None:
             return
         begun = time.perf_counter()
@@ -74,13 +84,13 @@ class DartsServer(LanguageServer):
     def check_importers(self, uri: str) -> None:
         """Check what imports a text that was opened, changed or closed."""
         for other in self.documents.changed(uri):
-            if other in self.workspace.text_documents:
-                self.check_soon(other)
+            if (text := self.open_text(other)) is not None:
+                self.check_soon(text.uri)
 
     def check_all(self) -> None:
         """Read all open texts anew: a file has changed that they may import."""
         self.documents.forget()
-        for uri in list(self.workspace.text_documents):
+        for uri in self.open_uris():
             self.check_soon(uri)
 
 

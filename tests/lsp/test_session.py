@@ -113,6 +113,8 @@ def _offset(lines: list[str], place: lsp.Position) -> int:
 
 
 def test_a_session(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "é +(@) %41"  # whose URI has escapes
+    tmp_path.mkdir()
     (tmp_path / "parts.darts").write_text(PARTS, encoding="utf-8")
     (tmp_path / "mine.darts").write_text(SPEC, encoding="utf-8")
 
