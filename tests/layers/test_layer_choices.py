@@ -15,9 +15,11 @@ from dartsl.cli import cli
 from dartsl.graph.count import space_size
 from dartsl.graph.passes import passes_of
 from dartsl.lang.checker import check, diagnose, pick_network
+from dartsl.lang.codes.diagnostics import SpecError
 from dartsl.lang.codes.render import Size
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.layer_choices import laid_out, shown
+from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.emit import emit_python
@@ -306,6 +308,14 @@ def test_equal_choices_of_two_stages_name_the_parameters_of_the_network() -> Non
     first, second = ["f(1, 2)", "f(3, 2)"], ["f(3, 1)", "f(3, 2)"]
     text = EQUAL.replace("/S", "")
     assert offered(text) == {"layer0": first, "layer1": second, "layer2": first, "layer3": second}
+
+
+@pytest.mark.parametrize("given", [{"L": 0}, {"L": 2, "C": 0}])
+def test_a_number_that_cannot_be_is_reported_once(given: dict[str, int]) -> None:
+    spec = check(Source("test.darts", SPEC))
+    with pytest.raises(SpecError) as caught:
+        plan(spec, pick_network(spec, None), given)
+    assert len({fault.primary.span for fault in caught.value.diagnostics}) == len(caught.value.diagnostics)
 
 
 def test_what_is_wrong_in_one_of_two_equal_choices_is_reported_there() -> None:

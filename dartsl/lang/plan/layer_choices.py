@@ -15,7 +15,7 @@ from dartsl.lang.check.constants import substitute
 from dartsl.lang.check.model import Candidate, Cell, CellInput, Edge, Network, Node, Output, Spec, Stage
 from dartsl.lang.check.scans import read_scan
 from dartsl.lang.check.within import closed
-from dartsl.lang.codes.diagnostics import Diagnostic, SpecError
+from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, arranged
 from dartsl.lang.codes.limits import MAX_LAYERS
 from dartsl.lang.codes.source import Span
 from dartsl.lang.plan.evaluate import Environment, FaultError
@@ -48,7 +48,7 @@ def laid_out(
     except FaultError as error:
         faults.append(error.diagnostic)
     if faults:
-        raise SpecError(faults)
+        raise SpecError(arranged(faults, [file.source for file in spec.files]))
     cells = {**spec.cells, **layout.cells}
     used = closed(layout.used, cells)
     new = replace(network, stages=tuple(stages), cells=used, choices=(), unlaid=network)

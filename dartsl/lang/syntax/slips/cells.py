@@ -112,6 +112,12 @@ SLIPS: tuple[Slip, ...] = (
     Slip(r"\S+?\b", "`keep` takes a whole number: `keep 2`", before=r"(?P<m>\bkeep)\s*", where="cell node"),
     Slip(r",(?=\s*keep)", "remove the comma: `sum keep 2`", where="cell node"),
     Slip(
+        r">\s*(?P<o>[^\n#{}]*[^\s#{}])",
+        "`keep` comes last: `{g} > {o} keep {k}`",
+        before=r"(?P<g>\w+)\s+(?P<m>keep\s+(?P<k>\d+))\s*",
+        where="cell node",
+    ),
+    Slip(
         r"(?:(?:top|best|max|most|with|retain|select|k)\b[\s=_]*)?(?P<k>\d+)",
         "how many edges a node keeps is written `sum keep {k}`",
         before=r"\bsum\s*",
@@ -209,13 +215,13 @@ SLIPS: tuple[Slip, ...] = (
         where="cell output",
     ),
     Slip(
-        rf"(?P<a>{_NAME}[\w., ]*)",
+        rf"(?P<a>{_NAME}(?:[\w., ]*\w)?)",
         "the nodes of a merge are written in parentheses: `output {g}({a})`",
         before=r"(?P<m>\boutput\s+(?P<g>concat|sum|mean|product))\s*",
         where="cell output",
     ),
     Slip(
-        rf"(?P<b>{_NAME}[\w., ]*)",
+        rf"(?P<b>{_NAME}(?:[\w., ]*\w)?)",
         "several nodes are merged: `output concat({a}, {b})`",
         before=r"(?P<m>\boutput\s+(?P<a>[\w.]+))\s+",
         where="cell output",
