@@ -136,6 +136,14 @@ def test_darts_1_has_no_setting_loss() -> None:
         search_config(check(Source("spec.darts", IMAGES)), {"loss": "mse"})
 
 
+@pytest.mark.parametrize("name", ["criterion", "objective", "loss_function"])
+def test_a_loss_by_another_name(name: str) -> None:
+    block = f'\ntrain {{ {name} = "mse" }}'
+    (old,), (new,) = (diagnose(Source("x", text + block)).errors for text in (IMAGES, OF_NUMBERS))
+    assert old.help == "leave it out: the loss is the cross-entropy"
+    assert new.help == "did you mean `loss`?"
+
+
 def test_a_loss_that_is_asked_for_is_the_specs() -> None:
     spec = check(Source("spec.darts", f'{OF_NUMBERS}train {{ loss = "mse" }}'))
     assert search_config(spec, {"loss": "mse"}).loss == "mse"

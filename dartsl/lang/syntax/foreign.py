@@ -150,6 +150,7 @@ _SETTINGS = _table(
         ),
         ("arch_weight_decay alphas_weight_decay alpha_decay arch_decay alpha_weight_decay", "alphas_decay"),
         ("wd l2 l2_reg weights_decay w_weight_decay l2_penalty regularization", "weight_decay"),
+        ("criterion objective loss_function", "loss"),  # darts 2; an earlier file has no such setting
         ("batch_size bs minibatch mini_batch train_batch_size batchsize", "batch"),
         (
             "num_epochs n_epochs max_epochs nepochs epoch iterations num_iterations max_steps steps iters "
@@ -190,7 +191,7 @@ _NO_SETTINGS = _table(
             "optimizer optim algorithm optimiser",
             "leave it out: the weights are trained by SGD (`lr`, `momentum`), the alphas by Adam (`alphas_lr`)",
         ),
-        ("loss criterion metric metrics objective", "leave it out: the loss is the cross-entropy"),
+        ("loss criterion metric metrics objective loss_function", "leave it out: the loss is the cross-entropy"),
         (
             "log_dir save output out out_dir output_dir exp_name checkpoint checkpoint_dir save_dir name",
             "leave it out: the run folder is named by the option `--out`",
