@@ -260,7 +260,7 @@ def test_the_loss_is_asked_for_by_name_or_as_a_function(tmp_path: Path) -> None:
         dartsl.search(dartsl.Source("tiny", one), tmp_path / "o", loss="mse", **QUIET)
     (tmp_path / "one.darts").write_text(one)
     (tmp_path / "two.darts").write_text('darts 2\nimport "./one"\nsearch {\n  loss = "mse"\n}\n')
-    with pytest.raises(dartsl.UserError, match=r"on, and .*one\.darts is written in darts 1"):
+    with pytest.raises(dartsl.SpecError, match=r"on, and .*one\.darts is written in darts 1"):
         dartsl.sample(tmp_path / "two.darts", network="tiny")
     with pytest.raises(dartsl.UserError, match="says `loss = mse`, and `cross_entropy` is asked for"):
         dartsl.search(dartsl.Source("tiny", OF_MSE), tmp_path / "o", loss="cross_entropy", **settings)

@@ -14,7 +14,9 @@ from dartsl.run.files import write_json
 from dartsl.sweeping.folder import SweepFolder
 from dartsl.sweeping.picking import pick
 from dartsl.sweeping.plan import Job
+from dartsl.training.intervals import Range
 from dartsl.training.measured import wilson
+from dartsl.training.numbers import NumbersMeasured
 from tests.sweep.tiny import TINY, tiny_space
 
 IMAGES = 1000  # of the test set that is said to be
@@ -32,12 +34,12 @@ BETTER: Figures = {
 
 
 def faked(
-    folder: Path, figures: Figures, *, text: bool = False, spec: str = TINY, **asked: Any
+    folder: Path, figures: Figures, *, of: str = "classes", spec: str = TINY, **asked: Any
 ) -> SweepFolder:
     """A sweep of which each job is done whose figure is given, and all searches and selections.
 
     Of an arm whose selected architecture alone is trained the figure is that of seed 0. The tiny space lies in
-    `folder`, the sweep in its `sweep`; `spec` is another space.
+    `folder`, the sweep in its `sweep`; `spec` is another space. Figures are `of` classes, text or numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, images = tiny_space(folder, spec)
@@ -48,7 +50,7 @@ def faked(
         if job.kind != "train":
             write(made, job)
         elif (job.seed or 0) in figures.get(job.arm, {}):
-            trained(made, job, figures[job.arm][job.seed or 0], text)
+            trained(made, job, figures[job.arm][job.seed or 0], of)
     return made
 
 
@@ -87,8 +89,8 @@ def write(made: SweepFolder, job: Job) -> None:
     made.note(job, 0, SECONDS[job.kind])
 
 
-def trained(made: SweepFolder, job: Job, figure: float, text: bool = False) -> None:
-    """What a final training leaves: so many wrong images, or a perplexity."""
+def trained(made: SweepFolder, job: Job, figure: float, of: str = "classes") -> None:
+    """What a final training leaves: so many wrong images, a perplexity, or a mean squared error."""
     out = made.path / job.out
     out.mkdir(parents=True, exist_ok=True)
     test: dict[str, Any] = {
@@ -97,8 +99,13 @@ def trained(made: SweepFolder, job: Job, figure: float, text: bool = False) -> N
         "top1": vars(wilson(int(figure), IMAGES)),
         "top5": None,
     }
-    if text:
-        span = {"value": figure, "low": figure - 1, "high": figure + 1}
+    span = {"value": figure, "low": figure - 1, "high": figure + 1}
+    if of == "numbers":
+        mae = Range(5.0, 4.0, 6.0)
+        test = NumbersMeasured(
+            20, "vectors", Range(**span), 1 - figure, mae, {"price": {"r2": None, "mae": 5.0}}
+        ).record()
+    if of == "text":
         test = {"tokens": 500, "windows": 5, "loss": span, "perplexity": span}
     write_json(out / "run.json", {"versions": VERSIONS})
     write_json(out / "result.json", {"parameters": 99, "validation": None, "test": test})

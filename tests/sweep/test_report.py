@@ -19,6 +19,7 @@ from dartsl.sweeping.markdown import escaped
 from dartsl.sweeping.wording import clock, difference, figure, large, probability, spread
 from tests.conftest import Golden
 from tests.sweep.fakes import BETTER, Figures, faked
+from tests.sweep.tiny import TINY
 
 GOLDEN = Path(__file__).parent / "golden"
 ERROR, PERPLEXITY = "test error", "test perplexity"
@@ -60,10 +61,25 @@ def test_a_space_whose_cells_are_all_equal_says_that_nothing_was_found(tmp_path:
 
 
 def test_text_is_reported_in_perplexities(tmp_path: Path) -> None:
-    text = reported(faked(tmp_path, BETTER, text=True))
+    text = reported(faked(tmp_path, BETTER, of="text"))
     assert "its mean test perplexity is lower by 30.000" in text
     assert "points" not in text
     assert "| darts | 3 of 3 | 1 | 100.000 ± 5.774 |" in text
+
+
+def test_numbers_are_reported_in_mean_squared_errors(tmp_path: Path) -> None:
+    """Lower is better, on each page; the sweep and its trainings have the loss of its searches."""
+    figures: Figures = {arm: {n: each / 200 for n, each in by.items()} for arm, by in BETTER.items()}
+    spec = TINY.replace("darts 1", "darts 2").replace("linear(3)", "linear(1)")
+    made = faked(tmp_path, figures, of="numbers", spec=spec.replace("search {", 'search {\n  loss = "mse"'))
+    text = reported(made)
+    assert "its mean test mean squared error is lower by 0.150" in text
+    assert "| darts | 3 of 3 | 1 | 0.500 ± 0.029 |" in text
+    assert "points" not in text
+    page = dartsl.report(made.path, format="html")
+    assert "mean squared error" in page
+    assert "accuracy" not in page
+    assert made.plan.protocol.train["loss"] == "mse"
 
 
 def test_json_is_what_markdown_says(better: SweepFolder) -> None:

@@ -64,7 +64,7 @@ def test_what_is_selected_at_equal_cost_alone_is_trained(better: SweepFolder) ->
 
 
 def test_text_has_perplexities(tmp_path: Path) -> None:
-    found = read_results(faked(tmp_path, {"darts": {0: 80.5}}, text=True).path)
+    found = read_results(faked(tmp_path, {"darts": {0: 80.5}}, of="text").path)
     assert found.measure == PERPLEXITY
     assert arm(found, "darts").figures("") == {0: 80.5}
 
@@ -117,7 +117,7 @@ def test_damage_is_named(tmp_path: Path, better: SweepFolder, file: str, text: s
 
 
 def test_figures_that_are_not_finite_or_not_there_are_none(tmp_path: Path) -> None:
-    made = faked(tmp_path, {"darts": {0: 10.0, 1: 10.0, 2: 10.0}}, text=True, random_at_cost=0, random=0)
+    made = faked(tmp_path, {"darts": {0: 10.0, 1: 10.0, 2: 10.0}}, of="text", random_at_cost=0, random=0)
     for seed, value in enumerate((float("nan"), float("inf"))):
         _change(made, seed, {"perplexity": {"value": value, "low": None, "high": None}})
     _change(made, 2, None)
