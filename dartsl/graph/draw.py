@@ -27,6 +27,7 @@ FONT = "Helvetica"  # one whose widths every Graphviz knows
 LINE, FAINT, TEXT, SOFT_TEXT = "#333333", "#9a9a9a", "#111111", "#555555"
 LABEL_WIDTH = 30  # characters of an operation in one line
 CAPTION_WIDTH = 84
+MARGIN, HOLDING = "12", "20"  # of a cell, and of one in whose diagram others have frames, in points
 # Graphviz's time grows much faster than the number of edges: with more than MANY of them its search for the best
 # layout is cut short, and in a cell of more than LABELLED what is written on edges, or left out by a run, goes.
 MANY, LABELLED = 150, 600
@@ -110,6 +111,8 @@ def draw(
     for name, cluster in reversed(clusters.items()):
         if name in holders:
             cluster.set("pencolor", _quoted(FAINT))
+        elif holders:
+            cluster.set("margin", HOLDING)  # what keeps frames away from what stands above them
         (clusters[holders[name]] if name in holders else graph).add_subgraph(cluster)
     return str(graph.to_string())
 
@@ -183,7 +186,7 @@ def _cell_cluster(
         labeljust="l",
         labelloc="t",
         pencolor="none",
-        margin="12",
+        margin=MARGIN,
     )
     _add_vertices(cluster, cell, ids, f"{prefix}_out")
     numbers = _numbers(cell)
