@@ -18,7 +18,7 @@ from dartsl.lang.plan.network_plan import plan
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.printer import print_file
 from tests.passes.random_sequences import sequence_texts
-from tests.passes.random_specs import spec_texts
+from tests.passes.random_specs import series_texts, spec_texts, table_texts
 from tests.passes.same import CPU, assert_same, planned_text
 from tests.passes.test_equal import EXAMPLES, few
 
@@ -29,6 +29,12 @@ def test_all_levels_compute_the_same(text: str, seed: int) -> None:
     assert_same(text, passes_of(2, CPU), seed=seed)
 
 
+@settings(few, max_examples=max(EXAMPLES // 2, 1))
+@given(text=series_texts() | table_texts(), seed=st.integers(0, 99))
+def test_all_levels_compute_the_same_of_series_and_tables(text: str, seed: int) -> None:
+    assert_same(text, passes_of(2, CPU), seed=seed)
+
+
 @few
 @given(text=sequence_texts(), seed=st.integers(0, 99))
 def test_all_levels_compute_the_same_of_text(text: str, seed: int) -> None:
@@ -36,7 +42,9 @@ def test_all_levels_compute_the_same_of_text(text: str, seed: int) -> None:
 
 
 @few
-@given(text=spec_texts(version=2) | sequence_texts(), seed=st.integers(0, 99))
+@given(
+    text=spec_texts(version=2) | series_texts() | table_texts() | sequence_texts(), seed=st.integers(0, 99)
+)
 def test_they_are_printed_and_decided(text: str, seed: int) -> None:
     """What is printed is read as it was; what is drawn of the space checks, is decided, and has a plan."""
     tree = parse(Source("test.darts", text))
@@ -51,16 +59,19 @@ def test_they_are_printed_and_decided(text: str, seed: int) -> None:
 
 @pytest.mark.slow
 @settings(few, max_examples=max(EXAMPLES // 4, 1))
-@given(text=spec_texts(largest=1, version=2), seed=st.integers(0, 99))
+@given(text=spec_texts(largest=1, version=2) | series_texts() | table_texts(), seed=st.integers(0, 99))
 def test_what_is_found_checks_and_trains(text: str, seed: int) -> None:
     spec = check(Source("test.darts", text))
     assume(not spec.decided(pick_network(spec, None)))
     random, labels = np.random.default_rng(seed), np.arange(12) % 3
-    images = np.moveaxis(random.integers(0, 256, planned_text(text).input.batch(12), dtype=np.uint8), 1, -1)
+    taken = planned_text(text).input
+    drawn = np.moveaxis(random.integers(0, 256, taken.batch(12)), 1, -1)
+    examples = drawn.astype(np.uint8 if taken.kind == "images" else np.float32)
     with TemporaryDirectory() as folder:
         data = Path(folder, "few.npz")
-        np.savez(data, x_train=images, y_train=labels, x_test=images, y_test=labels)
-        given = {"data": str(data), "quiet": True, "epochs": 1, "batch": 3, "crop": 0, "flip": False}
+        np.savez(data, x_train=examples, y_train=labels, x_test=examples, y_test=labels)
+        given = {"data": str(data), "quiet": True, "epochs": 1, "batch": 3}
+        given |= {"crop": 0, "flip": False} if taken.kind == "images" else {}
         run = dartsl.search(spec, Path(folder, "run"), **given)  # type: ignore[arg-type]
         found = check(Source("found.darts", run.found or ""))
         assert found.decided(pick_network(found, None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 KERNELS = (1, 3, 5)
@@ -64,6 +66,15 @@ USES = {
         "one(knot, {k})",
     ),
 }
+# Of tables: operations on vectors.
+OF_VECTORS = (
+    "linear",
+    "bn > {f} > linear(bias = false)",
+    "residual(layer_norm > linear(out = {r}*C) > {f} > linear)",
+    "product(identity, linear > hard_sigmoid) > group_norm(2)",
+    "mean({f}, linear > bn)",
+    "match shape {{ keeps => identity, changes => linear }}",
+)
 FUNCTIONS = ("relu", "tanh", "silu", "gelu", "hard_sigmoid", "identity", "layer_norm", "group_norm(2)")
 
 
@@ -110,6 +121,44 @@ def spec_texts(draw: st.DrawFn, largest: int = 3, version: int = 1) -> str:
         "  stem  conv(3) > bn",
         f"  stage {' > '.join(stages)} width C",
         "  head  relu > global_avg_pool > linear(3)",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def series_texts(largest: int = 1) -> st.SearchStrategy[str]:
+    """Those of version 2 with series in place of images."""
+    return spec_texts(largest, version=2).map(_of_series)
+
+
+def _of_series(text: str) -> str:
+    one_way = re.sub(r" > conv_down\(\d\)/stride", "", text)  # a series has one axis
+    return re.sub(r"input image\((\d), (\d), (\d)\)", r"input series(\1, \2\3)", one_way)
+
+
+@st.composite
+def table_texts(draw: st.DrawFn) -> str:
+    """The text of a network of vectors: cells, one of which stands in another, and layers that offer a choice."""
+    names = [f"x_{i}" for i in range(draw(st.integers(2, 4)))]
+    bodies = [
+        draw(st.sampled_from(OF_VECTORS)).format(f=draw(_FUNCTION), r=draw(st.sampled_from(("1/2", 1, 2))))
+        for _ in names
+    ]
+    layers = ("whole", "offered", f"({_offer(draw, names, True)} | motif)")
+    stages = draw(st.lists(st.sampled_from(layers), min_size=1, max_size=3))
+    lines = [
+        "darts 2",
+        'import "std/blocks"',
+        *(f"op {name} = {body}" for name, body in zip(names, bodies, strict=True)),
+        *_cell(draw, "motif", names, True, 1, 1),
+        f"ops offered = {' | '.join(names)} | linear | {draw(_FUNCTION)} > motif",
+        *_cell(draw, "whole", ["offered", "motif"], True, 2, 1),
+        "",
+        "network tested(D = 4) {",
+        f"  input vector({draw(st.integers(1, 6))})",
+        "  stem  linear > bn",
+        f"  stage {' > '.join(stages)} width D",
+        "  head  layer_norm > linear(3)",
         "}",
     ]
     return "\n".join(lines) + "\n"

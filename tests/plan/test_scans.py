@@ -228,6 +228,23 @@ def test_cells_in_no_network_are_of_images_or_recurrent(edges: tuple[str, ...], 
     assert {fault.code for fault in diagnose(Source("test.darts", text)).diagnostics} == expected
 
 
+@pytest.mark.parametrize("inputs", ["x", "x, h", "x, h, c"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_cell_in_no_network_may_be_of_a_table_or_of_several_carries(inputs: str, version: int) -> None:
+    """In darts 1, whose vectors are those of a scan with one carry, it has two inputs."""
+    body = (
+        f"cell c {{\n  input {inputs}\n  node n : sum\n  edge {inputs} -> n : linear > EACH\n  output n\n}}\n"
+    )
+    for each, fits in (("relu", version == 2 or inputs == "x, h"), ("conv(3)", False)):
+        text = f"darts {version}\n{body.replace('EACH', each)}"
+        faults = diagnose(Source("test.darts", text)).errors
+        assert {fault.code for fault in faults} == (set() if fits else {"E0507"})
+    if (inputs, version) == ("x", 2):
+        holder = body.replace("cell c", "cell d").replace("EACH", "c")
+        spec = Source("test.darts", f"darts 2\n{body.replace('EACH', 'relu')}{holder}")
+        assert not diagnose(spec).errors
+
+
 def test_what_one_loose_cell_may_do_another_still_may_not() -> None:
     good, bad = cell("x, h -> n0 : both"), cell("x -> n0 : both", "h -> n0 : conv(3)")
     for first, second in ((good, bad), (bad, good)):

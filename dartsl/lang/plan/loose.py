@@ -19,7 +19,8 @@ def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
     """The faults of cells that no network uses.
 
     A cell with a highway is recurrent, and so is one of two inputs that fits vectors but not maps: nothing else
-    says what a cell in no network is for.
+    says what a cell in no network is for. In darts 2, where vectors are also those of tables, and there are several
+    carries, it may have any number of inputs.
     """
     found: list[Diagnostic] = []
     elaborator = _elaborator(spec, found)
@@ -29,21 +30,21 @@ def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
             _check(elaborator, found, cell, Tensor(symbol(), (Unknown("H"), Unknown("W"))))
             if len(found) == before:
                 continue
-        recurrent: list[Diagnostic] = []
-        norms = Norms(affine=False, mixing=True, shares=True)
-        _check(Elaborator(spec.operations, norms, recurrent), recurrent, cell, Tensor(symbol(), ()))
+        of_vectors: list[Diagnostic] = []
+        _check(_elaborator(spec, of_vectors, shares=True), of_vectors, cell, Tensor(symbol(), ()))
         if merges_by_highway(cell):
-            found += recurrent
-        elif len(cell.inputs) == 2 and not recurrent:
+            found += of_vectors
+        elif (len(cell.inputs) == 2 or cell.span.source.version > 1) and not of_vectors:
             del found[before:]
             # What it said of an operation is said again for the next cell that uses it.
             elaborator = _elaborator(spec, found)
     return found
 
 
-def _elaborator(spec: Spec, found: list[Diagnostic]) -> Elaborator:
+def _elaborator(spec: Spec, found: list[Diagnostic], shares: bool = False) -> Elaborator:
     within = CellTerms(spec.cells, found, mixing=True)
-    return Elaborator(spec.operations, Norms(affine=False, mixing=True), found, within=within)
+    norms = Norms(affine=False, mixing=True, shares=shares)
+    return Elaborator(spec.operations, norms, found, within=within)
 
 
 def _check(elaborator: Elaborator, found: list[Diagnostic], cell: Cell, tensor: Tensor) -> None:
