@@ -14,6 +14,9 @@ from dartsl.lang.plan.elaborate import Elaborator
 from dartsl.lang.records.tensors import Tensor, Unknown
 from dartsl.lang.records.widths import symbol
 
+_MAP = Tensor(symbol(), (Unknown("H"), Unknown("W")))
+_VECTOR = Tensor(symbol(), ())
+
 
 def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
     """The faults of cells that no network uses.
@@ -27,11 +30,11 @@ def loose_cells(spec: Spec, cells: Iterable[Cell]) -> list[Diagnostic]:
     for cell in cells:
         before = len(found)
         if not merges_by_highway(cell):
-            _check(elaborator, found, cell, Tensor(symbol(), (Unknown("H"), Unknown("W"))))
+            _check(elaborator, found, cell, _MAP)
             if len(found) == before:
                 continue
         of_vectors: list[Diagnostic] = []
-        _check(_elaborator(spec, of_vectors, shares=True), of_vectors, cell, Tensor(symbol(), ()))
+        _check(_elaborator(spec, of_vectors, shares=True), of_vectors, cell, _VECTOR)
         if merges_by_highway(cell):
             found += of_vectors
         elif (len(cell.inputs) == 2 or cell.span.source.version > 1) and not of_vectors:

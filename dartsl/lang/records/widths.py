@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from math import gcd, lcm
 
 MAX_BITS = 1000  # of a numerator or a denominator
@@ -100,6 +100,7 @@ class Symbolic:
 Width = Fraction | Symbolic
 
 
+@cache
 def symbol() -> Symbolic:
     """The width C itself."""
     return Symbolic((Fraction(0), Fraction(1)), (Fraction(1),))

@@ -17,6 +17,7 @@ from dartsl.lang.syntax.resources import grammars_dir
 from dartsl.lang.syntax.tree import Builder
 
 VERSIONS = (1, 2)
+KEPT = 1_000_000  # characters of a text, at most, whose tokens are kept
 _STRANGE = frozenset(("FOREIGN", "UNCLOSED", "STRANGE"))
 
 
@@ -65,10 +66,18 @@ class Grammar:
         self.keywords = {text: name for name, text in self.spelling.items() if text.isidentifier()}
         conf = lark.parse_interactive("").parser_state.parse_conf
         self._table = Table.of(conf, lark.rules)
+        self._last = ("", Tokens())
         self._pattern = _pattern([t for t in lark.terminals if t.name not in self.keywords.values()])
 
     def tokens(self, text: str) -> Tokens:
-        """The tokens of a text, as far as it is read."""
+        """The tokens of a text, as far as it is read. Those of the last text are kept: an editor asks again."""
+        last, found = self._last
+        if last != text:
+            found = self._read(text)
+            self._last = (text, found) if len(text) <= KEPT else ("", Tokens())
+        return Tokens(found.kept[:], found.comments[:], found.strange[:])
+
+    def _read(self, text: str) -> Tokens:
         found = Tokens()
         kept, comments, strange, keywords = found.kept, found.comments, found.strange, self.keywords
         for match in self._pattern.finditer(text):

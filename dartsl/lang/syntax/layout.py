@@ -34,6 +34,7 @@ class Comments:
     def __init__(self, source: Source, comments: tuple[s.Comment, ...]) -> None:
         self.source = source
         self._waiting = sorted(comments, key=lambda comment: comment.start)
+        self._starts = [comment.start for comment in self._waiting]
 
     def knows(self, span: Span) -> bool:
         """Whether a span is of this file (a tree may be put together from several)."""
@@ -41,23 +42,20 @@ class Comments:
 
     def between(self, start: int, end: int) -> list[s.Comment]:
         """Those that start in a range of the text."""
-        key = lambda comment: comment.start  # noqa: E731
-        return self._waiting[
-            bisect_left(self._waiting, start, key=key) : bisect_left(self._waiting, end, key=key)
-        ]
+        return self._waiting[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
 
     def take(self, start: int, end: int) -> list[s.Comment]:
         """Those that start in a range of the text; they wait no longer."""
-        taken = self.between(start, end)
-        for comment in taken:
-            self._waiting.remove(comment)
+        first, last = bisect_left(self._starts, start), bisect_left(self._starts, end)
+        taken = self._waiting[first:last]
+        del self._waiting[first:last], self._starts[first:last]
         return taken
 
     def take_trailing(self, end: int, bound: int) -> s.Comment | None:
         """The one on the line where something ends, if it starts before `bound`."""
         for comment in self.between(end, bound)[:1]:
             if not comment.own_line and "\n" not in self.source.text[end : comment.start]:
-                self._waiting.remove(comment)
+                self.take(comment.start, comment.start + 1)
                 return comment
         return None
 

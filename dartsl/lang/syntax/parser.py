@@ -44,7 +44,8 @@ def parse_recovering(source: Source) -> tuple[File | None, list[Diagnostic]]:
             return None, faults
         tokens.insert(0, Token("HEADER", "", start_pos=0, end_pos=0))
     comments_of_others = comment_lines(source, found.strange)
-    tokens = [token for token in tokens if not _within(token.start_pos or 0, comments_of_others)]
+    if comments_of_others:
+        tokens = [token for token in tokens if not _within(token.start_pos or 0, comments_of_others)]
     faults += no_token(source, found.strange)
     if not found.whole:
         return None, grouped([_unread(source, found), *faults])

@@ -37,6 +37,8 @@ _MAX_DIGITS = 40  # of any number; a longer one is a slip, and slow to compute w
 _COMMENTS = re.compile(r"#[^\n]*")
 _OPENERS = {"LPAR": "RPAR", "LBRACE": "RBRACE", "LSQB": "RSQB"}
 _CLOSERS = frozenset(_OPENERS.values())
+_TRACKED = SYNC | _CLOSERS | frozenset(_OPENERS)
+_NUMBERS = ("INT", "FLOAT")
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,24 @@ class Recovery:
         index = 0
         while index < len(self.tokens):
             token = self.tokens[index]
-            if token.type in _OPENERS and len(self.brackets) >= MAX_DEPTH:
+            kind = token.type
+            if kind in _OPENERS and len(self.brackets) >= MAX_DEPTH:
                 self.faults.append(e01.too_deep(self._span(token), MAX_DEPTH))
                 index = self._resume(index)
                 continue
-            token = self._as_schedule(index)
-            if not self.parser.feed(token):
+            if not self.parser.feed(self._as_schedule(index) if kind == "NAME" else token):
                 index = self._fault(index)
                 continue
-            self._check_number(token)
-            self._track(token)
+            if kind in _NUMBERS:
+                self._check_number(token)
+            elif kind in _TRACKED:
+                self._track(token)
             index += 1
 
     def _as_schedule(self, index: int) -> Token:
-        """A token; a SCHEDULE, where such may stand, for a name before a parenthesis."""
+        """A name; a SCHEDULE, where such may stand, for one before a parenthesis."""
         token = self.tokens[index]
-        if token.type != "NAME" or self._at(index + 1).type != "LPAR":
+        if self._at(index + 1).type != "LPAR":
             return token
         takes = "SCHEDULE" in self.parser.choices
         return Token.new_borrow_pos("SCHEDULE", str(token), token) if takes else token
@@ -223,8 +227,6 @@ class Recovery:
         return same_line and self.parser.fits("NAME", following.type)
 
     def _check_number(self, token: Token) -> None:
-        if token.type not in ("INT", "FLOAT"):
-            return
         exponent = token.lower().partition("e")[2].lstrip("+-0")
         fine = len(token) <= _MAX_DIGITS and len(exponent) <= 2 and float(token) <= MAX_INTEGER
         if not fine:
