@@ -44,10 +44,12 @@ def split_by_index(labels: Tensor, part: float = 0.5, several: str = "images") -
 
 
 def is_sorted(labels: Tensor) -> bool:
-    """Whether more than two labels (N,), or one of their targets (N, T), only rise, and are not all the same."""
+    """Whether more than two labels (N,), or one of their targets (N, T), only rise or only fall, and are not all the
+    same."""
     rows = labels.reshape(len(labels), -1)
-    rising = (rows[1:] >= rows[:-1]).all(dim=0) & (rows[0] != rows[-1])  # (T,)
-    return len(rows) > 2 and bool(rising.any())
+    before, after = rows[:-1], rows[1:]
+    ordered = (after >= before).all(dim=0) | (after <= before).all(dim=0)  # (T,)
+    return len(rows) > 2 and bool((ordered & (rows[0] != rows[-1])).any())
 
 
 class Batches:

@@ -32,8 +32,12 @@ def test_too_small_to_split(count: int, part: float, who: str) -> None:
 
 
 def test_sorted_by_class_is_refused() -> None:
-    with pytest.raises(UserError, match="sorted by class"):
-        split_by_index(torch.tensor([0, 0, 1, 1, 2, 2]))
+    for labels in ([0, 0, 1, 1, 2, 2], [2, 2, 1, 1, 0, 0]):
+        with pytest.raises(UserError, match="sorted by class"):
+            split_by_index(torch.tensor(labels))
+    falling = torch.tensor([[0.0, 3.0], [1.0, 2.0], [0.0, 1.5]])
+    with pytest.raises(UserError, match="sorted by target"):
+        split_by_index(falling)
     split_by_index(torch.zeros(6, dtype=torch.int64))
     split_by_index(torch.tensor([0, 1]))
 
