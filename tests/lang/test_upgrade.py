@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -217,6 +218,41 @@ def test_an_upgraded_network_computes_the_same(name: str, sizes: dict[str, int])
     given = torch.rand(2, 3, 32, 32) if name == "nasbench201" else torch.randint(9, (5, 2))
     with torch.no_grad():
         assert torch.equal(_values(old(given)), _values(new(given)))
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("nasbench201", {"C": 2, "n": 1}), ("text", {"H": 4})])
+def test_an_upgraded_spec_is_searched_to_the_same_numbers(
+    name: str, sizes: dict[str, int], tmp_path: Path
+) -> None:
+    if name == "nasbench201":
+        images, labels = (
+            np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8),
+            np.arange(12) % 10,
+        )
+        np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    else:
+        (tmp_path / "few").mkdir()
+        for part in ("train", "valid", "test"):
+            (tmp_path / "few" / f"{part}.txt").write_text("the cat sat on a red mat\n" * 8)
+    given = {
+        "data": next(tmp_path.glob("few*")),
+        "epochs": 1,
+        "batch": 3,
+        "optimise": 0,
+        "quiet": True,
+        "parameters": sizes,
+    }
+    old, new = (
+        dartsl.search(check(spec), tmp_path / version, **given)  # type: ignore[arg-type]
+        for version, spec in (("1", read(name)), ("2", newer(name)))
+    )
+    assert old.alphas() == new.alphas()
+    losses = [{key: value for key, value in run.history[-1].items() if "loss" in key} for run in (old, new)]
+    assert losses[0] == losses[1]
+    assert losses[0]
+    lines = [[line for line in (run.found or "").splitlines() if line[:1] != "#"] for run in (old, new)]
+    assert lines[0][1:] == lines[1][1:]
+    assert lines[0][0] == "darts 1"
 
 
 def _values(given: torch.Tensor | TextOutput) -> torch.Tensor:
