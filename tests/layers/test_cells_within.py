@@ -251,7 +251,7 @@ def test_darts_1_has_no_cells_as_operations() -> None:
     (fault,) = diagnose(Source("test.darts", text)).errors
     assert (fault.code, fault.help) == (
         "E0402",
-        "cells are layers of a `stage`; cells as operations are reserved for a later version",
+        "cells are layers of a `stage`; they can be operations from `darts 2` on",
     )
     assert diagnose(Source("test.darts", text.replace("darts 1", "darts 2"))).errors == ()
 

@@ -15,7 +15,7 @@ from dartsl.lang.syntax import foreign
 from dartsl.lang.syntax.ast import Argument, Binary, Call, Chain, Choice, Expr, Match, Name, OpDecl, OpsDecl
 from dartsl.lang.syntax.printer import print_expr
 
-CELL_HELP = "cells are layers of a `stage`; cells as operations are reserved for a later version"
+CELL_HELP = "cells are layers of a `stage`; they can be operations from `darts 2` on"
 CHOICE_HELP = (
     "offer whole operations on the edge, `a > b | a > c`; choices inside one are reserved for a later version"
 )
