@@ -51,8 +51,9 @@ def predict_command(
 ) -> None:
     """Classify images, or continue a text, with a trained RUN.
 
-    FILES are images, folders of images, or .npz files with an array `x_test` or `x`. Each image is resized,
-    cropped and normalised as in `dartsl eval`; its likeliest class is shown with its probability. (A RUN that
+    FILES are images, folders of images, .npz files with an array `x_test` or `x`, or, of a RUN trained on a table,
+    .csv files with the columns that it was trained on (`FILE[0]` is the first row below the header). Each image is
+    resized, cropped and normalised as in `dartsl eval`; its likeliest class is shown with its probability. (A RUN that
     predicts numbers, by `loss = "mse"`, shows these.) If one file cannot be read, nothing is shown. A RUN trained
     on text continues --prompt, or the text of one file (`-`: stdin) without its last line break. Words that are
     not in the vocabulary are read as <unk>, if it has that word.
