@@ -182,8 +182,9 @@ def predict(
     """The likeliest classes of each image, `top_k` or one, by a trained run's network, with the weights that `evaluate`
     measures; or the numbers that it predicts, in their own units.
 
-    `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`, of
-    .csv files with the columns of the table that trained it; or an array, uint8 (N, H, W, C), or (N, H, W) of one channel. Raises UserError.
+    `images` are a path or several: of image files, of folders of them, of .npz files with `x_test` or `x`, of .csv
+    files with the columns of the table that trained it; or an array, uint8 (N, H, W, C), or (N, H, W) of one channel.
+    Raises UserError.
     """
     from dartsl.training import predict as prediction
 
