@@ -31,7 +31,7 @@ from dartsl.searching.skips import limited, skips_of, without_weakest
 class Change:
     """A choice that is not the edge's strongest candidate, with the mixing weights of both."""
 
-    cell: str
+    cell: Cell
     edge: Edge
     winner: Candidate
     winner_weight: float
@@ -41,7 +41,7 @@ class Change:
     def text(self) -> str:
         """In one line."""
         return (
-            f"cell {self.cell}, {self.edge.called}: {self.taken.label} "
+            f"{self.cell.place(self.edge.called)}: {self.taken.label} "
             f"({self.taken_weight:.3g}) in place of {self.winner.label} ({self.winner_weight:.3g})"
         )
 
@@ -85,8 +85,8 @@ def derive_network(
     }
     if rule.name == THRESHOLD:
         notes += [
-            f"cell {name}, node {node}: no edge of weight {rule.threshold:g} or more"
-            for name, cell in plain.items()
+            f"{cell.cell.place(f'node {node}')}: no edge of weight {rule.threshold:g} or more"
+            for cell in plain.values()
             for node in empty_nodes(cell)
         ]
     if rule.name != CONNECTED:
@@ -216,5 +216,5 @@ def _changes(cell: Cell, weights: Table, chosen: Columns) -> list[Change]:
         best = max(range(len(row)), key=row.__getitem__)  # the first of equals
         if column is not None and column != best and id(edge) in free:
             winner, taken = edge.candidates[best], edge.candidates[column]
-            found.append(Change(cell.name, edge, winner, row[best], taken, row[column]))
+            found.append(Change(cell, edge, winner, row[best], taken, row[column]))
     return found

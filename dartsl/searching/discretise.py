@@ -137,7 +137,7 @@ def _derive_node(node: Node, winners: Sequence[Winner], floor: float) -> list[Ke
 
 def empty_nodes(cell: DerivedCell) -> list[str]:
     """The nodes whose one edge gives zeros, though `none` was not what it weighed most."""
-    return [each.edge.target for each in cell.edges if each.candidate.is_none and each.weight == 0.0]
+    return [each.edge.node for each in cell.edges if each.candidate.is_none and each.weight == 0.0]
 
 
 def _nothing(edge: Edge) -> KeptEdge:

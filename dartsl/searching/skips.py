@@ -92,7 +92,7 @@ def without_weakest(
     weights = [list(each) for each in reading.weights]
     weights[row][weakest.edge.candidates.index(weakest.candidate)] = 0.0
     note = (
-        f"cell {cell.name}, {weakest.edge.called}: {weakest.candidate.label} ({weakest.weight:.3g}) taken "
+        f"{cell.place(weakest.edge.called)}: {weakest.candidate.label} ({weakest.weight:.3g}) taken "
         f"out, at most {most} may stay"
     )
     return replace(reading, weights=weights), note

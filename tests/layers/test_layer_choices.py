@@ -24,6 +24,9 @@ from dartsl.lang.syntax.loader import read
 from dartsl.nn.build import Build
 from dartsl.nn.emit import emit_python
 from dartsl.nn.supernet import compile
+from dartsl.searching.connected import derive_network
+from dartsl.searching.readouts import Reading
+from dartsl.searching.rules import Rule
 from tests.layers.bars import found_of_bars
 from tests.passes.same import CPU, assert_same
 
@@ -371,3 +374,14 @@ def test_stages_of_a_search_cannot_change_how_many_layers_offer_choices(folder: 
 def test_the_python_text_says_what_a_layer_is() -> None:
     model = dartsl.compile(check(Source("test.darts", SPEC)), parameters={"L": 1}, level=0)
     assert '"""Layer `layer0`, which offers a choice."""' in emit_python(model.network)
+
+
+def test_reports_call_a_layer_by_its_name() -> None:
+    spec = check(Source("test.darts", SPEC))
+    spec, network = laid_out(spec, pick_network(spec, None), {"L": 1})
+    readings = {
+        name: Reading([[0.2] * len(edge.candidates) for edge in spec.cells[name].searched_edges])
+        for name in network.cells
+    }
+    found = derive_network(spec, network, {"L": 1}, readings, Rule("threshold", threshold=0.85))
+    assert found.notes[0] == "layer0: no edge of weight 0.85 or more"

@@ -233,9 +233,9 @@ def test_cells_that_can_be_passed_by_need_no_change() -> None:
         )
     )
     found = derived(spec, {"a": [[0.6, 0.4], [0.55, 0.45]], "b": [[0.5001, 0.4999]]})
-    assert [(c.cell, c.edge.source) for c in found.changes] == [("a", "y"), ("b", "x")]
+    assert [(c.cell.name, c.edge.source) for c in found.changes] == [("a", "y"), ("b", "x")]
     found = derived(spec, {"a": [[0.6, 0.4], [0.55, 0.45]], "b": [[0.9, 0.1]]})
-    assert [(c.cell, c.edge.source) for c in found.changes] == [("a", "x")]
+    assert [(c.cell.name, c.edge.source) for c in found.changes] == [("a", "x")]
 
 
 def test_a_recurrent_cell_without_keep() -> None:
@@ -335,7 +335,7 @@ def test_large_cells_need_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
         rows[3] = [0.5, 0.1, 0.49]  # c1 -> n2
         weights[name] = [[value / sum(row) for value in row] for row in rows]
     found = derived(spec, weights)
-    assert [(c.cell, c.edge.source, c.edge.target) for c in found.changes] == [
+    assert [(c.cell.name, c.edge.source, c.edge.target) for c in found.changes] == [
         ("normal", "c1", "n2"),
         ("reduction", "c1", "n2"),
     ]

@@ -167,6 +167,10 @@ class Cell:
         """What messages call one of its edges."""
         return f"the layer `{self.name}`" if self.layer else f"the {edge.called}"
 
+    def place(self, part: str) -> str:
+        """What reports call one of its parts: `cell normal, edge c0 -> n1`; a layer has none, `layer3`."""
+        return self.name if self.layer else f"cell {self.name}, {part}"
+
     def incoming(self, node: str) -> tuple[Edge, ...]:
         """The edges into a node in the order in which it merges them: as written where its merge heeds the order,
         else in that of `edges`, by which sources stand in order of declaration in darts 1, and as written later."""
