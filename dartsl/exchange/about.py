@@ -9,8 +9,11 @@ from typing import Any
 
 import dartsl
 from dartsl.lang.plan.terms import Plan
-from dartsl.lang.records.inputs import Tokens
+from dartsl.lang.records.inputs import Series, Tokens
+from dartsl.lang.syntax.paths import printable
 from dartsl.run.inputs import ImageInputs, Inputs, TextInputs
+
+MOST_COLUMNS = 20  # of a table, named on one line
 
 
 @dataclass(frozen=True)
@@ -38,16 +41,20 @@ class About:
             return f"int64 tokens (T, B), numbers of {self.plan.classes:,} {words}"
         shape = f"(B, {', '.join(map(str, self.plan.input.shape.outer))})"
         kind = self.plan.input.kind
+        if kind == Series.kind:
+            shape += " channels first (swap the last two axes of stored (N, length, channels))"
         if not isinstance(self.inputs, ImageInputs):
             return f"{self.dtype} {kind}, normalised, {shape}"
         known = f"mean {_short(self.inputs.mean)}, std {_short(self.inputs.std)}"
+        if self.inputs.columns:
+            known = f"columns {_named(self.inputs.columns)}"
         if not self.normalised:
             of = "" if self.inputs.floats else " of x in 0..1"
             return f"{self.dtype} {kind}, normalised, {shape}: (x - mean) / std{of} ({known})"
         if not self.inputs.floats:
             taken = "uint8 images" if self.uint8 else f"{self.dtype} images in 0..1"
         else:
-            taken = f"{self.dtype} {kind} as they are stored"
+            taken = f"{self.dtype} {kind} with their numbers as stored"
         return f"{taken}, {shape}, normalised inside ({known})"
 
     def record(self) -> dict[str, Any]:
@@ -101,6 +108,16 @@ class About:
     @property
     def _level(self) -> str:
         return self.inputs.level if isinstance(self.inputs, TextInputs) else "word"
+
+
+def _named(columns: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """The columns of a table in their order, and how many features a categorical one makes."""
+    names = [
+        f"{printable(name)} ({len(categories)} categories)" if categories else printable(name)
+        for name, categories in columns
+    ]
+    more = len(names) - MOST_COLUMNS
+    return ", ".join([*names[:MOST_COLUMNS], *([f"{more} more"] if more > 0 else [])])
 
 
 def _short(numbers: Sequence[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,10 @@ def test_every_stage(kind: str, tmp_path: Path) -> None:
         e.classes for e in found
     ]
     dartsl.export(trained, to="torch", output=tmp_path / "model.pt2")
-    program = torch.export.load(tmp_path / "model.pt2").module()
+    extra = {"dartsl.json": ""}
+    program = torch.export.load(tmp_path / "model.pt2", extra_files=extra).module()
+    swaps = "(B, 2, 9) channels first (swap the last two axes of stored (N, length, channels))"
+    assert (swaps in json.loads(extra["dartsl.json"])["takes"]) == (kind == "series")
     raw = torch.from_numpy(np.moveaxis(arrays["x_test"], -1, 1).copy())
     torch.testing.assert_close(program(raw), logits, rtol=1e-4, atol=1e-4)
     with pytest.raises(dartsl.UserError, match=r"trained on float32 .*, which uint8 cannot hold"):

@@ -163,6 +163,7 @@ def test_an_export_of_a_table_says_how_its_rows_are_read(tmp_path: Path) -> None
         for row in csv.DictReader(["size,colour,price", *rows])
         for name, categories in json.loads(extra["dartsl.json"])["columns"]
     ]
+    assert "(columns size, colour (2 categories))" in json.loads(extra["dartsl.json"])["takes"]
     made = program(torch.tensor(list(chain.from_iterable(features))).reshape(40, 3))
     wanted = [each.targets["price"] for each in dartsl.predict(trained, tmp_path / "t.csv")]
     torch.testing.assert_close(
