@@ -56,7 +56,7 @@ def search(
                 its last checkpoint, running statistics too; a head of another shape begins afresh. Alphas begin afresh,
                 unless `init_alphas` says otherwise
     loss        `cross_entropy` or `mse`, the setting; or a function of logits (B, classes) and labels (B,) that gives
-                the mean loss, in place of the cross entropy; where the spec says `loss = mse`, one of standardised
+                the mean loss, in place of the cross entropy; where the spec says `loss = "mse"`, one of standardised
                 outputs and targets (B, T), in place of the mean squared error
     metrics     of the same two a number, by name: measured on the validation batches, as loss and accuracy are
     command     what the run records as its command

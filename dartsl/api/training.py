@@ -52,7 +52,7 @@ def train(
                 validation, test). Images are tensors (C, H, W): floating, which the network gets as they are, or
                 uint8, which are normalised and augmented. dartsl draws the order, and keys what a data set draws
     loss        `cross_entropy` or `mse`, the setting; or a function of logits (B, classes) and labels (B,) that gives
-                the mean loss, in place of the cross entropy; where the spec says `loss = mse`, one of standardised
+                the mean loss, in place of the cross entropy; where the spec says `loss = "mse"`, one of standardised
                 outputs and targets (B, T), in place of the mean squared error
     metrics     of the same two a number, by name: measured where validation and test errors are
     command     what the run records as its command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dartsl.data.images import FORMS, IMAGE, Expected, Form, ImageData, check_expected
@@ -30,13 +30,15 @@ def load(
     *,
     expect: Expected | None = None,
     parameter: str | None = None,
+    sizes: Sequence[str | None] = (),
     wanted: Wanted = CLASSES,
 ) -> ImageData:
     """Read an embedded data set by its name, or a file or folder, whose format is found out.
 
     `expect` is (channels, height, width, classes) of the network that will use it (or (channels, length, classes), or
-    (features, classes)), and `parameter` that of the network which sets its classes, if there is one. A folder of
-    images is resized to what is expected, other formats must fit. `wanted` says whether classes or numbers are to be
+    (features, classes)); `parameter` is that of the network which sets its classes, if there is one, and `sizes` are
+    those which set the sizes of its input, in the order of `expect`, None where none does. A folder of images
+    is resized to what is expected, other formats must fit. `wanted` says whether classes or numbers are to be
     predicted, and which columns of a table they are.
     Raises UserError where there is no such data set, where it is damaged or holds anything else than examples and
     labels, where it does not fit `expect`, and where it is too small to be halved.
@@ -44,7 +46,7 @@ def load(
     data = _read(name_or_path, expect, wanted)
     require_answers(data.name, data.numbers, wanted.numbers)
     if expect is not None:
-        check_expected(data, expect, parameter)
+        check_expected(data, expect, parameter, sizes)
     if len(data.train_images) < 2:
         raise UserError(
             f"{data.name}: one training {data.form.one}, which cannot be split between weights and alphas",

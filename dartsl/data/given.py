@@ -205,7 +205,7 @@ def _pair(found: Dataset[Any], part: str, place: int, numbers: bool) -> tuple[Te
             f"item {place} of the {part} data is not (image, {'target' if numbers else 'label'})",
             "an image is a tensor (C, H, W), a target a number or a tensor (T,) of them"
             if numbers
-            else "an image is a tensor (C, H, W), a label a whole number; numbers are predicted with `loss = mse`",
+            else 'an image is a tensor (C, H, W), a label a whole number; numbers are predicted with `loss = "mse"`',
         ) from None
     if not isinstance(image, Tensor):
         raise UserError(

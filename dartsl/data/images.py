@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dartsl.data.device import labels_on
 from dartsl.data.labels import class_numbers, count_classes, renumbering
-from dartsl.data.named import wrong_head
+from dartsl.data.named import head_advice, head_fault, wrong_head
 from dartsl.data.targets import count_targets, target_names, target_values
 from dartsl.lang.codes.diagnostics import UserError
 
@@ -214,26 +214,60 @@ def data_hash(data: ImageData, *, valid: bool = False) -> str:
     return digest.hexdigest()
 
 
-def check_expected(data: ImageData, expect: Expected, parameter: str | None = None) -> None:
+def check_expected(
+    data: ImageData, expect: Expected, parameter: str | None = None, sizes: Sequence[str | None] = ()
+) -> None:
     """Raise UserError unless the data are what a spec's input and head ask for.
 
-    `parameter` is the one of the network that sets its classes, if there is one.
+    `parameter` is the one of the network that sets its classes, if there is one, and `sizes` those that set the sizes
+    of its input, as in `load`.
     """
     *shape, classes = expect
+    what = "targets" if data.numbers else "classes"
     if list(data.shape) != shape:
-        looks_turned = (*data.shape[1:], data.shape[0]) == tuple(shape) and len(shape) > 1
-        turn = "; its channels seem to come first, they must be the last axis" if looks_turned else ""
-        word, several = data.form.word, data.form.several
-        written = f"input {word}({', '.join(map(str, data.shape))})"
-        raise UserError(
-            f"{data.name}: {several} have {_sizes(data.shape)}, "
-            f"but the spec says `input {word}({', '.join(map(str, shape))})`",
-            f"write `{written}` in the network, or name other data by --data{turn}",
-        )
+        raise _wrong_size(data, shape, sizes, None if data.classes == classes else (what, classes, parameter))
     if data.classes != classes:
-        what = "targets" if data.numbers else "classes"
         help_ = None if data.numbers else renumbering(data.train_labels.cpu().numpy(), classes)
         raise wrong_head(data.name, what, data.classes, classes, parameter, help_)
+
+
+def _wrong_size(
+    data: ImageData,
+    shape: Sequence[int],
+    sizes: Sequence[str | None],
+    head: tuple[str, int, str | None] | None,
+) -> UserError:
+    """Data of another size than the network's input; `head` says what else is wrong: what its head gives, how many,
+    and the parameter that sets it."""
+    word, several = data.form.word, data.form.several
+    fault = (
+        f"{data.name}: {several} have {_sizes(data.shape)}, "
+        f"but the spec says `input {word}({', '.join(map(str, shape))})`"
+    )
+    advice = _size_advice(data, shape, sizes)
+    if head is not None:
+        what, outputs, parameter = head
+        fault += f"; {head_fault(what, data.classes, outputs)}"
+        change = head_advice(what, data.classes, parameter).removeprefix("try ")
+        together = advice.startswith("try ") and parameter is not None  # one command line
+        advice += f"{' ' if together else ' and '}{change}"
+    advice += ", or name other data by --data"
+    if len(shape) > 1 and (*data.shape[1:], data.shape[0]) == tuple(shape):
+        axes = ", ".join(map(str, (0, *range(2, len(shape) + 1), 1)))
+        advice = f"its channels seem to come first, they must be the last axis: store `x.transpose({axes})`"
+    elif len(shape) == 2:
+        advice += f"; series are stored as ({data.form.layouts[0].replace(several, 'N')})"
+    return UserError(fault, advice)
+
+
+def _size_advice(data: ImageData, shape: Sequence[int], sizes: Sequence[str | None]) -> str:
+    """How the input comes to have the size of the data: by its parameters, where these are all of the sizes that
+    differ."""
+    named = list(zip(sizes or [None] * len(shape), data.shape, strict=True))
+    wrong = dict(pair for pair, size in zip(named, shape, strict=True) if pair[1] != size)
+    if None in wrong or any(wrong.get(name, size) != size for name, size in named):
+        return f"write `input {data.form.word}({', '.join(map(str, data.shape))})` in the network"
+    return f"try {' '.join(f'--set {name}={size}' for name, size in wrong.items())}"
 
 
 def _examples(name: str, part: str, found: Array, form: Form) -> Array:

@@ -96,5 +96,5 @@ def _as_whole(labels: Array) -> str:
     if labels.dtype.kind in "US":
         return f"number the classes from 0: {_RENUMBER}"
     if labels.dtype.kind == "f":
-        return "store each label as its class's number, from 0; numbers are predicted with `loss = mse`"
+        return 'store each label as its class\'s number, from 0; numbers are predicted with `loss = "mse"` (--loss mse)'
     return "store each label as its class's number, from 0"

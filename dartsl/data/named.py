@@ -93,6 +93,8 @@ def locate(name: str, takes: type[Input] = Images) -> Path | None:
         raise UserError(f"{name}: cannot be read ({error})", "check the path and its permissions") from None
     near = get_close_matches(name, ours.embedded, n=1)
     help_ = f"did you mean `{near[0]}`?" if near else f"give {formats}"
+    if path.suffix or path.name != name:
+        help_ = f"check the path: nothing lies at {path.absolute()}"
     theirs = next((kind for kind in DATA.values() if name in kind.embedded), None)
     if theirs is not None:
         help_ = f"`{name}` is {theirs.one}: give {formats}"
@@ -106,14 +108,22 @@ def wrong_head(
 
     `parameter` is the one of the network that sets that number; `help` is what to do where it is known.
     """
-    head = (
-        f"let the head end in `linear({count})`"
-        if what in ("classes", "targets")
-        else f"let embedding and head have {count}"
-    )
-    advice = head if parameter is None else f"try --set {parameter}={count}"
-    shown = what if count != 1 else what.removesuffix("s")
     return UserError(
-        f"{name}: the data has {count:,} {shown}, and the network's head gives {outputs:,}",
-        help or f"{advice}, or name other data by --data",
+        f"{name}: {head_fault(what, count, outputs)}",
+        help or f"{head_advice(what, count, parameter)}, or name other data by --data",
     )
+
+
+def head_fault(what: str, count: int, outputs: int) -> str:
+    """That the head gives another number of outputs, in words."""
+    shown = what if count != 1 else what.removesuffix("s")
+    return f"the data has {count:,} {shown}, and the network's head gives {outputs:,}"
+
+
+def head_advice(what: str, count: int, parameter: str | None) -> str:
+    """How the head comes to give as many."""
+    if parameter is not None:
+        return f"try --set {parameter}={count}"
+    if what in ("classes", "targets"):
+        return f"let the head end in `linear({count})`"
+    return f"let embedding and head have {count}"

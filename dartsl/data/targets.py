@@ -45,7 +45,7 @@ def target_values(name: str, part: str, found: Array, several: str) -> Array:
     if found.dtype.kind not in "iuf":
         raise UserError(
             f"{name}: {part} targets are {found.dtype}, not numbers",
-            "store numbers; classes are predicted with `loss = cross_entropy`",
+            'store numbers; classes are predicted with `loss = "cross_entropy"`',
         )
     if found.ndim not in (1, 2) or 0 in found.shape:
         raise UserError(
@@ -86,7 +86,7 @@ def require_answers(name: str, numbers: bool, wanted: bool) -> None:
     """Raises UserError for data of classes where numbers are wanted, and the other way round."""
     if wanted and not numbers:
         raise UserError(
-            f"{name}: has classes to predict, and `loss = mse` is of numbers",
+            f'{name}: has classes to predict, and `loss = "mse"` is of numbers',
             "leave the loss out, or name data with numbers: an .npz or .csv file, or `diabetes`",
         )
     if numbers and not wanted:

@@ -37,7 +37,9 @@ def images_of(plan: Plan, config: SearchConfig, given: Given = NOTHING) -> Image
     large = None
     if plan.input.kind == IMAGE.several and not wanted.numbers:
         large = large_folder(config.data, config.stream, expect, parameter=parameter)
-    return large or load(config.data, expect=expect, parameter=parameter, wanted=wanted)
+    return large or load(
+        config.data, expect=expect, parameter=parameter, sizes=plan.network.sizes_parameters, wanted=wanted
+    )
 
 
 def inputs_of(data: Images, augment: Augment | Prepared) -> ImageInputs:

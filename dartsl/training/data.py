@@ -53,7 +53,9 @@ def feed_of(plan: Plan, config: TrainConfig, group: Group = ALONE, given: Given 
         large = large_folder(config.data, config.stream, expect, must=must, parameter=parameter)
     if large is not None:
         return StreamFeed(large, config, group)
-    data = load(config.data, expect=expect, parameter=parameter, wanted=wanted)
+    data = load(
+        config.data, expect=expect, parameter=parameter, sizes=plan.network.sizes_parameters, wanted=wanted
+    )
     return MemoryFeed(data, config, data_hash(data, valid=True), group)
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from dartsl import compile
+from dartsl.data.images import FORMS, assemble, check_expected
 from dartsl.data.text import text_of
 from dartsl.exchange.importing import import_text
 from dartsl.lang.checker import check
@@ -93,6 +94,38 @@ def test_a_training_and_a_folder_say_the_same(tmp_path: Path) -> None:
                 train_config(Images, {"data": str(tmp_path), "stream": stream}),
             )
         assert str(caught.value.help).startswith("try --set classes=3")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape", "advice"),
+    [
+        ((None, None), (8, 2), "write `input series(2, 8)` in the network and --set k=3"),
+        (("c", None), (9, 1), "try --set c=1 --set k=3"),
+        (("c", "n"), (8, 1), "try --set c=1 --set n=8 --set k=3"),
+        (("c", "c"), (9, 1), "write `input series(1, 9)` in the network and --set k=3"),
+    ],
+)
+def test_size_and_head_are_said_together(
+    sizes: tuple[str | None, ...], shape: tuple[int, ...], advice: str
+) -> None:
+    x, y = np.zeros((6, *shape), dtype=np.float32), np.arange(6) % 3
+    data = assemble("d.npz", (x, y), (x, y), form=FORMS[2])
+    with pytest.raises(UserError, match=r"the spec says `input series.*; the data has 3 classes") as caught:
+        check_expected(data, (2, 9, 10), "k", sizes)
+    stored = "series are stored as (N, length, channels)"
+    assert caught.value.help == f"{advice}, or name other data by --data; {stored}"
+
+
+def test_series_that_are_stored_channels_first_are_known() -> None:
+    part = np.zeros((6, 2, 9), dtype=np.float32), np.arange(6) % 3
+    with pytest.raises(UserError) as caught:
+        check_expected(assemble("d.npz", part, part, form=FORMS[2]), (2, 9, 3))
+    assert "store `x.transpose(0, 2, 1)`" in str(caught.value.help)
+
+
+def test_the_parameters_of_the_input_are_known() -> None:
+    text = network("C = 2, n = 8", "global_avg_pool > linear").replace("image(1, 8, 8)", "image(1, n, n)")
+    assert check(Source("t.darts", text)).networks["t"].sizes_parameters == (None, "n", "n")
 
 
 def test_text_says_the_same() -> None:

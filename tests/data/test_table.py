@@ -58,6 +58,15 @@ def test_a_fault_is_refused_with_its_place(tmp_path: Path, place: int, row: str,
         load(str(written(tmp_path / "t.csv", *rows)), expect=(3, 2), wanted=ANSWER)
 
 
+def test_all_missing_values_are_said_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", "1,,yes", *["?,red,yes"] * 10, "2,red,", *ROWS)
+    with pytest.raises(UserError) as caught:
+        load(str(path), expect=(3, 2), wanted=ANSWER)
+    said = caught.value.message.removeprefix(f"{path}: 12 values are missing: ").split("; ")
+    assert said[:2] == ["row 2, column `colour`", "row 3, column `size`"]
+    assert said[9:] == ["row 11, column `size`", "and 2 more"]
+
+
 @pytest.mark.parametrize(
     ("header", "target", "message"),
     [

@@ -23,6 +23,7 @@ from dartsl.lang.codes.suggestions import close
 
 BYTES, COLUMNS, CATEGORIES = 1 << 28, 10_000, 100  # the most that are read
 SHOWN = 40  # characters of a value, in a message
+PLACES = 10  # of missing values, in a message
 LOST = 1e-3  # of a column's deviation: the most that float32 may round its numbers by
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "missing"})  # in lower case
 _WHOLE = re.compile(r"[+-]?\d{1,300}", re.ASCII)
@@ -49,17 +50,33 @@ class Table:
     numbers: Sequence[int]
 
     def column(self, name: str) -> list[Value]:
-        """The values of a column. Raises UserError where one is missing."""
+        """The values of a column."""
         place = self.names.index(name)
-        found = [
+        return [
             Value(number, row[place].strip()) for number, row in zip(self.numbers, self.rows, strict=True)
         ]
-        for value in found:
-            if value.text.lower() in MISSING:
-                raise self.fault(
-                    name, value.row, "a value is missing", "fill it in, or leave its row or its column out"
-                )
-        return found
+
+    def require_complete(self, names: Sequence[str]) -> None:
+        """Raises UserError, with their places, where values of some columns are missing."""
+        columns = [(self.names.index(name), name) for name in names]
+        missing = [
+            (name, number)
+            for number, row in zip(self.numbers, self.rows, strict=True)
+            for place, name in columns
+            if row[place].strip().lower() in MISSING
+        ]
+        if len(missing) == 1:
+            raise self.fault(
+                *missing[0], "a value is missing", "fill it in, or leave its row or its column out"
+            )
+        if missing:
+            places = [f"row {row}, column `{name}`" for name, row in missing[:PLACES]]
+            more = len(missing) - PLACES
+            raise UserError(
+                f"{self.path}: {len(missing):,} values are missing: {'; '.join(places)}"
+                f"{f'; and {more:,} more' if more > 0 else ''}",
+                "fill them in, or leave their rows or their columns out",
+            )
 
     def numeric(self, name: str) -> Array:
         """The numbers of a column, float64 (N,), which float32 can hold. Raises UserError for what is none."""
@@ -107,6 +124,7 @@ def read(path: Path, wanted: Wanted) -> ImageData:
             f"{path}: no column is left to predict {predicted} from",
             "add columns, or drop fewer" if wanted.drop else "add columns",
         )
+    found.require_complete([*sources, *wanted.target])
     names = wanted.target if numbers else _classes(found, wanted.target[0])
     labels = _answers(found, wanted, names)
     columns = [_column(found, name) for name in sources]
@@ -129,7 +147,7 @@ def _classes(found: Table, target: str) -> list[str]:
     if len(classes) > len(answers) // 2:
         raise UserError(
             f"{found.path}: the column `{target}` has {len(classes):,} classes in {len(answers):,} rows",
-            "a column of classes repeats them; numbers are predicted with `loss = mse`",
+            'a column of classes repeats them; numbers are predicted with `loss = "mse"` (--loss mse)',
         )
     return classes
 
@@ -170,6 +188,7 @@ def read_like(path: Path, wanted: Wanted, columns: Sequence[Column], classes: Se
     found = read_table(path)
     for name in wanted.target:
         found.require(name, ", which the network predicts")
+    found.require_complete(wanted.target)
     both = encoded(found, columns), _answers(found, wanted, classes)
     return assemble(
         path.name, both, both, names=classes, form=FORMS[1], columns=columns, numbers=wanted.numbers
@@ -189,7 +208,7 @@ def _require_columns(found: Table, wanted: Wanted) -> None:
     if len(target) > 1 and not wanted.numbers:
         raise UserError(
             f"{found.path}: the classes are in one column, and {len(target)} are named",
-            "name one of them; several columns of numbers are predicted with `loss = mse`",
+            'name one of them; several columns of numbers are predicted with `loss = "mse"` (--loss mse)',
         )
     both = next((name for name in target if name in drop), None)
     if both is not None:
@@ -260,9 +279,11 @@ def _require_names(path: Path, names: Sequence[str]) -> None:
 def encoded(found: Table, columns: Sequence[Column], *, trains: bool = False) -> Array:
     """The rows as vectors float32 (N, F), by columns that are known. Raises UserError for what they have not, and for
     those of a table that `trains` a network, but float32 cannot hold."""
+    for name, _ in columns:
+        found.require(name, ", which the network was trained on")
+    found.require_complete([name for name, _ in columns])
     parts: list[Array] = []
     for name, categories in columns:
-        found.require(name, ", which the network was trained on")
         if not categories:
             numbers = found.numeric(name)
             if trains:

@@ -17,7 +17,7 @@ from dartsl.lang.records.inputs import INPUTS, Input
 from dartsl.lang.records.record import heeds_order
 from dartsl.lang.settings.schedules import Schedule
 from dartsl.lang.settings.stages import SearchStage, Stages
-from dartsl.lang.syntax.ast import Call, Chain, Expr, File, Name, Parameter
+from dartsl.lang.syntax.ast import Call, Chain, Expr, File, Name, Parameter, Syntax
 
 REACHING = "Cin"  # the width that reaches a body; in version 1 only in the defaults of an `extern op`
 KEEPS, CHANGES = "keeps", "changes"  # the arms of `match shape`
@@ -242,9 +242,20 @@ class Network:
         if not isinstance(last, Call) or last.function.id != "linear":
             return None
         given = matched((WIDTH, "bias", "share", "tie"), last).given.get(WIDTH)
-        width = None if given is None else given.value
+        return self._parameter(None if given is None else given.value)
+
+    @property
+    def sizes_parameters(self) -> tuple[str | None, ...]:
+        """Of each size of the input, the parameter that it is, such as `features`; None where it is none."""
+        given = matched(self.takes.sizes, self.input).given
+        return tuple(
+            self._parameter(given[size].value if size in given else None) for size in self.takes.sizes
+        )
+
+    def _parameter(self, written: Syntax | None) -> str | None:
+        """The parameter that an argument is, if it is one and nothing else."""
         known = {parameter.name.id for parameter in self.parameters}
-        return width.id if isinstance(width, Name) and width.id in known else None
+        return written.id if isinstance(written, Name) and written.id in known else None
 
 
 @dataclass(frozen=True, repr=False)
