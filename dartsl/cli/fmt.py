@@ -46,6 +46,7 @@ def fmt_command(
       dartsl fmt --upgrade mine.darts
     """
     from dartsl.api.specs import fmt, source_of
+    from dartsl.lang.syntax.grammar import VERSIONS
     from dartsl.run.files import encoded
 
     if output is not None and (len(files) > 1 or check_only or show_diff):
@@ -68,7 +69,8 @@ def fmt_command(
             entry["text"] = shown = text
         elif differs:
             rewrite(source, name, encoded(text))
-            note(f"reformatted {name}")
+            newer = upgrade and source.version < VERSIONS[-1]
+            note(f"upgraded {name} to darts {VERSIONS[-1]}" if newer else f"reformatted {name}")
         done.append(entry)
         answer({"files": done}, shown)
     ctx.exit(1 if check_only and any(file["changed"] for file in done) else 0)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from dartsl.cli.options import Command
+from dartsl.lang.codes.suggestions import close
 from dartsl.lang.settings.fields import goes_with
 from dartsl.lang.settings.schedules import SHAPES, Schedule
 from dartsl.lang.settings.stages import Stages
@@ -113,9 +114,18 @@ def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | 
         try:
             return typed(spec, text)
         except ValueError as fault:
-            raise click.BadParameter(f"'{text}' is not {fault}.", ctx, param) from None
+            raise click.BadParameter(f"'{text}' is not {fault}.{_near(spec, text)}", ctx, param) from None
 
     return convert
+
+
+def _near(spec: Field[Any], text: str) -> str:
+    """Which of the names that a setting takes may have been meant by the first that is none of them."""
+    known = accepted(spec) or ()
+    given = (part.strip() for part in (text.split(",") if isinstance(spec.default, tuple) else [text]))
+    wrong = next((name for name in given if name not in known), "")
+    near = close(wrong, known)
+    return f" Did you mean '{near}'?" if near else ""
 
 
 def _joined(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, Sequence[str]], Any]:

@@ -10,7 +10,9 @@ from dartsl.lang.check.constants import names
 from dartsl.lang.check.matched import matched
 from dartsl.lang.check.model import Cell, Edge, Node, Spec
 from dartsl.lang.check.relisted import Relister
+from dartsl.lang.check.resolve import LATER
 from dartsl.lang.checker import diagnose
+from dartsl.lang.codes import e02
 from dartsl.lang.codes.diagnostics import Diagnostic, SpecError, UserError
 from dartsl.lang.codes.source import HEADER, Source, Span
 from dartsl.lang.plan.network_plan import plan
@@ -47,7 +49,7 @@ def upgraded(source: Source) -> str:
     faults = [fault for fault in found.errors if _place(fault) not in known]
     if faults:
         of_names = [fault for fault in faults if fault.code in NAMES]
-        raise SpecError(of_names or faults)  # what else is wrong may follow from them
+        raise SpecError([*map(_of_upgrade, of_names)] or faults)  # what else is wrong may follow from them
     if found.spec is not None:
         _require_same_dropout(found.spec)
     text = print_file(_relisted(file))
@@ -59,6 +61,14 @@ def upgraded(source: Source) -> str:
 def _place(fault: Diagnostic) -> tuple[str, str, int]:
     span = fault.primary.span
     return fault.code, span.source.name, span.start
+
+
+def _of_upgrade(fault: Diagnostic) -> Diagnostic:
+    """A fault of names as one of an upgrade: what is defined twice in the latest version is one of its operations."""
+    here = fault.primary.span
+    if fault.code != "E0202" or here.text not in LATER:
+        return fault
+    return e02.defined_by_later(here.text, here, fault.secondary[0].span, LATEST)
 
 
 def _relisted(file: File) -> File:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.shell_completion import ShellComplete
 
 from dartsl.cli import cli
@@ -68,3 +69,14 @@ def test_a_search_by_its_name_records_all_settings(dartsl: Dartsl, good: Path, t
     refused = dartsl("search", "good.darts", "--method", "fair")
     assert refused.exit_code == 2
     assert "'fair' is not \"darts\"" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "meant"),
+    [("--method", "dart", "darts"), ("--penalty", "beta_decay,kll", "kl"), ("--method", "xyz", None)],
+)
+def test_a_misspelt_name(dartsl: Dartsl, option: str, given: str, meant: str | None) -> None:
+    result = dartsl("search", "digits", option, given)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': '{given}' is not " in result.stderr
+    assert result.stderr.rstrip().endswith(f"Did you mean '{meant}'?") == (meant is not None)

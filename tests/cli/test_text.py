@@ -117,13 +117,14 @@ def test_fmt_upgrades(dartsl: Dartsl, tmp_path: Path) -> None:
         dartsl("fmt", "--upgrade", "-", input=path.read_text()).stdout
         == "darts 2  # mine\n\nop f = relu > bn\n"
     )
-    assert dartsl("fmt", "--upgrade", "old.darts").exit_code == 0
+    upgraded = dartsl("fmt", "--upgrade", "old.darts")
+    assert (upgraded.exit_code, upgraded.stderr) == (0, "upgraded old.darts to darts 2\n")
     assert path.read_text() == "darts 2  # mine\n\nop f = relu > bn\n"
     assert dartsl("fmt", "--upgrade", "--check", "old.darts").exit_code == 0
     path.write_text(kept := "darts 1\nop gelu = relu\n")
     refused = dartsl("fmt", "--upgrade", "old.darts")
     assert refused.exit_code == 1
-    assert "error[E0202]: operation `gelu` is defined twice" in refused.stderr
+    assert "error[E0202]: `darts 2` has an operation `gelu` of its own" in refused.stderr
     assert path.read_text() == kept
 
 

@@ -140,7 +140,10 @@ def test_darts_1_has_no_setting_loss() -> None:
 def test_a_loss_by_another_name(name: str) -> None:
     block = f'\ntrain {{ {name} = "mse" }}'
     (old,), (new,) = (diagnose(Source("x", text + block)).errors for text in (IMAGES, OF_NUMBERS))
-    assert old.help == "leave it out: the loss is the cross-entropy"
+    assert (
+        old.help
+        == "leave it out: the loss is the cross-entropy; `loss` needs `darts 2` at the top of the file"
+    )
     assert new.help == "did you mean `loss`?"
 
 

@@ -73,6 +73,8 @@ def _remedy(signature: Signature, expr: Name | Call, argument: Argument, name: N
     known = foreign.parameter(name.id, names)
     if known is not None:
         return f"write `{known} = {value}`"
+    if (later := signature.since(name.id)) > name.span.source.version:
+        return f"`{name.id}` of `{signature.name}` needs `darts {later}` at the top of the file"
     advice = foreign.no_parameter(name.id)
     if advice is not None:
         return advice

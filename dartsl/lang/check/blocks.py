@@ -30,6 +30,7 @@ from dartsl.lang.syntax.ast import (
     StageLiteral,
     String,
 )
+from dartsl.lang.syntax.grammar import VERSIONS
 
 LOSS = "loss"  # the setting that counts for search and training
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true", "1": "true"}
@@ -184,7 +185,8 @@ def _unknown(kind: str, setting: Setting, version: int) -> Diagnostic:
     elif meant in _known(other, version):
         help = f"move it into `{other} {{ }}`: `{meant}` is a setting of that block"
     elif (advice := foreign.no_setting(name)) is not None:
-        help = advice
+        later = meant in _known(kind, VERSIONS[-1])
+        help = f"{advice}; `{meant}` needs `darts {VERSIONS[-1]}` at the top of the file" if later else advice
     elif near is not None:
         help = f"did you mean `{near}`?"
     label = Label(setting.name.span, f"not a setting of `{kind}`")

@@ -175,6 +175,8 @@ def unknown_value(name: Name, scope: Scope) -> Diagnostic:
         help = f"give the network a parameter: `network name({name.id} = 1)`"
     if (literal := foreign.literal(name.id)) is not None:
         help = f"write `{literal}`"
+    elif name.id == "Cin" and scope.is_body:  # in `darts 2` it is reserved, and never unknown
+        help = "`Cin` needs `darts 2` at the top of the file"
     return e02.unknown(name.span, "name", name.id, label, help, _group(name, scope))
 
 

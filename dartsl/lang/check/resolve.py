@@ -172,10 +172,10 @@ class Symbols:
             if (near := close(name.id, PRIMITIVES)) in LATER:
                 return f"did you mean `{near}`? ({place(self.names[near].name.span)})"
         advice = foreign.operation(name.id) if OpDecl in kinds else foreign.cell(name.id)
+        if OpDecl in kinds and (newer := _newer(name)) is not None:
+            return newer if advice is None else f"{newer}; in `darts 1`, {advice}"
         if advice is not None:
             return advice
-        if since(name.id) > name.span.source.version:
-            return f"it is an operation of `darts {since(name.id)}`: write that at the top of this file"
         self.sought += 1
         if self.sought > MAX_SUGGESTIONS:
             return None
@@ -186,6 +186,19 @@ class Symbols:
         others = {n: file for n, (file, d) in library.declared().items() if isinstance(d, kinds)}
         near = close(name.id, others)
         return f'did you mean `{near}`? It needs `import "{others[near]}"`' if near else None
+
+
+def _newer(name: Name) -> str | None:
+    """What `darts 2` has for the name of an operation that a file of `darts 1` lacks."""
+    if name.span.source.version > 1:
+        return None
+    if name.id == "shape":
+        return "`shape` needs `darts 2` at the top of the file"
+    spelt = {foreign.plain(each): each for each in LATER}.get(foreign.plain(name.id))
+    if spelt is not None:
+        return f"`{spelt}` needs `darts {since(spelt)}` at the top of the file"
+    advice = foreign.later_operation(name.id) or ""
+    return f"{advice}, which needs `darts 2` at the top of the file" if advice.startswith("write `") else None
 
 
 def _is_layer(declaration: Declaration) -> bool:

@@ -40,6 +40,11 @@ class Signature:
         parameters = tuple(p for p in self.parameters if p.name.id in known)
         return replace(self, parameters=parameters, width=version > 1)
 
+    def since(self, parameter: str) -> int:
+        """The version from which on a primitive has a parameter; 1 for what no version has."""
+        theirs = PRIMITIVES[self.name].signature if self.builtin else ()
+        return next((each.since for each in theirs if each.name == parameter), 1)
+
     @property
     def required(self) -> tuple[Parameter, ...]:
         return tuple(p for p in self.parameters if p.default is None)

@@ -122,6 +122,17 @@ def defined_twice(what: str, again: Span, first: Span, *, here: str = "defined")
     )
 
 
+def defined_by_later(name: str, here: Span, later: Span, version: int) -> Diagnostic:
+    """E0202 for an operation of a file that is to be upgraded to a version which has one of its name."""
+    return Diagnostic(
+        "E0202",
+        f"`darts {version}` has an operation `{name}` of its own",
+        Label(here, "the file has another, and stays as it is"),
+        (Label(later, f"that of `darts {version}`"),),
+        f"first rename yours, for example to `{name}_`, or delete it where it computes the same",
+    )
+
+
 def inputs_as_parameters(names: Sequence[Span], first: str, cell: str) -> Diagnostic:
     """E0202 for parameters of a cell that nothing uses, and that have the names of its inputs; `first` is one."""
     label, *others = (Label(name, "the name of an input, and not used") for name in names)

@@ -245,7 +245,10 @@ def after_output(span: Span, help: str) -> Diagnostic:
 def after_merge(span: Span) -> Diagnostic:
     """E0309 for steps after the merge of a node."""
     title = "only `mix_bn` may follow the merge of a node"
-    return Diagnostic("E0309", title, Label(span, "not accepted here"), help="operations belong on edges")
+    help = "operations belong on edges"
+    if span.source.version == 1:
+        help += "; here they need `darts 2` at the top of the file"
+    return Diagnostic("E0309", title, Label(span, "not accepted here"), help=help)
 
 
 def merge_arguments(span: Span, merge: str) -> Diagnostic:

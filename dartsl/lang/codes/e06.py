@@ -175,6 +175,8 @@ def choice_as_layer(span: Span, *declared: Label) -> Diagnostic:
     """E0606 for a choice in a stage."""
     label = Label(span, "choices belong on the edges of a cell")
     help = "to chain layers, write `a > b`; to search over them, make a cell with an edge that offers them"
+    if span.source.version == 1:
+        help += "; layers that offer a choice need `darts 2` at the top of the file"
     return Diagnostic("E0606", "a choice cannot be a layer", label, declared, help)
 
 
