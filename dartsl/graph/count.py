@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 import networkx as nx
 
 from dartsl.graph.operations import Application, application, info
-from dartsl.graph.tables import table_name
 from dartsl.lang.check.model import Cell, Node
 from dartsl.lang.plan.parts import parts_of
-from dartsl.lang.plan.terms import CellLayer, CellTerm, Plan, Step, Term
+from dartsl.lang.plan.terms import CellTerm, Step, Term
 from dartsl.lang.records.primitives import owner
 from dartsl.lang.records.record import ModuleSpec
 
@@ -51,43 +50,6 @@ def _distinct(graph: nx.DiGraph) -> Iterator[Application]:
         names[node] = first.setdefault(key, node)
         if names[node] == node:
             yield applied
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What each candidate of a table adds to a network that is derived with it: a row an edge, a column a candidate.
-
-    Of all places where the cell stands; multiply-adds are for one image, or one word.
-    """
-
-    parameters: tuple[tuple[int, ...], ...]
-    multiply_adds: tuple[tuple[int, ...], ...]
-
-
-def candidate_costs(plan: Plan) -> dict[str, Costs]:
-    """The costs of each table's candidates, by its name, as `parameters` and `multiply_adds` count what is found.
-
-    There `bn` has parameters, and `mix_bn` is gone. A matrix that all edges into a node share counts for each of them,
-    as is right where one edge stays. Plugins count as nothing.
-    """
-    found: dict[str, list[list[tuple[int, int]]]] = {}
-    for layer in plan.layers:
-        if not isinstance(layer, CellLayer) or not layer.cell.searched_edges:
-            continue
-        rows = [
-            [term_cost(term) for term in terms]
-            for edge, terms in zip(layer.cell.edges, layer.edges, strict=True)
-            if edge.searched
-        ]
-        name = table_name(layer.cell)
-        found[name] = [
-            [(p + q, m + n) for (p, m), (q, n) in zip(one, other, strict=True)]
-            for one, other in zip(found.get(name, [[(0, 0)] * len(row) for row in rows]), rows, strict=True)
-        ]
-    return {
-        name: Costs(*(tuple(tuple(cost[part] for cost in row) for row in rows) for part in (0, 1)))
-        for name, rows in found.items()
-    }
 
 
 def term_cost(term: Term) -> tuple[int, int]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from dartsl.graph.budget import UNITS, budget, counted
 from dartsl.graph.build import build
-from dartsl.graph.count import candidate_costs, multiply_adds, parameters
+from dartsl.graph.count import multiply_adds, parameters
 from dartsl.lang.check.model import Network, Spec
 from dartsl.lang.checker import check
 from dartsl.lang.codes.source import Source
 from dartsl.lang.plan.network_plan import plan
+from dartsl.lang.plan.terms import Plan
 from dartsl.lang.syntax.loader import read
 from dartsl.searching.derive import Provenance, found_text
 from dartsl.searching.readouts import Reading
@@ -22,6 +25,27 @@ from dartsl.searching.rules import Rule
 RECORDED = Path(__file__).parent.parent / "recorded"
 WHENCE = Provenance("0", "test.darts", "0" * 64, 0, 1, "dartsl search test.darts")
 Place = tuple[str, int, int]  # a cell, a row, a column
+
+
+class Costs(NamedTuple):
+    """What each candidate of a table adds: a row an edge, a column a candidate."""
+
+    parameters: tuple[tuple[int, ...], ...]
+    multiply_adds: tuple[tuple[int, ...], ...]
+
+
+def candidate_costs(planned: Plan) -> dict[str, Costs]:
+    """The costs of each cell's candidates where its edges are searched, by its table's name."""
+    budgets = {unit: budget(planned, counted(planned, unit)) for unit in UNITS}
+    found = {}
+    for both in zip(*(each.cells for each in budgets.values()), strict=True):
+        rows = {
+            unit: tuple(row for row, edge in zip(part.rows, part.cell.edges, strict=True) if edge.searched)
+            for unit, part in zip(budgets, both, strict=True)
+        }
+        if rows["parameters"]:
+            found[both[0].table] = Costs(rows["parameters"], rows["multiply_adds"])
+    return found
 
 
 def derived(spec: Spec, network: Network, values: Mapping[str, Fraction], *places: Place) -> tuple[int, int]:
