@@ -21,6 +21,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.plan.layer_choices import laid_out
 from dartsl.lang.records.inputs import Input
 from dartsl.lang.settings.methods import COST
+from dartsl.lang.settings.recipes import not_taken_over
 from dartsl.lang.settings.values import COLUMNS, Config, SearchConfig, TrainConfig, names_table, usable
 from dartsl.lang.settings.values import search_config as of_search
 from dartsl.lang.settings.values import train_config as of_training
@@ -41,11 +42,13 @@ class Trainable:
 
     plugins    of the run that it lies in
     inherited  the settings that say what it was searched on, where the run itself was named
+    searched   the settings of its search, all of them or those of the spec
     """
 
     spec: Spec
     plugins: Files = ()
     inherited: Mapping[str, Any] = field(default_factory=dict)
+    searched: Mapping[str, Any] = field(default_factory=dict)
 
 
 def job_of(
@@ -168,12 +171,13 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
     if isinstance(spec, Trainable):
         return spec
     if not isinstance(spec, str | os.PathLike):
-        return Trainable(check(spec))
+        checked = check(spec)
+        return Trainable(checked, searched=checked.search)
     if not names_a_run(spec):
         source = source_of(spec)
         checked = check(source)
         log_warnings(checked.warnings)
-        return Trainable(checked, plugins_beside(source))
+        return Trainable(checked, plugins_beside(source), searched=checked.search)
     folder = RunFolder.open(Path(spec))
     folder.require(SEARCH, f"go on with it: {folder.kind.go_on(folder.path)}")
     if not folder.found.exists():
@@ -188,7 +192,7 @@ def trainable(spec: SpecLike | Trainable) -> Trainable:
     if settings.get("data") and checked.train.get("data") == check(folder.spec).search.get("data"):
         recipe = {name: value for name, value in checked.train.items() if name not in OF_DATA}
         checked = replace(checked, train=recipe)
-    return Trainable(checked, folder.plugins, inherited)
+    return Trainable(checked, folder.plugins, inherited, settings)
 
 
 def search_config(spec: Spec, settings: Mapping[str, Any], network: str | None = None) -> SearchConfig:
@@ -228,6 +232,12 @@ def train_config(
     config = settled(of_training, takes, settings, before, spec.train)
     require_together(config)
     return config
+
+
+def of_recipe(job: Job, config: TrainConfig, found: Trainable) -> Job:
+    """The job, with a note where the optimiser's settings are defaults and those of the search were not."""
+    given = {*found.spec.train, *job.asked}
+    return replace(job, notes=tuple(not_taken_over(config, job.picked().takes, found.searched, given)))
 
 
 def require_loss(network: Network, settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:

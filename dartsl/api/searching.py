@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,13 @@ from dartsl.api.settings import LossName, SearchSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, check, path_of, source_of
 from dartsl.lang.check.model import Spec
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.syntax.paths import exists
+from dartsl.lang.syntax.syntax_faults import shown
 from dartsl.run.callbacks import SILENT, Callbacks, Epoch, Step
+from dartsl.run.commands import command_line
 from dartsl.run.given import NOTHING, Given
+from dartsl.run.kinds import FOUND, SEARCH
+from dartsl.run.layout import RUN
 from dartsl.run.notes import log_warnings
 
 RULES = ("connected", "argmax", "threshold", "perturbation", "sampled")
@@ -112,7 +118,6 @@ def resume(
     """
     from dartsl.api.training import resume_training, trains_seeds
     from dartsl.run.folder import RunFolder
-    from dartsl.run.kinds import SEARCH
 
     path = path_of(run)
     anew: Any = {"device": device, "plugins": plugins, "epochs": epochs}
@@ -201,9 +206,27 @@ def spec_to_search(spec: SpecLike) -> Spec:
     """
     if isinstance(spec, Spec):
         return spec
-    checked = check(source_of(spec))
+    try:
+        source = source_of(spec)
+    except UserError:
+        if isinstance(spec, str | os.PathLike) and exists(Path(spec) / RUN):
+            raise _of_run(Path(spec)) from None
+        raise
+    checked = check(source)
     log_warnings(checked.warnings)
     return checked
+
+
+def _of_run(path: Path) -> UserError:
+    """What is said where the folder of a run is to be searched."""
+    from dartsl.run.folder import RunFolder
+
+    kind = RunFolder.open(path).kind
+    help = f"it is a run: `{kind.go_on(path)}` goes on with it"
+    if kind == SEARCH:
+        train = command_line("dartsl", "train", path)
+        help += f", `{train}` trains what it has found, {path / FOUND}"
+    return UserError(f"{shown(str(path))} is a folder, not a spec", help, exit_code=2)
 
 
 def _require_rule(rule: str | None) -> None:

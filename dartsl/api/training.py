@@ -9,7 +9,17 @@ from typing import Unpack
 
 from dartsl.api import types
 from dartsl.api.arguments import require
-from dartsl.api.jobs import Trainable, console_of, given_of, init_of, job_of, located, train_config, trainable
+from dartsl.api.jobs import (
+    Trainable,
+    console_of,
+    given_of,
+    init_of,
+    job_of,
+    located,
+    of_recipe,
+    train_config,
+    trainable,
+)
 from dartsl.api.runs import Run, all_ended, ended
 from dartsl.api.settings import LossName, TrainSettings
 from dartsl.api.specs import Parameters, Plugins, RunLike, SpecLike, path_of
@@ -75,7 +85,7 @@ def train(
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import loop
 
-    return ended(loop.train(job, config))
+    return ended(loop.train(of_recipe(job, config, found), config))
 
 
 def train_seeds(
@@ -114,7 +124,7 @@ def train_seeds(
     config = located(job, train_config(found.spec, named, network, found.inherited))
     from dartsl.training import seeds as training
 
-    return all_ended(training.start(job, config, seeds))
+    return all_ended(training.start(of_recipe(job, config, found), config, seeds))
 
 
 def resume_training(

@@ -27,6 +27,16 @@ def clipping(clip: float, usual: float) -> str:
     return "a lower clip" if clip > 0 else f"--clip {usual:g}"
 
 
+def of_chance(perplexity: float, symbols: int, what: str) -> list[str]:
+    """A warning where a perplexity is above the number of words (or characters), which all being as likely gives."""
+    if perplexity <= symbols:
+        return []
+    return [
+        f"warning: a validation perplexity above {symbols:,}, the number of different {what}, is worse than chance: "
+        "the learning rate may be too high (a lower --lr)"
+    ]
+
+
 def narrower(plan: Plan) -> str:
     """A network of less width, by the parameter that says it."""
     name = next((name for name in WIDTHS if name in plan.parameters), None)

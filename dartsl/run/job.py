@@ -38,6 +38,7 @@ class Job:
     callbacks   who hears of each step and epoch, and may stop the run
     asked       the settings that the call itself names, over those of the spec
     init        whose weights the run begins with; None: fresh ones
+    notes       what is to be said before the first epoch
     """
 
     spec: Spec
@@ -51,6 +52,7 @@ class Job:
     asked: Collection[str] = ()
     callbacks: Callbacks = SILENT
     init: Init | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:

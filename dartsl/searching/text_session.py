@@ -18,6 +18,7 @@ from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.supernet import Supernet
+from dartsl.run.advice import of_chance
 from dartsl.run.inputs import TextInputs
 from dartsl.run.parallel import ALONE, Group
 from dartsl.run.schema import Check
@@ -155,6 +156,9 @@ class TextSession(SearchSession[Window]):
             *super().closing(last),
             f"validation perplexity  {found:.3f}, {how}",
             "                       (the alphas learn from this text: train what is found to measure it)",
+            *of_chance(
+                found, len(self.data.vocabulary), "words" if self.data.level == "word" else "characters"
+            ),
         ]
         source = self.data.source
         if source is not None:

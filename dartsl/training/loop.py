@@ -94,7 +94,7 @@ def train(job: Job, config: TrainConfig, before: Callable[[], None] = lambda: No
             path = job.out or free_name(RUNS, f"{stem(job.source)}-trained")
             with begun(path, job.spec, info, group) as folder:
                 found_data = Found() if isinstance(data, Corpus) else data.found
-                say_notes([*said, *data.notes, *idle(config, job.asked, found_data)], console)
+                say_notes([*job.notes, *said, *data.notes, *idle(config, job.asked, found_data)], console)
                 begin(session, folder, group)
                 return _run(session, folder, console, group, job.callbacks)
 

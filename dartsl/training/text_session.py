@@ -19,7 +19,7 @@ from dartsl.lang.settings.values import TrainConfig
 from dartsl.nn.draws import stream_seed
 from dartsl.nn.passing import Pass
 from dartsl.nn.supernet import Supernet
-from dartsl.run.advice import clipping, finite, narrower, one_of
+from dartsl.run.advice import clipping, finite, narrower, of_chance, one_of
 from dartsl.run.inputs import TextInputs
 from dartsl.run.loop import EpochEnd
 from dartsl.run.obstacles import obstacles
@@ -227,6 +227,7 @@ class TextSession(Verified[Window]):
         lines = [
             f"trained on  {len(self.data.train):,} {what}, {epochs_of(last['epoch'])}; the weights are {which}",
             f"validation  perplexity {validation['val_ppl']:.3f}, loss {validation['val_loss']:.4f}",
+            *of_chance(validation["val_ppl"], len(self.data.vocabulary), what),
         ]
         source = self.data.source
         if source is not None:

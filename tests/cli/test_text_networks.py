@@ -206,3 +206,48 @@ def test_training_on_text_refuses(
     assert result.exit_code == code
     assert words in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+WORDS = """\
+darts 2
+
+cell block {
+  input  x
+  node   a : sum
+  edge   x -> a : identity | linear
+  output a
+}
+
+network words(vocab = 8) {
+  input tokens(8)
+  stem  embedding(vocab, out = 4)
+  stage block width 4
+  head  linear(vocab)
+}
+
+search { lr = 0.3  momentum = 0.9  epochs = 1  batch = 256  data = "markov" }
+"""
+RECIPE = "note: the training has lr 20, momentum 0, the defaults for text"
+
+
+def test_a_training_says_that_it_does_not_take_over_the_learning_rate(dartsl: Dartsl, tmp_path: Path) -> None:
+    (tmp_path / "words.darts").write_text(WORDS)
+    assert dartsl("search", "words.darts", "--out", "run").exit_code == 0
+    few = ("--epochs", "1", "--batch", "256", "--no-test")
+    told = dartsl("train", "run", *few, "--out", "first")
+    assert RECIPE in told.stdout
+    assert "give --lr 0.3 --momentum 0.9, or write `train { lr = 0.3 momentum = 0.9 }`" in told.stdout
+    assert "note: " not in dartsl("train", "run", *few, "--lr", "0.3", "--out", "second").stdout
+    result_of(dartsl("train", "run", *few, "--format", "json", "--out", "third"))
+    refused = dartsl("search", "run")
+    assert refused.exit_code == 2
+    assert "`dartsl search --resume run` goes on with it, `dartsl train run` trains" in refused.stderr
+    assert "`dartsl train --resume first` goes on with it" in dartsl("search", "first").stderr
+
+
+def test_a_training_that_is_worse_than_chance_warns(dartsl: Dartsl, tmp_path: Path) -> None:
+    (tmp_path / "words.darts").write_text(WORDS.replace("identity | linear", "linear"))
+    few = ("--epochs", "1", "--batch", "256", "--no-test", "--data", "markov")
+    warning = "a validation perplexity above 8, the number of different words, is worse than chance"
+    assert warning in dartsl("train", "words.darts", *few, "--lr", "1000", "--out", "wild").stdout
+    assert "warning" not in dartsl("train", "words.darts", *few, "--lr", "0.3", "--out", "calm").stdout
