@@ -128,11 +128,14 @@ def given_of(
 def located(job: Job, config: Config) -> Config:
     """The settings, where the files that they name are there: asked before torch is imported and anything is built.
 
-    Raises UserError.
+    Raises UserError, of a search for a network without a choice, too.
     """
     from dartsl.data.named import locate
+    from dartsl.searching.choices import nothing_to_search
     from dartsl.searching.prices import is_file, pricing
 
+    if isinstance(config, SearchConfig) and job.spec.decided(job.picked()):
+        raise nothing_to_search(job.picked().name)
     if job.given.data is not None:
         _require_no_columns(config)
     if isinstance(config, SearchConfig) and COST in config.penalty and is_file(config.cost):

@@ -18,6 +18,7 @@ STDIN = Path("-")
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dartsl.run.inputs import ImageInputs
     from dartsl.training.predict import Prediction
     from dartsl.training.trained import Trained
 
@@ -49,7 +50,7 @@ def predict_command(
     plugins: tuple[Path, ...],
     **sampling: Any,
 ) -> None:
-    """Classify images, or continue a text, with a trained RUN.
+    """Predict classes or numbers, or continue a text, with a trained RUN.
 
     FILES are images, folders of images, .npz files with an array `x_test` or `x`, or, of a RUN trained on a table,
     .csv files with the columns that it was trained on (`FILE[0]` is the first row below the header). Each image is
@@ -68,6 +69,7 @@ def predict_command(
     """
     from dartsl.api import predict
     from dartsl.run.folder import RunFolder
+    from dartsl.run.inputs import ImageInputs
     from dartsl.run.kinds import TRAIN
 
     given = {name: value for name, value in sampling.items() if value is not None}
@@ -79,8 +81,8 @@ def predict_command(
         text = _prompt(files, prompt)
         _continue(_trained(run, device, plugins), text, settings)
         return
-    if kind is not None:
-        _require_images(files, [*given, *([] if prompt is None else ["prompt"])])
+    if isinstance(inputs, ImageInputs):
+        _require_images(inputs, files, [*given, *([] if prompt is None else ["prompt"])])
     network = _trained(run, device, plugins)
     found = predict(network, files, top_k=top_k)
     records = [each.record() for each in found]
@@ -101,11 +103,12 @@ def _trained(run: Path, device: str, plugins: tuple[Path, ...]) -> Trained:
     return found
 
 
-def _require_images(files: Sequence[Path], of_text: Sequence[str]) -> None:
+def _require_images(inputs: ImageInputs, files: Sequence[Path], of_text: Sequence[str]) -> None:
     if of_text:
         raise click.UsageError(f"--{of_text[0]} is for a text; this RUN was not trained on text.")
     if not files:
-        raise click.UsageError("Missing argument 'FILES...': the images.")
+        what = "a .csv table with the columns of the training" if inputs.columns else f"the {inputs.kind}"
+        raise click.UsageError(f"Missing argument 'FILES...': {what}.")
 
 
 def _prompt(files: Sequence[Path], prompt: str | None) -> str:
@@ -151,7 +154,7 @@ def _lines(found: Sequence[Prediction], std: Sequence[float]) -> list[str]:
 
 
 def _numbers(names: Sequence[str], found: Sequence[Prediction], std: Sequence[float]) -> list[str]:
-    """The same where numbers are predicted; of several targets each with its name."""
+    """The same where numbers are predicted, each with the name of its target."""
     first = max(map(len, names))
     columns = list(zip(*(each.targets.values() for each in found), strict=True))
     digits = [_digits(values, each) for values, each in zip(columns, std, strict=True)]
@@ -159,7 +162,7 @@ def _numbers(names: Sequence[str], found: Sequence[Prediction], std: Sequence[fl
         [f"{value:.{n}g}" for value, n in zip(each.targets.values(), digits, strict=True)] for each in found
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    targets = [f"{printable(name)} " if len(widths) > 1 else "" for name in found[0].targets]
+    targets = [f"{printable(name)} " for name in found[0].targets]
     return [
         "   ".join(
             [f"{name:<{first}}", *(f"{t}{v:>{w}}" for t, v, w in zip(targets, row, widths, strict=True))]

@@ -17,6 +17,7 @@ from dartsl.lang.settings.stages import Stages
 from dartsl.lang.settings.values import SearchConfig, TrainConfig, accepted, number_of, typed
 
 SHORT = {"optimise": "-O"}  # settings with a letter of their own: -O0
+HINTS = {"target": "--target-column"}  # the setting that is meant where a value is none of this one
 METAVARS = {
     int: "INTEGER",
     float: "NUMBER",
@@ -114,7 +115,10 @@ def _judge(spec: Field[Any]) -> Callable[[click.Context, click.Parameter, str | 
         try:
             return typed(spec, text)
         except ValueError as fault:
-            raise click.BadParameter(f"'{text}' is not {fault}.{_near(spec, text)}", ctx, param) from None
+            hint = f" For columns of a table: {HINTS[spec.name]}." if spec.name in HINTS else ""
+            raise click.BadParameter(
+                f"'{text}' is not {fault}.{_near(spec, text)}{hint}", ctx, param
+            ) from None
 
     return convert
 

@@ -105,7 +105,7 @@ def torch_program(model: Supernet, about: About) -> bytes:
 
 
 def onnx_bytes(model: Supernet, about: About) -> bytes:
-    """An ONNX file of the same, its input `images` and its output `logits` (of numbers
+    """An ONNX file of the same, its input `images`, `series` or `vectors` and its output `logits` (of numbers
     `predictions`), checked with onnxruntime.
 
     What it takes stands in its metadata. Raises UserError where a package is missing, the network cannot be
@@ -122,7 +122,7 @@ def onnx_bytes(model: Supernet, about: About) -> bytes:
             str(path),
             dynamo=True,
             external_data=False,
-            input_names=["images"],
+            input_names=[about.plan.input.kind],
             output_names=["logits" if _numbers(about) is None else "predictions"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
@@ -130,7 +130,7 @@ def onnx_bytes(model: Supernet, about: About) -> bytes:
         data = _with_metadata(path.read_bytes(), about)
         session = runtime.InferenceSession(data, providers=["CPUExecutionProvider"])
         given, wanted = examples(model, about, BATCHES[1])
-        (logits,) = session.run(None, {"images": given.numpy()})
+        (logits,) = session.run(None, {about.plan.input.kind: given.numpy()})
         with torch.no_grad():
             _check(torch.from_numpy(logits), model(wanted), about)
     return data

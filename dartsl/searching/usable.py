@@ -6,16 +6,14 @@ from dartsl.lang.check.together import require_together
 from dartsl.lang.codes.diagnostics import UserError
 from dartsl.lang.settings.values import SearchConfig
 from dartsl.nn.supernet import Supernet
+from dartsl.searching.choices import nothing_to_search
 from dartsl.searching.cost import require_target
 
 
 def require_usable(model: Supernet, config: SearchConfig) -> None:
     """Raises UserError for what would only fail, or mean nothing, after the first step."""
     if not model.alpha_parameters():
-        raise UserError(
-            f"network `{model.plan.network.name}` offers no choice: there is nothing to search",
-            help="an edge offers a choice as in `edge c0 -> n0 : skip_connect | sep_conv_3x3`",
-        )
+        raise nothing_to_search(model.plan.network.name)
     if not model.weights():
         raise UserError(f"network `{model.plan.network.name}` has no weights to train")
     require_together(config)  # again: a search that goes on may have other epochs

@@ -81,6 +81,7 @@ def test_every_level_finds_the_same(dartsl: Dartsl, good: Path, tmp_path: Path) 
         (("good.darts", "--crop", "9" * 400), "is not a whole number from 0 to 256"),
         (("good.darts", "--cutout", "9" * 30), "is not a whole number from 0 to 1,000,000"),
         (("good.darts", "--order", "3"), "--order"),
+        (("good.darts", "--target", "price"), "For columns of a table: --target-column."),
         (("good.darts", "--alphas-betas", "0.5,2"), "--alphas-betas"),
         (("good.darts", "--set", "D=1"), "no parameter `D`"),
         (("--resume", "."), "is not a run folder"),
@@ -93,6 +94,13 @@ def test_search_refuses(dartsl: Dartsl, good: Path, arguments: tuple[str, ...], 
     result = dartsl("search", *arguments)
     assert result.exit_code == (1 if arguments == ("--resume", ".") else 2)
     assert words in result.stderr
+
+
+def test_a_network_without_a_choice_is_refused_before_its_data(dartsl: Dartsl) -> None:
+    for options in ((), ("--data", "nowhere")):
+        result = dartsl("search", "zoo/darts_v2", *options)
+        assert result.exit_code == 1
+        assert "offers no choice: there is nothing to search" in result.stderr
 
 
 def test_derive_of_no_run(dartsl: Dartsl) -> None:

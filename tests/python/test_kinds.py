@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from rich.console import Console
 
 import dartsl
 from dartsl.api.sweeping import plan_sweep, sweep_lines
+from dartsl.cli import cli
 
 QUIET: Any = {"console": Console(quiet=True), "device": "cpu", "batch": 8, "epochs": 1}
 RNG = np.random.default_rng(1)
@@ -153,6 +155,8 @@ def test_a_table(tmp_path: Path) -> None:
     again = dartsl.predict(trained, raw)
     assert [each.probabilities for each in found] == [each.probabilities for each in again]
     assert {each.classes[0] for each in found} <= {"a", "b"}
+    asked = CliRunner().invoke(cli, ["predict", str(trained.path)])
+    assert "Missing argument 'FILES...': a .csv table" in asked.stderr
     (tmp_path / "other.csv").write_text("weight,colour,size,kind\n3,red,1.5,a\n0,blue,0.5,a\n3,red,1.5,b\n")
     test = dartsl.evaluate(trained, data=str(tmp_path / "other.csv")).test
     likely = [each.classes[0] for each in found]
