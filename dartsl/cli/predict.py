@@ -173,5 +173,5 @@ def _numbers(names: Sequence[str], found: Sequence[Prediction], std: Sequence[fl
 
 def _digits(values: Sequence[float], std: float) -> int:
     """Those that show a thousandth of a deviation of the largest value, six or more."""
-    largest = max(map(abs, values))
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     return 6 if largest <= std else min(17, max(6, 4 + math.ceil(math.log10(largest / std))))

@@ -225,9 +225,8 @@ class Documents:
         """An open text is another now, or is open no longer: forget what was read of it for others; their URIs."""
         path = path_of(uri)
         own = None if path is None else resolved(path)
-        found = [
-            other for other, document in self._known.items() if own in document.imported and other != uri
-        ]
+        known = list(self._known.items())  # lenses, on a thread of their own, may read another text meanwhile
+        found = [other for other, document in known if own in document.imported and other != uri]
         for each in found:
             del self._known[each]
         return found

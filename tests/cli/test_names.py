@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rich.console import Console
 import dartsl as api
 from dartsl.cli import app
 from dartsl.lang.codes.diagnostics import UserError
+from dartsl.lang.settings.values import SearchConfig, option_text, typed
 from dartsl.run.notes import say_notes
 
 from .conftest import Dartsl
@@ -175,3 +177,13 @@ def test_notes_on_data_cannot_steer_the_terminal() -> None:
     console = Console(file=io.StringIO(), force_terminal=False)
     say_notes(["classes a\x1b[31m and \udcff"], console)
     assert console.file.getvalue() == "note: classes a\\x1b[31m and \\udcff\n"  # type: ignore[attr-defined]
+
+
+def test_names_of_columns_may_have_commas_and_line_ends(dartsl: Dartsl, good: Path) -> None:
+    """In quotes, as a .csv file has them; what a run is asked for is written so, too."""
+    column = next(each for each in fields(SearchConfig) if each.name == "target_column")
+    for names in ((), ("a\nb",), ("a\rb", "c"), ("a,b", "c"), ('a"b',)):
+        assert typed(column, option_text(names)) == names
+    result = dartsl("search", "good.darts", "--target-column", "a\nb")
+    assert result.exit_code == 2
+    assert "is not a name without a line end" in result.output

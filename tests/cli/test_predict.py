@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dartsl.cli.predict import _lines
+from dartsl.training.predict import Prediction
+
 from .conftest import GOOD, Dartsl
 from .test_text_networks import SPEC, story
 
@@ -132,3 +135,10 @@ def test_an_unfinished_training_says_so(dartsl: Dartsl, trained: Path) -> None:
     record.write_text(record.read_text().replace('"epochs": 1', '"epochs": 7'))
     result = dartsl("predict", "trained", "scans/1.png")
     assert result.stderr == "note: the training is not over: the weights are those after epoch 1 of 7\n"
+
+
+def test_numbers_that_are_not_finite_are_shown() -> None:
+    """As a network gives them for a row far out of all that it was trained on."""
+    found = [Prediction(name, (), (), {"price": value}) for name, value in (("a", 1.5), ("b", float("inf")))]
+    assert _lines(found, (1.0,)) == ["a   1.5", "b   inf"]
+    assert _lines(found[1:], (1.0,)) == ["b   inf"]

@@ -49,6 +49,7 @@ __all__ = [
 CONFIGS: Mapping[str, type[SearchConfig] | type[TrainConfig]] = {"search": SearchConfig, "train": TrainConfig}
 
 COLUMNS = ("target_column", "drop_column")  # settings about a table
+_LINE_END = "\r\n"  # a name that has one of the two is quoted
 
 Config = TypeVar("Config", SearchConfig, TrainConfig)
 
@@ -173,8 +174,12 @@ def typed(spec: Field[Any], text: str) -> Any:
 
 
 def split_words(text: str) -> list[str]:
-    """The names in a text with commas, as a line of a .csv file has them: one with a comma stands in quotes."""
-    return [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line]
+    """The names in a text with commas, as a line of a .csv file has them: one with a comma, or a line end, stands in
+    quotes. Raises ValueError for a line end outside of them."""
+    try:
+        return [word.strip() for line in csv.reader([text], skipinitialspace=True) for word in line]
+    except csv.Error:
+        raise ValueError("a name without a line end, or one in double quotes") from None
 
 
 def names_table(data: str) -> bool:
@@ -196,8 +201,8 @@ def option_text(value: object) -> str:
     """The value of a setting as a command line has it: what `typed` reads."""
     if isinstance(value, tuple | list):
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(map(option_text, value))
-        return line.getvalue()
+        csv.writer(line, lineterminator=_LINE_END).writerow(map(option_text, value))
+        return line.getvalue().removesuffix(_LINE_END)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
