@@ -3,7 +3,8 @@
 They are read from the words of the help, which say each remedy in one way only, so that what is offered to a reader
 and what is done for him cannot differ. A fix is safe where nothing else can have been meant: an import that is missing,
 a name that differs in case or underscores alone, and one with a single slip of the keyboard, in no digit, of at least
-MIN_LETTERS, that no other name of the spec, of the library, of the language or of the settings is as near to.
+MIN_LETTERS, that no other name of the spec, of the library, of the language or of the settings is as near to. Values of
+settings and paths are no names.
 """
 
 from __future__ import annotations
@@ -90,8 +91,10 @@ def _doubt(word: str, near: str, known: Set[str]) -> str:
     """Why another name than the near one may have been meant; nothing where it cannot."""
     if plain(word) == plain(near):
         return ""
-    if near not in known or not one_slip(word, near):
-        return "it differs in more than one letter"
+    if near not in known:
+        return "values and paths are left to their author"
+    if not one_slip(word, near):
+        return "it differs in a digit, or in more than one letter"
     if len(near) < MIN_LETTERS:
         return "the name is short"
     others = [f"`{name}`" for name in sorted(known) if name not in (word, near) and one_slip(word, name)]
@@ -191,7 +194,7 @@ def _fixes(source: Source, read: Reader) -> tuple[Report, list[tuple[Diagnostic,
 def _why(fix: Fix | None, taken_back: bool) -> str:
     """Why a fault is left."""
     if fix is None:
-        return "nothing mends it that is known"
+        return "no fix is known"
     return fix.doubt or (
         "what it imports has faults of its own here" if taken_back else "other fixes come first"
     )

@@ -39,7 +39,10 @@ def test_check_fix_mends_a_slip_and_says_what_it_leaves(dartsl: Dartsl, tmp_path
     assert done.exit_code == 1
     line = GOOD[: GOOD.index("skip_connect")].count("\n") + 1
     assert done.stderr.startswith(f"left {path}:{line}:")
-    assert "change to `skip_connect`? it differs in more than one letter" in done.stderr
+    assert "change to `skip_connect`? it differs in a digit, or in more than one letter" in done.stderr
+    path.write_text(GOOD + 'search { method = "pc_dart" }\n', encoding="utf-8")
+    done = dartsl("check", "--fix", str(path))
+    assert "change to `pc_darts`? values and paths are left to their author" in done.stderr
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["bare", "with a mark"])
