@@ -136,7 +136,7 @@ def _node_statement(node: Node, cell: Cell, mixing: bool, identities: Identities
     """A node, with what follows its merge. In a cell without a choice `keep` has no say: it keeps every edge."""
     keep = node.keep if cell.searched_edges else None
     mix_bn = node.mix_bn and mixing
-    text = f"node {node.of or node.name} : {node.merge}{' > mix_bn' if mix_bn else ''}"
+    text = f"node {node.declared} : {node.merge}{' > mix_bn' if mix_bn else ''}"
     after: Hashable = None
     if node.of is not None:
         (edge,) = cell.incoming(node.of)
@@ -154,7 +154,7 @@ def _offered(edge: Edge) -> str:
 
 def _edge_statement(edge: Edge, node: Node, place: int, identities: Identities) -> Statement:
     text = f"edge {edge.source} -> {edge.node} : {_offered(edge)}"
-    key: Hashable = (edge.source, edge.target, frozenset(identities.of(c.expr) for c in edge.candidates))
+    key: Hashable = (edge.source, edge.node, frozenset(identities.of(c.expr) for c in edge.candidates))
     if heeds_order(node.merge):
         return Statement(("edge", key, place), f"{text}  (number {place + 1} into {node.merge})")
     return Statement(("edge", key), text)

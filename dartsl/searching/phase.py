@@ -119,6 +119,6 @@ def require_choices(cell: Cell, rule: str) -> None:
         if node.keep is not None and node.keep < len(edges) and fixed:
             raise UserError(
                 f"derive = {rule} leaves out edge by edge, and cell `{cell.name}` has edges into its node "
-                f"`{node.name}` that offer one operation",
+                f"`{node.declared}` that offer one operation",
                 "another rule derives such cells: --derive argmax",
             )

@@ -69,10 +69,19 @@ def test_what_is_counted_compared_and_named_is_what_is_written() -> None:
         "node v : sum > (conv(1) | avg_pool(3)) keep 1",
     )
     assert found.added == ("node u : sum > silu > conv(3) > bn", "node v : sum > avg_pool(3) keep 1")
+    (found, *_) = dartsl.diff(
+        spec, check(Source("other.darts", TEXT.replace("sum > relu > conv(3) > bn", "sum")))
+    ).cells
+    assert (found.removed, found.added) == (("node u : sum > relu > conv(3) > bn",), ("node u : sum",))
     swapped = TEXT.replace("conv(1) | avg_pool(3)", "avg_pool(3) | conv(1)")
     assert dartsl.diff(spec, check(Source("other.darts", swapped))).equal
     strided = diagnose(Source("test.darts", TEXT.replace("one > conv(1)", "one/2"))).errors
     assert "so the edge `a -> u` has stride 2" in [label.text for label in strided[0].secondary]
+    highway = (
+        "darts 2\ncell r {\n input x, h\n node s : highway > tanh\n edge x -> s : identity\n output s\n}\n"
+    )
+    (fault,) = diagnose(Source("test.darts", highway)).errors
+    assert (fault.title.split()[0], fault.secondary[0].text) == ("`s`", "`x -> s`")
     with pytest.raises(SpecError, match="do not fit the node v, after its merge"):
         dartsl.info(spec, memory="none", partial=4)
 

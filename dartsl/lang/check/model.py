@@ -80,6 +80,11 @@ class Node:
     merge_span: Span | None = field(default=None, compare=False, repr=False)  # of the merge's name
     of: str | None = None
 
+    @property
+    def declared(self) -> str:
+        """Its name in the text."""
+        return self.of or self.name
+
 
 @dataclass(frozen=True)
 class Edge:

@@ -111,9 +111,10 @@ def highway_faults(cell: Cell) -> list[Diagnostic]:
         edges = cell.incoming(node.name)
         plain = all([c.label for c in edge.candidates] == ["identity"] for edge in edges)
         if len(inputs) != 2 or {edge.source for edge in edges} != inputs or len(edges) != 2 or not plain:
-            given = tuple(Label(edge.span, f"`{edge.source} -> {edge.target}`") for edge in edges[:3])
+            given = tuple(Label(edge.span, f"`{edge.name}`") for edge in edges[:3])
             help = "lead one `identity` edge from each of the two inputs to it, and nothing else"
             if len(inputs) > 2 and node.item_span.source.version > 1:
                 help = "a cell with a `highway` has two inputs, the element and one carry"
-            faults.append(e03.bad_highway(node.merge_span or node.item_span, node.name, given, help))
+            place = node.merge_span or node.item_span
+            faults.append(e03.bad_highway(place, node.declared, given, help))
     return faults

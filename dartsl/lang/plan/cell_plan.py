@@ -221,7 +221,7 @@ class CellPlanner:
             what = f"the candidates of {self._name(edge)}"
             rule: tuple[Label, ...] = ()
         else:
-            what = f"the edges into `{node.name}`"
+            what = f"the edges into `{node.declared}`"
             rule = (Label(node.merge_span or node.item_span, f"all edges of a `{node.merge}` must agree"),)
         label = Label(candidate.span, _gives(candidate, width, edge))
         against = Label(first.span, _gives(first, expected, other))
