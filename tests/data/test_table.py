@@ -46,6 +46,7 @@ def test_numbers_stay_and_words_become_features(tmp_path: Path) -> None:
         (4, "x7,red,yes", "row 6, column `size`: `x7` is no number"),
         (4, "1e300,red,yes", "row 6, column `size`: `1e300` is beyond"),
         (2, "1,red", "row 4 has 2 values, and there are 3 columns"),
+        (2, "1", "row 4 has 1 value, and there are 3 columns"),
         (4, "1_000,red,yes", "row 6, column `size`: `1_000` is no number"),
         (4, "\u0661,red,yes", "row 6, column `size`: `\u0661` is no number"),
         (4, "7,8,yes", "row 6, column `colour`: `8` is a number, and most of the column are words"),
@@ -178,6 +179,7 @@ def test_numbers_that_are_classes_are_one_however_they_are_written(tmp_path: Pat
     assert first.names == ("0", "1", "10")
     whole = np.concatenate([first.train_images, first.test_images])[:, 0] % 3
     np.testing.assert_array_equal(whole, np.concatenate([first.train_labels, first.test_labels]))
+    assert table._class_key("1e400") != table._class_key("2e400")  # both are infinite as floats
     other = written(tmp_path / "o.csv", "5,1.000", "7,010", header="size,answer")
     found = table.read_like(other, ANSWER, first.columns, ("0.0", "1.0", "10.0"))
     np.testing.assert_array_equal(found.test_labels, [1, 2])

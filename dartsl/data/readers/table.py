@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isinf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -172,7 +173,7 @@ def _class_key(text: str) -> float | str:
     if _WHOLE.fullmatch(text):
         return int(text)
     number = _number(text)
-    return text if number is None else number
+    return text if number is None or isinf(number) else number
 
 
 def _answers(found: Table, wanted: Wanted, classes: Sequence[str]) -> Array:
@@ -253,8 +254,10 @@ def read_table(path: Path) -> Table:
     _require_names(path, names)
     for number, row in read[1:]:
         if len(row) != len(names):
+            values = f"{len(row)} {'value' if len(row) == 1 else 'values'}"
+            columns = f"are {len(names)} columns" if len(names) > 1 else "is 1 column"
             raise UserError(
-                f"{path}: row {number} has {len(row)} values, and there are {len(names)} columns",
+                f"{path}: row {number} has {values}, and there {columns}",
                 "is a comma missing, or a value with a comma in it without quotes?",
             )
     return Table(path, names, [row for _, row in read[1:]], [number for number, _ in read[1:]])
