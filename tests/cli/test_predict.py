@@ -140,5 +140,5 @@ def test_an_unfinished_training_says_so(dartsl: Dartsl, trained: Path) -> None:
 def test_numbers_that_are_not_finite_are_shown() -> None:
     """As a network gives them for a row far out of all that it was trained on."""
     found = [Prediction(name, (), (), {"price": value}) for name, value in (("a", 1.5), ("b", float("inf")))]
-    assert _lines(found, (1.0,)) == ["a   1.5", "b   inf"]
-    assert _lines(found[1:], (1.0,)) == ["b   inf"]
+    assert _lines(found, (1.0,)) == ["a   price 1.5", "b   price inf"]
+    assert _lines(found[1:], (1.0,)) == ["b   price inf"]

@@ -93,8 +93,7 @@ def test_a_network_of_darts_1_is_found_in_darts_1(tmp_path: Path) -> None:
         }"""
     )
     (tmp_path / "new.darts").write_text(
-        'darts 2\nimport "./old"\nimport "std/blocks"\nop mine = silu\n'
-        'train {\n  loss = "cross_entropy"\n  epochs = 2\n}\n'
+        'darts 2\nimport "./old"\nimport "std/blocks"\nop mine = silu\ntrain {\n  epochs = 2\n}\n'
     )
     spec = check(read(str(tmp_path / "new.darts")))
     network, table = spec.networks["old"], [[0.6, 0.4]] * 2 + [[0.1, 0.6, 0.1, 0.1, 0.1]]
@@ -102,10 +101,32 @@ def test_a_network_of_darts_1_is_found_in_darts_1(tmp_path: Path) -> None:
     text = found_text(spec, network, parameters, {"r": Reading(table)}, WHENCE)
     again = check(Source("found.darts", text))
     assert again.root.version == 1
-    assert again.train == {"epochs": 2}  # a loss is known from darts 2 on, and this one is the default
+    assert again.train == {"epochs": 2}
     assert [each.path.value for each in again.root.imports] == ["std/rnn"]
     layers = [layer for layer in plan(again, again.networks["old"]).layers if isinstance(layer, CellLayer)]
     assert layers[0].scan == Scan(("h",), 0.5, 0.0, linears=False)
+
+
+def test_a_loss_that_darts_1_does_not_know_is_left_out(tmp_path: Path) -> None:
+    """It is the default, or the search would have been refused."""
+    (tmp_path / "old.darts").write_text(
+        """darts 1
+        import "std/cnn"
+        cell c { input c0, c1 : preprocess node a : sum edge c0, c1 -> a : skip_connect | none output a }
+        network old(C = 2, classes = 3) {
+          input image(1, 8, 8)
+          stem  conv(3) > bn
+          stage c width C
+          head  global_avg_pool > linear(classes)
+        }"""
+    )
+    train = 'train {\n  loss = "cross_entropy"\n  epochs = 2\n}\n'
+    (tmp_path / "new.darts").write_text(f'darts 2\nimport "./old"\n{train}')
+    spec = check(read(str(tmp_path / "new.darts")))
+    network = spec.networks["old"]
+    readings = {"c": Reading([[0.6, 0.4]] * 2)}
+    text = found_text(spec, network, plan(spec, network).parameters, readings, WHENCE)
+    assert check(Source("found.darts", text)).train == {"epochs": 2}
 
 
 def test_a_genotype_has_one_output() -> None:
