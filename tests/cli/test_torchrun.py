@@ -41,6 +41,7 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dartsl")
 def test_a_process_that_dies_ends_the_run_and_it_goes_on(dartsl: Dartsl, good: Path, tmp_path: Path) -> None:
     text = good.read_text().replace("cell pair", "extern op half\n\ncell pair")

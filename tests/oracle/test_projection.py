@@ -99,6 +99,7 @@ def compared(
         assert kept == projector.cell(kind)
 
 
+@pytest.mark.slow
 def test_a_projection_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     compared("1", 2, 1, monkeypatch, epochs=3)
 
@@ -114,6 +115,7 @@ def test_two_decisions_at_order_2(monkeypatch: pytest.MonkeyPatch) -> None:
     compared("2", 2, 2, monkeypatch, epochs=4)
 
 
+@pytest.mark.slow
 def test_measuring_in_evaluation_mode_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """A departure: running statistics normalise what is measured."""
     take = SearchStep.measure

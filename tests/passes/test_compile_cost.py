@@ -5,6 +5,8 @@ from __future__ import annotations
 import cProfile
 import pstats
 
+import pytest
+
 from dartsl.graph.build import build
 from dartsl.graph.passes import optimise
 from dartsl.graph.target import TARGETS
@@ -28,6 +30,7 @@ def calls(n: int) -> tuple[int, int]:
     return cells, pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_compiling_is_linear_in_cells() -> None:
     calls(1)  # what is done once a process
     few, small = calls(1)

@@ -23,6 +23,7 @@ SMALL = ["--epochs", "1", "--batch", "4", "--set", "C=2", "--set", "n=1", "--ord
 DIGITS = 64  # of the embedded images: what the commands do does not depend on how many there are
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_its_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
