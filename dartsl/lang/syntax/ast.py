@@ -6,7 +6,8 @@ do not take part in comparison. Parentheses are not in the tree; the printer wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from dartsl.lang.codes.source import Source, Span
@@ -307,3 +308,15 @@ class File(Syntax):
     @property
     def source(self) -> Source:
         return self.span.source
+
+
+def parts(trees: Iterable[Syntax]) -> Iterator[Syntax]:
+    """Some trees and all that is in them, without recursion."""
+    waiting: list[object] = [*trees]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            waiting += item
+        elif isinstance(item, Syntax):
+            yield item
+            waiting += [getattr(item, each.name) for each in fields(item) if each.name != "span"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from functools import cache
 
 from dartsl.lang.codes.source import Source
-from dartsl.lang.syntax.ast import Declaration, Name, NetworkDecl, SettingsDecl, Syntax
+from dartsl.lang.syntax.ast import Declaration, Name, NetworkDecl, SettingsDecl, Syntax, parts
 from dartsl.lang.syntax.loader import PRELUDES, read_file
 from dartsl.lang.syntax.parser import parse
 from dartsl.lang.syntax.resources import shipped_specs, specs_dir
@@ -45,12 +44,4 @@ def used(by: Iterable[Syntax], declarations: Mapping[str, Syntax]) -> set[str]:
 
 def names(trees: Iterable[Syntax]) -> Iterator[str]:
     """Every name that occurs in some trees, parameters too: they can bring in too much, never too little."""
-    waiting: list[object] = [*trees]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, Name):
-            yield item.id
-        elif isinstance(item, tuple):
-            waiting += item
-        elif is_dataclass(item) and isinstance(item, Syntax):
-            waiting += [getattr(item, spec.name) for spec in fields(item) if spec.name != "span"]
+    return (part.id for part in parts(trees) if isinstance(part, Name))

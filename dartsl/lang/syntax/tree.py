@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from lark import Token
@@ -101,7 +101,7 @@ class Builder:
         return expr
 
     def _declared(self, declaration: Any) -> Any:
-        deep = [part.span for part in _parts(declaration) if id(part) in self._deep] if self._deep else []
+        deep = [part.span for part in s.parts((declaration,)) if id(part) in self._deep] if self._deep else []
         return _LeftOut(tuple(deep)) if deep else declaration
 
     # ------------------------------------------------------------ tokens
@@ -295,15 +295,3 @@ def _gathered(values: list[Value], kept: list[int]) -> Children:
     for index in kept[1:]:
         found += values[index][2]
     return found
-
-
-def _parts(tree: s.Syntax) -> Iterator[s.Syntax]:
-    """A tree and all that is in it, without recursion."""
-    waiting: list[object] = [tree]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, tuple):
-            waiting += item
-        elif isinstance(item, s.Syntax):
-            yield item
-            waiting += [getattr(item, each.name) for each in fields(item) if each.name != "span"]
